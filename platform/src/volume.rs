@@ -1,0 +1,175 @@
+//! The seam between a tree of files and the code that mounts it.
+//!
+//! A [`Volume`] answers questions about a read-only tree by inode number; a host (FUSE, WinFsp,
+//! WebDAV) translates the questions of its clients into these calls and the answers back, and holds
+//! no logic of its own. Every call may come from several threads at once.
+
+use std::time::Duration;
+
+use crate::metadata::{DeviceNumber, Kind, Owner, Timestamp};
+
+/// The number of a file or directory within a mounted volume; it is the handle of every call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ino(pub u64);
+
+impl Ino {
+    /// The top of every volume.
+    pub const ROOT: Ino = Ino(1);
+}
+
+/// What a volume tells of one file or directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attr {
+    /// Its number. Two names with the same number are one file (hard links).
+    pub ino: Ino,
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits (`0o7777`).
+    pub mode: u32,
+    /// Its owner.
+    pub owner: Owner,
+    /// Length in bytes.
+    pub size: u64,
+    /// Bytes that it occupies; less than `size` for a sparse file.
+    pub allocated: u64,
+    /// When the content last changed.
+    pub modified: Timestamp,
+    /// When content or metadata last changed.
+    pub changed: Timestamp,
+    /// When the file was made.
+    pub born: Timestamp,
+    /// How many names it has.
+    pub links: u32,
+    /// Which device it stands for, if it is one.
+    pub device_number: DeviceNumber,
+}
+
+/// A name's answer: the attributes, and how long name and attributes may be cached.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// What the name stands for.
+    pub attr: Attr,
+    /// How long the answer stays true; [`FOREVER`] for what is immutable.
+    pub ttl: Duration,
+}
+
+/// How long an immutable answer may be cached: a year, which every host can represent.
+pub const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// One name of a directory's listing.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed<'a> {
+    /// The name, in the system's own bytes (no `/`, no NUL).
+    pub name: &'a [u8],
+    /// Where the listing goes on after this name: the `from` of a later [`Volume::list`].
+    pub next: u64,
+    /// What the name stands for, as [`Volume::lookup`] would answer.
+    pub entry: Entry,
+}
+
+/// Whether the receiver of a listing wants more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum More {
+    /// Go on with the next name.
+    Wanted,
+    /// This name did not fit or was the last wanted: stop. A name that did not fit is listed again
+    /// by a call with the position before it.
+    Stop,
+}
+
+/// Which end of a stretch of data [`Volume::seek`] looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seek {
+    /// The first byte at or after the offset that is not in a hole.
+    Data,
+    /// The first hole at or after the offset; the end of the file counts as one.
+    Hole,
+}
+
+/// Sizes of the whole volume, for `df`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Space {
+    /// Bytes in all.
+    pub total: u64,
+    /// Bytes free.
+    pub free: u64,
+    /// Files in all; 0 where it is not known.
+    pub files: u64,
+}
+
+/// Why a volume can't answer. Each host maps every variant to its system's own number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum VolumeError {
+    /// There is no such name.
+    #[error("no such file or directory")]
+    NotFound,
+    /// The handle was valid once; what it stood for is gone.
+    #[error("the snapshot is no longer there")]
+    Stale,
+    /// A directory was asked for what only a file has.
+    #[error("is a directory")]
+    IsDirectory,
+    /// Something else was asked for what only a directory has.
+    #[error("is not a directory")]
+    NotDirectory,
+    /// Something else was asked for what only a symbolic link has.
+    #[error("is not a symbolic link")]
+    NotSymlink,
+    /// The file has no extended attribute of that name.
+    #[error("no such attribute")]
+    NoAttribute,
+    /// [`Volume::seek`] was asked beyond the last data or the end of the file.
+    #[error("beyond the end")]
+    BeyondEnd,
+    /// The name can't exist: it is too long.
+    #[error("name too long")]
+    NameTooLong,
+    /// What was asked for is damaged or can't be fetched; never answered with wrong bytes.
+    #[error("damaged or unreachable")]
+    Damaged,
+}
+
+/// A read-only tree of files that a host can mount.
+///
+/// Mutations have no method here: every host answers them with its system's "read-only" error.
+pub trait Volume: Send + Sync {
+    /// Answers for `name` in the directory `parent`.
+    fn lookup(&self, parent: Ino, name: &[u8]) -> Result<Entry, VolumeError>;
+
+    /// Answers for a number that the host has seen.
+    fn attr(&self, ino: Ino) -> Result<Entry, VolumeError>;
+
+    /// Lists the directory `ino` (without `.` and `..`) in a fixed order, beginning at position
+    /// `from`: 0, or the `next` of a name listed before.
+    fn list(
+        &self,
+        ino: Ino,
+        from: u64,
+        each: &mut dyn FnMut(Listed<'_>) -> More,
+    ) -> Result<(), VolumeError>;
+
+    /// Reads up to `size` bytes at `offset` and hands them to `reply` in one piece; fewer than
+    /// `size` only at the end of the file.
+    fn read(
+        &self,
+        ino: Ino,
+        offset: u64,
+        size: u32,
+        reply: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), VolumeError>;
+
+    /// Returns the text of a symbolic link.
+    fn read_link(&self, ino: Ino) -> Result<Vec<u8>, VolumeError>;
+
+    /// Returns the value of an extended attribute, or [`VolumeError::NoAttribute`].
+    fn xattr(&self, ino: Ino, name: &[u8]) -> Result<Vec<u8>, VolumeError>;
+
+    /// Returns the names of all extended attributes.
+    fn xattr_names(&self, ino: Ino) -> Result<Vec<Vec<u8>>, VolumeError>;
+
+    /// Finds the next data or hole at or after `offset`.
+    fn seek(&self, ino: Ino, offset: u64, whence: Seek) -> Result<u64, VolumeError>;
+
+    /// Tells the volume's sizes.
+    fn space(&self) -> Result<Space, VolumeError>;
+}
