@@ -1,0 +1,97 @@
+//! Where objects are kept.
+//!
+//! A backend keeps named, write-once objects. Four primitives are needed of a destination: create
+//! if absent, ranged read, consistent list, and delete (for prune and `key remove` alone). Nothing
+//! assumes that a destination is a path, or that a list is cheap.
+
+use yore_platform::Space;
+
+use crate::error::{Error, Result};
+use crate::object::{Area, ObjectName};
+
+mod folder;
+
+pub use folder::Folder;
+
+/// What publishing an object found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// The object is durable now.
+    Created,
+    /// An object of that name was there; it was left as it was.
+    Exists,
+}
+
+/// An object as a backend lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its name.
+    pub name: ObjectName,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// A destination's code. Every call may come from several threads at once.
+pub trait Backend: Send + Sync {
+    /// Names the destination for messages.
+    fn location(&self) -> String;
+
+    /// Prepares a destination for a new repository; it must be empty.
+    ///
+    /// # Errors
+    /// [`Error::Occupied`] when something is there.
+    fn prepare(&self) -> Result<()>;
+
+    /// Begins an object, which exists only once it is published.
+    fn create(&self, name: &ObjectName) -> Result<Box<dyn NewObject + '_>>;
+
+    /// Fills `out` with the object's bytes from `offset`.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] without the object, [`Error::Damaged`] when it is shorter than asked.
+    fn read(&self, name: &ObjectName, offset: u64, out: &mut [u8]) -> Result<()>;
+
+    /// Returns the object's size; `None` when it is not there.
+    fn size(&self, name: &ObjectName) -> Result<Option<u64>>;
+
+    /// Lists the objects of an area in order of their names, consistently: what was published
+    /// before the call began is listed.
+    fn list(&self, area: Area) -> Result<Vec<Stored>>;
+
+    /// Deletes an object; one that is not there is no error.
+    fn delete(&self, name: &ObjectName) -> Result<()>;
+
+    /// Tells the destination's sizes, if it has any.
+    fn space(&self) -> Result<Option<Space>>;
+}
+
+/// An object that is being written. Dropped without being published, it leaves nothing.
+pub trait NewObject: Send {
+    /// Appends bytes.
+    fn append(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// Makes the object durable under its name, unless one of that name is there.
+    fn publish(self: Box<Self>) -> Result<Published>;
+}
+
+/// Loads a whole object of at most `limit` bytes.
+///
+/// # Errors
+/// [`Error::Missing`] without the object, [`Error::Damaged`] when it is larger.
+pub fn load(backend: &dyn Backend, name: &ObjectName, limit: u64) -> Result<Vec<u8>> {
+    let missing = || Error::Missing { object: name.to_string() };
+    let size = backend.size(name)?.ok_or_else(missing)?;
+    if size > limit {
+        return Err(Error::damaged(name.as_str(), "it is larger than any such object"));
+    }
+    let mut bytes = vec![0; size as usize];
+    backend.read(name, 0, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Saves a small object.
+pub fn save(backend: &dyn Backend, name: &ObjectName, bytes: &[u8]) -> Result<Published> {
+    let mut object = backend.create(name)?;
+    object.append(bytes)?;
+    object.publish()
+}

@@ -1,0 +1,187 @@
+//! A repository in a folder: on a local disk, a NAS share, a removable disk.
+//!
+//! An object is a file. It is written under no name or a temporary one, made durable, and published
+//! without clobbering; so a name is either absent or whole.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lru::LruCache;
+use yore_platform::{DurableFile, ObjectFile, Space};
+
+use crate::backend::{Backend, NewObject, Published, Stored};
+use crate::error::{Error, Result};
+use crate::object::{Area, ObjectName};
+
+/// How many objects are kept open for reading: packs are read in many small pieces.
+const OPEN_FILES: usize = 32;
+
+/// A folder that holds a repository.
+pub struct Folder {
+    root: PathBuf,
+    /// Guards the files that are open for reading.
+    open: Mutex<LruCache<ObjectName, Arc<ObjectFile>>>,
+}
+
+impl Folder {
+    /// Names the folder at `root`; nothing is looked at yet.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        let capacity = NonZeroUsize::new(OPEN_FILES).expect("more than none");
+        Self { root: root.into(), open: Mutex::new(LruCache::new(capacity)) }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    fn path_of(&self, name: &ObjectName) -> PathBuf {
+        self.root.join(name.as_str())
+    }
+
+    fn error(&self, name: &ObjectName, source: io::Error) -> Error {
+        if source.kind() == io::ErrorKind::NotFound {
+            return Error::Missing { object: name.to_string() };
+        }
+        Error::Backend { object: self.path_of(name).display().to_string(), source }
+    }
+
+    fn file(&self, name: &ObjectName) -> Result<Arc<ObjectFile>> {
+        let lock = || self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = lock().get(name) {
+            return Ok(Arc::clone(file));
+        }
+        let opened = ObjectFile::open(&self.path_of(name)).map_err(|e| self.error(name, e))?;
+        let file = Arc::new(opened);
+        lock().put(name.clone(), Arc::clone(&file));
+        Ok(file)
+    }
+
+    fn list_folder(&self, area: Area, folder: &str, found: &mut Vec<Stored>) -> Result<()> {
+        let path = self.root.join(folder);
+        let failed = |source| Error::Backend { object: path.display().to_string(), source };
+        let entries = match std::fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let file_name = entry.file_name();
+            let Some(file_name) = file_name.to_str() else { continue };
+            let name = format!("{folder}/{file_name}");
+            if area == Area::Packs && folder == area.folder() && file_name.len() == 2 {
+                self.list_folder(area, &name, found)?;
+            } else if let Some(name) = ObjectName::parse(area, &name) {
+                match entry.metadata() {
+                    Ok(metadata) => found.push(Stored { name, size: metadata.len() }),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(failed(error)),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Backend for Folder {
+    fn location(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn prepare(&self) -> Result<()> {
+        let occupied = |found| Error::Occupied { location: self.location(), found };
+        match std::fs::read_dir(&self.root) {
+            Ok(mut entries) => {
+                if self.size(&ObjectName::header())?.is_some() {
+                    return Err(occupied("holds a repository already"));
+                }
+                match entries.next() {
+                    None => Ok(()),
+                    Some(_) => Err(occupied("is not empty")),
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                yore_platform::make_dir_durable(&self.root)
+                    .map_err(|source| Error::local(&self.root, source))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                Err(occupied("is not a folder"))
+            }
+            Err(source) => Err(Error::local(&self.root, source)),
+        }
+    }
+
+    fn create(&self, name: &ObjectName) -> Result<Box<dyn NewObject + '_>> {
+        let path = self.path_of(name);
+        let (Some(folder), Some(file)) = (path.parent(), path.file_name().and_then(|f| f.to_str()))
+        else {
+            return Err(Error::Refused { what: format!("{name} names no file") });
+        };
+        let created = match DurableFile::create(folder, file) {
+            // The destination itself is never made here: an unmounted share must not be filled.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.root.is_dir() => {
+                yore_platform::make_dir_durable(folder)
+                    .and_then(|()| DurableFile::create(folder, file))
+            }
+            other => other,
+        };
+        let file = created.map_err(|source| self.error(name, source))?;
+        Ok(Box::new(NewFile { folder: self, name: name.clone(), file }))
+    }
+
+    fn read(&self, name: &ObjectName, offset: u64, out: &mut [u8]) -> Result<()> {
+        let read = self.file(name)?.read_at(out, offset).map_err(|e| self.error(name, e))?;
+        if read == out.len() { Ok(()) } else { Err(Error::damaged(name.as_str(), "truncated")) }
+    }
+
+    fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
+        match std::fs::metadata(self.path_of(name)) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.error(name, error)),
+        }
+    }
+
+    fn list(&self, area: Area) -> Result<Vec<Stored>> {
+        if !self.root.is_dir() {
+            return Err(Error::NoRepository { location: self.location() });
+        }
+        let mut found = Vec::new();
+        self.list_folder(area, area.folder(), &mut found)?;
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    fn delete(&self, name: &ObjectName) -> Result<()> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).pop(name);
+        yore_platform::remove_durable(&self.path_of(name)).map_err(|e| self.error(name, e))
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        yore_platform::free_space(&self.root)
+            .map(Some)
+            .map_err(|source| Error::local(&self.root, source))
+    }
+}
+
+struct NewFile<'a> {
+    folder: &'a Folder,
+    name: ObjectName,
+    file: DurableFile,
+}
+
+impl NewObject for NewFile<'_> {
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.append(bytes).map_err(|source| self.folder.error(&self.name, source))
+    }
+
+    fn publish(self: Box<Self>) -> Result<Published> {
+        match self.file.publish().map_err(|source| self.folder.error(&self.name, source))? {
+            yore_platform::Published::Created => Ok(Published::Created),
+            yore_platform::Published::Exists => Ok(Published::Exists),
+        }
+    }
+}

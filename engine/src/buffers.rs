@@ -1,0 +1,62 @@
+//! Buffers that are used again: fresh memory costs more than everything done in it.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Hands out buffers and takes them back when they are dropped.
+#[derive(Clone)]
+pub(crate) struct Buffers {
+    /// Guards the buffers that are not in use.
+    free: Arc<Mutex<Vec<Vec<u8>>>>,
+    keep: usize,
+    capacity: usize,
+}
+
+impl Buffers {
+    /// Keeps up to `keep` unused buffers of `capacity` bytes.
+    pub(crate) fn new(keep: usize, capacity: usize) -> Self {
+        Self { free: Arc::default(), keep, capacity }
+    }
+
+    /// Takes an empty buffer.
+    pub(crate) fn take(&self) -> Buffer {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let bytes = free.unwrap_or_else(|| Vec::with_capacity(self.capacity));
+        Buffer { bytes, home: self.clone() }
+    }
+}
+
+/// A growable buffer that goes home when it is dropped.
+pub(crate) struct Buffer {
+    bytes: Vec<u8>,
+    home: Buffers,
+}
+
+impl Deref for Buffer {
+    type Target = Vec<u8>;
+
+    fn deref(&self) -> &Vec<u8> {
+        &self.bytes
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // One that grew for an unusually large blob would hold its memory for good.
+        if self.bytes.capacity() > 2 * self.home.capacity {
+            return;
+        }
+        let mut free = self.home.free.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.len() < self.home.keep {
+            let mut bytes = std::mem::take(&mut self.bytes);
+            bytes.clear();
+            free.push(bytes);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Where every blob is: index objects, and the segments made of them.
+//!
+//! An index object lists packs with their contents. For lookups it is turned once into a segment:
+//! a sorted table of blob ids, mapped from the cache folder or held in memory where there is none.
+//! Segments are disposable; a blob found through one is compared with its name before it is used.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::backend::{self, Backend};
+use crate::cbor::{self, MapWriter, Read};
+use crate::error::{Error, Result};
+use crate::id::{BlobId, ObjectId};
+use crate::keys::Keys;
+use crate::object::{Area, Kind, ObjectName};
+use crate::pack::{FrameInfo, PackInfo, PackKind};
+use crate::seal;
+
+mod segment;
+
+use segment::Segment;
+
+/// Above so many segments, they are merged into one.
+const MAX_SEGMENTS: usize = 12;
+
+/// Where one blob is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Location {
+    /// The pack that holds it.
+    pub pack: ObjectId,
+    /// What the pack holds.
+    pub kind: PackKind,
+    /// The number of its frame in the pack.
+    pub number: u32,
+    /// Where the frame begins in the pack.
+    pub offset: u64,
+    /// How the frame is stored.
+    pub frame: FrameInfo,
+    /// Where the blob begins in the decoded frame.
+    pub at: u32,
+    /// The blob's length.
+    pub length: u32,
+}
+
+/// Finds blobs.
+#[derive(Default)]
+pub struct BlobIndex {
+    segments: Vec<Arc<Segment>>,
+    condemned: HashSet<ObjectId>,
+}
+
+impl BlobIndex {
+    /// Finds a copy of a blob that prune has not condemned.
+    pub fn find(&self, id: &BlobId) -> Option<Location> {
+        self.find_all(id).find(|location| !self.condemned.contains(&location.pack))
+    }
+
+    /// Finds every copy of a blob, condemned ones too.
+    pub fn find_all<'a>(&'a self, id: &'a BlobId) -> impl Iterator<Item = Location> + 'a {
+        self.segments.iter().flat_map(|segment| segment.find(id))
+    }
+
+    /// How many blobs there are, copies counted.
+    pub fn blobs(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.len() as u64).sum()
+    }
+
+    /// Adds packs that have just been written, until the index is opened anew.
+    pub(crate) fn add(&mut self, packs: &[PackInfo], covers: &[ObjectId], cache: Option<&Path>) {
+        self.segments.push(Arc::new(Segment::keep(Segment::build(packs, covers), cache)));
+        // Merging is for the next one who opens the index from the cache; here, memory counts.
+        if cache.is_none() && self.segments.len() > MAX_SEGMENTS {
+            self.segments = vec![Arc::new(Segment::merge(&self.segments, None))];
+        }
+    }
+
+    /// Every pack that the index describes.
+    pub(crate) fn packs(&self) -> HashSet<ObjectId> {
+        self.segments.iter().flat_map(|segment| segment.pack_ids()).collect()
+    }
+}
+
+/// Loads an index object.
+pub(crate) fn load(backend: &dyn Backend, keys: &Keys, name: &ObjectName) -> Result<Vec<PackInfo>> {
+    let object = backend::load(backend, name, seal::MAX_OBJECT as u64)?;
+    let content = seal::open_whole(keys, Kind::Index, name, object)?;
+    decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
+}
+
+/// Saves packs as an index object.
+pub(crate) fn save(backend: &dyn Backend, keys: &Keys, packs: &[PackInfo]) -> Result<ObjectId> {
+    let content = encode(packs);
+    let id = ObjectId(keys.draw_salt(&content));
+    let name = ObjectName::index(id);
+    let object = seal::seal_whole(keys, Kind::Index, &name, id.0, &content);
+    backend::save(backend, &name, &object)?;
+    Ok(id)
+}
+
+fn encode(packs: &[PackInfo]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut map = MapWriter::new(&mut out);
+    map.key(1).array(packs.len() as u64);
+    map.finish();
+    packs.iter().for_each(|pack| pack.encode(&mut out));
+    out
+}
+
+fn decode(content: &[u8]) -> Read<Vec<PackInfo>> {
+    let mut packs = Vec::new();
+    cbor::whole_map(content, |key, d| {
+        if key != 1 {
+            return Ok(false);
+        }
+        for _ in 0..cbor::items(d)? {
+            packs.push(PackInfo::decode(d)?);
+        }
+        Ok(true)
+    })?;
+    Ok(packs)
+}
+
+/// The index as it was opened, and what of it could not be read.
+pub(crate) struct Opened {
+    pub(crate) index: BlobIndex,
+    pub(crate) damaged: Vec<Error>,
+}
+
+/// Opens the index: takes what the cache has of it and loads the rest.
+///
+/// An index object that is damaged is reported, not fatal: what it describes may be described
+/// elsewhere, and what is not fails when it is asked for.
+pub(crate) fn open(
+    backend: &dyn Backend,
+    keys: &Keys,
+    condemned: HashSet<ObjectId>,
+    cache: Option<&Path>,
+) -> Result<Opened> {
+    let names: Vec<_> = backend.list(Area::Index)?.into_iter().map(|stored| stored.name).collect();
+    let listed: HashSet<ObjectId> = names.iter().filter_map(|n| n.id()).map(ObjectId).collect();
+    let cached = cached_segments(cache, &listed);
+    let covered: HashSet<ObjectId> = cached.iter().flat_map(|(_, s)| s.covers()).collect();
+    let mut segments: Vec<Arc<Segment>> =
+        cached.iter().map(|(_, segment)| Arc::clone(segment)).collect();
+    let mut damaged = Vec::new();
+    for name in &names {
+        let Some(id) = name.id().map(ObjectId).filter(|id| !covered.contains(id)) else { continue };
+        match load(backend, keys, name) {
+            Ok(packs) => {
+                segments.push(Arc::new(Segment::keep(Segment::build(&packs, &[id]), cache)));
+            }
+            Err(error @ (Error::Damaged { .. } | Error::Missing { .. })) => damaged.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    if segments.len() > MAX_SEGMENTS {
+        segments = vec![Arc::new(Segment::merge(&segments, cache))];
+        for (path, _) in &cached {
+            // A file that stays costs space, nothing else.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+    Ok(Opened { index: BlobIndex { segments, condemned }, damaged })
+}
+
+/// Opens the segments in the cache whose every index object is still there, none covered twice.
+fn cached_segments(
+    cache: Option<&Path>,
+    listed: &HashSet<ObjectId>,
+) -> Vec<(PathBuf, Arc<Segment>)> {
+    let Some(entries) = cache.and_then(|folder| std::fs::read_dir(folder).ok()) else {
+        return Vec::new();
+    };
+    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let mut found: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == segment::EXTENSION))
+        .filter_map(|path| Some((Segment::open(&path)?, path)))
+        .collect();
+    found.sort_by_key(|(segment, _)| std::cmp::Reverse(segment.covers().count()));
+    let mut covered = HashSet::new();
+    let mut kept = Vec::new();
+    for (segment, path) in found {
+        let fits = segment.covers().all(|id| listed.contains(&id) && !covered.contains(&id));
+        if fits && segment.covers().next().is_some() {
+            covered.extend(segment.covers());
+            kept.push((path, Arc::new(segment)));
+        } else {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+    kept
+}

@@ -1,0 +1,249 @@
+//! Reading blobs: fetch a frame, open it, decode it, keep it for its neighbours.
+//!
+//! A frame is decoded once however many threads ask for it at the same time. Decoded frames share
+//! one budget of bytes. Every blob is compared with its name before it is handed out the first time.
+
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
+use std::ops::{Deref, Range};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use lru::LruCache;
+
+use crate::backend::Backend;
+use crate::buffers::{Buffer, Buffers};
+use crate::error::{Error, Result};
+use crate::id::{BlobId, ObjectId};
+use crate::index::{BlobIndex, Location};
+use crate::keys::{BlobKind, Keys};
+use crate::object::ObjectName;
+use crate::pack::{PackKey, decode_frame};
+
+/// How many packs' keys are kept.
+const PACK_KEYS: usize = 256;
+/// Unused buffers that are kept, and the size they have.
+const SPARE_BUFFERS: usize = 8;
+const BUFFER: usize = 544 << 10;
+
+/// A blob's bytes; holds its frame in memory.
+#[derive(Clone)]
+pub struct Blob {
+    frame: Arc<Frame>,
+    range: Range<usize>,
+}
+
+impl Deref for Blob {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.frame.bytes[self.range.clone()]
+    }
+}
+
+struct Frame {
+    bytes: Buffer,
+    /// Guards the offsets of the blobs that have been compared with their names.
+    compared: Mutex<HashSet<u32>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct FrameKey {
+    pack: ObjectId,
+    number: u32,
+}
+
+type Cell = Arc<OnceLock<std::result::Result<Arc<Frame>, Failure>>>;
+
+/// What a failed decoding tells everybody who waited for it.
+#[derive(Clone)]
+enum Failure {
+    Damaged(&'static str),
+    Missing,
+    Unreachable(String),
+}
+
+struct Frames {
+    cells: LruCache<FrameKey, Cell>,
+    bytes: usize,
+}
+
+/// Reads blobs of one repository. Shared by any number of threads.
+pub struct Reader {
+    backend: Arc<dyn Backend>,
+    keys: Arc<Keys>,
+    /// Guards which index is in force.
+    index: RwLock<Arc<BlobIndex>>,
+    /// Guards the decoded frames.
+    frames: Mutex<Frames>,
+    /// Guards the keys of packs.
+    pack_keys: Mutex<LruCache<ObjectId, Arc<PackKey>>>,
+    budget: usize,
+    buffers: Buffers,
+}
+
+impl Reader {
+    /// Reads through `index`, keeping up to `budget` bytes of decoded frames.
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        keys: Arc<Keys>,
+        index: BlobIndex,
+        budget: usize,
+    ) -> Self {
+        let pack_keys = NonZeroUsize::new(PACK_KEYS).expect("more than none");
+        Self {
+            backend,
+            keys,
+            index: RwLock::new(Arc::new(index)),
+            frames: Mutex::new(Frames { cells: LruCache::unbounded(), bytes: 0 }),
+            pack_keys: Mutex::new(LruCache::new(pack_keys)),
+            budget,
+            buffers: Buffers::new(SPARE_BUFFERS, BUFFER),
+        }
+    }
+
+    /// The index in force.
+    pub fn index(&self) -> Arc<BlobIndex> {
+        Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts a newer index in force.
+    pub(crate) fn set_index(&self, index: BlobIndex) {
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(index);
+    }
+
+    /// Reads a blob.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when no index or destination has it, [`Error::Damaged`] when no copy of
+    /// it is whole, [`Error::Backend`] when the destination does not answer.
+    pub fn blob(&self, kind: BlobKind, id: &BlobId) -> Result<Blob> {
+        let index = self.index();
+        let mut first_error = None;
+        for location in index.find_all(id) {
+            match self.copy(kind, id, &location) {
+                Ok(blob) => return Ok(blob),
+                Err(error) => drop(first_error.get_or_insert(error)),
+            }
+        }
+        Err(first_error.unwrap_or_else(|| Error::Missing { object: format!("blob {id}") }))
+    }
+
+    /// Decodes the frame of a blob ahead of its use; what fails will fail again when it is read.
+    pub fn prefetch(&self, id: &BlobId) {
+        if let Some(location) = self.index().find(id) {
+            let _ = self.frame(&location);
+        }
+    }
+
+    fn copy(&self, kind: BlobKind, id: &BlobId, location: &Location) -> Result<Blob> {
+        let damaged = |reason| Error::damaged(ObjectName::pack(location.pack).as_str(), reason);
+        let frame = self.frame(location)?;
+        let (start, length) = (location.at as usize, location.length as usize);
+        let range = start..start + length;
+        let bytes = frame.bytes.get(range.clone()).ok_or_else(|| damaged("a blob exceeds it"))?;
+        if !lock(&frame.compared).contains(&location.at) {
+            if self.keys.blob_id(kind, bytes) != *id {
+                return Err(damaged("it does not hold the blob that it should"));
+            }
+            lock(&frame.compared).insert(location.at);
+        }
+        Ok(Blob { range, frame })
+    }
+
+    fn frame(&self, location: &Location) -> Result<Arc<Frame>> {
+        let key = FrameKey { pack: location.pack, number: location.number };
+        let cell = {
+            let mut frames = lock(&self.frames);
+            Arc::clone(frames.cells.get_or_insert(key, Cell::default))
+        };
+        let mut decoded_here = false;
+        let outcome = cell.get_or_init(|| {
+            decoded_here = true;
+            self.decode(location).map(Arc::new).map_err(Failure::from)
+        });
+        match outcome {
+            Ok(frame) => {
+                if decoded_here {
+                    self.make_room(&key, &cell, frame.bytes.len());
+                }
+                Ok(Arc::clone(frame))
+            }
+            Err(failure) => {
+                // The next one who asks tries again.
+                let mut frames = lock(&self.frames);
+                if frames.cells.peek(&key).is_some_and(|kept| Arc::ptr_eq(kept, &cell)) {
+                    frames.cells.pop(&key);
+                }
+                Err(failure.error(location))
+            }
+        }
+    }
+
+    /// Counts a frame that has just been decoded, and drops the ones used longest ago.
+    fn make_room(&self, key: &FrameKey, cell: &Cell, added: usize) {
+        let mut evicted = Vec::new();
+        let mut frames = lock(&self.frames);
+        // Evicted while it was being decoded, it is its readers' alone.
+        if !frames.cells.peek(key).is_some_and(|kept| Arc::ptr_eq(kept, cell)) {
+            return;
+        }
+        frames.bytes += added;
+        while frames.bytes > self.budget && frames.cells.len() > 1 {
+            let Some((_, cell)) = frames.cells.pop_lru() else { break };
+            if let Some(Ok(frame)) = cell.get() {
+                frames.bytes = frames.bytes.saturating_sub(frame.bytes.len());
+            }
+            evicted.push(cell);
+        }
+        // Large buffers go back to the system without the lock.
+        drop(frames);
+    }
+
+    fn decode(&self, location: &Location) -> Result<Frame> {
+        let name = ObjectName::pack(location.pack);
+        let key = self.pack_key(location);
+        let mut sealed = self.buffers.take();
+        sealed.resize(location.frame.sealed as usize, 0);
+        self.backend.read(&name, location.offset, &mut sealed)?;
+        let stored = key
+            .open_frame(location.number, &location.frame, &mut sealed)
+            .ok_or_else(|| Error::damaged(name.as_str(), "its bytes were altered"))?;
+        let mut bytes = self.buffers.take();
+        decode_frame(&location.frame, stored, &mut bytes)
+            .ok_or_else(|| Error::damaged(name.as_str(), "a frame does not decode"))?;
+        Ok(Frame { bytes, compared: Mutex::default() })
+    }
+
+    fn pack_key(&self, location: &Location) -> Arc<PackKey> {
+        let mut keys = lock(&self.pack_keys);
+        let derive = || Arc::new(PackKey::derive(&self.keys, location.kind, location.pack));
+        Arc::clone(keys.get_or_insert(location.pack, derive))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Damaged { reason, .. } => Failure::Damaged(reason),
+            Error::Missing { .. } => Failure::Missing,
+            other => Failure::Unreachable(other.to_string()),
+        }
+    }
+}
+
+impl Failure {
+    fn error(&self, location: &Location) -> Error {
+        let object = ObjectName::pack(location.pack).to_string();
+        match self {
+            Failure::Damaged(reason) => Error::Damaged { object, reason },
+            Failure::Missing => Error::Missing { object },
+            Failure::Unreachable(text) => {
+                Error::Backend { object, source: std::io::Error::other(text.clone()) }
+            }
+        }
+    }
+}

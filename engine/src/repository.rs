@@ -1,0 +1,381 @@
+//! A repository: created, opened, and what is in it.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use yore_platform::Timestamp;
+
+use crate::backend::{self, Backend, Published};
+use crate::error::{Error, Result};
+use crate::header::{Header, MAX_HEADER, Parameters, Unverified};
+use crate::id::{ObjectId, RepositoryId, SnapshotId};
+use crate::index;
+use crate::keys::{Keys, MasterSecret, random};
+use crate::object::{Area, Kind, ObjectName};
+use crate::reader::Reader;
+use crate::record::{
+    DestinationId, Generation, Outcome, Session, Snapshot, Tombstone, Verdict, decode_destination,
+    encode_destination,
+};
+use crate::seal::{self, MAX_OBJECT};
+use crate::secret::{Secret, SecretKind};
+use crate::slot::{self, Cost, MAX_SLOT, Slot};
+
+/// How many passphrase slots are tried before a passphrase is called wrong.
+const MAX_PASSPHRASE_SLOTS: usize = 64;
+
+/// An open repository at one destination.
+pub struct Repository {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) header: Header,
+    pub(crate) destination: DestinationId,
+    /// Where segments of the index are kept; `None` keeps them in memory.
+    pub(crate) cache: Option<PathBuf>,
+}
+
+/// Something that is there but could not be read; everything else goes on.
+pub type Problems = Vec<Error>;
+
+/// The snapshots that count, in order of time, and what of them could not be read.
+#[derive(Debug, Default)]
+pub struct Snapshots {
+    /// Those that a verdict commits and no tombstone names.
+    pub list: Vec<(SnapshotId, Snapshot)>,
+    /// What could not be read on the way.
+    pub problems: Problems,
+}
+
+/// How a new repository is made.
+pub struct CreateOptions<'a> {
+    /// What will open it, each with the label of its slot. At least one.
+    pub secrets: &'a [(&'a Secret, &'a str)],
+    /// What passphrase slots cost.
+    pub cost: Cost,
+    /// Sizes for writers.
+    pub parameters: Parameters,
+    /// Now.
+    pub time: Timestamp,
+}
+
+/// Creates a repository on an empty destination.
+///
+/// The header comes last: a repository that was half made is none, and may be made again.
+///
+/// # Errors
+/// [`Error::Occupied`] when something is there.
+pub fn create(backend: Arc<dyn Backend>, options: &CreateOptions<'_>) -> Result<Repository> {
+    backend.prepare()?;
+    remove_half_made(&*backend)?;
+    let repository = RepositoryId(random());
+    let master = MasterSecret::draw();
+    let keys = Keys::derive(&master, repository);
+    let destination = DestinationId(random());
+    let content = encode_destination(destination, options.time);
+    save_sealed(&*backend, &keys, Kind::Destination, &ObjectName::destination(), &content)?;
+    let created = options.time.seconds;
+    for (secret, label) in options.secrets {
+        let slot = slot::create(&master, repository, secret, label, created, options.cost);
+        let name = ObjectName::slot(slot.id);
+        backend::save(&*backend, &name, &slot.encode(&keys))?;
+        let read = Slot::decode(&name, repository, &backend::load(&*backend, &name, MAX_SLOT)?)?;
+        // A passphrase is not derived a second time: its slot is compared with what was written.
+        let opens = match slot.kind {
+            SecretKind::Passphrase => read.encode(&keys) == slot.encode(&keys),
+            SecretKind::KeyFile | SecretKind::Recovery => read.open(repository, secret).is_some(),
+        };
+        if !opens {
+            return Err(Error::damaged(name.as_str(), "it does not read back as written"));
+        }
+    }
+    let header = Header { repository, parameters: options.parameters, created, number: 0 };
+    match backend::save(&*backend, &ObjectName::header(), &header.encode(&keys))? {
+        Published::Created => {}
+        Published::Exists => {
+            let found = "holds a repository already";
+            return Err(Error::Occupied { location: backend.location(), found });
+        }
+    }
+    Ok(Repository { backend, keys: Arc::new(keys), header, destination, cache: None })
+}
+
+/// Removes the slots that an interrupted creation left at a destination without a header.
+fn remove_half_made(backend: &dyn Backend) -> Result<()> {
+    for slot in backend.list(Area::Keys)? {
+        backend.delete(&slot.name)?;
+    }
+    backend.delete(&ObjectName::destination())
+}
+
+/// Opens a repository with a secret.
+///
+/// `cache` is a private folder for this and other repositories; `None` does without.
+///
+/// # Errors
+/// [`Error::NoRepository`], [`Error::WrongSecret`], [`Error::Unsupported`]; [`Error::Damaged`] when
+/// the header or every fitting slot is.
+pub fn open(
+    backend: Arc<dyn Backend>,
+    secret: &Secret,
+    cache: Option<PathBuf>,
+) -> Result<Repository> {
+    let unverified = load_header(&*backend)?;
+    let id = unverified.header.repository;
+    let master = unlock(&*backend, id, secret)?;
+    let keys = Keys::derive(&master, id);
+    let header = unverified.verify(&keys)?;
+    let name = ObjectName::destination();
+    let content = load_sealed(&*backend, &keys, Kind::Destination, &name)?;
+    let destination = decode_destination(&content)
+        .map_err(|_| Error::damaged(name.as_str(), "it does not decode"))?;
+    let cache = cache.map(|folder| folder.join(id.to_string())).filter(|folder| {
+        // Without a cache everything works, slower.
+        yore_platform::private_dir(folder).is_ok()
+    });
+    Ok(Repository { backend, keys: Arc::new(keys), header, destination, cache })
+}
+
+/// Loads the header in force: the one with the highest number.
+fn load_header(backend: &dyn Backend) -> Result<Unverified> {
+    let location = backend.location();
+    let first = match backend::load(backend, &ObjectName::header(), MAX_HEADER) {
+        Ok(bytes) => Unverified::decode(&location, &bytes)?,
+        Err(Error::Missing { .. }) => return Err(Error::NoRepository { location }),
+        Err(error) => return Err(error),
+    };
+    let Some(newest) = backend.list(Area::Headers)?.pop() else { return Ok(first) };
+    let bytes = backend::load(backend, &newest.name, MAX_HEADER)?;
+    let later = Unverified::decode(&location, &bytes)?;
+    if later.header.repository != first.header.repository
+        || newest.name.number() != Some(later.header.number)
+    {
+        return Err(Error::damaged(newest.name.as_str(), "a header of another place"));
+    }
+    Ok(later)
+}
+
+fn unlock(backend: &dyn Backend, id: RepositoryId, secret: &Secret) -> Result<MasterSecret> {
+    let mut first_error = None;
+    let mut passphrases = 0;
+    for stored in backend.list(Area::Keys)? {
+        let slot = backend::load(backend, &stored.name, MAX_SLOT)
+            .and_then(|bytes| Slot::decode(&stored.name, id, &bytes));
+        match slot {
+            Ok(slot) if slot.kind == secret.kind() => {
+                passphrases += usize::from(slot.kind == SecretKind::Passphrase);
+                if passphrases > MAX_PASSPHRASE_SLOTS {
+                    break;
+                }
+                if let Some(master) = slot.open(id, secret) {
+                    return Ok(master);
+                }
+            }
+            Ok(_) => {}
+            Err(error) => drop(first_error.get_or_insert(error)),
+        }
+    }
+    let wrong = Error::WrongSecret { location: backend.location() };
+    Err(first_error.unwrap_or(wrong))
+}
+
+pub(crate) fn load_sealed(
+    backend: &dyn Backend,
+    keys: &Keys,
+    kind: Kind,
+    name: &ObjectName,
+) -> Result<Vec<u8>> {
+    let object = backend::load(backend, name, MAX_OBJECT as u64)?;
+    seal::open_whole(keys, kind, name, object)
+}
+
+/// Seals and saves a record whose name is not its salt.
+pub(crate) fn save_sealed(
+    backend: &dyn Backend,
+    keys: &Keys,
+    kind: Kind,
+    name: &ObjectName,
+    content: &[u8],
+) -> Result<Published> {
+    let object = seal::seal_whole(keys, kind, name, keys.draw_salt(content), content);
+    backend::save(backend, name, &object)
+}
+
+impl Repository {
+    /// Names the repository.
+    pub fn id(&self) -> RepositoryId {
+        self.header.repository
+    }
+
+    /// What the header says.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The destination, for messages.
+    pub fn location(&self) -> String {
+        self.backend.location()
+    }
+
+    /// The destination's code.
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    /// Opens a reader that keeps up to `budget` bytes of decoded frames, and tells which parts of
+    /// the index could not be read.
+    pub fn reader(&self, budget: usize) -> Result<(Reader, Problems)> {
+        let opened = self.open_index(HashSet::new())?;
+        let reader =
+            Reader::new(Arc::clone(&self.backend), Arc::clone(&self.keys), opened.index, budget);
+        Ok((reader, opened.damaged))
+    }
+
+    /// Makes a reader see what was written since it was opened.
+    pub fn refresh(&self, reader: &Reader) -> Result<Problems> {
+        let opened = self.open_index(HashSet::new())?;
+        reader.set_index(opened.index);
+        Ok(opened.damaged)
+    }
+
+    pub(crate) fn open_index(&self, condemned: HashSet<ObjectId>) -> Result<index::Opened> {
+        index::open(&*self.backend, &self.keys, condemned, self.cache.as_deref())
+    }
+
+    /// Lists the snapshots that count.
+    pub fn snapshots(&self) -> Result<Snapshots> {
+        let mut found = Snapshots::default();
+        let committed = self.committed(&mut found.problems)?;
+        let forgotten: HashSet<SnapshotId> = self
+            .backend
+            .list(Area::Forgotten)?
+            .iter()
+            .filter_map(|stored| self.load_tombstone(&stored.name, &mut found.problems))
+            .map(|tombstone| tombstone.snapshot)
+            .collect();
+        for id in committed.into_iter().filter(|id| !forgotten.contains(id)) {
+            match self.load_snapshot(id) {
+                Ok(snapshot) => found.list.push((id, snapshot)),
+                Err(error) => found.problems.push(error),
+            }
+        }
+        found.list.sort_by_key(|(id, snapshot)| (snapshot.time, *id));
+        Ok(found)
+    }
+
+    fn load_snapshot(&self, id: SnapshotId) -> Result<Snapshot> {
+        let name = ObjectName::snapshot(id);
+        let content = load_sealed(&*self.backend, &self.keys, Kind::Snapshot, &name)?;
+        Snapshot::decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
+    }
+
+    fn load_tombstone(&self, name: &ObjectName, problems: &mut Problems) -> Option<Tombstone> {
+        let tombstone = load_sealed(&*self.backend, &self.keys, Kind::Tombstone, name)
+            .ok()
+            .and_then(|content| Tombstone::decode(&content).ok())
+            .filter(|tombstone| name.id() == Some(tombstone.snapshot.0));
+        if tombstone.is_none() {
+            // A snapshot whose tombstone is damaged is presented: better too much than too little.
+            problems.push(Error::damaged(name.as_str(), "it is no tombstone of this repository"));
+        }
+        tombstone
+    }
+
+    /// The snapshots that verdicts of sessions that are there commit.
+    fn committed(&self, problems: &mut Problems) -> Result<Vec<SnapshotId>> {
+        let sessions = self.sessions()?;
+        problems.extend(sessions.problems);
+        let mut committed = HashSet::new();
+        for (_, verdict) in sessions.list.into_values() {
+            if let Some(Verdict { outcome: Outcome::Commit(snapshots), .. }) = verdict {
+                committed.extend(snapshots);
+            }
+        }
+        Ok(committed.into_iter().collect())
+    }
+
+    /// Loads all sessions with their verdicts, as far as they belong to this destination.
+    pub(crate) fn sessions(&self) -> Result<Sessions> {
+        let mut sessions = Sessions::default();
+        let listed = self.backend.list(Area::Sessions)?;
+        let names: HashSet<&ObjectName> = listed.iter().map(|stored| &stored.name).collect();
+        for stored in listed.iter().filter(|stored| stored.name.suffix().is_none()) {
+            let Some(id) = stored.name.id().map(ObjectId) else { continue };
+            let end = ObjectName::verdict(id);
+            let verdict = match names.contains(&end) {
+                true => match self.load_verdict(&end) {
+                    Ok(verdict) => Some(verdict),
+                    Err(error) => {
+                        sessions.problems.push(error);
+                        continue;
+                    }
+                },
+                false => None,
+            };
+            match self.load_session(&stored.name) {
+                Ok(session) if session.destination == self.destination => {
+                    let verdict = verdict.filter(|v| v.destination == self.destination);
+                    sessions.list.insert(id, (session, verdict));
+                }
+                Ok(_) => {}
+                Err(error) => sessions.problems.push(error),
+            }
+        }
+        Ok(sessions)
+    }
+
+    fn load_session(&self, name: &ObjectName) -> Result<Session> {
+        let content = load_sealed(&*self.backend, &self.keys, Kind::Session, name)?;
+        Session::decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
+    }
+
+    fn load_verdict(&self, name: &ObjectName) -> Result<Verdict> {
+        let content = load_sealed(&*self.backend, &self.keys, Kind::Verdict, name)?;
+        Verdict::decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
+    }
+
+    /// Loads the newest generation of prune and the packs condemned up to it.
+    pub(crate) fn condemned(&self) -> Result<(u64, HashSet<ObjectId>)> {
+        let (mut newest, mut condemned, mut kept) = (0, HashSet::new(), HashSet::new());
+        for stored in self.backend.list(Area::Generations)? {
+            let is_end = stored.name.suffix().is_some();
+            let kind = if is_end { Kind::GenerationEnd } else { Kind::Generation };
+            let content = load_sealed(&*self.backend, &self.keys, kind, &stored.name)?;
+            let generation = Generation::decode(&content)
+                .map_err(|_| Error::damaged(stored.name.as_str(), "it does not decode"))?;
+            if stored.name.number() != Some(generation.number) {
+                return Err(Error::damaged(stored.name.as_str(), "an object of another name"));
+            }
+            if generation.destination != self.destination {
+                continue;
+            }
+            newest = newest.max(generation.number);
+            let packs = generation.packs.into_iter().map(|pack| (generation.number, pack));
+            if is_end { kept.extend(packs) } else { condemned.extend(packs) }
+        }
+        let packs = condemned.difference(&kept).map(|(_, pack)| *pack).collect();
+        Ok((newest, packs))
+    }
+
+    /// Lists the key slots, and those that are damaged.
+    pub fn slots(&self) -> Result<(Vec<Slot>, Problems)> {
+        let (mut slots, mut problems) = (Vec::new(), Vec::new());
+        for stored in self.backend.list(Area::Keys)? {
+            let slot = backend::load(&*self.backend, &stored.name, MAX_SLOT)
+                .and_then(|bytes| Slot::decode(&stored.name, self.id(), &bytes))
+                .and_then(|slot| slot.verify(&self.keys).map(|()| slot));
+            match slot {
+                Ok(slot) => slots.push(slot),
+                Err(error) => problems.push(error),
+            }
+        }
+        Ok((slots, problems))
+    }
+}
+
+/// Sessions with their verdicts, and what of them could not be read.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    pub(crate) list: std::collections::BTreeMap<ObjectId, (Session, Option<Verdict>)>,
+    pub(crate) problems: Problems,
+}
