@@ -3,10 +3,11 @@
 //! Nothing here unmounts what is not a drive of Yore's.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use rustix::fs::{Access, OFlags};
+use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 
@@ -112,29 +113,23 @@ fn busy(line: &MountLine) -> MountError {
     MountError::Busy { path: line.point.clone(), holders: holders(line) }
 }
 
-/// Makes sure that the parts of FUSE that this user needs are there.
-///
-/// Root opens `/dev/fuse` itself; for a user `fusermount3`, which is setuid root, does so.
+/// Makes sure that the parts of FUSE that this user needs are there: `/dev/fuse`, which
+/// `fusermount3` too opens with the rights of its user, and for all but root `fusermount3`.
 pub fn fuse_available() -> Result<(), MountError> {
-    let opened =
-        rustix::fs::open("/dev/fuse", OFlags::RDWR | OFlags::CLOEXEC, rustix::fs::Mode::empty());
-    let device = match opened {
-        Ok(_) => Ok(()),
-        Err(error) => Err(missing_device(error)),
-    };
-    if is_root() {
-        return Ok(device?);
+    open_device()?;
+    if !is_root() {
+        find_helper().ok_or(FuseMissing::HelperAbsent)?;
     }
-    match device {
-        Ok(()) | Err(FuseMissing::DevicePermission) => {}
-        Err(absent) => return Err(absent.into()),
-    }
-    find_helper().ok_or(FuseMissing::HelperAbsent)?;
     Ok(())
 }
 
+pub(crate) fn open_device() -> Result<OwnedFd, FuseMissing> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC;
+    rustix::fs::open("/dev/fuse", flags, Mode::empty()).map_err(missing_device)
+}
+
 /// Tells what an error of opening `/dev/fuse` means.
-pub(crate) fn missing_device(error: Errno) -> FuseMissing {
+fn missing_device(error: Errno) -> FuseMissing {
     match error {
         Errno::NOENT => FuseMissing::DeviceAbsent,
         Errno::NXIO | Errno::NODEV => FuseMissing::DriverAbsent,

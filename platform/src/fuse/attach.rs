@@ -12,14 +12,13 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::MountFlags;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 
 use super::session::{Access, MountOptions};
 use crate::mount_error::{FuseMissing, MountError};
-use crate::mountpoint::{find_helper, is_root, missing_device, refused};
+use crate::mountpoint::{find_helper, open_device, refused};
 
 /// Mounts at `point`, by itself where the kernel permits it and else through `fusermount3`.
 pub(super) fn attach(point: &Path, options: &MountOptions) -> Result<OwnedFd, MountError> {
@@ -31,12 +30,7 @@ pub(super) fn attach(point: &Path, options: &MountOptions) -> Result<OwnedFd, Mo
 
 /// Returns `None` where only the helper may mount.
 fn attach_directly(point: &Path, options: &MountOptions) -> Result<Option<OwnedFd>, MountError> {
-    let opened = rustix::fs::open("/dev/fuse", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
-    let connection = match opened {
-        Ok(connection) => connection,
-        Err(Errno::ACCESS | Errno::PERM) if !is_root() => return Ok(None),
-        Err(error) => return Err(missing_device(error).into()),
-    };
+    let connection = open_device()?;
     let mut data = format!(
         "fd={},rootmode=40000,user_id={},group_id={}",
         connection.as_raw_fd(),

@@ -202,7 +202,7 @@ fn extended_attributes_follow_the_size_protocol() {
     let drive = Drive::mount(Access::OwnerOnly);
     let path = drive.path("hello");
     let mut room = [0_u8; 64];
-    let size = rustix::fs::getxattr(&path, "user.colour", &mut [0_u8; 0][..]);
+    let size = rustix::fs::getxattr_query(&path, "user.colour");
     assert_eq!(size, Ok(4));
     let small = rustix::fs::getxattr(&path, "user.colour", &mut room[..3]);
     assert_eq!(small, Err(rustix::io::Errno::RANGE));
@@ -466,7 +466,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(point: &Path, uid: Option<u32>) -> Server {
+    fn start(point: &Path) -> Server {
         let program = std::env::current_exe().expect("this program");
         let mut command = Command::new(program);
         command
@@ -475,9 +475,6 @@ impl Server {
             .current_dir("/")
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        if let Some(uid) = uid {
-            command.uid(uid).gid(uid);
-        }
         let mut child = command.spawn().expect("this program runs");
         let said = BufReader::new(child.stderr.take().expect("piped"));
         let mut server = Server { child, said };
@@ -502,7 +499,7 @@ impl Drop for Server {
 #[test]
 fn a_killed_drive_answers_errors_until_it_is_unmounted() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut server = Server::start(folder.path(), None);
+    let mut server = Server::start(folder.path());
     assert!(folder.path().join("hello").exists());
     server.child.kill().expect("it runs");
     server.child.wait().expect("it ends");
@@ -522,20 +519,64 @@ fn a_user_mounts_and_unmounts_through_the_helper() {
         // Then every other test of this file is this test.
         return;
     }
-    let user = 65_534;
     let folder = tempfile::tempdir().expect("a folder");
-    std::os::unix::fs::chown(folder.path(), Some(user), Some(user)).expect("root may");
-    let mut server = Server::start(folder.path(), Some(user));
-    let mut read = Command::new("cat");
-    let read = read.arg(folder.path().join("hello")).uid(user).gid(user).output();
-    assert_eq!(read.expect("cat").stdout, b"hello, world\n");
-    // Not even root enters a user's drive.
-    assert!(fs::read(folder.path().join("hello")).is_err());
-    let mut helper = Command::new("fusermount3");
-    let helper = helper.arg("-u").arg(folder.path()).uid(user).gid(user).status();
-    assert!(helper.expect("fusermount3").success());
-    assert_eq!(server.line(), "ended");
-    assert!(!is_mounted(folder.path()));
+    let point = folder.path().join("point");
+    fs::create_dir(&point).expect("a mountpoint");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("root may");
+    std::os::unix::fs::chown(&point, Some(65_534), Some(65_534)).expect("root may");
+    // Elsewhere every user may open /dev/fuse; here, in a namespace of its own, this one does.
+    let script = "mknod -m 666 \"$1/fuse\" c 10 229 && mount --bind \"$1/fuse\" /dev/fuse && \
+        exec setpriv --reuid 65534 --regid 65534 --clear-groups \
+        \"$2\" --exact mount_as_this_user --ignored --nocapture";
+    let output = Command::new("unshare")
+        .args(["-m", "sh", "-c", script, "sh"])
+        .arg(folder.path())
+        .arg(std::env::current_exe().expect("this program"))
+        .env("YORE_TEST_USER", &point)
+        .current_dir("/")
+        .output()
+        .expect("unshare is there");
+    let (said, wrong) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{wrong}");
+    assert!(said.contains("1 passed"), "{said}{wrong}");
+}
+
+/// Not a test by itself: what a user does, in a process of that user.
+#[test]
+#[ignore = "run by another test in a process of its own"]
+fn mount_as_this_user() {
+    let Some(point) = std::env::var_os("YORE_TEST_USER").map(PathBuf::from) else {
+        return;
+    };
+    fuse_available().expect("all that a user needs");
+    let options = MountOptions { name: r"odd, \name".to_owned(), ..MountOptions::default() };
+    let volume = Arc::new(Memory::sample());
+    let mounted = mount(volume.clone(), &point, &options).expect("mounted by the helper");
+    let table = fs::read_to_string("/proc/self/mounts").expect("the table");
+    assert!(table.contains("fuse.yore ro,nosuid,nodev,noatime"), "{table}");
+    assert_eq!(fs::read(point.join("hello")).expect("content").len(), 13);
+    let file = File::open(point.join("hello")).expect("a file");
+    let busy = unmount(&point, WhenBusy::Refuse);
+    assert!(matches!(busy, Err(MountError::Busy { .. })), "{busy:?}");
+    drop(file);
+    unmount(&point, WhenBusy::Refuse).expect("nobody uses it");
+    mounted.wait().expect("a clean end");
+
+    let mut server = Server::start(&point);
+    server.child.kill().expect("it runs");
+    server.child.wait().expect("it ends");
+    let check = check_mountpoint(&point);
+    assert!(matches!(check, Err(MountError::Stale { .. })), "{check:?}");
+    unmount(&point, WhenBusy::Refuse).expect("a dead drive goes");
+
+    let options = MountOptions { access: Access::Everyone, ..MountOptions::default() };
+    match mount(volume, &point, &options) {
+        Ok(mounted) => drop(mounted),
+        Err(error) => assert!(matches!(error, MountError::AllowOtherForbidden), "{error}"),
+    }
+    let own = mount(Arc::new(Memory::sample()), Path::new("/"), &options);
+    assert!(matches!(own, Err(MountError::NotEmpty { .. })));
 }
 
 #[test]
