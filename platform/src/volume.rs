@@ -50,6 +50,10 @@ pub struct Entry {
     /// What the name stands for.
     pub attr: Attr,
     /// How long the answer stays true; [`FOREVER`] for what is immutable.
+    ///
+    /// Of a directory, also how long a name that it does not have may be remembered as absent, so
+    /// one whose names are made when they are looked up is not immutable. When the listing of a
+    /// directory changes, its `modified` time must change too.
     pub ttl: Duration,
 }
 

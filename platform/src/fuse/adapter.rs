@@ -1,0 +1,547 @@
+//! Passes the kernel's requests on to the volume: decode, call, encode.
+//!
+//! A panic of the volume is answered as damage, so that one request can't take the drive down.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use fuser::{
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, FileType, Filesystem,
+    FopenFlags, Generation, INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenAccMode,
+    OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus,
+    ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
+    Request, TimeOrNow, WriteFlags,
+};
+
+use super::encode::{attributes, errno, file_type};
+use crate::metadata::{DeviceNumber, Kind, Owner, Timestamp};
+use crate::volume::{Attr, Ino, Listed, More, Seek, Volume, VolumeError};
+
+/// The longest name that Linux has.
+const NAME_MAX: usize = 255;
+
+/// The largest piece that the kernel asks for at once.
+const REQUEST_BYTES: u32 = 1 << 20;
+
+/// How many reads ahead may be waiting: four of [`REQUEST_BYTES`] for each of 16 readers.
+const MAX_BACKGROUND: u16 = 64;
+
+/// The block of which sizes are told in multiples.
+const BLOCK: u64 = 4096;
+
+/// Positions that `.` and `..` take before those of the volume.
+const DOTS: u64 = 2;
+
+pub(super) struct Adapter {
+    volume: Arc<dyn Volume>,
+    enforce_acls: EnforceAcls,
+    opening: Opening,
+}
+
+/// Whether the kernel checks permissions by ACLs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum EnforceAcls {
+    /// It does, along with mode and owner: for drives that other users may enter.
+    Yes,
+    /// Its owner may read everything. ACLs can be read all the same.
+    No,
+}
+
+/// How opening a file or a directory is answered.
+#[derive(Clone, Copy, Default)]
+struct Opening {
+    file: Open,
+    directory: Open,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Open {
+    /// Each time, keeping what is cached.
+    #[default]
+    Answered,
+    /// With ENOSYS, after which the kernel opens by itself, keeping what is cached.
+    LeftToKernel,
+}
+
+impl Adapter {
+    pub(super) fn new(volume: Arc<dyn Volume>, enforce_acls: EnforceAcls) -> Adapter {
+        Adapter { volume, enforce_acls, opening: Opening::default() }
+    }
+
+    /// Asks the volume.
+    fn ask<T>(
+        &self,
+        question: impl FnOnce(&dyn Volume) -> Result<T, VolumeError>,
+    ) -> Result<T, Errno> {
+        let volume = &*self.volume;
+        // What a panic leaves half done belongs to the volume, whose own locks tell it so.
+        catch_unwind(AssertUnwindSafe(|| question(volume)))
+            .unwrap_or(Err(VolumeError::Damaged))
+            .map_err(errno)
+    }
+
+    /// Lists `ino` from the kernel's `offset`, `.` and `..` first; `each` tells whether it is full.
+    ///
+    /// An error after the first names is told by the next call, which begins at it.
+    fn list(
+        &self,
+        ino: INodeNo,
+        offset: u64,
+        each: &mut dyn FnMut(u64, Listed<'_>) -> Full,
+    ) -> Result<(), Errno> {
+        let ino = Ino(ino.0);
+        let mut from = offset.saturating_sub(DOTS);
+        if offset < DOTS {
+            let own = self.ask(|volume| volume.attr(ino))?;
+            if own.attr.kind != Kind::Directory {
+                return Err(Errno::ENOTDIR);
+            }
+            for (name, next) in [(&b"."[..], 1), (&b".."[..], DOTS)] {
+                let entry = own;
+                let full = next > offset && each(next, Listed { name, next, entry }) == Full::Yes;
+                if full {
+                    return Ok(());
+                }
+            }
+            from = 0;
+        }
+        let mut listed = Listing::Nothing;
+        let answer = self.ask(|volume| {
+            volume.list(ino, from, &mut |name| {
+                let full = each(name.next.saturating_add(DOTS), name);
+                listed = Listing::Something;
+                match full {
+                    Full::Yes => More::Stop,
+                    Full::No => More::Wanted,
+                }
+            })
+        });
+        match listed {
+            Listing::Something => Ok(()),
+            Listing::Nothing => answer,
+        }
+    }
+
+    /// Answers that `parent` has no such name, for as long as `parent` stays as it is.
+    fn no_such_name(&self, parent: Ino, reply: ReplyEntry) {
+        match self.ask(|volume| volume.attr(parent)) {
+            Ok(entry) if !entry.ttl.is_zero() => {
+                // Number 0 is the kernel's sign for a name that is known not to be.
+                reply.entry(&entry.ttl, &attributes(&NOTHING), Generation(0));
+            }
+            _ => reply.error(Errno::ENOENT),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Full {
+    Yes,
+    No,
+}
+
+impl From<bool> for Full {
+    fn from(full: bool) -> Full {
+        if full { Full::Yes } else { Full::No }
+    }
+}
+
+enum Listing {
+    Nothing,
+    Something,
+}
+
+const NOTHING: Attr = Attr {
+    ino: Ino(0),
+    kind: Kind::File,
+    mode: 0,
+    owner: Owner { uid: 0, gid: 0 },
+    size: 0,
+    allocated: 0,
+    modified: Timestamp { seconds: 0, nanos: 0 },
+    changed: Timestamp { seconds: 0, nanos: 0 },
+    born: Timestamp { seconds: 0, nanos: 0 },
+    links: 0,
+    device_number: DeviceNumber { major: 0, minor: 0 },
+};
+
+/// Answers a request for a value by the kernel's protocol: its size, or the value if it fits.
+fn answer_sized(value: &[u8], size: u32, reply: ReplyXattr) {
+    match u32::try_from(value.len()) {
+        Ok(length) if size == 0 => reply.size(length),
+        Ok(length) if length <= size => reply.data(value),
+        _ => reply.error(Errno::ERANGE),
+    }
+}
+
+fn is_for_writing(flags: OpenFlags) -> bool {
+    flags.acc_mode() != OpenAccMode::O_RDONLY || flags.0 & libc::O_TRUNC != 0
+}
+
+impl Filesystem for Adapter {
+    fn init(&mut self, _: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
+        let offered = config.capabilities();
+        let mut wanted = InitFlags::FUSE_ASYNC_READ
+            | InitFlags::FUSE_PARALLEL_DIROPS
+            | InitFlags::FUSE_DO_READDIRPLUS
+            | InitFlags::FUSE_CACHE_SYMLINKS
+            // A listing or content is thrown away when its time changes; nothing is asked of what
+            // never expires.
+            | InitFlags::FUSE_AUTO_INVAL_DATA;
+        if self.enforce_acls == EnforceAcls::Yes {
+            wanted |= InitFlags::FUSE_POSIX_ACL;
+        }
+        // Only what is offered is asked for, and the numbers are within the kernel's bounds.
+        let _ = config.add_capabilities(wanted & offered);
+        let _ = config.set_max_write(REQUEST_BYTES);
+        let _ = config.set_max_background(MAX_BACKGROUND);
+        let _ = config.set_congestion_threshold(MAX_BACKGROUND / 4 * 3);
+        if offered.contains(InitFlags::FUSE_NO_OPEN_SUPPORT) {
+            self.opening.file = Open::LeftToKernel;
+        }
+        if offered.contains(InitFlags::FUSE_NO_OPENDIR_SUPPORT) {
+            self.opening.directory = Open::LeftToKernel;
+        }
+        Ok(())
+    }
+
+    fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let parent = Ino(parent.0);
+        let name = name.as_bytes();
+        if name.len() > NAME_MAX {
+            return reply.error(Errno::ENAMETOOLONG);
+        }
+        match self.ask(|volume| volume.lookup(parent, name)) {
+            Ok(entry) => reply.entry(&entry.ttl, &attributes(&entry.attr), Generation(0)),
+            Err(Errno::ENOENT) => self.no_such_name(parent, reply),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        match self.ask(|volume| volume.attr(Ino(ino.0))) {
+            Ok(entry) => reply.attr(&entry.ttl, &attributes(&entry.attr)),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
+        match self.ask(|volume| volume.read_link(Ino(ino.0))) {
+            Ok(text) => reply.data(&text),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn open(&self, _: &Request, _: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        if is_for_writing(flags) {
+            reply.error(Errno::EROFS);
+        } else if self.opening.file == Open::LeftToKernel {
+            reply.error(Errno::ENOSYS);
+        } else {
+            reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
+        }
+    }
+
+    fn read(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        _: FileHandle,
+        offset: u64,
+        size: u32,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let mut reply = Some(reply);
+        let answer = self.ask(|volume| {
+            volume.read(Ino(ino.0), offset, size, &mut |bytes| {
+                let wanted = bytes.len().min(size as usize);
+                if let (Some(reply), Some(bytes)) = (reply.take(), bytes.get(..wanted)) {
+                    reply.data(bytes);
+                }
+            })
+        });
+        match (reply, answer) {
+            (Some(reply), Ok(())) => reply.data(&[]),
+            (Some(reply), Err(error)) => reply.error(error),
+            (None, _) => {}
+        }
+    }
+
+    fn lseek(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        _: FileHandle,
+        offset: i64,
+        whence: i32,
+        reply: ReplyLseek,
+    ) {
+        let whence = match whence {
+            libc::SEEK_DATA => Seek::Data,
+            libc::SEEK_HOLE => Seek::Hole,
+            _ => return reply.error(Errno::EINVAL),
+        };
+        let Ok(offset) = u64::try_from(offset) else {
+            return reply.error(Errno::ENXIO);
+        };
+        match self.ask(|volume| volume.seek(Ino(ino.0), offset, whence)) {
+            Ok(found) => match i64::try_from(found) {
+                Ok(found) => reply.offset(found),
+                Err(_) => reply.error(Errno::EOVERFLOW),
+            },
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn opendir(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        if self.opening.directory == Open::LeftToKernel {
+            reply.error(Errno::ENOSYS);
+        } else {
+            let cached = FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE;
+            reply.opened(FileHandle(0), cached);
+        }
+    }
+
+    fn readdir(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        _: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectory,
+    ) {
+        let answer = self.list(ino, offset, &mut |next, listed| {
+            let ino = INodeNo(listed.entry.attr.ino.0);
+            let kind: FileType = file_type(listed.entry.attr.kind);
+            let name = OsStr::from_bytes(listed.name);
+            reply.add(ino, next, kind, name).into()
+        });
+        match answer {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn readdirplus(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        _: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectoryPlus,
+    ) {
+        let answer = self.list(ino, offset, &mut |next, listed| {
+            let attr = attributes(&listed.entry.attr);
+            let name = OsStr::from_bytes(listed.name);
+            let ttl = listed.entry.ttl;
+            let full = reply.add(attr.ino, next, name, &ttl, &attr, Generation(0));
+            full.into()
+        });
+        match answer {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
+        match self.ask(|volume| volume.space()) {
+            Ok(space) => {
+                let (total, free) = (space.total.div_ceil(BLOCK), space.free / BLOCK);
+                let (block, name) = (BLOCK as u32, NAME_MAX as u32);
+                reply.statfs(total, free, free, space.files, 0, block, name, block);
+            }
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        match self.ask(|volume| volume.xattr(Ino(ino.0), name.as_bytes())) {
+            Ok(value) => answer_sized(&value, size, reply),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn listxattr(&self, _: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        match self.ask(|volume| volume.xattr_names(Ino(ino.0))) {
+            Ok(names) => {
+                let mut list = Vec::new();
+                for name in names {
+                    list.extend_from_slice(&name);
+                    list.push(0);
+                }
+                answer_sized(&list, size, reply);
+            }
+            Err(error) => reply.error(error),
+        }
+    }
+
+    /// ENOSYS tells the kernel to grant what its own checks grant, and not to ask again.
+    fn access(&self, _: &Request, _: INodeNo, _: AccessFlags, reply: ReplyEmpty) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    /// ENOSYS tells the kernel that closing needs no message; there is nothing to flush.
+    fn flush(&self, _: &Request, _: INodeNo, _: FileHandle, _: LockOwner, reply: ReplyEmpty) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn fsync(&self, _: &Request, _: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
+        reply.ok();
+    }
+
+    fn fsyncdir(&self, _: &Request, _: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
+        reply.ok();
+    }
+
+    fn ioctl(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        _: IoctlFlags,
+        _: u32,
+        _: &[u8],
+        _: u32,
+        reply: ReplyIoctl,
+    ) {
+        reply.error(Errno::ENOTTY);
+    }
+
+    fn setattr(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: Option<u32>,
+        _: Option<u32>,
+        _: Option<u32>,
+        _: Option<u64>,
+        _: Option<TimeOrNow>,
+        _: Option<TimeOrNow>,
+        _: Option<SystemTime>,
+        _: Option<FileHandle>,
+        _: Option<SystemTime>,
+        _: Option<SystemTime>,
+        _: Option<SystemTime>,
+        _: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn mknod(&self, _: &Request, _: INodeNo, _: &OsStr, _: u32, _: u32, _: u32, reply: ReplyEntry) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn mkdir(&self, _: &Request, _: INodeNo, _: &OsStr, _: u32, _: u32, reply: ReplyEntry) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn unlink(&self, _: &Request, _: INodeNo, _: &OsStr, reply: ReplyEmpty) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn rmdir(&self, _: &Request, _: INodeNo, _: &OsStr, reply: ReplyEmpty) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn symlink(&self, _: &Request, _: INodeNo, _: &OsStr, _: &Path, reply: ReplyEntry) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn rename(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: &OsStr,
+        _: INodeNo,
+        _: &OsStr,
+        _: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn link(&self, _: &Request, _: INodeNo, _: INodeNo, _: &OsStr, reply: ReplyEntry) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn write(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        _: u64,
+        _: &[u8],
+        _: WriteFlags,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn create(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: &OsStr,
+        _: u32,
+        _: u32,
+        _: i32,
+        reply: ReplyCreate,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn setxattr(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: &OsStr,
+        _: &[u8],
+        _: i32,
+        _: u32,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn removexattr(&self, _: &Request, _: INodeNo, _: &OsStr, reply: ReplyEmpty) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn fallocate(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        _: u64,
+        _: u64,
+        _: i32,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+
+    fn copy_file_range(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        _: u64,
+        _: INodeNo,
+        _: FileHandle,
+        _: u64,
+        _: u64,
+        _: CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        reply.error(Errno::EROFS);
+    }
+}

@@ -1,0 +1,204 @@
+//! A mounted drive, from `mount` to its end.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use fuser::{Config, INodeNo, Notifier, Session, SessionACL};
+
+use super::adapter::{Adapter, EnforceAcls};
+use super::attach::attach;
+use crate::mount_error::MountError;
+use crate::mount_table::{MountLine, mounted_at};
+use crate::mountpoint::{WhenBusy, check_mountpoint, refused, resolve, unmount_line};
+use crate::volume::{Ino, Volume};
+
+/// How far the kernel reads ahead where it may be told so, in KiB: 2 GB/s with the default of 128,
+/// up to 4 GB/s with this.
+const READ_AHEAD_KIB: &str = "4096";
+
+/// How a volume is mounted.
+#[derive(Debug, Clone)]
+pub struct MountOptions {
+    /// How many requests are answered at once; 0 chooses by the number of processors.
+    pub threads: usize,
+    /// Who may enter.
+    pub access: Access,
+    /// The name under which the system lists the drive.
+    pub name: String,
+}
+
+impl Default for MountOptions {
+    fn default() -> MountOptions {
+        MountOptions { threads: 0, access: Access::OwnerOnly, name: "yore".to_owned() }
+    }
+}
+
+/// Who may enter a drive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The user who mounts, who may read everything; root only where root mounts.
+    OwnerOnly,
+    /// Every user, as far as owners, modes and ACLs permit.
+    Everyone,
+}
+
+/// Mounts `volume` at the empty directory `mountpoint` and begins to answer.
+///
+/// Dropping the returned value unmounts, even when the drive is in use.
+pub fn mount(
+    volume: Arc<dyn Volume>,
+    mountpoint: &Path,
+    options: &MountOptions,
+) -> Result<Mounted, MountError> {
+    check_mountpoint(mountpoint)?;
+    let point = resolve(mountpoint)?;
+    let enforce_acls = match options.access {
+        Access::OwnerOnly => EnforceAcls::No,
+        Access::Everyone => EnforceAcls::Yes,
+    };
+    let connection = attach(&point, options)?;
+    let line = mounted_at(&point)
+        .map_err(|source| refused(&point, source))?
+        .filter(MountLine::is_drive)
+        .ok_or_else(|| MountError::NotMounted { path: point.clone() })?;
+    let mut config = Config::default();
+    config.n_threads = Some(threads(options.threads));
+    // The kernel lets nobody else in; a second check would refuse what the kernel does by itself.
+    let session =
+        Session::from_fd(Adapter::new(volume, enforce_acls), connection, SessionACL::All, config);
+    let started = session.and_then(|session| {
+        let notifier = session.notifier();
+        let run = move || session.run();
+        let session = thread::Builder::new().name("fuse".to_owned()).spawn(run)?;
+        Ok((session, notifier))
+    });
+    let (session, notifier) = match started {
+        Ok(started) => started,
+        Err(source) => {
+            // The failure to start is what is told; a mount that stays answers ENOTCONN.
+            let _ = unmount_line(&line, WhenBusy::Detach);
+            return Err(MountError::Io { path: point, source });
+        }
+    };
+    raise_read_ahead(&line);
+    let handle = MountedHandle { drive: Arc::new(line), notifier };
+    Ok(Mounted { session: Some(session), handle })
+}
+
+fn threads(wanted: usize) -> usize {
+    match wanted {
+        0 => thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4)),
+        wanted => wanted,
+    }
+}
+
+/// Lets the kernel read further ahead; only root may, and nothing depends on it.
+fn raise_read_ahead(drive: &MountLine) {
+    let (major, minor) = drive.device;
+    let setting = format!("/sys/class/bdi/{major}:{minor}/read_ahead_kb");
+    let _ = std::fs::write(setting, READ_AHEAD_KIB);
+}
+
+/// A mounted drive.
+pub struct Mounted {
+    session: Option<JoinHandle<io::Result<()>>>,
+    handle: MountedHandle,
+}
+
+impl Mounted {
+    /// Returns the mountpoint, as the kernel knows it.
+    pub fn mountpoint(&self) -> &Path {
+        &self.handle.drive.point
+    }
+
+    /// Returns a handle that other threads may keep.
+    pub fn handle(&self) -> MountedHandle {
+        self.handle.clone()
+    }
+
+    /// Waits until the drive is unmounted, from outside or through a handle, and its last file is
+    /// closed.
+    pub fn wait(mut self) -> Result<(), MountError> {
+        let Some(session) = self.session.take() else {
+            return Ok(());
+        };
+        let ended = session
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("a thread of the drive panicked")));
+        match ended {
+            Ok(()) => Ok(()),
+            Err(source) => {
+                // Nobody answers any more.
+                let _ = self.handle.unmount();
+                let path = self.mountpoint().to_owned();
+                Err(MountError::Io { path, source })
+            }
+        }
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if self.session.is_some() {
+            // What can't be unmounted answers ENOTCONN once this process ends.
+            let _ = self.handle.unmount();
+        }
+    }
+}
+
+/// Unmounts a drive, or makes the kernel forget what it keeps of it; for any thread.
+#[derive(Clone)]
+pub struct MountedHandle {
+    drive: Arc<MountLine>,
+    notifier: Notifier,
+}
+
+/// How completely a drive was unmounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmounted {
+    /// It is gone.
+    Completely,
+    /// It is out of the tree and serves the files that are still open, as long as its process lives.
+    StillInUse,
+}
+
+impl MountedHandle {
+    /// Unmounts the drive, taking it out of the tree at least when it is in use.
+    ///
+    /// Succeeds when the drive is gone already; whatever else is mounted there now is left alone.
+    pub fn unmount(&self) -> Result<Unmounted, MountError> {
+        let point: &PathBuf = &self.drive.point;
+        let line = mounted_at(point).map_err(|source| refused(point, source))?;
+        if line.as_ref() != Some(&*self.drive) {
+            return Ok(Unmounted::Completely);
+        }
+        match unmount_line(&self.drive, WhenBusy::Refuse) {
+            Ok(()) => Ok(Unmounted::Completely),
+            Err(MountError::Busy { .. }) => {
+                unmount_line(&self.drive, WhenBusy::Detach)?;
+                Ok(Unmounted::StillInUse)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes the kernel forget the attributes, content or listing of `ino`.
+    ///
+    /// Not to be called by a volume while it answers: the kernel may wait for that answer.
+    pub fn invalidate(&self, ino: Ino) -> io::Result<()> {
+        self.notifier.inval_inode(INodeNo(ino.0), 0, 0)
+    }
+
+    /// Makes the kernel forget what `name` in the directory `parent` stands for, also that it
+    /// stands for nothing.
+    ///
+    /// Not to be called by a volume while it answers: the kernel may wait for that answer.
+    pub fn invalidate_entry(&self, parent: Ino, name: &[u8]) -> io::Result<()> {
+        let name = OsStr::from_bytes(name);
+        self.notifier.inval_entry(INodeNo(parent.0), name)
+    }
+}

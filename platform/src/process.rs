@@ -1,0 +1,19 @@
+//! Processes: going to the background, telling processes apart, limits, names.
+
+mod detach;
+mod identity;
+
+pub use detach::{DetachError, Detached, Readiness, spawn_detached};
+pub use identity::{hostname, is_alive, process_identity, user_name};
+
+use rustix::process::{Resource, Rlimit};
+
+/// Raises the limit of open files to what the system permits, and returns it.
+pub fn raise_open_file_limit() -> u64 {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    // A refusal leaves the lower limit, which is returned.
+    let _ = rustix::process::setrlimit(Resource::Nofile, raised);
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    limit.current.unwrap_or(u64::MAX)
+}
