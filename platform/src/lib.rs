@@ -4,11 +4,24 @@
 //! this package and nowhere else. It knows nothing of backups, snapshots or repositories: it mounts
 //! a [`Volume`], reads and writes files with all that they have, and makes local files durable.
 
+mod metadata;
+mod volume;
+
+pub use metadata::{DeviceNumber, Kind, Metadata, Owner, Timestamp, Xattrs};
+pub use volume::{Attr, Entry, FOREVER, Ino, Listed, More, Seek, Space, Volume, VolumeError};
+
+#[cfg(target_os = "linux")]
+mod aligned;
+#[cfg(target_os = "linux")]
+mod durable;
 #[cfg(target_os = "linux")]
 mod fuse;
 #[cfg(target_os = "linux")]
+mod identity;
+#[cfg(target_os = "linux")]
 mod interrupt;
-mod metadata;
+#[cfg(target_os = "linux")]
+mod look;
 #[cfg(target_os = "linux")]
 mod mount_error;
 #[cfg(target_os = "linux")]
@@ -19,20 +32,31 @@ mod mount_table;
 mod mountpoint;
 #[cfg(target_os = "linux")]
 mod process;
-mod volume;
+#[cfg(target_os = "linux")]
+mod random;
+#[cfg(target_os = "linux")]
+mod source;
+#[cfg(target_os = "linux")]
+mod target;
+#[cfg(target_os = "linux")]
+mod xattr;
 
 #[cfg(target_os = "linux")]
-pub use fuse::{Access, MountOptions, Mounted, MountedHandle, Unmounted, mount};
-#[cfg(target_os = "linux")]
-pub use interrupt::{Interrupt, restore_sigpipe};
-pub use metadata::{DeviceNumber, Kind, Metadata, Owner, Timestamp, Xattrs};
-#[cfg(target_os = "linux")]
-pub use mount_error::{FuseMissing, Hold, Holder, MountError};
-#[cfg(target_os = "linux")]
-pub use mountpoint::{WhenBusy, check_mountpoint, fuse_available, is_mounted, unmount};
-#[cfg(target_os = "linux")]
-pub use process::{
-    DetachError, Detached, Readiness, hostname, is_alive, process_identity, raise_open_file_limit,
-    spawn_detached, user_name,
+pub use crate::{
+    aligned::AlignedBuf,
+    durable::{
+        DurableFile, Map, ObjectFile, Published, free_space, make_dir_durable, private_dir,
+        read_range, remove_durable,
+    },
+    fuse::{Access, MountOptions, Mounted, MountedHandle, Unmounted, mount},
+    identity::{Names, current_ids},
+    interrupt::{Interrupt, restore_sigpipe},
+    mount_error::{FuseMissing, Hold, Holder, MountError},
+    mountpoint::{WhenBusy, check_mountpoint, fuse_available, is_mounted, unmount},
+    process::{
+        DetachError, Detached, Readiness, hostname, is_alive, process_identity,
+        raise_open_file_limit, spawn_detached, user_name,
+    },
+    source::{ListedName, Listing, ReadMode, SourceDir, SourceFile},
+    target::{Made, Part, Refused, Replace, Restore, TargetDir, TargetFile, TemporaryFile},
 };
-pub use volume::{Attr, Entry, FOREVER, Ino, Listed, More, Seek, Space, Volume, VolumeError};

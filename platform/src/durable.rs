@@ -1,0 +1,284 @@
+//! Local files that are there completely and for good, or not at all.
+//!
+//! A file is written without a name (`O_TMPFILE`) or under a temporary one, flushed, given its name
+//! without clobbering, and its folder is flushed. A crash before that leaves nothing under the name;
+//! an error before that leaves nothing at all.
+
+#![allow(unsafe_code)]
+
+mod folder;
+mod object;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::io::{Errno, ReadWriteFlags};
+
+pub use folder::{free_space, make_dir_durable, private_dir, remove_durable};
+pub use object::{Map, ObjectFile, read_range};
+
+use crate::look::component;
+use crate::random::unused_name;
+
+use folder::{open_folder, sync_folder};
+
+/// A new file that nobody sees until it is published; dropped before that, nothing of it remains.
+///
+/// Where the file system has no `O_TMPFILE`, a killed process leaves a file `.tmp-<random>`.
+/// Its permissions are 0600.
+#[derive(Debug)]
+pub struct DurableFile {
+    file: OwnedFd,
+    folder: OwnedFd,
+    name: String,
+    /// Its name until it is published; `None` where it has none.
+    temporary: Option<Vec<u8>>,
+    /// Bytes appended and not written yet.
+    pending: Vec<u8>,
+    written: u64,
+    /// How much of what is written has been sent on its way to the disk.
+    started: u64,
+    caching: Caching,
+    /// Whether writing failed half-way.
+    torn: bool,
+}
+
+/// How the page cache is treated while writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Caching {
+    /// `RWF_DONTCACHE`: written back at once, then dropped.
+    Bypassed,
+    /// Written back as soon as there is a stretch worth it.
+    Hurried,
+}
+
+/// What publishing came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// The file has its name, durably.
+    Created,
+    /// The name was taken; what has it stays untouched, and its name is durable.
+    Exists,
+}
+
+/// Appended bytes are gathered up to this much, then written in whole pages: a page that is written
+/// twice past the cache would have to be read back in between.
+const GATHERED: usize = 256 << 10;
+const PAGE: usize = 4096;
+
+impl DurableFile {
+    /// Begins a file that is to be `name` in `folder`, which must exist.
+    pub fn create(folder: &Path, name: &str) -> io::Result<Self> {
+        component(name.as_bytes())?;
+        let folder = open_folder(folder)?;
+        let (file, temporary) = unnamed(&folder).transpose().unwrap_or_else(|| named(&folder))?;
+        Ok(Self {
+            file,
+            folder,
+            name: name.to_owned(),
+            temporary,
+            pending: Vec::new(),
+            written: 0,
+            started: 0,
+            caching: Caching::Bypassed,
+            torn: false,
+        })
+    }
+
+    /// How many bytes were appended so far.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.written + self.pending.len() as u64
+    }
+
+    /// Whether nothing was appended so far.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends `bytes`. After an error the file can't be published any more.
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let total = self.pending.len() + bytes.len();
+        if total < GATHERED {
+            self.pending.extend_from_slice(bytes);
+            return Ok(());
+        }
+        // Less than `GATHERED` is pending, so that the last whole page ends within `bytes`.
+        let (now, later) = bytes.split_at(total - total % PAGE - self.pending.len());
+        let mut pending = std::mem::take(&mut self.pending);
+        self.write(&pending, now)?;
+        pending.clear();
+        pending.extend_from_slice(later);
+        self.pending = pending;
+        self.start_writeback();
+        Ok(())
+    }
+
+    fn write(&mut self, first: &[u8], second: &[u8]) -> io::Result<()> {
+        self.torn = true;
+        self.write_all(first, second)?;
+        self.torn = false;
+        Ok(())
+    }
+
+    fn write_all(&mut self, mut first: &[u8], mut second: &[u8]) -> io::Result<()> {
+        while !first.is_empty() || !second.is_empty() {
+            let both = [IoSlice::new(first), IoSlice::new(second)];
+            let written = match self.write_some(&both) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => written,
+                Err(Errno::INTR) => continue,
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) if self.caching == Caching::Bypassed => {
+                    self.caching = Caching::Hurried;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            self.written += written as u64;
+            let of_first = written.min(first.len());
+            first = &first[of_first..];
+            second = &second[written - of_first..];
+        }
+        Ok(())
+    }
+
+    fn write_some(&self, bytes: &[IoSlice<'_>]) -> Result<usize, Errno> {
+        const DONTCACHE: ReadWriteFlags =
+            ReadWriteFlags::from_bits_retain(libc::RWF_DONTCACHE.cast_unsigned());
+        match self.caching {
+            Caching::Bypassed => rustix::io::pwritev2(&self.file, bytes, self.written, DONTCACHE),
+            Caching::Hurried => rustix::io::pwritev(&self.file, bytes, self.written),
+        }
+    }
+
+    /// Sends what was written on its way, so that the flush at the end is short.
+    fn start_writeback(&mut self) {
+        /// Less makes small requests of the disk, more leaves much to the end.
+        const WORTHWHILE: u64 = 8 << 20;
+        if self.caching == Caching::Bypassed || self.written - self.started < WORTHWHILE {
+            return;
+        }
+        // SAFETY: takes no pointers; a hint, whose failure the flush will show.
+        unsafe {
+            libc::sync_file_range(
+                self.file.as_raw_fd(),
+                self.started.cast_signed(),
+                (self.written - self.started).cast_signed(),
+                libc::SYNC_FILE_RANGE_WRITE,
+            );
+        }
+        self.started = self.written;
+    }
+
+    /// Makes the file durable and gives it its name, unless that is taken.
+    ///
+    /// On file systems that can neither link nor rename without clobbering (FAT, some network
+    /// shares), the name is first reserved with an empty file, which a crash or a power failure may
+    /// leave, and which another writer may see.
+    pub fn publish(mut self) -> io::Result<Published> {
+        if self.torn {
+            return Err(io::Error::other("writing failed before, so that bytes are missing"));
+        }
+        let pending = std::mem::take(&mut self.pending);
+        // Dropping the last page from the cache would only make the flush wait for it.
+        self.caching = Caching::Hurried;
+        self.write(&pending, &[])?;
+        rustix::fs::fsync(&self.file)?;
+        let published = match &self.temporary {
+            None => link_unnamed(&self.file, &self.folder, &self.name)?,
+            Some(temporary) => rename_new(&self.folder, temporary, &self.name)?,
+        };
+        if published == Published::Created {
+            self.temporary = None;
+        }
+        sync_folder(&self.folder)?;
+        Ok(published)
+    }
+}
+
+impl Drop for DurableFile {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            let _ = rustix::fs::unlinkat(&self.folder, temporary, AtFlags::empty());
+        }
+    }
+}
+
+type Begun = (OwnedFd, Option<Vec<u8>>);
+
+/// Begins a file that has no name; `None` where the system can't make one or couldn't name it later.
+fn unnamed(folder: &OwnedFd) -> io::Result<Option<Begun>> {
+    static PROC: OnceLock<bool> = OnceLock::new();
+    if !*PROC.get_or_init(|| Path::new("/proc/self/fd").is_dir()) {
+        return Ok(None);
+    }
+    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+    match rustix::fs::openat(folder, c".", flags, Mode::RUSR | Mode::WUSR) {
+        Ok(file) => Ok(Some((file, None))),
+        // Kernels and file systems without it answer each of these.
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL | Errno::NOSYS) => {
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn named(folder: &OwnedFd) -> io::Result<Begun> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let (file, name) = unused_name(b".tmp-", b"", |name| {
+        Ok(rustix::fs::openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?)
+    })?;
+    Ok((file, Some(name)))
+}
+
+fn link_unnamed(file: &OwnedFd, folder: &OwnedFd, name: &str) -> io::Result<Published> {
+    let path = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
+    let linked = rustix::fs::linkat(rustix::fs::CWD, path, folder, name, AtFlags::SYMLINK_FOLLOW);
+    published(linked)
+}
+
+/// Gives a file its name in the first way that the file system knows.
+fn rename_new(folder: &OwnedFd, temporary: &[u8], name: &str) -> io::Result<Published> {
+    match rustix::fs::renameat_with(folder, temporary, folder, name, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+        renamed => return published(renamed),
+    }
+    // NFS can't rename so, but links.
+    match rustix::fs::linkat(folder, temporary, folder, name, AtFlags::empty()) {
+        Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::MLINK | Errno::INVAL) => {
+            rename_reserved(folder, temporary, name)
+        }
+        Ok(()) => {
+            rustix::fs::unlinkat(folder, temporary, AtFlags::empty())?;
+            Ok(Published::Created)
+        }
+        linked => published(linked),
+    }
+}
+
+fn rename_reserved(folder: &OwnedFd, temporary: &[u8], name: &str) -> io::Result<Published> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let reserved = rustix::fs::openat(folder, name, flags, Mode::RUSR | Mode::WUSR).map(drop);
+    if published(reserved)? == Published::Exists {
+        return Ok(Published::Exists);
+    }
+    if let Err(error) = rustix::fs::renameat(folder, temporary, folder, name) {
+        let _ = rustix::fs::unlinkat(folder, name, AtFlags::empty());
+        return Err(error.into());
+    }
+    Ok(Published::Created)
+}
+
+fn published(done: rustix::io::Result<()>) -> io::Result<Published> {
+    match done {
+        Ok(()) => Ok(Published::Created),
+        Err(Errno::EXIST) => Ok(Published::Exists),
+        Err(error) => Err(error.into()),
+    }
+}

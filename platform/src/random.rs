@@ -1,0 +1,28 @@
+//! Names that nobody else has.
+
+#![allow(unsafe_code)]
+
+use std::io;
+
+/// Makes something under a random name, again under another while the name is taken.
+pub(crate) fn unused_name<T>(
+    prefix: &[u8],
+    suffix: &[u8],
+    mut make: impl FnMut(&[u8]) -> io::Result<T>,
+) -> io::Result<(T, Vec<u8>)> {
+    loop {
+        let name = [prefix, format!("{:016x}", random()?).as_bytes(), suffix].concat();
+        match make(&name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|made| (made, name)),
+        }
+    }
+}
+
+fn random() -> io::Result<u64> {
+    let mut bytes = [0_u8; 8];
+    // SAFETY: the buffer is writable for its length.
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    // Up to 256 bytes come whole or not at all (getrandom(2)).
+    if got == 8 { Ok(u64::from_ne_bytes(bytes)) } else { Err(io::Error::last_os_error()) }
+}

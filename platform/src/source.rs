@@ -1,0 +1,106 @@
+//! Reading what is backed up.
+//!
+//! A tree is read by directory handle and single names, never by path below its root: depth beyond
+//! `PATH_MAX` works, a link is never followed, and a directory moved meanwhile can't lead elsewhere.
+//! Reading leaves access times alone where the system allows it.
+
+mod file;
+mod listing;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{Mode, OFlags, SeekFrom};
+
+pub(crate) use file::advise;
+pub use file::{ReadMode, SourceFile};
+pub use listing::{ListedName, Listing};
+
+use crate::look::{self, component};
+use crate::xattr::{self, Place};
+use crate::{Metadata, Xattrs};
+
+/// An open directory of a source.
+///
+/// Holds one file descriptor; a walk that keeps one per level needs
+/// [`raise_open_file_limit`](crate::raise_open_file_limit) for trees deeper than a thousand.
+#[derive(Debug)]
+pub struct SourceDir {
+    dir: OwnedFd,
+    listed: AtomicBool,
+}
+
+impl SourceDir {
+    /// Opens the root of a source; the only place where a path, and links in it, are followed.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match rustix::fs::open(path, flags | OFlags::NOATIME, Mode::empty()) {
+            Err(rustix::io::Errno::PERM) => {
+                Ok(Self::new(rustix::fs::open(path, flags, Mode::empty())?))
+            }
+            opened => Ok(Self::new(opened?)),
+        }
+    }
+
+    /// Opens a directory in this one; a link in its place is an error.
+    pub fn open_child(&self, name: &[u8]) -> io::Result<Self> {
+        let dir = look::open_quietly(self.dir.as_fd(), component(name)?, OFlags::DIRECTORY)?;
+        Ok(Self::new(dir))
+    }
+
+    fn new(dir: OwnedFd) -> Self {
+        Self { dir, listed: AtomicBool::new(false) }
+    }
+
+    /// Looks at the directory itself.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        look::open(self.dir.as_fd())
+    }
+
+    /// Looks at what `name` stands for, without following a link.
+    pub fn child_metadata(&self, name: &[u8]) -> io::Result<Metadata> {
+        look::child(self.dir.as_fd(), name)
+    }
+
+    /// Lists the directory into `listing`, sorted by the bytes of the names, without `.` and `..`.
+    ///
+    /// `listing` is emptied first and keeps its memory; it stays empty when listing fails.
+    /// One directory must not be listed by two threads at once: they share a position.
+    pub fn list(&self, listing: &mut Listing) -> io::Result<()> {
+        if self.listed.swap(true, Ordering::Relaxed) {
+            rustix::fs::seek(&self.dir, SeekFrom::Start(0))?;
+        }
+        listing.fill(self.dir.as_fd())
+    }
+
+    /// Reads the text of a link.
+    pub fn read_link(&self, name: &[u8]) -> io::Result<Vec<u8>> {
+        Ok(rustix::fs::readlinkat(&self.dir, component(name)?, Vec::new())?.into_bytes())
+    }
+
+    /// Opens a regular file for reading.
+    ///
+    /// Anything else in its place, a pipe or a link say, is an error and never waited for.
+    pub fn open_file(&self, name: &[u8], how: ReadMode) -> io::Result<SourceFile> {
+        SourceFile::open(self.dir.as_fd(), component(name)?, how)
+    }
+
+    /// Reads the extended attributes of the directory itself, POSIX ACLs among them.
+    ///
+    /// Those that the caller may not read are left out, apart from `user.` ones, where that is an
+    /// error. A file system that keeps none gives none.
+    pub fn xattrs(&self) -> io::Result<Xattrs> {
+        xattr::read(Place::Open(self.dir.as_fd()))
+    }
+
+    /// Reads the extended attributes of what `name` stands for, without following a link.
+    ///
+    /// Costs one system call where there are none.
+    pub fn child_xattrs(&self, name: &[u8]) -> io::Result<Xattrs> {
+        xattr::read(Place::Child(self.dir.as_fd(), component(name)?))
+    }
+}

@@ -1,0 +1,207 @@
+//! Writing a restored tree.
+//!
+//! Nothing in a hostile tree can leave the target: everything happens by directory handle and
+//! single names (no `..`, no `/`), directories are entered without following links, and what is
+//! new is made exclusively. So a link placed earlier, by the tree or by somebody else, is an error.
+
+mod file;
+mod remove;
+mod restore;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+pub use file::{Replace, TargetFile, TemporaryFile};
+pub use restore::{Part, Refused, Restore};
+
+use crate::look::{self, component};
+use crate::xattr::{self, Place};
+use crate::{DeviceNumber, Kind, Metadata};
+
+/// An open directory of the target; clones share it.
+#[derive(Debug, Clone)]
+pub struct TargetDir {
+    dir: Arc<OwnedFd>,
+    /// Whether new files inherit an ACL; one of the constants below.
+    inherits: Arc<AtomicU8>,
+}
+
+const NOT_ASKED: u8 = 0;
+const INHERITS: u8 = 1;
+const PLAIN: u8 = 2;
+
+/// Whether a directory was made or was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// It was made, with mode 0700.
+    New,
+    /// It was there already, and keeps what it had.
+    Existing,
+}
+
+impl TargetDir {
+    /// Opens the root of a target, made with its parents where missing; the only place where a
+    /// path, and links in it, are followed.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(path)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self::new(rustix::fs::open(path, flags, Mode::empty())?))
+    }
+
+    fn new(dir: OwnedFd) -> Self {
+        Self { dir: Arc::new(dir), inherits: Arc::new(AtomicU8::new(NOT_ASKED)) }
+    }
+
+    /// Opens a directory in this one; a link or anything else in its place is an error.
+    pub fn open_child(&self, name: &[u8]) -> io::Result<Self> {
+        Ok(Self::new(open_beneath(&self.dir, component(name)?)?))
+    }
+
+    /// Makes a directory, or opens the one that is there.
+    ///
+    /// A link or anything else in its place is an error, for the caller to [`remove`](Self::remove)
+    /// or to report.
+    pub fn make_dir(&self, name: &[u8]) -> io::Result<(Self, Made)> {
+        let name = component(name)?;
+        let made = match rustix::fs::mkdirat(&self.dir, name, Mode::RWXU) {
+            Ok(()) => Made::New,
+            Err(Errno::EXIST) => Made::Existing,
+            Err(error) => return Err(error.into()),
+        };
+        Ok((Self::new(open_beneath(&self.dir, name)?), made))
+    }
+
+    /// Looks at what `name` stands for, without following a link; `None` where there is nothing.
+    pub fn kind_of(&self, name: &[u8]) -> io::Result<Option<Metadata>> {
+        match look::child(self.dir.as_fd(), name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
+    /// Looks at the directory itself.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        look::open(self.dir.as_fd())
+    }
+
+    /// Makes a new file, readable by its owner alone until its metadata is set.
+    ///
+    /// Anything under that name is an error. `size_hint` is the length to come, 0 if it is not known
+    /// or if there will be holes: room for large files is reserved, so that a full disk shows early.
+    pub fn create_file(&self, name: &[u8], size_hint: u64) -> io::Result<TargetFile> {
+        TargetFile::create(self, component(name)?, size_hint)
+    }
+
+    /// Makes a new file under a name of its own, to take the place of another when it is complete.
+    pub fn create_temporary(&self, size_hint: u64) -> io::Result<TemporaryFile> {
+        TemporaryFile::create(self, size_hint)
+    }
+
+    /// Makes a symbolic link with any text; the text is never followed.
+    pub fn symlink(&self, name: &[u8], text: &[u8]) -> io::Result<()> {
+        Ok(rustix::fs::symlinkat(text, &self.dir, component(name)?)?)
+    }
+
+    /// Makes a named pipe.
+    pub fn make_fifo(&self, name: &[u8]) -> io::Result<()> {
+        self.make_node(name, FileType::Fifo, DeviceNumber::default())
+    }
+
+    /// Makes a socket that nobody listens on.
+    pub fn make_socket(&self, name: &[u8]) -> io::Result<()> {
+        self.make_node(name, FileType::Socket, DeviceNumber::default())
+    }
+
+    /// Makes a device, for which privileges are needed; `kind` is one of the two kinds of device.
+    pub fn make_device(&self, name: &[u8], kind: Kind, number: DeviceNumber) -> io::Result<()> {
+        match kind {
+            Kind::CharDevice => self.make_node(name, FileType::CharacterDevice, number),
+            Kind::BlockDevice => self.make_node(name, FileType::BlockDevice, number),
+            Kind::File | Kind::Directory | Kind::Symlink | Kind::Fifo | Kind::Socket => {
+                Err(io::Error::new(io::ErrorKind::InvalidInput, "not a kind of device"))
+            }
+        }
+    }
+
+    fn make_node(&self, name: &[u8], kind: FileType, number: DeviceNumber) -> io::Result<()> {
+        let number = rustix::fs::makedev(number.major, number.minor);
+        let mode = Mode::RUSR | Mode::WUSR;
+        Ok(rustix::fs::mknodat(&self.dir, component(name)?, kind, mode, number)?)
+    }
+
+    /// Gives `from_name` in `from` another name here; a link itself, not what it points to.
+    pub fn hard_link(&self, name: &[u8], from: &Self, from_name: &[u8]) -> io::Result<()> {
+        let (from_name, name) = (component(from_name)?, component(name)?);
+        Ok(rustix::fs::linkat(&from.dir, from_name, &self.dir, name, AtFlags::empty())?)
+    }
+
+    /// Removes what `name` stands for: a link itself, a directory with all that is in it.
+    pub fn remove(&self, name: &[u8]) -> io::Result<()> {
+        remove::remove(&self.dir, component(name)?)
+    }
+
+    /// Gives something made here by name its metadata, without opening it or following a link.
+    ///
+    /// Returns what could not be applied. For a regular file or a directory at hand, setting it
+    /// there is cheaper.
+    pub fn set_child_metadata(&self, name: &[u8], restore: &Restore<'_>) -> Vec<Refused> {
+        match component(name) {
+            Ok(name) => restore::apply(Place::Child(self.dir.as_fd(), name), restore, true),
+            Err(error) => vec![Refused { part: Part::All, error }],
+        }
+    }
+
+    /// Gives the directory its metadata; last, since adding to it changes its time.
+    ///
+    /// Returns what could not be applied.
+    pub fn set_metadata(&self, restore: &Restore<'_>) -> Vec<Refused> {
+        let refused = restore::apply(Place::Open(self.dir.as_fd()), restore, true);
+        self.inherits.store(NOT_ASKED, Ordering::Relaxed);
+        refused
+    }
+
+    /// Waits until everything written to the file system that holds this directory is durable.
+    pub fn sync_file_system(&self) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(&self.dir)?)
+    }
+
+    /// Whether files made here get an ACL that nobody asked for; asked once.
+    fn inherits(&self) -> bool {
+        let known = self.inherits.load(Ordering::Relaxed);
+        if known != NOT_ASKED {
+            return known == INHERITS;
+        }
+        let inherits = xattr::has(self.dir.as_fd(), b"system.posix_acl_default");
+        self.inherits.store(if inherits { INHERITS } else { PLAIN }, Ordering::Relaxed);
+        inherits
+    }
+}
+
+/// Opens a directory by one name, refusing links of every sort.
+fn open_beneath(dir: &OwnedFd, name: &[u8]) -> io::Result<OwnedFd> {
+    static MISSING: AtomicBool = AtomicBool::new(false);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    if !MISSING.load(Ordering::Relaxed) {
+        let resolve =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        match rustix::fs::openat2(dir, name, flags, Mode::empty(), resolve) {
+            // Before Linux 5.6, or kept away by a seccomp filter. One name with O_NOFOLLOW is as
+            // safe; openat2 is the second lock on the door.
+            Err(Errno::NOSYS | Errno::PERM) => {
+                let opened = rustix::fs::openat(dir, name, flags, Mode::empty())?;
+                MISSING.store(true, Ordering::Relaxed);
+                return Ok(opened);
+            }
+            opened => return Ok(opened?),
+        }
+    }
+    Ok(rustix::fs::openat(dir, name, flags, Mode::empty())?)
+}
