@@ -273,3 +273,34 @@ mod at {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn the_way_through_proc_gives_the_same() {
+        let folder = tempfile::tempdir_in("/var/tmp").expect("a folder");
+        std::fs::write(folder.path().join("file"), "").expect("a file");
+        std::os::unix::fs::symlink("file", folder.path().join("link")).expect("a link");
+        let dir = std::fs::File::open(folder.path()).expect("a folder");
+        for (name, attribute) in [(&b"file"[..], &b"user.x"[..]), (b"link", b"trusted.x")] {
+            let place = Place::Child(dir.as_fd(), name);
+            let path = through_proc(dir.as_fd(), name).expect("a path");
+            let flags = XattrFlags::empty();
+            rustix::fs::lsetxattr(&path, attribute, b"through proc", flags).expect("set");
+            assert_eq!(value(place, attribute).expect("got"), b"through proc");
+            set(place, attribute, b"by name").expect("set");
+            let mut space = [0; 64];
+            let len = rustix::fs::lgetxattr(&path, attribute, &mut space).expect("got");
+            assert_eq!(&space[..len], b"by name");
+            assert_eq!(read(place).expect("read"), [(attribute.to_vec(), b"by name".to_vec())]);
+            let len = rustix::fs::llistxattr(&path, &mut space).expect("listed");
+            assert_eq!(space[..len].strip_suffix(b"\0"), Some(attribute));
+            remove(place, attribute).expect("removed");
+            assert_eq!(read(place).expect("read"), Xattrs::new());
+        }
+    }
+}

@@ -73,14 +73,20 @@ impl SourceFile {
 
     /// Fills `buffer` from `offset`; returns how many bytes there were.
     ///
-    /// Fewer than asked for means that the file ends there.
+    /// Fewer than asked for means that the file ends there, or did when it was opened: looking again
+    /// at the size that is known already would cost each small file a call.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut done = 0;
         while done < buffer.len() {
             let at = offset + done as u64;
             match self.read_some(&mut buffer[done..], at) {
                 Ok(0) => break,
-                Ok(read) => done += read,
+                Ok(read) => {
+                    done += read;
+                    if at + read as u64 == self.opened.size {
+                        break;
+                    }
+                }
                 Err(Errno::INTR) => {}
                 Err(Errno::INVAL) if self.direct.load(Ordering::Relaxed) => self.go_buffered()?,
                 Err(error) => return Err(error.into()),
