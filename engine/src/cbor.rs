@@ -227,7 +227,8 @@ mod tests {
 
     #[test]
     fn times_of_any_year_go_there_and_back() {
-        for (seconds, base) in [(0, 0), (-1, 5), (1 << 40, 0), (-(1 << 40), 1 << 33), (i64::MAX, 0)] {
+        for (seconds, base) in [(0, 0), (-1, 5), (1 << 40, 0), (-(1 << 40), 1 << 33), (i64::MAX, 0)]
+        {
             let time = Timestamp { seconds, nanos: 999_999_999 };
             let base = Timestamp { seconds: base, nanos: 1 };
             let mut out = Vec::new();

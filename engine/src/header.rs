@@ -178,7 +178,8 @@ fn parse(bytes: &[u8]) -> Read<Parsed> {
 }
 
 fn parse_parameters(d: &mut minicbor::Decoder<'_>) -> Read<Parameters> {
-    let mut p = Parameters { chunk_min: 0, chunk_average: 0, chunk_max: 0, frame: 0, pack: 0, inline: 0 };
+    let mut p =
+        Parameters { chunk_min: 0, chunk_average: 0, chunk_max: 0, frame: 0, pack: 0, inline: 0 };
     let known = |key, d: &mut minicbor::Decoder<'_>| {
         match key {
             1 => p.chunk_min = d.u32()?,

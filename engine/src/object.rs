@@ -151,9 +151,9 @@ impl ObjectName {
         let rest = name.strip_prefix(area.folder())?.strip_prefix('/')?;
         let well_formed = match area {
             Area::Keys | Area::Index | Area::Snapshots | Area::Forgotten => is_hex(rest, 64),
-            Area::Packs => {
-                rest.split_once('/').is_some_and(|(two, id)| is_hex(id, 64) && id.get(..2) == Some(two))
-            }
+            Area::Packs => rest
+                .split_once('/')
+                .is_some_and(|(two, id)| is_hex(id, 64) && id.get(..2) == Some(two)),
             Area::Headers => is_hex(rest, 16),
             Area::Sessions => match rest.split_once('.') {
                 None => is_hex(rest, 64),

@@ -251,7 +251,12 @@ impl PackKey {
     /// Seals a frame's stored bytes in place and appends the tag.
     pub(crate) fn seal_frame(&self, number: u32, raw: u32, codec: Codec, stored: &mut Vec<u8>) {
         let sealed = (stored.len() + TAG) as u32;
-        self.key.seal(Counter::frame(number), &position(number, sealed, raw, codec as u8), stored, 0);
+        self.key.seal(
+            Counter::frame(number),
+            &position(number, sealed, raw, codec as u8),
+            stored,
+            0,
+        );
     }
 
     /// Opens a sealed frame in place and returns its stored bytes; `None` when it was altered.

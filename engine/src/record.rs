@@ -94,8 +94,15 @@ impl Snapshot {
         let mut totals = map.key(12);
         totals.map(9);
         let numbers = [
-            t.files, t.directories, t.others, t.bytes, t.new_files, t.changed_files, t.new_bytes,
-            t.stored_bytes, t.unreadable,
+            t.files,
+            t.directories,
+            t.others,
+            t.bytes,
+            t.new_files,
+            t.changed_files,
+            t.new_bytes,
+            t.stored_bytes,
+            t.unreadable,
         ];
         (1..).zip(numbers).for_each(|(key, number)| drop(totals.u64(key).u64(number)));
         map.key(13).str(&self.program);

@@ -110,7 +110,13 @@ impl ObjectKey {
     }
 
     /// Encrypts `buffer[from..]` in place and appends the tag.
-    pub(crate) fn seal(&self, counter: Counter, position: &[u8], buffer: &mut Vec<u8>, from: usize) {
+    pub(crate) fn seal(
+        &self,
+        counter: Counter,
+        position: &[u8],
+        buffer: &mut Vec<u8>,
+        from: usize,
+    ) {
         let tag = self
             .cipher
             .encrypt_inout_detached(
@@ -212,7 +218,8 @@ pub(crate) fn open_whole(
 /// Appends codec, lengths, body and zero bytes, so that `object` and the `after` bytes that are
 /// still to follow have a Padmé length together.
 pub(crate) fn append_padded(object: &mut Vec<u8>, content: &[u8], after: usize) {
-    let packed = zstd::bulk::compress(content, 3).ok().filter(|packed| packed.len() < content.len());
+    let packed =
+        zstd::bulk::compress(content, 3).ok().filter(|packed| packed.len() < content.len());
     let (codec, body) = packed.as_deref().map_or((0, content), |packed| (1, packed));
     object.push(codec);
     object.extend_from_slice(&(content.len() as u32).to_be_bytes());
@@ -299,7 +306,9 @@ mod tests {
         assert_eq!(padme((1 << 26) + 1), (1 << 26) + (1 << 21));
         for length in 0..100_000u64 {
             let padded = padme(length);
-            assert!(padded >= length && padded <= length + length / 8 + 1 && padme(padded) == padded);
+            assert!(
+                padded >= length && padded <= length + length / 8 + 1 && padme(padded) == padded
+            );
         }
     }
 }

@@ -80,7 +80,8 @@ impl Secret {
         let malformed = |reason| Error::MalformedSecret { what: "the recovery key".into(), reason };
         let mut digits = Zeroizing::new(Vec::with_capacity(RECOVERY_DIGITS + CHECK_DIGITS));
         for character in text.trim().chars().filter(|c| !matches!(c, '-' | ' ')) {
-            digits.push(digit(character).ok_or_else(|| malformed("it has a letter that none has"))?);
+            digits
+                .push(digit(character).ok_or_else(|| malformed("it has a letter that none has"))?);
         }
         if digits.len() != RECOVERY_DIGITS + CHECK_DIGITS {
             return Err(malformed("it must have nine groups of five"));

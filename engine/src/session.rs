@@ -39,7 +39,11 @@ pub(crate) struct OpenSession {
 const ATTEMPTS: usize = 8;
 
 /// Opens a session, against the newest generation of prune.
-pub(crate) fn open(repository: &Repository, writer: &Writer, now: Timestamp) -> Result<OpenSession> {
+pub(crate) fn open(
+    repository: &Repository,
+    writer: &Writer,
+    now: Timestamp,
+) -> Result<OpenSession> {
     for _ in 0..ATTEMPTS {
         let (base, condemned) = repository.condemned()?;
         let session = Session {

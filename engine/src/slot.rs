@@ -118,7 +118,11 @@ impl Slot {
     }
 
     /// Decodes the slot kept as `name`.
-    pub(crate) fn decode(name: &ObjectName, repository: RepositoryId, bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn decode(
+        name: &ObjectName,
+        repository: RepositoryId,
+        bytes: &[u8],
+    ) -> Result<Self> {
         let (slot, of) =
             parse(bytes).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))?;
         if name.id() != Some(slot.id.0) {
@@ -128,7 +132,10 @@ impl Slot {
             return Err(Error::damaged(name.as_str(), "a slot of another repository"));
         }
         if slot.cost.is_some_and(|cost| !cost.bearable()) {
-            return Err(Error::damaged(name.as_str(), "its key derivation costs too much or too little"));
+            return Err(Error::damaged(
+                name.as_str(),
+                "its key derivation costs too much or too little",
+            ));
         }
         Ok(slot)
     }

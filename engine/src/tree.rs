@@ -12,7 +12,7 @@ mod decode;
 mod encode;
 
 pub(crate) use builder::TreeBuilder;
-pub(crate) use decode::{decode_list, decode_tree, decode_hole_list};
+pub(crate) use decode::{decode_hole_list, decode_list, decode_tree};
 pub(crate) use encode::{encode_hole_list, encode_list};
 
 /// A stretch of a file's content, as the chunker cut it.

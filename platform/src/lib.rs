@@ -31,6 +31,8 @@ mod mount_table;
 #[cfg(target_os = "linux")]
 mod mountpoint;
 #[cfg(target_os = "linux")]
+mod name;
+#[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
 mod random;
@@ -53,6 +55,7 @@ pub use crate::{
     interrupt::{Interrupt, restore_sigpipe},
     mount_error::{FuseMissing, Hold, Holder, MountError},
     mountpoint::{WhenBusy, check_mountpoint, fuse_available, is_mounted, unmount},
+    name::{name_bytes, name_from_bytes, snapshot_path, system_path},
     process::{
         DetachError, Detached, Readiness, hostname, is_alive, process_identity,
         raise_open_file_limit, spawn_detached, user_name,

@@ -133,8 +133,10 @@ impl Backend for Folder {
     }
 
     fn read(&self, name: &ObjectName, offset: u64, out: &mut [u8]) -> Result<()> {
-        let read = self.file(name)?.read_at(out, offset).map_err(|e| self.error(name, e))?;
-        if read == out.len() { Ok(()) } else { Err(Error::damaged(name.as_str(), "truncated")) }
+        self.file(name)?.read_exact_at(out, offset).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => Error::damaged(name.as_str(), "truncated"),
+            _ => self.error(name, error),
+        })
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {

@@ -78,10 +78,11 @@ impl Segment {
             let mut blobs = pack.contents.blobs.iter();
             for (number, frame) in (0u32..).zip(&pack.contents.frames) {
                 let compressed = if frame.codec == Codec::Zstd { COMPRESSED } else { 0 };
-                [pack_number, number].map(|n| out.extend_from_slice(&n.to_le_bytes()));
+                out.extend_from_slice(&pack_number.to_le_bytes());
+                out.extend_from_slice(&number.to_le_bytes());
                 out.extend_from_slice(&offset.to_le_bytes());
-                [frame.sealed, frame.raw | compressed]
-                    .map(|n| out.extend_from_slice(&n.to_le_bytes()));
+                out.extend_from_slice(&frame.sealed.to_le_bytes());
+                out.extend_from_slice(&(frame.raw | compressed).to_le_bytes());
                 let mut at = 0u32;
                 for (id, length) in blobs.by_ref().take(frame.blobs as usize) {
                     entries.push(entry(id, frame_number, at, *length));
@@ -269,7 +270,9 @@ fn head(covers: usize, packs: usize, frames: usize, entries: usize) -> Vec<u8> {
     let sizes = covers * ID + packs * PACK + frames * FRAME + entries * ENTRY;
     let mut out = Vec::with_capacity(HEAD + sizes + ID);
     out.extend_from_slice(MAGIC);
-    [covers, packs, frames, entries].map(|n| out.extend_from_slice(&(n as u64).to_le_bytes()));
+    for count in [covers, packs, frames, entries] {
+        out.extend_from_slice(&(count as u64).to_le_bytes());
+    }
     out
 }
 

@@ -79,7 +79,8 @@ fn settle(unsettled: Vec<Unsettled>, mut small: &[u8]) -> Read<(Vec<Node>, Vec<S
     let mut strange = Vec::new();
     for Unsettled { mut node, small: length, strange: reason } in unsettled {
         if let Some(length) = length {
-            let split = usize::try_from(length).ok().and_then(|length| small.split_at_checked(length));
+            let split =
+                usize::try_from(length).ok().and_then(|length| small.split_at_checked(length));
             let (bytes, rest) = cbor::required(split)?;
             node.content = Content::Inline(bytes.to_vec());
             small = rest;
@@ -102,7 +103,9 @@ fn impossible(node: &Node) -> Option<&'static str> {
         return Some("it has content, but is not a file");
     }
     if let (true, Holes::Inline(holes)) = (is_file, &node.holes) {
-        let end = holes.iter().try_fold(0u64, |end, hole| end.checked_add(hole.data)?.checked_add(hole.hole));
+        let end = holes
+            .iter()
+            .try_fold(0u64, |end, hole| end.checked_add(hole.data)?.checked_add(hole.hole));
         let zeros = holes.iter().fold(0u64, |sum, hole| sum.saturating_add(hole.hole));
         let size = node.data_length().checked_add(zeros);
         if size != Some(node.size) || end.is_none_or(|end| end > node.size) {
@@ -127,7 +130,7 @@ struct Parts {
 fn decode_node(d: &mut Decoder<'_>, before: Before) -> Read<Unsettled> {
     let mut node = Node::new(&[], Kind::File, before.modified);
     let mut parts = Parts::default();
-    let (mut small, mut strange, mut named) = (None, None, 0);
+    let (mut small, mut strange, mut named, mut unknown) = (None, None, 0, None);
     let mut extra = Vec::new();
     cbor::map(
         d,
@@ -148,7 +151,7 @@ fn decode_node(d: &mut Decoder<'_>, before: Before) -> Read<Unsettled> {
         },
         |key, value| {
             if key < FIRST_OPTIONAL_KEY {
-                strange = Some("it has a part that this version does not know");
+                unknown = Some("it has a part that this version does not know");
             }
             extra.push((key, value.to_vec()));
         },
@@ -168,7 +171,7 @@ fn decode_node(d: &mut Decoder<'_>, before: Before) -> Read<Unsettled> {
     if let Some(ids) = parts.ids {
         node.content = chunks(&node, ids, parts.lengths)?;
     }
-    Ok(Unsettled { node, small, strange })
+    Ok(Unsettled { node, small, strange: strange.or(unknown) })
 }
 
 fn decode_part(key: u64, d: &mut Decoder<'_>, node: &mut Node, parts: &mut Parts) -> Read<bool> {

@@ -55,7 +55,9 @@ pub(super) fn encode_nodes(nodes: &[Node], names: &Names) -> Vec<u8> {
         if !known.is_empty() {
             let mut writer = map.key(key);
             writer.map(known.len() as u64);
-            known.iter().for_each(|(id, name)| drop(writer.u64(u64::from(*id)).str(name)));
+            for (id, name) in known {
+                writer.u64(u64::from(id)).str(&String::from_utf8_lossy(&name));
+            }
         }
     }
     if !small.is_empty() {

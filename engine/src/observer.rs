@@ -1,0 +1,58 @@
+//! Who is told of progress and of errors that do not end an operation.
+
+use crate::error::Error;
+
+/// What an operation is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// So many files and bytes are expected in all, as far as is known.
+    Expected {
+        /// Files.
+        files: u64,
+        /// Bytes.
+        bytes: u64,
+    },
+    /// So many more are done.
+    Done {
+        /// Files.
+        files: u64,
+        /// Bytes.
+        bytes: u64,
+    },
+    /// This is being worked on; a path for people.
+    At(String),
+}
+
+/// Something that went wrong without ending the operation.
+#[derive(Debug)]
+pub struct Problem {
+    /// The path or object that it concerns; bytes of a path are shown as well as they can be.
+    pub subject: Vec<u8>,
+    /// What happened.
+    pub error: Error,
+}
+
+/// Is told of progress and problems, from any thread, and may ask the operation to stop.
+pub trait Observer: Sync {
+    /// Something moved on.
+    fn event(&self, event: Event);
+
+    /// Something went wrong; the operation goes on and counts it.
+    fn problem(&self, problem: Problem);
+
+    /// Whether the operation should stop as soon as it can.
+    fn interrupted(&self) -> bool;
+}
+
+/// An observer that looks away.
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn event(&self, _event: Event) {}
+
+    fn problem(&self, _problem: Problem) {}
+
+    fn interrupted(&self) -> bool {
+        false
+    }
+}

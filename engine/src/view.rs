@@ -1,0 +1,195 @@
+//! The tree of a state: one snapshot's as it is, or several laid over each other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use yore_platform::Kind;
+
+use crate::error::{Error, Result};
+use crate::id::BlobId;
+use crate::moment::Part;
+use crate::reader::Reader;
+use crate::tree::Node;
+
+/// A directory as it is seen.
+#[derive(Debug, Clone)]
+pub enum DirRef {
+    /// A tree of the repository.
+    Tree(BlobId),
+    /// Put together from several snapshots; in memory, since there are few of them.
+    Merged(Arc<Vec<SeenNode>>),
+    /// It could not be read when it was backed up.
+    Unreadable,
+}
+
+/// A node of a merged directory.
+#[derive(Debug, Clone)]
+pub struct SeenNode {
+    /// The node.
+    pub node: Node,
+    /// What it holds, if it is a directory.
+    pub dir: Option<DirRef>,
+}
+
+impl SeenNode {
+    /// Takes a node as the repository has it.
+    pub fn of(node: Node) -> Self {
+        let dir = (node.kind == Kind::Directory)
+            .then(|| node.subtree.map_or(DirRef::Unreadable, DirRef::Tree));
+        Self { node, dir }
+    }
+}
+
+/// Puts the tree of a state together.
+///
+/// A single snapshot's tree is taken as it is. Otherwise each part is laid over those before it:
+/// its source replaces what is there, and the directories above it are merged.
+pub fn merge(reader: &Reader, parts: &[Part<'_>]) -> Result<DirRef> {
+    if let Some(first) = parts.first()
+        && parts.iter().all(|part| part.snapshot.0 == first.snapshot.0)
+        && parts.len() == first.snapshot.1.sources.len()
+    {
+        return Ok(DirRef::Tree(first.snapshot.1.root));
+    }
+    let mut root = Building::default();
+    for part in parts {
+        let components: Vec<&[u8]> =
+            part.source.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
+        let top = DirRef::Tree(part.snapshot.1.root);
+        match components.is_empty() {
+            true => root = Building::open(reader, &top)?,
+            false => root.lay(reader, &top, &components)?,
+        }
+    }
+    Ok(root.finish())
+}
+
+/// A directory that is being put together.
+#[derive(Default)]
+struct Building {
+    entries: BTreeMap<Vec<u8>, Entry>,
+}
+
+enum Entry {
+    Seen(SeenNode),
+    Open(Node, Building),
+}
+
+impl Building {
+    fn open(reader: &Reader, dir: &DirRef) -> Result<Self> {
+        let mut entries = BTreeMap::new();
+        if let DirRef::Tree(id) = dir {
+            let mut nodes = reader.nodes(id)?;
+            while let Some(node) = nodes.next()? {
+                entries.insert(node.name.clone(), Entry::Seen(SeenNode::of(node)));
+            }
+        }
+        Ok(Self { entries })
+    }
+
+    /// Lays the node at `path` below `from` over this directory.
+    fn lay(&mut self, reader: &Reader, from: &DirRef, path: &[&[u8]]) -> Result<()> {
+        let Some((name, rest)) = path.split_first() else { return Ok(()) };
+        let DirRef::Tree(tree) = from else { return Ok(()) };
+        // A source that could not be read then is in no tree.
+        let Some(node) = reader.find_node(tree, name)? else { return Ok(()) };
+        let seen = SeenNode::of(node);
+        let (Some(dir), false) = (&seen.dir, rest.is_empty()) else {
+            self.entries.insert(name.to_vec(), Entry::Seen(seen));
+            return Ok(());
+        };
+        let mut below = match self.entries.remove(*name) {
+            Some(Entry::Open(_, below)) => below,
+            Some(Entry::Seen(SeenNode { dir: Some(dir), .. })) => Building::open(reader, &dir)?,
+            Some(Entry::Seen(_)) | None => Building::default(),
+        };
+        below.lay(reader, dir, rest)?;
+        self.entries.insert(name.to_vec(), Entry::Open(seen.node, below));
+        Ok(())
+    }
+
+    fn finish(self) -> DirRef {
+        let finish = |entry| match entry {
+            Entry::Seen(seen) => seen,
+            Entry::Open(node, below) => SeenNode { node, dir: Some(below.finish()) },
+        };
+        DirRef::Merged(Arc::new(self.entries.into_values().map(finish).collect()))
+    }
+}
+
+/// Finds what a path stands for; `None` when there is no such path. Components are joined by `/`;
+/// empty ones do not count. The root itself has no node.
+pub fn find(reader: &Reader, root: &DirRef, path: &[u8]) -> Result<Option<Found>> {
+    let mut found = Found::Root(root.clone());
+    for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+        let dir = match &found {
+            Found::Root(dir) => Some(dir),
+            Found::Node(seen) => seen.dir.as_ref(),
+        };
+        let seen = match dir {
+            None => None,
+            Some(dir) => child(reader, dir, name)?,
+        };
+        match seen {
+            Some(seen) => found = Found::Node(seen),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(found))
+}
+
+/// What a path stands for.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// The top of a state.
+    Root(DirRef),
+    /// Anything below it.
+    Node(SeenNode),
+}
+
+/// Finds one name of a directory.
+///
+/// # Errors
+/// [`Error::NotFound`] for a directory that could not be read when it was backed up.
+pub fn child(reader: &Reader, dir: &DirRef, name: &[u8]) -> Result<Option<SeenNode>> {
+    match dir {
+        DirRef::Tree(id) => Ok(reader.find_node(id, name)?.map(SeenNode::of)),
+        DirRef::Merged(nodes) => {
+            let at = nodes.binary_search_by(|seen| seen.node.name.as_slice().cmp(name)).ok();
+            Ok(at.and_then(|at| nodes.get(at)).cloned())
+        }
+        DirRef::Unreadable => Err(unreadable()),
+    }
+}
+
+/// Hands every node of a directory to `each`, in order of names.
+pub fn children(
+    reader: &Reader,
+    dir: &DirRef,
+    each: &mut dyn FnMut(SeenNode) -> Result<()>,
+) -> Result<()> {
+    match dir {
+        DirRef::Tree(id) => {
+            let mut nodes = reader.nodes(id)?;
+            while let Some(node) = nodes.next()? {
+                each(SeenNode::of(node))?;
+            }
+            match nodes.take_strange().pop() {
+                None => Ok(()),
+                Some(strange) => {
+                    let name = String::from_utf8_lossy(&strange.name).into_owned();
+                    Err(Error::Damaged {
+                        object: format!("the node {name:?}"),
+                        reason: strange.reason,
+                    })
+                }
+            }
+        }
+        DirRef::Merged(nodes) => nodes.iter().try_for_each(|seen| each(seen.clone())),
+        DirRef::Unreadable => Err(unreadable()),
+    }
+}
+
+fn unreadable() -> Error {
+    Error::NotFound { what: "the directory could not be read when it was backed up".into() }
+}
