@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::commands::{cat, init, ls, snapshots, umount};
+use crate::commands::{backup, cat, init, ls, snapshots, umount};
 
 /// Yore keeps the past of your files, encrypted, and shows it as a drive.
 #[derive(Debug, Parser)]
@@ -65,6 +65,8 @@ pub struct Global {
 pub enum Command {
     /// Make a repository
     Init(init::Options),
+    /// Back up files and folders
+    Backup(backup::Options),
     /// List the snapshots
     Snapshots(snapshots::Options),
     /// List what a snapshot holds

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod backup;
 pub mod cat;
 pub mod help;
 pub mod init;
@@ -18,6 +19,7 @@ pub fn run(context: &Context, command: &Command) -> Outcome {
     }
     match command {
         Command::Init(options) => init::run(context, options),
+        Command::Backup(options) => backup::run(context, options),
         Command::Snapshots(options) => snapshots::run(context, options),
         Command::Ls(options) => ls::run(context, options),
         Command::Cat(options) => cat::run(context, options),

@@ -1,6 +1,7 @@
 //! What every command works with: the global options, the screen, interrupts, the repository.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Zoned;
 use yore_engine::{Repository, Secret};
@@ -21,7 +22,7 @@ pub struct Context {
     /// The global options.
     pub global: Global,
     /// Where it prints.
-    pub screen: Screen,
+    pub screen: Arc<Screen>,
     /// When it began, and in which zone times are meant.
     pub now: Zoned,
 }
@@ -29,7 +30,7 @@ pub struct Context {
 impl Context {
     /// Takes the options.
     pub fn new(global: Global, screen: Screen) -> Self {
-        Self { global, screen, now: Zoned::now() }
+        Self { global, screen: Arc::new(screen), now: Zoned::now() }
     }
 
     /// Catches interrupts from now on.

@@ -51,6 +51,24 @@ pub fn explain(error: &Error) -> (Exit, Option<String>) {
     (exit, Some(hint.into()))
 }
 
+/// Says what happened.
+pub fn words(error: &Error) -> String {
+    match error {
+        Error::Backend { object, source } => format!("{object}: {}", reason(source)),
+        Error::Local { path, source } => format!("{}: {}", path.display(), reason(source)),
+        other => other.to_string(),
+    }
+}
+
+/// Says why the system refused, without its number for it.
+pub fn reason(source: &io::Error) -> String {
+    let text = source.to_string();
+    match text.rsplit_once(" (os error ") {
+        Some((words, _)) => words.to_lowercase(),
+        None => text,
+    }
+}
+
 /// What to do when the system refused something.
 pub fn by_cause(source: &io::Error) -> &'static str {
     match source.kind() {

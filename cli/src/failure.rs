@@ -69,7 +69,7 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let (exit, hint) = engine_error::explain(&error);
-        Self { exit, what: error.to_string(), hint }
+        Self { exit, what: engine_error::words(&error), hint }
     }
 }
 
@@ -77,7 +77,9 @@ impl From<MountError> for Failure {
     fn from(error: MountError) -> Self {
         let (exit, hint) = mount_error::explain(&error);
         let what = match &error {
-            MountError::Io { source, .. } => format!("{error}: {source}"),
+            MountError::Io { source, .. } => {
+                format!("{error}: {}", engine_error::reason(source))
+            }
             other => other.to_string(),
         };
         Self { exit, what, hint: Some(hint) }

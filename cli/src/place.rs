@@ -1,10 +1,10 @@
 //! `MOMENT:PATH`: a place in the past, as people type it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 
 use jiff::Zoned;
-use yore_engine::{DirRef, Found, Moment, Reader, Repository, SnapshotId, find, merge, state};
-use yore_platform::{name_bytes, name_from_bytes};
+use yore_engine::{DirRef, Found, Moment, Reader, Repository, find, merge, state};
+use yore_platform::name_bytes;
 
 use crate::context::Context;
 use crate::escape;
@@ -49,8 +49,10 @@ pub struct Past {
     pub reader: Reader,
     /// The top of the tree.
     pub root: DirRef,
-    /// The newest snapshot that it is made of.
-    pub snapshot: SnapshotId,
+    /// The sources, the only places of which it tells what there was.
+    pub sources: Vec<Vec<u8>>,
+    /// Patterns of what the backups left out.
+    pub left_out: Vec<String>,
 }
 
 /// Opens the state at a moment; what of the repository is damaged is told on the way.
@@ -68,13 +70,11 @@ pub fn open(context: &Context, repository: &Repository, moment: &Moment) -> Outc
     let (reader, problems) = repository.reader(BUDGET)?;
     tell(context, problems);
     let root = merge(&reader, &parts)?;
-    let newest = parts.iter().map(|part| part.snapshot).max_by_key(|(id, s)| (s.time, *id));
-    let Some((snapshot, _)) = newest else {
-        return Err(
-            yore_engine::Error::NotFound { what: "the snapshot has no sources".into() }.into()
-        );
-    };
-    Ok(Past { reader, root, snapshot: *snapshot })
+    let sources = parts.iter().map(|part| part.source.to_vec()).collect();
+    let excludes = parts.iter().flat_map(|part| part.snapshot.1.excludes.iter().cloned());
+    let mut left_out: Vec<String> = excludes.collect();
+    left_out.dedup();
+    Ok(Past { reader, root, sources, left_out })
 }
 
 /// Finds a path in a state.
@@ -82,7 +82,7 @@ pub fn found(past: &Past, path: &[u8]) -> Outcome<Found> {
     find(&past.reader, &past.root, path)?.ok_or_else(|| {
         Failure::new(
             Exit::Failed,
-            format!("there is no {} at that moment", escape::name(path)),
+            format!("there is no {} at that moment", shown(path)),
             "`yore ls MOMENT` shows what there is, `yore snapshots` the moments",
         )
     })
@@ -98,11 +98,6 @@ pub fn tell(context: &Context, problems: Vec<yore_engine::Error>) {
 /// Shows a path of a snapshot as an absolute one.
 pub fn shown(path: &[u8]) -> String {
     format!("/{}", escape::name(path))
-}
-
-/// Makes a system string of a path of a snapshot.
-pub fn system(path: &[u8]) -> OsString {
-    name_from_bytes(path)
 }
 
 #[cfg(test)]

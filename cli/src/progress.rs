@@ -9,6 +9,7 @@ use yore_engine::{Event, Observer, Problem};
 use yore_platform::Interrupt;
 
 use crate::context::Context;
+use crate::engine_error;
 use crate::escape;
 use crate::format;
 use crate::screen::Screen;
@@ -140,7 +141,10 @@ impl Observer for Progress<'_> {
     fn problem(&self, problem: Problem) {
         self.problems.fetch_add(1, Ordering::Relaxed);
         let subject = escape::name(&problem.subject);
-        self.screen.problem(&subject, &problem.error.to_string());
+        let what = engine_error::words(&problem.error);
+        // Many messages name the path themselves.
+        let named = what.contains(subject.trim_start_matches('/'));
+        self.screen.problem(if named { "" } else { &subject }, &what);
     }
 
     fn interrupted(&self) -> bool {

@@ -52,16 +52,17 @@ fn client_in(folder: &Path) -> Outcome<ClientId> {
         Err(error) => return Err(local(error)),
     }
     let mut file = DurableFile::create(folder, CLIENT).map_err(local)?;
-    file.append(&random()).map_err(local)?;
+    file.append(&drawn().0).map_err(local)?;
     // Of two that start at once, one draws the name, and both read it.
     file.publish().map_err(local)?;
     whole(&path, &std::fs::read(&path).map_err(local)?)
 }
 
-fn random() -> [u8; 16] {
+/// Draws a name for an installation.
+pub fn drawn() -> ClientId {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the system has random numbers");
-    bytes
+    ClientId(bytes)
 }
 
 fn whole(path: &Path, bytes: &[u8]) -> Outcome<ClientId> {

@@ -14,8 +14,8 @@ use yore_platform::{hostname, name_bytes, process_identity, user_name};
 use super::snapshots;
 use crate::context::Context;
 use crate::failure::{Done, Failure, Outcome};
-use crate::progress::Progress;
 use crate::program_output::ProgramOutput;
+use crate::progress::Progress;
 use crate::{exclude, format, state, when};
 
 /// The options of `backup`.
@@ -236,11 +236,14 @@ fn summary(context: &Context, repository: &Repository, report: &BackupReport, to
         format::count(unchanged),
         format::bytes(totals.bytes),
     ));
-    screen.line(format!(
-        "  {} were new to the repository, and take {} there",
-        format::bytes(totals.new_bytes),
-        format::bytes(totals.stored_bytes),
-    ));
+    screen.line(match report.snapshot {
+        Some(_) => format!(
+            "  {} were new to the repository, and take {} there",
+            format::bytes(totals.new_bytes),
+            format::bytes(totals.stored_bytes),
+        ),
+        None => format!("  {} would be new to the repository", format::bytes(totals.new_bytes)),
+    });
     if totals.unreadable > 0 {
         screen.line(format!(
             "  {} of files and folders could not be read: see the list above. All else is saved.",

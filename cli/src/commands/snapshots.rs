@@ -82,7 +82,7 @@ pub fn object(id: SnapshotId, snapshot: &Snapshot) -> Value {
         "utc_offset": snapshot.utc_offset,
         "host": snapshot.host,
         "user": snapshot.user,
-        "sources": snapshot.sources.iter().map(|source| place::shown(source)).collect::<Vec<_>>(),
+        "sources": snapshot.sources.iter().map(|source| text(source)).collect::<Vec<_>>(),
         "tags": snapshot.tags,
         "excludes": snapshot.excludes,
         "program": snapshot.program,
@@ -90,6 +90,11 @@ pub fn object(id: SnapshotId, snapshot: &Snapshot) -> Value {
         "previous": snapshot.previous.map(|id| id.to_string()),
         "totals": totals(&snapshot.totals),
     })
+}
+
+/// An absolute path as text; what is not UTF-8 is replaced.
+fn text(path: &[u8]) -> String {
+    format!("/{}", String::from_utf8_lossy(path))
 }
 
 /// What a backup saw and stored, for programs.
