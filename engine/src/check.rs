@@ -21,8 +21,8 @@ mod tests;
 mod trees;
 
 use packs::Packs;
-pub use report::{CheckReport, Finding};
 use report::Findings;
+pub use report::{CheckReport, Finding};
 
 /// Which packs are read whole.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -9,6 +9,7 @@ mod backup;
 mod buffers;
 mod cbor;
 mod check;
+mod chunker;
 mod content;
 mod directory;
 mod error;
@@ -37,7 +38,9 @@ mod tree;
 mod view;
 
 pub use backend::{Backend, Folder, NewObject, Published, Stored, load, save};
-pub use backup::{BackupOptions, BackupReport, Excludes, FileSystems, Reading, Run};
+pub use backup::{
+    BackupOptions, BackupReport, Excludes, FileSystems, Reading, Run, backup, backup_stream,
+};
 pub use check::{CheckOptions, CheckReport, Finding, ReadData, check};
 pub use directory::Nodes;
 pub use error::{Error, Result};

@@ -191,8 +191,14 @@ fn run<'c>(
             scope.spawn(move || work::run(context, &jobs));
         }
         drop(jobs);
-        let mut planner =
-            Planner { context, selection, sender, stack: Vec::new(), batch: Vec::new(), groups: HashMap::new() };
+        let mut planner = Planner {
+            context,
+            selection,
+            sender,
+            stack: Vec::new(),
+            batch: Vec::new(),
+            groups: HashMap::new(),
+        };
         planner.walk(base, children);
     });
 }

@@ -89,7 +89,8 @@ impl Packs {
                 && known.kind == described.kind
                 && known.digest == described.digest;
             if !alike {
-                findings.damaged(index.as_str(), "it describes a pack otherwise than another index");
+                findings
+                    .damaged(index.as_str(), "it describes a pack otherwise than another index");
             }
             return;
         }
@@ -210,7 +211,8 @@ impl Found {
                     PackKind::Tree => named(BlobKind::Tree) || named(BlobKind::List),
                 };
                 if !fits {
-                    self.problems.push(damaged(pack.id, "it does not hold the blob that it should"));
+                    self.problems
+                        .push(damaged(pack.id, "it does not hold the blob that it should"));
                 }
             }
         }

@@ -71,11 +71,7 @@ impl Findings {
     }
 
     /// Takes a result apart.
-    pub(super) fn take<T>(
-        &mut self,
-        subject: &str,
-        result: crate::error::Result<T>,
-    ) -> Option<T> {
+    pub(super) fn take<T>(&mut self, subject: &str, result: crate::error::Result<T>) -> Option<T> {
         result.map_err(|error| self.problem(subject, error)).ok()
     }
 }

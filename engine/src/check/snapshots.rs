@@ -38,7 +38,9 @@ pub(super) fn check(
     for id in missing {
         let next = known.iter().find(|(_, snapshot)| snapshot.previous == Some(id));
         let subject = match next {
-            Some((next, _)) => format!("{}, the one before snapshot {next:.8}", ObjectName::snapshot(id)),
+            Some((next, _)) => {
+                format!("{}, the one before snapshot {next:.8}", ObjectName::snapshot(id))
+            }
             None => ObjectName::snapshot(id).to_string(),
         };
         let object = ObjectName::snapshot(id).to_string();

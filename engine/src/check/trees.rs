@@ -11,9 +11,7 @@ use crate::observer::Observer;
 use crate::pack::PackKind;
 use crate::reader::Reader;
 use crate::record::Snapshot;
-use crate::tree::{
-    Content, Holes, ListRef, Node, Strange, Tree, decode_hole_list, decode_list,
-};
+use crate::tree::{Content, Holes, ListRef, Node, Strange, Tree, decode_hole_list, decode_list};
 
 /// Walks the trees of all snapshots, each tree once.
 pub(super) fn check(
@@ -23,8 +21,14 @@ pub(super) fn check(
     findings: &mut Findings,
     observer: &dyn Observer,
 ) -> Result<()> {
-    let mut walk =
-        Walk { reader, packs, findings, visited: HashSet::new(), stack: Vec::new(), snapshot: None };
+    let mut walk = Walk {
+        reader,
+        packs,
+        findings,
+        visited: HashSet::new(),
+        stack: Vec::new(),
+        snapshot: None,
+    };
     for (id, snapshot) in snapshots {
         walk.snapshot = Some(*id);
         walk.push(snapshot.root, Vec::new(), Expected::Directory);
@@ -214,7 +218,9 @@ impl Walk<'_> {
         if self.lacks(id, kind, length) {
             let known = self.reader.index().find_all(id).next().is_some();
             let error = match known {
-                true => Error::damaged(format!("blob {id}"), "it is not where or what it should be"),
+                true => {
+                    Error::damaged(format!("blob {id}"), "it is not where or what it should be")
+                }
                 false => Error::Missing { object: format!("blob {id}") },
             };
             self.problem(path, error);

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::Nodes;
 use crate::error::Result;
 use crate::reader::Reader;
 use crate::tree::Strange;
 use crate::view::{DirRef, SeenNode};
-use crate::Nodes;
 
 /// The nodes of a directory that are still to come.
 pub(super) enum Children<'r> {

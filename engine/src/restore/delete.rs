@@ -29,9 +29,7 @@ impl Deletion {
         let source = open.source.as_ref().filter(|_| inside && may && was_there(open.made))?;
         let mut listing = Listing::new();
         match source.list(&mut listing) {
-            Ok(()) => {
-                Some(Self { listing, next: 0, strange: HashSet::new(), certain: true })
-            }
+            Ok(()) => Some(Self { listing, next: 0, strange: HashSet::new(), certain: true }),
             Err(error) => {
                 context.problem(open.path.clone(), context.local(&open.below, error));
                 None

@@ -115,7 +115,11 @@ impl Drop for OpenDir<'_> {
     }
 }
 
-fn make_dir(context: &Context<'_>, target: &TargetDir, node: &Node) -> io::Result<(TargetDir, Made)> {
+fn make_dir(
+    context: &Context<'_>,
+    target: &TargetDir,
+    node: &Node,
+) -> io::Result<(TargetDir, Made)> {
     let first = target.make_dir(&node.name);
     let Err(error) = first else { return first };
     let in_place = target.kind_of(&node.name)?.filter(|found| found.kind != Kind::Directory);
@@ -141,6 +145,12 @@ fn open_for_writing(context: &Context<'_>, dir: &TargetDir) {
         let (modified, xattrs) = (found.modified, &Xattrs::new());
         let mode = Some(mode | 0o700);
         // What is refused shows as soon as something is written.
-        drop(dir.set_metadata(&Restore { kind: Kind::Directory, mode, owner: None, modified, xattrs }));
+        drop(dir.set_metadata(&Restore {
+            kind: Kind::Directory,
+            mode,
+            owner: None,
+            modified,
+            xattrs,
+        }));
     }
 }

@@ -70,10 +70,7 @@ fn open<'c>(context: &'c Context<'c>, item: Item<'c>) -> Opened<'c> {
 
 type Begun = (OpenFile, TemporaryFile, Replace);
 
-fn try_open(
-    context: &Context<'_>,
-    item: &Item<'_>,
-) -> Result<std::result::Result<Begun, Outcome>> {
+fn try_open(context: &Context<'_>, item: &Item<'_>) -> Result<std::result::Result<Begun, Outcome>> {
     let Item { dir, node, .. } = item;
     let local = |source| dir.local(&node.name, source);
     let way = match place::way(context, dir, node)? {

@@ -80,14 +80,8 @@ fn link<'c>(context: &'c Context<'c>, item: Item<'c>, below: &[u8], name: &[u8])
     }
 }
 
-fn make_link(
-    context: &Context<'_>,
-    item: &Item<'_>,
-    below: &[u8],
-    name: &[u8],
-) -> Result<Outcome> {
-    let (Some(root), Some(target), Run::Real) =
-        (&context.root, &item.dir.dir, context.options.run)
+fn make_link(context: &Context<'_>, item: &Item<'_>, below: &[u8], name: &[u8]) -> Result<Outcome> {
+    let (Some(root), Some(target), Run::Real) = (&context.root, &item.dir.dir, context.options.run)
     else {
         return Ok(Outcome::Written(0));
     };
