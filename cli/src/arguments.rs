@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::commands::{backup, cat, init, ls, snapshots, umount};
+use crate::commands::{
+    backup, cat, check, forget, init, ls, mount, restore, snapshots, stats, try_out, umount,
+};
 
 /// Yore keeps the past of your files, encrypted, and shows it as a drive.
 #[derive(Debug, Parser)]
@@ -63,6 +65,8 @@ pub struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// See the whole thing work, on throw-away data
+    Try(try_out::Options),
     /// Make a repository
     Init(init::Options),
     /// Back up files and folders
@@ -73,6 +77,16 @@ pub enum Command {
     Ls(ls::Options),
     /// Print a file of a snapshot
     Cat(cat::Options),
+    /// Copy files out of a snapshot
+    Restore(restore::Options),
+    /// Show the snapshots as a drive
+    Mount(mount::Options),
     /// Take a drive away
     Umount(umount::Options),
+    /// Verify that the repository is whole
+    Check(check::Options),
+    /// Tell what the repository holds, and what it saves
+    Stats(stats::Options),
+    /// Forget snapshots
+    Forget(forget::Options),
 }

@@ -6,6 +6,7 @@ mod arguments;
 mod commands;
 mod context;
 mod destination;
+mod drive;
 mod engine_error;
 mod escape;
 mod exclude;
@@ -15,11 +16,16 @@ mod mount_error;
 mod place;
 mod program_output;
 mod progress;
+mod sample;
 mod screen;
 mod secret;
+mod size;
 mod snapshot_filter;
+mod stage;
 mod state;
+mod tree;
 mod when;
+mod window;
 
 use std::process::ExitCode;
 
