@@ -27,7 +27,7 @@ pub fn json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         match acts(character) {
-            true => drop(write!(shown, "\\u{:04x}", u32::from(character))),
+            true => _ = write!(shown, "\\u{:04x}", u32::from(character)),
             false => shown.push(character),
         }
     }
@@ -42,9 +42,9 @@ fn push(shown: &mut String, text: &str) {
             '\t' => shown.push_str("\\t"),
             '\u{1b}' => shown.push_str("\\e"),
             other if acts(other) && u32::from(other) < 0x100 => {
-                drop(write!(shown, "\\x{:02x}", u32::from(other)));
+                _ = write!(shown, "\\x{:02x}", u32::from(other));
             }
-            other if acts(other) => drop(write!(shown, "\\u{{{:x}}}", u32::from(other))),
+            other if acts(other) => _ = write!(shown, "\\u{{{:x}}}", u32::from(other)),
             other => shown.push(other),
         }
     }

@@ -33,7 +33,6 @@ pub struct Progress<'c> {
     files: AtomicU64,
     bytes: AtomicU64,
     expected_files: AtomicU64,
-    problems: AtomicU64,
     /// Guards when something was last shown.
     shown: Mutex<Instant>,
 }
@@ -61,14 +60,8 @@ impl<'c> Progress<'c> {
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             expected_files: AtomicU64::new(0),
-            problems: AtomicU64::new(0),
             shown: Mutex::new(Instant::now()),
         }
-    }
-
-    /// How many problems were told.
-    pub fn problems(&self) -> u64 {
-        self.problems.load(Ordering::Relaxed)
     }
 
     /// Whether `period` has passed since something was shown; if so, it counts as shown now.
@@ -139,7 +132,6 @@ impl Observer for Progress<'_> {
     }
 
     fn problem(&self, problem: Problem) {
-        self.problems.fetch_add(1, Ordering::Relaxed);
         let subject = escape::name(&problem.subject);
         let what = engine_error::words(&problem.error);
         // Many messages name the path themselves.

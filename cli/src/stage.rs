@@ -139,7 +139,7 @@ impl Stage {
         let totals = self.back_up(context, interrupt, &self.first)?;
         let what = match self.kind {
             Kind::Sample => "a folder with a letter, recipes and a photo is backed up",
-            Kind::Own => "the folder is backed up (the date is made up, so that there are two)",
+            Kind::Own => "it is backed up (the day is made up, so that there are two)",
         };
         Ok(vec![format!("{what}: {}", told(&totals))])
     }
@@ -234,14 +234,10 @@ impl Stage {
 }
 
 fn told(totals: &Totals) -> String {
-    let unchanged = totals.files.saturating_sub(totals.new_files + totals.changed_files);
     format!(
-        "{} ({} new, {} changed, {} unchanged), {}, {} stored",
+        "{}, {}; {} of it had to be stored",
         format::counted(totals.files, "file"),
-        format::count(totals.new_files),
-        format::count(totals.changed_files),
-        format::count(unchanged),
         format::bytes(totals.bytes),
-        format::bytes(totals.stored_bytes),
+        format::bytes(totals.new_bytes),
     )
 }

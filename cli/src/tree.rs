@@ -16,6 +16,8 @@ pub struct Limits {
     pub depth: usize,
     /// Names in each folder.
     pub width: usize,
+    /// Which folders are drawn without what is in them.
+    pub closed: fn(&str) -> bool,
 }
 
 /// A name, and what is below it as far as it is drawn.
@@ -107,6 +109,9 @@ fn grow<F: Folder>(
         .into_iter()
         .take(limits.width)
         .map(|(name, folder)| match folder {
+            Some(_) if (limits.closed)(&name) => {
+                Ok(Branch { name: format!("{name}/"), below: Vec::new(), more: 0 })
+            }
             Some(folder) => grow(name, folder, limits, depth - 1),
             None => Ok(Branch { name, below: Vec::new(), more: 0 }),
         })

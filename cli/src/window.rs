@@ -13,8 +13,11 @@ use crate::place::Past;
 use crate::stage::Stage;
 use crate::tree::{self, Limits};
 
-/// How much of the trees is drawn.
-const LIMITS: Limits = Limits { depth: 3, width: 8 };
+/// How much of the trees is drawn: each day, and of each single snapshot the name.
+fn limits(stage: &Stage) -> Limits {
+    let is_snapshot = |name: &str| name.len() >= 17 && name.as_bytes().get(10) == Some(&b'T');
+    Limits { depth: if stage.is_sample() { 4 } else { 3 }, width: 8, closed: is_snapshot }
+}
 
 /// Through what the past is seen.
 pub enum Window {
@@ -40,11 +43,10 @@ impl Window {
     /// Draws what there is.
     pub fn tree(&self, stage: &Stage) -> Outcome<Vec<String>> {
         let branch = match self {
-            Window::Drive(drive) => {
-                tree::of_folder(drive, LIMITS).map_err(|error| Failure::local(drive, error))?
-            }
+            Window::Drive(drive) => tree::of_folder(drive, limits(stage))
+                .map_err(|error| Failure::local(drive, error))?,
             Window::Repository(past) => {
-                tree::of_snapshot(stage.then(), &past.reader, past.root.clone(), LIMITS)?
+                tree::of_snapshot(stage.then(), &past.reader, past.root.clone(), limits(stage))?
             }
         };
         Ok(tree::draw(&branch))

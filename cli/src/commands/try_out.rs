@@ -36,7 +36,6 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let removed = stage.remove();
     shown?;
     removed?;
-    context.screen.say("");
     context.screen.say("Everything that this made is removed again. To keep your own files safe:");
     context.screen.say("");
     context.screen.say("    yore --repo /mnt/disk/backup init");
@@ -162,7 +161,7 @@ fn compare(context: &Context, stage: &Stage, lost: &Lost) -> Outcome<()> {
 
 /// Lays two short texts next to each other.
 fn side_by_side(then: &str, past: &[u8], now: &str, present: &[u8]) -> Vec<String> {
-    const WIDTH: usize = 62;
+    const WIDTH: usize = 66;
     let lines = |bytes: &[u8]| -> Vec<String> {
         let text = String::from_utf8_lossy(bytes).into_owned();
         text.lines().take(8).map(|line| line.chars().take(WIDTH).collect()).collect()
