@@ -64,7 +64,7 @@ fn show(context: &Context, stage: &Stage, interrupt: Interrupt) -> Outcome<()> {
     let drive = mount(context, stage)?;
     let window = match &drive {
         Some(_) => Window::Drive(stage.drive()),
-        None => Window::Repository(stage.open(context)?),
+        None => Window::Repository(Box::new(stage.open(context)?)),
     };
     screen.say(match &window {
         Window::Drive(_) => "The past, as a drive. Any program can read it:",
