@@ -368,8 +368,8 @@ fn previous_state(
     let Ok(parts) = state(snapshots, &Moment::Latest) else {
         return (None, Timestamp::default());
     };
-    let totals = parts.iter().map(|part| part.snapshot).map(|(_, snapshot)| snapshot.totals);
-    let (files, bytes) = totals.last().map_or((0, 0), |totals| (totals.files, totals.bytes));
+    let mut totals = parts.iter().map(|part| part.snapshot).map(|(_, snapshot)| snapshot.totals);
+    let (files, bytes) = totals.next_back().map_or((0, 0), |totals| (totals.files, totals.bytes));
     observer.event(Event::Expected { files, bytes });
     let oldest = parts.iter().map(|part| part.snapshot.1.time).min().unwrap_or_default();
     let trusted = Timestamp { seconds: oldest.seconds - COARSEST_TIME, nanos: oldest.nanos };
