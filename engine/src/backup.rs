@@ -154,6 +154,10 @@ pub fn backup(
 ) -> Result<BackupReport> {
     let excluder = Excluder::new(&options.excludes)?;
     for source in sources {
+        if !source.is_absolute() {
+            let what = format!("{} is not an absolute path", source.display());
+            return Err(Error::Refused { what });
+        }
         yore_platform::path_metadata(source).map_err(|error| Error::local(source, error))?;
     }
     if sources.is_empty() {

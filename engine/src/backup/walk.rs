@@ -79,6 +79,7 @@ impl Sources {
 }
 
 /// What the previous snapshot has of a directory.
+#[allow(clippy::large_enum_variant, reason = "one for each level of the walk")]
 enum Previous<'r> {
     Tree(Nodes<'r>),
     Merged(std::iter::Peekable<std::vec::IntoIter<SeenNode>>),
