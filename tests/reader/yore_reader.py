@@ -307,6 +307,11 @@ def parse_key_file(raw):
     return secret
 
 
+def read_key_file(path):
+    with open(path, "rb") as file:
+        return parse_key_file(file.read(4096))
+
+
 def base32(data, digits):
     """The first `digits` digits, of five bits each, most significant first."""
     number = int.from_bytes(data, "big") >> (len(data) * 8 - digits * 5)
@@ -1118,8 +1123,13 @@ def load_indexes(repository):
             raise Damaged(f"{name}: {error}") from None
 
 
+def snapshots(repository):
+    """The snapshots that count, oldest first."""
+    return sorted(map(repository.snapshot, repository.committed()), key=lambda s: (s.time, s.id))
+
+
 def command_list(repository):
-    for snapshot in sorted(map(repository.snapshot, repository.committed()), key=lambda s: (s.time, s.id)):
+    for snapshot in snapshots(repository):
         print_json({"id": snapshot.id.hex(), "time": str(snapshot.time), "host": snapshot.host,
                     "sources": [source.hex() for source in snapshot.sources], "tags": snapshot.tags,
                     "totals": snapshot.totals})
@@ -1137,17 +1147,21 @@ def command_dump(repository, wanted):
     if not re.fullmatch("[0-9a-f]{64}", wanted) or bytes.fromhex(wanted) not in repository.committed():
         raise Refused("there is no such snapshot")
     load_indexes(repository)
-    snapshot = repository.snapshot(bytes.fromhex(wanted))
+    for line in dump(repository, repository.snapshot(bytes.fromhex(wanted))):
+        print_json(line)
 
+
+def dump(repository, snapshot):
+    """Every node of a snapshot as a map, each directory before what is in it."""
     for path, node in repository.walk(snapshot.root):
         if isinstance(node, Unpresentable):
             print(f"{path!r}: needs a newer reader ({node.reason})", file=sys.stderr)
         else:
-            print_json(describe(repository, path, node))
+            yield describe(repository, path, node)
 
 
 def describe(repository, path, node):
-    """A node as a line of `dump`: bytes in hex, times in nanoseconds since 1970 as text."""
+    """A node as `dump` shows it: bytes in hex, times in nanoseconds since 1970 as text."""
     def text(value):
         return None if value is None else str(value)
 
@@ -1488,8 +1502,7 @@ def main():
         parser.error("expected: REPO (--key-file F | --password P | --recovery R) (list | dump SNAPSHOT_ID | check)")
     try:
         if arguments.key_file is not None:
-            with open(arguments.key_file, "rb") as file:
-                kind, secret = KEY_FILE, parse_key_file(file.read(4096))
+            kind, secret = KEY_FILE, read_key_file(arguments.key_file)
         elif arguments.password is not None:
             kind, secret = PASSPHRASE, os.fsencode(arguments.password)
         elif arguments.recovery is not None:
