@@ -159,7 +159,10 @@ impl Backend for Folder {
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).pop(name);
-        yore_platform::remove_durable(&self.path_of(name)).map_err(|e| self.error(name, e))
+        match yore_platform::remove_durable(&self.path_of(name)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done.map_err(|e| self.error(name, e)),
+        }
     }
 
     fn space(&self) -> Result<Option<Space>> {
@@ -185,5 +188,16 @@ impl NewObject for NewFile<'_> {
             yore_platform::Published::Created => Ok(Published::Created),
             yore_platform::Published::Exists => Ok(Published::Exists),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn to_delete_an_object_that_is_not_there_is_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        Folder::new(folder.path()).delete(&ObjectName::destination()).unwrap();
     }
 }
