@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Compares a folder with its newest snapshot, both seen by other eyes than the program's: the folder by a walk of its own, the
-snapshot by `yore_reader`, which knows nothing but engine/FORMAT.md. Prints each difference; exits 1 when there is one.
+snapshot by the second reader, which knows nothing but engine/FORMAT.md. Prints each difference; exits 1 when there is one.
 
     compare.py SOURCE REPO KEYFILE [--snapshot ID] [--host HOST]
 
@@ -19,7 +19,10 @@ import stat
 import struct
 import sys
 
-import yore_reader
+from format1.base import Damaged, Refused
+from format1.dump import dump
+from format1.repository import Repository, load_indexes, snapshots
+from format1.slots import KEY_FILE, read_key_file
 
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink", stat.S_IFIFO: "fifo",
          stat.S_IFSOCK: "socket", stat.S_IFCHR: "character", stat.S_IFBLK: "block"}
@@ -68,7 +71,7 @@ def content(path, size):
 
 
 def look(path):
-    """A file of the source in the form of `yore_reader.describe`."""
+    """A file of the source in the form of `format1.dump.describe`."""
     found = os.lstat(path)
     kind = KINDS[stat.S_IFMT(found.st_mode)]
     digest, holes = content(path, found.st_size) if kind == "file" else (None, [])
@@ -129,9 +132,9 @@ class Comparison:
 
 
 def open_repository(path, key_file):
-    repository = yore_reader.Repository(path)
-    repository.unlock(yore_reader.KEY_FILE, yore_reader.read_key_file(key_file))
-    yore_reader.load_indexes(repository)
+    repository = Repository(path)
+    repository.unlock(KEY_FILE, read_key_file(key_file))
+    load_indexes(repository)
     return repository
 
 
@@ -145,13 +148,12 @@ def main():
     arguments = parser.parse_args()
     try:
         repository = open_repository(arguments.repository, arguments.key_file)
-        snapshots = yore_reader.snapshots(repository)
-        chosen = [s for s in snapshots if arguments.snapshot in (None, s.id.hex())]
+        chosen = [s for s in snapshots(repository) if arguments.snapshot in (None, s.id.hex())]
         if not chosen:
-            raise yore_reader.Refused("there is no such snapshot")
+            raise Refused("there is no such snapshot")
         snapshot = chosen[-1]
-        dumped = {bytes.fromhex(line["path"]): line for line in yore_reader.dump(repository, snapshot)}
-    except (yore_reader.Damaged, yore_reader.Refused, OSError) as error:
+        dumped = {bytes.fromhex(line["path"]): line for line in dump(repository, snapshot)}
+    except (Damaged, Refused, OSError) as error:
         print(error, file=sys.stderr)
         return 1
 
