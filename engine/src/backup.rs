@@ -1,10 +1,53 @@
 //! Backup: reading the sources once and making a snapshot of them.
+//!
+//! Data flows one way, through threads and bounded channels: a walker lists directories and joins
+//! them with the previous snapshot; readers look at files and read what changed; the calling thread
+//! builds trees and deduplicates; sealers compress, seal and verify; a writer writes packs. Nothing
+//! is kept for each file. Who is ahead waits, so memory has a bound.
 
-use yore_platform::Timestamp;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::id::SnapshotId;
-use crate::record::Totals;
-use crate::session::Writer;
+use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+use yore_platform::{Timestamp, snapshot_path};
+
+use crate::backup::assemble::Assembly;
+use crate::backup::exclude::Excluder;
+use crate::backup::large::HashJob;
+use crate::backup::read::{Readers, SHARED_BUFFER};
+use crate::backup::store::{Channels, FrameJob, Sealer, Shared, Store};
+use crate::backup::stored::StoredBlobs;
+use crate::backup::walk::{Sources, Step, Walk};
+use crate::buffers::Buffers;
+use crate::chunker::Gear;
+use crate::error::{Error, Result};
+use crate::id::{BlobId, SnapshotId};
+use crate::index::BlobIndex;
+use crate::keys::{BlobKind, Keys};
+use crate::moment::{Moment, state};
+use crate::object::{Kind, ObjectName};
+use crate::observer::{Event, Observer};
+use crate::reader::Reader;
+use crate::record::{Snapshot, Totals};
+use crate::repository::Repository;
+use crate::session::{self, OpenSession, Writer};
+use crate::view::{DirRef, merge};
+use crate::{backend, seal};
+
+mod assemble;
+mod exclude;
+mod large;
+mod read;
+mod resume;
+mod slice;
+mod store;
+mod stored;
+mod stream;
+mod walk;
+
+pub use stream::backup_stream;
 
 /// What is left out of a backup.
 #[derive(Debug, Clone, Default)]
@@ -75,3 +118,298 @@ pub struct BackupReport {
     /// told to the observer.
     pub totals: Totals,
 }
+
+/// Threads that look and read: what is cold on a disk arrives sooner when several wait for it.
+const READERS: usize = 8;
+/// Batches that wait for a reading thread, and steps that wait for the thread that builds trees.
+const BATCHES: usize = 64;
+const STEPS: usize = 512;
+/// Unused buffers of small files and of chunks that are kept.
+const SPARE_SHARED: usize = 24;
+const SPARE_CHUNKS: usize = 16;
+/// Bytes of decoded frames of the previous snapshot's trees that are kept.
+const PREVIOUS_BUDGET: usize = 8 << 20;
+/// A file that changed so many seconds before the previous backup began may have changed again
+/// without a new time: FAT keeps times to two seconds.
+const COARSEST_TIME: i64 = 3;
+
+/// Makes a snapshot of files and folders, given by absolute paths without links and `..`.
+///
+/// Returns when the snapshot is durable. What could not be read is told to the observer and counted;
+/// the rest is saved.
+///
+/// # Errors
+/// Before anything is written: a source that is not there, a pattern that is none. After that,
+/// nothing is committed, and what reached the destination is used by the next backup.
+pub fn backup(
+    repository: &Repository,
+    sources: &[PathBuf],
+    options: &BackupOptions,
+    observer: &dyn Observer,
+) -> Result<BackupReport> {
+    let excluder = Excluder::new(&options.excludes)?;
+    for source in sources {
+        yore_platform::path_metadata(source).map_err(|error| Error::local(source, error))?;
+    }
+    if sources.is_empty() {
+        return Err(Error::Refused { what: "there is nothing to back up".into() });
+    }
+    let tree = Sources::new(sources);
+    let paths: Vec<Vec<u8>> = sources.iter().map(|path| snapshot_path(path)).collect();
+    run(repository, paths, options, observer, |stage| {
+        let walk = Walk {
+            excluder: &excluder,
+            file_systems: options.file_systems,
+            reading: options.reading,
+            reader: stage.reader,
+            trusted_before: stage.trusted_before,
+            observer,
+            jobs: stage.jobs,
+            steps: stage.steps,
+            unreadable: stage.unreadable,
+        };
+        walk.run(&tree, stage.previous)
+    })
+}
+
+/// What whoever feeds a backup is given.
+struct Stage<'a> {
+    reader: &'a Reader,
+    previous: Option<&'a DirRef>,
+    trusted_before: Timestamp,
+    unreadable: &'a AtomicU64,
+    gear: &'a Gear,
+    chunks: Buffers,
+    jobs: Sender<read::Job>,
+    steps: Sender<Step>,
+    hashing: Sender<HashJob>,
+}
+
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp { seconds: since.as_secs() as i64, nanos: since.subsec_nanos() }
+}
+
+/// Runs a backup that `feed` feeds with what is to be saved.
+fn run(
+    repository: &Repository,
+    sources: Vec<Vec<u8>>,
+    options: &BackupOptions,
+    observer: &dyn Observer,
+    feed: impl FnOnce(Stage<'_>) -> Result<()> + Send,
+) -> Result<BackupReport> {
+    let started = now();
+    let time = options.time.unwrap_or(started);
+    if time > started {
+        return Err(Error::Refused {
+            what: "the time of a snapshot can't be in the future".into(),
+        });
+    }
+    let known = repository.snapshots()?;
+    if options.run == Run::Dry {
+        let (_, condemned) = repository.condemned()?;
+        let index = repository.open_index(condemned)?.index;
+        let saved = save(repository, options, observer, &known.list, index, feed)?;
+        return Ok(BackupReport { snapshot: None, totals: saved.totals });
+    }
+    let left = resume::left_open(repository)?;
+    let session = session::open(repository, &options.writer, started)?;
+    let saved = repository
+        .open_index(session.condemned.clone())
+        .and_then(|opened| resume::adopt(repository, &left, &session, opened.index))
+        .and_then(|index| save(repository, options, observer, &known.list, index, feed));
+    let saved = match saved {
+        Ok(saved) => saved,
+        Err(error) => {
+            // What was written stays useful; that it is not committed needs no verdict.
+            let _ = session.abort(repository, now());
+            return Err(error);
+        }
+    };
+    let description = Description { sources, time, options, known: &known.list };
+    let id = save_snapshot(repository, &session, description, &saved)?;
+    session.commit(repository, vec![id], now())?;
+    resume::end_dead(repository, &left, &options.writer);
+    Ok(BackupReport { snapshot: Some(id), totals: saved.totals })
+}
+
+/// What the threads of a backup made.
+struct Saved {
+    root: BlobId,
+    totals: Totals,
+}
+
+fn save(
+    repository: &Repository,
+    options: &BackupOptions,
+    observer: &dyn Observer,
+    known: &[(SnapshotId, Snapshot)],
+    index: BlobIndex,
+    feed: impl FnOnce(Stage<'_>) -> Result<()> + Send,
+) -> Result<Saved> {
+    let keys = Arc::clone(&repository.keys);
+    let backend = Arc::clone(&repository.backend);
+    let reader = Reader::new(backend, Arc::clone(&keys), index.clone(), PREVIOUS_BUDGET);
+    let here: Vec<_> =
+        known.iter().filter(|(_, s)| s.host == options.writer.host).cloned().collect();
+    let (previous, trusted_before) = previous_state(&reader, &here, observer);
+    let parameters = &repository.header.parameters;
+    let gear = Gear::new(&keys, parameters);
+    let stored = StoredBlobs::new(index.clone(), &reader);
+    let unreadable = AtomicU64::new(0);
+    let sealers = std::thread::available_parallelism().map_or(2, usize::from);
+    let shared = Shared::new(repository);
+    let (frames, frames_out, writer, mut crunchers) = Channels::new(sealers).split(&shared)?;
+    let (jobs, batches) = bounded(BATCHES);
+    let (steps, ordered) = bounded(STEPS);
+    let (hashing, to_hash) = bounded(sealers * 2);
+    let chunks = Buffers::new(SPARE_CHUNKS, gear.max());
+    let readers = Arc::new(Readers {
+        keys: &keys,
+        gear: &gear,
+        inline: u64::from(parameters.inline),
+        reading: options.reading,
+        trusted_before,
+        stored: &stored,
+        observer,
+        unreadable: &unreadable,
+        shared: Buffers::new(SPARE_SHARED, SHARED_BUFFER),
+        chunks: chunks.clone(),
+        hashing: hashing.clone(),
+    });
+    let stage = Stage {
+        reader: &reader,
+        previous: previous.as_ref(),
+        trusted_before,
+        unreadable: &unreadable,
+        gear: &gear,
+        chunks,
+        jobs,
+        steps,
+        hashing,
+    };
+    let frames = (options.run == Run::Real).then_some(frames);
+    let mut store = Store::new(&shared, frames, index);
+    let assembled = std::thread::scope(|scope| {
+        let feeder = scope.spawn(|| feed(stage));
+        for _ in 0..READERS {
+            let (readers, batches) = (Arc::clone(&readers), batches.clone());
+            scope.spawn(move || read::run(&readers, &batches));
+        }
+        drop((readers, batches));
+        for mut sealer in crunchers.drain(..) {
+            let (frames, to_hash, keys) = (frames_out.clone(), to_hash.clone(), &*keys);
+            scope.spawn(move || crunch(&mut sealer, keys, frames, to_hash));
+        }
+        drop((frames_out, to_hash));
+        let shared = &shared;
+        scope.spawn(move || writer.run(shared).unwrap_or_else(|error| shared.fail(error)));
+        let assembled = Assembly::new(&keys, &mut store).run(&ordered);
+        drop(ordered);
+        let fed = feeder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let whole = fed.and(assembled).and_then(|built| store.flush().map(|()| built));
+        if whole.is_err() {
+            store.abandon();
+        }
+        whole
+    });
+    let finished = store.finish();
+    let ((root, mut totals), stored_bytes) = match (assembled, finished) {
+        (Ok(built), Ok(stored)) => (built, stored),
+        // What went wrong in a thread is why the others stopped.
+        (_, Err(error)) | (Err(error), Ok(_)) => return Err(error),
+    };
+    totals.stored_bytes = stored_bytes;
+    totals.new_bytes = store.new_bytes;
+    totals.unreadable = unreadable.load(Ordering::Relaxed);
+    Ok(Saved { root, totals })
+}
+
+/// Compresses and seals frames and names chunks, until there will be neither.
+fn crunch(
+    sealer: &mut Sealer<'_, '_>,
+    keys: &Keys,
+    mut frames: Receiver<FrameJob>,
+    mut to_hash: Receiver<HashJob>,
+) {
+    let (mut sealing, mut naming) = (true, true);
+    while sealing || naming {
+        select! {
+            recv(to_hash) -> job => match job {
+                // Whoever wanted the name may have given up.
+                Ok(job) => drop(job.name.send(keys.blob_id(BlobKind::Data, &job.bytes))),
+                Err(_) => (to_hash, naming) = (never(), false),
+            },
+            recv(frames) -> job => match job {
+                Ok(job) => if let Err(error) = sealer.run(job) {
+                    return sealer.fail(error);
+                },
+                Err(_) => (frames, sealing) = (never(), false),
+            },
+        }
+    }
+}
+
+/// The state that this machine's snapshots have now, and the instant before which it can be trusted.
+fn previous_state(
+    reader: &Reader,
+    snapshots: &[(SnapshotId, Snapshot)],
+    observer: &dyn Observer,
+) -> (Option<DirRef>, Timestamp) {
+    let Ok(parts) = state(snapshots, &Moment::Latest) else {
+        return (None, Timestamp::default());
+    };
+    let totals = parts.iter().map(|part| part.snapshot).map(|(_, snapshot)| snapshot.totals);
+    let (files, bytes) = totals.last().map_or((0, 0), |totals| (totals.files, totals.bytes));
+    observer.event(Event::Expected { files, bytes });
+    let oldest = parts.iter().map(|part| part.snapshot.1.time).min().unwrap_or_default();
+    let trusted = Timestamp { seconds: oldest.seconds - COARSEST_TIME, nanos: oldest.nanos };
+    // What can't be read of earlier snapshots is read from the sources.
+    (merge(reader, &parts).ok(), trusted)
+}
+
+/// What a snapshot says of itself.
+struct Description<'a> {
+    sources: Vec<Vec<u8>>,
+    time: Timestamp,
+    options: &'a BackupOptions,
+    known: &'a [(SnapshotId, Snapshot)],
+}
+
+fn save_snapshot(
+    repository: &Repository,
+    session: &OpenSession,
+    description: Description<'_>,
+    saved: &Saved,
+) -> Result<SnapshotId> {
+    let Description { sources, time, options, known } = description;
+    let Writer { host, user, client, program, .. } = options.writer.clone();
+    let own = known.iter().filter(|(_, snapshot)| snapshot.client == client);
+    let newest = own.max_by_key(|(_, snapshot)| snapshot.sequence);
+    let snapshot = Snapshot {
+        time,
+        end: now(),
+        utc_offset: options.utc_offset,
+        host,
+        user,
+        sources,
+        root: saved.root,
+        tags: options.tags.clone(),
+        client,
+        sequence: newest.map_or(0, |(_, snapshot)| snapshot.sequence) + 1,
+        previous: newest.map(|(id, _)| *id),
+        totals: saved.totals,
+        program,
+        excludes: options.excludes.patterns.clone(),
+        session: session.id,
+    };
+    let content = snapshot.encode();
+    let id = SnapshotId(repository.keys.draw_salt(&content));
+    let name = ObjectName::snapshot(id);
+    let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
+    backend::save(&*repository.backend, &name, &object)?;
+    Ok(id)
+}
+
+#[cfg(test)]
+mod tests;

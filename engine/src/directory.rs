@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::id::BlobId;
 use crate::keys::BlobKind;
 use crate::reader::Reader;
-use crate::tree::{LeafRef, Node, Strange, Tree, decode_tree};
+use crate::tree::{LeafRef, ListRef, Node, Strange, Tree, decode_list, decode_tree};
 
 impl Reader {
     /// Loads and decodes one tree blob.
@@ -28,6 +28,13 @@ impl Reader {
             }
         };
         Ok(nodes.into_iter().find(|node| node.name == name))
+    }
+
+    /// Loads a list blob that is expected at `depth`.
+    pub(crate) fn list(&self, id: &BlobId, depth: u8) -> Result<Vec<ListRef>> {
+        let blob = self.blob(BlobKind::List, id)?;
+        decode_list(&blob, depth)
+            .map_err(|_| Error::damaged(format!("blob {id}"), "it is no list of chunks"))
     }
 
     /// Loads a leaf of a large directory: its nodes, and those that can't be presented.

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::id::BlobId;
 use crate::keys::BlobKind;
 use crate::reader::{Blob, Reader};
-use crate::tree::{Content, Hole, Holes, ListRef, Node, decode_hole_list, decode_list};
+use crate::tree::{Content, Hole, Holes, ListRef, Node, decode_hole_list};
 
 /// How many lists of a long file are kept.
 const LISTS: usize = 8;
@@ -311,12 +311,9 @@ fn load_level(
     if let Some(level) = lock().get(&id) {
         return Ok(Arc::clone(level));
     }
-    let blob = reader.blob(BlobKind::List, &id)?;
-    let level = decode_list(&blob, depth)
-        .ok()
-        .and_then(|lists| level(&lists))
-        .ok_or_else(|| Error::damaged(format!("blob {id}"), "it is no list of chunks"))?;
-    let level = Arc::new(level);
+    let lists = reader.list(&id, depth)?;
+    let overflow = || Error::damaged(format!("blob {id}"), "it is impossibly long");
+    let level = Arc::new(level(&lists).ok_or_else(overflow)?);
     lock().put(id, Arc::clone(&level));
     Ok(level)
 }

@@ -44,7 +44,7 @@ pub struct Location {
 }
 
 /// Finds blobs.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct BlobIndex {
     segments: Vec<Arc<Segment>>,
     condemned: HashSet<ObjectId>,

@@ -8,6 +8,7 @@ mod backend;
 mod backup;
 mod buffers;
 mod cbor;
+mod chunker;
 mod content;
 mod directory;
 mod error;
@@ -31,7 +32,9 @@ mod tree;
 mod view;
 
 pub use backend::{Backend, Folder, NewObject, Published, Stored, load, save};
-pub use backup::{BackupOptions, BackupReport, Excludes, FileSystems, Reading, Run};
+pub use backup::{
+    BackupOptions, BackupReport, Excludes, FileSystems, Reading, Run, backup, backup_stream,
+};
 pub use directory::Nodes;
 pub use error::{Error, Result};
 pub use file::{OpenFile, Piece};

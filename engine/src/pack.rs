@@ -1,6 +1,9 @@
 //! Packs: sealed frames of blobs, and the sealed contents that tell what they hold (FORMAT.md §6).
 
+use std::cell::RefCell;
 use std::ops::Range;
+
+use zstd::bulk::Decompressor;
 
 use crate::backend::Backend;
 use crate::cbor::{self, MapWriter, Read};
@@ -98,13 +101,17 @@ impl Contents {
         frames.array(self.frames.len() as u64 * 4);
         for frame in &self.frames {
             let numbers = [frame.sealed, frame.raw, frame.codec as u32, frame.blobs];
-            numbers.into_iter().for_each(|number| drop(frames.u64(number.into())));
+            numbers.into_iter().for_each(|number| {
+                frames.u64(number.into());
+            });
         }
         let ids: Vec<u8> = self.blobs.iter().flat_map(|(id, _)| id.0).collect();
         map.key(2).bytes(&ids);
         let mut lengths = map.key(3);
         lengths.array(self.blobs.len() as u64);
-        self.blobs.iter().for_each(|(_, length)| drop(lengths.u64(u64::from(*length))));
+        self.blobs.iter().for_each(|(_, length)| {
+            lengths.u64(u64::from(*length));
+        });
         map.finish();
     }
 
@@ -215,7 +222,6 @@ fn position(number: u32, sealed: u32, raw: u32, codec: u8) -> [u8; 13] {
 /// The key of one pack.
 pub(crate) struct PackKey {
     id: ObjectId,
-    kind: PackKind,
     key: ObjectKey,
 }
 
@@ -229,14 +235,14 @@ impl PackKey {
     pub(crate) fn derive(keys: &Keys, kind: PackKind, id: ObjectId) -> Self {
         let name = ObjectName::pack(id);
         let key = ObjectKey::for_writing(keys, kind.object_kind(), &name, id.0);
-        Self { id, kind, key }
+        Self { id, key }
     }
 
     /// Derives the key of a pack from the first bytes of it.
     pub(crate) fn of(keys: &Keys, kind: PackKind, id: ObjectId, prefix: &[u8]) -> Result<Self> {
         let name = ObjectName::pack(id);
         let key = ObjectKey::for_reading(keys, kind.object_kind(), &name, prefix)?;
-        Ok(Self { id, kind, key })
+        Ok(Self { id, key })
     }
 
     pub(crate) fn id(&self) -> ObjectId {
@@ -296,6 +302,12 @@ impl PackKey {
     }
 }
 
+thread_local! {
+    /// Setting up a decompressor costs more than a small frame.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> =
+        RefCell::new(Decompressor::new().ok());
+}
+
 /// Decodes an opened frame into its blobs' bytes.
 pub(crate) fn decode_frame(frame: &FrameInfo, stored: &[u8], out: &mut Vec<u8>) -> Option<()> {
     out.clear();
@@ -303,7 +315,9 @@ pub(crate) fn decode_frame(frame: &FrameInfo, stored: &[u8], out: &mut Vec<u8>) 
         Codec::Raw => out.extend_from_slice(stored),
         Codec::Zstd => {
             out.reserve_exact(frame.raw as usize);
-            zstd::bulk::decompress_to_buffer(stored, out).ok()?;
+            DECOMPRESSOR.with_borrow_mut(|decompressor| {
+                decompressor.as_mut()?.decompress_to_buffer(stored, out).ok()
+            })?;
         }
     }
     (out.len() == frame.raw as usize).then_some(())

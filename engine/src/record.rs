@@ -82,7 +82,9 @@ impl Snapshot {
         map.key(5).str(&self.user);
         let mut sources = map.key(6);
         sources.array(self.sources.len() as u64);
-        self.sources.iter().for_each(|source| drop(sources.bytes(source)));
+        self.sources.iter().for_each(|source| {
+            sources.bytes(source);
+        });
         map.key(7).bytes(&self.root.0);
         write_texts(&mut map, 8, &self.tags);
         map.key(9).bytes(&self.client.0);
@@ -104,7 +106,9 @@ impl Snapshot {
             t.stored_bytes,
             t.unreadable,
         ];
-        (1..).zip(numbers).for_each(|(key, number)| drop(totals.u64(key).u64(number)));
+        (1..).zip(numbers).for_each(|(key, number)| {
+            totals.u64(key).u64(number);
+        });
         map.key(13).str(&self.program);
         write_texts(&mut map, 14, &self.excludes);
         map.key(15).bytes(&self.session.0);
@@ -167,7 +171,9 @@ impl Snapshot {
 fn write_texts(map: &mut MapWriter<'_>, key: u64, texts: &[String]) {
     let mut writer = map.key(key);
     writer.array(texts.len() as u64);
-    texts.iter().for_each(|text| drop(writer.str(text)));
+    texts.iter().for_each(|text| {
+        writer.str(text);
+    });
 }
 
 fn decode_totals(d: &mut minicbor::Decoder<'_>) -> Read<Totals> {
@@ -291,7 +297,9 @@ impl Verdict {
         map.key(1).u64(number);
         let mut writer = map.key(2);
         writer.array(snapshots.len() as u64);
-        snapshots.iter().for_each(|id| drop(writer.bytes(&id.0)));
+        snapshots.iter().for_each(|id| {
+            writer.bytes(&id.0);
+        });
         map.key(3).time(self.time, EPOCH);
         map.key(4).str(&self.program);
         map.key(9).bytes(&self.destination.0);

@@ -122,7 +122,7 @@ impl ObjectKey {
             .encrypt_inout_detached(
                 &counter.nonce(),
                 &self.associated(position),
-                buffer[from..].as_mut().into(),
+                (&mut buffer[from..]).into(),
             )
             .expect("a frame is far below the limit of AES-GCM");
         buffer.extend_from_slice(&tag);

@@ -60,6 +60,6 @@ pub use crate::{
         DetachError, Detached, Readiness, hostname, is_alive, process_identity,
         raise_open_file_limit, spawn_detached, user_name,
     },
-    source::{ListedName, Listing, ReadMode, SourceDir, SourceFile},
+    source::{ListedName, Listing, ReadMode, SourceDir, SourceFile, path_metadata},
     target::{Made, Part, Refused, Replace, Restore, TargetDir, TargetFile, TemporaryFile},
 };

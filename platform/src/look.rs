@@ -28,6 +28,12 @@ pub(crate) fn child(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<Metadata> {
     convert(&rustix::fs::statx(dir, component(name)?, flags, WANTED)?)
 }
 
+/// Looks at a path, without following a link at its end.
+pub(crate) fn path(path: &std::path::Path) -> io::Result<Metadata> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    convert(&rustix::fs::statx(rustix::fs::CWD, path, flags, WANTED)?)
+}
+
 /// Looks at an open file.
 pub(crate) fn open(file: BorrowedFd<'_>) -> io::Result<Metadata> {
     convert(&rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, WANTED)?)

@@ -104,3 +104,8 @@ impl SourceDir {
         xattr::read(Place::Child(self.dir.as_fd(), component(name)?))
     }
 }
+
+/// Looks at what a path stands for, without following a link at its end.
+pub fn path_metadata(path: &Path) -> io::Result<Metadata> {
+    look::path(path)
+}

@@ -94,14 +94,18 @@ impl Backend for Folder {
     fn prepare(&self) -> Result<()> {
         let occupied = |found| Error::Occupied { location: self.location(), found };
         match std::fs::read_dir(&self.root) {
-            Ok(mut entries) => {
+            Ok(entries) => {
                 if self.size(&ObjectName::header())?.is_some() {
                     return Err(occupied("holds a repository already"));
                 }
-                match entries.next() {
-                    None => Ok(()),
-                    Some(_) => Err(occupied("is not empty")),
+                for entry in entries {
+                    let entry = entry.map_err(|source| Error::local(&self.root, source))?;
+                    // What an interrupted creation leaves may be replaced.
+                    if !matches!(entry.file_name().to_str(), Some("keys" | "destination")) {
+                        return Err(occupied("is not empty"));
+                    }
                 }
+                Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 yore_platform::make_dir_durable(&self.root)
@@ -160,8 +164,8 @@ impl Backend for Folder {
     fn delete(&self, name: &ObjectName) -> Result<()> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).pop(name);
         match yore_platform::remove_durable(&self.path_of(name)) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-            done => done.map_err(|e| self.error(name, e)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other.map_err(|error| self.error(name, error)),
         }
     }
 

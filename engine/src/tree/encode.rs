@@ -121,7 +121,9 @@ fn encode_node(node: &Node, before: Before, out: &mut Vec<u8>) {
     if !node.xattrs.is_empty() {
         let mut writer = map.key(19);
         writer.array(node.xattrs.len() as u64 * 2);
-        node.xattrs.iter().for_each(|(name, value)| drop(writer.bytes(name).bytes(value)));
+        node.xattrs.iter().for_each(|(name, value)| {
+            writer.bytes(name).bytes(value);
+        });
     }
     if node.link_group().is_some() {
         map.key(20).u64(node.links);
@@ -133,9 +135,13 @@ fn encode_node(node: &Node, before: Before, out: &mut Vec<u8>) {
     if let Holes::Lists(lists) = &node.holes {
         let mut writer = map.key(27);
         writer.array(lists.len() as u64);
-        lists.iter().for_each(|id| drop(writer.bytes(&id.0)));
+        lists.iter().for_each(|id| {
+            writer.bytes(&id.0);
+        });
     }
-    node.extra.iter().for_each(|(key, value)| drop(map.key(*key).raw(value)));
+    node.extra.iter().for_each(|(key, value)| {
+        map.key(*key).raw(value);
+    });
     map.finish();
 }
 
@@ -165,12 +171,16 @@ fn joined_ids(chunks: &[Chunk]) -> Vec<u8> {
 
 fn write_lengths(writer: &mut Writer<'_>, chunks: &[Chunk]) {
     writer.array(chunks.len() as u64);
-    chunks.iter().for_each(|chunk| drop(writer.u64(chunk.length.into())));
+    chunks.iter().for_each(|chunk| {
+        writer.u64(chunk.length.into());
+    });
 }
 
 fn write_holes(writer: &mut Writer<'_>, holes: &[Hole]) {
     writer.array(holes.len() as u64 * 2);
-    holes.iter().for_each(|hole| drop(writer.u64(hole.data).u64(hole.hole)));
+    holes.iter().for_each(|hole| {
+        writer.u64(hole.data).u64(hole.hole);
+    });
 }
 
 /// Encodes a list blob: what it names, each with the bytes of data under it.
@@ -179,7 +189,9 @@ pub(crate) fn encode_list(depth: u8, items: &[(crate::id::BlobId, u64)]) -> Vec<
     let ids: Vec<u8> = items.iter().flat_map(|(id, _)| id.0).collect();
     let mut writer = Writer::new(&mut out);
     writer.array(3).u64(depth.into()).bytes(&ids).array(items.len() as u64);
-    items.iter().for_each(|(_, length)| drop(writer.u64(*length)));
+    items.iter().for_each(|(_, length)| {
+        writer.u64(*length);
+    });
     out
 }
 

@@ -1,0 +1,166 @@
+//! Building the trees of a snapshot from what the walk finds, in its order.
+
+use crossbeam_channel::Receiver;
+use yore_platform::{Kind, Names};
+
+use crate::backup::read::{Bytes, ChunkId, Found, Results, Status};
+use crate::backup::slice::Slice;
+use crate::backup::store::{Added, Store};
+use crate::backup::walk::Step;
+use crate::content::{ContentBuilder, keep_holes};
+use crate::error::{Error, Result};
+use crate::id::BlobId;
+use crate::keys::{BlobKind, Keys};
+use crate::record::Totals;
+use crate::tree::{Chunk, Content, Holes, Node, TreeBuilder};
+
+/// Builds trees; belongs to one thread.
+pub(super) struct Assembly<'a, 's, 'r> {
+    keys: &'a Keys,
+    names: Names,
+    store: &'a mut Store<'s, 'r>,
+    /// The directories from the root down to the present one; the root has no node.
+    levels: Vec<(Option<Node>, TreeBuilder)>,
+    /// The chunks and holes of the file whose node is still to come.
+    content: ContentBuilder,
+    holes: Holes,
+    pub(super) totals: Totals,
+}
+
+impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
+    pub(super) fn new(keys: &'a Keys, store: &'a mut Store<'s, 'r>) -> Self {
+        Self {
+            keys,
+            names: Names::new(),
+            store,
+            levels: vec![(None, TreeBuilder::default())],
+            content: ContentBuilder::default(),
+            holes: Holes::default(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Takes every step of the walk; names the root tree.
+    pub(super) fn run(mut self, steps: &Receiver<Step>) -> Result<(BlobId, Totals)> {
+        for step in steps {
+            match step {
+                Step::Enter(node) => self.levels.push((Some(*node), TreeBuilder::default())),
+                Step::Take(node) => {
+                    self.count(&node);
+                    self.add(*node)?;
+                }
+                Step::Batch(results) => {
+                    let mut complete = false;
+                    for results in &results {
+                        complete |= matches!(results.found.last(), Some(Found::End));
+                        self.take(results)?;
+                    }
+                    // A thread that stopped in the middle must not make a smaller snapshot.
+                    if !complete {
+                        return Err(Error::Interrupted);
+                    }
+                }
+                Step::Leave => self.leave()?,
+            }
+        }
+        match (self.levels.pop(), self.levels.is_empty()) {
+            (Some((None, root)), true) => {
+                let store = self.store;
+                let mut save = |bytes| store.add_made(BlobKind::Tree, bytes);
+                Ok((root.finish(&self.names, &mut save)?, self.totals))
+            }
+            // The walk ended before its end; it has told why.
+            _ => Err(Error::Interrupted),
+        }
+    }
+
+    fn leave(&mut self) -> Result<()> {
+        let Some((Some(mut node), tree)) = self.levels.pop() else {
+            return Err(Error::Interrupted);
+        };
+        let store = &mut *self.store;
+        let mut save = |bytes| store.add_made(BlobKind::Tree, bytes);
+        node.subtree = Some(tree.finish(&self.names, &mut save)?);
+        self.totals.directories += 1;
+        self.add(node)
+    }
+
+    fn add(&mut self, node: Node) -> Result<()> {
+        let store = &mut *self.store;
+        let mut save = |bytes| store.add_made(BlobKind::Tree, bytes);
+        match self.levels.last_mut() {
+            Some((_, tree)) => tree.push(node, self.keys, &self.names, &mut save),
+            None => Err(Error::Interrupted),
+        }
+    }
+
+    fn count(&mut self, node: &Node) {
+        match node.kind {
+            Kind::File => {
+                self.totals.files += 1;
+                self.totals.bytes += node.size;
+            }
+            Kind::Directory => self.totals.directories += 1,
+            _ => self.totals.others += 1,
+        }
+    }
+
+    fn take(&mut self, results: Results) -> Result<()> {
+        let Results { shared, found } = results;
+        for found in found {
+            match found {
+                Found::Chunk(id, bytes) => {
+                    let bytes = match (bytes, &shared) {
+                        (Bytes::Own(bytes), _) => bytes,
+                        (Bytes::Shared(range), Some(buffer)) => Slice::part(buffer, range),
+                        (Bytes::Shared(_), None) => return Err(Error::Interrupted),
+                    };
+                    self.chunk(id, bytes)?;
+                }
+                Found::Holes(holes) => {
+                    let store = &mut *self.store;
+                    let mut save = |bytes| store.add_made(BlobKind::List, bytes);
+                    self.holes = keep_holes(holes, &mut save)?;
+                }
+                Found::Again => {
+                    self.content = ContentBuilder::default();
+                    self.holes = Holes::default();
+                }
+                Found::Node(node, status) => self.file(*node, status)?,
+                Found::End => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn chunk(&mut self, id: ChunkId, bytes: Slice) -> Result<()> {
+        let id = match id {
+            ChunkId::Known(id) => id,
+            ChunkId::Later(named) => named.recv().map_err(|_| Error::Interrupted)?,
+        };
+        let chunk = Chunk { id, length: bytes.len() as u32 };
+        let _: Added = self.store.add(BlobKind::Data, id, bytes)?;
+        let store = &mut *self.store;
+        let mut save = |bytes| store.add_made(BlobKind::List, bytes);
+        self.content.push(chunk, &mut save)
+    }
+
+    fn file(&mut self, mut node: Node, status: Status) -> Result<()> {
+        let store = &mut *self.store;
+        let mut save = |bytes| store.add_made(BlobKind::List, bytes);
+        let content = std::mem::take(&mut self.content).finish(&mut save)?;
+        if content != Content::Empty {
+            node.content = content;
+        }
+        if !self.holes.is_empty() {
+            node.holes = std::mem::take(&mut self.holes);
+        }
+        match status {
+            Status::Unchanged => {}
+            Status::New => self.totals.new_files += u64::from(node.kind == Kind::File),
+            Status::Changed => self.totals.changed_files += u64::from(node.kind == Kind::File),
+        }
+        self.count(&node);
+        self.add(node)
+    }
+}

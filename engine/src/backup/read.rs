@@ -1,0 +1,360 @@
+//! Looking at files and reading those that are new or changed; several threads do it at once.
+//!
+//! A thread takes a batch of names and sends what it finds, in order, through a channel of the
+//! batch's own. That channel is short: who reads ahead of the thread that builds trees waits.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_channel::{Receiver, Sender};
+use yore_platform::{Kind, Metadata, ReadMode, SourceDir, SourceFile, Timestamp, system_path};
+
+use crate::backup::large::{HashJob, read_chunked};
+use crate::backup::slice::Slice;
+use crate::backup::walk::join;
+use crate::backup::{Reading, StoredBlobs};
+use crate::buffers::{Buffer, Buffers};
+use crate::chunker::Gear;
+use crate::error::Error;
+use crate::id::BlobId;
+use crate::keys::{BlobKind, Keys};
+use crate::observer::{Event, Observer, Problem};
+use crate::tree::{Content, Flags, Hole, Node};
+
+/// How often a file is read that changes meanwhile.
+const ATTEMPTS: u32 = 3;
+/// Files above this are read by two threads, past the page cache.
+pub(super) const LARGE: u64 = 8 << 20;
+/// Size of the buffers that small files share.
+pub(super) const SHARED_BUFFER: usize = 512 << 10;
+
+/// A name to be looked at.
+pub(super) struct Wanted {
+    pub(super) name: Vec<u8>,
+    /// What the listing says it is.
+    pub(super) kind: Option<Kind>,
+    /// What the previous snapshot has of it.
+    pub(super) previous: Option<Node>,
+}
+
+/// A batch of names of one directory.
+pub(super) struct Job {
+    pub(super) dir: Arc<SourceDir>,
+    pub(super) path: Arc<[u8]>,
+    pub(super) names: Vec<Wanted>,
+    pub(super) results: Sender<Results>,
+}
+
+/// Some of what a batch turned out to be.
+pub(super) struct Results {
+    /// The buffer that small files were read into.
+    pub(super) shared: Option<Arc<Buffer>>,
+    pub(super) found: Vec<Found>,
+}
+
+/// How a file stands to the previous snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    Unchanged,
+    New,
+    Changed,
+}
+
+/// What reading finds, in order.
+pub(super) enum Found {
+    /// The next chunk of the file whose node follows.
+    Chunk(ChunkId, Bytes),
+    /// The file changed meanwhile and is read again: the chunks since the last node do not count.
+    Again,
+    /// Holes of the file whose node follows.
+    Holes(Vec<Hole>),
+    /// A node; its content is the chunks before it, if there were any.
+    Node(Box<Node>, Status),
+    /// The batch is complete; without this, it is not.
+    End,
+}
+
+/// Where a chunk's bytes are.
+pub(super) enum Bytes {
+    /// In the shared buffer of the results.
+    Shared(Range<usize>),
+    /// In a buffer of their own.
+    Own(Slice),
+}
+
+/// A chunk's name, or where it will come from.
+pub(super) enum ChunkId {
+    Known(BlobId),
+    Later(Receiver<BlobId>),
+}
+
+/// What reading threads share.
+pub(super) struct Readers<'a> {
+    pub(super) keys: &'a Keys,
+    pub(super) gear: &'a Gear,
+    pub(super) inline: u64,
+    pub(super) reading: Reading,
+    pub(super) trusted_before: Timestamp,
+    pub(super) stored: &'a StoredBlobs<'a>,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) unreadable: &'a AtomicU64,
+    pub(super) shared: Buffers,
+    pub(super) chunks: Buffers,
+    pub(super) hashing: Sender<HashJob>,
+}
+
+/// The thread that took results is gone; so is the backup.
+pub(super) struct Gone;
+
+type Sent = std::result::Result<(), Gone>;
+
+/// Why a file was not read.
+pub(super) enum Failed {
+    Gone,
+    Io(io::Error),
+}
+
+impl From<Gone> for Failed {
+    fn from(_: Gone) -> Self {
+        Failed::Gone
+    }
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Failed::Io(error)
+    }
+}
+
+/// Describes what was looked at, without content and attributes.
+pub(super) fn node_of(name: &[u8], metadata: &Metadata) -> Node {
+    let mut node = Node::new(name, metadata.kind, metadata.modified);
+    node.mode = metadata.mode;
+    node.owner = metadata.owner;
+    node.changed = metadata.changed;
+    node.born = metadata.born;
+    node.inode = metadata.inode;
+    node.device_number = metadata.device_number;
+    if metadata.kind == Kind::File {
+        node.size = metadata.size;
+    }
+    if metadata.kind != Kind::Directory && metadata.links > 1 {
+        node.links = metadata.links;
+        node.filesystem = metadata.device;
+    }
+    node
+}
+
+/// Takes batches until there are none.
+pub(super) fn run(readers: &Readers<'_>, jobs: &Receiver<Job>) {
+    for job in jobs {
+        if readers.observer.interrupted() {
+            return;
+        }
+        let mut batch = Batch { readers, job: &job, found: Vec::new(), open: None, bytes: 0 };
+        if batch.run().is_err() {
+            return;
+        }
+    }
+}
+
+/// A batch that is being worked on.
+pub(super) struct Batch<'b> {
+    pub(super) readers: &'b Readers<'b>,
+    job: &'b Job,
+    /// What was found and not sent yet.
+    found: Vec<Found>,
+    /// The buffer that small files are read into, until it is full.
+    open: Option<Buffer>,
+    bytes: usize,
+}
+
+impl Batch<'_> {
+    fn run(&mut self) -> Sent {
+        for wanted in &self.job.names {
+            self.look(wanted)?;
+            self.readers.observer.event(Event::Done { files: 1, bytes: 0 });
+        }
+        self.found.push(Found::End);
+        self.send()
+    }
+
+    fn look(&mut self, wanted: &Wanted) -> Sent {
+        match self.find(wanted) {
+            Ok(()) => Ok(()),
+            Err(Failed::Gone) => Err(Gone),
+            // It was deleted after its directory was listed: the snapshot is of a moment later.
+            Err(Failed::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(Failed::Io(error)) => {
+                let path = join(&self.job.path, &wanted.name);
+                self.readers.unreadable.fetch_add(1, Ordering::Relaxed);
+                let error = Error::local(system_path(&path), error);
+                self.readers.observer.problem(Problem { subject: path, error });
+                // The last known state stays, rather than to drop a file that may be there.
+                let Some(mut node) = wanted.previous.clone() else { return Ok(()) };
+                node.flags = Flags(node.flags.0 | Flags::STALE.0);
+                self.found.push(Found::Again);
+                self.push(Found::Node(Box::new(node), Status::Unchanged), 0)
+            }
+        }
+    }
+
+    fn find(&mut self, wanted: &Wanted) -> Result<(), Failed> {
+        // What is surely new is opened at once; opening looks at it too.
+        if wanted.previous.is_none() && wanted.kind == Some(Kind::File) {
+            return self.read_file(wanted, Status::New);
+        }
+        let metadata = self.job.dir.child_metadata(&wanted.name)?;
+        let status = match &wanted.previous {
+            None => Status::New,
+            Some(previous) if self.is_unchanged(previous, &metadata) => {
+                let mut node = previous.clone();
+                // The system may number its file systems anew each time it starts.
+                if node.link_group().is_some() {
+                    node.filesystem = metadata.device;
+                }
+                self.readers.observer.event(Event::Done { files: 0, bytes: node.size });
+                self.push(Found::Node(Box::new(node), Status::Unchanged), 0)?;
+                return Ok(());
+            }
+            Some(_) => Status::Changed,
+        };
+        match metadata.kind {
+            Kind::File => self.read_file(wanted, status),
+            // It became a directory after it was listed: the next backup walks it.
+            Kind::Directory => Ok(()),
+            Kind::Symlink | Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => {
+                let mut node = node_of(&wanted.name, &metadata);
+                if metadata.kind == Kind::Symlink {
+                    node.target = self.job.dir.read_link(&wanted.name)?;
+                }
+                node.xattrs = self.job.dir.child_xattrs(&wanted.name)?;
+                Ok(self.push(Found::Node(Box::new(node), status), 0)?)
+            }
+        }
+    }
+
+    /// Whether a file is the one that the previous snapshot has: the same in size, both times and
+    /// number, not changed too recently to tell, and all that it needs is still stored.
+    fn is_unchanged(&self, previous: &Node, metadata: &Metadata) -> bool {
+        self.readers.reading == Reading::Changed
+            && previous.kind == metadata.kind
+            && (metadata.kind != Kind::File || previous.size == metadata.size)
+            && previous.modified == metadata.modified
+            && previous.changed == metadata.changed
+            && previous.inode == metadata.inode
+            && previous.flags == Flags::default()
+            && metadata.changed.is_some_and(|changed| changed < self.readers.trusted_before)
+            && metadata.modified < self.readers.trusted_before
+            && self.readers.stored.all_of(previous)
+    }
+
+    fn read_file(&mut self, wanted: &Wanted, status: Status) -> Result<(), Failed> {
+        for attempt in 1..=ATTEMPTS {
+            let mut file = self.job.dir.open_file(&wanted.name, ReadMode::Buffered)?;
+            let before = *file.opened();
+            if before.size > LARGE {
+                file = self.job.dir.open_file(&wanted.name, ReadMode::Direct)?;
+            }
+            let mut node = node_of(&wanted.name, &before);
+            node.size = self.read_content(&file, &before, &mut node)?;
+            node.xattrs = file.xattrs()?;
+            let after = file.metadata()?;
+            let unmoved = node.size == before.size
+                && (after.size, after.modified, after.changed)
+                    == (before.size, before.modified, before.changed);
+            if !unmoved && attempt < ATTEMPTS {
+                self.found.push(Found::Again);
+                continue;
+            }
+            if !unmoved {
+                node.flags = Flags::CHANGED_WHILE_READ;
+                let what = "changed each time it was read; what was read last is kept".into();
+                let subject = join(&self.job.path, &wanted.name);
+                self.readers.observer.problem(Problem { subject, error: Error::Refused { what } });
+            }
+            let bytes = match &node.content {
+                Content::Inline(bytes) => bytes.len(),
+                Content::Empty | Content::Chunks(_) | Content::Lists { .. } => 0,
+            };
+            self.push(Found::Node(Box::new(node), status), bytes)?;
+            break;
+        }
+        Ok(())
+    }
+
+    /// Reads a file's content; returns the size that it turned out to have.
+    fn read_content(
+        &mut self,
+        file: &SourceFile,
+        metadata: &Metadata,
+        node: &mut Node,
+    ) -> Result<u64, Failed> {
+        let sparse = is_sparse(metadata);
+        if metadata.size > self.readers.gear.min() as u64 || sparse {
+            return read_chunked(self, file, metadata);
+        }
+        self.read_small(file, metadata.size as usize, node)
+    }
+
+    /// Reads a file of one chunk at most, into a buffer that such files share.
+    fn read_small(
+        &mut self,
+        file: &SourceFile,
+        size: usize,
+        node: &mut Node,
+    ) -> Result<u64, Failed> {
+        if size == 0 {
+            return Ok(0);
+        }
+        let fits = |buffer: &Buffer| buffer.len() + size <= buffer.capacity();
+        if !self.open.as_ref().is_some_and(fits) {
+            self.send()?;
+            self.open = Some(self.readers.shared.take());
+        }
+        let buffer = self.open.as_mut().expect("it was just opened");
+        let start = buffer.len();
+        buffer.resize(start + size, 0);
+        let read = file.read_at(&mut buffer[start..], 0)?;
+        buffer.truncate(start + read);
+        let bytes = &buffer[start..];
+        self.readers.observer.event(Event::Done { files: 0, bytes: read as u64 });
+        if read as u64 <= self.readers.inline {
+            node.content = Content::Inline(bytes.to_vec());
+            buffer.truncate(start);
+        } else {
+            let id = self.readers.keys.blob_id(BlobKind::Data, bytes);
+            let place = Bytes::Shared(start..start + read);
+            self.found.push(Found::Chunk(ChunkId::Known(id), place));
+        }
+        if read == 0 {
+            node.content = Content::Empty;
+        }
+        Ok(read as u64)
+    }
+
+    /// Adds something found; sends it on its way when enough has come together.
+    pub(super) fn push(&mut self, found: Found, bytes: usize) -> Sent {
+        self.found.push(found);
+        self.bytes += bytes;
+        if self.bytes > SHARED_BUFFER || self.found.len() >= 256 { self.send() } else { Ok(()) }
+    }
+
+    /// Sends what was found.
+    pub(super) fn send(&mut self) -> Sent {
+        let shared = self.open.take().map(Arc::new);
+        self.bytes = 0;
+        if self.found.is_empty() {
+            return Ok(());
+        }
+        let found = std::mem::take(&mut self.found);
+        self.job.results.send(Results { shared, found }).map_err(|_| Gone)
+    }
+}
+
+/// Whether a file may have holes. (A file of less than a block may be kept without one.)
+pub(super) fn is_sparse(metadata: &Metadata) -> bool {
+    metadata.allocated < metadata.size && metadata.size > 4096
+}

@@ -1,0 +1,64 @@
+//! Taking over what interrupted backups left: packs that reached the destination, and sessions
+//! without a verdict.
+
+use crate::backup::now;
+use crate::error::{Error, Result};
+use crate::id::ObjectId;
+use crate::index::{self, BlobIndex};
+use crate::object::Area;
+use crate::pack;
+use crate::record::{Outcome, Session};
+use crate::repository::Repository;
+use crate::session::{self, OpenSession, Writer};
+
+/// Finds the sessions that have no verdict: interrupted ones, and those of writers at work.
+pub(super) fn left_open(repository: &Repository) -> Result<Vec<(ObjectId, Session)>> {
+    let sessions = repository.sessions()?.list;
+    let open = sessions.into_iter().filter(|(_, (_, verdict))| verdict.is_none());
+    Ok(open.map(|(id, (session, _))| (id, session)).collect())
+}
+
+/// Adopts the packs that no index describes, if a session may have left some.
+///
+/// A pack is published whole, with contents that only a holder of the keys can seal, so its blobs
+/// are as good as indexed ones.
+pub(super) fn adopt(
+    repository: &Repository,
+    left: &[(ObjectId, Session)],
+    session: &OpenSession,
+    mut index: BlobIndex,
+) -> Result<BlobIndex> {
+    if left.is_empty() {
+        return Ok(index);
+    }
+    let indexed = index.packs();
+    let mut adopted = Vec::new();
+    for stored in repository.backend.list(Area::Packs)? {
+        let Some(id) = stored.name.id().map(ObjectId) else { continue };
+        if indexed.contains(&id) || session.condemned.contains(&id) {
+            continue;
+        }
+        match pack::load_contents(&*repository.backend, &repository.keys, id, stored.size) {
+            Ok(pack) => adopted.push(pack),
+            // It is nobody's; `check` tells of it.
+            Err(Error::Damaged { .. } | Error::Missing { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if !adopted.is_empty() {
+        let id = index::save(&*repository.backend, &repository.keys, &adopted)?;
+        index.add(&adopted, &[id], repository.cache.as_deref());
+    }
+    Ok(index)
+}
+
+/// Gives sessions of this installation whose process is gone their verdict, now that what they
+/// wrote is in use.
+pub(super) fn end_dead(repository: &Repository, left: &[(ObjectId, Session)], writer: &Writer) {
+    for (id, session) in left {
+        if session.client == writer.client && !yore_platform::is_alive(&session.process) {
+            // Without it, the next backup looks for packs to adopt once more.
+            let _ = session::end(repository, *id, Outcome::Abort, now(), &writer.program);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Bytes on their way through a backup: a part of a buffer that several parts share.
+
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use crate::buffers::Buffer;
+
+/// A part of a shared buffer.
+#[derive(Clone)]
+pub(super) struct Slice {
+    bytes: Shared,
+    range: Range<usize>,
+}
+
+#[derive(Clone)]
+enum Shared {
+    Pooled(Arc<Buffer>),
+    Owned(Arc<Vec<u8>>),
+}
+
+impl Slice {
+    /// Takes a part of a pooled buffer.
+    pub(super) fn part(buffer: &Arc<Buffer>, range: Range<usize>) -> Self {
+        Self { bytes: Shared::Pooled(Arc::clone(buffer)), range }
+    }
+
+    /// Takes a whole vector.
+    pub(super) fn whole(bytes: Vec<u8>) -> Self {
+        let range = 0..bytes.len();
+        Self { bytes: Shared::Owned(Arc::new(bytes)), range }
+    }
+}
+
+impl Deref for Slice {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.bytes {
+            Shared::Pooled(buffer) => &buffer[self.range.clone()],
+            Shared::Owned(bytes) => &bytes[self.range.clone()],
+        }
+    }
+}

@@ -1,0 +1,450 @@
+//! Storing blobs: gathered into frames, compressed, sealed, verified and written as packs.
+//!
+//! One thread adds blobs, several compress and seal, one writes. A frame gets its place in a pack
+//! after it is compressed, so that packs fill exactly; it is opened and compared with its blobs
+//! before its bytes are handed to the destination. Everything is bounded: who is ahead waits.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::backup::slice::Slice;
+use crate::error::{Error, Result};
+use crate::id::BlobId;
+use crate::index::{self, BlobIndex};
+use crate::keys::BlobKind;
+use crate::pack::{Codec, Contents, FrameInfo, PackInfo, PackKey, PackKind, decode_frame};
+use crate::repository::Repository;
+use crate::seal::TAG;
+
+/// Blobs after which an index object is saved while the backup still runs.
+const BLOBS_PER_INDEX: usize = 200_000;
+/// Bytes of a pack's end for each blob and frame, about.
+const END_PER_BLOB: u64 = 37;
+const END_PER_FRAME: u64 = 14;
+/// The zstd level: of the fast ones, the first that compresses well.
+const LEVEL: i32 = 3;
+
+/// A frame to be made.
+pub(super) struct FrameJob {
+    kind: PackKind,
+    blobs: Vec<(BlobId, Slice)>,
+    raw: usize,
+}
+
+/// A message to the thread that writes.
+enum Write {
+    /// The next frame of the pack of its kind, sealed soon.
+    Frame {
+        key: Arc<PackKey>,
+        kind: PackKind,
+        blobs: Vec<(BlobId, u32)>,
+        info: FrameInfo,
+        sealed: Receiver<Vec<u8>>,
+    },
+    /// The pack of this kind is full.
+    Close(PackKind),
+}
+
+/// The pack that frames of one kind are given places in.
+#[derive(Default)]
+struct Filling {
+    key: Option<Arc<PackKey>>,
+    frames: u32,
+    /// Bytes that the pack will have, its end estimated.
+    size: u64,
+}
+
+/// What every thread that stores shares.
+pub(super) struct Shared<'r> {
+    repository: &'r Repository,
+    /// Guards the packs being filled: chunks, trees.
+    filling: [Mutex<Filling>; 2],
+    /// Guards the packs that are durable and in no index yet.
+    finished: Mutex<Vec<PackInfo>>,
+    /// Guards the first error; whoever meets one stops.
+    failure: Mutex<Option<Error>>,
+    stored: AtomicU64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<'r> Shared<'r> {
+    pub(super) fn new(repository: &'r Repository) -> Self {
+        Self {
+            repository,
+            filling: Default::default(),
+            finished: Mutex::default(),
+            failure: Mutex::default(),
+            stored: AtomicU64::new(0),
+        }
+    }
+
+    /// Keeps the first error.
+    pub(super) fn fail(&self, error: Error) {
+        lock(&self.failure).get_or_insert(error);
+    }
+
+    /// Takes the error that made a thread stop.
+    pub(super) fn failure(&self) -> Option<Error> {
+        lock(&self.failure).take()
+    }
+
+    fn filling(&self, kind: PackKind) -> MutexGuard<'_, Filling> {
+        lock(match kind {
+            PackKind::Data => &self.filling[0],
+            PackKind::Tree => &self.filling[1],
+        })
+    }
+}
+
+/// What each kind of thread holds: who adds, who seals, who writes.
+pub(super) type Ends<'s, 'r> =
+    (Sender<FrameJob>, Receiver<FrameJob>, PackWriter, Vec<Sealer<'s, 'r>>);
+
+/// The channels between the threads.
+pub(super) struct Channels {
+    sealers: usize,
+    jobs: Sender<FrameJob>,
+    jobs_out: Receiver<FrameJob>,
+    writes: Sender<Write>,
+    writes_out: Receiver<Write>,
+}
+
+impl Channels {
+    pub(super) fn new(sealers: usize) -> Self {
+        let (jobs, jobs_out) = bounded(sealers * 2);
+        let (writes, writes_out) = bounded(sealers * 4);
+        Self { sealers, jobs, jobs_out, writes, writes_out }
+    }
+
+    /// Hands every kind of thread its ends.
+    pub(super) fn split<'s, 'r>(self, shared: &'s Shared<'r>) -> Result<Ends<'s, 'r>> {
+        let sealers = (0..self.sealers).map(|_| self.sealer(shared)).collect::<Result<_>>()?;
+        let writer = PackWriter { writes: self.writes_out };
+        Ok((self.jobs, self.jobs_out, writer, sealers))
+    }
+
+    fn sealer<'s, 'r>(&self, shared: &'s Shared<'r>) -> Result<Sealer<'s, 'r>> {
+        let compressor = zstd::bulk::Compressor::new(LEVEL)
+            .map_err(|source| Error::Backend { object: "zstd".into(), source })?;
+        Ok(Sealer {
+            shared,
+            writes: self.writes.clone(),
+            compressor,
+            raw: Vec::new(),
+            opened: Vec::new(),
+            decoded: Vec::new(),
+        })
+    }
+}
+
+/// Gives blobs to the store; belongs to one thread.
+pub(super) struct Store<'s, 'r> {
+    shared: &'s Shared<'r>,
+    jobs: Option<Sender<FrameJob>>,
+    index: BlobIndex,
+    /// Blobs of this backup that are in no index yet.
+    seen: HashSet<BlobId>,
+    pending: [FrameJob; 2],
+    frame: usize,
+    /// Bytes of blobs that the repository did not have.
+    pub(super) new_bytes: u64,
+}
+
+/// What adding a blob found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Added {
+    New,
+    Known,
+}
+
+impl<'s, 'r> Store<'s, 'r> {
+    /// Stores what `index` does not have; without `jobs` it only counts.
+    pub(super) fn new(
+        shared: &'s Shared<'r>,
+        jobs: Option<Sender<FrameJob>>,
+        index: BlobIndex,
+    ) -> Self {
+        let empty = |kind| FrameJob { kind, blobs: Vec::new(), raw: 0 };
+        Self {
+            shared,
+            jobs,
+            index,
+            seen: HashSet::new(),
+            pending: [empty(PackKind::Data), empty(PackKind::Tree)],
+            frame: shared.repository.header.parameters.frame as usize,
+            new_bytes: 0,
+        }
+    }
+
+    /// Whether the repository has a blob that may be relied on, or gets it in this backup.
+    pub(super) fn has(&self, id: &BlobId) -> bool {
+        self.seen.contains(id) || self.index.find(id).is_some()
+    }
+
+    /// Stores a blob unless it is there.
+    pub(super) fn add(&mut self, kind: BlobKind, id: BlobId, bytes: Slice) -> Result<Added> {
+        if self.has(&id) {
+            return Ok(Added::Known);
+        }
+        self.seen.insert(id);
+        self.new_bytes += bytes.len() as u64;
+        if self.jobs.is_none() {
+            return Ok(Added::New);
+        }
+        let at = usize::from(kind != BlobKind::Data);
+        if self.pending[at].raw + bytes.len() > self.frame {
+            self.flush_frame(at)?;
+        }
+        self.pending[at].raw += bytes.len();
+        self.pending[at].blobs.push((id, bytes));
+        if self.pending[at].raw >= self.frame {
+            self.flush_frame(at)?;
+        }
+        Ok(Added::New)
+    }
+
+    /// Names and stores bytes that were made here: a tree, a list.
+    pub(super) fn add_made(&mut self, kind: BlobKind, bytes: Vec<u8>) -> Result<BlobId> {
+        let id = self.shared.repository.keys.blob_id(kind, &bytes);
+        self.add(kind, id, Slice::whole(bytes))?;
+        Ok(id)
+    }
+
+    fn flush_frame(&mut self, at: usize) -> Result<()> {
+        let kind = self.pending[at].kind;
+        let empty = FrameJob { kind, blobs: Vec::new(), raw: 0 };
+        let job = std::mem::replace(&mut self.pending[at], empty);
+        if !job.blobs.is_empty()
+            && let Some(jobs) = &self.jobs
+            && jobs.send(job).is_err()
+        {
+            return Err(self.shared.failure().unwrap_or(Error::Interrupted));
+        }
+        self.index_if_many()
+    }
+
+    fn index_if_many(&mut self) -> Result<()> {
+        let packs = {
+            let mut finished = lock(&self.shared.finished);
+            let blobs: usize = finished.iter().map(|pack| pack.contents.blobs.len()).sum();
+            if blobs < BLOBS_PER_INDEX {
+                return Ok(());
+            }
+            std::mem::take(&mut *finished)
+        };
+        self.save_index(packs)
+    }
+
+    fn save_index(&mut self, packs: Vec<PackInfo>) -> Result<()> {
+        let repository = self.shared.repository;
+        let id = index::save(&*repository.backend, &repository.keys, &packs)?;
+        for (id, _) in packs.iter().flat_map(|pack| &pack.contents.blobs) {
+            self.seen.remove(id);
+        }
+        self.index.add(&packs, &[id], repository.cache.as_deref());
+        Ok(())
+    }
+
+    /// Sends what is pending on its way; afterwards the threads end when they are done.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        self.flush_frame(0)?;
+        self.flush_frame(1)?;
+        self.jobs = None;
+        Ok(())
+    }
+
+    /// Drops what is pending; what was sent on its way is still completed.
+    pub(super) fn abandon(&mut self) {
+        self.jobs = None;
+    }
+
+    /// Saves the index of the packs that were finished, after the threads have ended; tells how many
+    /// bytes the new blobs take.
+    ///
+    /// A backup that failed also leaves the index of what it finished, for the next one.
+    pub(super) fn finish(&mut self) -> Result<u64> {
+        let packs = std::mem::take(&mut *lock(&self.shared.finished));
+        if !packs.is_empty() {
+            self.save_index(packs)?;
+        }
+        match self.shared.failure() {
+            None => Ok(self.shared.stored.load(Ordering::Relaxed)),
+            Some(error) => Err(error),
+        }
+    }
+}
+
+/// Compresses, seals and verifies frames; belongs to one thread of several.
+pub(super) struct Sealer<'s, 'r> {
+    shared: &'s Shared<'r>,
+    writes: Sender<Write>,
+    compressor: zstd::bulk::Compressor<'static>,
+    raw: Vec<u8>,
+    opened: Vec<u8>,
+    decoded: Vec<u8>,
+}
+
+impl Sealer<'_, '_> {
+    /// Makes one frame; an error is kept where everybody sees it.
+    pub(super) fn run(&mut self, job: FrameJob) -> Result<()> {
+        self.raw.clear();
+        job.blobs.iter().for_each(|(_, slice)| self.raw.extend_from_slice(slice));
+        let mut stored = Vec::with_capacity(zstd::zstd_safe::compress_bound(job.raw) + TAG);
+        let codec = match self.compressor.compress_to_buffer(&self.raw, &mut stored) {
+            Ok(length) if length < self.raw.len() => Codec::Zstd,
+            _ => {
+                stored.clear();
+                stored.extend_from_slice(&self.raw);
+                Codec::Raw
+            }
+        };
+        let blobs: Vec<_> = job.blobs.iter().map(|(id, slice)| (*id, slice.len() as u32)).collect();
+        drop(job.blobs);
+        let info = FrameInfo {
+            sealed: (stored.len() + TAG) as u32,
+            raw: self.raw.len() as u32,
+            codec,
+            blobs: blobs.len() as u32,
+        };
+        let (key, number, ready) = self.place(job.kind, blobs, info)?;
+        key.seal_frame(number, info.raw, codec, &mut stored);
+        self.verify(&key, number, &info, &stored)?;
+        self.shared.stored.fetch_add(stored.len() as u64, Ordering::Relaxed);
+        ready.send(stored).map_err(|_| self.stopped())
+    }
+
+    /// Keeps an error where everybody sees it.
+    pub(super) fn fail(&self, error: Error) {
+        self.shared.fail(error);
+    }
+
+    fn stopped(&self) -> Error {
+        self.shared.failure().unwrap_or(Error::Interrupted)
+    }
+
+    /// Gives a frame its place in a pack, and the writing thread its turn.
+    fn place(
+        &self,
+        kind: PackKind,
+        blobs: Vec<(BlobId, u32)>,
+        info: FrameInfo,
+    ) -> Result<(Arc<PackKey>, u32, Sender<Vec<u8>>)> {
+        let repository = self.shared.repository;
+        let (ready, sealed) = bounded(1);
+        let added = u64::from(info.sealed) + END_PER_FRAME + END_PER_BLOB * blobs.len() as u64;
+        let mut filling = self.shared.filling(kind);
+        if filling.key.is_some() && filling.size + added > repository.header.parameters.pack {
+            self.writes.send(Write::Close(kind)).map_err(|_| self.stopped())?;
+            *filling = Filling::default();
+        }
+        let key = Arc::clone(filling.key.get_or_insert_with(|| {
+            let first: Vec<u8> = blobs.iter().flat_map(|(id, _)| id.0).collect();
+            Arc::new(PackKey::draw(&repository.keys, kind, &first))
+        }));
+        if filling.frames == 0 {
+            filling.size = 256;
+        }
+        let number = filling.frames;
+        filling.frames += 1;
+        filling.size += added;
+        let write = Write::Frame { key: Arc::clone(&key), kind, blobs, info, sealed };
+        self.writes.send(write).map_err(|_| self.stopped())?;
+        Ok((key, number, ready))
+    }
+
+    /// Opens a sealed frame and compares it with its blobs, before anybody relies on it.
+    fn verify(
+        &mut self,
+        key: &PackKey,
+        number: u32,
+        info: &FrameInfo,
+        sealed: &[u8],
+    ) -> Result<()> {
+        self.opened.clear();
+        self.opened.extend_from_slice(sealed);
+        let stored = key.open_frame(number, info, &mut self.opened);
+        let same = match (stored, info.codec) {
+            (None, _) => false,
+            (Some(stored), Codec::Raw) => stored == self.raw.as_slice(),
+            (Some(stored), Codec::Zstd) => {
+                decode_frame(info, stored, &mut self.decoded).is_some() && self.decoded == self.raw
+            }
+        };
+        let object = "a frame that was just sealed";
+        if same { Ok(()) } else { Err(Error::damaged(object, "it does not open to what it holds")) }
+    }
+}
+
+/// Writes packs; belongs to one thread.
+pub(super) struct PackWriter {
+    writes: Receiver<Write>,
+}
+
+/// A pack that is being written.
+struct Open<'b> {
+    key: Arc<PackKey>,
+    object: Box<dyn crate::backend::NewObject + 'b>,
+    contents: Contents,
+    offset: u64,
+}
+
+impl PackWriter {
+    /// Writes until every sender is gone, then closes what is open.
+    pub(super) fn run(self, shared: &Shared<'_>) -> Result<()> {
+        let mut open: [Option<Open<'_>>; 2] = [None, None];
+        for write in &self.writes {
+            match write {
+                Write::Close(kind) => {
+                    if let Some(pack) = open[usize::from(kind == PackKind::Tree)].take() {
+                        close(shared, kind, pack)?;
+                    }
+                }
+                Write::Frame { key, kind, blobs, info, sealed } => {
+                    // The thread that was to seal it has failed and told why.
+                    let Ok(sealed) = sealed.recv() else { return Err(Error::Interrupted) };
+                    let slot = &mut open[usize::from(kind == PackKind::Tree)];
+                    let pack = match slot {
+                        Some(pack) => pack,
+                        None => slot.insert(begin(shared, key)?),
+                    };
+                    pack.object.append(&sealed)?;
+                    pack.offset += sealed.len() as u64;
+                    pack.contents.frames.push(info);
+                    pack.contents.blobs.extend(blobs);
+                }
+            }
+        }
+        // Chunks before the trees that name them.
+        for (kind, pack) in [PackKind::Data, PackKind::Tree].into_iter().zip(open) {
+            if let Some(pack) = pack {
+                close(shared, kind, pack)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn begin<'r>(shared: &Shared<'r>, key: Arc<PackKey>) -> Result<Open<'r>> {
+    let name = crate::object::ObjectName::pack(key.id());
+    let mut object = shared.repository.backend.create(&name)?;
+    object.append(key.prefix())?;
+    let offset = key.prefix().len() as u64;
+    Ok(Open { key, object, contents: Contents::default(), offset })
+}
+
+fn close(shared: &Shared<'_>, kind: PackKind, pack: Open<'_>) -> Result<()> {
+    let Open { key, mut object, contents, offset } = pack;
+    let end = key.seal_end(&contents, offset);
+    object.append(&end)?;
+    // An id is drawn at random: an object of that name can only be this one.
+    object.publish()?;
+    let size = offset + end.len() as u64;
+    lock(&shared.finished).push(PackInfo { id: key.id(), kind, size, contents });
+    Ok(())
+}
