@@ -31,7 +31,7 @@ pub(super) enum Step {
     /// A directory begins: its node, without a tree yet.
     Enter(Box<Node>),
     /// What a batch of names turned out to be.
-    Batch(Receiver<Results>),
+    Batch(u64, Receiver<Results>),
     /// A node that is taken as it is.
     Take(Box<Node>),
     /// The directory ends.
@@ -51,6 +51,8 @@ pub(super) struct Walk<'a> {
     pub(super) jobs: Sender<Job>,
     pub(super) steps: Sender<Step>,
     pub(super) unreadable: &'a std::sync::atomic::AtomicU64,
+    /// Counts the batches.
+    pub(super) batches: std::cell::Cell<u64>,
 }
 
 /// The sources as a tree of names: a source at a leaf, the way to it above.
@@ -395,9 +397,12 @@ impl<'a> Walk<'a> {
 
     fn send_batch(&self, dir: &Arc<SourceDir>, path: &Arc<[u8]>, names: Vec<Wanted>) -> Result<()> {
         let (results, found) = bounded(RESULTS);
-        let job = Job { dir: Arc::clone(dir), path: Arc::clone(path), names, results };
+        let (dir, path) = (Arc::clone(dir), Arc::clone(path));
+        let number = self.batches.get();
+        self.batches.set(number + 1);
+        let job = Job { dir, path, names, results, number };
         self.jobs.send(job).map_err(|_| Error::Interrupted)?;
-        self.step(Step::Batch(found))
+        self.step(Step::Batch(number, found))
     }
 
     fn step(&self, step: Step) -> Result<()> {
