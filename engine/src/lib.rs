@@ -56,7 +56,9 @@ pub use observer::{Event, Observer, Problem, Unobserved};
 pub use pack::{Codec, FrameInfo, PackInfo, PackKind};
 pub use reader::{Blob, Reader};
 pub use record::{ClientId, DestinationId, Outcome, Session, Snapshot, Tombstone, Totals, Verdict};
-pub use repository::{CreateOptions, Problems, Repository, Snapshots, create, open};
+pub use repository::{
+    CreateOptions, KnownSnapshots, Problems, Repository, Snapshots, create, open,
+};
 pub use restore::{Extra, Overwrite, RestoreOptions, RestoreReport, Verify, restore};
 pub use secret::{Secret, SecretKind};
 pub use session::Writer;
