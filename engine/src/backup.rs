@@ -5,6 +5,7 @@
 //! builds trees and deduplicates; sealers compress, seal and verify; a writer writes packs. Nothing
 //! is kept for each file. Who is ahead waits, so memory has a bound.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use yore_platform::{Timestamp, snapshot_path};
 
 use crate::backup::assemble::Assembly;
+use crate::backup::budget::{Budget, Closing};
 use crate::backup::exclude::Excluder;
 use crate::backup::large::HashJob;
 use crate::backup::read::{Readers, SHARED_BUFFER};
@@ -37,6 +39,7 @@ use crate::view::{DirRef, merge};
 use crate::{backend, seal};
 
 mod assemble;
+mod budget;
 mod exclude;
 mod large;
 mod read;
@@ -124,6 +127,8 @@ const READERS: usize = 8;
 /// Batches that wait for a reading thread, and steps that wait for the thread that builds trees.
 const BATCHES: usize = 64;
 const STEPS: usize = 512;
+/// Bytes that are read ahead of the thread that builds trees.
+const READ_AHEAD: usize = 32 << 20;
 /// Unused buffers of small files and of chunks that are kept.
 const SPARE_SHARED: usize = 24;
 const SPARE_CHUNKS: usize = 16;
@@ -149,6 +154,10 @@ pub fn backup(
 ) -> Result<BackupReport> {
     let excluder = Excluder::new(&options.excludes)?;
     for source in sources {
+        if !source.is_absolute() {
+            let what = format!("{} is not an absolute path", source.display());
+            return Err(Error::Refused { what });
+        }
         yore_platform::path_metadata(source).map_err(|error| Error::local(source, error))?;
     }
     if sources.is_empty() {
@@ -167,6 +176,7 @@ pub fn backup(
             jobs: stage.jobs,
             steps: stage.steps,
             unreadable: stage.unreadable,
+            batches: Cell::new(0),
         };
         walk.run(&tree, stage.previous)
     })
@@ -263,6 +273,7 @@ fn save(
     let (jobs, batches) = bounded(BATCHES);
     let (steps, ordered) = bounded(STEPS);
     let (hashing, to_hash) = bounded(sealers * 2);
+    let budget = Budget::new(READ_AHEAD);
     let chunks = Buffers::new(SPARE_CHUNKS, gear.max());
     let readers = Arc::new(Readers {
         keys: &keys,
@@ -276,6 +287,7 @@ fn save(
         shared: Buffers::new(SPARE_SHARED, SHARED_BUFFER),
         chunks: chunks.clone(),
         hashing: hashing.clone(),
+        budget: &budget,
     });
     let stage = Stage {
         reader: &reader,
@@ -304,8 +316,9 @@ fn save(
         drop((frames_out, to_hash));
         let shared = &shared;
         scope.spawn(move || writer.run(shared).unwrap_or_else(|error| shared.fail(error)));
-        let assembled = Assembly::new(&keys, &mut store).run(&ordered);
-        drop(ordered);
+        let closing = Closing(&budget);
+        let assembled = Assembly::new(&keys, &mut store, &budget).run(&ordered);
+        drop((ordered, closing));
         let fed = feeder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let whole = fed.and(assembled).and_then(|built| store.flush().map(|()| built));
         if whole.is_err() {
@@ -359,8 +372,8 @@ fn previous_state(
     let Ok(parts) = state(snapshots, &Moment::Latest) else {
         return (None, Timestamp::default());
     };
-    let totals = parts.iter().map(|part| part.snapshot).map(|(_, snapshot)| snapshot.totals);
-    let (files, bytes) = totals.last().map_or((0, 0), |totals| (totals.files, totals.bytes));
+    let mut totals = parts.iter().map(|part| part.snapshot).map(|(_, snapshot)| snapshot.totals);
+    let (files, bytes) = totals.next_back().map_or((0, 0), |totals| (totals.files, totals.bytes));
     observer.event(Event::Expected { files, bytes });
     let oldest = parts.iter().map(|part| part.snapshot.1.time).min().unwrap_or_default();
     let trusted = Timestamp { seconds: oldest.seconds - COARSEST_TIME, nanos: oldest.nanos };

@@ -65,7 +65,9 @@ impl PurposeKey {
 /// All keys of one repository.
 pub struct Keys {
     repository: RepositoryId,
-    id: Hmac<Sha256>,
+    /// Names every byte of every backup, so it is the fastest implementation that there is: on
+    /// processors without SHA instructions, twice as fast as the one used for deriving keys.
+    id: ring::hmac::Key,
     pub(crate) header: PurposeKey,
     pub(crate) chunker: PurposeKey,
     data: PurposeKey,
@@ -85,7 +87,7 @@ impl Keys {
         let id = purpose("id");
         Self {
             repository,
-            id: hmac(&id.0),
+            id: ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &id.0),
             header: purpose("header"),
             chunker: purpose("chunker"),
             data: purpose("data"),
@@ -106,19 +108,20 @@ impl Keys {
 
     /// Names a blob by its kind and bytes.
     pub(crate) fn blob_id(&self, kind: BlobKind, bytes: &[u8]) -> BlobId {
-        let mut mac = self.id.clone();
-        mac.update(&[kind as u8]);
-        mac.update(bytes);
-        BlobId(mac.finalize().into_bytes().into())
+        BlobId(self.id_mac(kind as u8, bytes))
     }
 
     /// Returns the number by which a name ends a leaf of a large directory (FORMAT.md §8).
     pub(crate) fn leaf_number(&self, name: &[u8]) -> u16 {
-        let mut mac = self.id.clone();
-        mac.update(&[3]);
-        mac.update(name);
-        let bytes: [u8; 32] = mac.finalize().into_bytes().into();
+        let bytes = self.id_mac(3, name);
         u16::from_be_bytes([bytes[30], bytes[31]])
+    }
+
+    fn id_mac(&self, first: u8, rest: &[u8]) -> [u8; 32] {
+        let mut mac = ring::hmac::Context::with_key(&self.id);
+        mac.update(&[first]);
+        mac.update(rest);
+        mac.sign().as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
     }
 
     /// Draws the salt of a new object, hedged with its content, so that a broken random source

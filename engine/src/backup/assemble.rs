@@ -3,6 +3,7 @@
 use crossbeam_channel::Receiver;
 use yore_platform::{Kind, Names};
 
+use crate::backup::budget::Budget;
 use crate::backup::read::{Bytes, ChunkId, Found, Results, Status};
 use crate::backup::slice::Slice;
 use crate::backup::store::{Added, Store};
@@ -19,6 +20,7 @@ pub(super) struct Assembly<'a, 's, 'r> {
     keys: &'a Keys,
     names: Names,
     store: &'a mut Store<'s, 'r>,
+    budget: &'a Budget,
     /// The directories from the root down to the present one; the root has no node.
     levels: Vec<(Option<Node>, TreeBuilder)>,
     /// The chunks and holes of the file whose node is still to come.
@@ -28,9 +30,10 @@ pub(super) struct Assembly<'a, 's, 'r> {
 }
 
 impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
-    pub(super) fn new(keys: &'a Keys, store: &'a mut Store<'s, 'r>) -> Self {
+    pub(super) fn new(keys: &'a Keys, store: &'a mut Store<'s, 'r>, budget: &'a Budget) -> Self {
         Self {
             keys,
+            budget,
             names: Names::new(),
             store,
             levels: vec![(None, TreeBuilder::default())],
@@ -49,7 +52,8 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
                     self.count(&node);
                     self.add(*node)?;
                 }
-                Step::Batch(results) => {
+                Step::Batch(number, results) => {
+                    self.budget.turn_to(number);
                     let mut complete = false;
                     for results in &results {
                         complete |= matches!(results.found.last(), Some(Found::End));
@@ -106,7 +110,7 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
     }
 
     fn take(&mut self, results: Results) -> Result<()> {
-        let Results { shared, found } = results;
+        let Results { shared, found, bytes } = results;
         for found in found {
             match found {
                 Found::Chunk(id, bytes) => {
@@ -130,6 +134,7 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
                 Found::End => {}
             }
         }
+        self.budget.give_back(bytes);
         Ok(())
     }
 

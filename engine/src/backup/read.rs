@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, Sender};
 use yore_platform::{Kind, Metadata, ReadMode, SourceDir, SourceFile, Timestamp, system_path};
 
+use crate::backup::budget::Budget;
 use crate::backup::large::{HashJob, read_chunked};
 use crate::backup::slice::Slice;
 use crate::backup::walk::join;
@@ -45,6 +46,8 @@ pub(super) struct Job {
     pub(super) path: Arc<[u8]>,
     pub(super) names: Vec<Wanted>,
     pub(super) results: Sender<Results>,
+    /// Counts the batches, from 0.
+    pub(super) number: u64,
 }
 
 /// Some of what a batch turned out to be.
@@ -52,6 +55,8 @@ pub(super) struct Results {
     /// The buffer that small files were read into.
     pub(super) shared: Option<Arc<Buffer>>,
     pub(super) found: Vec<Found>,
+    /// What they hold of the budget.
+    pub(super) bytes: usize,
 }
 
 /// How a file stands to the previous snapshot.
@@ -66,7 +71,7 @@ pub(super) enum Status {
 pub(super) enum Found {
     /// The next chunk of the file whose node follows.
     Chunk(ChunkId, Bytes),
-    /// The file changed meanwhile and is read again: the chunks since the last node do not count.
+    /// The file changed or failed meanwhile: the chunks since the last node do not count.
     Again,
     /// Holes of the file whose node follows.
     Holes(Vec<Hole>),
@@ -103,6 +108,7 @@ pub(super) struct Readers<'a> {
     pub(super) shared: Buffers,
     pub(super) chunks: Buffers,
     pub(super) hashing: Sender<HashJob>,
+    pub(super) budget: &'a Budget,
 }
 
 /// The thread that took results is gone; so is the backup.
@@ -186,8 +192,12 @@ impl Batch<'_> {
             Ok(()) => Ok(()),
             Err(Failed::Gone) => Err(Gone),
             // It was deleted after its directory was listed: the snapshot is of a moment later.
-            Err(Failed::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(Failed::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+                self.found.push(Found::Again);
+                Ok(())
+            }
             Err(Failed::Io(error)) => {
+                self.found.push(Found::Again);
                 let path = join(&self.job.path, &wanted.name);
                 self.readers.unreadable.fetch_add(1, Ordering::Relaxed);
                 let error = Error::local(system_path(&path), error);
@@ -195,7 +205,6 @@ impl Batch<'_> {
                 // The last known state stays, rather than to drop a file that may be there.
                 let Some(mut node) = wanted.previous.clone() else { return Ok(()) };
                 node.flags = Flags(node.flags.0 | Flags::STALE.0);
-                self.found.push(Found::Again);
                 self.push(Found::Node(Box::new(node), Status::Unchanged), 0)
             }
         }
@@ -345,12 +354,13 @@ impl Batch<'_> {
     /// Sends what was found.
     pub(super) fn send(&mut self) -> Sent {
         let shared = self.open.take().map(Arc::new);
-        self.bytes = 0;
         if self.found.is_empty() {
             return Ok(());
         }
+        let bytes = std::mem::take(&mut self.bytes) + shared.as_ref().map_or(0, |b| b.capacity());
+        self.readers.budget.take(self.job.number, bytes);
         let found = std::mem::take(&mut self.found);
-        self.job.results.send(Results { shared, found }).map_err(|_| Gone)
+        self.job.results.send(Results { shared, found, bytes }).map_err(|_| Gone)
     }
 }
 

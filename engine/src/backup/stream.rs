@@ -46,7 +46,7 @@ pub fn backup_stream(
             send(&stage.steps, Step::Enter(Box::new(node)))?;
         }
         let (results, found) = bounded(4);
-        send(&stage.steps, Step::Batch(found))?;
+        send(&stage.steps, Step::Batch(0, found))?;
         let size = cut(&stage, input, &results, observer)?;
         let mut node = Node::new(name, Kind::File, time);
         (node.mode, node.size) = (Some(0o600), size);
@@ -61,7 +61,7 @@ fn send(steps: &Sender<Step>, step: Step) -> Result<()> {
 }
 
 fn send_found(results: &Sender<Results>, found: Vec<Found>) -> Result<()> {
-    results.send(Results { shared: None, found }).map_err(|_| Error::Interrupted)
+    results.send(Results { shared: None, found, bytes: 0 }).map_err(|_| Error::Interrupted)
 }
 
 /// Cuts the stream into chunks; returns its length.
