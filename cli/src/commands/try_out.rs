@@ -203,4 +203,6 @@ fn linger(context: &Context, stage: &Stage, interrupt: Interrupt) {
     screen.say("");
     screen.say("Ctrl-C here ends it and removes everything.");
     while !interrupt.wait(Duration::from_secs(1)) && is_mounted(&drive) {}
+    // Behind the terminal's ^C.
+    screen.say("");
 }
