@@ -8,6 +8,7 @@ use super::*;
 use crate::backend::Folder;
 use crate::file::OpenFile;
 use crate::header::Parameters;
+use crate::object::Area;
 use crate::record::ClientId;
 use crate::repository::{CreateOptions, create};
 use crate::secret::Secret;
@@ -163,4 +164,39 @@ fn a_source_that_is_not_there_is_an_error_before_anything_is_written() {
     let missing = dir.path().join("missing");
     assert!(backup(&repository, &[missing], &options(), &Told::default()).is_err());
     assert!(repository.backend.list(crate::object::Area::Sessions).expect("a list").is_empty());
+}
+
+#[test]
+fn a_pack_that_is_gone_counts_as_absent_and_is_written_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (source, repository_at) = (folder.path().join("source"), folder.path().join("repository"));
+    fs::create_dir(&source).expect("a folder");
+    let content = vec![7; 3000];
+    fs::write(source.join("file"), &content).expect("a file");
+    let repository = repository(&repository_at);
+    back_up(&repository, &source);
+    for stored in repository.backend.list(Area::Packs).expect("packs") {
+        fs::remove_file(repository_at.join(stored.name.as_str())).expect("a pack");
+    }
+    back_up(&repository, &source);
+    let nodes = read_back(&repository, &source);
+    assert!(nodes.iter().any(|(_, _, bytes)| *bytes == content));
+}
+
+#[test]
+fn why_it_failed_outweighs_that_others_stopped() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let repository = repository(folder.path());
+    let shared = Shared::new(&repository);
+    shared.fail(Error::Interrupted);
+    shared.fail(Error::Overtaken);
+    shared.fail(Error::Interrupted);
+    let mut store = Store::new(&shared, None, BlobIndex::default());
+    assert!(matches!(store.finish(), Err(Error::Overtaken)));
+    let stopped = || Err::<(), _>(Error::Interrupted);
+    for (one, other) in
+        [(stopped(), Err::<(), _>(Error::Overtaken)), (Err(Error::Overtaken), stopped())]
+    {
+        assert!(matches!(both(one, other), Err(Error::Overtaken)));
+    }
 }
