@@ -9,7 +9,7 @@ use serde_json::json;
 use yore_engine::{
     BackupOptions, BackupReport, ClientId, Excludes, FileSystems, Reading, Repository, Run, Writer,
 };
-use yore_platform::{hostname, name_bytes, process_identity, user_name};
+use yore_platform::{Interruptible, hostname, name_bytes, process_identity, user_name};
 
 use super::snapshots;
 use crate::context::Context;
@@ -75,11 +75,11 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             yore_engine::backup(&repository, sources, &settings, &progress)?
         }
         Plan::Stdin { path } => {
-            let mut input = std::io::stdin();
+            let mut input = Interruptible::new(std::io::stdin(), interrupt);
             yore_engine::backup_stream(&repository, path, &mut input, &settings, &progress)?
         }
         Plan::Command { path, command } => {
-            let mut output = ProgramOutput::start(command)?;
+            let mut output = ProgramOutput::start(command, interrupt)?;
             let made =
                 yore_engine::backup_stream(&repository, path, &mut output, &settings, &progress);
             match (made, output.failure()) {
