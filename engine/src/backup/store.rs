@@ -15,7 +15,9 @@ use crate::error::{Error, Result};
 use crate::id::BlobId;
 use crate::index::{self, BlobIndex};
 use crate::keys::BlobKind;
-use crate::pack::{Codec, Contents, FrameInfo, PackInfo, PackKey, PackKind, decode_frame};
+use crate::pack::{
+    Codec, Contents, FrameInfo, MAX_FRAME, PackInfo, PackKey, PackKind, decode_frame,
+};
 use crate::repository::Repository;
 use crate::seal::TAG;
 
@@ -214,6 +216,11 @@ impl<'s, 'r> Store<'s, 'r> {
     pub(super) fn add(&mut self, kind: BlobKind, id: BlobId, bytes: Slice) -> Result<Added> {
         if self.has(&id) {
             return Ok(Added::Known);
+        }
+        if bytes.len() > MAX_FRAME as usize {
+            // Nobody could read it, nor the index that names it.
+            let what = format!("a part of {} bytes can't be stored", bytes.len());
+            return Err(Error::Refused { what });
         }
         self.seen.insert(id);
         self.new_bytes += bytes.len() as u64;
