@@ -164,7 +164,7 @@ impl Reader {
         match outcome {
             Ok(frame) => {
                 if decoded_here {
-                    self.make_room(&key, &cell, frame.bytes.len());
+                    self.make_room(&key, &cell, frame.bytes.capacity());
                 }
                 Ok(Arc::clone(frame))
             }
@@ -191,7 +191,7 @@ impl Reader {
         while frames.bytes > self.budget && frames.cells.len() > 1 {
             let Some((_, cell)) = frames.cells.pop_lru() else { break };
             if let Some(Ok(frame)) = cell.get() {
-                frames.bytes = frames.bytes.saturating_sub(frame.bytes.len());
+                frames.bytes = frames.bytes.saturating_sub(frame.bytes.capacity());
             }
             evicted.push(cell);
         }
@@ -202,13 +202,13 @@ impl Reader {
     fn decode(&self, location: &Location) -> Result<Frame> {
         let name = ObjectName::pack(location.pack);
         let key = self.pack_key(location);
-        let mut sealed = self.buffers.take();
+        let mut sealed = self.buffers.take_for(location.frame.sealed as usize);
         sealed.resize(location.frame.sealed as usize, 0);
         self.backend.read(&name, location.offset, &mut sealed)?;
         let stored = key
             .open_frame(location.number, &location.frame, &mut sealed)
             .ok_or_else(|| Error::damaged(name.as_str(), "its bytes were altered"))?;
-        let mut bytes = self.buffers.take();
+        let mut bytes = self.buffers.take_for(location.frame.raw as usize);
         decode_frame(&location.frame, stored, &mut bytes)
             .ok_or_else(|| Error::damaged(name.as_str(), "a frame does not decode"))?;
         Ok(Frame { bytes, compared: Mutex::default() })
