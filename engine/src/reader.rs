@@ -128,11 +128,9 @@ impl Reader {
         Err(first_error.unwrap_or_else(|| Error::Missing { object: format!("blob {id}") }))
     }
 
-    /// Decodes the frame of a blob ahead of its use; what fails will fail again when it is read.
+    /// Makes a chunk ready ahead of its use; what fails will fail again when it is read.
     pub fn prefetch(&self, id: &BlobId) {
-        if let Some(location) = self.index().find(id) {
-            let _ = self.frame(&location);
-        }
+        let _ = self.blob(BlobKind::Data, id);
     }
 
     fn copy(&self, kind: BlobKind, id: &BlobId, location: &Location) -> Result<Blob> {
@@ -141,12 +139,15 @@ impl Reader {
         let (start, length) = (location.at as usize, location.length as usize);
         let range = start..start + length;
         let bytes = frame.bytes.get(range.clone()).ok_or_else(|| damaged("a blob exceeds it"))?;
-        if !lock(&frame.compared).contains(&location.at) {
+        // Who comes second waits for the comparison rather than to make it too.
+        let mut compared = lock(&frame.compared);
+        if !compared.contains(&location.at) {
             if self.keys.blob_id(kind, bytes) != *id {
                 return Err(damaged("it does not hold the blob that it should"));
             }
-            lock(&frame.compared).insert(location.at);
+            compared.insert(location.at);
         }
+        drop(compared);
         Ok(Blob { range, frame })
     }
 
