@@ -42,8 +42,8 @@ impl Deref for Blob {
 
 struct Frame {
     bytes: Buffer,
-    /// Guards the offsets of the blobs that have been compared with their names.
-    compared: Mutex<HashSet<u32>>,
+    /// Guards the blobs that have been compared with their names: which, and where they lie.
+    compared: Mutex<HashSet<(BlobKind, BlobId, u32, u32)>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -141,11 +141,12 @@ impl Reader {
         let bytes = frame.bytes.get(range.clone()).ok_or_else(|| damaged("a blob exceeds it"))?;
         // Who comes second waits for the comparison rather than to make it too.
         let mut compared = lock(&frame.compared);
-        if !compared.contains(&location.at) {
+        let claim = (kind, *id, location.at, location.length);
+        if !compared.contains(&claim) {
             if self.keys.blob_id(kind, bytes) != *id {
                 return Err(damaged("it does not hold the blob that it should"));
             }
-            compared.insert(location.at);
+            compared.insert(claim);
         }
         drop(compared);
         Ok(Blob { range, frame })
@@ -246,5 +247,37 @@ impl Failure {
                 Error::Backend { object, source: std::io::Error::other(text.clone()) }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pack::{Contents, FrameInfo, PackInfo};
+    use crate::testing::Sample;
+
+    #[test]
+    fn an_index_that_points_to_another_blob_is_refused() {
+        let sample = Sample::new();
+        let source = sample.folder.path().join("source");
+        std::fs::create_dir(&source).expect("a folder");
+        std::fs::write(source.join("file"), vec![7; 2000]).expect("a file");
+        sample.back_up(&source, 2);
+        let keys = &sample.repository.keys;
+        let (reader, _) = sample.repository.reader(1 << 20).expect("a reader");
+        let id = keys.blob_id(BlobKind::Data, &[7; 2000]);
+        let other = keys.blob_id(BlobKind::Data, &[8; 2000]);
+        assert_eq!(&*reader.blob(BlobKind::Data, &id).expect("it is there"), &[7; 2000]);
+        let location = reader.index().find(&id).expect("it is there");
+        let frames = vec![FrameInfo { blobs: 1, ..location.frame }];
+        let contents = Contents { frames, blobs: vec![(other, location.length)] };
+        let pack = PackInfo { id: location.pack, kind: location.kind, size: 0, contents };
+        let mut index = (*reader.index()).clone();
+        index.add(&[pack], &[], None);
+        reader.set_index(index);
+        // The frame is in memory, and its blob has been compared with its own name.
+        assert!(reader.blob(BlobKind::Data, &other).is_err());
+        assert!(reader.blob(BlobKind::Tree, &id).is_err());
+        assert!(reader.blob(BlobKind::Data, &id).is_ok());
     }
 }
