@@ -20,11 +20,8 @@ pub fn explain(error: &Error) -> (Exit, Option<String>) {
         Error::Occupied { .. } => {
             (Exit::Failed, "nothing was changed; choose a folder that is empty or not there yet")
         }
-        Error::WrongSecret { .. } => (
-            Exit::WrongSecret,
-            "nothing was changed; check Caps Lock and the keyboard's language, or give the recovery \
-             key in place of the passphrase",
-        ),
+        // The message says it all in its one line.
+        Error::WrongSecret { .. } => return (Exit::WrongSecret, None),
         Error::MalformedSecret { .. } => {
             (Exit::WrongSecret, "give the key file or the recovery key that `yore init` made")
         }
@@ -90,7 +87,9 @@ pub fn by_cause(source: &io::Error) -> &'static str {
             "free some space and run the command again; what is there already stays as it is"
         }
         ErrorKind::ReadOnlyFilesystem => "it is read-only there; choose another place",
-        ErrorKind::NotADirectory => "a folder is needed there",
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            "something that is not a folder is in the way; choose another place"
+        }
         _ => "check that the disk or share answers, and run the command again",
     }
 }

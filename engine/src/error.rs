@@ -24,7 +24,9 @@ pub enum Error {
         found: &'static str,
     },
     /// No key slot opens with the given secret.
-    #[error("the secret opens no key slot of the repository at {location}")]
+    #[error(
+        "wrong secret: it does not open the repository at {location} (a recovery key does, too)"
+    )]
     WrongSecret {
         /// The repository.
         location: String,

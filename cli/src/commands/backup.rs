@@ -115,6 +115,7 @@ fn plan(context: &Context, options: &Options) -> Outcome<Plan> {
             "name files and folders, as in `yore backup ~/Documents`, or use --stdin or --command",
         )),
         (_, _, None) => {
+            context.destination()?.must_be_there()?;
             let sources = canonical(&options.paths)?;
             let own = own_folders(context, &sources)?;
             Ok(Plan::Paths { sources, own })
@@ -245,9 +246,13 @@ fn summary(context: &Context, repository: &Repository, report: &BackupReport, to
         None => format!("  {} would be new to the repository", format::bytes(totals.new_bytes)),
     });
     if totals.unreadable > 0 {
+        let what = match totals.unreadable {
+            1 => "1 file or folder".into(),
+            more => format!("{} files and folders", format::count(more)),
+        };
         screen.line(format!(
-            "  {} of files and folders could not be read: see the list above. All else is saved.",
-            format::count(totals.unreadable),
+            "  {what} could not be read, listed above; what earlier snapshots have of them is kept. \
+             All else is saved."
         ));
     }
 }
