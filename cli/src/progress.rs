@@ -137,6 +137,8 @@ impl Observer for Progress<'_> {
         let what = engine_error::words(&problem.error);
         // Many messages name the path themselves.
         let named = what.contains(subject.trim_start_matches('/'));
+        // In a snapshot, paths have no slash before them; for people they do.
+        let subject = format!("/{}", subject.trim_start_matches('/'));
         self.screen.problem(if named { "" } else { &subject }, &what);
     }
 
