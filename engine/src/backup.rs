@@ -50,6 +50,7 @@ mod stored;
 mod stream;
 mod walk;
 
+pub(crate) use exclude::NO_BACKUP;
 pub use stream::backup_stream;
 
 /// What is left out of a backup.
@@ -218,18 +219,23 @@ fn run(
     let known = repository.snapshots()?;
     if options.run == Run::Dry {
         let (_, condemned) = repository.condemned()?;
-        let index = repository.open_index(condemned)?.index;
+        let index = repository.open_index_to_write(condemned)?;
         let saved = save(repository, options, observer, &known.list, index, feed)?;
         return Ok(BackupReport { snapshot: None, totals: saved.totals });
     }
     let left = resume::left_open(repository)?;
     let session = session::open(repository, &options.writer, started)?;
     let saved = repository
-        .open_index(session.condemned.clone())
-        .and_then(|opened| resume::adopt(repository, &left, &session, opened.index))
+        .open_index_to_write(session.condemned.clone())
+        .and_then(|index| resume::adopt(repository, &left, &session, index))
         .and_then(|index| save(repository, options, observer, &known.list, index, feed));
     let saved = match saved {
         Ok(saved) => saved,
+        // A destination in trouble may lack the index of packs that it has: while the session has
+        // no verdict, the next backup looks for them.
+        Err(
+            error @ (Error::Backend { .. } | Error::Missing { .. } | Error::NoRepository { .. }),
+        ) => return Err(error),
         Err(error) => {
             // What was written stays useful; that it is not committed needs no verdict.
             let _ = session.abort(repository, now());
@@ -301,8 +307,10 @@ fn save(
         hashing,
     };
     let frames = (options.run == Run::Real).then_some(frames);
-    let mut store = Store::new(&shared, frames, index);
-    let assembled = std::thread::scope(|scope| {
+    let store = Store::new(&shared, frames, index);
+    let (assembled, mut store) = std::thread::scope(|scope| {
+        // Owned here, so that a panic drops it and the threads that wait for more of it end.
+        let mut store = store;
         let feeder = scope.spawn(|| feed(stage));
         for _ in 0..READERS {
             let (readers, batches) = (Arc::clone(&readers), batches.clone());
@@ -320,22 +328,26 @@ fn save(
         let assembled = Assembly::new(&keys, &mut store, &budget).run(&ordered);
         drop((ordered, closing));
         let fed = feeder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let whole = fed.and(assembled).and_then(|built| store.flush().map(|()| built));
+        let whole = both(fed, assembled).and_then(|((), built)| store.flush().map(|()| built));
         if whole.is_err() {
             store.abandon();
         }
-        whole
+        (whole, store)
     });
-    let finished = store.finish();
-    let ((root, mut totals), stored_bytes) = match (assembled, finished) {
-        (Ok(built), Ok(stored)) => (built, stored),
-        // What went wrong in a thread is why the others stopped.
-        (_, Err(error)) | (Err(error), Ok(_)) => return Err(error),
-    };
+    let (stored_bytes, (root, mut totals)) = both(store.finish(), assembled)?;
     totals.stored_bytes = stored_bytes;
     totals.new_bytes = store.new_bytes;
     totals.unreadable = unreadable.load(Ordering::Relaxed);
     Ok(Saved { root, totals })
+}
+
+/// Puts two outcomes together; of two errors, the one that says why the other came about.
+fn both<A, B>(first: Result<A>, second: Result<B>) -> Result<(A, B)> {
+    match (first, second) {
+        (Ok(first), Ok(second)) => Ok((first, second)),
+        // Whoever was interrupted may have been so because the other failed.
+        (Err(Error::Interrupted), Err(error)) | (Err(error), _) | (_, Err(error)) => Err(error),
+    }
 }
 
 /// Compresses and seals frames and names chunks, until there will be neither.

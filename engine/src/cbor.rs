@@ -140,6 +140,19 @@ pub(crate) fn numbers(d: &mut Decoder<'_>) -> Read<Vec<u64>> {
     (0..items(d)?).map(|_| d.u64()).collect()
 }
 
+/// Reads an array of unsigned integers if `plausible` says so of their number and the bytes that
+/// are left of the input.
+pub(crate) fn numbers_if(
+    d: &mut Decoder<'_>,
+    plausible: impl FnOnce(usize, usize) -> bool,
+) -> Read<Vec<u64>> {
+    let items = items(d)?;
+    if !plausible(items, d.input().len() - d.position()) {
+        return refuse("more numbers than can be");
+    }
+    (0..items).map(|_| d.u64()).collect()
+}
+
 /// Reads an array of texts.
 pub(crate) fn texts(d: &mut Decoder<'_>) -> Read<Vec<String>> {
     (0..items(d)?).map(|_| d.str().map(str::to_owned)).collect()

@@ -42,7 +42,7 @@ impl Reader {
         match self.tree(&leaf.id)? {
             Tree::Nodes { nodes, strange }
                 if (nodes.len() + strange.len()) as u64 == leaf.nodes
-                    && nodes.iter().all(|node| node.name >= leaf.first) =>
+                    && first_name(&nodes, &strange) == Some(&leaf.first) =>
             {
                 Ok((nodes, strange))
             }
@@ -69,6 +69,12 @@ impl Reader {
     }
 }
 
+/// The first name of a leaf; its nodes are in order, those that can't be presented among them.
+pub(crate) fn first_name<'a>(nodes: &'a [Node], strange: &'a [Strange]) -> Option<&'a Vec<u8>> {
+    let nodes = nodes.first().map(|node| &node.name);
+    nodes.into_iter().chain(strange.first().map(|strange| &strange.name)).min()
+}
+
 /// The nodes of one directory, in order of their names.
 pub struct Nodes<'r> {
     reader: &'r Reader,
@@ -86,6 +92,11 @@ impl Nodes<'_> {
         while self.nodes.is_empty() {
             let Some(leaf) = self.leaves.pop_front() else { return Ok(None) };
             let (nodes, strange) = self.reader.leaf(&leaf)?;
+            let next = self.leaves.front().map(|next| &next.first);
+            if next.is_some_and(|next| nodes.last().is_some_and(|last| last.name >= *next)) {
+                let object = format!("tree {}", leaf.id);
+                return Err(Error::damaged(object, "it reaches into the leaf after it"));
+            }
             self.nodes = nodes.into();
             self.strange.extend(strange);
         }

@@ -15,6 +15,8 @@ use crate::keys::BlobKind;
 use crate::reader::{Blob, Reader};
 use crate::tree::{Content, Hole, Holes, ListRef, Node, decode_hole_list};
 
+/// How many holes a file may have: as many as are kept in memory while it is read.
+pub(crate) const MAX_HOLES: usize = 4 << 20;
 /// How many lists of a long file are kept.
 const LISTS: usize = 8;
 
@@ -103,7 +105,7 @@ impl OpenFile {
                 loaded: Mutex::new(LruCache::new(NonZeroUsize::new(LISTS).expect("some"))),
             },
         };
-        let holes = gaps(&load_holes(reader, node)?).ok_or_else(overflow)?;
+        let holes = load_gaps(reader, node)?;
         let zeros: u64 = holes.iter().map(|gap| gap.file.end - gap.file.start).sum();
         let file = Self { size: node.size, holes, data };
         if file.data_end().checked_add(zeros) != Some(node.size) {
@@ -318,29 +320,43 @@ fn load_level(
     Ok(level)
 }
 
-fn load_holes(reader: &Reader, node: &Node) -> Result<Vec<Hole>> {
+fn load_gaps(reader: &Reader, node: &Node) -> Result<Vec<Gap>> {
+    let overflow = || damaged(node, "its content is impossibly long");
+    let mut gaps = Gaps::default();
     match &node.holes {
-        Holes::Inline(holes) => Ok(holes.clone()),
+        Holes::Inline(holes) => gaps.extend(holes).ok_or_else(overflow)?,
         Holes::Lists(lists) => {
-            let mut holes = Vec::new();
             for id in lists {
                 let blob = reader.blob(BlobKind::List, id)?;
                 let part = decode_hole_list(&blob)
                     .map_err(|_| Error::damaged(format!("blob {id}"), "it is no list of holes"))?;
-                holes.extend(part);
+                if gaps.list.len() + part.len() > MAX_HOLES {
+                    return Err(damaged(node, "it has more holes than a file may have"));
+                }
+                gaps.extend(&part).ok_or_else(overflow)?;
             }
-            Ok(holes)
         }
     }
+    Ok(gaps.list)
 }
 
-fn gaps(holes: &[Hole]) -> Option<Vec<Gap>> {
-    let (mut data, mut file) = (0u64, 0u64);
-    let gap = |hole: &Hole| {
-        data = data.checked_add(hole.data)?;
-        let start = file.checked_add(hole.data)?;
-        file = start.checked_add(hole.hole)?;
-        Some(Gap { data, file: start..file })
-    };
-    holes.iter().map(gap).collect()
+/// Holes with their places, as they are put together.
+#[derive(Default)]
+struct Gaps {
+    list: Vec<Gap>,
+    data: u64,
+    file: u64,
+}
+
+impl Gaps {
+    /// Adds holes after those that are there; `None` when no file is so long.
+    fn extend(&mut self, holes: &[Hole]) -> Option<()> {
+        for hole in holes {
+            self.data = self.data.checked_add(hole.data)?;
+            let start = self.file.checked_add(hole.data)?;
+            self.file = start.checked_add(hole.hole)?;
+            self.list.push(Gap { data: self.data, file: start..self.file });
+        }
+        Some(())
+    }
 }

@@ -4,7 +4,7 @@
 //! a sorted table of blob ids, mapped from the cache folder or held in memory where there is none.
 //! Segments are disposable; a blob found through one is compared with its name before it is used.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ impl BlobIndex {
 
     /// Bytes that the packs take which the index describes.
     pub fn stored_bytes(&self) -> u64 {
-        let packs: std::collections::HashMap<ObjectId, u64> =
+        let packs: HashMap<ObjectId, u64> =
             self.segments.iter().flat_map(|segment| segment.pack_sizes()).collect();
         packs.values().fold(0, |sum, size| sum.saturating_add(*size))
     }
@@ -80,6 +80,14 @@ impl BlobIndex {
         if cache.is_none() && self.segments.len() > MAX_SEGMENTS {
             self.segments = vec![Arc::new(Segment::merge(&self.segments, None))];
         }
+    }
+
+    /// Has packs that the index describes count as absent unless they are among `listed`, in their
+    /// size (FORMAT.md §7).
+    pub(crate) fn expect(&mut self, listed: &HashMap<ObjectId, u64>) {
+        let described = self.segments.iter().flat_map(|segment| segment.pack_sizes());
+        let absent = described.filter(|(id, size)| listed.get(id) != Some(size));
+        self.condemned.extend(absent.map(|(id, _)| id));
     }
 
     /// Every pack that the index describes.

@@ -118,10 +118,12 @@ impl Contents {
     /// Decodes contents, and refuses those whose numbers do not agree.
     pub(crate) fn decode(d: &mut minicbor::Decoder<'_>) -> Read<Self> {
         let (mut numbers, mut ids, mut lengths) = (Vec::new(), &[][..], Vec::new());
+        let input = d.input().len();
         let known = |key, d: &mut minicbor::Decoder<'_>| {
             match key {
-                1 => numbers = cbor::numbers(d)?,
-                3 => lengths = cbor::numbers(d)?,
+                // Before it allocates: every frame has a blob, and every blob 33 bytes after this.
+                1 => numbers = cbor::numbers_if(d, |items, left| items / 4 <= left / 37)?,
+                3 => lengths = cbor::numbers_if(d, |items, _| items <= input / 33)?,
                 _ => return Ok(false),
             }
             Ok(true)

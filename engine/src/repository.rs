@@ -10,7 +10,7 @@ use crate::backend::{self, Backend, Published};
 use crate::error::{Error, Result};
 use crate::header::{Header, MAX_HEADER, Parameters, Unverified};
 use crate::id::{ObjectId, RepositoryId, SnapshotId};
-use crate::index;
+use crate::index::{self, BlobIndex};
 use crate::keys::{Keys, MasterSecret, random};
 use crate::object::{Area, Kind, ObjectName};
 use crate::reader::Reader;
@@ -253,6 +253,15 @@ impl Repository {
 
     pub(crate) fn open_index(&self, condemned: HashSet<ObjectId>) -> Result<index::Opened> {
         index::open(&*self.backend, &self.keys, condemned, self.cache.as_deref())
+    }
+
+    /// Opens the index for a writer, who may rely only on packs that are there and not condemned.
+    pub(crate) fn open_index_to_write(&self, condemned: HashSet<ObjectId>) -> Result<BlobIndex> {
+        let mut index = self.open_index(condemned)?.index;
+        let packs = self.backend.list(Area::Packs)?;
+        index
+            .expect(&packs.iter().filter_map(|s| Some((ObjectId(s.name.id()?), s.size))).collect());
+        Ok(index)
     }
 
     /// Lists the snapshots that count.

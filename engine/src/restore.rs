@@ -149,7 +149,7 @@ pub fn restore(
 ) -> Result<RestoreReport> {
     let selection = Selection::new(options)?;
     let root = open_root(target, options.run)?;
-    let context = Context::new(reader, options, observer, target, root.clone());
+    let context = Context::new(reader, options, &selection, observer, target, root.clone());
     let (above, children) = match what {
         Found::Root(dir) => (&[][..], Children::open(reader, dir)?),
         Found::Node(seen) => {

@@ -92,6 +92,9 @@ impl Flags {
     pub const CHANGED_WHILE_READ: Flags = Flags(1);
     /// It could not be read; this is its last known state.
     pub const STALE: Flags = Flags(2);
+    /// Not everything in this directory is in its tree: it was left out on purpose and not by a
+    /// pattern, or could not be read.
+    pub const INCOMPLETE: Flags = Flags(4);
 
     /// Whether all of `other`'s flags are set.
     pub fn contains(self, other: Flags) -> bool {

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::id::BlobId;
 use crate::keys::{BlobKind, Keys};
 use crate::record::Totals;
-use crate::tree::{Chunk, Content, Holes, Node, TreeBuilder};
+use crate::tree::{Chunk, Content, Flags, Holes, Node, TreeBuilder};
 
 /// Builds trees; belongs to one thread.
 pub(super) struct Assembly<'a, 's, 'r> {
@@ -64,6 +64,7 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
                         return Err(Error::Interrupted);
                     }
                 }
+                Step::Incomplete => self.incomplete(),
                 Step::Leave => self.leave()?,
             }
         }
@@ -75,6 +76,13 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
             }
             // The walk ended before its end; it has told why.
             _ => Err(Error::Interrupted),
+        }
+    }
+
+    /// Marks the present directory; the root has no node that could be.
+    fn incomplete(&mut self) {
+        if let Some((Some(node), _)) = self.levels.last_mut() {
+            node.flags = Flags(node.flags.0 | Flags::INCOMPLETE.0);
         }
     }
 
@@ -131,6 +139,7 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
                     self.holes = Holes::default();
                 }
                 Found::Node(node, status) => self.file(*node, status)?,
+                Found::Incomplete => self.incomplete(),
                 Found::End => {}
             }
         }

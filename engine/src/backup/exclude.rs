@@ -8,7 +8,7 @@ use crate::backup::Excludes;
 use crate::error::{Error, Result};
 
 /// A directory that holds a file of this name is kept without its content.
-const NO_BACKUP: &[u8] = b".nobackup";
+pub(crate) const NO_BACKUP: &[u8] = b".nobackup";
 const CACHE_TAG: &[u8] = b"CACHEDIR.TAG";
 /// How a cache tag begins (Bryan Ford, *Cache Directory Tagging Specification*).
 const CACHE_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
@@ -39,7 +39,7 @@ impl Excluder {
     }
 
     /// Whether patterns leave out `name` in the directory at `parent`.
-    pub(super) fn leaves_out(&self, parent: &[u8], name: &[u8], kind: Option<Kind>) -> bool {
+    pub(super) fn leaves_out(&self, parent: &[u8], name: &[u8], kind: Kind) -> bool {
         let Some(patterns) = &self.patterns else { return false };
         let mut path = parent.to_vec();
         if !path.is_empty() {
@@ -47,7 +47,7 @@ impl Excluder {
         }
         path.extend_from_slice(name);
         let path = system_path(&path);
-        matches!(patterns.matched(path, kind == Some(Kind::Directory)), Match::Ignore(_))
+        matches!(patterns.matched(path, kind == Kind::Directory), Match::Ignore(_))
     }
 
     /// The file by which a directory says that its content is not to be backed up.

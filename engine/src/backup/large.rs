@@ -9,6 +9,7 @@ use crate::backup::read::{Batch, Bytes, ChunkId, Failed, Found, Gone, LARGE, is_
 use crate::backup::slice::Slice;
 use crate::buffers::Buffer;
 use crate::chunker::{Cutter, End};
+use crate::file::MAX_HOLES;
 use crate::id::BlobId;
 use crate::keys::BlobKind;
 use crate::observer::Event;
@@ -40,19 +41,24 @@ struct Stretches<'f> {
     /// Where the present stretch of data ends.
     data_end: u64,
     sparse: bool,
+    holes: usize,
 }
 
 impl<'f> Stretches<'f> {
     fn new(file: &'f SourceFile, metadata: &Metadata) -> Self {
         let sparse = is_sparse(metadata);
         let data_end = if sparse { 0 } else { metadata.size };
-        Self { file, size: metadata.size, at: 0, data_end, sparse }
+        Self { file, size: metadata.size, at: 0, data_end, sparse, holes: 0 }
     }
 
     /// Finds the next stretch; data are read into `buffer`. `None` at the end.
     fn next(&mut self, mut buffer: AlignedBuf) -> Result<Option<Stretch>, Failed> {
         if self.at >= self.size {
             return Ok(None);
+        }
+        if self.holes == MAX_HOLES {
+            // The zeros of any further ones are data, as they are for whoever reads the file.
+            (self.sparse, self.data_end) = (false, self.size);
         }
         if self.sparse && self.at >= self.data_end {
             let data = self.file.next_data(self.at)?.unwrap_or(self.size..self.size);
@@ -61,6 +67,7 @@ impl<'f> Stretches<'f> {
             if start > self.at {
                 let hole = start - self.at;
                 self.at = start;
+                self.holes += 1;
                 return Ok(Some(Stretch::Hole(hole)));
             }
         }

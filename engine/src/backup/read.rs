@@ -77,6 +77,8 @@ pub(super) enum Found {
     Holes(Vec<Hole>),
     /// A node; its content is the chunks before it, if there were any.
     Node(Box<Node>, Status),
+    /// Something in the directory is there and not in the snapshot.
+    Incomplete,
     /// The batch is complete; without this, it is not.
     End,
 }
@@ -203,7 +205,9 @@ impl Batch<'_> {
                 let error = Error::local(system_path(&path), error);
                 self.readers.observer.problem(Problem { subject: path, error });
                 // The last known state stays, rather than to drop a file that may be there.
-                let Some(mut node) = wanted.previous.clone() else { return Ok(()) };
+                let Some(mut node) = wanted.previous.clone() else {
+                    return self.push(Found::Incomplete, 0);
+                };
                 node.flags = Flags(node.flags.0 | Flags::STALE.0);
                 self.push(Found::Node(Box::new(node), Status::Unchanged), 0)
             }
@@ -232,8 +236,11 @@ impl Batch<'_> {
         };
         match metadata.kind {
             Kind::File => self.read_file(wanted, status),
-            // It became a directory after it was listed: the next backup walks it.
-            Kind::Directory => Ok(()),
+            // It became a directory after it was listed.
+            Kind::Directory => {
+                let what = "it became a folder meanwhile; the next backup saves what is in it";
+                Err(Failed::Io(io::Error::new(io::ErrorKind::IsADirectory, what)))
+            }
             Kind::Symlink | Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => {
                 let mut node = node_of(&wanted.name, &metadata);
                 if metadata.kind == Kind::Symlink {

@@ -31,6 +31,35 @@ impl Slice {
     }
 }
 
+impl Slice {
+    /// Whether it keeps a pooled buffer alive.
+    pub(super) fn is_pooled(&self) -> bool {
+        matches!(self.bytes, Shared::Pooled(_))
+    }
+
+    /// Whether both are parts of one pooled buffer.
+    pub(super) fn shares_with(&self, other: &Self) -> bool {
+        match (&self.bytes, &other.bytes) {
+            (Shared::Pooled(one), Shared::Pooled(other)) => Arc::ptr_eq(one, other),
+            (Shared::Owned(_), _) | (_, Shared::Owned(_)) => false,
+        }
+    }
+
+    /// Copies slices into one vector that holds nothing else.
+    pub(super) fn compact<'s>(slices: impl Iterator<Item = &'s mut Slice>) {
+        let (mut bytes, mut parts) = (Vec::new(), Vec::new());
+        for slice in slices {
+            let start = bytes.len();
+            bytes.extend_from_slice(slice);
+            parts.push((slice, start..bytes.len()));
+        }
+        let bytes = Arc::new(bytes);
+        for (slice, range) in parts {
+            *slice = Self { bytes: Shared::Owned(Arc::clone(&bytes)), range };
+        }
+    }
+}
+
 impl Deref for Slice {
     type Target = [u8];
 

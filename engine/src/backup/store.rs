@@ -28,6 +28,8 @@ const END_PER_FRAME: u64 = 14;
 /// Unused buffers of sealed frames that are kept, and their size: a frame that zstd made longer.
 const SPARE_SEALED: usize = 16;
 const SEALED: usize = 544 << 10;
+/// Buffers that a frame which is being gathered may keep alive.
+const HELD: usize = 8;
 /// The zstd level: of the fast ones, the first that compresses well.
 const LEVEL: i32 = 3;
 
@@ -36,6 +38,28 @@ pub(super) struct FrameJob {
     kind: PackKind,
     blobs: Vec<(BlobId, Slice)>,
     raw: usize,
+    /// Buffers that the blobs keep alive, about.
+    held: usize,
+}
+
+impl FrameJob {
+    fn new(kind: PackKind) -> Self {
+        Self { kind, blobs: Vec::new(), raw: 0, held: 0 }
+    }
+
+    /// Adds a blob. Where most of what is read is known already, a frame gathers few bytes of each
+    /// of many buffers; those are copied together, or a frame would hold hundreds of buffers.
+    fn push(&mut self, id: BlobId, bytes: Slice) {
+        self.raw += bytes.len();
+        let is_other = self.blobs.last().is_none_or(|(_, last)| !last.shares_with(&bytes));
+        self.held += usize::from(is_other && bytes.is_pooled());
+        self.blobs.push((id, bytes));
+        if self.held > HELD {
+            let slices = self.blobs.iter_mut().map(|(_, slice)| slice);
+            Slice::compact(slices.filter(|slice| slice.is_pooled()));
+            self.held = 0;
+        }
+    }
 }
 
 /// A message to the thread that writes.
@@ -91,14 +115,14 @@ impl<'r> Shared<'r> {
         }
     }
 
-    /// Keeps the first error.
+    /// Keeps the first error that says what is wrong; that somebody stopped because of another
+    /// ([`Error::Interrupted`]) counts only while there is no such error.
     pub(super) fn fail(&self, error: Error) {
-        lock(&self.failure).get_or_insert(error);
-    }
-
-    /// Takes the error that made a thread stop.
-    pub(super) fn failure(&self) -> Option<Error> {
-        lock(&self.failure).take()
+        let mut failure = lock(&self.failure);
+        match &*failure {
+            None | Some(Error::Interrupted) => *failure = Some(error),
+            Some(_) => {}
+        }
     }
 
     fn filling(&self, kind: PackKind) -> MutexGuard<'_, Filling> {
@@ -177,13 +201,12 @@ impl<'s, 'r> Store<'s, 'r> {
         jobs: Option<Sender<FrameJob>>,
         index: BlobIndex,
     ) -> Self {
-        let empty = |kind| FrameJob { kind, blobs: Vec::new(), raw: 0 };
         Self {
             shared,
             jobs,
             index,
             seen: HashSet::new(),
-            pending: [empty(PackKind::Data), empty(PackKind::Tree)],
+            pending: [FrameJob::new(PackKind::Data), FrameJob::new(PackKind::Tree)],
             frame: shared.repository.header.parameters.frame as usize,
             new_bytes: 0,
         }
@@ -208,8 +231,7 @@ impl<'s, 'r> Store<'s, 'r> {
         if self.pending[at].raw + bytes.len() > self.frame {
             self.flush_frame(at)?;
         }
-        self.pending[at].raw += bytes.len();
-        self.pending[at].blobs.push((id, bytes));
+        self.pending[at].push(id, bytes);
         if self.pending[at].raw >= self.frame {
             self.flush_frame(at)?;
         }
@@ -224,14 +246,14 @@ impl<'s, 'r> Store<'s, 'r> {
     }
 
     fn flush_frame(&mut self, at: usize) -> Result<()> {
-        let kind = self.pending[at].kind;
-        let empty = FrameJob { kind, blobs: Vec::new(), raw: 0 };
+        let empty = FrameJob::new(self.pending[at].kind);
         let job = std::mem::replace(&mut self.pending[at], empty);
         if !job.blobs.is_empty()
             && let Some(jobs) = &self.jobs
             && jobs.send(job).is_err()
         {
-            return Err(self.shared.failure().unwrap_or(Error::Interrupted));
+            // What went wrong is kept where all threads see it.
+            return Err(Error::Interrupted);
         }
         self.index_if_many()
     }
@@ -280,7 +302,7 @@ impl<'s, 'r> Store<'s, 'r> {
         if !packs.is_empty() {
             self.save_index(packs)?;
         }
-        match self.shared.failure() {
+        match lock(&self.shared.failure).take() {
             None => Ok(self.shared.stored.load(Ordering::Relaxed)),
             Some(error) => Err(error),
         }
@@ -324,16 +346,12 @@ impl Sealer<'_, '_> {
         key.seal_frame(number, info.raw, codec, &mut stored);
         self.verify(&key, number, &info, &stored)?;
         self.shared.stored.fetch_add(stored.len() as u64, Ordering::Relaxed);
-        ready.send(stored).map_err(|_| self.stopped())
+        ready.send(stored).map_err(|_| Error::Interrupted)
     }
 
     /// Keeps an error where everybody sees it.
     pub(super) fn fail(&self, error: Error) {
         self.shared.fail(error);
-    }
-
-    fn stopped(&self) -> Error {
-        self.shared.failure().unwrap_or(Error::Interrupted)
     }
 
     /// Gives a frame its place in a pack, and the writing thread its turn.
@@ -348,7 +366,7 @@ impl Sealer<'_, '_> {
         let added = u64::from(info.sealed) + END_PER_FRAME + END_PER_BLOB * blobs.len() as u64;
         let mut filling = self.shared.filling(kind);
         if filling.key.is_some() && filling.size + added > repository.header.parameters.pack {
-            self.writes.send(Write::Close(kind)).map_err(|_| self.stopped())?;
+            self.writes.send(Write::Close(kind)).map_err(|_| Error::Interrupted)?;
             *filling = Filling::default();
         }
         let key = Arc::clone(filling.key.get_or_insert_with(|| {
@@ -362,7 +380,7 @@ impl Sealer<'_, '_> {
         filling.frames += 1;
         filling.size += added;
         let write = Write::Frame { key: Arc::clone(&key), kind, blobs, info, sealed };
-        self.writes.send(write).map_err(|_| self.stopped())?;
+        self.writes.send(write).map_err(|_| Error::Interrupted)?;
         Ok((key, number, ready))
     }
 

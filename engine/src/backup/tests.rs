@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::*;
 use crate::file::OpenFile;
+use crate::object::Area;
 use crate::testing::{Notes, Sample, writer};
 use crate::tree::Node;
 use crate::view::{Found, SeenNode, children};
@@ -110,7 +111,38 @@ fn a_source_that_is_not_there_is_an_error_before_anything_is_written() {
     let sample = Sample::new();
     let missing = sample.folder.path().join("missing");
     assert!(backup(&sample.repository, &[missing], &options(), &Notes::default()).is_err());
-    assert!(
-        sample.repository.backend.list(crate::object::Area::Sessions).expect("a list").is_empty()
-    );
+    assert!(sample.repository.backend.list(Area::Sessions).expect("a list").is_empty());
+}
+
+#[test]
+fn a_pack_that_is_gone_counts_as_absent_and_is_written_again() {
+    let sample = Sample::new();
+    let source = sample.folder.path().join("source");
+    fs::create_dir(&source).expect("a folder");
+    let content = vec![7; 3000];
+    fs::write(source.join("file"), &content).expect("a file");
+    sample.back_up(&source, 2);
+    for stored in sample.repository.backend.list(Area::Packs).expect("packs") {
+        fs::remove_file(sample.path().join(stored.name.as_str())).expect("a pack");
+    }
+    sample.back_up(&source, 3);
+    let nodes = read_back(&sample, &source);
+    assert!(nodes.iter().any(|(_, _, bytes)| *bytes == content));
+}
+
+#[test]
+fn why_it_failed_outweighs_that_others_stopped() {
+    let sample = Sample::new();
+    let shared = Shared::new(&sample.repository);
+    shared.fail(Error::Interrupted);
+    shared.fail(Error::Overtaken);
+    shared.fail(Error::Interrupted);
+    let mut store = Store::new(&shared, None, BlobIndex::default());
+    assert!(matches!(store.finish(), Err(Error::Overtaken)));
+    let stopped = || Err::<(), _>(Error::Interrupted);
+    for (one, other) in
+        [(stopped(), Err::<(), _>(Error::Overtaken)), (Err(Error::Overtaken), stopped())]
+    {
+        assert!(matches!(both(one, other), Err(Error::Overtaken)));
+    }
 }

@@ -34,6 +34,8 @@ pub(super) enum Step {
     Batch(u64, Receiver<Results>),
     /// A node that is taken as it is.
     Take(Box<Node>),
+    /// Something in the directory is there and not in the snapshot.
+    Incomplete,
     /// The directory ends.
     Leave,
 }
@@ -135,6 +137,8 @@ struct Level<'r> {
     previous: Previous<'r>,
     device: u64,
     batch: Vec<Wanted>,
+    /// What its node is to say of it.
+    flags: Flags,
 }
 
 impl<'a> Walk<'a> {
@@ -205,9 +209,10 @@ impl<'a> Walk<'a> {
                 return self.keep_last_state(name, last, Some(metadata));
             }
         };
-        let node = self.dir_node(&dir, name, path, &metadata, last.as_ref());
+        let mut node = self.dir_node(&dir, name, path, &metadata, last.as_ref());
         match self.level(dir, path.into(), metadata.device, below.as_ref()) {
             Ok(level) => {
+                node.flags = level.flags;
                 self.step(Step::Enter(Box::new(node)))?;
                 self.walk_dir(level)?;
                 self.step(Step::Leave)
@@ -244,10 +249,6 @@ impl<'a> Walk<'a> {
         while let Some(listed) = level.listing.get(level.next) {
             level.next += 1;
             let name = listed.name;
-            if self.excluder.leaves_out(&level.path, name, listed.kind) {
-                continue;
-            }
-            let previous = level.previous.take(name);
             let kind = match listed.kind {
                 Some(kind) => kind,
                 None => match level.dir.child_metadata(name) {
@@ -256,6 +257,11 @@ impl<'a> Walk<'a> {
                     Err(_) => Kind::File,
                 },
             };
+            // Some patterns are for directories alone, and some file systems list no kinds.
+            if self.excluder.leaves_out(&level.path, name, kind) {
+                continue;
+            }
+            let previous = level.previous.take(name);
             if kind == Kind::Directory {
                 let name = name.to_vec();
                 self.flush(level)?;
@@ -291,9 +297,11 @@ impl<'a> Walk<'a> {
                 return Ok(Advance::Stay);
             }
         };
-        let node = self.dir_node(&dir, name, &path, &metadata, previous.as_ref().map(|s| &s.node));
+        let last = previous.as_ref().map(|seen| &seen.node);
+        let mut node = self.dir_node(&dir, name, &path, &metadata, last);
         let other_device = metadata.device != parent.device;
         if other_device && self.file_systems == FileSystems::One {
+            node.flags = Flags::INCOMPLETE;
             self.step(Step::Enter(Box::new(node)))?;
             self.step(Step::Leave)?;
             return Ok(Advance::Stay);
@@ -302,6 +310,7 @@ impl<'a> Walk<'a> {
         let listing = spare.pop().unwrap_or_default();
         match self.level_into(listing, dir, path.into(), metadata.device, below.as_ref()) {
             Ok(level) => {
+                node.flags = level.flags;
                 self.step(Step::Enter(Box::new(node)))?;
                 Ok(Advance::Down(Box::new(level)))
             }
@@ -325,8 +334,10 @@ impl<'a> Walk<'a> {
                 node.flags = Flags(node.flags.0 | Flags::STALE.0);
                 node
             }
-            (None, Some(metadata)) => node_of(name, &metadata),
-            (None, None) => return Ok(()),
+            (None, Some(metadata)) if metadata.kind == Kind::Directory => node_of(name, &metadata),
+            // Something else has taken its place since it was listed; what that is, the next backup
+            // tells. (A node of it without its content would be no node.)
+            (None, _) => return self.step(Step::Incomplete),
         };
         self.step(Step::Take(Box::new(node)))
     }
@@ -359,6 +370,7 @@ impl<'a> Walk<'a> {
             previous: Previous::open(self.reader, previous),
             device,
             batch: Vec::new(),
+            flags: Flags::default(),
             dir: Arc::new(dir),
             listing,
         };
@@ -367,6 +379,7 @@ impl<'a> Walk<'a> {
             let previous = level.previous.take(marker).map(|seen| seen.node);
             level.batch.push(Wanted { name: marker.to_vec(), kind: None, previous });
             level.next = level.listing.len();
+            level.flags = Flags::INCOMPLETE;
         }
         Ok(level)
     }

@@ -4,14 +4,18 @@ use std::collections::HashSet;
 
 use super::packs::Packs;
 use super::report::Findings;
+use crate::directory::first_name;
 use crate::error::{Error, Result};
+use crate::file::MAX_HOLES;
 use crate::id::{BlobId, SnapshotId};
 use crate::keys::BlobKind;
 use crate::observer::Observer;
 use crate::pack::PackKind;
 use crate::reader::Reader;
 use crate::record::Snapshot;
-use crate::tree::{Content, Holes, ListRef, Node, Strange, Tree, decode_hole_list, decode_list};
+use crate::tree::{
+    Content, Holes, LeafRef, ListRef, Node, Strange, Tree, decode_hole_list, decode_list,
+};
 
 /// Walks the trees of all snapshots, each tree once.
 pub(super) fn check(
@@ -46,8 +50,8 @@ pub(super) fn check(
 enum Expected {
     /// Nodes or leaves.
     Directory,
-    /// So many nodes, from this name on.
-    Leaf(Vec<u8>, u64),
+    /// So many nodes, from this name on, up to where the next leaf begins.
+    Leaf(LeafRef, Option<Vec<u8>>),
 }
 
 struct Step {
@@ -98,9 +102,11 @@ impl Walk<'_> {
             (Tree::Nodes { nodes, strange }, Expected::Directory) => {
                 self.nodes(nodes, strange, &path);
             }
-            (Tree::Nodes { nodes, strange }, Expected::Leaf(first, count)) => {
-                let agrees = (nodes.len() + strange.len()) as u64 == count
-                    && nodes.iter().all(|node| node.name >= first);
+            (Tree::Nodes { nodes, strange }, Expected::Leaf(leaf, next)) => {
+                let ends = |next: Vec<u8>| nodes.last().is_none_or(|last| last.name < next);
+                let agrees = (nodes.len() + strange.len()) as u64 == leaf.nodes
+                    && first_name(&nodes, &strange) == Some(&leaf.first)
+                    && next.is_none_or(ends);
                 if !agrees {
                     let error = Error::damaged(format!("tree {id}"), "it is another leaf");
                     self.problem(&path, error);
@@ -108,8 +114,10 @@ impl Walk<'_> {
                 self.nodes(nodes, strange, &path);
             }
             (Tree::Leaves(leaves), Expected::Directory) => {
-                for leaf in leaves {
-                    self.push(leaf.id, path.clone(), Expected::Leaf(leaf.first, leaf.nodes));
+                let firsts = leaves.iter().skip(1).map(|leaf| Some(leaf.first.clone()));
+                let nexts: Vec<_> = firsts.chain([None]).collect();
+                for (leaf, next) in leaves.into_iter().zip(nexts) {
+                    self.push(leaf.id, path.clone(), Expected::Leaf(leaf, next));
                 }
             }
             (Tree::Leaves(_), Expected::Leaf(..)) => {
@@ -151,7 +159,7 @@ impl Walk<'_> {
         }
         if let Holes::Lists(lists) = &node.holes {
             let path = below(&node.name);
-            let mut zeros = 0u64;
+            let (mut zeros, mut count) = (0u64, 0);
             for id in lists {
                 self.in_index(&path, id, PackKind::Tree, None);
                 let damaged = |_| Error::damaged(format!("blob {id}"), "it is no list of holes");
@@ -161,6 +169,12 @@ impl Walk<'_> {
                     .and_then(|blob| decode_hole_list(&blob).map_err(damaged));
                 match holes {
                     Ok(holes) => {
+                        count += holes.len();
+                        if count > MAX_HOLES {
+                            let reason = "it has more holes than a file may have";
+                            let object = "its node".into();
+                            return self.problem(&path, Error::Damaged { object, reason });
+                        }
                         zeros = holes.iter().fold(zeros, |n, hole| n.saturating_add(hole.hole));
                     }
                     Err(error) => return self.problem(&path, error),

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use yore_platform::{Refused, TargetDir, name_from_bytes};
 
 use super::refusals::Refusals;
+use super::select::Selection;
 use super::{RestoreOptions, RestoreReport};
 use crate::error::{Error, Result};
 use crate::observer::{Observer, Problem};
@@ -46,6 +47,7 @@ pub(super) struct Counts {
 pub(super) struct Context<'a> {
     pub(super) reader: &'a Reader,
     pub(super) options: &'a RestoreOptions,
+    pub(super) selection: &'a Selection,
     pub(super) observer: &'a dyn Observer,
     pub(super) counts: Counts,
     /// The folder into which is restored; `None` in a dry run where there is none.
@@ -62,6 +64,7 @@ impl<'a> Context<'a> {
     pub(super) fn new(
         reader: &'a Reader,
         options: &'a RestoreOptions,
+        selection: &'a Selection,
         observer: &'a dyn Observer,
         target: &'a Path,
         root: Option<TargetDir>,
@@ -69,6 +72,7 @@ impl<'a> Context<'a> {
         Self {
             reader,
             options,
+            selection,
             observer,
             counts: Counts::default(),
             root,

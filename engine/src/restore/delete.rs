@@ -1,14 +1,20 @@
 //! Removing from a restored directory what the snapshot does not have.
+//!
+//! What the backup left out was not deleted: it stays, and so does every directory that holds some
+//! of it. In doubt nothing is removed, and that is told.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
-use yore_platform::{Kind, Listing};
+use yore_platform::{Kind, Listing, SourceDir};
 
 use super::context::Context;
 use super::directory::{OpenDir, join};
 use super::select::Selection;
 use super::{Extra, Overwrite, was_there};
-use crate::backup::Run;
+use crate::backup::{NO_BACKUP, Run};
+use crate::error::Error;
+use crate::tree::{Flags, Node};
 
 /// The names in a directory of the target that have not been met in the snapshot yet.
 pub(super) struct Deletion {
@@ -18,18 +24,66 @@ pub(super) struct Deletion {
     strange: HashSet<Vec<u8>>,
     /// Whether the snapshot's side could be read so far.
     certain: bool,
+    /// Whether the snapshot has anything in it.
+    has_met: bool,
+    keep: Option<Keep>,
+    told: bool,
+}
+
+/// Why nothing is removed from a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// The snapshot has it without what was left out of it, or could not be read.
+    Incomplete,
+    /// The snapshot has an older state of it, and of all that is below.
+    Stale,
+    /// It is empty in the snapshot, and another file system is mounted there now.
+    Mounted,
+}
+
+impl Keep {
+    /// Tells why nothing may be removed from the directory `node`, from what the snapshot says.
+    pub(super) fn of(node: &Node, above: Option<Keep>) -> Option<Keep> {
+        if above == Some(Keep::Stale) || node.flags.contains(Flags::STALE) {
+            return Some(Keep::Stale);
+        }
+        node.flags.contains(Flags::INCOMPLETE).then_some(Keep::Incomplete)
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Keep::Incomplete => {
+                "nothing is removed in it: the backup left out some of it, or could not read it"
+            }
+            Keep::Stale => {
+                "nothing is removed in it: the backup could not read it, and has an older state"
+            }
+            Keep::Mounted => {
+                "nothing is removed in it: another file system is mounted there, of which the \
+                 snapshot has nothing"
+            }
+        }
+    }
 }
 
 impl Deletion {
     /// Lists a directory from which may be removed; `None` for any other.
-    pub(super) fn begin(context: &Context<'_>, open: &OpenDir<'_>) -> Option<Self> {
+    pub(super) fn begin(
+        context: &Context<'_>,
+        open: &OpenDir<'_>,
+        keep: Option<Keep>,
+    ) -> Option<Self> {
         let Extra::Delete { sources, .. } = &context.options.extra else { return None };
         let inside = sources.iter().any(|source| is_within(&open.path, source));
         let may = context.options.overwrite != Overwrite::Never;
         let source = open.source.as_ref().filter(|_| inside && may && was_there(open.made))?;
         let mut listing = Listing::new();
         match source.list(&mut listing) {
-            Ok(()) => Some(Self { listing, next: 0, strange: HashSet::new(), certain: true }),
+            Ok(()) => {
+                let strange = HashSet::new();
+                let (certain, has_met, told) = (true, false, false);
+                Some(Self { listing, next: 0, strange, certain, has_met, keep, told })
+            }
             Err(error) => {
                 context.problem(open.path.clone(), context.local(&open.below, error));
                 None
@@ -54,26 +108,111 @@ impl Deletion {
         selection: &Selection,
         open: &OpenDir<'_>,
     ) {
+        self.has_met |= name.is_some();
         while let Some(listed) = self.listing.get(self.next) {
             if name.is_some_and(|name| listed.name > name) {
                 return;
             }
             self.next += 1;
-            let is_dir = listed.kind == Some(Kind::Directory);
-            let path = join(&open.path, listed.name);
-            if name != Some(listed.name)
-                && self.certain
-                && !self.strange.contains(listed.name)
-                && selection.may_remove(&path, is_dir)
-                && !context.stopped()
+            if name == Some(listed.name)
+                || !self.certain
+                || self.strange.contains(listed.name)
+                || context.stopped()
             {
-                remove(context, open, listed.name, path);
+                continue;
+            }
+            if !self.has_met && self.keep.is_none() {
+                self.keep = open.is_mounted().then_some(Keep::Mounted);
+            }
+            let path = join(&open.path, listed.name);
+            let is_dir = match listed.kind {
+                Some(kind) => kind == Kind::Directory,
+                None => is_directory(open, listed.name),
+            };
+            if !selection.may_remove(&path, is_dir) {
+                continue;
+            }
+            match self.keep {
+                None => remove(context, selection, open, listed.name, path),
+                Some(_) if self.told => {}
+                Some(keep) => {
+                    self.told = true;
+                    context.problem(open.path.clone(), kept(keep.words()));
+                }
             }
         }
     }
 }
 
-fn remove(context: &Context<'_>, open: &OpenDir<'_>, name: &[u8], path: Vec<u8>) {
+fn kept(why: impl Into<String>) -> Error {
+    Error::Refused { what: why.into() }
+}
+
+fn is_directory(open: &OpenDir<'_>, name: &[u8]) -> bool {
+    let found = open.source.as_ref().and_then(|source| source.child_metadata(name).ok());
+    found.is_none_or(|found| found.kind == Kind::Directory)
+}
+
+/// Finds in a directory that is to be removed something that must stay; an unreadable one may hold
+/// that.
+pub(super) fn find_left_out(
+    selection: &Selection,
+    parent: &OpenDir<'_>,
+    name: &[u8],
+) -> Option<Vec<u8>> {
+    let path = join(&parent.path, name);
+    let Some(source) = &parent.source else { return Some(path) };
+    let device = source.metadata().map(|found| found.device).ok();
+    let mut listing = Listing::new();
+    let mut to_look_at = vec![(None::<Rc<SourceDir>>, name.to_vec(), path)];
+    while let Some((above, name, path)) = to_look_at.pop() {
+        let opened = match &above {
+            None => source.open_child(&name),
+            Some(above) => above.open_child(&name),
+        };
+        let Ok(dir) = opened.map(Rc::new) else { return Some(path) };
+        if dir.metadata().ok().map(|found| found.device) != device
+            || dir.list(&mut listing).is_err()
+        {
+            return Some(path);
+        }
+        for listed in listing.iter() {
+            let below = join(&path, listed.name);
+            let kind = match listed.kind {
+                Some(kind) => kind,
+                None => match dir.child_metadata(listed.name) {
+                    Ok(found) => found.kind,
+                    Err(_) => return Some(below),
+                },
+            };
+            let is_dir = kind == Kind::Directory;
+            if listed.name == NO_BACKUP || !selection.may_remove(&below, is_dir) {
+                return Some(below);
+            }
+            if is_dir {
+                to_look_at.push((Some(Rc::clone(&dir)), listed.name.to_vec(), below));
+            }
+        }
+    }
+    None
+}
+
+fn remove(
+    context: &Context<'_>,
+    selection: &Selection,
+    open: &OpenDir<'_>,
+    name: &[u8],
+    path: Vec<u8>,
+) {
+    if is_directory(open, name)
+        && let Some(left_out) = find_left_out(selection, open, name)
+    {
+        let what = format!(
+            "it is not removed: {} is in it, which backups leave out or can't read",
+            String::from_utf8_lossy(&left_out)
+        );
+        return context.problem(path, kept(what));
+    }
     let removed = match (&open.dir, context.options.run) {
         (Some(dir), Run::Real) => dir.remove(name),
         (None, _) | (_, Run::Dry) => Ok(()),

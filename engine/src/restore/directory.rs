@@ -94,6 +94,18 @@ impl<'c> OpenDir<'c> {
         self.context.local(&join(&self.below, name), source)
     }
 
+    /// Whether another file system is mounted here; in doubt it is.
+    pub(super) fn is_mounted(&self) -> bool {
+        let device = |open: &OpenDir<'_>| {
+            open.dir.as_ref().and_then(|dir| dir.metadata().ok()).map(|found| found.device)
+        };
+        let Some(parent) = &self.parent else { return false };
+        match (device(self), device(parent)) {
+            (Some(here), Some(above)) => here != above,
+            (None, _) | (_, None) => true,
+        }
+    }
+
     /// Gives the directory its metadata, once.
     fn settle(&mut self) {
         if let (Some(node), Some(dir)) = (self.node.take(), &self.dir) {

@@ -3,6 +3,7 @@
 use yore_platform::{Kind, Metadata, Replace, TargetDir, TargetFile};
 
 use super::context::Context;
+use super::delete::find_left_out;
 use super::directory::{OpenDir, join, metadata_of};
 use super::{Extra, Overwrite, Verify, verify, was_there};
 use crate::backup::Run;
@@ -66,10 +67,16 @@ pub(super) fn check_replaceable(
     node: &Node,
     found: &Metadata,
 ) -> Result<()> {
-    if found.kind != Kind::Directory || context.options.extra != Extra::Keep {
+    if found.kind != Kind::Directory {
         return Ok(());
     }
-    let what = "a folder is in its place (--delete removes it)";
+    let what = match context.options.extra {
+        Extra::Keep => "a folder is in its place (--delete removes it)",
+        Extra::Delete { .. } => match find_left_out(context.selection, open, &node.name) {
+            None => return Ok(()),
+            Some(_) => "a folder is in its place that holds what backups leave out or can't read",
+        },
+    };
     Err(open.local(&node.name, std::io::Error::new(std::io::ErrorKind::IsADirectory, what)))
 }
 

@@ -8,7 +8,7 @@ use yore_platform::{DeviceNumber, Kind};
 
 use super::children::Children;
 use super::context::Context;
-use super::delete::Deletion;
+use super::delete::{Deletion, Keep};
 use super::directory::{OpenDir, join};
 use super::large::{self, LARGE};
 use super::links::LinkGroup;
@@ -41,6 +41,8 @@ pub(super) struct Frame<'c> {
     selected: Selected,
     place: Place<'c>,
     deletion: Option<Deletion>,
+    /// Why nothing is removed from it, if so.
+    keep: Option<Keep>,
 }
 
 /// Whether a directory is made yet.
@@ -69,12 +71,12 @@ struct Sameness {
 impl<'c> Planner<'c, '_> {
     /// Walks everything in `children`, which comes into `base`.
     pub(super) fn walk(&mut self, base: Arc<OpenDir<'c>>, children: Children<'c>) {
-        let deletion = Deletion::begin(self.context, &base).filter(|_| base.path.is_empty());
+        let deletion = Deletion::begin(self.context, &base, None).filter(|_| base.path.is_empty());
         // A single node is not a directory's whole content.
         let deletion = deletion.filter(|_| !matches!(children, Children::One(_)));
         let selected = self.selection.at_top();
         let (path, place) = (base.path.clone(), Place::Open(base));
-        self.stack.push(Frame { path, children, selected, place, deletion });
+        self.stack.push(Frame { path, children, selected, place, deletion, keep: None });
         while let Some(frame) = self.stack.last_mut() {
             if self.context.stopped() {
                 break;
@@ -126,8 +128,9 @@ impl<'c> Planner<'c, '_> {
         }
         self.context.observer.event(Event::At(String::from_utf8_lossy(&path).into_owned()));
         let readable = !matches!(dir, DirRef::Unreadable);
+        let keep = Keep::of(&node, self.stack.last().and_then(|frame| frame.keep));
         let place = Place::Planned(Box::new(node));
-        self.stack.push(Frame { path, children, selected, place, deletion: None });
+        self.stack.push(Frame { path, children, selected, place, deletion: None, keep });
         if selected == Selected::In {
             self.open_all(readable);
         }
@@ -147,7 +150,7 @@ impl<'c> Planner<'c, '_> {
                 Ok(open) => {
                     self.context.counts.directories.add(1);
                     if frame.selected == Selected::In && readable {
-                        frame.deletion = Deletion::begin(self.context, &open);
+                        frame.deletion = Deletion::begin(self.context, &open, frame.keep);
                     }
                     frame.place = Place::Open(Arc::new(open));
                 }

@@ -283,3 +283,49 @@ fn an_interrupted_restore_leaves_whole_files_only_and_can_be_repeated() {
     assert_eq!((report.failed, problems.len()), (0, 0));
     compare(&source, &target.join("source"));
 }
+
+/// What `--delete` removes and tells, restoring the newest snapshot of `source` over it.
+fn restore_exactly(sample: &Sample, source: &Path, left_out: &[&str]) -> (u64, Vec<String>) {
+    let path = snapshot_path(source);
+    let left_out = left_out.iter().map(|&pattern| pattern.to_owned()).collect();
+    let extra = Extra::Delete { sources: vec![path.clone()], left_out };
+    let options = RestoreOptions { extra, ..RestoreOptions::default() };
+    let (report, told) = run_restore(sample, &path, sample.folder.path(), &options);
+    assert_eq!(report.failed, 0);
+    (report.deleted, told)
+}
+
+fn put(source: &Path, names: &[&str]) {
+    for name in names {
+        let path = source.join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, name).expect("a file");
+    }
+}
+
+#[test]
+fn what_a_mark_left_out_is_not_removed() {
+    let sample = Sample::new();
+    let source = sample.folder.path().join("source");
+    put(&source, &["marked/.nobackup", "marked/precious", "marked/sub/precious", "plain/a"]);
+    sample.back_up(&source, 1_500_000_000);
+    put(&source, &["plain/extra"]);
+    std::fs::create_dir(source.join("empty")).expect("a folder");
+    let (deleted, told) = restore_exactly(&sample, &source, &[]);
+    assert_eq!((deleted, told.len()), (2, 1), "{told:?}");
+    assert!(source.join("marked/precious").exists() && source.join("marked/sub/precious").exists());
+    assert!(!source.join("plain/extra").exists() && !source.join("empty").exists());
+}
+
+#[test]
+fn a_directory_that_holds_what_backups_leave_out_is_not_removed() {
+    let sample = Sample::new();
+    let source = sample.folder.path().join("source");
+    put(&source, &["a"]);
+    sample.back_up(&source, 1_500_000_000);
+    put(&source, &["new/deep/secret.key", "marked/sub/.nobackup", "marked/sub/x", "gone/b"]);
+    let (deleted, told) = restore_exactly(&sample, &source, &["*.key"]);
+    assert_eq!((deleted, told.len()), (1, 2), "{told:?}");
+    assert!(source.join("new/deep/secret.key").exists() && source.join("marked/sub/x").exists());
+    assert!(!source.join("gone").exists());
+}

@@ -14,6 +14,13 @@ use crate::tree::{
 const FIRST_OPTIONAL_KEY: u64 = 64;
 /// How deep lists of lists may nest.
 const MAX_DEPTH: u8 = 8;
+/// How many holes a node itself may have.
+const MAX_INLINE_HOLES: usize = 2048;
+/// How many nodes a tree blob may have, many times what a writer puts there: decoded they take
+/// thirty times the bytes that they need to have.
+const MAX_NODES: usize = 1 << 18;
+/// How many extended attributes a node may have; Linux allows names of 65,536 bytes together.
+const MAX_XATTRS: usize = 1 << 16;
 
 /// Decodes a tree blob.
 pub(crate) fn decode_tree(bytes: &[u8]) -> Read<Tree> {
@@ -60,6 +67,9 @@ struct Unsettled {
 
 fn decode_nodes(d: &mut Decoder<'_>) -> Read<Vec<Unsettled>> {
     let items = cbor::items(d)?;
+    if items > MAX_NODES {
+        return cbor::refuse("more nodes than a tree may have");
+    }
     let mut nodes: Vec<Unsettled> = Vec::with_capacity(items.min(4096));
     let mut before = Before::FIRST;
     for _ in 0..items {
@@ -185,7 +195,13 @@ fn decode_part(key: u64, d: &mut Decoder<'_>, node: &mut Node, parts: &mut Parts
         12 => parts.ids = Some(joined_ids(d.bytes()?)?),
         13 => parts.lengths = Some(cbor::numbers(d)?),
         14 => node.content = decode_lists(d)?,
-        15 => node.holes = Holes::Inline(decode_holes(d)?),
+        15 => {
+            let holes = decode_holes(d)?;
+            if holes.len() > MAX_INLINE_HOLES {
+                return cbor::refuse("more holes than a node may have");
+            }
+            node.holes = Holes::Inline(holes);
+        }
         16 => node.subtree = Some(BlobId(cbor::bytes32(d)?)),
         17 => node.target = d.bytes()?.to_vec(),
         18 => {
@@ -194,8 +210,8 @@ fn decode_part(key: u64, d: &mut Decoder<'_>, node: &mut Node, parts: &mut Parts
         }
         19 => {
             let items = cbor::items(d)?;
-            if items % 2 != 0 {
-                return cbor::refuse("an attribute without a value");
+            if items % 2 != 0 || items / 2 > MAX_XATTRS {
+                return cbor::refuse("attributes without values, or too many");
             }
             node.xattrs = (0..items / 2)
                 .map(|_| Ok((d.bytes()?.to_vec(), d.bytes()?.to_vec())))
@@ -282,7 +298,11 @@ fn decode_holes(d: &mut Decoder<'_>) -> Read<Vec<Hole>> {
         return cbor::refuse("a hole without a length");
     }
     let holes = numbers.chunks_exact(2).map(|pair| Hole { data: pair[0], hole: pair[1] });
-    Ok(holes.collect())
+    let holes: Vec<_> = holes.collect();
+    if holes.iter().any(|hole| hole.hole == 0) {
+        return cbor::refuse("a hole of no bytes");
+    }
+    Ok(holes)
 }
 
 /// Decodes a list blob that is expected at `depth`: what it names, with the data under each.
