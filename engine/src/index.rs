@@ -66,6 +66,13 @@ impl BlobIndex {
         self.segments.iter().map(|segment| segment.len() as u64).sum()
     }
 
+    /// Bytes that the packs take which the index describes.
+    pub fn stored_bytes(&self) -> u64 {
+        let packs: std::collections::HashMap<ObjectId, u64> =
+            self.segments.iter().flat_map(|segment| segment.pack_sizes()).collect();
+        packs.values().fold(0, |sum, size| sum.saturating_add(*size))
+    }
+
     /// Adds packs that have just been written, until the index is opened anew.
     pub(crate) fn add(&mut self, packs: &[PackInfo], covers: &[ObjectId], cache: Option<&Path>) {
         self.segments.push(Arc::new(Segment::keep(Segment::build(packs, covers), cache)));

@@ -8,11 +8,13 @@ mod backend;
 mod backup;
 mod buffers;
 mod cbor;
+mod check;
 mod chunker;
 mod content;
 mod directory;
 mod error;
 mod file;
+mod forget;
 mod header;
 mod id;
 mod index;
@@ -24,10 +26,14 @@ mod pack;
 mod reader;
 mod record;
 mod repository;
+mod restore;
 mod seal;
 mod secret;
 mod session;
 mod slot;
+mod stats;
+#[cfg(test)]
+mod testing;
 mod tree;
 mod view;
 
@@ -35,9 +41,11 @@ pub use backend::{Backend, Folder, NewObject, Published, Stored, load, save};
 pub use backup::{
     BackupOptions, BackupReport, Excludes, FileSystems, Reading, Run, backup, backup_stream,
 };
+pub use check::{CheckOptions, CheckReport, Finding, ReadData, check};
 pub use directory::Nodes;
 pub use error::{Error, Result};
 pub use file::{OpenFile, Piece};
+pub use forget::{ForgetReport, forget};
 pub use header::{FORMAT_VERSION, Header, Parameters};
 pub use id::{BlobId, ObjectId, RepositoryId, SnapshotId, encode_hex};
 pub use index::{BlobIndex, Location};
@@ -48,9 +56,13 @@ pub use observer::{Event, Observer, Problem, Unobserved};
 pub use pack::{Codec, FrameInfo, PackInfo, PackKind};
 pub use reader::{Blob, Reader};
 pub use record::{ClientId, DestinationId, Outcome, Session, Snapshot, Tombstone, Totals, Verdict};
-pub use repository::{CreateOptions, Problems, Repository, Snapshots, create, open};
+pub use repository::{
+    CreateOptions, KnownSnapshots, Problems, Repository, Snapshots, create, open,
+};
+pub use restore::{Extra, Overwrite, RestoreOptions, RestoreReport, Verify, restore};
 pub use secret::{Secret, SecretKind};
 pub use session::Writer;
 pub use slot::{Cost, Slot};
+pub use stats::{Stats, stats};
 pub use tree::{Chunk, Content, Flags, Hole, Holes, LeafRef, ListRef, Node, Strange, Tree};
 pub use view::{DirRef, Found, SeenNode, child, children, find, merge};

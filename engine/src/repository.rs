@@ -22,6 +22,10 @@ use crate::seal::{self, MAX_OBJECT};
 use crate::secret::{Secret, SecretKind};
 use crate::slot::{self, Cost, MAX_SLOT, Slot};
 
+mod known;
+
+pub use known::KnownSnapshots;
+
 /// How many passphrase slots are tried before a passphrase is called wrong.
 const MAX_PASSPHRASE_SLOTS: usize = 64;
 

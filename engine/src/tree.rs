@@ -174,7 +174,7 @@ impl Node {
     }
 
     /// Bytes of data, without holes, as far as the node alone tells.
-    pub(crate) fn data_length(&self) -> u64 {
+    pub fn data_length(&self) -> u64 {
         match &self.content {
             Content::Empty => 0,
             Content::Inline(bytes) => bytes.len() as u64,

@@ -202,6 +202,12 @@ impl Segment {
         packs.filter_map(|pack| ObjectId::from_slice(&pack[..ID]))
     }
 
+    /// The packs that it describes, with their sizes.
+    pub(super) fn pack_sizes(&self) -> impl Iterator<Item = (ObjectId, u64)> + '_ {
+        let packs = self.bytes[self.packs.clone()].chunks_exact(PACK);
+        packs.filter_map(|pack| Some((ObjectId::from_slice(&pack[..ID])?, u64_at(pack, ID + 8))))
+    }
+
     /// Finds every copy of a blob.
     pub(super) fn find<'a>(&'a self, id: &'a BlobId) -> impl Iterator<Item = Location> + 'a {
         let first = self.first(id);

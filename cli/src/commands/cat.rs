@@ -1,0 +1,90 @@
+//! `yore cat`: prints a file of a snapshot, byte for byte.
+
+use std::ffi::OsString;
+use std::io;
+
+use clap::Args;
+use yore_engine::{Found, Node, OpenFile, Piece, Reader};
+use yore_platform::Kind;
+
+use crate::context::Context;
+use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::{escape, place};
+
+/// The options of `cat`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// MOMENT:PATH, as in yesterday:/home/me/report.odt
+    #[arg(value_name = "MOMENT:PATH")]
+    place: OsString,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, options: &Options) -> Outcome {
+    let place = place::parse(&options.place, &context.now)?;
+    let repository = context.open()?;
+    let past = place::open(context, &repository, &place.moment)?;
+    let node = match place::found(&past, &place.path)? {
+        Found::Node(seen) => seen.node,
+        Found::Root(_) => return Err(no_file(&place.path, "a folder")),
+    };
+    match node.kind {
+        Kind::File => {}
+        Kind::Directory => return Err(no_file(&place.path, "a folder")),
+        Kind::Symlink => {
+            let what = format!("a link to {}", escape::name(&node.target));
+            return Err(no_file(&place.path, &what));
+        }
+        Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => {
+            return Err(no_file(&place.path, "not a regular file"));
+        }
+    }
+    let mut printed = Ok(());
+    copy_out(&past.reader, &node, &mut |bytes| {
+        printed = context.screen.content(bytes);
+        printed.is_ok()
+    })?;
+    match printed {
+        Ok(()) => Ok(Done::Whole),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Done::Whole),
+        Err(error) => Err(Failure::new(
+            Exit::Failed,
+            format!("the file could not be printed: {error}"),
+            "check where standard output goes",
+        )),
+    }
+}
+
+fn no_file(path: &[u8], what: &str) -> Failure {
+    Failure::new(
+        Exit::Failed,
+        format!("{} is {what}, and only files can be printed", place::shown(path)),
+        "`yore ls` lists folders, `yore restore` copies anything out",
+    )
+}
+
+/// Hands the bytes of a file to `write` in order, until it returns `false`.
+pub fn copy_out(
+    reader: &Reader,
+    node: &Node,
+    write: &mut dyn FnMut(&[u8]) -> bool,
+) -> yore_engine::Result<()> {
+    const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+    let file = OpenFile::open(reader, node)?;
+    let mut offset = 0;
+    loop {
+        let (length, goes_on) = match file.piece(reader, offset)? {
+            Piece::End => return Ok(()),
+            Piece::Data { blob, range } => (range.len(), write(&blob[range])),
+            Piece::Inline(range) => (range.len(), write(&file.inline()[range])),
+            Piece::Hole(length) => {
+                let length = usize::try_from(length).unwrap_or(usize::MAX).min(ZEROS.len());
+                (length, write(&ZEROS[..length]))
+            }
+        };
+        if !goes_on {
+            return Ok(());
+        }
+        offset += length as u64;
+    }
+}

@@ -1,0 +1,206 @@
+//! `yore mount`: shows the snapshots as a drive, until it is asked to take it away.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+use yore_engine::Repository;
+use yore_fs::VolumeOptions;
+use yore_platform::{
+    Access, DetachError, MountOptions, Names, Owner, Readiness, check_mountpoint, fuse_available,
+    spawn_detached,
+};
+use zeroize::Zeroizing;
+
+use crate::context::Context;
+use crate::drive::{self, Drive};
+use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::secret::{self, Given};
+use crate::snapshot_filter::Filter;
+use crate::{size, state};
+
+/// By this option, which nobody types, a process in the background recognises itself.
+const IN_BACKGROUND: &str = "--in-background";
+
+/// The options of `mount`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// An empty folder
+    #[arg(value_name = "DIR")]
+    mountpoint: PathBuf,
+    /// Serve the drive in the background
+    #[arg(long)]
+    detach: bool,
+    /// Let other users look as well, as far as the files' permissions let them
+    #[arg(long)]
+    allow_other: bool,
+    /// Show everything as this owner's
+    #[arg(long, value_name = "UID:GID", value_parser = parse_owner)]
+    owner: Option<Owner>,
+    /// Take these permissions away from everything, as in 077
+    #[arg(long, value_name = "MODE", value_parser = parse_umask)]
+    umask: Option<u32>,
+    /// Memory for what was decoded, as in 256M
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    cache_size: Option<u64>,
+    #[command(flatten)]
+    filter: Filter,
+    #[arg(long, hide = true)]
+    in_background: bool,
+}
+
+fn parse_owner(text: &str) -> Result<Owner, String> {
+    let names = Names::new();
+    let unknown = |word: &str| format!("{word} is neither a number nor a name that is known here");
+    let (user, group) = text.split_once(':').ok_or("write it as UID:GID, as in 1000:1000")?;
+    let uid = user.parse().ok().or_else(|| names.uid(user.as_bytes()));
+    let gid = group.parse().ok().or_else(|| names.gid(group.as_bytes()));
+    Ok(Owner { uid: uid.ok_or_else(|| unknown(user))?, gid: gid.ok_or_else(|| unknown(group))? })
+}
+
+fn parse_umask(text: &str) -> Result<u32, String> {
+    u32::from_str_radix(text, 8)
+        .ok()
+        .filter(|mask| *mask <= 0o777)
+        .ok_or_else(|| "write it in octal digits, as in 077".into())
+}
+
+/// Runs the command.
+pub fn run(context: &Context, options: &Options) -> Outcome {
+    if options.in_background {
+        return run_in_background(context, options);
+    }
+    check(context, &options.mountpoint)?;
+    if options.detach {
+        return detach(context, options);
+    }
+    let repository = context.open()?;
+    let interrupt = context.interrupt()?;
+    let drive = mount(context, options, repository)?;
+    tell(context, options, std::process::id());
+    drive.serve(context, interrupt)
+}
+
+/// Refuses what can't be mounted on before any secret is asked for.
+fn check(context: &Context, mountpoint: &Path) -> Outcome<()> {
+    check_mountpoint(mountpoint)?;
+    let place = std::fs::canonicalize(mountpoint).map_err(|e| Failure::local(mountpoint, e))?;
+    let destination = context.destination()?;
+    let repository = (Some(destination.folder().to_owned()), "the repository");
+    let cache = (context.cache(), "Yore's cache");
+    let state = (state::state_folder(), "Yore's own folder");
+    for (folder, what) in [repository, cache, state] {
+        let Some(Ok(folder)) = folder.map(std::fs::canonicalize) else { continue };
+        let how = match (place.starts_with(&folder), folder.starts_with(&place)) {
+            (true, _) => "lies inside",
+            (_, true) => "holds",
+            (false, false) => continue,
+        };
+        return Err(Failure::new(
+            Exit::Failed,
+            format!(
+                "mountpoint {} {how} {what} ({}), which the drive would hide",
+                mountpoint.display(),
+                folder.display()
+            ),
+            "choose an empty folder elsewhere",
+        ));
+    }
+    Ok(fuse_available()?)
+}
+
+fn mount(context: &Context, options: &Options, repository: Repository) -> Outcome<Drive> {
+    let mut presented = VolumeOptions::new(context.now.time_zone().clone());
+    presented.owner = options.owner;
+    presented.umask = options.umask.unwrap_or(0);
+    if let Some(size) = options.cache_size {
+        presented.cache_size = usize::try_from(size).unwrap_or(usize::MAX);
+    }
+    let filter = options.filter.clone();
+    presented.filter = Some(Arc::new(move |_, snapshot| filter.takes(snapshot)));
+    let access = if options.allow_other { Access::Everyone } else { Access::OwnerOnly };
+    let how = MountOptions { access, ..MountOptions::default() };
+    drive::mount(Arc::new(repository), &options.mountpoint, presented, &how, &context.screen)
+}
+
+fn tell(context: &Context, options: &Options, pid: u32) {
+    let mountpoint = options.mountpoint.display().to_string();
+    let object = json!({ "type": "mount", "mountpoint": mountpoint, "pid": pid });
+    context.screen.object(&object);
+    context.screen.say(format!("The drive is at {mountpoint}. Look into latest and snapshots."));
+    context.screen.say(match options.detach {
+        true => format!("To take it away: yore umount {mountpoint}"),
+        false => "Ctrl-C takes it away.".to_owned(),
+    });
+}
+
+/// Starts this program again in the background, and waits until the drive is there.
+fn detach(context: &Context, options: &Options) -> Outcome {
+    let given = match secret::given(&context.global)? {
+        Some(given) => given,
+        // A mistyped passphrase is noticed while there is somebody to ask again.
+        None => context.open_keeping()?.1,
+    };
+    let log = state::state_folder().and_then(|folder| {
+        let made = yore_platform::private_dir(&folder);
+        made.is_ok().then(|| folder.join("mount.log"))
+    });
+    let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    arguments.push(IN_BACKGROUND.into());
+    match spawn_detached(&arguments, &given.to_bytes(), log.as_deref()) {
+        Ok(detached) => {
+            tell(context, options, detached.pid);
+            Ok(Done::Whole)
+        }
+        Err(DetachError::Refused { message, code }) => {
+            let (what, hint) = message.split_once('\n').unwrap_or((&message, ""));
+            let hint = (!hint.is_empty()).then(|| hint.to_owned());
+            Err(Failure { exit: Exit::Code(code), what: what.to_owned(), hint })
+        }
+        Err(error @ (DetachError::Died { .. } | DetachError::Io(_))) => {
+            let seen = log.map_or_else(String::new, |log| format!("see {}, or ", log.display()));
+            Err(Failure::new(
+                Exit::Failed,
+                error.to_string(),
+                format!("{seen}run it without --detach to see what happens"),
+            ))
+        }
+    }
+}
+
+fn run_in_background(context: &Context, options: &Options) -> Outcome {
+    let (readiness, secret) = Readiness::take().map_err(|error| {
+        Failure::new(
+            Exit::Failed,
+            format!("this is no process that yore started in the background: {error}"),
+            "use yore mount --detach",
+        )
+    })?;
+    let secret = Zeroizing::new(secret);
+    let interrupt = context.interrupt()?;
+    let mounted =
+        open_given(context, &secret).and_then(|repository| mount(context, options, repository));
+    drop(secret);
+    match mounted {
+        Ok(drive) => {
+            readiness.ready();
+            drive.serve(context, interrupt)
+        }
+        Err(failure) => {
+            let hint = failure.hint.as_deref().unwrap_or_default();
+            let message = format!("{}\n{hint}", failure.what);
+            let code = failure.exit.code(interrupt.signal());
+            readiness.refuse(&message, code);
+            Err(failure)
+        }
+    }
+}
+
+fn open_given(context: &Context, secret: &[u8]) -> Outcome<Repository> {
+    let given = Given::from_bytes(secret).ok_or_else(|| {
+        Failure::new(Exit::Failed, "the secret did not arrive", "run the command again")
+    })?;
+    context.open_with(&context.destination()?, &given.secret()?)
+}

@@ -1,0 +1,113 @@
+//! `yore snapshots`: lists the moments that were backed up.
+
+use clap::Args;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use yore_engine::{Snapshot, SnapshotId};
+
+use crate::context::Context;
+use crate::failure::{Done, Outcome};
+use crate::format::{self, Side};
+use crate::snapshot_filter::Filter;
+use crate::{escape, place};
+
+/// The options of `snapshots`.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    filter: Filter,
+    /// Only the newest N
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, options: &Options) -> Outcome {
+    let repository = context.open()?;
+    let snapshots = repository.snapshots()?;
+    let is_whole = snapshots.problems.is_empty();
+    place::tell(context, snapshots.problems);
+    let all = snapshots.list.len();
+    let mut list: Vec<_> =
+        snapshots.list.into_iter().filter(|(_, s)| options.filter.takes(s)).collect();
+    let beyond = list.len().saturating_sub(options.limit.unwrap_or(usize::MAX));
+    list.drain(..beyond);
+    if context.screen.is_json() {
+        list.iter().for_each(|(id, snapshot)| context.screen.object(&object(*id, snapshot)));
+    } else if list.is_empty() {
+        context.screen.say(match all {
+            0 => "There are no snapshots yet. Make the first: yore backup PATH",
+            _ => "No snapshot fits.",
+        });
+    } else {
+        let zone = context.now.time_zone();
+        let mut rows = vec![
+            ["id", "time", "host", "sources", "files", "size", "added", "tags"]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
+        rows.extend(list.iter().map(|(id, snapshot)| row(*id, snapshot, zone)));
+        let (left, right) = (Side::Left, Side::Right);
+        let sides = [left, left, left, left, right, right, right, left];
+        format::table(&sides, &rows).iter().for_each(|line| context.screen.line(line));
+    }
+    Ok(if is_whole { Done::Whole } else { Done::Partly })
+}
+
+fn row(id: SnapshotId, snapshot: &Snapshot, zone: &TimeZone) -> Vec<String> {
+    vec![
+        format!("{id:.8}"),
+        format::time(snapshot.time, zone),
+        escape::text(&snapshot.host),
+        sources(snapshot),
+        format::count(snapshot.totals.files),
+        format::bytes(snapshot.totals.bytes),
+        format::bytes(snapshot.totals.stored_bytes),
+        escape::text(&snapshot.tags.join(",")),
+    ]
+}
+
+/// The sources in one cell.
+fn sources(snapshot: &Snapshot) -> String {
+    snapshot.sources.iter().map(|source| place::shown(source)).collect::<Vec<_>>().join(", ")
+}
+
+/// A snapshot for programs.
+pub fn object(id: SnapshotId, snapshot: &Snapshot) -> Value {
+    json!({
+        "type": "snapshot",
+        "id": id.to_string(),
+        "time": format::exact_time(snapshot.time),
+        "end": format::exact_time(snapshot.end),
+        "utc_offset": snapshot.utc_offset,
+        "host": snapshot.host,
+        "user": snapshot.user,
+        "sources": snapshot.sources.iter().map(|source| text(source)).collect::<Vec<_>>(),
+        "tags": snapshot.tags,
+        "excludes": snapshot.excludes,
+        "program": snapshot.program,
+        "sequence": snapshot.sequence,
+        "previous": snapshot.previous.map(|id| id.to_string()),
+        "totals": totals(&snapshot.totals),
+    })
+}
+
+/// An absolute path as text; what is not UTF-8 is replaced.
+fn text(path: &[u8]) -> String {
+    format!("/{}", String::from_utf8_lossy(path))
+}
+
+/// What a backup saw and stored, for programs.
+pub fn totals(totals: &yore_engine::Totals) -> Value {
+    json!({
+        "files": totals.files,
+        "directories": totals.directories,
+        "others": totals.others,
+        "bytes": totals.bytes,
+        "new_files": totals.new_files,
+        "changed_files": totals.changed_files,
+        "new_bytes": totals.new_bytes,
+        "stored_bytes": totals.stored_bytes,
+        "unreadable": totals.unreadable,
+    })
+}

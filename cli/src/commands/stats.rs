@@ -1,0 +1,55 @@
+//! `yore stats`: what the repository holds, and what it saves.
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+use yore_engine::stats;
+
+use crate::context::Context;
+use crate::failure::{Done, Outcome};
+use crate::format::{self, Side};
+use crate::place;
+
+/// The options of `stats`.
+#[derive(Debug, Args)]
+pub struct Options {}
+
+/// Runs the command.
+pub fn run(context: &Context, _options: &Options) -> Outcome {
+    let repository = context.open()?;
+    let stats = stats(&repository)?;
+    let areas: Map<String, Value> =
+        stats.stored.iter().map(|(area, bytes)| (area.folder().into(), (*bytes).into())).collect();
+    context.screen.object(&json!({
+        "type": "stats",
+        "repository": repository.id().to_string(),
+        "location": repository.location(),
+        "snapshots": stats.snapshots,
+        "described_bytes": stats.described,
+        "raw_data_bytes": stats.raw_data,
+        "raw_tree_bytes": stats.raw_trees,
+        "blobs": stats.blobs,
+        "packs": stats.packs,
+        "packed_bytes": stats.packed,
+        "stored_bytes": stats.stored_bytes(),
+        "stored_by_area": areas,
+        "deduplication": stats.deduplication(),
+        "compression": stats.compression(),
+    }));
+    let times = |ratio: Option<f64>| ratio.map_or("-".into(), |ratio| format!("{ratio:.1} times"));
+    let rows = [
+        ("repository", repository.location()),
+        ("snapshots", format::count(stats.snapshots)),
+        ("files as the snapshots show them", format::bytes(stats.described)),
+        ("different content", format::bytes(stats.raw_data)),
+        ("folders and names", format::bytes(stats.raw_trees)),
+        ("takes in the repository", format::bytes(stats.stored_bytes())),
+        ("saved by storing the same once", times(stats.deduplication())),
+        ("saved by compression", times(stats.compression())),
+    ];
+    let rows = rows.map(|(name, value)| vec![name.to_owned(), value]);
+    let lines = format::table(&[Side::Left, Side::Left], &rows);
+    lines.iter().for_each(|line| context.screen.line(line));
+    let is_whole = stats.problems.is_empty();
+    place::tell(context, stats.problems);
+    Ok(if is_whole { Done::Whole } else { Done::Partly })
+}

@@ -1,0 +1,31 @@
+//! `yore umount`: takes a drive away, alive or dead.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use yore_platform::{WhenBusy, unmount};
+
+use crate::context::Context;
+use crate::failure::{Done, Outcome};
+
+/// The options of `umount`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Where the drive is mounted
+    #[arg(value_name = "DIR")]
+    mountpoint: PathBuf,
+    /// Take it away even while programs use it; they keep the files that they have open
+    #[arg(long)]
+    force: bool,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, options: &Options) -> Outcome {
+    let when_busy = if options.force { WhenBusy::Detach } else { WhenBusy::Refuse };
+    unmount(&options.mountpoint, when_busy)?;
+    let shown = options.mountpoint.display().to_string();
+    context.screen.object(&json!({ "type": "umount", "mountpoint": shown }));
+    context.screen.say(format!("The drive at {shown} is gone; the backups stay."));
+    Ok(Done::Whole)
+}

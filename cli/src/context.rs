@@ -1,0 +1,98 @@
+//! What every command works with: the global options, the screen, interrupts, the repository.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Zoned;
+use yore_engine::{Repository, Secret};
+use yore_platform::Interrupt;
+
+use crate::arguments::Global;
+use crate::destination::{self, Destination};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::screen::Screen;
+use crate::secret::{self, Given};
+use crate::state;
+
+/// How often a person may mistype a passphrase.
+const ATTEMPTS: usize = 3;
+
+/// What every command works with.
+pub struct Context {
+    /// The global options.
+    pub global: Global,
+    /// Where it prints.
+    pub screen: Arc<Screen>,
+    /// When it began, and in which zone times are meant.
+    pub now: Zoned,
+}
+
+impl Context {
+    /// Takes the options.
+    pub fn new(global: Global, screen: Screen) -> Self {
+        Self { global, screen: Arc::new(screen), now: Zoned::now() }
+    }
+
+    /// Catches interrupts from now on.
+    pub fn interrupt(&self) -> Outcome<Interrupt> {
+        let interrupt = Interrupt::install().map_err(|error| {
+            Failure::new(
+                Exit::Failed,
+                format!("interrupts can't be caught: {error}"),
+                "run the command again",
+            )
+        })?;
+        self.screen.set_interrupt(interrupt);
+        Ok(interrupt)
+    }
+
+    /// The destination that was named.
+    pub fn destination(&self) -> Outcome<Destination> {
+        match &self.global.repo {
+            Some(repo) if !repo.is_empty() => destination::parse(repo),
+            _ => Err(Failure::usage(
+                "no repository was named",
+                "name it with --repo, as in `yore --repo /mnt/disk/backup snapshots`, or put it \
+                 into the environment: export YORE_REPO=/mnt/disk/backup",
+            )),
+        }
+    }
+
+    /// Where this program caches; `None` where there is no such place.
+    pub fn cache(&self) -> Option<PathBuf> {
+        state::cache_folder()
+    }
+
+    /// Opens the repository with the secret that is given or typed.
+    pub fn open(&self) -> Outcome<Repository> {
+        self.open_keeping().map(|(repository, _)| repository)
+    }
+
+    /// Opens the repository, and keeps what opened it.
+    pub fn open_keeping(&self) -> Outcome<(Repository, Given)> {
+        let destination = self.destination()?;
+        // No passphrase is asked for where there is nothing to open.
+        destination.must_be_there()?;
+        if let Some(given) = secret::given(&self.global)? {
+            let repository = self.open_with(&destination, &given.secret()?)?;
+            return Ok((repository, given));
+        }
+        secret::must_have_terminal()?;
+        for attempt in 1.. {
+            let typed = secret::prompt(&format!("Passphrase for {}: ", destination.location()))?;
+            match self.open_with(&destination, &typed.secret()?) {
+                Err(Failure { exit: Exit::WrongSecret, .. }) if attempt < ATTEMPTS => {
+                    self.screen.problem("", "that is not it; try again");
+                }
+                Err(failure) => return Err(failure),
+                Ok(repository) => return Ok((repository, typed)),
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    /// Opens the repository at a destination with a secret.
+    pub fn open_with(&self, destination: &Destination, secret: &Secret) -> Outcome<Repository> {
+        Ok(yore_engine::open(destination.backend(), secret, self.cache())?)
+    }
+}

@@ -1,0 +1,113 @@
+//! How a command ends: done, done in part, or failed with a reason and what to do about it.
+
+use yore_engine::Error;
+use yore_platform::MountError;
+
+use crate::{engine_error, mount_error};
+
+/// A command came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// Everything was done.
+    Whole,
+    /// Something was left out, and was listed.
+    Partly,
+    /// Verification found damage, and listed it.
+    Damaged,
+}
+
+/// What kind of end a failed command comes to, by its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It failed.
+    Failed,
+    /// What was typed makes no sense.
+    Usage,
+    /// There is no repository.
+    NoRepository,
+    /// Something else must end first.
+    Busy,
+    /// The secret opens nothing.
+    WrongSecret,
+    /// The person or the system asked for the end, by a signal.
+    Interrupted,
+    /// A process in the background ended with this code.
+    Code(u8),
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// The kind of end.
+    pub exit: Exit,
+    /// What happened, to what.
+    pub what: String,
+    /// What the person can do.
+    pub hint: Option<String>,
+}
+
+/// What a command returns.
+pub type Outcome<T = Done> = Result<T, Failure>;
+
+impl Failure {
+    /// A failure with what to do about it.
+    pub fn new(exit: Exit, what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { exit, what: what.into(), hint: Some(hint.into()) }
+    }
+
+    /// What was typed makes no sense.
+    pub fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, what, hint)
+    }
+
+    /// A local file or folder could not be used.
+    pub fn local(path: &std::path::Path, source: std::io::Error) -> Self {
+        Error::Local { path: path.to_owned(), source }.into()
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let (exit, hint) = engine_error::explain(&error);
+        Self { exit, what: engine_error::words(&error), hint }
+    }
+}
+
+impl From<MountError> for Failure {
+    fn from(error: MountError) -> Self {
+        let (exit, hint) = mount_error::explain(&error);
+        let what = match &error {
+            MountError::Io { source, .. } => {
+                format!("{error}: {}", engine_error::reason(source))
+            }
+            other => other.to_string(),
+        };
+        Self { exit, what, hint: Some(hint) }
+    }
+}
+
+impl Exit {
+    /// The exit code; `signal` is the one that interrupted, if any did.
+    pub fn code(self, signal: Option<i32>) -> u8 {
+        match self {
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::NoRepository => 10,
+            Exit::Busy => 11,
+            Exit::WrongSecret => 12,
+            Exit::Interrupted => signal.and_then(|n| u8::try_from(128 + n).ok()).unwrap_or(130),
+            Exit::Code(code) => code,
+        }
+    }
+}
+
+impl Done {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Done::Whole => 0,
+            Done::Damaged => 1,
+            Done::Partly => 3,
+        }
+    }
+}

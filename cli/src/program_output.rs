@@ -1,0 +1,97 @@
+//! What a command prints, to be backed up: its end counts only when the command succeeded.
+
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+use crate::failure::{Exit, Failure, Outcome};
+
+/// A running command, read through its standard output. Dropped before its end, it is ended.
+pub struct ProgramOutput {
+    child: Child,
+    output: Option<ChildStdout>,
+    status: Option<io::Result<ExitStatus>>,
+}
+
+impl ProgramOutput {
+    /// Starts a command in the shell.
+    pub fn start(command: &OsStr) -> Outcome<Self> {
+        let mut child = Command::new("sh")
+            .arg("-c")
+            .arg(command)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| failed(&error.to_string()))?;
+        let output = child.stdout.take();
+        Ok(Self { child, output, status: None })
+    }
+
+    /// Why the command failed, if it ended and failed.
+    pub fn failure(&self) -> Option<Failure> {
+        match self.status.as_ref()? {
+            Ok(status) if status.success() => None,
+            Ok(status) => Some(failed(&status.to_string())),
+            Err(error) => Some(failed(&error.to_string())),
+        }
+    }
+}
+
+fn failed(why: &str) -> Failure {
+    Failure::new(
+        Exit::Failed,
+        format!("the command whose output was to be saved failed: {why}"),
+        "no snapshot was made; run the command by itself to see what it says",
+    )
+}
+
+impl Read for ProgramOutput {
+    /// Reads on; the end of the output is an error unless the command ended well.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let length = self.output.as_mut().map_or(Ok(0), |output| output.read(buffer))?;
+        if length > 0 {
+            return Ok(length);
+        }
+        self.output = None;
+        let child = &mut self.child;
+        match self.status.get_or_insert_with(|| child.wait()) {
+            Ok(status) if status.success() => Ok(0),
+            Ok(status) => Err(io::Error::other(format!("the command failed: {status}"))),
+            Err(error) => Err(io::Error::other(error.to_string())),
+        }
+    }
+}
+
+impl Drop for ProgramOutput {
+    fn drop(&mut self) {
+        self.output = None;
+        if self.status.is_none() {
+            // Nobody wants what it prints any more; one that is gone already is no trouble.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(command: &str) -> (io::Result<usize>, Vec<u8>, Option<Failure>) {
+        let mut output = ProgramOutput::start(OsStr::new(command)).expect("there is a shell");
+        let mut bytes = Vec::new();
+        let read = output.read_to_end(&mut bytes);
+        (read, bytes, output.failure())
+    }
+
+    #[test]
+    fn a_command_that_fails_after_printing_is_an_error() {
+        let (end, bytes, failure) = read("echo half; exit 3");
+        assert!(end.is_err() && bytes == b"half\n" && failure.is_some());
+        let (end, bytes, failure) = read("echo whole");
+        assert!(end.is_ok() && bytes == b"whole\n" && failure.is_none());
+    }
+}

@@ -1,0 +1,221 @@
+//! Everything that is printed.
+//!
+//! Results go to standard output, the rest to standard error. Every text passes through `escape`;
+//! only the content of files, which `cat` prints, does not.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+use yore_platform::Interrupt;
+
+use crate::arguments::Global;
+use crate::escape;
+use crate::failure::{Failure, Outcome};
+
+/// Where a command prints.
+pub struct Screen {
+    form: Form,
+    talk: Talk,
+    moving: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Talk {
+    Quiet,
+    Usual,
+    Much,
+}
+
+/// What is on the screen, and what became of printing.
+#[derive(Default)]
+struct State {
+    bar: Option<ProgressBar>,
+    failed: Option<io::Error>,
+    interrupt: Option<Interrupt>,
+}
+
+impl Screen {
+    /// Prints as the options say.
+    pub fn new(global: &Global) -> Self {
+        let form = if global.json { Form::Json } else { Form::Text };
+        let talk = match (global.quiet, global.verbose) {
+            (true, _) => Talk::Quiet,
+            (false, 0) => Talk::Usual,
+            (false, _) => Talk::Much,
+        };
+        let moving = !global.quiet && !global.no_progress && io::stderr().is_terminal();
+        Self { form, talk, moving, state: Mutex::default() }
+    }
+
+    /// Whether results are objects.
+    pub fn is_json(&self) -> bool {
+        self.form == Form::Json
+    }
+
+    /// Whether more than usual is told.
+    pub fn is_verbose(&self) -> bool {
+        self.talk == Talk::Much
+    }
+
+    /// Whether progress may be drawn.
+    pub fn is_moving(&self) -> bool {
+        self.moving
+    }
+
+    /// Whether a person looks at the results.
+    pub fn is_watched(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Remembers who catches interrupts, for the exit code.
+    pub fn set_interrupt(&self, interrupt: Interrupt) {
+        self.state().interrupt = Some(interrupt);
+    }
+
+    /// Prints a line of the result.
+    pub fn line(&self, text: impl AsRef<str>) {
+        if self.form == Form::Text {
+            self.to_stdout(&escape::text(text.as_ref()));
+        }
+    }
+
+    /// Prints a line that a person likes to read and nobody needs.
+    pub fn say(&self, text: impl AsRef<str>) {
+        if self.talk >= Talk::Usual {
+            self.line(text);
+        }
+    }
+
+    /// Prints an object of the result.
+    pub fn object(&self, value: &Value) {
+        if self.form == Form::Json {
+            self.to_stdout(&escape::json(&value.to_string()));
+        }
+    }
+
+    /// Prints the content of a file as it is.
+    pub fn content(&self, bytes: &[u8]) -> io::Result<()> {
+        io::stdout().lock().write_all(bytes)
+    }
+
+    /// Tells what only those want to know who ask for more.
+    pub fn detail(&self, text: impl AsRef<str>) {
+        if self.talk == Talk::Much && self.form == Form::Text {
+            self.to_stderr(&escape::text(text.as_ref()));
+        }
+    }
+
+    /// Tells of something that went wrong without ending the command.
+    pub fn problem(&self, subject: &str, what: &str) {
+        match (self.form, subject.is_empty()) {
+            (Form::Text, true) => self.to_stderr(&escape::text(&format!("warning: {what}"))),
+            (Form::Text, false) => {
+                self.to_stderr(&escape::text(&format!("warning: {subject}: {what}")));
+            }
+            (Form::Json, _) => {
+                let value = json!({ "type": "problem", "subject": subject, "message": what });
+                self.to_stderr(&escape::json(&value.to_string()));
+            }
+        }
+    }
+
+    /// Puts a bar below what is printed, or takes it away.
+    pub fn set_bar(&self, bar: Option<ProgressBar>) {
+        let old = std::mem::replace(&mut self.state().bar, bar);
+        if let Some(old) = old {
+            old.finish_and_clear();
+        }
+    }
+
+    /// Ends the program's printing, and tells with which code it exits.
+    pub fn finish(&self, outcome: Outcome) -> ExitCode {
+        self.set_bar(None);
+        let outcome = match (outcome, self.state().failed.take()) {
+            (Ok(_), Some(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
+                crate::failure::Exit::Failed,
+                format!("the result could not be printed: {error}"),
+                "check where standard output goes",
+            )),
+            (outcome, _) => outcome,
+        };
+        match outcome {
+            Ok(done) => ExitCode::from(done.code()),
+            Err(failure) => {
+                let signal = self.state().interrupt.and_then(Interrupt::signal);
+                let code = failure.exit.code(signal);
+                self.failure(&failure, code);
+                ExitCode::from(code)
+            }
+        }
+    }
+
+    fn failure(&self, failure: &Failure, code: u8) {
+        match self.form {
+            Form::Text => {
+                self.to_stderr(&escape::text(&format!("yore: {}", failure.what)));
+                if let Some(hint) = &failure.hint {
+                    self.to_stderr(&escape::text(&format!("  {hint}")));
+                }
+            }
+            Form::Json => self.to_stderr(&error_object(&failure.what, &failure.hint, code)),
+        }
+    }
+
+    fn to_stdout(&self, line: &str) {
+        let bar = self.state().bar.clone();
+        let print = || writeln!(io::stdout(), "{line}");
+        let printed = match bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        };
+        if let Err(error) = printed {
+            self.state().failed.get_or_insert(error);
+        }
+    }
+
+    fn to_stderr(&self, line: &str) {
+        let bar = self.state().bar.clone();
+        let print = || writeln!(io::stderr(), "{line}");
+        // Nobody can be told when this fails.
+        let _ = match bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        };
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn error_object(what: &str, hint: &Option<String>, code: u8) -> String {
+    let value = json!({ "type": "error", "message": what, "hint": hint, "code": code });
+    escape::json(&value.to_string())
+}
+
+/// Prints what is wrong with the arguments, or the help that was asked for.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    let is_json = std::env::args_os().any(|argument| argument == "--json");
+    if !error.use_stderr() || !is_json {
+        // Nobody can be told when this fails.
+        let _ = error.print();
+    } else {
+        let text = error.to_string();
+        let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let hint = Some("yore COMMAND --help".to_owned());
+        eprintln!("{}", error_object(what, &hint, 2));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}

@@ -1,0 +1,49 @@
+//! Choosing snapshots by machine, word and path.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use yore_engine::Snapshot;
+use yore_platform::snapshot_path;
+
+/// Which snapshots count.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Filter {
+    /// Only those of this machine (may be repeated)
+    #[arg(long, value_name = "HOST")]
+    pub host: Vec<String>,
+    /// Only those with this tag (may be repeated: any of them)
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<String>,
+    /// Only those that hold this path (may be repeated: any of them)
+    #[arg(long, value_name = "PATH")]
+    pub path: Vec<PathBuf>,
+}
+
+impl Filter {
+    /// Whether a snapshot counts.
+    pub fn takes(&self, snapshot: &Snapshot) -> bool {
+        let any = |wanted: &[String], of: &dyn Fn(&String) -> bool| {
+            wanted.is_empty() || wanted.iter().any(of)
+        };
+        any(&self.host, &|host| *host == snapshot.host)
+            && any(&self.tag, &|tag| snapshot.tags.contains(tag))
+            && (self.path.is_empty() || self.paths().iter().any(|path| holds_path(snapshot, path)))
+    }
+
+    /// The paths as snapshots hold them.
+    pub fn paths(&self) -> Vec<Vec<u8>> {
+        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        self.path.iter().map(|path| snapshot_path(&absolute(path))).collect()
+    }
+}
+
+/// Whether a path is, or is below, one of the snapshot's sources.
+fn holds_path(snapshot: &Snapshot, path: &[u8]) -> bool {
+    snapshot.sources.iter().any(|source| {
+        source.is_empty()
+            || path
+                .strip_prefix(source.as_slice())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    })
+}

@@ -1,0 +1,135 @@
+//! The small objects: header, key slots, destination, sessions, generations.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::report::Findings;
+use crate::backend::{self, Stored};
+use crate::cbor::Read;
+use crate::error::{Error, Result};
+use crate::header::{MAX_HEADER, Unverified};
+use crate::id::{ObjectId, SnapshotId};
+use crate::object::{Area, Kind, ObjectName};
+use crate::record::{Generation, Outcome, Session, Verdict, decode_destination};
+use crate::repository::{Repository, load_sealed};
+
+/// Lists an area; what can't be listed is a problem and holds nothing.
+pub(super) fn list(repository: &Repository, area: Area, findings: &mut Findings) -> Vec<Stored> {
+    findings.take(area.folder(), repository.backend.list(area)).unwrap_or_default()
+}
+
+/// Loads and decodes a sealed record.
+pub(super) fn load<T>(
+    repository: &Repository,
+    kind: Kind,
+    name: &ObjectName,
+    decode: impl FnOnce(&[u8]) -> Read<T>,
+) -> Result<T> {
+    let content = load_sealed(&*repository.backend, &repository.keys, kind, name)?;
+    decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
+}
+
+/// Checks every header and the destination's own name.
+pub(super) fn header(repository: &Repository, findings: &mut Findings) {
+    let mut names = vec![ObjectName::header()];
+    names.extend(list(repository, Area::Headers, findings).into_iter().map(|stored| stored.name));
+    for (number, name) in (0..).zip(names) {
+        let read = backend::load(&*repository.backend, &name, MAX_HEADER)
+            .and_then(|bytes| Unverified::decode(&repository.location(), &bytes))
+            .and_then(|header| header.verify(&repository.keys));
+        let Some(header) = findings.take(name.as_str(), read) else { continue };
+        if header.number != number || header.repository != repository.id() {
+            findings.damaged(name.as_str(), "it is not the header that comes here");
+        }
+    }
+    let name = ObjectName::destination();
+    let read = load(repository, Kind::Destination, &name, decode_destination);
+    if let Some(id) = findings.take(name.as_str(), read)
+        && id != repository.destination
+    {
+        findings.damaged(name.as_str(), "it names another destination than when it was opened");
+    }
+}
+
+/// Checks every key slot.
+pub(super) fn keys(repository: &Repository, findings: &mut Findings) {
+    let Some((slots, problems)) = findings.take("keys", repository.slots()) else { return };
+    let none = slots.is_empty() && problems.is_empty();
+    problems.into_iter().for_each(|error| findings.problem("keys", error));
+    if none {
+        findings.problem("keys", Error::Missing { object: "every key slot".into() });
+    }
+}
+
+/// Checks that every generation of prune decodes and none is missing before its end.
+pub(super) fn generations(repository: &Repository, findings: &mut Findings) {
+    let listed = list(repository, Area::Generations, findings);
+    for Stored { name, .. } in &listed {
+        let is_end = name.suffix().is_some();
+        let kind = if is_end { Kind::GenerationEnd } else { Kind::Generation };
+        let read = load(repository, kind, name, Generation::decode);
+        let Some(generation) = findings.take(name.as_str(), read) else { continue };
+        if name.number() != Some(generation.number) {
+            findings.damaged(name.as_str(), "an object of another name");
+        }
+    }
+}
+
+/// What the sessions of a destination say.
+#[derive(Default)]
+pub(super) struct Sessions {
+    /// What sessions that are there commit.
+    pub(super) committed: HashSet<SnapshotId>,
+}
+
+/// Checks sessions, verdicts and signs of life.
+pub(super) fn sessions(repository: &Repository, findings: &mut Findings) -> Sessions {
+    let mut by_id: BTreeMap<ObjectId, (bool, Option<Option<Verdict>>)> = BTreeMap::new();
+    for Stored { name, .. } in list(repository, Area::Sessions, findings) {
+        let Some(id) = name.id().map(ObjectId) else { continue };
+        let entry = by_id.entry(id).or_default();
+        match name.suffix() {
+            None => {
+                entry.0 = true;
+                let read = load(repository, Kind::Session, &name, Session::decode);
+                findings.take(name.as_str(), read);
+            }
+            Some("end") => {
+                let read = load(repository, Kind::Verdict, &name, Verdict::decode);
+                let ours = |verdict: &Verdict| verdict.destination == repository.destination;
+                entry.1 = Some(findings.take(name.as_str(), read).filter(ours));
+            }
+            Some(_) => {
+                let read = load_sealed(&*repository.backend, &repository.keys, Kind::Beat, &name);
+                findings.take(name.as_str(), read);
+            }
+        }
+    }
+    let mut sessions = Sessions::default();
+    let mut bodiless = Vec::new();
+    for (id, (is_there, verdict)) in by_id {
+        let name = ObjectName::session(id);
+        match verdict {
+            None if is_there => findings.note(format!(
+                "{name} has no verdict: a backup is running, or was interrupted and left it"
+            )),
+            None => findings.note(format!("{name} is gone, but left signs of life")),
+            Some(Some(Verdict { outcome: Outcome::Commit(snapshots), .. })) if is_there => {
+                sessions.committed.extend(snapshots);
+            }
+            Some(Some(Verdict { outcome: Outcome::Commit(snapshots), .. })) => {
+                bodiless.push((name, snapshots));
+            }
+            Some(_) if is_there => {}
+            Some(_) => findings.note(format!("{name} is gone, but its verdict is there")),
+        }
+    }
+    for (name, snapshots) in bodiless {
+        // Prune deletes a session before its verdict once another commits the same.
+        if snapshots.iter().all(|id| sessions.committed.contains(id)) {
+            findings.note(format!("{name} is gone, but its verdict is there"));
+        } else {
+            findings.problem(name.as_str(), Error::Missing { object: name.to_string() });
+        }
+    }
+    sessions
+}

@@ -1,0 +1,80 @@
+//! Snapshots and tombstones: every one decodes, and each client's chain has no holes.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::records::{Sessions, list, load};
+use super::report::Findings;
+use crate::backend::Stored;
+use crate::error::Error;
+use crate::id::SnapshotId;
+use crate::object::{Area, Kind, ObjectName};
+use crate::record::{Snapshot, Tombstone};
+use crate::repository::Repository;
+
+/// Checks snapshots and tombstones; returns the snapshots that count.
+pub(super) fn check(
+    repository: &Repository,
+    sessions: &Sessions,
+    findings: &mut Findings,
+) -> Vec<(SnapshotId, Snapshot)> {
+    let forgotten = tombstones(repository, findings);
+    let mut known = BTreeMap::new();
+    let mut listed = HashSet::new();
+    for Stored { name, .. } in list(repository, Area::Snapshots, findings) {
+        let Some(id) = name.id().map(SnapshotId) else { continue };
+        listed.insert(id);
+        let read = load(repository, Kind::Snapshot, &name, Snapshot::decode);
+        if let Some(snapshot) = findings.take(name.as_str(), read) {
+            known.insert(id, snapshot);
+        }
+        if !sessions.committed.contains(&id) && !forgotten.contains(&id) {
+            findings.note(format!("{name} does not count: no verdict commits it"));
+        }
+    }
+    let mut missing: HashSet<SnapshotId> =
+        sessions.committed.iter().filter(|id| !listed.contains(id)).copied().collect();
+    missing.extend(known.values().filter_map(|s| s.previous).filter(|id| !listed.contains(id)));
+    missing.retain(|id| !forgotten.contains(id));
+    for id in missing {
+        let next = known.iter().find(|(_, snapshot)| snapshot.previous == Some(id));
+        let subject = match next {
+            Some((next, _)) => {
+                format!("{}, the one before snapshot {next:.8}", ObjectName::snapshot(id))
+            }
+            None => ObjectName::snapshot(id).to_string(),
+        };
+        let object = ObjectName::snapshot(id).to_string();
+        findings.problem(subject, Error::Missing { object });
+    }
+    for (id, snapshot) in &known {
+        let name = ObjectName::snapshot(*id);
+        let expected = match snapshot.previous {
+            None => Some(1),
+            Some(previous) => known.get(&previous).map(|previous| previous.sequence + 1),
+        };
+        if expected.is_some_and(|expected| expected > snapshot.sequence) {
+            findings.damaged(name.as_str(), "its number is not after that of the one before");
+        } else if expected.is_some_and(|expected| expected < snapshot.sequence) {
+            findings.note(format!(
+                "{name} is number {} of its client, but not the next after the one before",
+                snapshot.sequence
+            ));
+        }
+    }
+    let counts = |id: &SnapshotId| sessions.committed.contains(id) && !forgotten.contains(id);
+    known.into_iter().filter(|(id, _)| counts(id)).collect()
+}
+
+fn tombstones(repository: &Repository, findings: &mut Findings) -> HashSet<SnapshotId> {
+    let mut forgotten = HashSet::new();
+    for Stored { name, .. } in list(repository, Area::Forgotten, findings) {
+        let read = load(repository, Kind::Tombstone, &name, Tombstone::decode);
+        let Some(tombstone) = findings.take(name.as_str(), read) else { continue };
+        if name.id() == Some(tombstone.snapshot.0) {
+            forgotten.insert(tombstone.snapshot);
+        } else {
+            findings.damaged(name.as_str(), "an object of another name");
+        }
+    }
+    forgotten
+}

@@ -1,0 +1,167 @@
+//! Whatever happens to an object, a check finds it.
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::forget::forget;
+use crate::observer::Unobserved;
+use crate::testing::{Sample, time, writer};
+
+const ALL: CheckOptions = CheckOptions { read_data: ReadData::All };
+
+fn small() -> Sample {
+    let sample = Sample::new();
+    let source = sample.folder.path().join("source");
+    std::fs::create_dir_all(source.join("sub")).expect("a folder");
+    std::fs::write(source.join("a"), "small").expect("a file");
+    std::fs::write(source.join("sub/b"), vec![7; 2000]).expect("a file");
+    sample.back_up(&source, 2_000_000_000);
+    std::fs::write(source.join("sub/c"), vec![8; 3000]).expect("a file");
+    sample.back_up(&source, 2_000_000_100);
+    sample
+}
+
+fn objects(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() { found.extend(objects(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+fn put(path: &Path, bytes: &[u8]) {
+    // Objects are read-only files.
+    std::fs::remove_file(path).expect("removed");
+    std::fs::write(path, bytes).expect("written");
+}
+
+/// Whether opening and checking notices that something is wrong, or at least unusual.
+fn notices(sample: &Sample) -> (bool, bool) {
+    let Ok(repository) = sample.reopen() else { return (true, true) };
+    let report = check(&repository, &ALL, &Unobserved).expect("a report");
+    (!report.is_sound(), !report.notes.is_empty())
+}
+
+#[test]
+fn a_sound_repository_has_no_problems() {
+    let sample = small();
+    let report = check(&sample.repository, &ALL, &Unobserved).expect("a report");
+    assert!(report.is_sound() && report.notes.is_empty(), "{report:?}");
+    assert_eq!((report.snapshots, report.packs, report.packs_read), (2, 4, 4));
+    let nothing = CheckOptions { read_data: ReadData::None };
+    let report = check(&sample.repository, &nothing, &Unobserved).expect("a report");
+    assert_eq!((report.packs_read, report.is_sound()), (0, true));
+    let read = |read_data| {
+        let options = CheckOptions { read_data };
+        check(&sample.repository, &options, &Unobserved).expect("a report").packs_read
+    };
+    assert_eq!((1..=3).map(|n| read(ReadData::Part { n, of: 3 })).sum::<u64>(), 4);
+    assert_eq!((read(ReadData::Percent(30.0)), read(ReadData::Percent(0.0))), (2, 0));
+}
+
+#[test]
+fn every_flipped_byte_is_found() {
+    let sample = small();
+    for path in objects(&sample.path()) {
+        let bytes = std::fs::read(&path).expect("an object");
+        for at in 0..bytes.len() {
+            let mut altered = bytes.clone();
+            altered[at] ^= 1 << (at % 8);
+            put(&path, &altered);
+            assert!(notices(&sample).0, "byte {at} of {}", path.display());
+        }
+        put(&path, &bytes);
+    }
+    assert!(!notices(&sample).0);
+}
+
+#[test]
+fn every_truncated_emptied_swapped_or_deleted_object_is_found() {
+    let sample = small();
+    let objects = objects(&sample.path());
+    for path in &objects {
+        let bytes = std::fs::read(path).expect("an object");
+        for length in [bytes.len() - 1, bytes.len() / 2, 0] {
+            put(path, &bytes[..length]);
+            assert!(notices(&sample).0, "{} cut to {length}", path.display());
+        }
+        let longer = [bytes.as_slice(), &[0]].concat();
+        put(path, &longer);
+        assert!(notices(&sample).0, "{} with a byte more", path.display());
+        std::fs::remove_file(path).expect("removed");
+        let (problem, note) = notices(&sample);
+        // Without its verdict, a backup is one that was interrupted; only the next one in its
+        // client's chain tells that it once counted.
+        assert!(problem || note, "{} deleted", path.display());
+        assert!(problem || path.extension().is_some_and(|end| end == "end"));
+        std::fs::write(path, &bytes).expect("written");
+    }
+    for a in &objects {
+        for b in objects.iter().filter(|b| *b > a && b.parent() == a.parent()) {
+            let (x, y) = (std::fs::read(a).expect("a"), std::fs::read(b).expect("b"));
+            put(a, &y);
+            put(b, &x);
+            assert!(notices(&sample).0, "{} and {} swapped", a.display(), b.display());
+            put(a, &x);
+            put(b, &y);
+        }
+    }
+    assert!(!notices(&sample).0);
+}
+
+#[test]
+fn a_forgotten_snapshot_does_not_count_and_is_no_problem() {
+    let sample = small();
+    let (id, _) = sample.newest();
+    let first = sample.repository.snapshots().expect("snapshots").list[0].0;
+    for (n, id) in [first, id].into_iter().enumerate() {
+        let report = forget(&sample.repository, &[id], &writer(), time(3), "by id").expect("done");
+        assert_eq!((report.forgotten, report.already.len()), (vec![id], 0));
+        let left = sample.repository.snapshots().expect("snapshots").list.len();
+        let report = check(&sample.repository, &ALL, &Unobserved).expect("a report");
+        assert_eq!((left, report.snapshots, report.is_sound()), (1 - n, 1 - n as u64, true));
+    }
+    let again = forget(&sample.repository, &[id], &writer(), time(3), "").expect("done");
+    assert_eq!(again.already, [id]);
+    assert!(
+        forget(&sample.repository, &[crate::SnapshotId([1; 32])], &writer(), time(3), "").is_err()
+    );
+}
+
+#[test]
+fn stats_add_up() {
+    let sample = small();
+    let stats = crate::stats::stats(&sample.repository).expect("stats");
+    assert_eq!((stats.snapshots, stats.packs, stats.raw_data), (2, 4, 5000));
+    assert_eq!(stats.described, 2005 + 5005);
+    let files: u64 = objects(&sample.path())
+        .iter()
+        .map(|path| std::fs::metadata(path).expect("an object").len())
+        .sum();
+    assert_eq!(stats.stored_bytes(), files);
+    assert!(stats.compression().is_some() && stats.deduplication().is_some());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn nonsense_in_place_of_an_object_never_panics(
+        which in any::<proptest::sample::Index>(), mut bytes in proptest::collection::vec(any::<u8>(), 0..600),
+        keep in 0usize..100,
+    ) {
+        let sample = small();
+        let objects = objects(&sample.path());
+        let path = &objects[which.index(objects.len())];
+        let before = std::fs::read(path).expect("an object");
+        // Now and then with a beginning that looks right.
+        let kept = keep.min(bytes.len()).min(before.len());
+        bytes[..kept].copy_from_slice(&before[..kept]);
+        prop_assume!(bytes != before);
+        put(path, &bytes);
+        prop_assert!(notices(&sample).0);
+    }
+}

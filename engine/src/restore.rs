@@ -1,0 +1,209 @@
+//! Restore: writing what a moment held into a folder.
+//!
+//! One thread walks the tree in the order in which it was backed up and hands batches of small
+//! files, and stretches of large ones, to workers over a bounded channel; so memory does not depend
+//! on how much there is. A directory gets its metadata when the last thing in it is done.
+//!
+//! Nothing in a hostile tree leaves the target: everything goes through [`TargetDir`].
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use yore_platform::{Made, SourceDir, TargetDir};
+
+use crate::backup::Run;
+use crate::error::{Error, Result};
+use crate::observer::Observer;
+use crate::reader::Reader;
+use crate::view::Found;
+
+mod children;
+mod context;
+mod delete;
+mod directory;
+mod large;
+mod links;
+mod place;
+mod plan;
+mod refusals;
+mod select;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod work;
+
+use children::Children;
+use context::Context;
+use directory::OpenDir;
+use plan::Planner;
+use select::Selection;
+
+/// What happens to what is in the target already under a name that is restored.
+///
+/// Directories are never replaced by directories: what is in them is restored one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overwrite {
+    /// It stays as it is.
+    Never,
+    /// It is replaced unless kind, size and time of modification agree; if they do, its metadata
+    /// is set.
+    #[default]
+    Different,
+    /// It is replaced if it was last modified before the one in the snapshot.
+    Newer,
+    /// It is replaced.
+    Always,
+}
+
+/// What happens to what is in the target and not in the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Extra {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It is removed from restored directories, in which [`Overwrite`] allows anything to be
+    /// changed, and a directory that stands where the snapshot has something else is removed, too.
+    Delete {
+        /// The sources of the snapshots, the only places where they tell what there was; above
+        /// them nothing is removed.
+        sources: Vec<Vec<u8>>,
+        /// Patterns of what the backup left out, which is therefore not removed either.
+        left_out: Vec<String>,
+    },
+}
+
+/// Whether what was written is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verify {
+    /// No.
+    #[default]
+    Trust,
+    /// Every file that was written is read and compared.
+    Reread,
+}
+
+/// How a restore is done.
+#[derive(Debug, Clone, Default)]
+pub struct RestoreOptions {
+    /// What happens to what is there.
+    pub overwrite: Overwrite,
+    /// What happens to what the snapshot does not have.
+    pub extra: Extra,
+    /// Patterns as in `.gitignore`, against absolute paths: only what fits one, or is in a directory
+    /// that does, is restored. Empty: everything.
+    pub include: Vec<String>,
+    /// Patterns likewise: what fits one is left out.
+    pub exclude: Vec<String>,
+    /// Whether anything is written.
+    pub run: Run,
+    /// Whether it is read again.
+    pub verify: Verify,
+}
+
+/// What a restore did, or would have done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RestoreReport {
+    /// Files written.
+    pub files: u64,
+    /// Directories made or gone through.
+    pub directories: u64,
+    /// Links, pipes, sockets and devices made.
+    pub others: u64,
+    /// Further names given to files that have several.
+    pub links: u64,
+    /// Bytes of data in the files written.
+    pub bytes: u64,
+    /// What was there already as it should be.
+    pub unchanged: u64,
+    /// What was there and stays as it is.
+    pub skipped: u64,
+    /// What was removed because the snapshot does not have it; a directory counts once.
+    pub deleted: u64,
+    /// What could not be restored; each was told to the observer.
+    pub failed: u64,
+    /// Parts of metadata that the system refused; told to the observer, summed up where they are many.
+    pub refused: u64,
+}
+
+/// Restores `what`, which is at `path` in its snapshot, into the folder `target`.
+///
+/// The top of a state comes to lie with its absolute paths below the target (`T/home/me/…`);
+/// anything else under its own name directly in it (`home/me/docs` is restored as `T/docs`). So
+/// what came from `/home/me/docs` goes back in place with the target `/home/me`, and a whole state
+/// with the target `/`.
+///
+/// A file of which a part is damaged or missing is not left there in part; it is reported, counted,
+/// and everything else goes on. Replacing a file is one step, after the new one is complete.
+///
+/// # Errors
+/// [`Error::Interrupted`]; [`Error::Local`] when the target can't be made, is full or read-only;
+/// [`Error::Backend`] when the destination does not answer any more.
+pub fn restore(
+    reader: &Reader,
+    what: &Found,
+    path: &[u8],
+    target: &Path,
+    options: &RestoreOptions,
+    observer: &dyn Observer,
+) -> Result<RestoreReport> {
+    let selection = Selection::new(options)?;
+    let root = open_root(target, options.run)?;
+    let context = Context::new(reader, options, observer, target, root.clone());
+    let (above, children) = match what {
+        Found::Root(dir) => (&[][..], Children::open(reader, dir)?),
+        Found::Node(seen) => {
+            let cut = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
+            (&path[..cut], Children::one(seen.clone()))
+        }
+    };
+    let base = OpenDir::base(&context, root, above.to_vec(), source_of(target, options));
+    run(&context, &selection, Arc::new(base), children);
+    context.finish()
+}
+
+fn open_root(target: &Path, run: Run) -> Result<Option<TargetDir>> {
+    if run == Run::Dry && !target.is_dir() {
+        return Ok(None);
+    }
+    TargetDir::create(target).map(Some).map_err(|source| Error::local(target, source))
+}
+
+/// Opens the target for reading, where that is needed.
+fn source_of(target: &Path, options: &RestoreOptions) -> Option<SourceDir> {
+    let needed = options.verify == Verify::Reread || options.extra != Extra::Keep;
+    SourceDir::open(target).ok().filter(|_| needed)
+}
+
+/// Walks in this thread while workers write; both end early when the context says so.
+fn run<'c>(
+    context: &'c Context<'c>,
+    selection: &Selection,
+    base: Arc<OpenDir<'c>>,
+    children: Children<'c>,
+) {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let workers = cores.clamp(2, 8);
+    let (sender, jobs) = crossbeam_channel::bounded(2 * workers);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            let jobs = jobs.clone();
+            scope.spawn(move || work::run(context, &jobs));
+        }
+        drop(jobs);
+        let mut planner = Planner {
+            context,
+            selection,
+            sender,
+            stack: Vec::new(),
+            batch: Vec::new(),
+            groups: HashMap::new(),
+        };
+        planner.walk(base, children);
+    });
+}
+
+/// Whether a directory was there before, and so may hold something.
+fn was_there(made: Made) -> bool {
+    made == Made::Existing
+}

@@ -1,0 +1,179 @@
+//! What all threads of a restore share: what is asked for, what has been done, whether to stop.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use yore_platform::{Refused, TargetDir, name_from_bytes};
+
+use super::refusals::Refusals;
+use super::{RestoreOptions, RestoreReport};
+use crate::error::{Error, Result};
+use crate::observer::{Observer, Problem};
+use crate::reader::Reader;
+
+/// After so many unanswered reads in a row the destination counts as gone.
+const UNANSWERED: u32 = 16;
+
+/// Counts one kind of thing, from any thread.
+#[derive(Default)]
+pub(super) struct Count(AtomicU64);
+
+impl Count {
+    pub(super) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) files: Count,
+    pub(super) directories: Count,
+    pub(super) others: Count,
+    pub(super) links: Count,
+    pub(super) bytes: Count,
+    pub(super) unchanged: Count,
+    pub(super) skipped: Count,
+    pub(super) deleted: Count,
+    failed: Count,
+}
+
+pub(super) struct Context<'a> {
+    pub(super) reader: &'a Reader,
+    pub(super) options: &'a RestoreOptions,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) counts: Counts,
+    /// The folder into which is restored; `None` in a dry run where there is none.
+    pub(super) root: Option<TargetDir>,
+    target: &'a Path,
+    refusals: Refusals,
+    stop: AtomicBool,
+    unanswered: AtomicU32,
+    /// Guards the error that ends the restore.
+    fatal: Mutex<Option<Error>>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(
+        reader: &'a Reader,
+        options: &'a RestoreOptions,
+        observer: &'a dyn Observer,
+        target: &'a Path,
+        root: Option<TargetDir>,
+    ) -> Self {
+        Self {
+            reader,
+            options,
+            observer,
+            counts: Counts::default(),
+            root,
+            target,
+            refusals: Refusals::default(),
+            stop: AtomicBool::new(false),
+            unanswered: AtomicU32::new(0),
+            fatal: Mutex::default(),
+        }
+    }
+
+    /// Whether everybody should stop.
+    pub(super) fn stopped(&self) -> bool {
+        if self.stop.load(Ordering::Relaxed) {
+            return true;
+        }
+        if self.observer.interrupted() {
+            self.end(Error::Interrupted);
+        }
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn end(&self, error: Error) {
+        let mut fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner);
+        fatal.get_or_insert(error);
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Wraps an error of the target at `below`, relative to it.
+    pub(super) fn local(&self, below: &[u8], source: io::Error) -> Error {
+        Error::local(self.path_of(below), source)
+    }
+
+    fn path_of(&self, below: &[u8]) -> PathBuf {
+        self.target.join(name_from_bytes(below))
+    }
+
+    /// Notes that a read was answered.
+    pub(super) fn answered(&self) {
+        if self.unanswered.load(Ordering::Relaxed) > 0 {
+            self.unanswered.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that something could not be restored, and stops where nothing else could be either.
+    pub(super) fn failed(&self, path: Vec<u8>, error: Error) {
+        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        match &error {
+            Error::Interrupted => return self.end(error),
+            Error::Local { source, .. }
+                if matches!(source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem) =>
+            {
+                return self.end(error);
+            }
+            Error::Backend { .. } => {
+                if self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 >= UNANSWERED {
+                    return self.end(error);
+                }
+            }
+            _ => {}
+        }
+        self.counts.failed.add(1);
+        self.observer.problem(Problem { subject: path, error });
+    }
+
+    /// Notes that something went wrong with what was restored all the same.
+    pub(super) fn problem(&self, path: Vec<u8>, error: Error) {
+        self.observer.problem(Problem { subject: path, error });
+    }
+
+    /// Notes what could not be applied of something's metadata.
+    pub(super) fn refused(&self, refused: Vec<Refused>, path: &[u8], below: &[u8]) {
+        for one in refused {
+            if let Some(error) = self.refusals.take(one) {
+                self.problem(path.to_vec(), self.local(below, error));
+            }
+        }
+    }
+
+    /// Sums up, once nobody works any more.
+    pub(super) fn finish(self) -> Result<RestoreReport> {
+        if let Some(error) = self.fatal.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        let refused = self.refusals.count();
+        let target = self.target;
+        for what in self.refusals.summary() {
+            let source = io::Error::new(io::ErrorKind::PermissionDenied, what);
+            self.observer.problem(Problem {
+                subject: yore_platform::name_bytes(target.as_os_str()).to_vec(),
+                error: Error::local(target, source),
+            });
+        }
+        let counts = &self.counts;
+        Ok(RestoreReport {
+            files: counts.files.get(),
+            directories: counts.directories.get(),
+            others: counts.others.get(),
+            links: counts.links.get(),
+            bytes: counts.bytes.get(),
+            unchanged: counts.unchanged.get(),
+            skipped: counts.skipped.get(),
+            deleted: counts.deleted.get(),
+            failed: counts.failed.get(),
+            refused,
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! A large file: written by several workers, each a stretch at a time.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use yore_platform::{Replace, TemporaryFile};
+
+use super::context::Context;
+use super::directory::metadata_of;
+use super::place::{self, Outcome, Way};
+use super::work::{Item, Job, Role, count};
+use super::{Verify, verify};
+use crate::error::{Error, Result};
+use crate::file::OpenFile;
+use crate::observer::Event;
+
+/// Files of at least so much data are written in stretches.
+pub(super) const LARGE: u64 = 16 << 20;
+/// About how long a stretch is.
+const STRETCH: u64 = 4 << 20;
+
+/// A large file while it is written, under no name or a temporary one until it is complete.
+pub(super) struct Large<'c> {
+    item: Item<'c>,
+    file: OpenFile,
+    out: TemporaryFile,
+    replace: Replace,
+    /// Guards why it can't become complete.
+    failed: Mutex<Option<Error>>,
+}
+
+/// Begins a large file, and hands its stretches to `send` until that says no.
+pub(super) fn begin<'c>(
+    context: &'c Context<'c>,
+    item: Item<'c>,
+    send: &mut dyn FnMut(Job<'c>) -> bool,
+) {
+    match open(context, item) {
+        Opened::Large(large) => {
+            if let Err(error) = cut(context, &large, send) {
+                large.fail(error);
+            }
+            finish_last(context, large);
+        }
+        Opened::Settled(item, outcome) => {
+            let usable = matches!(outcome, Ok(Outcome::Written(_) | Outcome::Unchanged));
+            match outcome {
+                Ok(outcome) => count(context, &item.node, &outcome),
+                Err(error) => context.failed(item.path(), error),
+            }
+            settle(context, &item, usable);
+        }
+    }
+}
+
+enum Opened<'c> {
+    Large(Arc<Large<'c>>),
+    Settled(Item<'c>, Result<Outcome>),
+}
+
+fn open<'c>(context: &'c Context<'c>, item: Item<'c>) -> Opened<'c> {
+    match try_open(context, &item) {
+        Ok(Ok((file, out, replace))) => {
+            Opened::Large(Arc::new(Large { item, file, out, replace, failed: Mutex::default() }))
+        }
+        Ok(Err(outcome)) => Opened::Settled(item, Ok(outcome)),
+        Err(error) => Opened::Settled(item, Err(error)),
+    }
+}
+
+type Begun = (OpenFile, TemporaryFile, Replace);
+
+fn try_open(context: &Context<'_>, item: &Item<'_>) -> Result<std::result::Result<Begun, Outcome>> {
+    let Item { dir, node, .. } = item;
+    let local = |source| dir.local(&node.name, source);
+    let way = match place::way(context, dir, node)? {
+        Ok(way) => way,
+        Err(outcome) => return Ok(Err(outcome)),
+    };
+    let Some(target) = &dir.dir else { return Ok(Err(Outcome::Written(node.data_length()))) };
+    let replace = match way {
+        Way::New => Replace::Never,
+        Way::Replace => Replace::Always,
+        Way::Clear => {
+            target.remove(&node.name).map_err(local)?;
+            Replace::Never
+        }
+    };
+    let file = OpenFile::open(context.reader, node)?;
+    let hint = if node.holes.is_empty() { node.size } else { 0 };
+    let out = target.create_temporary(hint).map_err(local)?;
+    Ok(Ok((file, out, replace)))
+}
+
+/// Cuts the file into stretches that end where chunks do, so that none is decoded twice.
+fn cut<'c>(
+    context: &Context<'_>,
+    large: &Arc<Large<'c>>,
+    send: &mut dyn FnMut(Job<'c>) -> bool,
+) -> Result<()> {
+    let (file, size) = (&large.file, large.file.size());
+    let mut start = 0;
+    while let Some(from) = file.next_data(start) {
+        if context.stopped() {
+            return Err(Error::Interrupted);
+        }
+        let last = from.saturating_add(STRETCH - 1).min(size - 1);
+        let chunk = file.chunk_after(context.reader, last)?;
+        let end = chunk.map_or(size, |(_, range)| range.end).clamp(last + 1, size);
+        if large.has_failed() || !send(Job::Stretch(Arc::clone(large), from..end)) {
+            return Ok(());
+        }
+        start = end;
+    }
+    Ok(())
+}
+
+/// Writes one stretch, and completes the file if it was the last.
+pub(super) fn stretch<'c>(context: &'c Context<'c>, large: Arc<Large<'c>>, range: Range<u64>) {
+    if context.stopped() {
+        large.fail(Error::Interrupted);
+    } else if !large.has_failed() {
+        let Item { dir, node, .. } = &large.item;
+        let local = |source| dir.local(&node.name, source);
+        let bytes = range.end - range.start;
+        match place::write_range(context, &large.file, &large.out, range, &local) {
+            Ok(()) => context.observer.event(Event::Done { files: 0, bytes }),
+            Err(error) => large.fail(error),
+        }
+    }
+    finish_last(context, large);
+}
+
+impl Large<'_> {
+    fn fail(&self, error: Error) {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+}
+
+/// Completes the file when nobody else works on it any more.
+fn finish_last<'c>(context: &'c Context<'c>, large: Arc<Large<'c>>) {
+    let Some(large) = Arc::into_inner(large) else { return };
+    let Large { item, file: _, out, replace, failed } = large;
+    let done = match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        // Dropped without being published, it leaves nothing.
+        Some(error) => Err(error),
+        None => complete(context, &item, out, replace),
+    };
+    let usable = done.is_ok();
+    match done {
+        Ok(()) => {
+            count(context, &item.node, &Outcome::Written(item.node.data_length()));
+            context.observer.event(Event::Done { files: 1, bytes: 0 });
+        }
+        Err(error) => context.failed(item.path(), error),
+    }
+    settle(context, &item, usable);
+}
+
+fn complete(
+    context: &Context<'_>,
+    item: &Item<'_>,
+    out: TemporaryFile,
+    replace: Replace,
+) -> Result<()> {
+    if context.stopped() {
+        return Err(Error::Interrupted);
+    }
+    let Item { dir, node, .. } = item;
+    let local = |source| dir.local(&node.name, source);
+    place::finish_length(node, &out).map_err(local)?;
+    place::note_refused(context, dir, node, out.set_metadata(&metadata_of(node)));
+    out.publish(&node.name, replace).map_err(local)?;
+    if context.options.verify == Verify::Reread {
+        verify::compare(context, dir, node)?;
+    }
+    Ok(())
+}
+
+fn settle<'c>(context: &'c Context<'c>, item: &Item<'c>, usable: bool) {
+    if let Role::First(group) = &item.role {
+        group.settle(context, usable.then_some((&item.dir.below, &item.node.name)));
+    }
+}

@@ -1,0 +1,217 @@
+//! Putting one node that is not a directory into its place.
+
+use yore_platform::{Kind, Metadata, Replace, TargetDir, TargetFile};
+
+use super::context::Context;
+use super::directory::{OpenDir, join, metadata_of};
+use super::{Extra, Overwrite, Verify, verify, was_there};
+use crate::backup::Run;
+use crate::error::{Error, Result};
+use crate::file::{OpenFile, Piece};
+use crate::keys::BlobKind;
+use crate::tree::{Content, Node};
+
+/// What became of a node.
+pub(super) enum Outcome {
+    /// It is there now, with so many bytes of data.
+    Written(u64),
+    /// It was there already, as it should be.
+    Unchanged,
+    /// Something was there and stays.
+    Skipped,
+}
+
+/// How a node gets its name.
+pub(super) enum Way {
+    /// Nothing has it.
+    New,
+    /// What has it is replaced in one step.
+    Replace,
+    /// What has it is removed first, since it can't be replaced in one step.
+    Clear,
+}
+
+/// Decides by what is in the place of a node; `None` with an outcome when nothing is to be written.
+pub(super) fn way(
+    context: &Context<'_>,
+    open: &OpenDir<'_>,
+    node: &Node,
+) -> Result<std::result::Result<Way, Outcome>> {
+    let Some(target) = open.dir.as_ref().filter(|_| was_there(open.made)) else {
+        return Ok(Ok(Way::New));
+    };
+    let found = target.kind_of(&node.name).map_err(|source| open.local(&node.name, source))?;
+    let Some(found) = found else { return Ok(Ok(Way::New)) };
+    let replace = match context.options.overwrite {
+        Overwrite::Never => return Ok(Err(Outcome::Skipped)),
+        Overwrite::Newer if found.modified >= node.modified => return Ok(Err(Outcome::Skipped)),
+        Overwrite::Different => !looks_alike(&found, node),
+        Overwrite::Newer | Overwrite::Always => true,
+    };
+    if !replace {
+        if context.options.run == Run::Real {
+            set_by_name(context, open, target, node);
+        }
+        return Ok(Err(Outcome::Unchanged));
+    }
+    check_replaceable(context, open, node, &found)?;
+    let in_one_step = node.kind == Kind::File && found.kind != Kind::Directory;
+    Ok(Ok(if in_one_step { Way::Replace } else { Way::Clear }))
+}
+
+/// Refuses to remove a directory, unless that was asked for.
+pub(super) fn check_replaceable(
+    context: &Context<'_>,
+    open: &OpenDir<'_>,
+    node: &Node,
+    found: &Metadata,
+) -> Result<()> {
+    if found.kind != Kind::Directory || context.options.extra != Extra::Keep {
+        return Ok(());
+    }
+    let what = "a folder is in its place (--delete removes it)";
+    Err(open.local(&node.name, std::io::Error::new(std::io::ErrorKind::IsADirectory, what)))
+}
+
+fn looks_alike(found: &Metadata, node: &Node) -> bool {
+    let comparable = match node.kind {
+        Kind::File => found.size == node.size,
+        // Its text is not at hand, but a link made anew costs as much as a look at it.
+        Kind::Symlink => false,
+        Kind::CharDevice | Kind::BlockDevice => found.device_number == node.device_number,
+        Kind::Directory | Kind::Fifo | Kind::Socket => true,
+    };
+    found.kind == node.kind && found.modified == node.modified && comparable
+}
+
+/// Writes a node that is not a directory.
+pub(super) fn place(context: &Context<'_>, open: &OpenDir<'_>, node: &Node) -> Result<Outcome> {
+    let way = match way(context, open, node)? {
+        Ok(way) => way,
+        Err(outcome) => return Ok(outcome),
+    };
+    let (Some(target), Run::Real) = (&open.dir, context.options.run) else {
+        return Ok(Outcome::Written(node.data_length()));
+    };
+    let local = |source| open.local(&node.name, source);
+    if let Way::Clear = way {
+        target.remove(&node.name).map_err(local)?;
+    }
+    if node.kind != Kind::File {
+        make_special(target, node).map_err(local)?;
+        set_by_name(context, open, target, node);
+        return Ok(Outcome::Written(0));
+    }
+    let hint = if node.holes.is_empty() { node.size } else { 0 };
+    if let Way::Replace = way {
+        let file = target.create_temporary(hint).map_err(local)?;
+        fill(context, open, node, &file)?;
+        file.publish(&node.name, Replace::Always).map_err(local)?;
+    } else {
+        let file = target.create_file(&node.name, hint).map_err(local)?;
+        if let Err(error) = fill(context, open, node, &file) {
+            // Nothing is left in part under the name of the whole.
+            let _ = target.remove(&node.name);
+            return Err(error);
+        }
+    }
+    if context.options.verify == Verify::Reread {
+        verify::compare(context, open, node)?;
+    }
+    Ok(Outcome::Written(node.data_length()))
+}
+
+fn make_special(target: &TargetDir, node: &Node) -> std::io::Result<()> {
+    match node.kind {
+        Kind::Symlink => target.symlink(&node.name, &node.target),
+        Kind::Fifo => target.make_fifo(&node.name),
+        Kind::Socket => target.make_socket(&node.name),
+        Kind::CharDevice | Kind::BlockDevice => {
+            target.make_device(&node.name, node.kind, node.device_number)
+        }
+        Kind::File | Kind::Directory => Err(std::io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+fn set_by_name(context: &Context<'_>, open: &OpenDir<'_>, target: &TargetDir, node: &Node) {
+    let refused = target.set_child_metadata(&node.name, &metadata_of(node));
+    note_refused(context, open, node, refused);
+}
+
+pub(super) fn note_refused(
+    context: &Context<'_>,
+    open: &OpenDir<'_>,
+    node: &Node,
+    refused: Vec<yore_platform::Refused>,
+) {
+    if !refused.is_empty() {
+        let (path, below) = (join(&open.path, &node.name), join(&open.below, &node.name));
+        context.refused(refused, &path, &below);
+    }
+}
+
+/// Writes content and metadata of a file.
+fn fill(context: &Context<'_>, open: &OpenDir<'_>, node: &Node, out: &TargetFile) -> Result<()> {
+    let local = |source| open.local(&node.name, source);
+    match &node.content {
+        Content::Empty if node.holes.is_empty() => {}
+        Content::Inline(bytes) if node.holes.is_empty() => {
+            out.write_at(bytes, 0).map_err(local)?;
+        }
+        Content::Chunks(chunks) if chunks.len() == 1 && node.holes.is_empty() => {
+            let blob = context.reader.blob(BlobKind::Data, &chunks[0].id)?;
+            if blob.len() as u64 != node.size {
+                let object = format!("blob {}", chunks[0].id);
+                return Err(Error::damaged(object, "it has another length"));
+            }
+            context.answered();
+            out.write_at(&blob, 0).map_err(local)?;
+        }
+        _ => {
+            let file = OpenFile::open(context.reader, node)?;
+            write_range(context, &file, out, 0..node.size, &local)?;
+            finish_length(node, out).map_err(local)?;
+        }
+    }
+    note_refused(context, open, node, out.set_metadata(&metadata_of(node)));
+    Ok(())
+}
+
+/// Makes a file that ends in a hole as long as it should be.
+pub(super) fn finish_length(node: &Node, out: &TargetFile) -> std::io::Result<()> {
+    if node.holes.is_empty() { Ok(()) } else { out.set_len(node.size) }
+}
+
+/// Writes a stretch of a file; holes are passed over.
+pub(super) fn write_range(
+    context: &Context<'_>,
+    file: &OpenFile,
+    out: &TargetFile,
+    range: std::ops::Range<u64>,
+    local: &dyn Fn(std::io::Error) -> Error,
+) -> Result<()> {
+    let mut offset = range.start;
+    while offset < range.end {
+        if context.stopped() {
+            return Err(Error::Interrupted);
+        }
+        let piece = file.piece(context.reader, offset)?;
+        context.answered();
+        let bytes = match &piece {
+            Piece::Data { blob, range } => &blob[range.clone()],
+            Piece::Inline(range) => &file.inline()[range.clone()],
+            Piece::Hole(zeros) => {
+                offset = offset.saturating_add(*zeros);
+                continue;
+            }
+            Piece::End => &[],
+        };
+        let length = bytes.len().min(usize::try_from(range.end - offset).unwrap_or(usize::MAX));
+        if length == 0 {
+            return Err(Error::damaged("the list of its chunks", "it ends before the file does"));
+        }
+        out.write_at(&bytes[..length], offset).map_err(local)?;
+        offset += length as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Which paths are restored, by patterns.
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use yore_platform::system_path;
+
+use super::{Extra, RestoreOptions};
+use crate::error::{Error, Result};
+
+/// What the patterns say about a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Selected {
+    /// It is restored, and everything in it that is not left out.
+    In,
+    /// It is a directory in which something may be restored, and is made only then.
+    Through,
+    /// It is not restored.
+    Out,
+}
+
+pub(super) struct Selection {
+    include: Option<Gitignore>,
+    exclude: Option<Gitignore>,
+    left_out: Option<Gitignore>,
+}
+
+impl Selection {
+    /// # Errors
+    /// [`Error::Refused`] names a pattern that is none.
+    pub(super) fn new(options: &RestoreOptions) -> Result<Self> {
+        let left_out = match &options.extra {
+            Extra::Keep => &[][..],
+            Extra::Delete { left_out, .. } => left_out,
+        };
+        Ok(Self {
+            include: build(&options.include)?,
+            exclude: build(&options.exclude)?,
+            left_out: build(left_out)?,
+        })
+    }
+
+    /// What a selected directory begins with.
+    pub(super) fn at_top(&self) -> Selected {
+        if self.include.is_some() { Selected::Through } else { Selected::In }
+    }
+
+    /// Chooses about a path in a directory about which `above` was chosen.
+    pub(super) fn choose(&self, path: &[u8], above: Selected, is_dir: bool) -> Selected {
+        if fits(self.exclude.as_ref(), path, is_dir) {
+            return Selected::Out;
+        }
+        let included = above == Selected::In || fits(self.include.as_ref(), path, is_dir);
+        match (included, is_dir) {
+            (true, _) => Selected::In,
+            (false, true) => Selected::Through,
+            (false, false) => Selected::Out,
+        }
+    }
+
+    /// Whether something that the snapshot does not have may be removed.
+    pub(super) fn may_remove(&self, path: &[u8], is_dir: bool) -> bool {
+        !fits(self.exclude.as_ref(), path, is_dir) && !fits(self.left_out.as_ref(), path, is_dir)
+    }
+}
+
+fn fits(patterns: Option<&Gitignore>, path: &[u8], is_dir: bool) -> bool {
+    patterns.is_some_and(|patterns| patterns.matched(system_path(path), is_dir).is_ignore())
+}
+
+fn build(patterns: &[String]) -> Result<Option<Gitignore>> {
+    if patterns.is_empty() {
+        return Ok(None);
+    }
+    let mut builder = GitignoreBuilder::new("/");
+    let refused = |pattern: &str, error| Error::Refused {
+        what: format!("{pattern:?} is not a pattern: {error}"),
+    };
+    for pattern in patterns {
+        builder.add_line(None, pattern).map_err(|error| refused(pattern, error))?;
+    }
+    builder.build().map(Some).map_err(|error| refused("the patterns together", error))
+}

@@ -1,0 +1,96 @@
+//! What the workers of a restore do.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+use yore_platform::Kind;
+
+use super::context::Context;
+use super::directory::{OpenDir, join};
+use super::large::{Large, stretch};
+use super::links::LinkGroup;
+use super::place::{Outcome, place};
+use crate::observer::Event;
+use crate::tree::Node;
+
+/// What a worker is given.
+pub(super) enum Job<'c> {
+    /// Some nodes that are not directories.
+    Batch(Vec<Item<'c>>),
+    /// A stretch of a large file.
+    Stretch(Arc<Large<'c>>, Range<u64>),
+}
+
+/// A node that is not a directory, and the directory into which it comes.
+pub(super) struct Item<'c> {
+    pub(super) dir: Arc<OpenDir<'c>>,
+    pub(super) node: Node,
+    pub(super) role: Role<'c>,
+}
+
+/// What a node is to the other names of its file.
+pub(super) enum Role<'c> {
+    /// It has none, or they do not count.
+    Alone,
+    /// It is the first.
+    First(Arc<LinkGroup<'c>>),
+    /// It is a later one.
+    Link(Arc<LinkGroup<'c>>),
+}
+
+impl Item<'_> {
+    /// Its path in the snapshot.
+    pub(super) fn path(&self) -> Vec<u8> {
+        join(&self.dir.path, &self.node.name)
+    }
+}
+
+/// Works until there is nothing more to do; once the restore has ended, only lets go of things.
+pub(super) fn run<'c>(context: &'c Context<'c>, jobs: &Receiver<Job<'c>>) {
+    for job in jobs {
+        match job {
+            Job::Batch(items) => {
+                for item in items {
+                    if context.stopped() {
+                        break;
+                    }
+                    restore_item(context, item);
+                }
+            }
+            Job::Stretch(large, range) => stretch(context, large, range),
+        }
+    }
+}
+
+/// Restores one node, and whatever waited for it.
+pub(super) fn restore_item<'c>(context: &'c Context<'c>, item: Item<'c>) {
+    if let Role::Link(group) = &item.role {
+        return Arc::clone(group).link(context, item);
+    }
+    let outcome = place(context, &item.dir, &item.node);
+    let usable = matches!(outcome, Ok(Outcome::Written(_) | Outcome::Unchanged));
+    match outcome {
+        Ok(outcome) => {
+            count(context, &item.node, &outcome);
+            context.observer.event(Event::Done { files: 1, bytes: item.node.data_length() });
+        }
+        Err(error) => context.failed(item.path(), error),
+    }
+    if let Role::First(group) = &item.role {
+        group.settle(context, usable.then_some((&item.dir.below, &item.node.name)));
+    }
+}
+
+pub(super) fn count(context: &Context<'_>, node: &Node, outcome: &Outcome) {
+    let counts = &context.counts;
+    match outcome {
+        Outcome::Written(bytes) if node.kind == Kind::File => {
+            counts.files.add(1);
+            counts.bytes.add(*bytes);
+        }
+        Outcome::Written(_) => counts.others.add(1),
+        Outcome::Unchanged => counts.unchanged.add(1),
+        Outcome::Skipped => counts.skipped.add(1),
+    }
+}

@@ -1,0 +1,126 @@
+//! What the tests of several modules need: a small repository, and sources to back up into it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use tempfile::TempDir;
+use yore_platform::Timestamp;
+
+use crate::backup::{BackupOptions, BackupReport, backup};
+use crate::error::Error;
+use crate::observer::{Event, Observer, Problem};
+use crate::reader::Reader;
+use crate::repository::{CreateOptions, Repository, create, open};
+use crate::view::{DirRef, Found, find};
+use crate::{
+    ClientId, Cost, Excludes, FileSystems, Folder, Parameters, Reading, Run, Secret, Snapshot,
+    SnapshotId, Writer,
+};
+
+/// A repository in a temporary folder, with small sizes, so that little makes many packs.
+pub(crate) struct Sample {
+    pub(crate) folder: TempDir,
+    pub(crate) repository: Repository,
+    secret: Secret,
+}
+
+/// Takes down what it is told.
+#[derive(Default)]
+pub(crate) struct Notes {
+    pub(crate) problems: Mutex<Vec<(Vec<u8>, Error)>>,
+}
+
+impl Observer for Notes {
+    fn event(&self, _event: Event) {}
+
+    fn problem(&self, problem: Problem) {
+        self.problems.lock().expect("no test panicked").push((problem.subject, problem.error));
+    }
+
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+impl Notes {
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let problems = self.problems.lock().expect("no test panicked");
+        let text = |(subject, error): &(Vec<u8>, Error)| {
+            format!("{}: {error}", String::from_utf8_lossy(subject))
+        };
+        problems.iter().map(text).collect()
+    }
+}
+
+pub(crate) fn writer() -> Writer {
+    Writer {
+        host: "host".into(),
+        user: "me".into(),
+        client: ClientId([5; 16]),
+        process: "1".into(),
+        program: "yore test".into(),
+    }
+}
+
+pub(crate) fn time(seconds: i64) -> Timestamp {
+    Timestamp { seconds, nanos: 0 }
+}
+
+impl Sample {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let secret = Secret::draw_key_file();
+        let backend = Arc::new(Folder::new(folder.path().join("repository")));
+        let parameters = Parameters { pack: 64 << 10, frame: 8 << 10, ..Parameters::default() };
+        let options = CreateOptions {
+            secrets: &[(&secret, "test")],
+            cost: Cost::STANDARD,
+            parameters,
+            time: time(1),
+        };
+        let repository = create(backend, &options).expect("a repository");
+        Self { folder, repository, secret }
+    }
+
+    /// Where the repository is.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("repository")
+    }
+
+    /// Opens the repository anew, as it is on disk now.
+    pub(crate) fn reopen(&self) -> crate::Result<Repository> {
+        open(Arc::new(Folder::new(self.path())), &self.secret, None)
+    }
+
+    pub(crate) fn back_up(&self, source: &Path, now: i64) -> BackupReport {
+        let options = BackupOptions {
+            excludes: Excludes::default(),
+            reading: Reading::Changed,
+            file_systems: FileSystems::All,
+            run: Run::Real,
+            tags: Vec::new(),
+            time: Some(time(now)),
+            utc_offset: 0,
+            writer: writer(),
+        };
+        let notes = Notes::default();
+        let report = backup(&self.repository, &[source.to_owned()], &options, &notes);
+        assert_eq!(notes.texts(), Vec::<String>::new());
+        report.expect("a backup")
+    }
+
+    pub(crate) fn reader(&self) -> Reader {
+        self.repository.reader(16 << 20).expect("a reader").0
+    }
+
+    /// The newest snapshot.
+    pub(crate) fn newest(&self) -> (SnapshotId, Snapshot) {
+        self.repository.snapshots().expect("snapshots").list.pop().expect("one")
+    }
+
+    /// What is at a path in the newest snapshot.
+    pub(crate) fn find(&self, reader: &Reader, path: &[u8]) -> Found {
+        let root = DirRef::Tree(self.newest().1.root);
+        find(reader, &root, path).expect("it can be read").expect("it is there")
+    }
+}

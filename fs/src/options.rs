@@ -1,0 +1,41 @@
+//! How a volume presents a repository.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use yore_engine::{Snapshot, SnapshotId};
+use yore_platform::Owner;
+
+/// Decides which snapshots are presented.
+pub type Filter = Arc<dyn Fn(&SnapshotId, &Snapshot) -> bool + Send + Sync>;
+
+/// How a volume presents a repository.
+#[derive(Clone)]
+pub struct VolumeOptions {
+    /// The zone of the times in names.
+    pub zone: TimeZone,
+    /// Bytes of decoded data that are kept.
+    pub cache_size: usize,
+    /// Who owns everything; `None` leaves the recorded owners.
+    pub owner: Option<Owner>,
+    /// Permission bits that are taken away.
+    pub umask: u32,
+    /// Which snapshots are presented; `None` presents all.
+    pub filter: Option<Filter>,
+    /// Threads that decode ahead of reads; 0 reads nothing ahead.
+    pub prefetch_threads: usize,
+}
+
+impl VolumeOptions {
+    /// Presents everything as it is, with times in `zone`.
+    pub fn new(zone: TimeZone) -> Self {
+        Self {
+            zone,
+            cache_size: 128 << 20,
+            owner: None,
+            umask: 0,
+            filter: None,
+            prefetch_threads: 2,
+        }
+    }
+}

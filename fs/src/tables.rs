@@ -1,0 +1,223 @@
+//! What has a number: directories by place, trees by content, snapshots and states as they came.
+//!
+//! Numbers are given when somebody first sees what they stand for, and are never taken back, so
+//! that whoever holds one can go on asking. Nothing here grows with the number of files, except
+//! for files of several names.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use yore_engine::{BlobId, SeenNode, Snapshot, SnapshotId};
+use yore_platform::{Ino, VolumeError};
+
+use crate::number::{PlaceNo, TreeNo};
+use crate::states::{State, StateNo};
+
+/// A snapshot, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct OriginNo(pub(crate) u32);
+
+/// A directory as it is reached.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) parent: PlaceNo,
+    /// Its position in the parent.
+    pub(crate) index: u32,
+    pub(crate) kind: PlaceKind,
+}
+
+/// What a place holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PlaceKind {
+    /// The top of the drive.
+    Root,
+    /// The list of snapshots.
+    Snapshots,
+    /// The top of a state, put together when it is entered.
+    State(StateNo),
+    /// A directory of a state; no tree when it could not be read at its backup.
+    Inside { state: StateNo, origin: Option<OriginNo>, tree: Option<TreeNo> },
+}
+
+/// Where the nodes of a tree are.
+#[derive(Clone)]
+pub(crate) enum TreeSource {
+    /// In a blob; it was first seen in this snapshot.
+    Blob(BlobId, OriginNo),
+    /// Here, put together from several snapshots for a state, at this path.
+    Merged { state: StateNo, path: Arc<[u8]>, nodes: Arc<Vec<SeenNode>> },
+}
+
+/// What makes names of one state one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct LinkKey {
+    pub(crate) state: StateNo,
+    pub(crate) filesystem: u64,
+    pub(crate) inode: u64,
+    /// Tells apart what agrees in the above but not in kind or content.
+    pub(crate) content: u64,
+}
+
+/// How many entries the tables have, for tests and for reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TableSizes {
+    /// Directories seen, by place.
+    pub places: usize,
+    /// Distinct trees seen.
+    pub trees: usize,
+    /// States named.
+    pub states: usize,
+    /// Files of several names seen.
+    pub links: usize,
+}
+
+#[derive(Default)]
+struct Inner {
+    places: Vec<Place>,
+    place_numbers: HashMap<(PlaceNo, u32), PlaceNo>,
+    trees: Vec<TreeSource>,
+    tree_numbers: HashMap<BlobId, TreeNo>,
+    states: Vec<Arc<State>>,
+    origins: Vec<Arc<(SnapshotId, Snapshot)>>,
+    links: HashMap<LinkKey, Ino>,
+    incomplete: HashSet<PlaceNo>,
+}
+
+/// All tables.
+pub(crate) struct Tables {
+    /// Guards every table.
+    inner: Mutex<Inner>,
+}
+
+/// Gives a new entry its number, from 1.
+fn push<T>(table: &mut Vec<T>, entry: T) -> Result<u32, VolumeError> {
+    let number = u32::try_from(table.len()).ok().and_then(|n| n.checked_add(1));
+    table.push(entry);
+    number.ok_or(VolumeError::Damaged)
+}
+
+fn entry<T>(table: &[T], number: u32) -> Result<&T, VolumeError> {
+    let at = (number as usize).checked_sub(1).ok_or(VolumeError::Stale)?;
+    table.get(at).ok_or(VolumeError::Stale)
+}
+
+impl Tables {
+    pub(crate) fn new() -> Self {
+        let mut inner = Inner::default();
+        for kind in [PlaceKind::Root, PlaceKind::Snapshots] {
+            inner.places.push(Place { parent: PlaceNo::ROOT, index: 0, kind });
+        }
+        Self { inner: Mutex::new(inner) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn place(&self, place: PlaceNo) -> Result<Place, VolumeError> {
+        entry(&self.lock().places, place.0).copied()
+    }
+
+    /// Numbers the directory at a position of another.
+    pub(crate) fn place_inside(
+        &self,
+        parent: PlaceNo,
+        index: u32,
+        kind: impl FnOnce() -> Result<PlaceKind, VolumeError>,
+    ) -> Result<PlaceNo, VolumeError> {
+        if let Some(place) = self.lock().place_numbers.get(&(parent, index)) {
+            return Ok(*place);
+        }
+        let kind = kind()?;
+        let inner = &mut *self.lock();
+        match inner.place_numbers.entry((parent, index)) {
+            Entry::Occupied(place) => Ok(*place.get()),
+            Entry::Vacant(vacant) => {
+                let place = PlaceNo(push(&mut inner.places, Place { parent, index, kind })?);
+                Ok(*vacant.insert(place))
+            }
+        }
+    }
+
+    /// Numbers a new state, and the place of its top.
+    pub(crate) fn add_state(
+        &self,
+        parent: PlaceNo,
+        state: State,
+    ) -> Result<(StateNo, PlaceNo), VolumeError> {
+        let inner = &mut *self.lock();
+        let number = StateNo(push(&mut inner.states, Arc::new(state))?);
+        let place = Place { parent, index: number.0, kind: PlaceKind::State(number) };
+        Ok((number, PlaceNo(push(&mut inner.places, place)?)))
+    }
+
+    pub(crate) fn state(&self, state: StateNo) -> Result<Arc<State>, VolumeError> {
+        entry(&self.lock().states, state.0).cloned()
+    }
+
+    /// Numbers a tree blob.
+    pub(crate) fn tree_of_blob(&self, id: BlobId, origin: OriginNo) -> Result<TreeNo, VolumeError> {
+        let inner = &mut *self.lock();
+        match inner.tree_numbers.entry(id) {
+            Entry::Occupied(tree) => Ok(*tree.get()),
+            Entry::Vacant(vacant) => {
+                let tree = TreeNo(push(&mut inner.trees, TreeSource::Blob(id, origin))?);
+                Ok(*vacant.insert(tree))
+            }
+        }
+    }
+
+    /// Numbers a merged directory.
+    pub(crate) fn add_merged(
+        &self,
+        state: StateNo,
+        path: Arc<[u8]>,
+        nodes: Arc<Vec<SeenNode>>,
+    ) -> Result<TreeNo, VolumeError> {
+        let source = TreeSource::Merged { state, path, nodes };
+        push(&mut self.lock().trees, source).map(TreeNo)
+    }
+
+    pub(crate) fn tree(&self, tree: TreeNo) -> Result<TreeSource, VolumeError> {
+        entry(&self.lock().trees, tree.0).cloned()
+    }
+
+    pub(crate) fn add_origin(
+        &self,
+        snapshot: Arc<(SnapshotId, Snapshot)>,
+    ) -> Result<OriginNo, VolumeError> {
+        push(&mut self.lock().origins, snapshot).map(OriginNo)
+    }
+
+    pub(crate) fn origin(
+        &self,
+        origin: OriginNo,
+    ) -> Result<Arc<(SnapshotId, Snapshot)>, VolumeError> {
+        entry(&self.lock().origins, origin.0).cloned()
+    }
+
+    /// The number that the first seen name of a file of several names has.
+    pub(crate) fn link(&self, key: LinkKey, ino: Ino) -> Ino {
+        *self.lock().links.entry(key).or_insert(ino)
+    }
+
+    /// Remembers that a directory holds names that can't be presented.
+    pub(crate) fn mark_incomplete(&self, place: PlaceNo) {
+        self.lock().incomplete.insert(place);
+    }
+
+    pub(crate) fn is_incomplete(&self, place: PlaceNo) -> bool {
+        self.lock().incomplete.contains(&place)
+    }
+
+    pub(crate) fn sizes(&self) -> TableSizes {
+        let inner = self.lock();
+        TableSizes {
+            places: inner.places.len(),
+            trees: inner.trees.len(),
+            states: inner.states.len(),
+            links: inner.links.len(),
+        }
+    }
+}
