@@ -1,6 +1,6 @@
 //! Decoded tree blobs, kept within a budget of bytes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 use yore_engine::{BlobId, Content, Holes, LeafRef, Node, Reader, Tree};
@@ -50,18 +50,25 @@ impl Directories {
         Self { budget, kept: Mutex::new(kept) }
     }
 
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns a tree blob, decoded.
     pub(crate) fn get(&self, reader: &Reader, id: &BlobId) -> Result<Arc<Directory>, VolumeError> {
-        let lock = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((directory, _)) = lock().directories.get(id) {
+        if let Some((directory, _)) = self.lock().directories.get(id) {
             return Ok(Arc::clone(directory));
         }
-        let tree = reader.tree(id).map_err(damaged)?;
+        self.keep(*id, reader.tree(id).map_err(damaged)?)
+    }
+
+    /// Keeps a tree blob, and drops the ones used longest ago.
+    pub(crate) fn keep(&self, id: BlobId, tree: Tree) -> Result<Arc<Directory>, VolumeError> {
         let bytes = weigh(&tree);
         let directory = Arc::new(settle(tree)?);
         let mut evicted = Vec::new();
-        let mut kept = lock();
-        if let Some((_, replaced)) = kept.directories.put(*id, (Arc::clone(&directory), bytes)) {
+        let mut kept = self.lock();
+        if let Some((_, replaced)) = kept.directories.put(id, (Arc::clone(&directory), bytes)) {
             kept.bytes -= replaced;
         }
         kept.bytes += bytes;

@@ -301,3 +301,6 @@ pub(crate) fn node_of_place(
     let parent = inside(volume, place.parent, parent.kind)?;
     node_at(volume, parent.tree, place.index as usize)
 }
+
+#[cfg(test)]
+mod tests;

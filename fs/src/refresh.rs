@@ -17,6 +17,8 @@ use crate::volume::SnapshotVolume;
 
 /// How old the list of snapshots may be when somebody looks at it.
 const AGE: Duration = Duration::from_secs(1);
+/// Problems that are kept until somebody asks.
+const MAX_PROBLEMS: usize = 64;
 /// The name of the newest state.
 pub(crate) const LATEST: &[u8] = b"latest";
 /// The name of the list of snapshots.
@@ -229,7 +231,8 @@ pub(crate) fn poll(volume: &SnapshotVolume) {
         && refresher.checked.elapsed() >= AGE
         && let Err(error) = refresher.update(volume)
     {
-        // What was shown stays; the next refresh tells why.
+        // What was shown stays; the next refresh tells why, at least what was wrong last.
+        refresher.problems.truncate(MAX_PROBLEMS);
         refresher.problems.push(error);
     }
 }

@@ -91,7 +91,7 @@ fn put_together(tables: &Tables, reader: &Reader, state: &State) -> Result<DirRe
                 parts.iter().map(|part| tables.origin(part.origin)).collect::<Result<_, _>>()?;
             let part = |(part, origin)| {
                 let (part, origin): (&StatePart, &Arc<(SnapshotId, Snapshot)>) = (part, origin);
-                Part { source: part.source.as_slice(), snapshot: &**origin }
+                Part { source: part.source.as_slice(), snapshot: origin }
             };
             let parts: Vec<Part<'_>> = parts.iter().zip(&origins).map(part).collect();
             merge(reader, &parts).map_err(damaged)

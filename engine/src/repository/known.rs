@@ -1,5 +1,6 @@
 //! The snapshots that count, kept up to date at the price of two lists of names.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::{Repository, Snapshots};
@@ -41,16 +42,13 @@ impl KnownSnapshots {
             }
         }
         for id in self.counting(&names) {
-            if !self.snapshots.contains_key(&id) {
-                match repository.load_snapshot(id) {
-                    Ok(snapshot) => drop(self.snapshots.insert(id, snapshot)),
-                    Err(error @ (Error::Damaged { .. } | Error::Missing { .. })) => {
-                        found.problems.push(error);
-                    }
-                    Err(error) => return Err(error),
+            match self.snapshot(repository, id) {
+                Ok(snapshot) => found.list.push((id, snapshot.clone())),
+                Err(error @ (Error::Damaged { .. } | Error::Missing { .. })) => {
+                    found.problems.push(error);
                 }
+                Err(error) => return Err(error),
             }
-            found.list.extend(self.snapshots.get(&id).map(|snapshot| (id, snapshot.clone())));
         }
         found.list.sort_by_key(|(id, snapshot)| (snapshot.time, *id));
         self.names = Some(names);
@@ -80,6 +78,13 @@ impl KnownSnapshots {
         };
         self.verdicts.insert(name.clone(), committed);
         Ok(())
+    }
+
+    fn snapshot(&mut self, repository: &Repository, id: SnapshotId) -> Result<&Snapshot> {
+        Ok(match self.snapshots.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(repository.load_snapshot(id)?),
+        })
     }
 
     /// The snapshots that the named verdicts commit and no named tombstone forgets.

@@ -1,0 +1,82 @@
+//! Inode numbers, and the memory that they cost.
+
+use std::fs;
+
+use yore_platform::Volume;
+
+use crate::harness::{HOUR, MORNING, World, assert_shows, at, capture, list_from, resolve};
+
+#[test]
+fn an_unchanged_directory_has_the_same_files_in_every_snapshot() {
+    let world = World::new();
+    let source = world.source("source");
+    fs::create_dir(source.join("same")).expect("a folder");
+    fs::write(source.join("same/file"), b"same").expect("a file");
+    for hour in 0..2 {
+        fs::write(source.join("changing"), hour.to_string()).expect("a file");
+        world.back_up(&[&source], MORNING + hour * HOUR);
+    }
+    let volume = world.volume();
+    let ino = |state: &str, name: &str| {
+        resolve(&volume, &at(state, &source.join(name))).expect("there").attr.ino
+    };
+    let (first, second) = ("snapshots/2026-01-15T103000", "snapshots/2026-01-15T113000");
+    assert_eq!(ino(first, "same/file"), ino(second, "same/file"));
+    assert_eq!(ino("latest", "same/file"), ino(second, "same/file"));
+    assert_ne!(ino(first, "changing"), ino(second, "changing"));
+    // A directory has one place in one tree.
+    assert_ne!(ino(first, "same"), ino(second, "same"));
+    assert_eq!(ino(first, "same"), ino(first, "same"));
+}
+
+#[test]
+fn names_of_one_file_have_one_number_in_a_state() {
+    let world = World::new();
+    let source = world.source("source");
+    fs::create_dir(source.join("below")).expect("a folder");
+    fs::write(source.join("one"), b"linked").expect("a file");
+    fs::write(source.join("alone"), b"alone").expect("a file");
+    fs::hard_link(source.join("one"), source.join("two")).expect("a link");
+    fs::hard_link(source.join("one"), source.join("below/three")).expect("a link");
+    let model = capture(&source);
+    world.back_up(&[&source], MORNING);
+    let volume = world.volume();
+    let attr =
+        |name: &str| resolve(&volume, &at("latest", &source.join(name))).expect("there").attr;
+    assert_eq!(attr("one").ino, attr("two").ino);
+    assert_eq!(attr("one").ino, attr("below/three").ino);
+    assert_ne!(attr("one").ino, attr("alone").ino);
+    assert_eq!((attr("one").links, attr("alone").links), (3, 1));
+    assert_shows(&volume, &at("latest", &source), &model);
+    assert_eq!(volume.table_sizes().links, 1);
+}
+
+#[test]
+fn a_listing_of_ten_thousand_goes_on_from_any_position() {
+    let world = World::new();
+    let source = world.source("source");
+    for n in 0..10_000 {
+        fs::write(source.join(format!("file {n:05}")), b"").expect("a file");
+    }
+    world.back_up(&[&source], MORNING);
+    let volume = world.volume();
+    let ino = resolve(&volume, &at("latest", &source)).expect("there").attr.ino;
+    let before = volume.table_sizes();
+    let (all, answer) = list_from(&volume, ino, 0);
+    answer.expect("it lists");
+    assert_eq!(all.len(), 10_000);
+    assert!(all.is_sorted_by(|a, b| a.0 < b.0));
+    for start in (0..=10_000usize).step_by(77).chain([9_999, 10_000]) {
+        let from = start.checked_sub(1).map_or(0, |n| all[n].2);
+        let (rest, answer) = list_from(&volume, ino, from);
+        answer.expect("it lists");
+        assert!(rest == all[start..], "from {start}");
+    }
+    for (name, attr, _) in all.iter().step_by(97) {
+        assert_eq!(volume.lookup(ino, name).expect("there").attr, *attr);
+    }
+    // Files cost no memory: what was added is the leaves.
+    let after = volume.table_sizes();
+    assert_eq!((after.places, after.links), (before.places, 0));
+    assert!(after.trees - before.trees <= 40, "{after:?}");
+}

@@ -1,0 +1,209 @@
+//! The tree: what is under `latest` and under each name of `snapshots`.
+
+use std::fs;
+use std::path::Path;
+
+use yore_platform::{
+    FOREVER, Ino, Kind, Owner, Restore, TargetDir, Timestamp, Volume, VolumeError, snapshot_path,
+};
+
+use crate::harness::{
+    HOUR, MORNING, Model, Random, World, assert_is, assert_shows, at, capture, names, noise, read,
+    resolve,
+};
+
+/// A folder with something of every kind that needs no privileges.
+fn furnish(source: &Path) {
+    let dir = TargetDir::create(source).expect("a folder");
+    fs::write(source.join("small"), b"small").expect("a file");
+    fs::write(source.join("empty"), b"").expect("a file");
+    fs::write(source.join("large"), noise(5_000_000, 1)).expect("a file");
+    fs::create_dir_all(source.join("a/b/c")).expect("a folder");
+    fs::write(source.join("a/b/c/deep"), noise(70_000, 2)).expect("a file");
+    dir.symlink(b"link", b"../nowhere \xff").expect("a link");
+    dir.make_fifo(b"fifo").expect("a pipe");
+    drop(dir.create_file(b"not \xff utf-8", 0).expect("a file"));
+    let xattrs = vec![(b"user.colour".to_vec(), b"blue".to_vec())];
+    fs::write(source.join("attributed"), b"x").expect("a file");
+    let restore = Restore {
+        kind: Kind::File,
+        mode: Some(0o640),
+        owner: None,
+        modified: Timestamp { seconds: -5, nanos: 123_456_789 },
+        xattrs: &xattrs,
+    };
+    // A file system without attributes refuses them; then the model has none either.
+    drop(dir.set_child_metadata(b"attributed", &restore));
+}
+
+#[test]
+fn a_snapshot_shows_what_was_backed_up() {
+    let world = World::new();
+    let source = world.source("source");
+    furnish(&source);
+    let model = capture(&source);
+    world.back_up(&[&source], MORNING);
+    let volume = world.volume();
+    for state in ["latest", "snapshots/2026-01-15", "snapshots/2026-01-15T103000"] {
+        assert_shows(&volume, &at(state, &source), &model);
+    }
+}
+
+#[test]
+fn a_random_history_is_shown_as_it_was() {
+    let world = World::new();
+    let source = world.source("source");
+    furnish(&source);
+    let mut random = Random(7);
+    let mut history: Vec<(String, Model)> = Vec::new();
+    for hour in 0..6 {
+        for _ in 0..5 {
+            change(&source, &mut random);
+        }
+        history.push((format!("snapshots/2026-01-15T1{hour}3000"), capture(&source)));
+        world.back_up(&[&source], MORNING + hour * HOUR);
+    }
+    let volume = world.volume();
+    for (state, model) in &history {
+        assert_shows(&volume, &at(state, &source), model);
+    }
+    assert_shows(&volume, &at("latest", &source), &history[5].1);
+    // The same in any order, with reads from anywhere.
+    for _ in 0..20_000 {
+        let (state, model) = &history[random.below(6) as usize];
+        let (path, expected) =
+            model.iter().nth(random.below(model.len() as u64) as usize).expect("a path");
+        let full = [&at(state, &source)[..], b"/", path].concat();
+        let attr = resolve(&volume, &full).expect("it is there").attr;
+        let name = String::from_utf8_lossy(path);
+        if attr.kind == Kind::File {
+            let offset = random.below(attr.size + 10);
+            let size = random.below(200_000) as u32;
+            let start = expected.bytes.len().min(offset as usize);
+            let end = expected.bytes.len().min((offset + u64::from(size)) as usize);
+            let bytes = read(&volume, attr.ino, offset, size).expect("it reads");
+            assert!(bytes == expected.bytes[start..end.max(start)], "{name} at {offset}");
+        } else {
+            assert_is(&volume, &name, &attr, expected);
+        }
+    }
+}
+
+fn change(source: &Path, random: &mut Random) {
+    let dir = source.join(["", "a", "a/b", "new"][random.below(4) as usize]);
+    fs::create_dir_all(&dir).expect("a folder");
+    let path = dir.join(format!("file {}", random.below(6)));
+    match random.below(5) {
+        0 => drop(fs::remove_file(path)),
+        size => {
+            let size = [10, 600, 40_000, 1_500_000][size as usize - 1];
+            fs::write(path, noise(size, random.below(1 << 30))).expect("a file");
+        }
+    }
+}
+
+#[test]
+fn a_state_takes_each_source_from_its_newest_snapshot() {
+    let world = World::new();
+    let (one, two) = (world.source("one"), world.source("two"));
+    fs::write(one.join("file"), b"one").expect("a file");
+    fs::write(two.join("file"), b"two").expect("a file");
+    let (model_one, model_two) = (capture(&one), capture(&two));
+    world.back_up(&[&one], MORNING);
+    world.back_up(&[&two], MORNING + HOUR);
+    let volume = world.volume();
+    for state in ["latest", "snapshots/2026-01-15"] {
+        assert_shows(&volume, &at(state, &one), &model_one);
+        assert_shows(&volume, &at(state, &two), &model_two);
+    }
+    let alone = at("snapshots/2026-01-15T103000", &two);
+    assert_eq!(resolve(&volume, &alone).expect_err("not there"), VolumeError::NotFound);
+    let time = |path: &[u8]| {
+        let ino = resolve(&volume, path).expect("it is there").attr.ino;
+        String::from_utf8(volume.xattr(ino, b"user.yore.time").expect("a time")).expect("text")
+    };
+    assert_eq!(time(&at("latest", &one)), "2026-01-15T10:30:00+01:00");
+    assert_eq!(time(&[&at("latest", &two)[..], b"/file"].concat()), "2026-01-15T11:30:00+01:00");
+    assert_eq!(time(b"latest"), "2026-01-15T11:30:00+01:00");
+}
+
+#[test]
+fn an_empty_repository_has_an_empty_latest() {
+    let volume = World::new().volume();
+    assert_eq!(names(&volume, b""), ["latest", "snapshots"]);
+    assert!(names(&volume, b"latest").is_empty() && names(&volume, b"snapshots").is_empty());
+    assert_eq!(volume.lookup(Ino::ROOT, b"x").expect_err("no name"), VolumeError::NotFound);
+    assert_eq!(volume.attr(Ino(99)).expect_err("never given"), VolumeError::Stale);
+    assert_eq!(volume.attr(Ino(99 << 32 | 1)).expect_err("never given"), VolumeError::Stale);
+}
+
+#[test]
+fn only_lists_of_snapshots_expire() {
+    let world = World::new();
+    let source = world.source("source");
+    fs::write(source.join("file"), b"x").expect("a file");
+    world.back_up(&[&source], MORNING);
+    let volume = world.volume();
+    for path in ["", "latest", "snapshots", "snapshots/2026-01-15T103000"] {
+        assert!(resolve(&volume, path.as_bytes()).expect("there").ttl.as_secs() <= 1, "{path}");
+    }
+    let top = at("latest", &source);
+    assert_eq!(resolve(&volume, &top).expect("there").ttl, FOREVER);
+    assert_eq!(resolve(&volume, &[&top[..], b"/file"].concat()).expect("there").ttl, FOREVER);
+}
+
+#[test]
+fn owner_and_umask_are_mapped() {
+    let world = World::new();
+    let source = world.source("source");
+    fs::write(source.join("file"), b"x").expect("a file");
+    world.back_up(&[&source], MORNING);
+    let owner = Owner { uid: 4242, gid: 4343 };
+    let volume = world.volume_with(|options| {
+        options.owner = Some(owner);
+        options.umask = 0o077;
+    });
+    for path in [b"".to_vec(), b"latest".to_vec(), at("latest", &source.join("file"))] {
+        let attr = resolve(&volume, &path).expect("there").attr;
+        assert_eq!((attr.owner, attr.mode & 0o077), (owner, 0));
+    }
+}
+
+#[test]
+fn attributes_of_the_drive_are_readable_and_not_listed() {
+    let world = World::new();
+    let source = world.source("source");
+    fs::write(source.join("file"), noise(1000, 3)).expect("a file");
+    fs::write(source.join("same"), noise(1000, 3)).expect("a file");
+    fs::write(source.join("other"), noise(1000, 4)).expect("a file");
+    world.back_up(&[&source], MORNING);
+    let volume = world.volume();
+    let ask = |name: &str, what: &[u8]| {
+        let ino = resolve(&volume, &at("latest", &source.join(name))).expect("there").attr.ino;
+        assert!(
+            volume.xattr_names(ino).expect("names").iter().all(|n| !n.starts_with(b"user.yore"))
+        );
+        volume.xattr(ino, what)
+    };
+    let id = world.repository.snapshots().expect("snapshots").list[0].0.to_string();
+    assert_eq!(ask("file", b"user.yore.snapshot"), Ok(id.clone().into_bytes()));
+    assert_eq!(ask("", b"user.yore.snapshot"), Ok(id.into_bytes()));
+    assert_eq!(ask("file", b"user.yore.id"), ask("same", b"user.yore.id"));
+    assert_ne!(ask("file", b"user.yore.id"), ask("other", b"user.yore.id"));
+    assert_eq!(ask("", b"user.yore.id"), Err(VolumeError::NoAttribute));
+    assert_eq!(ask("file", b"user.nothing"), Err(VolumeError::NoAttribute));
+    assert_eq!(volume.xattr(Ino::ROOT, b"user.yore.time"), Err(VolumeError::NoAttribute));
+    assert!(!snapshot_path(&source).is_empty());
+}
+
+#[test]
+fn space_is_what_the_repository_takes() {
+    let world = World::new();
+    let source = world.source("source");
+    fs::write(source.join("file"), noise(3_000_000, 3)).expect("a file");
+    world.back_up(&[&source], MORNING);
+    let space = world.volume().space().expect("sizes");
+    assert!((3_000_000..4_500_000).contains(&space.total), "{space:?}");
+    assert_eq!(space.free, 0);
+    assert!(space.files >= 2, "{space:?}");
+}
