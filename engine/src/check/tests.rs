@@ -17,9 +17,9 @@ fn small() -> Sample {
     std::fs::create_dir_all(source.join("sub")).expect("a folder");
     std::fs::write(source.join("a"), "small").expect("a file");
     std::fs::write(source.join("sub/b"), vec![7; 2000]).expect("a file");
-    sample.back_up(&source, 2_000_000_000);
+    sample.back_up(&source, 1_500_000_000);
     std::fs::write(source.join("sub/c"), vec![8; 3000]).expect("a file");
-    sample.back_up(&source, 2_000_000_100);
+    sample.back_up(&source, 1_500_000_100);
     sample
 }
 

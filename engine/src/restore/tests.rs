@@ -12,7 +12,7 @@ fn fill(folder: &Path) {
     let target = TargetDir::create(folder).expect("a folder");
     let none = yore_platform::Xattrs::new();
     let xattrs = vec![(b"user.note".to_vec(), b"\0\xff".to_vec())];
-    let mut file = |dir: &TargetDir, name: &[u8], parts: &[(u64, &[u8])], size: u64, mode: u32| {
+    let file = |dir: &TargetDir, name: &[u8], parts: &[(u64, &[u8])], size: u64, mode: u32| {
         let file = dir.create_file(name, 0).expect("a file");
         parts.iter().for_each(|(at, bytes)| file.write_at(bytes, *at).expect("written"));
         file.set_len(size).expect("a length");
@@ -121,7 +121,7 @@ fn every_kind_of_file_comes_back_as_it_was() {
     let sample = Sample::new();
     let source = sample.folder.path().join("source");
     fill(&source);
-    sample.back_up(&source, 2_000_000_000);
+    sample.back_up(&source, 1_500_000_000);
     let options = RestoreOptions { verify: Verify::Reread, ..RestoreOptions::default() };
     let path = snapshot_path(&source);
     let target = sample.folder.path().join("target");
@@ -148,7 +148,7 @@ fn what_is_there_is_treated_as_asked_for() {
     std::fs::create_dir_all(source.join("sub")).expect("a folder");
     std::fs::write(source.join("sub/a"), "old").expect("a file");
     std::fs::write(source.join("sub/b"), "kept").expect("a file");
-    sample.back_up(&source, 2_000_000_000);
+    sample.back_up(&source, 1_500_000_000);
     let path = snapshot_path(&source);
     let parent = sample.folder.path();
     std::fs::write(source.join("sub/a"), "newer").expect("a file");
@@ -181,7 +181,7 @@ fn patterns_choose_what_is_restored() {
         std::fs::create_dir_all(source.join(name).parent().expect("one")).expect("a folder");
         std::fs::write(source.join(name), name).expect("a file");
     }
-    sample.back_up(&source, 2_000_000_000);
+    sample.back_up(&source, 1_500_000_000);
     let target = sample.folder.path().join("target");
     let include = vec!["*.txt".into()];
     let exclude = vec!["deep".into()];
@@ -198,7 +198,7 @@ fn a_link_in_the_target_is_not_followed_out_of_it() {
     let source = sample.folder.path().join("source");
     std::fs::create_dir_all(source.join("sub")).expect("a folder");
     std::fs::write(source.join("sub/a"), "restored").expect("a file");
-    sample.back_up(&source, 2_000_000_000);
+    sample.back_up(&source, 1_500_000_000);
     let (target, outside) =
         (sample.folder.path().join("target"), sample.folder.path().join("outside"));
     std::fs::create_dir(&outside).expect("a folder");
@@ -224,7 +224,7 @@ fn a_damaged_pack_costs_its_files_alone() {
             .collect();
         std::fs::write(source.join(format!("{n}")), bytes).expect("a file");
     }
-    sample.back_up(&source, 2_000_000_000);
+    sample.back_up(&source, 1_500_000_000);
     let packs = sample.repository.backend.list(crate::Area::Packs).expect("packs");
     let data = packs.iter().max_by_key(|pack| pack.size).expect("a pack");
     let file = sample.path().join(data.name.as_str());
