@@ -194,3 +194,14 @@ impl NewObject for NewFile<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn to_delete_an_object_that_is_not_there_is_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        Folder::new(folder.path()).delete(&ObjectName::destination()).unwrap();
+    }
+}

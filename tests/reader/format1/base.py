@@ -1,0 +1,39 @@
+"""What all parts of the reader share: the kinds of objects and blobs, the bounds on reading (§13), and its two errors."""
+
+KIB, MIB = 1 << 10, 1 << 20
+
+# Kinds of objects (§1)
+(DATA_PACK, TREE_PACK, INDEX, SNAPSHOT, TOMBSTONE, SESSION, VERDICT, GENERATION, GENERATION_END, DESTINATION,
+ SIGN_OF_LIFE) = range(1, 12)
+PURPOSE = {DATA_PACK: "data", TREE_PACK: "tree", INDEX: "index", SNAPSHOT: "snapshot", TOMBSTONE: "forget",
+           SESSION: "session", VERDICT: "session", DESTINATION: "session", SIGN_OF_LIFE: "session",
+           GENERATION: "gc", GENERATION_END: "gc"}  # §2
+SALT_IS_ID = {DATA_PACK, TREE_PACK, INDEX, SNAPSHOT, SESSION}  # §2
+
+CHUNK, TREE, LIST = 0, 1, 2  # kinds of blobs
+
+PREFIX = 72            # bytes of an object's prefix (§2)
+TAG = 16               # bytes of an AES-GCM tag, after the ciphertext
+TRAILER = 16           # bytes of a pack's trailer (§6)
+MAX_HEADER = 64 * KIB
+MAX_OBJECT = 64 * MIB  # sealed whole (§5)
+MAX_CONTENT = 256 * MIB
+MAX_BLOB = MAX_FRAME = 16 * MIB
+MAX_NODES = 4096       # in one leaf of a tree (§8)
+MAX_HOLE_NUMBERS = 4096  # in a node itself (§8, keys 15 and 27)
+MAX_LIST_DEPTH = 8     # §9
+MAX_PASSPHRASES = 64   # slots that are tried (§4)
+MAX_NESTING = 16       # in CBOR (§13)
+
+
+class Damaged(Exception):
+    """What was read is not what the format allows."""
+
+
+class Refused(Exception):
+    """The request cannot be served: wrong key, unknown snapshot, unknown feature."""
+
+
+def require(condition, message):
+    if not condition:
+        raise Damaged(message)

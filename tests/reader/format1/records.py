@@ -1,0 +1,97 @@
+"""The small objects (§10, §11)."""
+
+from dataclasses import dataclass
+
+from .base import require
+from .cbor import cbor_decode
+from .shapes import anything, array_of, bstr, bstr16, bstr32, get, integer, map_of, time_of, tstr, uint
+
+
+@dataclass
+class Snapshot:
+    id: bytes
+    time: int
+    host: str
+    sources: list
+    root: bytes
+    tags: list
+    totals: dict
+
+
+TOTALS = {1: "files", 2: "directories", 3: "others", 4: "bytes", 5: "new_files", 6: "changed_files", 7: "new_blob_bytes",
+          8: "stored_bytes", 9: "unreadable"}
+
+
+def parse_snapshot(snapshot_id, content):
+    entries = cbor_decode(content)
+    get(entries, 2, time_of)
+    get(entries, 3, integer)
+    get(entries, 5, tstr)
+    get(entries, 9, bstr16)
+    require(get(entries, 10, uint) >= 1, "sequence number below 1")
+    get(entries, 11, bstr32, None)
+    get(entries, 13, tstr)
+    get(entries, 14, array_of(tstr), [])
+    get(entries, 15, bstr32)
+    get(entries, 16, uint, 0)
+    totals = get(entries, 12, map_of(anything), {})
+    return Snapshot(
+        id=snapshot_id, time=get(entries, 1, time_of), host=get(entries, 4, tstr), sources=get(entries, 6, array_of(bstr), []),
+        root=get(entries, 7, bstr32), tags=get(entries, 8, array_of(tstr), []),
+        totals={name: uint(totals[key]) for key, name in TOTALS.items() if key in totals})
+
+
+# Sessions, verdicts, signs of life and generations belong to one destination. These functions return the destination that an
+# object names, and what else of it matters.
+
+def parse_destination(content):
+    entries = cbor_decode(content)
+    get(entries, 2, time_of)
+    return get(entries, 1, bstr16)
+
+
+def parse_session(content):
+    entries = cbor_decode(content)
+    get(entries, 1, uint)
+    get(entries, 2, time_of)
+    get(entries, 3, tstr)
+    get(entries, 4, bstr16)
+    get(entries, 5, tstr)
+    get(entries, 6, tstr)
+    return get(entries, 9, bstr16), None
+
+
+def parse_verdict(content):
+    """With the ids of the snapshots that the verdict commits."""
+    entries = cbor_decode(content)
+    commit = get(entries, 1, lambda value: uint(value, 1))
+    ids = get(entries, 2, array_of(bstr32), [])
+    get(entries, 3, time_of)
+    get(entries, 4, tstr)
+    return get(entries, 9, bstr16), ids if commit else []
+
+
+def parse_sign_of_life(number, content):
+    """With the ids of the packs that were finished."""
+    entries = cbor_decode(content)
+    require(get(entries, 1, uint) == number, "has another number than its name")
+    get(entries, 2, time_of)
+    return get(entries, 9, bstr16), get(entries, 3, array_of(bstr32))
+
+
+def parse_generation(number, content):
+    """With the ids of the packs that a generation of prune condemns, or that its end keeps."""
+    entries = cbor_decode(content)
+    require(get(entries, 1, uint) == number >= 1, "has another number than its name")
+    get(entries, 3, time_of)
+    get(entries, 4, tstr)
+    return get(entries, 9, bstr16), get(entries, 2, array_of(bstr32))
+
+
+def parse_tombstone(snapshot_id, content):
+    entries = cbor_decode(content)
+    require(get(entries, 1, bstr32) == snapshot_id, "names another snapshot than its own name does")
+    get(entries, 2, time_of)
+    get(entries, 3, tstr)
+    get(entries, 4, tstr)
+    get(entries, 5, tstr)

@@ -1,0 +1,340 @@
+"""A repository in a folder: its objects by name, its blobs, its snapshots."""
+
+import hmac
+import os
+import re
+import sys
+from collections import OrderedDict
+
+from .base import (
+    CHUNK, DATA_PACK, DESTINATION, Damaged, GENERATION, GENERATION_END, INDEX, LIST, MAX_HEADER, MAX_OBJECT, MAX_PASSPHRASES,
+    PREFIX, PURPOSE, Refused, SALT_IS_ID, SESSION, SNAPSHOT, TAG, TOMBSTONE, TRAILER, TREE, TREE_PACK, VERDICT, require)
+from .cbor import cbor_decode
+from .shapes import anything, array_of, bstr32, get, uint
+from .primitives import decompress, gcm_open, hkdf, hkdf_expand, mac, unpad
+from .slots import PASSPHRASE, parse_slot
+from .packs import parse_contents
+from .trees import Node, parse_holes, parse_list, parse_tree, settle, with_holes
+from .records import parse_destination, parse_generation, parse_session, parse_snapshot, parse_tombstone, parse_verdict
+from .header import parse_header
+
+
+class Repository:
+    def __init__(self, path):
+        """Reads the headers as far as that goes without a key; `unlock` does the rest."""
+        self.path = path
+        self.packs = {}               # id -> Pack, of all packs that an index describes
+        self.blobs = {}               # id -> list of (Pack, number of frame, offset in frame, length)
+        self.pack_keys = {}
+        self.frame_cache = OrderedDict()
+        names = [("yore.cbor", 0), *self.numbered("headers", 16)]
+        self.headers = [self.header(name, number) for name, number in names]
+        self.id = self.headers[-1].id
+        for older, newer in zip(self.headers, self.headers[1:]):
+            require(newer.number > 0 and newer.id == older.id, f"{newer.name}: is of another repository")
+            require(set(older.writing) <= set(newer.writing), f"{newer.name}: lacks features of the header before it")
+
+    def header(self, name, number):
+        try:
+            return parse_header(name, number, self.read(name, MAX_HEADER))
+        except Damaged as error:
+            raise Damaged(f"{name}: {error}") from None
+
+    # Files
+
+    def read(self, name, most, offset=0, length=None):
+        with open(os.path.join(self.path, name), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            length = size - offset if length is None else length
+            require(length <= most, f"{name}: too long")
+            require(0 <= offset and 0 <= length and offset + length <= size, f"{name}: cut short")
+            file.seek(offset)
+            data = file.read(length)
+        require(len(data) == length, f"{name}: cut short")
+        return data
+
+    def size(self, name):
+        return os.path.getsize(os.path.join(self.path, name))
+
+    def names(self, folder, pattern):
+        """(name, id) of the objects in a folder; what is not named like an object is ignored (§1)."""
+        path = os.path.join(self.path, folder)
+        found = []
+        for entry in sorted(os.listdir(path)) if os.path.isdir(path) else []:
+            match = re.fullmatch(pattern, entry)
+            if match:
+                found.append((f"{folder}/{entry}", bytes.fromhex(match[1])))
+        return found
+
+    def ids(self, folder):
+        return self.names(folder, "([0-9a-f]{64})")
+
+    def numbered(self, folder, digits, before="", after=""):
+        return [(name, int.from_bytes(number, "big"))
+                for name, number in self.names(folder, f"{before}([0-9a-f]{{{digits}}}){after}")]
+
+    def verdicts(self):
+        return self.names("sessions", r"([0-9a-f]{64})\.end")
+
+    def signs_of_life(self):
+        return self.numbered("sessions", 8, before=r"[0-9a-f]{64}\.")
+
+    def generations(self):
+        return self.numbered("gc", 16)
+
+    def generation_ends(self):
+        return self.numbered("gc", 16, after=r"\.end")
+
+    def pack_names(self):
+        return [found for high in range(256) for found in self.names(f"packs/{high:02x}", f"({high:02x}[0-9a-f]{{62}})")]
+
+    # Keys
+
+    def slot(self, name, slot_id):
+        return parse_slot(self.read(name, MAX_HEADER), slot_id, self.id)
+
+    def unlock(self, kind, secret):
+        masters = self.masters(kind, secret)
+        self.purpose_keys = {
+            (purpose, generation): hkdf_expand(master, b"yore/1 purpose " + purpose.encode() + b"\0" + self.id, 32)
+            for generation, master in masters.items() for purpose in {"id", "header", *PURPOSE.values()}}
+        for header in self.headers:
+            require(hmac.compare_digest(self.tag(header.generation, header.body), header.tag),
+                    f"{header.name}: does not authenticate")
+
+    def masters(self, kind, secret):
+        """The master secrets by their generation, from the first key slot that opens."""
+        tried = 0
+        for name, slot_id in self.ids("keys"):
+            try:
+                slot = self.slot(name, slot_id)
+                if slot.kind != kind or kind == PASSPHRASE and tried == MAX_PASSPHRASES:
+                    continue
+                tried += 1
+                masters = slot.open(secret, self.id)
+            except Damaged as error:
+                print(f"{name}: {error}", file=sys.stderr)  # another slot may do
+                continue
+            if masters is not None:
+                return masters
+        raise Refused("no key slot opens with this secret")
+
+    def purpose_key(self, purpose, generation):
+        require((purpose, generation) in self.purpose_keys, f"generation {generation} of the master secret is not known")
+        return self.purpose_keys[purpose, generation]
+
+    def tag(self, generation, data):
+        return mac(self.purpose_key("header", generation), data)
+
+    def verify_slot(self, slot):
+        """§4 does not say under which generation of the master secret a slot's tag is made: any that is known."""
+        generations = {generation for _, generation in self.purpose_keys}
+        require(any(hmac.compare_digest(self.tag(generation, slot.tagged), slot.tag) for generation in generations),
+                "its tag is wrong")
+
+    def object_key(self, name, kind, prefix):
+        """Checks an object's prefix (§2) and returns its AES key."""
+        require(len(prefix) == PREFIX and prefix[:5] == b"yore\x01", "does not begin as an object of version 1")
+        require(prefix[5] == kind, "is of another kind than its name")
+        require(prefix[6] == 0, "unknown wrapping")
+        salt, commitment = prefix[8:40], prefix[40:72]
+        if kind in SALT_IS_ID:
+            require(salt.hex() == name.rpartition("/")[2], "salt is not the id in its name")
+        info = b"yore/1 object\0" + bytes([kind]) + self.id
+        derived = hkdf(self.purpose_key(PURPOSE[kind], prefix[7]), salt, info, 64)
+        require(hmac.compare_digest(derived[32:], commitment), "key commitment is wrong")
+        return derived[:32]
+
+    def associated(self, name, prefix, position=b""):
+        return prefix + self.id + name.encode("ascii") + b"\0" + position
+
+    def open_object(self, name, kind):
+        """The content of an object sealed whole (§5)."""
+        whole = self.read(name, MAX_OBJECT)
+        prefix, sealed = whole[:PREFIX], whole[PREFIX:]
+        key = self.object_key(name, kind, prefix)
+        return unpad(gcm_open(key, bytes(12), sealed, self.associated(name, prefix)))
+
+    def blob_id(self, kind, blob):
+        return mac(self.purpose_key("id", 1), bytes([kind]) + blob)
+
+    # Packs
+
+    def pack_key(self, pack):
+        """The pack's AES key and its prefix."""
+        if pack.id not in self.pack_keys:
+            prefix = self.read(pack.name, PREFIX, 0, PREFIX)
+            self.pack_keys[pack.id] = self.object_key(pack.name, pack.kind, prefix), prefix
+        return self.pack_keys[pack.id]
+
+    def read_frame(self, pack, number):
+        """The blobs of a frame, concatenated (§6)."""
+        frame = pack.frames[number]
+        key, prefix = self.pack_key(pack)
+        sealed = self.read(pack.name, frame.sealed, frame.offset, frame.sealed)
+        position = b"".join(n.to_bytes(4, "big") for n in (number, frame.sealed, frame.length)) + bytes([frame.codec])
+        nonce = bytes(4) + (number + 1).to_bytes(8, "big")
+        return decompress(frame.codec, gcm_open(key, nonce, sealed, self.associated(pack.name, prefix, position)), frame.length)
+
+    def read_contents(self, name, pack_id):
+        """A pack as it describes itself in its contents."""
+        size = self.size(name)
+        trailer = self.read(name, TRAILER, size - TRAILER, TRAILER)
+        offset, length = int.from_bytes(trailer[:8], "big"), int.from_bytes(trailer[8:12], "big")
+        require(trailer[12:] == b"yend", "trailer does not end a pack")
+        require(offset + length + TRAILER == size and offset >= PREFIX, "trailer and size do not agree")
+        prefix = self.read(name, PREFIX, 0, PREFIX)
+        kind = prefix[5]
+        require(kind in (DATA_PACK, TREE_PACK), "is not a pack")
+        key = self.object_key(name, kind, prefix)
+        position = b"\xff" * 4 + length.to_bytes(4, "big") + bytes(4) + b"\xff"
+        sealed = self.read(name, MAX_OBJECT, offset, length)
+        plaintext = gcm_open(key, bytes(4) + b"\xff" * 8, sealed, self.associated(name, prefix, position))
+        pack = parse_contents(cbor_decode(unpad(plaintext)), pack_id, kind, size)
+        require(pack.frames_end == offset, "frames do not end where the contents begin")
+        return pack
+
+    # The index
+
+    def load_index(self, name, condemned=frozenset()):
+        for entry in get(cbor_decode(self.open_object(name, INDEX)), 1, array_of(anything)):
+            pack_id, kind, size = get(entry, 1, bstr32), get(entry, 2, uint), get(entry, 3, uint)
+            pack = parse_contents(get(entry, 4, anything), pack_id, kind, size)
+            require(pack.frames_end + TAG + TRAILER < size, f"{pack.name}: frames do not fit the size")
+            if pack_id in self.packs:
+                require(self.packs[pack_id] == pack, f"{pack.name}: described differently")
+                continue
+            self.packs[pack_id] = pack
+            for number, frame in enumerate(pack.frames):
+                at = 0
+                for blob_id, length in frame.blobs:
+                    copies = self.blobs.setdefault(blob_id, [])
+                    # Copies in packs that prune may take away come last.
+                    copies.insert(len(copies) if pack_id in condemned else 0, (pack, number, at, length))
+                    at += length
+
+    def blob(self, blob_id, kind):
+        """A blob's bytes; any good copy will do."""
+        problem = Damaged(f"blob {blob_id.hex()} is in no pack")
+        for pack, number, at, length in self.blobs.get(blob_id, []):
+            try:
+                data = self.frame_cache.pop((pack.id, number), None)
+                data = self.read_frame(pack, number) if data is None else data
+                self.frame_cache[pack.id, number] = data
+                if len(self.frame_cache) > 32:
+                    self.frame_cache.popitem(last=False)
+                blob = data[at:at + length]
+                require(self.blob_id(kind, blob) == blob_id, f"blob {blob_id.hex()} has another name")
+                return blob
+            except (Damaged, OSError) as error:
+                problem = Damaged(f"{pack.name}: {error}")
+        raise problem
+
+    # Snapshots
+
+    def destination(self):
+        """What this copy of the repository is called; only sessions and generations that carry it count (§11)."""
+        return parse_destination(self.open_object("destination", DESTINATION))
+
+    def mine(self, kind, parse, named):
+        """name -> what `parse(id or number, content)` makes of the objects of a kind that belong to this destination."""
+        destination, found = self.destination(), {}
+        for name, key in named:
+            belongs, value = parse(key, self.open_object(name, kind))
+            if belongs == destination:
+                found[name] = value
+        return found
+
+    def condemned(self):
+        """Packs that a generation of prune condemns and its end does not keep."""
+        generations = self.mine(GENERATION, parse_generation, self.generations())
+        ends = self.mine(GENERATION_END, parse_generation, self.generation_ends())
+        return {pack for name, packs in generations.items() for pack in set(packs) - set(ends.get(name + ".end", []))}
+
+    def committed(self):
+        """Ids of the snapshots that count: a verdict commits them, its session is there, no tombstone names them (§11)."""
+        sessions = self.mine(SESSION, lambda _, content: parse_session(content), self.ids("sessions"))
+        verdicts = self.mine(VERDICT, lambda _, content: parse_verdict(content), self.verdicts())
+        ids = {snapshot for name, snapshots in verdicts.items() if name.removesuffix(".end") in sessions
+               for snapshot in snapshots}
+        for name, snapshot_id in self.ids("forgotten"):
+            parse_tombstone(snapshot_id, self.open_object(name, TOMBSTONE))
+            ids.discard(snapshot_id)
+        return ids
+
+    def snapshot(self, snapshot_id):
+        name = f"snapshots/{snapshot_id.hex()}"
+        return parse_snapshot(snapshot_id, self.open_object(name, SNAPSHOT))
+
+    def nodes(self, tree_id):
+        """The nodes of one directory, in order, of however many leaves."""
+        nodes, leaves = parse_tree(self.blob(tree_id, TREE))
+        if nodes is not None:
+            yield from nodes
+            return
+        last = b""
+        for first, leaf_id, count in leaves:
+            nodes, deeper = parse_tree(self.blob(leaf_id, TREE))
+            require(deeper is None, "leaf of a directory has leaves")
+            require(len(nodes) == count and nodes[0].name == first and last < first, "leaf and its description do not agree")
+            last = nodes[-1].name
+            yield from nodes
+
+    def walk(self, tree_id):
+        """(path, node) of everything below a root tree, each directory before what is in it."""
+        stack = [(b"", self.nodes(tree_id))]
+        while stack:
+            path, nodes = stack[-1]
+            node = next(nodes, None)
+            if node is None:
+                stack.pop()
+                continue
+            here = path + node.name
+            yield here, node
+            if isinstance(node, Node) and node.tree is not None:
+                stack.append((here + b"/", self.nodes(node.tree)))
+
+    def chunks(self, depth, parts):
+        """(id, length) of the chunks under lists of a depth; None: `parts` are chunks already (§9)."""
+        if depth is None:
+            yield from parts
+            return
+        for list_id, length in parts:
+            below = parse_list(self.blob(list_id, LIST), depth, length)
+            yield from self.chunks(depth - 1 if depth > 0 else None, below)
+
+    def settled(self, data):
+        """The data with its holes read from their list blobs, if that is where they are."""
+        if data.holes is not None:
+            return data
+        numbers = []
+        for blob_id in data.hole_lists:
+            numbers += array_of(uint)(cbor_decode(self.blob(blob_id, LIST)))
+        return settle(data, parse_holes(numbers))
+
+    def bytes_of(self, data):
+        """All bytes of a file or of a stream, in pieces, with zeros for holes."""
+        data = self.settled(data)
+        return with_holes(self.pieces(data), data.holes)
+
+    def pieces(self, data):
+        if data.small is not None:
+            yield data.small
+        for chunk_id, length in self.chunks(data.depth, data.parts):
+            chunk = self.blob(chunk_id, CHUNK)
+            require(len(chunk) == length, f"chunk {chunk_id.hex()} has another length than stated")
+            yield chunk
+
+
+def load_indexes(repository):
+    condemned = repository.condemned()
+    for name, _ in repository.ids("index"):
+        try:
+            repository.load_index(name, condemned)
+        except Damaged as error:
+            raise Damaged(f"{name}: {error}") from None
+
+
+def snapshots(repository):
+    """The snapshots that count, oldest first."""
+    return sorted(map(repository.snapshot, repository.committed()), key=lambda s: (s.time, s.id))

@@ -1,0 +1,108 @@
+"""Secrets, and the key slots that they open (§4)."""
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+
+import argon2.low_level
+
+from .base import Refused, require
+from .cbor import cbor_bstr, cbor_decode
+from .shapes import anything, array_of, bstr, bstr32, get, integer, tstr, uint
+from .primitives import gcm_open, hkdf
+
+PASSPHRASE, KEY_FILE, RECOVERY = 1, 2, 3
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def parse_key_file(raw):
+    match = re.fullmatch(rb"yore-key-1:([0-9a-f]{64}):([0-9a-f]{8})\r?\n?", raw)
+    if not match:
+        raise Refused("not a key file")
+    secret = bytes.fromhex(match[1].decode())
+    if hashlib.sha256(secret).hexdigest()[:8] != match[2].decode():
+        raise Refused("the key file's check digits are wrong")
+    return secret
+
+
+def read_key_file(path):
+    with open(path, "rb") as file:
+        return parse_key_file(file.read(4096))
+
+
+def base32(data, digits):
+    """The first `digits` digits, of five bits each, most significant first."""
+    number = int.from_bytes(data, "big") >> (len(data) * 8 - digits * 5)
+    return "".join(CROCKFORD[number >> (5 * i) & 31] for i in reversed(range(digits)))
+
+
+def recovery_check(secret):
+    return base32(hashlib.sha256(b"yore recovery" + secret).digest(), 5)
+
+
+def format_recovery(secret):
+    digits = base32(secret, 40) + recovery_check(secret)
+    return "-".join(digits[at:at + 5] for at in range(0, 45, 5))
+
+
+def parse_recovery(text):
+    digits = re.sub(r"[-\s]", "", text).upper().translate(str.maketrans("OIL", "011"))
+    if len(digits) != 45 or set(digits) - set(CROCKFORD):
+        raise Refused("not a recovery key: 45 letters and digits are expected")
+    number = 0
+    for digit in digits[:40]:
+        number = number << 5 | CROCKFORD.index(digit)
+    secret = number.to_bytes(25, "big")
+    if recovery_check(secret) != digits[40:]:
+        raise Refused("the recovery key's check digits are wrong")
+    return secret
+
+
+@dataclass
+class Slot:
+    body: bytes
+    sealed: bytes
+    tag: bytes
+    id: bytes
+    kind: int
+    argon: list | None
+    commitment: bytes
+
+    @property
+    def tagged(self):
+        """What the tag is made over."""
+        return b"yore slot" + b"\x82" + cbor_bstr(self.body) + cbor_bstr(self.sealed)
+
+    def open(self, secret, repository_id):
+        """The master secrets by their generation, or None if `secret` is not this slot's."""
+        if self.kind == PASSPHRASE:
+            memory, passes, lanes = self.argon
+            secret = argon2.low_level.hash_secret_raw(
+                secret, self.id, time_cost=passes, memory_cost=memory, parallelism=lanes, hash_len=32,
+                type=argon2.low_level.Type.ID, version=0x13)
+        derived = hkdf(secret, self.id, b"yore/1 slot\0" + bytes([self.kind]) + repository_id, 64)
+        if not hmac.compare_digest(derived[32:], self.commitment):
+            return None
+        plaintext = cbor_decode(gcm_open(derived[:32], bytes(12), self.sealed, self.body))
+        pairs = get(plaintext, 1, array_of(array_of(anything, 2)))
+        generations = [uint(generation, 255) for generation, _ in pairs]
+        require(generations and generations[0] == 1, "does not hold the master secret of generation 1")
+        require(all(a < b for a, b in zip(generations, generations[1:])), "generations out of order")
+        return {generation: bstr32(master) for generation, master in pairs}
+
+
+def parse_slot(raw, slot_id, repository_id):
+    body, sealed, tag = array_of(bstr, 3)(cbor_decode(raw))
+    fields = cbor_decode(body)
+    require(get(fields, 0, bstr32) == slot_id, "has another id than its name")
+    require(get(fields, 2, bstr32) == repository_id, "is of another repository")
+    get(fields, 3, integer)
+    get(fields, 4, tstr)
+    kind, argon = get(fields, 1, uint), None
+    if kind == PASSPHRASE:
+        argon = get(fields, 5, array_of(uint, 3))
+        for value, least, most in zip(argon, (8192, 1, 1), (1048576, 16, 16)):
+            require(least <= value <= most, f"argon2id parameters {argon} out of bounds")
+        require(argon[0] * argon[1] <= 4194304, f"argon2id parameters {argon} out of bounds")
+    return Slot(body, sealed, bstr32(tag), slot_id, kind, argon, get(fields, 6, bstr32))
