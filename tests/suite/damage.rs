@@ -47,7 +47,6 @@ struct Effect {
     /// And notes.
     notes: usize,
     /// All snapshots are listed.
-    all_listed: bool,
     /// A volume shows the newest state as it was.
     whole: bool,
 }
@@ -57,12 +56,10 @@ fn effect(scene: &Scene, memory: Arc<Memory>, what: &dyn Fn() -> String) -> Effe
     let all = CheckOptions { read_data: ReadData::All };
     let report = check(&repository, &all, &Unobserved).expect("a report");
     let listed = repository.snapshots();
-    let all_listed = listed.is_ok_and(|found| found.list.len() == 2 && found.problems.is_empty());
     let mut effect = Effect {
         opens: true,
         problems: report.problems.len(),
         notes: report.notes.len(),
-        all_listed,
         whole: false,
     };
     let mut options = VolumeOptions::new(TimeZone::UTC);

@@ -15,6 +15,8 @@ fn scene() -> Scene {
     let yore = Yore::with_repository();
     let source = yore.scratch.at("source");
     let left_out = build_matrix(&source);
+    // What changed within three seconds before a backup is read again by the next one.
+    std::thread::sleep(std::time::Duration::from_millis(3_200));
     let expected = match is_root() {
         // What is left out is known: only times that a file system can't hold.
         true => left_out.iter().filter(|line| !line.starts_with("time ")).count(),
@@ -69,10 +71,9 @@ fn a_second_backup_of_what_did_not_change_stores_no_content() {
     let objects = ended.objects();
     let report = objects.iter().find(|line| line["type"] == "backup").expect("a report");
     let totals = &report["totals"];
-    assert_eq!(
-        (totals["new_files"].as_u64(), totals["changed_files"].as_u64()),
-        (Some(0), Some(0))
-    );
+    assert_eq!(totals["new_files"].as_u64(), Some(0), "{report}");
+    // What claims to be from the future is never trusted to be unchanged.
+    assert!(totals["changed_files"].as_u64() <= Some(3), "{report}");
     assert_eq!(totals["new_bytes"].as_u64(), Some(0), "{report}");
     let target = scene.yore.scratch.at("restored");
     let place = format!("latest:{}", scene.source.display());
@@ -112,7 +113,7 @@ fn diff_rsync_tar_find_and_stat_see_no_difference_between_drive_and_source() {
 
     // diff opens fifos and devices of the same kind to no purpose; it compares what has content.
     let said = in_shell(
-        "diff -r --no-dereference --exclude=special --exclude=pipe \"$1\" \"$2\" 2>&1 || true",
+        "diff -r --no-dereference --exclude=special --exclude=pipe \"$1\" \"$2\" 2>&1",
         &both,
     );
     assert_eq!(said, "", "diff");
@@ -128,18 +129,16 @@ fn diff_rsync_tar_find_and_stat_see_no_difference_between_drive_and_source() {
     );
     assert_eq!(said, "", "rsync, to the drive");
 
-    let tar = "tar --create --sort=name --xattrs --xattrs-include='*' --acls --format=posix \
-               --pax-option=delete=atime,delete=ctime,exthdr.name=%d/%f --ignore-failed-read \
-               --directory \"$1\" . 2>/dev/null | sha256sum";
-    let compared = "tar --list --verbose --full-time --xattrs --acls";
-    let listing = format!(
-        "tar --create --sort=name --xattrs --xattrs-include='*' --acls --format=posix --directory \
-         \"$1\" . 2>/dev/null | {compared} --file -"
-    );
-    assert_eq!(in_shell(&listing, &[&shown]), in_shell(&listing, &[&scene.source]), "tar's list");
-    assert_eq!(in_shell(tar, &[&shown]), in_shell(tar, &[&scene.source]), "tar's bytes");
+    // The names of sockets are told on standard error: tar leaves them out.
+    let list = "tar --create --sort=name --xattrs --xattrs-include='*' --acls --format=posix \
+                --directory \"$1\" . 2>/dev/null | tar --list --verbose --full-time --file -";
+    assert_eq!(in_shell(list, &[&shown]), in_shell(list, &[&scene.source]), "tar's list");
+    let compare = "tar --create --xattrs --xattrs-include='*' --acls --format=posix --directory \
+                   \"$1\" . 2>/dev/null | tar --compare --directory \"$2\" --file - 2>&1";
+    assert_eq!(in_shell(compare, &both), "", "tar's comparison");
 
-    let find = "cd \"$1\" && find . -printf '%P\\0%y %m %U %G %s %n %T@ %l\\n' | grep -av '^\\(.*/\\)\\?[^/]*\\x00d' | sort";
+    let find = "cd \"$1\" && find . ! -type d -printf '%P\\t%y %m %U %G %s %n %T@ %l\\n' | sort && \
+                find . -type d -printf '%P\\t%y %m %U %G %T@\\n' | sort";
     assert_eq!(in_shell(find, &[&shown]), in_shell(find, &[&scene.source]), "find");
     let stat = "cd \"$1\" && find . ! -type d -print0 | sort -z | xargs -0 stat --format '%n %f %u %g %s %t %T %Y %h'";
     assert_eq!(in_shell(stat, &[&shown]), in_shell(stat, &[&scene.source]), "stat");

@@ -211,8 +211,9 @@ fn a_stream_and_forgetting_killed_at_any_call_lose_nothing() {
         let made = scene.world.open_at(faulty.clone()).and_then(|repository| {
             let mut input: &[u8] = &yore_tests::noise(100_000, 3);
             backup_stream(&repository, b"dump.sql", &mut input, &options(None), &Unobserved)?;
-            let first = repository.snapshots()?.list[0].0;
-            forget(&repository, &[first], &options(None).writer, time(2), "a test")
+            let first = repository.snapshots()?.list.into_iter().map(|(id, _)| id).take(1);
+            let ids: Vec<_> = first.collect();
+            forget(&repository, &ids, &options(None).writer, time(2), "a test")
         });
         (memory, faulty, made)
     };

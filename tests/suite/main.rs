@@ -3,6 +3,8 @@
 mod cost;
 mod damage;
 mod fidelity;
+mod interrupted;
 mod killed;
 mod layers;
 mod model;
+mod mountpoints;
