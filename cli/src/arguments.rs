@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
@@ -28,16 +29,10 @@ pub struct Global {
     #[arg(long, global = true, value_name = "URL", env = "YORE_REPO", hide_env_values = true)]
     pub repo: Option<OsString>,
     /// A key file that opens the repository (init: that is made)
-    #[arg(long, global = true, value_name = "FILE", env = "YORE_KEY_FILE", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "FILE", env = "YORE_KEY_FILE", hide_env_values = true, value_parser = path())]
     pub key_file: Option<PathBuf>,
     /// A file that holds the passphrase
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "YORE_PASSWORD_FILE",
-        hide_env_values = true
-    )]
+    #[arg(long, global = true, value_name = "FILE", env = "YORE_PASSWORD_FILE", hide_env_values = true, value_parser = path())]
     pub password_file: Option<PathBuf>,
     /// A command that prints the passphrase
     #[arg(
@@ -60,6 +55,11 @@ pub struct Global {
     /// Show no progress
     #[arg(long, global = true)]
     pub no_progress: bool,
+}
+
+/// Takes any path, an empty one too: an empty variable counts as none.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// The commands.

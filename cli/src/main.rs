@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Err(error) => return screen::usage(&error),
     };
     yore_platform::raise_open_file_limit();
+    yore_platform::return_freed_memory();
     let screen = Screen::new(&arguments.global);
     let context = Context::new(arguments.global, screen);
     let outcome = match &arguments.command {

@@ -17,13 +17,12 @@ pub fn explain(error: &MountError) -> (Exit, String) {
         MountError::AlreadyMounted { path } => {
             format!("use it, or take it away: yore umount {}", shown(path))
         }
-        MountError::Stale { path } => format!(
-            "take it away, then mount again: yore umount {} (nothing of the backups is lost)",
-            shown(path)
-        ),
+        MountError::Stale { .. } => {
+            "type that, then mount again; nothing of the backups is lost".into()
+        }
         MountError::NotPermitted { .. } => "choose a folder that belongs to you".into(),
         MountError::NotMounted { path } => {
-            format!("`mount | grep yore` lists the drives; {} is none", shown(path))
+            format!("`mount | grep fuse.yore` lists the drives; {} is none", shown(path))
         }
         MountError::Busy { path, .. } => {
             let hint = format!("close them and try again, or: yore umount --force {}", shown(path));

@@ -48,6 +48,7 @@ impl<'c> Progress<'c> {
         let bar = screen.is_moving().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             bar.set_style(style(UNKNOWN, verb));
+            bar.set_prefix("0 files");
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });

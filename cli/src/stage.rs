@@ -156,7 +156,7 @@ impl Stage {
             ));
         }
         let totals = self.back_up(context, interrupt, &context.now)?;
-        lines.push(format!("it is backed up again: {}", told(&totals)));
+        lines.push(format!("it is backed up again: {} more", told(&totals)));
         Ok(lines)
     }
 
@@ -234,10 +234,6 @@ impl Stage {
 }
 
 fn told(totals: &Totals) -> String {
-    format!(
-        "{}, {}; {} of it had to be stored",
-        format::counted(totals.files, "file"),
-        format::bytes(totals.bytes),
-        format::bytes(totals.new_bytes),
-    )
+    let (files, bytes) = (format::counted(totals.files, "file"), format::bytes(totals.bytes));
+    format!("{files}, {bytes}; it takes {}", format::bytes(totals.stored_bytes))
 }

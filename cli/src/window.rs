@@ -24,7 +24,7 @@ pub enum Window {
     /// The drive, mounted there.
     Drive(PathBuf),
     /// The repository as it was at the first backup.
-    Repository(Past),
+    Repository(Box<Past>),
 }
 
 impl Window {

@@ -154,6 +154,10 @@ pub fn backup(
 ) -> Result<BackupReport> {
     let excluder = Excluder::new(&options.excludes)?;
     for source in sources {
+        if !source.is_absolute() {
+            let what = format!("{} is not an absolute path", source.display());
+            return Err(Error::Refused { what });
+        }
         yore_platform::path_metadata(source).map_err(|error| Error::local(source, error))?;
     }
     if sources.is_empty() {
@@ -368,8 +372,8 @@ fn previous_state(
     let Ok(parts) = state(snapshots, &Moment::Latest) else {
         return (None, Timestamp::default());
     };
-    let totals = parts.iter().map(|part| part.snapshot).map(|(_, snapshot)| snapshot.totals);
-    let (files, bytes) = totals.last().map_or((0, 0), |totals| (totals.files, totals.bytes));
+    let mut totals = parts.iter().map(|part| part.snapshot).map(|(_, snapshot)| snapshot.totals);
+    let (files, bytes) = totals.next_back().map_or((0, 0), |totals| (totals.files, totals.bytes));
     observer.event(Event::Expected { files, bytes });
     let oldest = parts.iter().map(|part| part.snapshot.1.time).min().unwrap_or_default();
     let trusted = Timestamp { seconds: oldest.seconds - COARSEST_TIME, nanos: oldest.nanos };

@@ -18,6 +18,14 @@ impl Buffers {
         Self { free: Arc::default(), keep, capacity }
     }
 
+    /// Takes an empty buffer that holds `bytes` without growing, and little more if that is unusual.
+    pub(crate) fn take_for(&self, bytes: usize) -> Buffer {
+        if bytes > self.capacity {
+            return Buffer { bytes: Vec::with_capacity(bytes), home: self.clone() };
+        }
+        self.take()
+    }
+
     /// Takes an empty buffer.
     pub(crate) fn take(&self) -> Buffer {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -48,8 +56,8 @@ impl DerefMut for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        // One that grew for an unusually large blob would hold its memory for good.
-        if self.bytes.capacity() > 2 * self.home.capacity {
+        // One made for an unusually large blob would hold its memory for good.
+        if self.bytes.capacity() != self.home.capacity {
             return;
         }
         let mut free = self.home.free.lock().unwrap_or_else(PoisonError::into_inner);

@@ -82,7 +82,7 @@ impl Nodes<'_> {
     ///
     /// # Errors
     /// A leaf that can't be read: the walk goes on behind it when it is asked again.
-    pub fn next(&mut self) -> Result<Option<Node>> {
+    pub fn try_next(&mut self) -> Result<Option<Node>> {
         while self.nodes.is_empty() {
             let Some(leaf) = self.leaves.pop_front() else { return Ok(None) };
             let (nodes, strange) = self.reader.leaf(&leaf)?;
@@ -95,7 +95,7 @@ impl Nodes<'_> {
     /// Returns the next node without taking it.
     pub fn peek(&mut self) -> Result<Option<&Node>> {
         if self.nodes.is_empty()
-            && let Some(node) = self.next()?
+            && let Some(node) = self.try_next()?
         {
             self.nodes.push_front(node);
         }

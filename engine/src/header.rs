@@ -66,6 +66,8 @@ pub struct Header {
     pub created: i64,
     /// 0 for `yore.cbor`, and upwards for `headers/`.
     pub number: u64,
+    /// A feature that this program does not know and that takes to write; it may only read then.
+    pub unknown_to_writers: Option<String>,
 }
 
 impl Header {
@@ -146,14 +148,15 @@ fn parse(bytes: &[u8]) -> Read<Parsed> {
     let (body, tag) = body_and_seal(bytes)?;
     let (mut identified, mut version, mut features) = (false, None, Vec::new());
     let (mut repository, mut parameters, mut created, mut number) = (None, None, None, 0);
-    let mut generation = 1;
+    let (mut generation, mut writing) = (1, None);
     cbor::whole_map(body, |key, d| {
         match key {
             0 => identified = d.str()? == IDENTIFICATION,
             1 => version = Some(d.u64()?),
             2 => repository = Some(RepositoryId(cbor::bytes32(d)?)),
             3 => parameters = Some(parse_parameters(d)?),
-            4 | 5 => features.extend(cbor::texts(d)?),
+            4 => features.extend(cbor::texts(d)?),
+            5 => writing = cbor::texts(d)?.into_iter().next(),
             6 => created = Some(d.i64()?),
             7 => number = d.u64()?,
             8 => generation = d.u64()?,
@@ -169,7 +172,7 @@ fn parse(bytes: &[u8]) -> Read<Parsed> {
     }
     let header = match (repository, parameters, created) {
         (Some(repository), Some(parameters), Some(created)) => {
-            Some(Header { repository, parameters, created, number })
+            Some(Header { repository, parameters, created, number, unknown_to_writers: writing })
         }
         _ => None,
     };
@@ -212,7 +215,16 @@ mod tests {
     fn sample() -> (Header, Keys) {
         let repository = RepositoryId([9; 32]);
         let keys = Keys::derive(&MasterSecret::from_bytes([1; 32]), repository);
-        (Header { repository, parameters: Parameters::default(), created: -5, number: 3 }, keys)
+        (
+            Header {
+                repository,
+                parameters: Parameters::default(),
+                created: -5,
+                number: 3,
+                unknown_to_writers: None,
+            },
+            keys,
+        )
     }
 
     #[test]

@@ -42,8 +42,8 @@ impl Deref for Blob {
 
 struct Frame {
     bytes: Buffer,
-    /// Guards the offsets of the blobs that have been compared with their names.
-    compared: Mutex<HashSet<u32>>,
+    /// Guards the blobs that have been compared with their names: which, and where they lie.
+    compared: Mutex<HashSet<(BlobKind, BlobId, u32, u32)>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -128,11 +128,9 @@ impl Reader {
         Err(first_error.unwrap_or_else(|| Error::Missing { object: format!("blob {id}") }))
     }
 
-    /// Decodes the frame of a blob ahead of its use; what fails will fail again when it is read.
+    /// Makes a chunk ready ahead of its use; what fails will fail again when it is read.
     pub fn prefetch(&self, id: &BlobId) {
-        if let Some(location) = self.index().find(id) {
-            let _ = self.frame(&location);
-        }
+        let _ = self.blob(BlobKind::Data, id);
     }
 
     fn copy(&self, kind: BlobKind, id: &BlobId, location: &Location) -> Result<Blob> {
@@ -141,12 +139,16 @@ impl Reader {
         let (start, length) = (location.at as usize, location.length as usize);
         let range = start..start + length;
         let bytes = frame.bytes.get(range.clone()).ok_or_else(|| damaged("a blob exceeds it"))?;
-        if !lock(&frame.compared).contains(&location.at) {
+        // Who comes second waits for the comparison rather than to make it too.
+        let mut compared = lock(&frame.compared);
+        let claim = (kind, *id, location.at, location.length);
+        if !compared.contains(&claim) {
             if self.keys.blob_id(kind, bytes) != *id {
                 return Err(damaged("it does not hold the blob that it should"));
             }
-            lock(&frame.compared).insert(location.at);
+            compared.insert(claim);
         }
+        drop(compared);
         Ok(Blob { range, frame })
     }
 
@@ -164,7 +166,7 @@ impl Reader {
         match outcome {
             Ok(frame) => {
                 if decoded_here {
-                    self.make_room(&key, &cell, frame.bytes.len());
+                    self.make_room(&key, &cell, frame.bytes.capacity());
                 }
                 Ok(Arc::clone(frame))
             }
@@ -191,7 +193,7 @@ impl Reader {
         while frames.bytes > self.budget && frames.cells.len() > 1 {
             let Some((_, cell)) = frames.cells.pop_lru() else { break };
             if let Some(Ok(frame)) = cell.get() {
-                frames.bytes = frames.bytes.saturating_sub(frame.bytes.len());
+                frames.bytes = frames.bytes.saturating_sub(frame.bytes.capacity());
             }
             evicted.push(cell);
         }
@@ -202,13 +204,13 @@ impl Reader {
     fn decode(&self, location: &Location) -> Result<Frame> {
         let name = ObjectName::pack(location.pack);
         let key = self.pack_key(location);
-        let mut sealed = self.buffers.take();
+        let mut sealed = self.buffers.take_for(location.frame.sealed as usize);
         sealed.resize(location.frame.sealed as usize, 0);
         self.backend.read(&name, location.offset, &mut sealed)?;
         let stored = key
             .open_frame(location.number, &location.frame, &mut sealed)
             .ok_or_else(|| Error::damaged(name.as_str(), "its bytes were altered"))?;
-        let mut bytes = self.buffers.take();
+        let mut bytes = self.buffers.take_for(location.frame.raw as usize);
         decode_frame(&location.frame, stored, &mut bytes)
             .ok_or_else(|| Error::damaged(name.as_str(), "a frame does not decode"))?;
         Ok(Frame { bytes, compared: Mutex::default() })
@@ -245,5 +247,37 @@ impl Failure {
                 Error::Backend { object, source: std::io::Error::other(text.clone()) }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pack::{Contents, FrameInfo, PackInfo};
+    use crate::testing::Sample;
+
+    #[test]
+    fn an_index_that_points_to_another_blob_is_refused() {
+        let sample = Sample::new();
+        let source = sample.folder.path().join("source");
+        std::fs::create_dir(&source).expect("a folder");
+        std::fs::write(source.join("file"), vec![7; 2000]).expect("a file");
+        sample.back_up(&source, 2);
+        let keys = &sample.repository.keys;
+        let (reader, _) = sample.repository.reader(1 << 20).expect("a reader");
+        let id = keys.blob_id(BlobKind::Data, &[7; 2000]);
+        let other = keys.blob_id(BlobKind::Data, &[8; 2000]);
+        assert_eq!(&*reader.blob(BlobKind::Data, &id).expect("it is there"), &[7; 2000]);
+        let location = reader.index().find(&id).expect("it is there");
+        let frames = vec![FrameInfo { blobs: 1, ..location.frame }];
+        let contents = Contents { frames, blobs: vec![(other, location.length)] };
+        let pack = PackInfo { id: location.pack, kind: location.kind, size: 0, contents };
+        let mut index = (*reader.index()).clone();
+        index.add(&[pack], &[], None);
+        reader.set_index(index);
+        // The frame is in memory, and its blob has been compared with its own name.
+        assert!(reader.blob(BlobKind::Data, &other).is_err());
+        assert!(reader.blob(BlobKind::Tree, &id).is_err());
+        assert!(reader.blob(BlobKind::Data, &id).is_ok());
     }
 }

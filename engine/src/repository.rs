@@ -79,26 +79,35 @@ pub fn create(backend: Arc<dyn Backend>, options: &CreateOptions<'_>) -> Result<
     let content = encode_destination(destination, options.time);
     save_sealed(&*backend, &keys, Kind::Destination, &ObjectName::destination(), &content)?;
     let created = options.time.seconds;
+    let mut slots = vec![ObjectName::destination()];
     for (secret, label) in options.secrets {
         let slot = slot::create(&master, repository, secret, label, created, options.cost);
         let name = ObjectName::slot(slot.id);
         backend::save(&*backend, &name, &slot.encode(&keys))?;
         let read = Slot::decode(&name, repository, &backend::load(&*backend, &name, MAX_SLOT)?)?;
         // A passphrase is not derived a second time: its slot is compared with what was written.
-        let opens = match slot.kind {
+        let opens = match secret.kind() {
             SecretKind::Passphrase => read.encode(&keys) == slot.encode(&keys),
             SecretKind::KeyFile | SecretKind::Recovery => read.open(repository, secret).is_some(),
         };
         if !opens {
             return Err(Error::damaged(name.as_str(), "it does not read back as written"));
         }
+        slots.push(name);
     }
-    let header = Header { repository, parameters: options.parameters, created, number: 0 };
+    let parameters = options.parameters;
+    let header = Header { repository, parameters, created, number: 0, unknown_to_writers: None };
     match backend::save(&*backend, &ObjectName::header(), &header.encode(&keys))? {
         Published::Created => {}
         Published::Exists => {
             let found = "holds a repository already";
             return Err(Error::Occupied { location: backend.location(), found });
+        }
+    }
+    // Somebody who creates at the same time may have taken the slots for leftovers.
+    for stored in &slots {
+        if backend.size(stored)?.is_none() {
+            return Err(Error::Missing { object: stored.to_string() });
         }
     }
     Ok(Repository { backend, keys: Arc::new(keys), header, destination, cache: None })
@@ -166,8 +175,8 @@ fn unlock(backend: &dyn Backend, id: RepositoryId, secret: &Secret) -> Result<Ma
         let slot = backend::load(backend, &stored.name, MAX_SLOT)
             .and_then(|bytes| Slot::decode(&stored.name, id, &bytes));
         match slot {
-            Ok(slot) if slot.kind == secret.kind() => {
-                passphrases += usize::from(slot.kind == SecretKind::Passphrase);
+            Ok(slot) if slot.kind == Some(secret.kind()) => {
+                passphrases += usize::from(secret.kind() == SecretKind::Passphrase);
                 if passphrases > MAX_PASSPHRASE_SLOTS {
                     break;
                 }

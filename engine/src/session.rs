@@ -44,6 +44,10 @@ pub(crate) fn open(
     writer: &Writer,
     now: Timestamp,
 ) -> Result<OpenSession> {
+    if let Some(feature) = &repository.header.unknown_to_writers {
+        let location = repository.location();
+        return Err(Error::Unsupported { location, feature: format!("the feature {feature:?}") });
+    }
     for _ in 0..ATTEMPTS {
         let (base, condemned) = repository.condemned()?;
         let session = Session {

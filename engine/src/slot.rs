@@ -46,8 +46,8 @@ impl Cost {
 pub struct Slot {
     /// Its name, and its salt.
     pub id: ObjectId,
-    /// What opens it.
-    pub kind: SecretKind,
+    /// What opens it; `None` for a kind that this program does not know.
+    pub kind: Option<SecretKind>,
     /// When it was made, in seconds since 1970 UTC.
     pub created: i64,
     /// What the person called it.
@@ -90,7 +90,17 @@ pub(crate) fn create(
         .encrypt_inout_detached(&Nonce::<Aes256Gcm>::default(), &body, sealed.as_mut_slice().into())
         .expect("a secret is far below the limit of AES-GCM");
     sealed.extend_from_slice(&tag);
-    Slot { id, kind, created, label: label.into(), cost, commitment, body, sealed, tag: [0; 32] }
+    Slot {
+        id,
+        kind: Some(kind),
+        created,
+        label: label.into(),
+        cost,
+        commitment,
+        body,
+        sealed,
+        tag: [0; 32],
+    }
 }
 
 impl Slot {
@@ -215,7 +225,7 @@ fn parse(bytes: &[u8]) -> Read<(Slot, RepositoryId)> {
     cbor::whole_map(body, |key, d| {
         match key {
             0 => id = Some(ObjectId(cbor::bytes32(d)?)),
-            1 => kind = SecretKind::from_number(d.u64()?),
+            1 => kind = Some(SecretKind::from_number(d.u64()?)),
             2 => repository = Some(RepositoryId(cbor::bytes32(d)?)),
             3 => created = Some(d.i64()?),
             4 => label = d.str()?.into(),
@@ -229,7 +239,7 @@ fn parse(bytes: &[u8]) -> Read<(Slot, RepositoryId)> {
         Ok(true)
     })?;
     let kind = cbor::required(kind)?;
-    if cost.is_some() != (kind == SecretKind::Passphrase) {
+    if cost.is_some() != (kind == Some(SecretKind::Passphrase)) && kind.is_some() {
         return cbor::refuse("a cost where there is none, or none where there is one");
     }
     let slot = Slot {

@@ -80,7 +80,7 @@ impl Building {
         let mut entries = BTreeMap::new();
         if let DirRef::Tree(id) = dir {
             let mut nodes = reader.nodes(id)?;
-            while let Some(node) = nodes.next()? {
+            while let Some(node) = nodes.try_next()? {
                 entries.insert(node.name.clone(), Entry::Seen(SeenNode::of(node)));
             }
         }
@@ -140,6 +140,7 @@ pub fn find(reader: &Reader, root: &DirRef, path: &[u8]) -> Result<Option<Found>
 
 /// What a path stands for.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "one or two are alive at a time")]
 pub enum Found {
     /// The top of a state.
     Root(DirRef),
@@ -171,7 +172,7 @@ pub fn children(
     match dir {
         DirRef::Tree(id) => {
             let mut nodes = reader.nodes(id)?;
-            while let Some(node) = nodes.next()? {
+            while let Some(node) = nodes.try_next()? {
                 each(SeenNode::of(node))?;
             }
             match nodes.take_strange().pop() {

@@ -20,6 +20,8 @@ use crate::tables::{PlaceKind, TableSizes, Tables};
 
 /// The share of the budget that decoded directories get; frames get the rest.
 const DIRECTORIES_SHARE: usize = 8;
+/// The share that is left to frames on their way: sealed ones, and those that are being decoded.
+const DECODING_SHARE: usize = 8;
 
 /// Presents the snapshots of a repository as a read-only tree.
 pub struct SnapshotVolume {
@@ -48,7 +50,9 @@ impl SnapshotVolume {
         // The snapshots first: an index that is opened later knows all their blobs.
         let refresher = Refresher::start(&repository)?;
         let for_directories = options.cache_size / DIRECTORIES_SHARE;
-        let (reader, mut problems) = repository.reader(options.cache_size - for_directories)?;
+        let for_decoding = options.cache_size / DECODING_SHARE;
+        let (reader, mut problems) =
+            repository.reader(options.cache_size - for_directories - for_decoding)?;
         let reader = Arc::new(reader);
         let presentation =
             Presentation { owner: options.owner, unknown: current_ids(), umask: options.umask };

@@ -23,6 +23,8 @@ mod interrupt;
 #[cfg(target_os = "linux")]
 mod look;
 #[cfg(target_os = "linux")]
+mod memory;
+#[cfg(target_os = "linux")]
 mod mount_error;
 #[cfg(target_os = "linux")]
 mod mount_holders;
@@ -53,6 +55,7 @@ pub use crate::{
     fuse::{Access, MountOptions, Mounted, MountedHandle, Unmounted, mount},
     identity::{Names, current_ids},
     interrupt::{Interrupt, restore_sigpipe},
+    memory::return_freed_memory,
     mount_error::{FuseMissing, Hold, Holder, MountError},
     mountpoint::{WhenBusy, check_mountpoint, fuse_available, is_mounted, unmount},
     name::{name_bytes, name_from_bytes, snapshot_path, system_path},

@@ -69,7 +69,7 @@ pub fn copy_out(
     node: &Node,
     write: &mut dyn FnMut(&[u8]) -> bool,
 ) -> yore_engine::Result<()> {
-    const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
     let file = OpenFile::open(reader, node)?;
     let mut offset = 0;
     loop {

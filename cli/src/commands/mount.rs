@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::drive::{self, Drive};
+use crate::engine_error::quoted;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::secret::{self, Given};
 use crate::snapshot_filter::Filter;
@@ -72,19 +73,19 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     if options.in_background {
         return run_in_background(context, options);
     }
-    check(context, &options.mountpoint)?;
+    let mountpoint = check(context, &options.mountpoint)?;
     if options.detach {
-        return detach(context, options);
+        return detach(context, options, &mountpoint);
     }
     let repository = context.open()?;
     let interrupt = context.interrupt()?;
     let drive = mount(context, options, repository)?;
-    tell(context, options, std::process::id());
+    tell(context, options, &mountpoint, std::process::id());
     drive.serve(context, interrupt)
 }
 
-/// Refuses what can't be mounted on before any secret is asked for.
-fn check(context: &Context, mountpoint: &Path) -> Outcome<()> {
+/// Refuses what can't be mounted on before any secret is asked for; returns the absolute path.
+fn check(context: &Context, mountpoint: &Path) -> Outcome<PathBuf> {
     check_mountpoint(mountpoint)?;
     let place = std::fs::canonicalize(mountpoint).map_err(|e| Failure::local(mountpoint, e))?;
     let destination = context.destination()?;
@@ -102,13 +103,14 @@ fn check(context: &Context, mountpoint: &Path) -> Outcome<()> {
             Exit::Failed,
             format!(
                 "mountpoint {} {how} {what} ({}), which the drive would hide",
-                mountpoint.display(),
+                place.display(),
                 folder.display()
             ),
             "choose an empty folder elsewhere",
         ));
     }
-    Ok(fuse_available()?)
+    fuse_available()?;
+    Ok(place)
 }
 
 fn mount(context: &Context, options: &Options, repository: Repository) -> Outcome<Drive> {
@@ -125,19 +127,19 @@ fn mount(context: &Context, options: &Options, repository: Repository) -> Outcom
     drive::mount(Arc::new(repository), &options.mountpoint, presented, &how, &context.screen)
 }
 
-fn tell(context: &Context, options: &Options, pid: u32) {
-    let mountpoint = options.mountpoint.display().to_string();
+fn tell(context: &Context, options: &Options, mountpoint: &Path, pid: u32) {
+    let mountpoint = mountpoint.display().to_string();
     let object = json!({ "type": "mount", "mountpoint": mountpoint, "pid": pid });
     context.screen.object(&object);
     context.screen.say(format!("The drive is at {mountpoint}. Look into latest and snapshots."));
     context.screen.say(match options.detach {
-        true => format!("To take it away: yore umount {mountpoint}"),
+        true => format!("To take it away: yore umount {}", quoted(&mountpoint)),
         false => "Ctrl-C takes it away.".to_owned(),
     });
 }
 
 /// Starts this program again in the background, and waits until the drive is there.
-fn detach(context: &Context, options: &Options) -> Outcome {
+fn detach(context: &Context, options: &Options, mountpoint: &Path) -> Outcome {
     let given = match secret::given(&context.global)? {
         Some(given) => given,
         // A mistyped passphrase is noticed while there is somebody to ask again.
@@ -151,7 +153,7 @@ fn detach(context: &Context, options: &Options) -> Outcome {
     arguments.push(IN_BACKGROUND.into());
     match spawn_detached(&arguments, &given.to_bytes(), log.as_deref()) {
         Ok(detached) => {
-            tell(context, options, detached.pid);
+            tell(context, options, mountpoint, detached.pid);
             Ok(Done::Whole)
         }
         Err(DetachError::Refused { message, code }) => {

@@ -156,10 +156,14 @@ fn summary(
         true => format!("A trial: {files} ({bytes}) would be written to {at}."),
         false => format!("Restored {files} ({bytes}) to {at} in {}.", format::duration(took)),
     });
+    let deleted = match options.dry_run {
+        true => "would be removed, because the snapshot does not have them",
+        false => "removed, because the snapshot does not have them",
+    };
     for (number, what) in [
-        (report.unchanged, "were there already as they should be"),
-        (report.skipped, "were there and stay as they are (--overwrite)"),
-        (report.deleted, "were removed, because the snapshot does not have them"),
+        (report.unchanged, "there already as they should be"),
+        (report.skipped, "there and left as they are (--overwrite)"),
+        (report.deleted, deleted),
         (report.failed, "could not be restored: see the list above"),
         (report.refused, "times the system refused an owner, a time or an attribute: see above"),
     ] {

@@ -10,15 +10,15 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 use yore_fs::VolumeOptions;
-use yore_platform::{Interrupt, MountError, MountOptions, is_mounted};
+use yore_platform::{Interrupt, MountOptions, is_mounted};
 
 use crate::context::Context;
 use crate::drive::{self, Drive};
 use crate::engine_error::quoted;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::format;
 use crate::stage::{self, Lost, Stage};
 use crate::window::Window;
-use crate::{format, mount_error};
 
 /// The options of `try`.
 #[derive(Debug, Args)]
@@ -64,7 +64,7 @@ fn show(context: &Context, stage: &Stage, interrupt: Interrupt) -> Outcome<()> {
     let drive = mount(context, stage)?;
     let window = match &drive {
         Some(_) => Window::Drive(stage.drive()),
-        None => Window::Repository(stage.open(context)?),
+        None => Window::Repository(Box::new(stage.open(context)?)),
     };
     screen.say(match &window {
         Window::Drive(_) => "The past, as a drive. Any program can read it:",
@@ -88,20 +88,27 @@ fn show(context: &Context, stage: &Stage, interrupt: Interrupt) -> Outcome<()> {
     Ok(())
 }
 
-/// Mounts the drive; without FUSE, tells what to install and goes on without it.
+/// Mounts the drive; where that can't be, tells what to install and goes on without it.
 fn mount(context: &Context, stage: &Stage) -> Outcome<Option<Drive>> {
-    if let Err(error) = yore_platform::fuse_available() {
-        let MountError::FuseMissing(missing) = error else { return Err(error.into()) };
-        context.screen.problem("", &format!("the drive can't be shown here: {missing}"));
-        context.screen.problem("", &format!("to see it, {}", mount_error::fuse(missing)));
-        context.screen.say("Everything else works without it: look.");
-        context.screen.say("");
-        return Ok(None);
-    }
-    let presented = VolumeOptions::new(context.now.time_zone().clone());
-    let how = MountOptions::default();
     let repository = Arc::new(stage.repository()?);
-    drive::mount(repository, &stage.drive(), presented, &how, &context.screen).map(Some)
+    let mounted = yore_platform::fuse_available().map_err(Failure::from).and_then(|()| {
+        let presented = VolumeOptions::new(context.now.time_zone().clone());
+        let how = MountOptions::default();
+        drive::mount(repository, &stage.drive(), presented, &how, &context.screen)
+    });
+    let failure = match mounted {
+        Ok(drive) => return Ok(Some(drive)),
+        Err(failure) => failure,
+    };
+    let screen = &context.screen;
+    screen.say("The drive can't be shown on this computer:");
+    screen.say("");
+    screen.say(format!("    {}", failure.what));
+    failure.hint.iter().for_each(|hint| screen.say(format!("    {hint}")));
+    screen.say("");
+    screen.say("Everything else works without it, as you see here.");
+    screen.say("");
+    Ok(None)
 }
 
 /// Takes files out of the past and compares them with what they were.
@@ -196,4 +203,6 @@ fn linger(context: &Context, stage: &Stage, interrupt: Interrupt) {
     screen.say("");
     screen.say("Ctrl-C here ends it and removes everything.");
     while !interrupt.wait(Duration::from_secs(1)) && is_mounted(&drive) {}
+    // Behind the terminal's ^C.
+    screen.say("");
 }

@@ -90,9 +90,10 @@ pub(super) fn read_chunked(
     if metadata.size > LARGE {
         read_ahead(stretches, &mut chunking)?;
     } else {
-        let mut buffer = AlignedBuf::new(BLOCK);
+        let block = BLOCK.min(metadata.size as usize);
+        let mut buffer = AlignedBuf::new(block);
         while let Some(stretch) = stretches.next(buffer)? {
-            buffer = chunking.take(stretch)?.unwrap_or_else(|| AlignedBuf::new(BLOCK));
+            buffer = chunking.take(stretch)?.unwrap_or_else(|| AlignedBuf::new(block));
         }
     }
     chunking.finish()

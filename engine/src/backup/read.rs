@@ -71,7 +71,7 @@ pub(super) enum Status {
 pub(super) enum Found {
     /// The next chunk of the file whose node follows.
     Chunk(ChunkId, Bytes),
-    /// The file changed meanwhile and is read again: the chunks since the last node do not count.
+    /// The file changed or failed meanwhile: the chunks since the last node do not count.
     Again,
     /// Holes of the file whose node follows.
     Holes(Vec<Hole>),
@@ -192,8 +192,12 @@ impl Batch<'_> {
             Ok(()) => Ok(()),
             Err(Failed::Gone) => Err(Gone),
             // It was deleted after its directory was listed: the snapshot is of a moment later.
-            Err(Failed::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(Failed::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+                self.found.push(Found::Again);
+                Ok(())
+            }
             Err(Failed::Io(error)) => {
+                self.found.push(Found::Again);
                 let path = join(&self.job.path, &wanted.name);
                 self.readers.unreadable.fetch_add(1, Ordering::Relaxed);
                 let error = Error::local(system_path(&path), error);
@@ -201,7 +205,6 @@ impl Batch<'_> {
                 // The last known state stays, rather than to drop a file that may be there.
                 let Some(mut node) = wanted.previous.clone() else { return Ok(()) };
                 node.flags = Flags(node.flags.0 | Flags::STALE.0);
-                self.found.push(Found::Again);
                 self.push(Found::Node(Box::new(node), Status::Unchanged), 0)
             }
         }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::backup::slice::Slice;
+use crate::buffers::{Buffer, Buffers};
 use crate::error::{Error, Result};
 use crate::id::BlobId;
 use crate::index::{self, BlobIndex};
@@ -24,6 +25,9 @@ const BLOBS_PER_INDEX: usize = 200_000;
 /// Bytes of a pack's end for each blob and frame, about.
 const END_PER_BLOB: u64 = 37;
 const END_PER_FRAME: u64 = 14;
+/// Unused buffers of sealed frames that are kept, and their size: a frame that zstd made longer.
+const SPARE_SEALED: usize = 16;
+const SEALED: usize = 544 << 10;
 /// The zstd level: of the fast ones, the first that compresses well.
 const LEVEL: i32 = 3;
 
@@ -42,7 +46,7 @@ enum Write {
         kind: PackKind,
         blobs: Vec<(BlobId, u32)>,
         info: FrameInfo,
-        sealed: Receiver<Vec<u8>>,
+        sealed: Receiver<Buffer>,
     },
     /// The pack of this kind is full.
     Close(PackKind),
@@ -67,6 +71,8 @@ pub(super) struct Shared<'r> {
     /// Guards the first error; whoever meets one stops.
     failure: Mutex<Option<Error>>,
     stored: AtomicU64,
+    /// Buffers of sealed frames.
+    buffers: Buffers,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -81,6 +87,7 @@ impl<'r> Shared<'r> {
             finished: Mutex::default(),
             failure: Mutex::default(),
             stored: AtomicU64::new(0),
+            buffers: Buffers::new(SPARE_SEALED, SEALED),
         }
     }
 
@@ -295,8 +302,9 @@ impl Sealer<'_, '_> {
     pub(super) fn run(&mut self, job: FrameJob) -> Result<()> {
         self.raw.clear();
         job.blobs.iter().for_each(|(_, slice)| self.raw.extend_from_slice(slice));
-        let mut stored = Vec::with_capacity(zstd::zstd_safe::compress_bound(job.raw) + TAG);
-        let codec = match self.compressor.compress_to_buffer(&self.raw, &mut stored) {
+        let bound = zstd::zstd_safe::compress_bound(job.raw) + TAG;
+        let mut stored = self.shared.buffers.take_for(bound);
+        let codec = match self.compressor.compress_to_buffer(&self.raw, &mut *stored) {
             Ok(length) if length < self.raw.len() => Codec::Zstd,
             _ => {
                 stored.clear();
@@ -334,7 +342,7 @@ impl Sealer<'_, '_> {
         kind: PackKind,
         blobs: Vec<(BlobId, u32)>,
         info: FrameInfo,
-    ) -> Result<(Arc<PackKey>, u32, Sender<Vec<u8>>)> {
+    ) -> Result<(Arc<PackKey>, u32, Sender<Buffer>)> {
         let repository = self.shared.repository;
         let (ready, sealed) = bounded(1);
         let added = u64::from(info.sealed) + END_PER_FRAME + END_PER_BLOB * blobs.len() as u64;

@@ -2,29 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::backend::Folder;
 use crate::file::OpenFile;
-use crate::header::Parameters;
-use crate::record::ClientId;
-use crate::repository::{CreateOptions, create};
-use crate::secret::Secret;
-use crate::slot::Cost;
+use crate::testing::{Notes, Sample, writer};
 use crate::tree::Node;
-use crate::view::{SeenNode, children, find};
-
-fn repository(path: &Path) -> Repository {
-    let secret = Secret::draw_key_file();
-    let options = CreateOptions {
-        secrets: &[(&secret, "test")],
-        cost: Cost::STANDARD,
-        parameters: Parameters { pack: 1 << 20, ..Parameters::default() },
-        time: now(),
-    };
-    create(Arc::new(Folder::new(path)), &options).expect("a new repository")
-}
+use crate::view::{Found, SeenNode, children};
 
 fn options() -> BackupOptions {
     BackupOptions {
@@ -35,48 +18,16 @@ fn options() -> BackupOptions {
         tags: Vec::new(),
         time: None,
         utc_offset: 0,
-        writer: Writer {
-            host: "host".into(),
-            user: "me".into(),
-            client: ClientId([1; 16]),
-            process: yore_platform::process_identity(),
-            program: "test".into(),
-        },
+        writer: writer(),
     }
-}
-
-/// Keeps what it is told.
-#[derive(Default)]
-struct Told(Mutex<Vec<String>>);
-
-impl Observer for Told {
-    fn event(&self, _event: Event) {}
-
-    fn problem(&self, problem: crate::observer::Problem) {
-        self.0.lock().expect("nobody panics").push(problem.error.to_string());
-    }
-
-    fn interrupted(&self) -> bool {
-        false
-    }
-}
-
-fn back_up(repository: &Repository, source: &Path) -> BackupReport {
-    let told = Told::default();
-    let report = backup(repository, &[source.to_path_buf()], &options(), &told).expect("a backup");
-    assert_eq!(*told.0.lock().expect("nobody panics"), Vec::<String>::new());
-    report
 }
 
 /// Every node below a path of the newest snapshot, with the bytes of files.
-fn read_back(repository: &Repository, source: &Path) -> Vec<(Vec<u8>, Node, Vec<u8>)> {
-    let (reader, problems) = repository.reader(1 << 20).expect("a reader");
-    assert!(problems.is_empty());
-    let snapshots = repository.snapshots().expect("snapshots");
-    assert!(snapshots.problems.is_empty());
-    let root = DirRef::Tree(snapshots.list.last().expect("one").1.root);
-    let top = find(&reader, &root, &snapshot_path(source)).expect("it reads").expect("it is there");
-    let crate::view::Found::Node(top) = top else { panic!("the source has a node") };
+fn read_back(sample: &Sample, source: &Path) -> Vec<(Vec<u8>, Node, Vec<u8>)> {
+    let reader = sample.reader();
+    let Found::Node(top) = sample.find(&reader, &snapshot_path(source)) else {
+        panic!("the source has a node");
+    };
     let mut all = Vec::new();
     collect(&reader, &[], top, &mut all);
     all
@@ -112,8 +63,8 @@ fn noise(length: usize, seed: u64) -> Vec<u8> {
 
 #[test]
 fn files_of_every_size_come_back_as_they_were() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let source = dir.path().join("source");
+    let sample = Sample::new();
+    let source = sample.folder.path().join("source");
     fs::create_dir_all(source.join("a/b/c")).expect("a folder");
     let sizes = [0, 1, 512, 513, 100_000, 131_072, 131_073, 3_000_000, 9_000_000, 20_000_001];
     for (n, size) in sizes.into_iter().enumerate() {
@@ -121,10 +72,9 @@ fn files_of_every_size_come_back_as_they_were() {
     }
     let target = yore_platform::TargetDir::create(&source).expect("a folder");
     target.symlink(b"link", b"nowhere").expect("a link");
-    let repository = repository(&dir.path().join("repository"));
-    let report = back_up(&repository, &source);
+    let report = sample.back_up(&source, 2);
     assert_eq!((report.totals.files, report.totals.new_files), (10, 10));
-    let all = read_back(&repository, &source);
+    let all = read_back(&sample, &source);
     for (n, size) in sizes.into_iter().enumerate() {
         let path = format!("a/b/{size}").into_bytes();
         let (_, _, bytes) = all.iter().find(|(p, ..)| *p == path).expect("it is there");
@@ -132,25 +82,24 @@ fn files_of_every_size_come_back_as_they_were() {
     }
     let link = all.iter().find(|(path, ..)| path == b"link").expect("it is there");
     assert_eq!(link.1.target, b"nowhere");
-    let again = back_up(&repository, &source);
+    let again = sample.back_up(&source, 3);
     assert_eq!(again.totals.new_files, 0);
     assert!(again.totals.new_bytes < 10_000, "{:?}", again.totals);
 }
 
 #[test]
 fn a_stream_is_a_file() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let repository = repository(&dir.path().join("repository"));
+    let sample = Sample::new();
     let bytes = noise(5_000_000, 3);
     backup_stream(
-        &repository,
+        &sample.repository,
         b"dumps/db.sql",
         &mut bytes.as_slice(),
         &options(),
-        &Told::default(),
+        &Notes::default(),
     )
     .expect("a backup");
-    let all = read_back(&repository, Path::new("/dumps"));
+    let all = read_back(&sample, Path::new("/dumps"));
     let (_, node, read) = all.iter().find(|(path, ..)| path == b"db.sql").expect("it is there");
     assert_eq!(node.size, 5_000_000);
     assert!(*read == bytes);
@@ -158,9 +107,10 @@ fn a_stream_is_a_file() {
 
 #[test]
 fn a_source_that_is_not_there_is_an_error_before_anything_is_written() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let repository = repository(&dir.path().join("repository"));
-    let missing = dir.path().join("missing");
-    assert!(backup(&repository, &[missing], &options(), &Told::default()).is_err());
-    assert!(repository.backend.list(crate::object::Area::Sessions).expect("a list").is_empty());
+    let sample = Sample::new();
+    let missing = sample.folder.path().join("missing");
+    assert!(backup(&sample.repository, &[missing], &options(), &Notes::default()).is_err());
+    assert!(
+        sample.repository.backend.list(crate::object::Area::Sessions).expect("a list").is_empty()
+    );
 }

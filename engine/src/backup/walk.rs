@@ -79,9 +79,10 @@ impl Sources {
 }
 
 /// What the previous snapshot has of a directory.
+#[allow(clippy::large_enum_variant, reason = "one for each level of the walk")]
 enum Previous<'r> {
     Tree(Nodes<'r>),
-    Merged(std::vec::IntoIter<SeenNode>, Option<SeenNode>),
+    Merged(std::iter::Peekable<std::vec::IntoIter<SeenNode>>),
     Nothing,
 }
 
@@ -91,9 +92,7 @@ impl<'r> Previous<'r> {
             // What can't be read of the previous snapshot is read from the source.
             Some(DirRef::Tree(id)) => reader.nodes(id).map_or(Previous::Nothing, Previous::Tree),
             Some(DirRef::Merged(nodes)) => {
-                let mut nodes = nodes.as_ref().clone().into_iter();
-                let first = nodes.next();
-                Previous::Merged(nodes, first)
+                Previous::Merged(nodes.as_ref().clone().into_iter().peekable())
             }
             Some(DirRef::Unreadable) | None => Previous::Nothing,
         }
@@ -107,7 +106,7 @@ impl<'r> Previous<'r> {
                 Previous::Tree(nodes) => match nodes.peek() {
                     Ok(Some(node)) if node.name.as_slice() > name => return None,
                     Ok(Some(_)) => {
-                        let node = nodes.next().ok().flatten()?;
+                        let node = nodes.try_next().ok().flatten()?;
                         if node.name == name {
                             return Some(SeenNode::of(node));
                         }
@@ -116,16 +115,12 @@ impl<'r> Previous<'r> {
                     // A damaged leaf: its files are read again, the walk goes on behind it.
                     Err(_) => {}
                 },
-                Previous::Merged(nodes, next) => match next {
-                    Some(seen) if seen.node.name.as_slice() > name => return None,
-                    Some(_) => {
-                        let taken = std::mem::replace(next, nodes.next())?;
-                        if taken.node.name == name {
-                            return Some(taken);
-                        }
+                Previous::Merged(nodes) => {
+                    let seen = nodes.next_if(|seen| seen.node.name.as_slice() <= name)?;
+                    if seen.node.name == name {
+                        return Some(seen);
                     }
-                    None => return None,
-                },
+                }
             }
         }
     }
@@ -145,9 +140,16 @@ struct Level<'r> {
 impl<'a> Walk<'a> {
     /// Walks every source.
     pub(super) fn run(&self, sources: &Sources, previous: Option<&DirRef>) -> Result<()> {
-        match sources.source {
-            true => self.walk_source(b"", None, previous.cloned()),
-            false => self.walk_way(sources, b"", previous),
+        if !sources.source {
+            return self.walk_way(sources, b"", previous);
+        }
+        let root = yore_platform::system_path(b"");
+        let failed = |source| Error::local(&root, source);
+        let dir = SourceDir::open(&root).map_err(failed)?;
+        let device = dir.metadata().map_err(failed)?.device;
+        match self.level(dir, b"".as_slice().into(), device, previous) {
+            Ok(level) => self.walk_dir(level),
+            Err(Unlisted) => Err(Error::Refused { what: "the root can't be listed".into() }),
         }
     }
 
@@ -157,16 +159,22 @@ impl<'a> Walk<'a> {
         for (name, below) in &way.below {
             let seen = before.take(name);
             let path = join(path, name);
+            let system = yore_platform::system_path(&path);
+            let metadata = yore_platform::path_metadata(&system)
+                .map_err(|source| Error::local(&system, source))?;
             if below.source {
-                self.walk_source(&path, Some(name), seen.as_ref().and_then(|s| s.dir.clone()))?;
-            } else {
-                let metadata = yore_platform::path_metadata(&yore_platform::system_path(&path))
-                    .map_err(|source| Error::local(yore_platform::system_path(&path), source))?;
-                self.step(Step::Enter(Box::new(node_of(name, &metadata))))?;
-                let dir = seen.as_ref().and_then(|seen| seen.dir.as_ref());
-                self.walk_way(below, &path, dir)?;
-                self.step(Step::Leave)?;
+                self.walk_source(&path, name, metadata, seen)?;
+                continue;
             }
+            // The way to a source may be one that can be gone, but not be read.
+            let node = match SourceDir::open(&system) {
+                Ok(dir) => self.dir_node(&dir, name, &path, &metadata, None),
+                Err(_) => node_of(name, &metadata),
+            };
+            self.step(Step::Enter(Box::new(node)))?;
+            let dir = seen.as_ref().and_then(|seen| seen.dir.as_ref());
+            self.walk_way(below, &path, dir)?;
+            self.step(Step::Leave)?;
         }
         Ok(())
     }
@@ -175,39 +183,41 @@ impl<'a> Walk<'a> {
     fn walk_source(
         &self,
         path: &[u8],
-        name: Option<&[u8]>,
-        previous: Option<DirRef>,
+        name: &[u8],
+        metadata: Metadata,
+        previous: Option<SeenNode>,
     ) -> Result<()> {
         let system = yore_platform::system_path(path);
-        let failed = |source| Error::local(system.clone(), source);
-        let metadata = yore_platform::path_metadata(&system).map_err(failed)?;
         if metadata.kind != Kind::Directory {
             let parent = system.parent().unwrap_or(&system);
-            let dir = Arc::new(SourceDir::open(parent).map_err(failed)?);
-            let wanted =
-                Wanted { name: name.unwrap_or_default().to_vec(), kind: None, previous: None };
+            let dir = SourceDir::open(parent).map_err(|source| Error::local(parent, source))?;
+            let previous = previous.filter(|seen| seen.dir.is_none()).map(|seen| seen.node);
+            let wanted = Wanted { name: name.to_vec(), kind: None, previous };
             let parent: Arc<[u8]> = snapshot_path(parent).into();
-            return self.send_batch(&dir, &parent, vec![wanted]);
+            return self.send_batch(&Arc::new(dir), &parent, vec![wanted]);
         }
-        let dir = SourceDir::open(&system).map_err(failed)?;
-        if let Some(name) = name {
-            let node = self.dir_node(&dir, name, path, &metadata, None);
-            self.step(Step::Enter(Box::new(node)))?;
+        let below = previous.as_ref().and_then(|seen| seen.dir.clone());
+        let last = previous.map(|seen| seen.node);
+        let dir = match SourceDir::open(&system) {
+            Ok(dir) => dir,
+            Err(error) => {
+                self.unreadable(path, error);
+                return self.keep_last_state(name, last, Some(metadata));
+            }
+        };
+        let node = self.dir_node(&dir, name, path, &metadata, last.as_ref());
+        match self.level(dir, path.into(), metadata.device, below.as_ref()) {
+            Ok(level) => {
+                self.step(Step::Enter(Box::new(node)))?;
+                self.walk_dir(level)?;
+                self.step(Step::Leave)
+            }
+            Err(Unlisted) => self.keep_last_state(name, last, Some(metadata)),
         }
-        self.walk_dir(dir, path, metadata.device, previous)?;
-        if name.is_some() { self.step(Step::Leave) } else { Ok(()) }
     }
 
     /// Walks a directory and everything in it, without recursion: depth has no limit but handles.
-    fn walk_dir(
-        &self,
-        dir: SourceDir,
-        path: &[u8],
-        device: u64,
-        previous: Option<DirRef>,
-    ) -> Result<()> {
-        let root = self.level(dir, path.into(), device, previous.as_ref());
-        let Ok(root) = root else { return Ok(()) };
+    fn walk_dir(&self, root: Level<'a>) -> Result<()> {
         let mut levels = vec![root];
         let mut spare: Vec<Listing> = Vec::new();
         while let Some(level) = levels.last_mut() {

@@ -33,7 +33,7 @@ impl<'r> Children<'r> {
     /// Returns the next node; after an error, the walk goes on behind what could not be read.
     pub(super) fn next(&mut self) -> Result<Option<SeenNode>> {
         match self {
-            Children::Tree(nodes) => Ok(nodes.next()?.map(SeenNode::of)),
+            Children::Tree(nodes) => Ok(nodes.try_next()?.map(SeenNode::of)),
             Children::Merged(nodes, next) => {
                 let seen = nodes.get(*next).cloned();
                 *next += 1;

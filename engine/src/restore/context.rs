@@ -123,10 +123,10 @@ impl<'a> Context<'a> {
             {
                 return self.end(error);
             }
-            Error::Backend { .. } => {
-                if self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 >= UNANSWERED {
-                    return self.end(error);
-                }
+            Error::Backend { .. }
+                if self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 >= UNANSWERED =>
+            {
+                return self.end(error);
             }
             _ => {}
         }

@@ -55,7 +55,7 @@ pub(super) fn begin<'c>(
 
 enum Opened<'c> {
     Large(Arc<Large<'c>>),
-    Settled(Item<'c>, Result<Outcome>),
+    Settled(Box<Item<'c>>, Result<Outcome>),
 }
 
 fn open<'c>(context: &'c Context<'c>, item: Item<'c>) -> Opened<'c> {
@@ -63,8 +63,8 @@ fn open<'c>(context: &'c Context<'c>, item: Item<'c>) -> Opened<'c> {
         Ok(Ok((file, out, replace))) => {
             Opened::Large(Arc::new(Large { item, file, out, replace, failed: Mutex::default() }))
         }
-        Ok(Err(outcome)) => Opened::Settled(item, Ok(outcome)),
-        Err(error) => Opened::Settled(item, Err(error)),
+        Ok(Err(outcome)) => Opened::Settled(Box::new(item), Ok(outcome)),
+        Err(error) => Opened::Settled(Box::new(item), Err(error)),
     }
 }
 

@@ -240,3 +240,46 @@ fn a_damaged_pack_costs_its_files_alone() {
     let left = std::fs::read_dir(target.join("source")).expect("a folder").count();
     assert_eq!(left as u64, report.files, "nothing is left in part");
 }
+
+/// Asks to stop once it was asked so often whether to.
+struct Impatient(std::sync::atomic::AtomicUsize, usize);
+
+impl Observer for Impatient {
+    fn event(&self, _event: crate::Event) {}
+
+    fn problem(&self, _problem: crate::Problem) {}
+
+    fn interrupted(&self) -> bool {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= self.1
+    }
+}
+
+#[test]
+fn an_interrupted_restore_leaves_whole_files_only_and_can_be_repeated() {
+    let sample = Sample::new();
+    let source = sample.folder.path().join("source");
+    fill(&source);
+    sample.back_up(&source, 1_500_000_000);
+    let path = snapshot_path(&source);
+    let target = sample.folder.path().join("target");
+    let reader = sample.reader();
+    let found = sample.find(&reader, &path);
+    let options = RestoreOptions::default();
+    for after in [0, 1, 5, 50, 150, 310, 330, 360] {
+        let observer = Impatient(Default::default(), after);
+        let outcome = restore(&reader, &found, &path, &target, &options, &observer);
+        assert!(matches!(outcome, Err(Error::Interrupted) | Ok(_)), "{after}: {outcome:?}");
+        assert!(after > 5 || outcome.is_err());
+        let Ok(listed) = std::fs::read_dir(target.join("source")) else { continue };
+        for entry in listed {
+            let entry = entry.expect("an entry");
+            let whole = std::fs::symlink_metadata(source.join(entry.file_name()));
+            let whole = whole.expect("nothing that the source does not have").len();
+            let length = entry.metadata().expect("metadata").len();
+            assert!(entry.path().is_dir() || length == whole, "{:?}", entry.path());
+        }
+    }
+    let (report, problems) = run_restore(&sample, &path, &target, &options);
+    assert_eq!((report.failed, problems.len()), (0, 0));
+    compare(&source, &target.join("source"));
+}

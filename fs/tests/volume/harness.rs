@@ -167,12 +167,11 @@ pub fn at(state: &str, source: &Path) -> Vec<u8> {
     [state.as_bytes(), b"/", &snapshot_path(source)].concat()
 }
 
+/// A listed name, its attributes, and the position after it.
+pub type Name = (Vec<u8>, Attr, u64);
+
 /// Lists a directory from a position; every name with its attributes and the position after it.
-pub fn list_from(
-    volume: &dyn Volume,
-    ino: Ino,
-    from: u64,
-) -> (Vec<(Vec<u8>, Attr, u64)>, Result<(), VolumeError>) {
+pub fn list_from(volume: &dyn Volume, ino: Ino, from: u64) -> (Vec<Name>, Result<(), VolumeError>) {
     let mut names = Vec::new();
     let answer = volume.list(ino, from, &mut |listed| {
         names.push((listed.name.to_vec(), listed.entry.attr, listed.next));
