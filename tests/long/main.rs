@@ -1,0 +1,1 @@
+//! Tests that take long and much space: run by `tests/run --long`.
