@@ -67,8 +67,8 @@ fn build() -> PathBuf {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let files = messages.filter(|message| message["target"]["name"] == "yore");
-    let files = files.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    files.last().expect("cargo names the program's file")
+    let mut files = files.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    files.next_back().expect("cargo names the program's file")
 }
 
 impl Yore {
