@@ -33,6 +33,16 @@ pub fn explain(error: &Error) -> (Exit, Option<String>) {
             Exit::Failed,
             "everything that does not need it can still be read; `yore check` tells what is affected",
         ),
+        Error::Backend { source, .. }
+            if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) =>
+        {
+            (
+                Exit::Failed,
+                "the repository's disk is full: nothing of this run counts, and the snapshots from \
+                 before are whole; free some space there and run the command again, which goes on \
+                 from what is there",
+            )
+        }
         Error::Backend { source, .. } | Error::Local { source, .. } => {
             (Exit::Failed, by_cause(source))
         }
@@ -74,10 +84,12 @@ pub fn by_cause(source: &io::Error) -> &'static str {
             "this user may not do that there: run it as the owner, or change the permissions"
         }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            "free some space and run the command again; what is backed up already stays as it is"
+            "free some space and run the command again; what is there already stays as it is"
         }
         ErrorKind::ReadOnlyFilesystem => "it is read-only there; choose another place",
-        ErrorKind::NotADirectory => "a folder is needed there",
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            "something that is not a folder is in the way; choose another place"
+        }
         _ => "check that the disk or share answers, and run the command again",
     }
 }

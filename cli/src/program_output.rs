@@ -4,18 +4,20 @@ use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
+use yore_platform::{Interrupt, Interruptible};
+
 use crate::failure::{Exit, Failure, Outcome};
 
 /// A running command, read through its standard output. Dropped before its end, it is ended.
 pub struct ProgramOutput {
     child: Child,
-    output: Option<ChildStdout>,
+    output: Option<Interruptible<ChildStdout>>,
     status: Option<io::Result<ExitStatus>>,
 }
 
 impl ProgramOutput {
     /// Starts a command in the shell.
-    pub fn start(command: &OsStr) -> Outcome<Self> {
+    pub fn start(command: &OsStr, interrupt: Interrupt) -> Outcome<Self> {
         let mut child = Command::new("sh")
             .arg("-c")
             .arg(command)
@@ -23,7 +25,7 @@ impl ProgramOutput {
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| failed(&error.to_string()))?;
-        let output = child.stdout.take();
+        let output = child.stdout.take().map(|output| Interruptible::new(output, interrupt));
         Ok(Self { child, output, status: None })
     }
 
@@ -81,7 +83,10 @@ mod tests {
     use super::*;
 
     fn read(command: &str) -> (io::Result<usize>, Vec<u8>, Option<Failure>) {
-        let mut output = ProgramOutput::start(OsStr::new(command)).expect("there is a shell");
+        let mut output = {
+            let interrupt = Interrupt::install().expect("signals can be caught");
+            ProgramOutput::start(OsStr::new(command), interrupt).expect("there is a shell")
+        };
         let mut bytes = Vec::new();
         let read = output.read_to_end(&mut bytes);
         (read, bytes, output.failure())

@@ -83,7 +83,7 @@ pub fn passphrase(global: &Global) -> Outcome<Option<Zeroizing<String>>> {
     if let Some(command) = global.password_command.as_ref().filter(|command| !command.is_empty()) {
         return from_command(command).map(Some);
     }
-    match std::env::var_os("YORE_PASSWORD") {
+    match std::env::var_os("YORE_PASSWORD").filter(|text| !text.is_empty()) {
         None => Ok(None),
         Some(text) => match text.into_string() {
             Ok(text) => Ok(Some(text.into())),

@@ -16,6 +16,8 @@ mod error;
 mod file;
 mod forget;
 mod header;
+#[cfg(test)]
+mod hostile;
 mod id;
 mod index;
 mod keys;

@@ -196,6 +196,7 @@ fn run<'c>(
             selection,
             sender,
             stack: Vec::new(),
+            paths: 0,
             batch: Vec::new(),
             groups: HashMap::new(),
         };

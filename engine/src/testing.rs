@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use yore_platform::Timestamp;
 
+pub(crate) mod forge;
+
 use crate::backup::{BackupOptions, BackupReport, backup};
 use crate::error::Error;
 use crate::observer::{Event, Observer, Problem};

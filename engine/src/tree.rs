@@ -231,4 +231,12 @@ pub(crate) fn name_is_allowed(name: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+pub(crate) fn forged_nodes(nodes: &[Node]) -> Vec<u8> {
+    encode::encode_nodes(nodes, &yore_platform::Names::new())
+}
+
+#[cfg(test)]
+pub(crate) use encode::encode_leaves as forged_leaves;
+
+#[cfg(test)]
 mod tests;

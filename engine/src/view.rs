@@ -164,6 +164,9 @@ pub fn child(reader: &Reader, dir: &DirRef, name: &[u8]) -> Result<Option<SeenNo
 }
 
 /// Hands every node of a directory to `each`, in order of names.
+///
+/// # Errors
+/// Those of `each`, at once. What can't be read or presented is told after everything that can.
 pub fn children(
     reader: &Reader,
     dir: &DirRef,
@@ -172,16 +175,28 @@ pub fn children(
     match dir {
         DirRef::Tree(id) => {
             let mut nodes = reader.nodes(id)?;
-            while let Some(node) = nodes.try_next()? {
-                each(SeenNode::of(node))?;
+            let mut first_error = None;
+            loop {
+                match nodes.try_next() {
+                    Ok(Some(node)) => each(SeenNode::of(node))?,
+                    Ok(None) => break,
+                    // What comes after a leaf that can't be read is listed all the same.
+                    Err(error) => drop(first_error.get_or_insert(error)),
+                }
             }
-            match nodes.take_strange().pop() {
-                None => Ok(()),
-                Some(strange) => {
-                    let name = String::from_utf8_lossy(&strange.name).into_owned();
+            let strange = nodes.take_strange();
+            match (first_error, strange.first()) {
+                (Some(error), _) => Err(error),
+                (None, None) => Ok(()),
+                (None, Some(first)) => {
+                    let name = String::from_utf8_lossy(&first.name);
+                    let others = match strange.len() - 1 {
+                        0 => String::new(),
+                        others => format!(" (and {others} others here)"),
+                    };
                     Err(Error::Damaged {
-                        object: format!("the node {name:?}"),
-                        reason: strange.reason,
+                        object: format!("the node {name:?}{others}"),
+                        reason: first.reason,
                     })
                 }
             }

@@ -78,6 +78,39 @@ impl Interrupt {
     }
 }
 
+/// A stream whose reads end when the process is asked to end, also while nothing comes.
+#[derive(Debug)]
+pub struct Interruptible<R> {
+    stream: R,
+    interrupt: Interrupt,
+}
+
+impl<R: io::Read + AsFd> Interruptible<R> {
+    /// Reads `stream`, which holds back nothing that it has read already.
+    pub fn new(stream: R, interrupt: Interrupt) -> Self {
+        Self { stream, interrupt }
+    }
+}
+
+impl<R: io::Read + AsFd> io::Read for Interruptible<R> {
+    /// # Errors
+    /// [`io::ErrorKind::Interrupted`] once the process is asked to end.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let watched = &mut [
+            PollFd::from_borrowed_fd(self.interrupt.wake, PollFlags::IN),
+            PollFd::new(&self.stream, PollFlags::IN),
+        ];
+        match rustix::event::poll(watched, None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if self.interrupt.is_raised() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        self.stream.read(buffer)
+    }
+}
+
 fn catch(signal: libc::c_int) -> io::Result<()> {
     let mut old = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: a zeroed `sigaction` is a valid value, and null means that nothing is set.

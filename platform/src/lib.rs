@@ -54,7 +54,7 @@ pub use crate::{
     },
     fuse::{Access, MountOptions, Mounted, MountedHandle, Unmounted, mount},
     identity::{Names, current_ids},
-    interrupt::{Interrupt, restore_sigpipe},
+    interrupt::{Interrupt, Interruptible, restore_sigpipe},
     memory::return_freed_memory,
     mount_error::{FuseMissing, Hold, Holder, MountError},
     mountpoint::{WhenBusy, check_mountpoint, fuse_available, is_mounted, unmount},

@@ -11,25 +11,26 @@ fn main() {
 #[cfg(target_os = "linux")]
 mod linux {
     use std::fs;
-    use std::io::{self, BufRead, BufReader, Write};
+    use std::io::{self, BufRead, BufReader, Read, Write};
     use std::os::unix::process::ExitStatusExt;
     use std::process::{Child, Command, ExitStatus, Stdio};
     use std::time::Duration;
 
     use rustix::process::{Pid, Signal, kill_process};
     use yore_platform::{
-        DetachError, Interrupt, Readiness, is_alive, process_identity, raise_open_file_limit,
-        restore_sigpipe, spawn_detached,
+        DetachError, Interrupt, Interruptible, Readiness, is_alive, process_identity,
+        raise_open_file_limit, restore_sigpipe, spawn_detached,
     };
 
     type Test = (&'static str, fn());
 
-    const TESTS: [Test; 8] = [
+    const TESTS: [Test; 9] = [
         ("a_background_process_works_when_its_parent_is_told", works),
         ("a_background_process_says_why_it_cannot_work", refuses),
         ("a_background_process_that_dies_is_noticed", dies),
         ("a_first_signal_is_told", first_signal),
         ("a_second_sigint_ends_the_process", second_signal),
+        ("a_read_that_waits_ends_with_the_first_signal", interrupted_read),
         ("an_ignored_hangup_stays_ignored", nohup),
         ("a_broken_pipe_ends_the_process_silently", broken_pipe),
         ("the_limit_of_open_files_is_raised", limit),
@@ -40,6 +41,7 @@ mod linux {
         match arguments.first().map(String::as_str) {
             Some("background") => return background(&arguments[1]),
             Some("interrupted") => return interrupted(),
+            Some("reader") => return reader(),
             Some("chatter") => return chatter(),
             _ => {}
         }
@@ -170,6 +172,23 @@ mod linux {
         assert_eq!(listener.line(), "raised Some(2)");
         listener.send(Signal::INT);
         assert_eq!(listener.end().signal(), Some(2));
+    }
+
+    /// Reads from a pipe into which nobody writes.
+    fn reader() {
+        let interrupt = Interrupt::install().expect("signals can be caught");
+        let (from, _to) = rustix::pipe::pipe().expect("a pipe");
+        let mut from = Interruptible::new(fs::File::from(from), interrupt);
+        say("waiting");
+        let read = from.read(&mut [0; 8]);
+        say(&format!("{:?}", read.map_err(|error| error.kind())));
+    }
+
+    fn interrupted_read() {
+        let mut listener = Listener::start(this_program("reader"));
+        listener.send(Signal::TERM);
+        assert_eq!(listener.line(), "Err(Interrupted)");
+        assert!(listener.end().success());
     }
 
     fn nohup() {

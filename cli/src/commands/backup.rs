@@ -9,7 +9,7 @@ use serde_json::json;
 use yore_engine::{
     BackupOptions, BackupReport, ClientId, Excludes, FileSystems, Reading, Repository, Run, Writer,
 };
-use yore_platform::{hostname, name_bytes, process_identity, user_name};
+use yore_platform::{Interruptible, hostname, name_bytes, process_identity, user_name};
 
 use super::snapshots;
 use crate::context::Context;
@@ -75,11 +75,11 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             yore_engine::backup(&repository, sources, &settings, &progress)?
         }
         Plan::Stdin { path } => {
-            let mut input = std::io::stdin();
+            let mut input = Interruptible::new(std::io::stdin(), interrupt);
             yore_engine::backup_stream(&repository, path, &mut input, &settings, &progress)?
         }
         Plan::Command { path, command } => {
-            let mut output = ProgramOutput::start(command)?;
+            let mut output = ProgramOutput::start(command, interrupt)?;
             let made =
                 yore_engine::backup_stream(&repository, path, &mut output, &settings, &progress);
             match (made, output.failure()) {
@@ -115,6 +115,7 @@ fn plan(context: &Context, options: &Options) -> Outcome<Plan> {
             "name files and folders, as in `yore backup ~/Documents`, or use --stdin or --command",
         )),
         (_, _, None) => {
+            context.destination()?.must_be_there()?;
             let sources = canonical(&options.paths)?;
             let own = own_folders(context, &sources)?;
             Ok(Plan::Paths { sources, own })
@@ -245,9 +246,13 @@ fn summary(context: &Context, repository: &Repository, report: &BackupReport, to
         None => format!("  {} would be new to the repository", format::bytes(totals.new_bytes)),
     });
     if totals.unreadable > 0 {
+        let what = match totals.unreadable {
+            1 => "1 file or folder".into(),
+            more => format!("{} files and folders", format::count(more)),
+        };
         screen.line(format!(
-            "  {} of files and folders could not be read: see the list above. All else is saved.",
-            format::count(totals.unreadable),
+            "  {what} could not be read, listed above; what earlier snapshots have of them is kept. \
+             All else is saved."
         ));
     }
 }

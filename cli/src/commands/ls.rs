@@ -11,6 +11,9 @@ use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::{escape, format, place};
 
+/// The longest path below which is listed.
+const LONGEST: usize = 64 << 10;
+
 /// The options of `ls`.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -57,7 +60,13 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
                 false => &seen.node.name,
             };
             print(&path, &seen.node, shown);
-            below.extend(seen.dir.filter(|_| options.recursive).map(|dir| (path, dir)));
+            if let Some(dir) = seen.dir.filter(|_| options.recursive) {
+                if path.len() > LONGEST {
+                    let what = "nested more deeply than is listed".into();
+                    return Err(yore_engine::Error::Refused { what });
+                }
+                below.push((path, dir));
+            }
             Ok(())
         });
         match (listed, first.take()) {

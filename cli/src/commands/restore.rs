@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::failure::{Done, Failure, Outcome};
 use crate::place::Past;
 use crate::progress::Progress;
-use crate::{format, place};
+use crate::{exclude, format, place};
 
 /// The options of `restore`.
 #[derive(Debug, Args)]
@@ -68,7 +68,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let interrupt = context.interrupt()?;
     let past = place::open(context, &repository, &place.moment)?;
     let what = place::found(&past, &place.path)?;
-    let settings = settings(options, &past);
+    let settings = settings(options, &past, own_folders(context, &target, &place.path)?);
     let began = Instant::now();
     let progress = Progress::start(context, "restoring", Some(interrupt));
     let report = restore(&past.reader, &what, &place.path, &target, &settings, &progress)?;
@@ -106,10 +106,27 @@ fn target(context: &Context, options: &Options, path: &[u8]) -> Outcome<PathBuf>
     }
 }
 
-fn settings(options: &Options, past: &Past) -> RestoreOptions {
+/// Patterns of the repository and the cache, where they lie in the target: nothing removes those.
+fn own_folders(context: &Context, target: &Path, path: &[u8]) -> Outcome<Vec<String>> {
+    let above = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    let target = std::fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
+    let repository = context.destination()?.folder().to_owned();
+    let folders = [Some(repository), context.cache()].into_iter().flatten();
+    let within = folders.filter_map(|folder| {
+        let folder = std::fs::canonicalize(folder).ok()?;
+        let below = folder.strip_prefix(&target).ok()?.to_owned();
+        exclude::exactly(&system_path(&path[..above]).join(below))
+    });
+    Ok(within.collect())
+}
+
+fn settings(options: &Options, past: &Past, own: Vec<String>) -> RestoreOptions {
     let extra = match options.delete {
         false => Extra::Keep,
-        true => Extra::Delete { sources: past.sources.clone(), left_out: past.left_out.clone() },
+        true => Extra::Delete {
+            sources: past.sources.clone(),
+            left_out: past.left_out.iter().cloned().chain(own).collect(),
+        },
     };
     RestoreOptions {
         overwrite: match options.overwrite {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use yore_platform::{WhenBusy, unmount};
+use yore_platform::{MountError, WhenBusy, unmount};
 
 use crate::context::Context;
-use crate::failure::{Done, Outcome};
+use crate::failure::{Done, Failure, Outcome};
 
 /// The options of `umount`.
 #[derive(Debug, Args)]
@@ -23,7 +23,12 @@ pub struct Options {
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let when_busy = if options.force { WhenBusy::Detach } else { WhenBusy::Refuse };
-    unmount(&options.mountpoint, when_busy)?;
+    unmount(&options.mountpoint, when_busy).map_err(|error| {
+        let hint = matches!(error, MountError::NotThere { .. })
+            .then(|| "check the spelling; `mount | grep fuse.yore` lists the drives".to_owned());
+        let failure = Failure::from(error);
+        Failure { hint: hint.or(failure.hint), ..failure }
+    })?;
     let shown = options.mountpoint.display().to_string();
     context.screen.object(&json!({ "type": "umount", "mountpoint": shown }));
     context.screen.say(format!("The drive at {shown} is gone; the backups stay."));

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
-use yore_platform::{Kind, Metadata, ReadMode, SourceDir, SourceFile, Timestamp, system_path};
+use yore_platform::{
+    Kind, Metadata, ReadMode, SourceDir, SourceFile, Timestamp, Xattrs, system_path,
+};
 
 use crate::backup::budget::Budget;
 use crate::backup::large::{HashJob, read_chunked};
@@ -28,6 +30,9 @@ use crate::tree::{Content, Flags, Hole, Node};
 const ATTEMPTS: u32 = 3;
 /// Files above this are read by two threads, past the page cache.
 pub(super) const LARGE: u64 = 8 << 20;
+/// The most bytes of extended attributes of a node: a tree, cut when it has 1 MiB, stays well below
+/// the largest blob.
+const MAX_XATTRS: usize = 8 << 20;
 /// Size of the buffers that small files share.
 pub(super) const SHARED_BUFFER: usize = 512 << 10;
 
@@ -246,7 +251,7 @@ impl Batch<'_> {
                 if metadata.kind == Kind::Symlink {
                     node.target = self.job.dir.read_link(&wanted.name)?;
                 }
-                node.xattrs = self.job.dir.child_xattrs(&wanted.name)?;
+                node.xattrs = within_bounds(self.job.dir.child_xattrs(&wanted.name)?)?;
                 Ok(self.push(Found::Node(Box::new(node), status), 0)?)
             }
         }
@@ -276,7 +281,7 @@ impl Batch<'_> {
             }
             let mut node = node_of(&wanted.name, &before);
             node.size = self.read_content(&file, &before, &mut node)?;
-            node.xattrs = file.xattrs()?;
+            node.xattrs = within_bounds(file.xattrs()?)?;
             let after = file.metadata()?;
             let unmoved = node.size == before.size
                 && (after.size, after.modified, after.changed)
@@ -369,6 +374,16 @@ impl Batch<'_> {
         let found = std::mem::take(&mut self.found);
         self.job.results.send(Results { shared, found, bytes }).map_err(|_| Gone)
     }
+}
+
+/// Refuses extended attributes that would make a tree larger than a blob may be.
+pub(super) fn within_bounds(xattrs: Xattrs) -> io::Result<Xattrs> {
+    let bytes: usize = xattrs.iter().map(|(name, value)| name.len() + value.len() + 16).sum();
+    if bytes > MAX_XATTRS {
+        let what = "it has more than 8 MiB of extended attributes, which can't be kept";
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    Ok(xattrs)
 }
 
 /// Whether a file may have holes. (A file of less than a block may be kept without one.)

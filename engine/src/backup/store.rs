@@ -16,7 +16,9 @@ use crate::error::{Error, Result};
 use crate::id::BlobId;
 use crate::index::{self, BlobIndex};
 use crate::keys::BlobKind;
-use crate::pack::{Codec, Contents, FrameInfo, PackInfo, PackKey, PackKind, decode_frame};
+use crate::pack::{
+    Codec, Contents, FrameInfo, MAX_FRAME, PackInfo, PackKey, PackKind, decode_frame,
+};
 use crate::repository::Repository;
 use crate::seal::TAG;
 
@@ -25,11 +27,11 @@ const BLOBS_PER_INDEX: usize = 200_000;
 /// Bytes of a pack's end for each blob and frame, about.
 const END_PER_BLOB: u64 = 37;
 const END_PER_FRAME: u64 = 14;
+/// Buffers that a frame which is being gathered may keep alive.
+const HELD: usize = 8;
 /// Unused buffers of sealed frames that are kept, and their size: a frame that zstd made longer.
 const SPARE_SEALED: usize = 16;
 const SEALED: usize = 544 << 10;
-/// Buffers that a frame which is being gathered may keep alive.
-const HELD: usize = 8;
 /// The zstd level: of the fast ones, the first that compresses well.
 const LEVEL: i32 = 3;
 
@@ -221,6 +223,11 @@ impl<'s, 'r> Store<'s, 'r> {
     pub(super) fn add(&mut self, kind: BlobKind, id: BlobId, bytes: Slice) -> Result<Added> {
         if self.has(&id) {
             return Ok(Added::Known);
+        }
+        if bytes.len() > MAX_FRAME as usize {
+            // Nobody could read it, nor the index that names it.
+            let what = format!("a part of {} bytes can't be stored", bytes.len());
+            return Err(Error::Refused { what });
         }
         self.seen.insert(id);
         self.new_bytes += bytes.len() as u64;

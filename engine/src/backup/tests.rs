@@ -119,15 +119,19 @@ fn a_pack_that_is_gone_counts_as_absent_and_is_written_again() {
     let sample = Sample::new();
     let source = sample.folder.path().join("source");
     fs::create_dir(&source).expect("a folder");
-    let content = vec![7; 3000];
-    fs::write(source.join("file"), &content).expect("a file");
-    sample.back_up(&source, 2);
+    fs::write(source.join("file"), [7; 3000]).expect("a file");
+    sample.back_up(&source, 1_500_000_000);
     for stored in sample.repository.backend.list(Area::Packs).expect("packs") {
         fs::remove_file(sample.path().join(stored.name.as_str())).expect("a pack");
     }
-    sample.back_up(&source, 3);
-    let nodes = read_back(&sample, &source);
-    assert!(nodes.iter().any(|(_, _, bytes)| *bytes == content));
+    let again = sample.back_up(&source, 1_500_000_001);
+    assert!(again.totals.new_bytes >= 3000);
+    let reader = sample.reader();
+    let Found::Node(seen) = sample.find(&reader, &snapshot_path(&source.join("file"))) else {
+        panic!("a file is a node");
+    };
+    let file = OpenFile::open(&reader, &seen.node).expect("a file");
+    file.read(&reader, 0, 4000, &mut |bytes| assert_eq!(bytes, [7; 3000])).expect("its bytes");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use yore_platform::{Kind, Listing, Metadata, SourceDir, Timestamp, snapshot_path};
 
 use crate::backup::exclude::Excluder;
-use crate::backup::read::{Job, Results, Wanted, node_of};
+use crate::backup::read::{Job, Results, Wanted, node_of, within_bounds};
 use crate::backup::{FileSystems, Reading};
 use crate::directory::Nodes;
 use crate::error::{Error, Result};
@@ -402,7 +402,7 @@ impl<'a> Walk<'a> {
         });
         match known {
             Some(previous) => node.xattrs = previous.xattrs.clone(),
-            None => match dir.xattrs() {
+            None => match dir.xattrs().and_then(within_bounds) {
                 Ok(xattrs) => node.xattrs = xattrs,
                 Err(error) => self.unreadable(path, error),
             },

@@ -1,6 +1,7 @@
 //! Trees: every snapshot's tree is whole, and every blob that it needs is where an index says.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::packs::Packs;
 use super::report::Findings;
@@ -35,7 +36,8 @@ pub(super) fn check(
     };
     for (id, snapshot) in snapshots {
         walk.snapshot = Some(*id);
-        walk.push(snapshot.root, Vec::new(), Expected::Directory);
+        let top = Arc::new(At { parent: None, name: Vec::new() });
+        walk.push(snapshot.root, top, Expected::Directory);
         while let Some(step) = walk.stack.pop() {
             if observer.interrupted() {
                 return Err(Error::Interrupted);
@@ -56,8 +58,45 @@ enum Expected {
 
 struct Step {
     tree: BlobId,
-    path: Vec<u8>,
+    at: Arc<At>,
     expected: Expected,
+}
+
+/// A place in a tree. Paths are put together for messages alone: those of a hostile tree may be
+/// longer than memory together.
+struct At {
+    parent: Option<Arc<At>>,
+    name: Vec<u8>,
+}
+
+/// How long a path in a message is; of a longer one, the end is told.
+const TOLD: usize = 4096;
+
+impl At {
+    fn path(&self) -> String {
+        let (mut names, mut length, mut next) = (Vec::new(), 0, Some(self));
+        while let Some(at) = next.filter(|_| length < TOLD) {
+            length += at.name.len() + 1;
+            names.extend((!at.name.is_empty()).then(|| String::from_utf8_lossy(&at.name)));
+            next = at.parent.as_deref();
+        }
+        names.reverse();
+        format!("{}/{}", if next.is_some() { "…" } else { "" }, names.join("/"))
+    }
+}
+
+impl Drop for At {
+    fn drop(&mut self) {
+        // Not by recursion: trees may be deeper than a stack.
+        let mut next = self.parent.take();
+        while let Some(mut at) = next.and_then(Arc::into_inner) {
+            next = at.parent.take();
+        }
+    }
+}
+
+fn below(at: &Arc<At>, name: &[u8]) -> Arc<At> {
+    Arc::new(At { parent: Some(Arc::clone(at)), name: name.to_vec() })
 }
 
 struct Walk<'a> {
@@ -75,32 +114,32 @@ impl Walk<'_> {
         id.0.first_chunk::<16>().is_some_and(|half| self.visited.insert(*half))
     }
 
-    fn push(&mut self, tree: BlobId, path: Vec<u8>, expected: Expected) {
+    fn push(&mut self, tree: BlobId, at: Arc<At>, expected: Expected) {
         if self.is_new(&tree) {
-            self.stack.push(Step { tree, path, expected });
+            self.stack.push(Step { tree, at, expected });
         }
     }
 
-    fn problem(&mut self, path: &[u8], error: Error) {
-        let path = String::from_utf8_lossy(path);
+    fn problem(&mut self, at: &At, error: Error) {
+        let path = at.path();
         let subject = match self.snapshot {
-            Some(snapshot) => format!("/{path} in snapshot {snapshot:.8}"),
-            None => format!("/{path}"),
+            Some(snapshot) => format!("{path} in snapshot {snapshot:.8}"),
+            None => path,
         };
         self.findings.problem(subject, error);
     }
 
     fn visit(&mut self, step: Step) {
-        let Step { tree: id, path, expected } = step;
+        let Step { tree: id, at, expected } = step;
         self.findings.report.trees += 1;
-        self.in_index(&path, &id, PackKind::Tree, None);
+        self.in_index(&at, &id, PackKind::Tree, None);
         let tree = match self.reader.tree(&id) {
             Ok(tree) => tree,
-            Err(error) => return self.problem(&path, error),
+            Err(error) => return self.problem(&at, error),
         };
         match (tree, expected) {
             (Tree::Nodes { nodes, strange }, Expected::Directory) => {
-                self.nodes(nodes, strange, &path);
+                self.nodes(nodes, strange, &at);
             }
             (Tree::Nodes { nodes, strange }, Expected::Leaf(leaf, next)) => {
                 let ends = |next: Vec<u8>| nodes.last().is_none_or(|last| last.name < next);
@@ -109,56 +148,52 @@ impl Walk<'_> {
                     && next.is_none_or(ends);
                 if !agrees {
                     let error = Error::damaged(format!("tree {id}"), "it is another leaf");
-                    self.problem(&path, error);
+                    self.problem(&at, error);
                 }
-                self.nodes(nodes, strange, &path);
+                self.nodes(nodes, strange, &at);
             }
             (Tree::Leaves(leaves), Expected::Directory) => {
                 let firsts = leaves.iter().skip(1).map(|leaf| Some(leaf.first.clone()));
                 let nexts: Vec<_> = firsts.chain([None]).collect();
                 for (leaf, next) in leaves.into_iter().zip(nexts) {
-                    self.push(leaf.id, path.clone(), Expected::Leaf(leaf, next));
+                    self.push(leaf.id, Arc::clone(&at), Expected::Leaf(leaf, next));
                 }
             }
             (Tree::Leaves(_), Expected::Leaf(..)) => {
-                self.problem(&path, Error::damaged(format!("tree {id}"), "a leaf with leaves"));
+                self.problem(&at, Error::damaged(format!("tree {id}"), "a leaf with leaves"));
             }
         }
     }
 
-    fn nodes(&mut self, nodes: Vec<Node>, strange: Vec<Strange>, path: &[u8]) {
-        let below = |name: &[u8]| match path.is_empty() {
-            true => name.to_vec(),
-            false => [path, b"/", name].concat(),
-        };
+    fn nodes(&mut self, nodes: Vec<Node>, strange: Vec<Strange>, at: &Arc<At>) {
         for strange in strange {
             let error = Error::Damaged { object: "its node".into(), reason: strange.reason };
-            self.problem(&below(&strange.name), error);
+            self.problem(&below(at, &strange.name), error);
         }
         self.findings.report.nodes += nodes.len() as u64;
         for node in nodes {
             match node.subtree {
-                Some(tree) => self.push(tree, below(&node.name), Expected::Directory),
-                None => self.content(&node, &below),
+                Some(tree) => self.push(tree, below(at, &node.name), Expected::Directory),
+                None => self.content(&node, at),
             }
         }
     }
 
-    fn content(&mut self, node: &Node, below: &dyn Fn(&[u8]) -> Vec<u8>) {
+    fn content(&mut self, node: &Node, above: &Arc<At>) {
         match &node.content {
             Content::Empty | Content::Inline(_) => {}
             Content::Chunks(chunks) => {
                 for chunk in chunks {
                     if self.lacks(&chunk.id, PackKind::Data, Some(chunk.length.into())) {
-                        let path = below(&node.name);
+                        let path = below(above, &node.name);
                         self.in_index(&path, &chunk.id, PackKind::Data, Some(chunk.length.into()));
                     }
                 }
             }
-            Content::Lists { depth, lists } => self.lists(*depth, lists, &below(&node.name)),
+            Content::Lists { depth, lists } => self.lists(*depth, lists, &below(above, &node.name)),
         }
         if let Holes::Lists(lists) = &node.holes {
-            let path = below(&node.name);
+            let path = below(above, &node.name);
             let (mut zeros, mut count) = (0u64, 0);
             for id in lists {
                 self.in_index(&path, id, PackKind::Tree, None);
@@ -188,7 +223,7 @@ impl Walk<'_> {
     }
 
     /// Looks at lists of chunks, and lists of lists, with the data that is to be under each.
-    fn lists(&mut self, depth: u8, lists: &[ListRef], path: &[u8]) {
+    fn lists(&mut self, depth: u8, lists: &[ListRef], path: &At) {
         let mut left: Vec<(u8, ListRef)> = lists.iter().map(|list| (depth, *list)).collect();
         while let Some((depth, list)) = left.pop() {
             if !self.is_new(&list.id) {
@@ -228,7 +263,7 @@ impl Walk<'_> {
         })
     }
 
-    fn in_index(&mut self, path: &[u8], id: &BlobId, kind: PackKind, length: Option<u64>) {
+    fn in_index(&mut self, path: &At, id: &BlobId, kind: PackKind, length: Option<u64>) {
         if self.lacks(id, kind, length) {
             let known = self.reader.index().find_all(id).next().is_some();
             let error = match known {

@@ -1,5 +1,6 @@
 //! A large file: written by several workers, each a stretch at a time.
 
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -88,7 +89,14 @@ fn try_open(context: &Context<'_>, item: &Item<'_>) -> Result<std::result::Resul
     };
     let file = OpenFile::open(context.reader, node)?;
     let hint = if node.holes.is_empty() { node.size } else { 0 };
-    let out = target.create_temporary(hint).map_err(local)?;
+    let out = target.create_temporary(hint).map_err(|source| match source.kind() {
+        // There may be for others, which are smaller.
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge if hint > 0 => {
+            let what = format!("there is no room for its {hint} bytes");
+            local(std::io::Error::new(ErrorKind::FileTooLarge, what))
+        }
+        _ => local(source),
+    })?;
     Ok(Ok((file, out, replace)))
 }
 

@@ -20,6 +20,8 @@ use crate::observer::Event;
 use crate::tree::{Content, Node};
 use crate::view::{DirRef, SeenNode};
 
+/// Bytes of the paths of all directories that the walk is in: only hostile trees have more.
+const PATHS: usize = 64 << 20;
 /// A batch has at most so many nodes, of so many bytes, and holds so many directories open.
 const BATCH_NODES: usize = 64;
 const BATCH_BYTES: u64 = 4 << 20;
@@ -30,6 +32,8 @@ pub(super) struct Planner<'c, 's> {
     pub(super) selection: &'s Selection,
     pub(super) sender: Sender<Job<'c>>,
     pub(super) stack: Vec<Frame<'c>>,
+    /// Bytes of the paths in the stack.
+    pub(super) paths: usize,
     pub(super) batch: Vec<Item<'c>>,
     pub(super) groups: HashMap<(u64, u64), Group<'c>>,
 }
@@ -119,7 +123,11 @@ impl<'c> Planner<'c, '_> {
 
     fn enter(&mut self, node: Node, dir: &DirRef, path: Vec<u8>, selected: Selected) {
         let children = match Children::open(self.context.reader, dir) {
-            Ok(children) => children,
+            Ok(children) if self.paths + path.len() <= PATHS => children,
+            Ok(_) => {
+                let what = "it is nested more deeply than can be restored".into();
+                return self.context.failed(path, Error::Refused { what });
+            }
             Err(error) => return self.context.failed(path, error),
         };
         if matches!(dir, DirRef::Unreadable) {
@@ -130,6 +138,7 @@ impl<'c> Planner<'c, '_> {
         let readable = !matches!(dir, DirRef::Unreadable);
         let keep = Keep::of(&node, self.stack.last().and_then(|frame| frame.keep));
         let place = Place::Planned(Box::new(node));
+        self.paths += path.len();
         self.stack.push(Frame { path, children, selected, place, deletion: None, keep });
         if selected == Selected::In {
             self.open_all(readable);
@@ -157,6 +166,7 @@ impl<'c> Planner<'c, '_> {
                 Err(error) => {
                     self.context.failed(frame.path.clone(), error);
                     self.stack.truncate(n);
+                    self.paths = self.stack.iter().map(|frame| frame.path.len()).sum();
                     return false;
                 }
             }
@@ -166,6 +176,7 @@ impl<'c> Planner<'c, '_> {
 
     fn leave(&mut self) {
         let Some(mut frame) = self.stack.pop() else { return };
+        self.paths = self.paths.saturating_sub(frame.path.len());
         if let (Some(deletion), Place::Open(open)) = (&mut frame.deletion, &frame.place) {
             deletion.up_to(None, self.context, self.selection, open);
         }

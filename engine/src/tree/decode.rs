@@ -179,7 +179,10 @@ fn decode_node(d: &mut Decoder<'_>, before: Before) -> Read<Unsettled> {
         return cbor::refuse("a file with two contents");
     }
     if let Some(ids) = parts.ids {
-        node.content = chunks(&node, ids, parts.lengths)?;
+        match chunks(&node, ids, parts.lengths) {
+            Some(content) => node.content = content,
+            None => strange = Some("its chunks and their lengths do not agree"),
+        }
     }
     Ok(Unsettled { node, small, strange: strange.or(unknown) })
 }
@@ -226,21 +229,20 @@ fn decode_part(key: u64, d: &mut Decoder<'_>, node: &mut Node, parts: &mut Parts
     Ok(true)
 }
 
-fn chunks(node: &Node, ids: Vec<BlobId>, lengths: Option<Vec<u64>>) -> Read<Content> {
-    let lengths = match lengths {
-        Some(lengths) => lengths,
-        None => {
-            let Holes::Inline(holes) = &node.holes else { return cbor::refuse("no lengths") };
+fn chunks(node: &Node, ids: Vec<BlobId>, lengths: Option<Vec<u64>>) -> Option<Content> {
+    let lengths = match (lengths, &node.holes) {
+        (Some(lengths), _) => lengths,
+        (None, Holes::Lists(_)) => return None,
+        (None, Holes::Inline(holes)) => {
             let zeros = holes.iter().fold(0u64, |sum, hole| sum.saturating_add(hole.hole));
             vec![node.size.saturating_sub(zeros)]
         }
     };
     if lengths.len() != ids.len() || ids.is_empty() {
-        return cbor::refuse("chunks and lengths do not agree");
+        return None;
     }
     let chunk = |(id, length)| Some(Chunk { id, length: u32::try_from(length).ok()? });
-    let chunks = ids.into_iter().zip(lengths).map(chunk).collect::<Option<Vec<_>>>();
-    Ok(Content::Chunks(cbor::required(chunks)?))
+    ids.into_iter().zip(lengths).map(chunk).collect::<Option<Vec<_>>>().map(Content::Chunks)
 }
 
 fn kind_of(number: u64) -> Option<Kind> {

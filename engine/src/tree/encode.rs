@@ -68,7 +68,7 @@ pub(super) fn encode_nodes(nodes: &[Node], names: &Names) -> Vec<u8> {
 }
 
 /// Encodes the tree blob of a large directory.
-pub(super) fn encode_leaves(leaves: &[LeafRef]) -> Vec<u8> {
+pub(crate) fn encode_leaves(leaves: &[LeafRef]) -> Vec<u8> {
     let mut out = Vec::with_capacity(leaves.len() * 64);
     let mut map = MapWriter::new(&mut out);
     let mut writer = map.key(2);

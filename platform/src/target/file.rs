@@ -42,6 +42,14 @@ impl TargetFile {
         if size < WORTHWHILE {
             return Ok(());
         }
+        // Asked for more than there is, some file systems first give all there is, and take it back
+        // again: meanwhile nobody else has any.
+        if let Ok(room) = rustix::fs::fstatvfs(&self.file)
+            && room.f_blocks > 0
+            && room.f_bfree.saturating_mul(room.f_frsize) < size
+        {
+            return Err(Errno::NOSPC.into());
+        }
         match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, size) {
             Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(error.into()),
             // Not every file system can; writing will show.

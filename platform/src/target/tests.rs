@@ -298,3 +298,16 @@ fn without_privileges_what_is_refused_is_told_and_the_rest_applied() {
         assert_eq!(kept, [(b"user.u".to_vec(), b"kept".to_vec())]);
     });
 }
+
+#[test]
+fn a_file_that_is_larger_than_the_disk_is_refused_without_filling_it() {
+    let folder = tempfile::tempdir_in("/dev/shm").expect("a folder");
+    let target = TargetDir::create(folder.path()).expect("a target");
+    for size in [1 << 50, 1 << 62] {
+        let began = std::time::Instant::now();
+        let error = target.create_file(b"huge", size).expect_err("no room");
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(began.elapsed() < std::time::Duration::from_secs(1), "nothing is reserved first");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    }
+}

@@ -1,0 +1,110 @@
+//! Writes whatever a test wants into a repository, sealed as it should be: what somebody could do
+//! who holds the keys and means harm.
+
+use std::collections::HashMap;
+
+use crate::backup::now;
+use crate::id::BlobId;
+use crate::index;
+use crate::keys::BlobKind;
+use crate::object::{Kind, ObjectName};
+use crate::pack::{Codec, Contents, FrameInfo, PackInfo, PackKey, PackKind};
+use crate::record::{Snapshot, Totals};
+use crate::repository::Repository;
+use crate::seal::{self, TAG};
+use crate::testing::writer;
+use crate::{SnapshotId, backend, session};
+
+/// Blobs to be written.
+#[derive(Default)]
+pub(crate) struct Forge {
+    blobs: Vec<(BlobId, BlobKind, Vec<u8>)>,
+    known: HashMap<BlobId, ()>,
+}
+
+impl Forge {
+    /// Adds a blob.
+    pub(crate) fn add(
+        &mut self,
+        repository: &Repository,
+        kind: BlobKind,
+        bytes: Vec<u8>,
+    ) -> BlobId {
+        let id = repository.keys.blob_id(kind, &bytes);
+        if self.known.insert(id, ()).is_none() {
+            self.blobs.push((id, kind, bytes));
+        }
+        id
+    }
+
+    /// Writes the blobs, and a snapshot with `root` that counts.
+    pub(crate) fn publish(self, repository: &Repository, root: BlobId) -> SnapshotId {
+        let mut packs = Vec::new();
+        for kind in [PackKind::Data, PackKind::Tree] {
+            let of_kind = self
+                .blobs
+                .iter()
+                .filter(|(_, blob, _)| (*blob == BlobKind::Data) == (kind == PackKind::Data));
+            let blobs: Vec<_> = of_kind.map(|(id, _, bytes)| (*id, bytes.as_slice())).collect();
+            packs.extend((!blobs.is_empty()).then(|| write_pack(repository, kind, &blobs)));
+        }
+        index::save(&*repository.backend, &repository.keys, &packs).expect("an index");
+        let session = session::open(repository, &writer(), now()).expect("a session");
+        let snapshot = Snapshot {
+            time: now(),
+            end: now(),
+            utc_offset: 0,
+            host: "host".into(),
+            user: "me".into(),
+            sources: vec![b"source".to_vec()],
+            root,
+            tags: Vec::new(),
+            client: writer().client,
+            sequence: 1,
+            previous: None,
+            totals: Totals::default(),
+            program: "forge".into(),
+            excludes: Vec::new(),
+            session: session.id,
+        };
+        let content = snapshot.encode();
+        let id = SnapshotId(repository.keys.draw_salt(&content));
+        let name = ObjectName::snapshot(id);
+        let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
+        backend::save(&*repository.backend, &name, &object).expect("a snapshot");
+        session.commit(repository, vec![id], now()).expect("a verdict");
+        id
+    }
+}
+
+fn write_pack(repository: &Repository, kind: PackKind, blobs: &[(BlobId, &[u8])]) -> PackInfo {
+    let key = PackKey::draw(&repository.keys, kind, b"forged");
+    let (mut object, mut contents) = (key.prefix().to_vec(), Contents::default());
+    let mut rest = blobs;
+    while !rest.is_empty() {
+        let (mut raw, mut taken) = (Vec::new(), 0);
+        while let Some((_, bytes)) = rest.get(taken)
+            && (taken == 0 || raw.len() + bytes.len() <= 512 << 10)
+        {
+            raw.extend_from_slice(bytes);
+            taken += 1;
+        }
+        let mut stored = zstd::bulk::compress(&raw, 3).expect("memory");
+        let info = FrameInfo {
+            sealed: (stored.len() + TAG) as u32,
+            raw: raw.len() as u32,
+            codec: Codec::Zstd,
+            blobs: taken as u32,
+        };
+        key.seal_frame(contents.frames.len() as u32, info.raw, info.codec, &mut stored);
+        object.extend_from_slice(&stored);
+        contents.frames.push(info);
+        let (now, after) = rest.split_at(taken);
+        contents.blobs.extend(now.iter().map(|(id, bytes)| (*id, bytes.len() as u32)));
+        rest = after;
+    }
+    object.extend_from_slice(&key.seal_end(&contents, object.len() as u64));
+    let name = ObjectName::pack(key.id());
+    backend::save(&*repository.backend, &name, &object).expect("a pack");
+    PackInfo { id: key.id(), kind, size: object.len() as u64, contents }
+}
