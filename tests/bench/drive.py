@@ -9,6 +9,7 @@ import measure
 
 READY_S = 60
 BUSY_S = 5
+LOOK_S = 20
 
 
 class Drive:
@@ -54,9 +55,11 @@ def wait_until_ready(programs, drive, begin):
         if time.monotonic() - begin > min(READY_S, programs.step_s):
             return f"no drive after {READY_S} s"
         if machine.is_mounted(drive.tool.drive):
-            look = programs.run(["test", "-d", drive.tool.root() + "/."], drive.tool.env(),
-                                when_stuck=lambda: measure.signal_group(drive.child.pid, 9))
-            if not look.trouble:
+            look = programs.start(["test", "-d", drive.tool.root() + "/."], drive.tool.env())
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                look.wait(LOOK_S)
+            programs.stop(look)
+            if look.returncode == 0:
                 return ""
         time.sleep(0.005)
 

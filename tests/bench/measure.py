@@ -8,11 +8,13 @@ import dataclasses
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
 DROP_CACHES = "/proc/sys/vm/drop_caches"
+LAUNCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launch.py")
 GRACE_S = 5      # between asking a program to end and making it
 STUCK_S = 10     # until a program that can't even be killed has its drive taken away
 
@@ -36,10 +38,10 @@ class Programs:
         self.step_s = step_s
         self.running = {}
 
-    def start(self, command, env, cwd=None, out=subprocess.DEVNULL, err=subprocess.DEVNULL):
+    def start(self, command, env, cwd=None, out=subprocess.DEVNULL, err=subprocess.DEVNULL, keep=()):
         """Starts a program in a group of its own."""
         child = subprocess.Popen(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                 start_new_session=True)
+                                 start_new_session=True, pass_fds=keep)
         self.running[child.pid] = child
         return child
 
@@ -66,29 +68,25 @@ class Programs:
 
     def run(self, command, env, cwd=None, when_stuck=None):
         """Runs a program to its end, or to the time limit of a step. `when_stuck` frees one that can't be killed."""
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            begin = time.monotonic()
-            child = self.start(command, env, cwd, out, err)
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as report:
+            launch = [sys.executable, "-IS", LAUNCH, str(report.fileno()), *command]
+            child = self.start(launch, env, cwd, out, err, (report.fileno(),))
             over = threading.Event()
             limit = threading.Timer(self.step_s, end_late, (child.pid, over, when_stuck))
             limit.daemon = True
             limit.start()
             try:
-                _, status, usage = os.wait4(child.pid, 0)
-                wall = time.monotonic() - begin
-                child.returncode = os.waitstatus_to_exitcode(status)
+                child.wait()
+                self.ended(child)
             finally:
                 limit.cancel()
-                late = over.is_set()
-                over.set()
-                if child.returncode is not None:
-                    self.ended(child)
-            return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024,
-                            trouble(child.returncode, late, self.step_s, err), "", text(out))
+            wrong = trouble(child.returncode, over.is_set(), self.step_s, err)
+            wall, cpu, peak = map(float, (text(report) or "0 0 0").split())
+            return Measured(wall, cpu, peak / 1024, wrong, "", text(out))
 
 
 def end_late(pid, over, when_stuck):
-    """Ends a step whose time is over. The process is not reaped before `over` is looked at, so the id is still its own."""
+    """Ends a step whose time is over, and everything that it started."""
     over.set()
     signal_group(pid, signal.SIGTERM)
     for seconds, act in ((GRACE_S, lambda: signal_group(pid, signal.SIGKILL)), (STUCK_S, when_stuck)):

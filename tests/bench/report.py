@@ -18,8 +18,8 @@ written by `tests/bench/run --write`, which replaces the section of the same nam
 
 Seconds, medians of all runs. *Best peer* tells how many times as long the fastest peer takes as yore. *Bar* is the design's, and
 how much of it yore needs (1.00 just reaches it). *File system* is the limit: the same work without any backup tool (tar and
-zstd -3 for a backup, cp -a and sync for a restore, the source itself for the drive). "Cold" steps, first backups and restores begin with empty caches of the kernel. Peaks below
-20 MiB are those of the benchmark itself, from which each program is started.
+zstd -3 for a backup, cp -a and sync for a restore, the source itself for the drive). "Cold" steps, first backups and restores
+begin with empty caches of the kernel. Peaks below 15 MiB are those of the small process that starts each program.
 """
 
 
