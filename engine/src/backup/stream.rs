@@ -86,6 +86,8 @@ fn cut(
             return Err(Error::Interrupted);
         }
         let read = match input.read(&mut block) {
+            // The interrupt that ended whoever writes the stream is why it ends here.
+            Ok(0) if observer.interrupted() => return Err(Error::Interrupted),
             Ok(0) => break,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

@@ -111,9 +111,7 @@ fn a_source_that_is_not_there_is_an_error_before_anything_is_written() {
     let sample = Sample::new();
     let missing = sample.folder.path().join("missing");
     assert!(backup(&sample.repository, &[missing], &options(), &Notes::default()).is_err());
-    assert!(
-        sample.repository.backend.list(crate::object::Area::Sessions).expect("a list").is_empty()
-    );
+    assert!(sample.repository.backend.list(Area::Sessions).expect("a list").is_empty());
 }
 
 #[test]

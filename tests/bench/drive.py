@@ -1,0 +1,89 @@
+"""A tool's drive, mounted for a while and taken away in any case."""
+
+import contextlib
+import subprocess
+import time
+
+import machine
+import measure
+
+READY_S = 60
+BUSY_S = 5
+LOOK_S = 20
+
+
+class Drive:
+    """A mounted drive and the program that serves it."""
+
+    def __init__(self, programs, tool):
+        self.programs, self.tool = programs, tool
+        self.child = None
+        self.ready = measure.Measured()
+
+    def run(self, command):
+        """Runs a step on the drive. What the serving program computes counts as the step's own."""
+        before = measure.cpu_of(self.child.pid)
+        took = self.programs.run(command, self.tool.env(), when_stuck=lambda: measure.signal_group(self.child.pid, 9))
+        took.cpu += max(0.0, measure.cpu_of(self.child.pid) - before)
+        return took
+
+    def peak(self):
+        """The peak memory of the serving program."""
+        return measure.peak_of(self.child.pid)
+
+
+@contextlib.contextmanager
+def mounted(programs, tool):
+    """Mounts a tool's drive and waits until it shows the source."""
+    drive = Drive(programs, tool)
+    try:
+        begin = time.monotonic()
+        drive.child = programs.start(tool.mount(), tool.env())
+        drive.ready.trouble = wait_until_ready(programs, drive, begin)
+        drive.ready.wall = time.monotonic() - begin
+        drive.ready.cpu, drive.ready.peak = measure.cpu_of(drive.child.pid), drive.peak()
+        yield drive
+    finally:
+        unmount(programs, drive)
+
+
+def wait_until_ready(programs, drive, begin):
+    """Waits until the root can be looked at; looks from another process, as a look at a dead drive may never return."""
+    while True:
+        if drive.child.poll() is not None:
+            return f"the mount ended with {drive.child.returncode}"
+        if time.monotonic() - begin > min(READY_S, programs.step_s):
+            return f"no drive after {READY_S} s"
+        if machine.is_mounted(drive.tool.drive):
+            look = programs.start(["test", "-d", drive.tool.root() + "/."], drive.tool.env())
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                look.wait(LOOK_S)
+            programs.stop(look)
+            if look.returncode == 0:
+                return ""
+        time.sleep(0.005)
+
+
+def unmount(programs, drive):
+    """Takes the drive away: politely while it is busy, then in any case; then ends the program that served it."""
+    place = drive.tool.drive
+    until = time.monotonic() + BUSY_S
+    while machine.is_mounted(place) and time.monotonic() < until:
+        if quietly("fusermount3", "-u", place):
+            time.sleep(0.1)
+    if machine.is_mounted(place) and quietly("fusermount3", "-uz", place):
+        quietly("umount", "-l", place)
+    if drive.child:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            drive.child.wait(BUSY_S * 2)
+        programs.stop(drive.child)
+    if machine.is_mounted(place):
+        quietly("umount", "-l", place)
+
+
+def quietly(*command):
+    """Runs a helper. Returns its exit code."""
+    with contextlib.suppress(FileNotFoundError):
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL).returncode
+    return 127

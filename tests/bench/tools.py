@@ -1,0 +1,167 @@
+"""The command lines of the tools: what each types for the same step.
+
+Every tool backs up `.` from the source folder, to a repository and a cache of its own, at its default compression (borg's
+default is not zstd: it gets zstd 3, as the others have).
+"""
+
+import os
+
+SECRET = "correct horse battery staple"
+
+
+class Tool:
+    """One tool in one folder of its own, for one run."""
+
+    name = program = ""
+
+    def __init__(self, folder, source, program):
+        self.program = program
+        self.source = source
+        self.repo = os.path.join(folder, "repo")
+        self.cache = os.path.join(folder, "cache")
+        self.home = os.path.join(folder, "home")
+        self.drive = os.path.join(folder, "drive")
+        self.restored = os.path.join(folder, "restored")
+        for needed in (self.home, self.drive):
+            os.makedirs(needed)
+
+    def env(self):
+        """The environment: nothing of the person's own configuration."""
+        kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "TZ") if name in os.environ}
+        return kept | {"HOME": self.home, "LANG": "C.UTF-8"} | self.secret()
+
+
+class Yore(Tool):
+    """With a key file, as an unattended machine has it: no run derives a key from a passphrase."""
+
+    name = "yore"
+
+    def secret(self):
+        return {"YORE_CONFIG": self.home + "/config.toml", "YORE_STATE_DIR": self.home + "/state",
+                "YORE_CACHE_DIR": self.cache, "YORE_KEY_FILE": self.home + "/key"}
+
+    def _yore(self, *arguments):
+        return [self.program, "--repo", self.repo, "--no-progress", *arguments]
+
+    def init(self):
+        return self._yore("init")
+
+    def backup(self):
+        return self._yore("backup", ".")
+
+    def restore(self, target):
+        return self._yore("restore", "latest", "--target", target)
+
+    def restore_folder(self, folder, target):
+        return self._yore("restore", f"latest:{self.source}/{folder}", "--target", target)
+
+    def mount(self):
+        return self._yore("mount", self.drive)
+
+    def root(self):
+        return f"{self.drive}/latest{self.source}"
+
+
+class YorePassphrase(Yore):
+    """As its peers are measured: each run derives its key."""
+
+    name = "yore (passphrase)"
+
+    def secret(self):
+        secret = super().secret()
+        del secret["YORE_KEY_FILE"]
+        return secret | {"YORE_PASSWORD": SECRET}
+
+
+class Restic(Tool):
+    name = "restic"
+
+    def secret(self):
+        return {"RESTIC_PASSWORD": SECRET}
+
+    def _restic(self, *arguments):
+        return [self.program, "-r", self.repo, "--cache-dir", self.cache, *arguments]
+
+    def init(self):
+        return self._restic("init")
+
+    def backup(self):
+        return self._restic("backup", "-q", ".")
+
+    def restore(self, target):
+        return self._restic("restore", "-q", "latest", "--target", target)
+
+    def restore_folder(self, folder, target):
+        return self._restic("restore", "-q", "latest", "--include", "/" + folder, "--target", target)
+
+    def mount(self):
+        return self._restic("mount", self.drive)
+
+    def root(self):
+        return self.drive + "/snapshots/latest"
+
+
+class Rustic(Tool):
+    name = "rustic"
+
+    def secret(self):
+        return {"RUSTIC_PASSWORD": SECRET}
+
+    def _rustic(self, *arguments):
+        return [self.program, "-r", self.repo, "--cache-dir", self.cache, "--no-progress", *arguments]
+
+    def init(self):
+        return self._rustic("init")
+
+    def backup(self):
+        return self._rustic("backup", ".")
+
+    def restore(self, target):
+        return self._rustic("restore", "latest", target)
+
+    def restore_folder(self, folder, target):
+        return self._rustic("restore", "latest:" + folder, target)
+
+    def mount(self):
+        return self._rustic("mount", "-e", self.drive, "latest")
+
+    def root(self):
+        return self.drive
+
+
+class Borg(Tool):
+    name = "borg"
+    made = 0
+
+    def secret(self):
+        return {"BORG_PASSPHRASE": SECRET, "BORG_BASE_DIR": self.cache}
+
+    def _newest(self):
+        return f"{self.repo}::{self.made}"
+
+    def init(self):
+        return [self.program, "init", "-e", "repokey-blake2", self.repo]
+
+    def backup(self):
+        self.made += 1
+        return [self.program, "create", "-C", "zstd,3", self._newest(), "."]
+
+    def restore(self, target):
+        return self._extract(target)
+
+    def restore_folder(self, folder, target):
+        return self._extract(target, folder)
+
+    def _extract(self, target, *paths):
+        script = 'mkdir "$1" && cd "$1" && shift && exec "$@"'
+        return ["sh", "-c", script, "sh", target, self.program, "extract", self._newest(), *paths]
+
+    def mount(self):
+        return [self.program, "mount", "-f", self._newest(), self.drive]
+
+    def root(self):
+        return self.drive
+
+
+TOOLS = {tool.name: tool for tool in (Yore, YorePassphrase, Restic, Rustic, Borg)}
+NATIVE = "file system"

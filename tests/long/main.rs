@@ -1,0 +1,99 @@
+//! Tests that take long and much space: run by `tests/run --long`.
+
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use yore_tests::{MountGuard, Yore, in_shell, noise, peak_memory};
+
+/// The most memory that anything may take, in KiB.
+const LIMIT: u64 = 300 << 10;
+
+/// Waits for a process and returns the most memory that it had.
+fn watched(mut child: Child, what: &str) -> u64 {
+    let mut peak = 0;
+    loop {
+        peak = peak_memory(child.id()).map_or(peak, |now| peak.max(now));
+        if let Some(status) = child.try_wait().expect("it can be asked") {
+            assert!(status.success(), "{what}: {status}");
+            return peak;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn run_watched(yore: &Yore, words: &[&str]) -> u64 {
+    let mut command = yore.command(words);
+    command.stdout(Stdio::null()).stderr(Stdio::inherit());
+    let peak = watched(command.spawn().expect("it runs"), words[0]);
+    assert!(peak < LIMIT, "{words:?} took {peak} KiB");
+    peak
+}
+
+#[test]
+fn a_million_small_files_are_backed_up_listed_and_mounted_in_300_mib() {
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    for folder in 0..1000 {
+        let path = source.join(format!("{:02}/{folder:04}", folder % 50));
+        std::fs::create_dir_all(&path).expect("folders");
+        for file in 0..1000 {
+            let text = format!("{folder} {file} {}", "words ".repeat(file % 30));
+            std::fs::write(path.join(format!("file {file}")), text).expect("a file");
+        }
+    }
+    let source_word = source.to_str().expect("text").to_owned();
+    run_watched(&yore, &["backup", &source_word]);
+    run_watched(&yore, &["backup", &source_word]);
+    run_watched(&yore, &["ls", "--recursive", "latest"]);
+    run_watched(&yore, &["check"]);
+    let drive = MountGuard::new(&yore, &[]);
+    let shown = drive.shown("latest", &source);
+    let found = in_shell("find \"$1\" -type f | wc -l", &[&shown]);
+    assert_eq!(found.trim(), "1000000");
+    let sizes = "find \"$1\" -type f -printf '%P %s %T@\\n' | sort | sha256sum";
+    assert_eq!(in_shell(sizes, &[&shown]), in_shell(sizes, &[&source]));
+    let peak = peak_memory(drive.pid()).expect("it serves");
+    assert!(peak < LIMIT, "the drive took {peak} KiB");
+    drop(drive);
+    let target = yore.scratch.at("restored").to_str().expect("text").to_owned();
+    let place = format!("latest:{source_word}");
+    run_watched(&yore, &["restore", &place, "--target", &target]);
+    in_shell("diff -r \"$1\" \"$2\"", &[&source, &Path::new(&target).join("source")]);
+}
+
+#[test]
+fn a_file_of_ten_gigabytes_goes_there_and_back() {
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    let mut file = std::fs::File::create(source.join("large")).expect("a file");
+    let block = noise(1 << 20, 1);
+    // Five gigabytes of data, no two blocks the same, with five of holes between.
+    for n in 0..5120u64 {
+        let stretch = if n < 2560 { n } else { n + 5120 };
+        file.seek(SeekFrom::Start(stretch << 20)).expect("it seeks");
+        file.write_all(&n.to_le_bytes()).expect("written");
+        file.write_all(&block[8..]).expect("written");
+    }
+    file.set_len(10 << 30).expect("its length");
+    drop(file);
+    let source_word = source.to_str().expect("text").to_owned();
+    run_watched(&yore, &["backup", &source_word]);
+    let drive = MountGuard::new(&yore, &[]);
+    let shown = drive.shown("latest", &source);
+    in_shell("cmp \"$1\"/large \"$2\"/large", &[&shown, &source]);
+    let blocks = in_shell("stat -c %b \"$1\"/large", &[&shown]);
+    let blocks: u64 = blocks.trim().parse().expect("a number");
+    assert!(blocks * 512 < 6 << 30, "holes occupy nothing, and it takes {blocks} blocks");
+    let peak = peak_memory(drive.pid()).expect("it serves");
+    assert!(peak < LIMIT, "the drive took {peak} KiB");
+    drop(drive);
+    let target = yore.scratch.at("restored").to_str().expect("text").to_owned();
+    run_watched(&yore, &["restore", &format!("latest:{source_word}"), "--target", &target]);
+    let status = Command::new("cmp")
+        .arg(source.join("large"))
+        .arg(Path::new(&target).join("source/large"))
+        .status();
+    assert!(status.expect("cmp runs").success());
+}

@@ -1,0 +1,226 @@
+//! A destination that counts what is asked of it, and fails when it is told to.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use yore_engine::{Area, Backend, Error, NewObject, ObjectName, Published, Result, Stored};
+use yore_platform::Space;
+
+/// What was asked of a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// The destination was prepared for a new repository.
+    Prepare,
+    /// An object was begun.
+    Create(String),
+    /// So many bytes were appended to an object.
+    Append(String, u64),
+    /// An object was published.
+    Publish(String),
+    /// So many bytes of an object were read.
+    Read(String, u64),
+    /// An object's size was asked.
+    Size(String),
+    /// An area was listed.
+    List(Area),
+    /// An object was deleted.
+    Delete(String),
+    /// The destination's sizes were asked.
+    Space,
+}
+
+impl Call {
+    /// Whether it changes the destination, or begins to.
+    pub fn is_write(&self) -> bool {
+        match self {
+            Call::Prepare | Call::Create(_) | Call::Append(..) | Call::Publish(_) => true,
+            Call::Delete(_) => true,
+            Call::Read(..) | Call::Size(_) | Call::List(_) | Call::Space => false,
+        }
+    }
+}
+
+/// Whether what was asked is still done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// It is not.
+    Before,
+    /// It is, and nobody hears of it.
+    After,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// The machine stops at the call of this number, counted from 0: nothing is done any more.
+    Crash(u64, When),
+    /// The call of this number fails, the others do not.
+    Fails(u64, io::ErrorKind),
+    /// After so many appended bytes the destination is full.
+    Full(u64),
+    /// Half of the bytes of this call arrive if it appends, and then the machine stops.
+    Torn(u64),
+}
+
+/// Wraps a destination.
+pub struct Faulty {
+    inner: Arc<dyn Backend>,
+    /// Guards the plan and the record.
+    state: Mutex<State>,
+}
+
+struct State {
+    fault: Fault,
+    calls: Vec<Call>,
+    appended: u64,
+    stopped: bool,
+}
+
+/// What is to be done with a call.
+#[derive(PartialEq, Eq)]
+enum Way {
+    Do,
+    DoAndFail,
+    HalfAndFail,
+}
+
+impl Faulty {
+    /// Wraps a destination that fails so.
+    pub fn new(inner: Arc<dyn Backend>, fault: Fault) -> Arc<Self> {
+        let state = State { fault, calls: Vec::new(), appended: 0, stopped: false };
+        Arc::new(Self { inner, state: Mutex::new(state) })
+    }
+
+    /// What was asked so far.
+    pub fn calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
+    }
+
+    /// Forgets what was asked.
+    pub fn forget_calls(&self) {
+        self.state().calls.clear();
+    }
+
+    /// Whether the fault happened that stops everything.
+    pub fn stopped(&self) -> bool {
+        self.state().stopped
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self, call: Call) -> Result<Way> {
+        let mut state = self.state();
+        let what = format!("{call:?}");
+        if state.stopped {
+            return Err(failure(what, io::ErrorKind::Other));
+        }
+        let number = state.calls.len() as u64;
+        if let Call::Append(_, bytes) = call {
+            state.appended += bytes;
+        }
+        state.calls.push(call);
+        match state.fault {
+            Fault::Crash(n, When::Before) if n == number => {
+                state.stopped = true;
+                Err(failure(what, io::ErrorKind::Other))
+            }
+            Fault::Crash(n, When::After) if n == number => {
+                state.stopped = true;
+                Ok(Way::DoAndFail)
+            }
+            Fault::Torn(n) if n == number => {
+                state.stopped = true;
+                Ok(Way::HalfAndFail)
+            }
+            Fault::Fails(n, kind) if n == number => Err(failure(what, kind)),
+            Fault::Full(limit) if state.appended > limit => {
+                Err(failure(what, io::ErrorKind::StorageFull))
+            }
+            _ => Ok(Way::Do),
+        }
+    }
+
+    fn run<T>(&self, call: Call, action: impl FnOnce() -> Result<T>) -> Result<T> {
+        let what = format!("{call:?}");
+        match self.enter(call)? {
+            Way::Do => action(),
+            Way::DoAndFail | Way::HalfAndFail => {
+                action()?;
+                Err(failure(what, io::ErrorKind::Other))
+            }
+        }
+    }
+}
+
+fn failure(object: String, kind: io::ErrorKind) -> Error {
+    Error::Backend { object, source: io::Error::new(kind, "a fault of the test") }
+}
+
+impl Backend for Faulty {
+    fn location(&self) -> String {
+        self.inner.location()
+    }
+
+    fn prepare(&self) -> Result<()> {
+        self.run(Call::Prepare, || self.inner.prepare())
+    }
+
+    fn create(&self, name: &ObjectName) -> Result<Box<dyn NewObject + '_>> {
+        let inner = self.run(Call::Create(name.to_string()), || self.inner.create(name))?;
+        Ok(Box::new(FaultyObject { of: self, name: name.to_string(), inner }))
+    }
+
+    fn read(&self, name: &ObjectName, offset: u64, out: &mut [u8]) -> Result<()> {
+        let call = Call::Read(name.to_string(), out.len() as u64);
+        self.run(call, || self.inner.read(name, offset, out))
+    }
+
+    fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
+        self.run(Call::Size(name.to_string()), || self.inner.size(name))
+    }
+
+    fn list(&self, area: Area) -> Result<Vec<Stored>> {
+        self.run(Call::List(area), || self.inner.list(area))
+    }
+
+    fn delete(&self, name: &ObjectName) -> Result<()> {
+        self.run(Call::Delete(name.to_string()), || self.inner.delete(name))
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        self.run(Call::Space, || self.inner.space())
+    }
+}
+
+struct FaultyObject<'f> {
+    of: &'f Faulty,
+    name: String,
+    inner: Box<dyn NewObject + 'f>,
+}
+
+impl NewObject for FaultyObject<'_> {
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        let call = Call::Append(self.name.clone(), bytes.len() as u64);
+        let what = format!("{call:?}");
+        match self.of.enter(call)? {
+            Way::Do => self.inner.append(bytes),
+            Way::DoAndFail => {
+                self.inner.append(bytes)?;
+                Err(failure(what, io::ErrorKind::Other))
+            }
+            Way::HalfAndFail => {
+                self.inner.append(&bytes[..bytes.len() / 2])?;
+                Err(failure(what, io::ErrorKind::Other))
+            }
+        }
+    }
+
+    fn publish(self: Box<Self>) -> Result<Published> {
+        let Self { of, name, inner } = *self;
+        of.run(Call::Publish(name), || inner.publish())
+    }
+}

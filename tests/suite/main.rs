@@ -1,0 +1,14 @@
+//! The whole system under test. Each module is one kind of test; each test's name is a sentence.
+
+mod backup_rules;
+mod cost;
+mod damage;
+mod fidelity;
+mod golden;
+mod interrupted;
+mod killed;
+mod layers;
+mod model;
+mod mountpoints;
+mod program;
+mod second_reader;

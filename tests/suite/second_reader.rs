@@ -1,0 +1,67 @@
+//! A reader that was written from FORMAT.md alone finds in a repository what was backed up.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use yore_tests::{Yore, build_matrix, python, reader};
+
+fn assert_succeeds(output: &std::process::Output, what: &str) {
+    let out = String::from_utf8_lossy(&output.stdout);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{what}: {out}{err}");
+    assert_eq!(err, "", "{what}");
+}
+
+#[test]
+fn the_second_reader_passes_its_own_test() {
+    assert_succeeds(&python("reader/yore_reader.py", &["--self-test"]), "self-test");
+}
+
+fn assert_reads(yore: &Yore, source: &Path) {
+    let (repository, key) = (yore.repository(), yore.key_file());
+    let arguments = [source, &repository, &key].map(Path::as_os_str);
+    assert_succeeds(&python("reader/compare.py", &arguments), "compare");
+    let arguments =
+        [repository.as_os_str(), "--key-file".as_ref(), key.as_os_str(), "check".as_ref()];
+    assert_succeeds(&python("reader/yore_reader.py", &arguments), "check");
+}
+
+#[test]
+fn the_second_reader_finds_every_kind_of_file_as_it_was() {
+    let yore = Yore::with_repository();
+    let source = yore.scratch.at("source");
+    build_matrix(&source);
+    // It walks by name and reads every byte: what has no end of either is left to others.
+    for left_out in ["deep", "sparse/huge"] {
+        let path = source.join(left_out);
+        let _ = std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path));
+    }
+    yore.run_on("backup", &[&source]).assert_code(0);
+    assert_reads(&yore, &source);
+    // And after a change, when most comes from packs of before.
+    std::fs::write(source.join("many/new"), yore_tests::noise(300_000, 8)).expect("a file");
+    std::fs::remove_file(source.join("text")).ok();
+    yore.run_on("backup", &[&source]).assert_code(0);
+    assert_reads(&yore, &source);
+}
+
+#[test]
+fn the_second_reader_opens_with_a_passphrase_and_the_recovery_key() {
+    let yore = Yore::new();
+    let mut init = yore.bare_command(["init", "--json"]);
+    init.env("YORE_REPO", yore.repository()).env("YORE_PASSWORD", "pass phrase");
+    let made = Yore::finish(&mut init).assert_code(0).objects();
+    let recovery = made[0]["recovery_key"].as_str().expect("it is shown").to_owned();
+    let source = yore.scratch.folder("source");
+    std::fs::write(source.join("file"), "x").expect("a file");
+    let mut backup = yore.bare_command(["backup"]);
+    backup.arg(&source).env("YORE_REPO", yore.repository()).env("YORE_PASSWORD", &recovery);
+    Yore::finish(&mut backup).assert_code(0);
+    for secret in [["--password", "pass phrase"], ["--recovery", &recovery]] {
+        let listed = reader(&yore.repository(), secret.map(OsStr::new), &["list"]);
+        assert_eq!(listed.len(), 1, "{secret:?}");
+    }
+    let wrong: [PathBuf; 4] =
+        [yore.repository(), "--password".into(), "wrong".into(), "list".into()];
+    assert!(!python("reader/yore_reader.py", &wrong).status.success());
+}
