@@ -524,6 +524,9 @@ fn a_user_mounts_and_unmounts_through_the_helper() {
     fs::create_dir(&point).expect("a mountpoint");
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("root may");
     std::os::unix::fs::chown(&point, Some(65_534), Some(65_534)).expect("root may");
+    // Where this program was built, other users may have no way.
+    let program = folder.path().join("program");
+    fs::copy(std::env::current_exe().expect("this program"), &program).expect("a copy");
     // Elsewhere every user may open /dev/fuse; here, in a namespace of its own, this one does.
     let script = "mknod -m 666 \"$1/fuse\" c 10 229 && mount --bind \"$1/fuse\" /dev/fuse && \
         exec setpriv --reuid 65534 --regid 65534 --clear-groups \
@@ -531,7 +534,7 @@ fn a_user_mounts_and_unmounts_through_the_helper() {
     let output = Command::new("unshare")
         .args(["-m", "sh", "-c", script, "sh"])
         .arg(folder.path())
-        .arg(std::env::current_exe().expect("this program"))
+        .arg(&program)
         .env("YORE_TEST_USER", &point)
         .current_dir("/")
         .output()
