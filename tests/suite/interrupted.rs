@@ -97,3 +97,28 @@ fn a_restore_that_was_killed_is_completed_by_the_next() {
     in_shell("find \"$1\" -name '.yore-*.tmp' -delete", &[&target]);
     in_shell("diff -r \"$1\" \"$2\"", &[&target.join("source"), &source]);
 }
+
+#[test]
+fn a_restore_that_was_killed_leaves_no_part_of_a_file_under_its_name() {
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    for n in 0..60 {
+        std::fs::write(source.join(format!("{n}")), noise(3_000_000, n)).expect("a file");
+    }
+    in_shell("touch -d 2020-01-01 \"$1\"/*", &[&source]);
+    yore.run_on("backup", &[&source]).assert_code(0);
+    let place = format!("latest:{}", source.display());
+    for ms in [30, 50, 70, 90, 110] {
+        let target = yore.scratch.at(&format!("restored-{ms}"));
+        let word = target.to_str().expect("text");
+        let mut child = yore.start(["restore", &place, "--target", word]);
+        std::thread::sleep(Duration::from_millis(ms));
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+        yore.run(["restore", &place, "--target", word, "--overwrite", "newer"]).assert_code(0);
+        in_shell(
+            "diff -r --exclude='.yore-*.tmp' \"$1\" \"$2\"",
+            &[&target.join("source"), &source],
+        );
+    }
+}
