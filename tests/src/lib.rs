@@ -24,7 +24,9 @@ pub use faulty::{Call, Fault, Faulty, When};
 pub use memory::Memory;
 pub use mounted::MountGuard;
 pub use notes::Notes;
-pub use picture::{Ignoring, Picture, Seen, assert_same, of_folder, of_volume, relative_to};
+pub use picture::{
+    Ignoring, Picture, Seen, assert_same, of_folder, of_volume, on_its_own, relative_to,
+};
 pub use program::{Ended, Yore, binary};
 pub use random::{Random, noise};
 pub use reader::{python, reader};

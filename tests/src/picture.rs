@@ -230,6 +230,22 @@ pub fn relative_to(picture: &Picture, path: &[u8]) -> Picture {
     part.collect()
 }
 
+/// The picture as a copy of its own has it: of a file with several names, those elsewhere are gone.
+pub fn on_its_own(picture: &Picture) -> Picture {
+    let mut names: HashMap<Vec<u8>, u64> = HashMap::new();
+    for seen in picture.values() {
+        *names.entry(seen.same_as.0.clone()).or_default() += 1;
+    }
+    let alone = |(path, seen): (&Vec<u8>, &Seen)| {
+        let mut seen = seen.clone();
+        if seen.kind != Kind::Directory {
+            seen.same_as.1 = names[&seen.same_as.0];
+        }
+        (path.clone(), seen)
+    };
+    picture.iter().map(alone).collect()
+}
+
 /// Fails with what differs.
 pub fn assert_same(found: &Picture, expected: &Picture, ignoring: Ignoring) {
     let mut differences = Vec::new();
