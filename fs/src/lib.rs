@@ -14,6 +14,7 @@ mod number;
 mod options;
 mod prefetch;
 mod refresh;
+mod sharing;
 mod states;
 mod tables;
 mod volume;

@@ -12,6 +12,7 @@ use yore_engine::{BlobId, SeenNode, Snapshot, SnapshotId};
 use yore_platform::{Ino, VolumeError};
 
 use crate::number::{PlaceNo, TreeNo};
+use crate::sharing::{Bases, PathHash};
 use crate::states::{State, StateNo};
 
 /// A snapshot, by its number.
@@ -25,6 +26,8 @@ pub(crate) struct Place {
     /// Its position in the parent.
     pub(crate) index: u32,
     pub(crate) kind: PlaceKind,
+    /// Where it is within its state.
+    pub(crate) path: PathHash,
 }
 
 /// What a place holds.
@@ -82,6 +85,7 @@ struct Inner {
     origins: Vec<Arc<(SnapshotId, Snapshot)>>,
     links: HashMap<LinkKey, Ino>,
     incomplete: HashSet<PlaceNo>,
+    bases: Bases,
 }
 
 /// All tables.
@@ -106,7 +110,8 @@ impl Tables {
     pub(crate) fn new() -> Self {
         let mut inner = Inner::default();
         for kind in [PlaceKind::Root, PlaceKind::Snapshots] {
-            inner.places.push(Place { parent: PlaceNo::ROOT, index: 0, kind });
+            let path = PathHash::TOP;
+            inner.places.push(Place { parent: PlaceNo::ROOT, index: 0, kind, path });
         }
         Self { inner: Mutex::new(inner) }
     }
@@ -119,11 +124,11 @@ impl Tables {
         entry(&self.lock().places, place.0).copied()
     }
 
-    /// Numbers the directory at a position of another.
+    /// Numbers the directory `name` at a position of another.
     pub(crate) fn place_inside(
         &self,
         parent: PlaceNo,
-        index: u32,
+        (index, name): (u32, &[u8]),
         kind: impl FnOnce() -> Result<PlaceKind, VolumeError>,
     ) -> Result<PlaceNo, VolumeError> {
         if let Some(place) = self.lock().place_numbers.get(&(parent, index)) {
@@ -134,8 +139,9 @@ impl Tables {
         match inner.place_numbers.entry((parent, index)) {
             Entry::Occupied(place) => Ok(*place.get()),
             Entry::Vacant(vacant) => {
-                let place = PlaceNo(push(&mut inner.places, Place { parent, index, kind })?);
-                Ok(*vacant.insert(place))
+                let path = entry(&inner.places, parent.0)?.path.child(name);
+                let place = Place { parent, index, kind, path };
+                Ok(*vacant.insert(PlaceNo(push(&mut inner.places, place)?)))
             }
         }
     }
@@ -148,7 +154,8 @@ impl Tables {
     ) -> Result<(StateNo, PlaceNo), VolumeError> {
         let inner = &mut *self.lock();
         let number = StateNo(push(&mut inner.states, Arc::new(state))?);
-        let place = Place { parent, index: number.0, kind: PlaceKind::State(number) };
+        let (kind, path) = (PlaceKind::State(number), PathHash::TOP);
+        let place = Place { parent, index: number.0, kind, path };
         Ok((number, PlaceNo(push(&mut inner.places, place)?)))
     }
 
@@ -200,6 +207,11 @@ impl Tables {
     /// The number that the first seen name of a file of several names has.
     pub(crate) fn link(&self, key: LinkKey, ino: Ino) -> Ino {
         *self.lock().links.entry(key).or_insert(ino)
+    }
+
+    /// Asks or changes what is known of trees that were looked into.
+    pub(crate) fn bases<T>(&self, ask: impl FnOnce(&mut Bases) -> T) -> T {
+        ask(&mut self.lock().bases)
     }
 
     /// Remembers that a directory holds names that can't be presented.
