@@ -4,6 +4,7 @@
 //! knows nothing of mounts, terminals, command lines or environment variables; progress and errors
 //! that do not end an operation go to an [`Observer`].
 
+mod ahead;
 mod backend;
 mod backup;
 mod buffers;
@@ -39,6 +40,7 @@ mod testing;
 mod tree;
 mod view;
 
+pub use ahead::FrameAhead;
 pub use backend::{Backend, Folder, NewObject, Published, Stored, load, save};
 pub use backup::{
     BackupOptions, BackupReport, Excludes, FileSystems, Reading, Run, backup, backup_stream,

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use lru::LruCache;
 
+use crate::ahead::Sequences;
 use crate::backend::Backend;
 use crate::buffers::{Buffer, Buffers};
 use crate::error::{Error, Result};
@@ -40,7 +41,7 @@ impl Deref for Blob {
     }
 }
 
-struct Frame {
+pub(crate) struct Frame {
     bytes: Buffer,
     /// Guards the blobs that have been compared with their names: which, and where they lie.
     compared: Mutex<HashSet<(BlobKind, BlobId, u32, u32)>>,
@@ -79,6 +80,7 @@ pub struct Reader {
     pack_keys: Mutex<LruCache<ObjectId, Arc<PackKey>>>,
     budget: usize,
     buffers: Buffers,
+    pub(crate) sequences: Sequences,
 }
 
 impl Reader {
@@ -98,6 +100,7 @@ impl Reader {
             pack_keys: Mutex::new(LruCache::new(pack_keys)),
             budget,
             buffers: Buffers::new(SPARE_BUFFERS, BUFFER),
+            sequences: Sequences::new(),
         }
     }
 
@@ -134,8 +137,20 @@ impl Reader {
     }
 
     fn copy(&self, kind: BlobKind, id: &BlobId, location: &Location) -> Result<Blob> {
-        let damaged = |reason| Error::damaged(ObjectName::pack(location.pack).as_str(), reason);
         let frame = self.frame(location)?;
+        let range = self.compare(&frame, kind, id, location)?;
+        Ok(Blob { range, frame })
+    }
+
+    /// Compares a blob in a decoded frame with its name, unless that was done; returns its place.
+    pub(crate) fn compare(
+        &self,
+        frame: &Frame,
+        kind: BlobKind,
+        id: &BlobId,
+        location: &Location,
+    ) -> Result<Range<usize>> {
+        let damaged = |reason| Error::damaged(ObjectName::pack(location.pack).as_str(), reason);
         let (start, length) = (location.at as usize, location.length as usize);
         let range = start..start + length;
         let bytes = frame.bytes.get(range.clone()).ok_or_else(|| damaged("a blob exceeds it"))?;
@@ -148,11 +163,10 @@ impl Reader {
             }
             compared.insert(claim);
         }
-        drop(compared);
-        Ok(Blob { range, frame })
+        Ok(range)
     }
 
-    fn frame(&self, location: &Location) -> Result<Arc<Frame>> {
+    pub(crate) fn frame(&self, location: &Location) -> Result<Arc<Frame>> {
         let key = FrameKey { pack: location.pack, number: location.number };
         let cell = {
             let mut frames = lock(&self.frames);
@@ -223,7 +237,8 @@ impl Reader {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks a mutex; what it guards is whole even after a panic.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -11,7 +11,7 @@ use crate::attributes::{self, Presentation, made_entry, node_entry};
 use crate::directories::Directories;
 use crate::files::{Files, Opened};
 use crate::listing::{self, inside, node_at, node_of_place};
-use crate::node::{Holder, damaged};
+use crate::node::damaged;
 use crate::number::{Number, PlaceNo};
 use crate::options::VolumeOptions;
 use crate::prefetch::Prefetcher;
@@ -167,11 +167,9 @@ impl SnapshotVolume {
         };
         self.files.get(ino, || {
             let (holder, at) = node_at(self, tree, position as usize)?;
-            if let Holder::Blob(directory) = &holder {
-                let nodes = directory.nodes()?;
-                self.prefetcher.opened(&nodes.nodes, &nodes.ahead, at);
-            }
-            OpenFile::open(&self.reader, holder.node(at)?).map_err(damaged)
+            let node = holder.node(at)?;
+            self.prefetcher.opened(&self.reader, node);
+            OpenFile::open(&self.reader, node).map_err(damaged)
         })
     }
 }
