@@ -10,7 +10,6 @@ use std::sync::Mutex;
 use lru::LruCache;
 
 use crate::id::{BlobId, ObjectId};
-use crate::keys::BlobKind;
 use crate::reader::{Reader, lock};
 
 /// How many packs are read in order at the same time.
@@ -79,12 +78,20 @@ impl Reader {
 
     /// Makes a frame and the chunks in it ready; what fails will fail again when it is read.
     pub fn prefetch_frame(&self, ahead: &FrameAhead) {
-        let Some(found) = self.index().frame_after(&ahead.from, ahead.after) else { return };
-        let Ok(frame) = self.frame(&found.location) else { return };
-        for (id, at, length) in found.blobs {
-            let location = crate::index::Location { at, length, ..found.location };
-            // A list, not a chunk: whoever reads it compares it.
-            let _ = self.compare(&frame, BlobKind::Data, &id, &location);
+        if let Some(found) = self.index().frame_after(&ahead.from, ahead.after)
+            && let Ok(frame) = self.frame(&found.location)
+        {
+            self.compare_all(&frame, || Some(found));
+        }
+    }
+
+    /// Makes the frame of a chunk ready, with the chunks around it, for whoever wants them all.
+    pub(crate) fn prefetch_around(&self, id: &BlobId) {
+        let index = self.index();
+        if let Some(location) = index.find(id)
+            && let Ok(frame) = self.frame(&location)
+        {
+            self.compare_all(&frame, || index.frame_after(id, 0));
         }
     }
 }

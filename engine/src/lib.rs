@@ -23,6 +23,7 @@ mod id;
 mod index;
 mod keys;
 mod moment;
+mod namer;
 mod object;
 mod observer;
 mod pack;

@@ -16,6 +16,9 @@ const LAST_WINDOW: u64 = 8 << 20;
 /// kernel read ahead out of order.
 const NEAR: u64 = 1 << 20;
 
+/// Chunks that a thread makes ready at once: their names are compared together.
+const SHARE: usize = 8;
+
 /// What a thread is asked to make ready.
 enum Job {
     /// Chunks of a file.
@@ -55,7 +58,7 @@ impl Prefetcher {
             std::thread::spawn(move || {
                 for job in receiver {
                     match job {
-                        Job::Chunks(ids) => ids.iter().for_each(|id| reader.prefetch(id)),
+                        Job::Chunks(ids) => reader.prefetch(&ids),
                         Job::Frame(frame) => reader.prefetch_frame(&frame),
                     }
                 }
@@ -109,7 +112,7 @@ impl Prefetcher {
 
     /// Gives each thread its share of what one reader waits for.
     fn spread(&self, ids: Vec<BlobId>) {
-        ids.chunks(2).for_each(|ids| self.ask(Job::Chunks(ids.to_vec())));
+        ids.chunks(SHARE).for_each(|ids| self.ask(Job::Chunks(ids.to_vec())));
     }
 
     /// Notes that a file is opened, and decodes what lies behind its beginning if files are opened in
