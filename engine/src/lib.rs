@@ -10,13 +10,17 @@ mod backup;
 mod buffers;
 mod cbor;
 mod check;
+mod children;
 mod chunker;
 mod content;
+mod content_id;
+mod diff;
 mod directory;
 mod error;
 mod file;
 mod forget;
 mod header;
+mod history;
 #[cfg(test)]
 mod hostile;
 mod id;
@@ -47,11 +51,17 @@ pub use backup::{
     BackupOptions, BackupReport, Excludes, FileSystems, Reading, Run, backup, backup_stream,
 };
 pub use check::{CheckOptions, CheckReport, Finding, ReadData, check};
+pub use content_id::{ContentId, content_id};
+pub use diff::{Change, Pair, Pairs, Which, any_change, diff, is_modified};
 pub use directory::Nodes;
 pub use error::{Error, Result};
 pub use file::{OpenFile, Piece};
 pub use forget::{ForgetReport, forget};
 pub use header::{FORMAT_VERSION, Header, Parameters};
+pub use history::{
+    DirHistory, DirState, Kinds, Seen, Timeline, Version, dir_history, enter, find_seen, names,
+    reaches, top_history, versions,
+};
 pub use id::{BlobId, ObjectId, RepositoryId, SnapshotId, encode_hex};
 pub use index::{BlobIndex, Location};
 pub use keys::BlobKind;

@@ -3,11 +3,10 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use yore_engine::{Node, Snapshot, SnapshotId};
+use yore_engine::{Node, Snapshot, SnapshotId, content_id};
 use yore_platform::{Attr, DeviceNumber, Entry, FOREVER, Ino, Kind, Owner, Timestamp, VolumeError};
 
 use crate::calendar::local;
-use crate::content_id::content_id;
 use crate::number::{Number, PlaceNo, TreeNo};
 use crate::states::StateNo;
 use crate::tables::{LinkKey, OriginNo, PlaceKind, TreeSource};

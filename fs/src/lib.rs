@@ -5,7 +5,6 @@
 
 mod attributes;
 mod calendar;
-mod content_id;
 mod directories;
 mod files;
 mod listing;
@@ -19,7 +18,6 @@ mod states;
 mod tables;
 mod volume;
 
-pub use content_id::{ContentId, content_id};
 pub use options::{Filter, VolumeOptions};
 pub use refresh::Changed;
 pub use tables::TableSizes;
