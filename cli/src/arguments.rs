@@ -7,8 +7,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    backup, cat, check, diff, forget, init, log, ls, mount, restore, snapshots, stats, try_out,
-    umount,
+    backup, cat, check, diff, find, forget, init, log, ls, mount, restore, snapshots, stats,
+    try_out, umount,
 };
 
 /// Yore keeps the past of your files, encrypted, and shows it as a drive.
@@ -80,6 +80,8 @@ pub enum Command {
     Cat(cat::Options),
     /// List every version that a file or folder had
     Log(log::Options),
+    /// Look for names in all snapshots
+    Find(find::Options),
     /// Show what changed between two moments
     Diff(diff::Options),
     /// Copy files out of a snapshot

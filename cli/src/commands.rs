@@ -4,6 +4,7 @@ pub mod backup;
 pub mod cat;
 pub mod check;
 pub mod diff;
+pub mod find;
 pub mod forget;
 pub mod help;
 pub mod init;
@@ -36,6 +37,7 @@ pub fn run(context: &Context, command: &Command) -> Outcome {
         Command::Cat(options) => cat::run(context, options),
         Command::Log(options) => log::run(context, options),
         Command::Diff(options) => diff::run(context, options),
+        Command::Find(options) => find::run(context, options),
         Command::Restore(options) => restore::run(context, options),
         Command::Mount(options) => mount::run(context, options),
         Command::Umount(options) => umount::run(context, options),

@@ -8,6 +8,7 @@ mod ahead;
 mod backend;
 mod backup;
 mod buffers;
+mod catalog;
 mod cbor;
 mod check;
 mod children;
@@ -31,6 +32,7 @@ mod namer;
 mod object;
 mod observer;
 mod pack;
+mod pattern;
 mod reader;
 mod record;
 mod repository;
@@ -50,6 +52,7 @@ pub use backend::{Backend, Folder, NewObject, Published, Stored, load, save};
 pub use backup::{
     BackupOptions, BackupReport, Excludes, FileSystems, Reading, Run, backup, backup_stream,
 };
+pub use catalog::{Catalog, Hit, Query};
 pub use check::{CheckOptions, CheckReport, Finding, ReadData, check};
 pub use content_id::{ContentId, content_id};
 pub use diff::{Change, Pair, Pairs, Which, any_change, diff, is_modified};
@@ -69,6 +72,7 @@ pub use moment::{Moment, Part, last_instant, state};
 pub use object::{Area, Kind as ObjectKind, ObjectName};
 pub use observer::{Event, Observer, Problem, Unobserved};
 pub use pack::{Codec, FrameInfo, PackInfo, PackKind};
+pub use pattern::Pattern;
 pub use reader::{Blob, Reader};
 pub use record::{ClientId, DestinationId, Outcome, Session, Snapshot, Tombstone, Totals, Verdict};
 pub use repository::{

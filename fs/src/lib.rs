@@ -3,17 +3,26 @@
 //! What it promises is in SEMANTICS.md, why it is built so in DECISIONS.md. It knows nothing of
 //! kernels and their numbers: hosts in `yore-platform` mount it, tests walk it without one.
 
+mod at;
 mod attributes;
 mod calendar;
+mod changes;
 mod directories;
 mod files;
+mod gone;
 mod listing;
+mod made;
+mod memo;
 mod node;
 mod number;
 mod options;
+mod past;
 mod prefetch;
 mod refresh;
+mod scope;
+mod search;
 mod sharing;
+mod shown;
 mod states;
 mod tables;
 mod volume;

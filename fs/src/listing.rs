@@ -11,7 +11,7 @@ use crate::node::Holder;
 use crate::number::{PlaceNo, TreeNo, node_ino};
 use crate::sharing::{Shared, shared};
 use crate::states::{StateNo, enter, place_of, tree_of};
-use crate::tables::{OriginNo, PlaceKind, TreeSource};
+use crate::tables::{NodeOf, OriginNo, PlaceKind, TreeSource};
 use crate::volume::SnapshotVolume;
 
 /// The longest name that hosts can show; longer ones count as unpresentable.
@@ -58,7 +58,7 @@ pub(crate) fn inside(
             volume.tables.bases(|bases| bases.enter(path, tree));
             Ok(Inside { place, state, tree })
         }
-        PlaceKind::Root | PlaceKind::Snapshots | PlaceKind::State(_) => Err(VolumeError::Stale),
+        PlaceKind::Made(_) | PlaceKind::State(_) => Err(VolumeError::Stale),
     }
 }
 
@@ -311,10 +311,14 @@ pub(crate) fn node_of_place(
     volume: &SnapshotVolume,
     place: PlaceNo,
 ) -> Result<(Holder, usize), VolumeError> {
-    let place = volume.tables.place(place)?;
-    let parent = volume.tables.place(place.parent)?;
-    let parent = inside(volume, place.parent, parent.kind)?;
-    node_at(volume, parent.tree, place.index as usize)
+    match volume.tables.place(place)?.node {
+        NodeOf::None => Err(VolumeError::Stale),
+        NodeOf::Tree(tree, position) => node_at(volume, tree, position as usize),
+        NodeOf::Parent(parent, index) => {
+            let parent = inside(volume, parent, volume.tables.place(parent)?.kind)?;
+            node_at(volume, parent.tree, index as usize)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,6 @@ pub(crate) enum Number {
 
 impl PlaceNo {
     pub(crate) const ROOT: PlaceNo = PlaceNo(1);
-    pub(crate) const SNAPSHOTS: PlaceNo = PlaceNo(2);
 
     pub(crate) fn ino(self) -> Ino {
         Ino(u64::from(self.0))

@@ -95,6 +95,11 @@ impl Bases {
         }
     }
 
+    /// The number that a node of a tree that was looked into has from elsewhere.
+    pub(crate) fn known(&self, tree: TreeNo, position: usize) -> Option<Ino> {
+        self.shared.get(&tree)?.get()?.number(position)
+    }
+
     /// Where the shared numbers of a tree belong: `part` is the tree itself or one of its leaves.
     ///
     /// `None` for a tree without a base, and for a leaf that already has numbers of its own.
