@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
     backup, cat, check, diff, find, forget, init, log, ls, mount, restore, snapshots, stats,
-    try_out, umount,
+    status, try_out, umount,
 };
 
 /// Yore keeps the past of your files, encrypted, and shows it as a drive.
@@ -92,6 +92,8 @@ pub enum Command {
     Umount(umount::Options),
     /// Verify that the repository is whole
     Check(check::Options),
+    /// Show how old the last backups are, and what mounted drives do
+    Status(status::Options),
     /// Tell what the repository holds, and what it saves
     Stats(stats::Options),
     /// Forget snapshots

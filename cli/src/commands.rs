@@ -14,6 +14,7 @@ pub mod mount;
 pub mod restore;
 pub mod snapshots;
 pub mod stats;
+pub mod status;
 pub mod try_out;
 pub mod umount;
 
@@ -42,6 +43,7 @@ pub fn run(context: &Context, command: &Command) -> Outcome {
         Command::Mount(options) => mount::run(context, options),
         Command::Umount(options) => umount::run(context, options),
         Command::Check(options) => check::run(context, options),
+        Command::Status(options) => status::run(context, options),
         Command::Stats(options) => stats::run(context, options),
         Command::Forget(options) => forget::run(context, options),
     }

@@ -1,10 +1,11 @@
 //! What every command works with: the global options, the screen, interrupts, the repository.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use jiff::Zoned;
-use yore_engine::{Repository, Secret};
+use yore_engine::{Meter, Metered, Patient, Repository, Secret};
 use yore_platform::Interrupt;
 
 use crate::arguments::Global;
@@ -17,6 +18,9 @@ use crate::state;
 /// How often a person may mistype a passphrase.
 const ATTEMPTS: usize = 3;
 
+/// How long a drive waits for an answer of its destination; programs see an error then.
+const PATIENCE: Duration = Duration::from_secs(8);
+
 /// What every command works with.
 pub struct Context {
     /// The global options.
@@ -25,12 +29,15 @@ pub struct Context {
     pub screen: Arc<Screen>,
     /// When it began, and in which zone times are meant.
     pub now: Zoned,
+    /// Set by whoever serves a drive: then what is fetched is counted, and nothing is waited for
+    /// without end.
+    meter: OnceLock<Arc<Meter>>,
 }
 
 impl Context {
     /// Takes the options.
     pub fn new(global: Global, screen: Screen) -> Self {
-        Self { global, screen: Arc::new(screen), now: Zoned::now() }
+        Self { global, screen: Arc::new(screen), now: Zoned::now(), meter: OnceLock::new() }
     }
 
     /// Catches interrupts from now on.
@@ -93,6 +100,18 @@ impl Context {
 
     /// Opens the repository at a destination with a secret.
     pub fn open_with(&self, destination: &Destination, secret: &Secret) -> Outcome<Repository> {
-        Ok(yore_engine::open(destination.backend(), secret, self.cache())?)
+        let backend = match self.meter.get() {
+            None => destination.backend(),
+            Some(meter) => {
+                let patient = Patient::new(destination.backend(), PATIENCE);
+                Arc::new(Metered::new(Arc::new(patient), Arc::clone(meter)))
+            }
+        };
+        Ok(yore_engine::open(backend, secret, self.cache())?)
+    }
+
+    /// From now on repositories are opened to be served, fetching at most `rate` bytes a second.
+    pub fn serve(&self, rate: Option<u64>) -> Arc<Meter> {
+        Arc::clone(self.meter.get_or_init(|| Arc::new(Meter::new(rate))))
     }
 }

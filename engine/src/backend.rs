@@ -10,8 +10,12 @@ use crate::error::{Error, Result};
 use crate::object::{Area, ObjectName};
 
 mod folder;
+mod metered;
+mod patient;
 
 pub use folder::Folder;
+pub use metered::{Fetched, Meter, Metered};
+pub use patient::Patient;
 
 /// What publishing an object found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -48,7 +48,9 @@ mod tree;
 mod view;
 
 pub use ahead::FrameAhead;
-pub use backend::{Backend, Folder, NewObject, Published, Stored, load, save};
+pub use backend::{
+    Backend, Fetched, Folder, Meter, Metered, NewObject, Patient, Published, Stored, load, save,
+};
 pub use backup::{
     BackupOptions, BackupReport, Excludes, FileSystems, Reading, Run, backup, backup_stream,
 };

@@ -7,6 +7,7 @@ mod at;
 mod attributes;
 mod calendar;
 mod changes;
+mod counters;
 mod directories;
 mod files;
 mod gone;
@@ -27,6 +28,7 @@ mod states;
 mod tables;
 mod volume;
 
+pub use counters::COUNTERS;
 pub use options::{Filter, VolumeOptions};
 pub use refresh::Changed;
 pub use tables::TableSizes;

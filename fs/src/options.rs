@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use yore_engine::{Snapshot, SnapshotId};
+use yore_engine::{Meter, Snapshot, SnapshotId};
 use yore_platform::Owner;
 
 /// Decides which snapshots are presented.
@@ -22,6 +22,8 @@ pub struct VolumeOptions {
     pub umask: u32,
     /// Which snapshots are presented; `None` presents all.
     pub filter: Option<Filter>,
+    /// What counts the fetches from the destination, for the drive's own account of itself.
+    pub meter: Option<Arc<Meter>>,
     /// Threads that decode ahead of reads; 0 reads nothing ahead.
     pub prefetch_threads: usize,
 }
@@ -35,6 +37,7 @@ impl VolumeOptions {
             owner: None,
             umask: 0,
             filter: None,
+            meter: None,
             prefetch_threads: 2,
         }
     }

@@ -9,6 +9,7 @@ use yore_platform::{
 
 use crate::attributes::{self, Presentation, made_entry, node_entry};
 use crate::changes::Differences;
+use crate::counters::{COUNTERS, Counters, add};
 use crate::directories::Directories;
 use crate::files::{Files, Opened};
 use crate::gone::Gones;
@@ -50,6 +51,7 @@ pub struct SnapshotVolume {
     pub(crate) gones: Gones,
     pub(crate) differences: Differences,
     pub(crate) searches: Searches,
+    counters: Counters,
 }
 
 type Answer<T> = std::result::Result<T, VolumeError>;
@@ -84,6 +86,7 @@ impl SnapshotVolume {
             gones: Gones::new(),
             differences: Differences::new(),
             searches: Searches::new(),
+            counters: Counters::default(),
             everything: RwLock::default(),
         };
         {
@@ -187,6 +190,7 @@ impl SnapshotVolume {
 
 impl Volume for SnapshotVolume {
     fn lookup(&self, parent: Ino, name: &[u8]) -> Answer<Entry> {
+        add(&self.counters.lookups, 1);
         let Some(Number::Place(place)) = Number::of(parent) else {
             return Err(VolumeError::NotDirectory);
         };
@@ -207,6 +211,7 @@ impl Volume for SnapshotVolume {
     }
 
     fn list(&self, ino: Ino, from: u64, each: &mut dyn FnMut(Listed<'_>) -> More) -> Answer<()> {
+        add(&self.counters.listings, u64::from(from == 0));
         let Some(Number::Place(place)) = Number::of(ino) else {
             return Err(VolumeError::NotDirectory);
         };
@@ -217,10 +222,18 @@ impl Volume for SnapshotVolume {
     }
 
     fn read(&self, ino: Ino, offset: u64, size: u32, reply: &mut dyn FnMut(&[u8])) -> Answer<()> {
-        let opened = self.opened(ino)?;
-        let Opened { file, progress } = &*opened;
-        self.prefetcher.read(&self.reader, file, progress, offset, u64::from(size));
-        file.read(&self.reader, offset, size as usize, reply).map_err(damaged)
+        add(&self.counters.reads, 1);
+        let answer = self.opened(ino).and_then(|opened| {
+            let Opened { file, progress } = &*opened;
+            self.prefetcher.read(&self.reader, file, progress, offset, u64::from(size));
+            let counted = &mut |bytes: &[u8]| {
+                add(&self.counters.bytes, bytes.len() as u64);
+                reply(bytes);
+            };
+            file.read(&self.reader, offset, size as usize, counted).map_err(damaged)
+        });
+        add(&self.counters.errors, u64::from(answer.is_err()));
+        answer
     }
 
     fn read_link(&self, ino: Ino) -> Answer<Vec<u8>> {
@@ -236,6 +249,10 @@ impl Volume for SnapshotVolume {
     }
 
     fn xattr(&self, ino: Ino, name: &[u8]) -> Answer<Vec<u8>> {
+        if ino == Ino::ROOT && name == COUNTERS {
+            let fetched = self.options.meter.as_ref().map(|meter| meter.fetched());
+            return Ok(self.counters.json(fetched.unwrap_or_default()).into_bytes());
+        }
         attributes::xattr(self, ino, name)
     }
 

@@ -15,6 +15,8 @@ pub use volume::{Attr, Entry, FOREVER, Ino, Listed, More, Seek, Space, Volume, V
 #[cfg(target_os = "linux")]
 mod aligned;
 #[cfg(target_os = "linux")]
+mod drives;
+#[cfg(target_os = "linux")]
 mod durable;
 #[cfg(target_os = "linux")]
 mod fuse;
@@ -50,6 +52,7 @@ mod xattr;
 #[cfg(target_os = "linux")]
 pub use crate::{
     aligned::AlignedBuf,
+    drives::{drive_attribute, drives},
     durable::{
         DurableFile, Map, ObjectFile, Published, free_space, make_dir_durable, private_dir,
         read_range, remove_durable,

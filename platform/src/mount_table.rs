@@ -34,6 +34,13 @@ pub(crate) fn mounted_at(point: &Path) -> io::Result<Option<MountLine>> {
     Ok(lines.rfind(|line| line.point == point))
 }
 
+/// Finds every drive of Yore's.
+pub(crate) fn mounted_drives() -> io::Result<Vec<PathBuf>> {
+    let table = std::fs::read("/proc/self/mountinfo")?;
+    let lines = table.split(|&byte| byte == b'\n').filter_map(parse);
+    Ok(lines.filter(MountLine::is_drive).map(|line| line.point).collect())
+}
+
 /// Reads one line: `id parent major:minor root point options … - type source options`.
 fn parse(line: &[u8]) -> Option<MountLine> {
     let mut fields = line.split(|&byte| byte == b' ');

@@ -46,6 +46,9 @@ pub struct Options {
     /// Memory for what was decoded, as in 256M
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     cache_size: Option<u64>,
+    /// Fetch at most so much a second from the repository, as in 2M
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    max_fetch_rate: Option<u64>,
     #[command(flatten)]
     filter: Filter,
     #[arg(long, hide = true)]
@@ -70,6 +73,7 @@ fn parse_umask(text: &str) -> Result<u32, String> {
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
+    context.serve(options.max_fetch_rate);
     if options.in_background {
         return run_in_background(context, options);
     }
@@ -116,6 +120,7 @@ fn check(context: &Context, mountpoint: &Path) -> Outcome<PathBuf> {
 fn mount(context: &Context, options: &Options, repository: Repository) -> Outcome<Drive> {
     let mut presented = VolumeOptions::new(context.now.time_zone().clone());
     presented.owner = options.owner;
+    presented.meter = Some(context.serve(options.max_fetch_rate));
     presented.umask = options.umask.unwrap_or(0);
     if let Some(size) = options.cache_size {
         presented.cache_size = usize::try_from(size).unwrap_or(usize::MAX);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use yore_engine::SnapshotId;
 use yore_platform::{Ino, Kind, Volume, snapshot_path};
@@ -254,7 +254,7 @@ fn remember(folder: &Path, tree: &mut Tree) {
     }
 }
 
-fn snap(world: &World, n: i64, host: &'static str, tag: &'static str, source: &PathBuf) -> Snap {
+fn snap(world: &World, n: i64, host: &'static str, tag: &'static str, source: &Path) -> Snap {
     let seconds = MORNING + n * HOUR;
     let tags: &[&str] = if tag.is_empty() { &[] } else { &[tag] };
     world.back_up_as(host, tags, &[source], seconds);
