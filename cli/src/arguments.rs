@@ -7,7 +7,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    backup, cat, check, forget, init, ls, mount, restore, snapshots, stats, try_out, umount,
+    backup, cat, check, diff, find, forget, init, log, ls, mount, restore, snapshots, stats,
+    try_out, umount,
 };
 
 /// Yore keeps the past of your files, encrypted, and shows it as a drive.
@@ -77,6 +78,12 @@ pub enum Command {
     Ls(ls::Options),
     /// Print a file of a snapshot
     Cat(cat::Options),
+    /// List every version that a file or folder had
+    Log(log::Options),
+    /// Look for names in all snapshots
+    Find(find::Options),
+    /// Show what changed between two moments
+    Diff(diff::Options),
     /// Copy files out of a snapshot
     Restore(restore::Options),
     /// Show the snapshots as a drive

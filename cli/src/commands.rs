@@ -3,9 +3,12 @@
 pub mod backup;
 pub mod cat;
 pub mod check;
+pub mod diff;
+pub mod find;
 pub mod forget;
 pub mod help;
 pub mod init;
+pub mod log;
 pub mod ls;
 pub mod mount;
 pub mod restore;
@@ -32,6 +35,9 @@ pub fn run(context: &Context, command: &Command) -> Outcome {
         Command::Snapshots(options) => snapshots::run(context, options),
         Command::Ls(options) => ls::run(context, options),
         Command::Cat(options) => cat::run(context, options),
+        Command::Log(options) => log::run(context, options),
+        Command::Diff(options) => diff::run(context, options),
+        Command::Find(options) => find::run(context, options),
         Command::Restore(options) => restore::run(context, options),
         Command::Mount(options) => mount::run(context, options),
         Command::Umount(options) => umount::run(context, options),

@@ -28,6 +28,22 @@ pub fn instant(text: &str, now: &Zoned) -> Outcome<(Timestamp, i64)> {
     Ok((Timestamp { seconds: second, nanos: 0 }, offset(second, now)))
 }
 
+/// The first second of a day or time.
+pub fn beginning(text: &str, now: &Zoned) -> Outcome<i64> {
+    match Moment::parse(&format!("{}T00:00:00", text.trim()), now) {
+        Some(Moment::At(second)) => Ok(second),
+        _ => instant(text, now).map(|(time, _)| time.seconds),
+    }
+}
+
+/// The last second of a day or time.
+pub fn ending(text: &str, now: &Zoned) -> Outcome<i64> {
+    match Moment::parse(text, now) {
+        Some(Moment::At(second)) => Ok(second),
+        _ => instant(text, now).map(|(time, _)| time.seconds),
+    }
+}
+
 /// Now, and the offset from UTC.
 pub fn present(now: &Zoned) -> (Timestamp, i64) {
     let stamp = now.timestamp();

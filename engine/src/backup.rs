@@ -29,6 +29,7 @@ use crate::id::{BlobId, SnapshotId};
 use crate::index::BlobIndex;
 use crate::keys::{BlobKind, Keys};
 use crate::moment::{Moment, state};
+use crate::namer::TOGETHER;
 use crate::object::{Kind, ObjectName};
 use crate::observer::{Event, Observer};
 use crate::reader::Reader;
@@ -278,7 +279,7 @@ fn save(
     let (frames, frames_out, writer, mut crunchers) = Channels::new(sealers).split(&shared)?;
     let (jobs, batches) = bounded(BATCHES);
     let (steps, ordered) = bounded(STEPS);
-    let (hashing, to_hash) = bounded(sealers * 2);
+    let (hashing, to_hash) = bounded(2 * TOGETHER);
     let budget = Budget::new(READ_AHEAD);
     let chunks = Buffers::new(SPARE_CHUNKS, gear.max());
     let readers = Arc::new(Readers {
@@ -359,10 +360,18 @@ fn crunch(
 ) {
     let (mut sealing, mut naming) = (true, true);
     while sealing || naming {
+        // Sealing first: meanwhile more chunks come together, and many are named faster than few.
+        if to_hash.len() < TOGETHER
+            && let Ok(job) = frames.try_recv()
+        {
+            if let Err(error) = sealer.run(job) {
+                return sealer.fail(error);
+            }
+            continue;
+        }
         select! {
             recv(to_hash) -> job => match job {
-                // Whoever wanted the name may have given up.
-                Ok(job) => drop(job.name.send(keys.blob_id(BlobKind::Data, &job.bytes))),
+                Ok(job) => name(keys, job, &to_hash),
                 Err(_) => (to_hash, naming) = (never(), false),
             },
             recv(frames) -> job => match job {
@@ -372,6 +381,17 @@ fn crunch(
                 Err(_) => (frames, sealing) = (never(), false),
             },
         }
+    }
+}
+
+/// Names a chunk, and others that wait with it.
+fn name(keys: &Keys, first: HashJob, more: &Receiver<HashJob>) {
+    let jobs: Vec<HashJob> =
+        std::iter::once(first).chain(more.try_iter().take(TOGETHER - 1)).collect();
+    let chunks: Vec<&[u8]> = jobs.iter().map(|job| &*job.bytes).collect();
+    for (job, id) in jobs.iter().zip(keys.blob_ids(BlobKind::Data, &chunks)) {
+        // Whoever wanted the name may have given up.
+        let _ = job.name.send(id);
     }
 }
 

@@ -19,6 +19,7 @@ use crate::seal;
 
 mod segment;
 
+pub(crate) use segment::FrameBlobs;
 use segment::Segment;
 
 /// Above so many segments, they are merged into one.
@@ -59,6 +60,11 @@ impl BlobIndex {
     /// Finds every copy of a blob, condemned ones too.
     pub fn find_all<'a>(&'a self, id: &'a BlobId) -> impl Iterator<Item = Location> + 'a {
         self.segments.iter().flat_map(|segment| segment.find(id))
+    }
+
+    /// Finds the frame that lies `after` frames behind that of a blob in the same pack.
+    pub(crate) fn frame_after(&self, id: &BlobId, after: u32) -> Option<FrameBlobs> {
+        self.segments.iter().find_map(|segment| segment.frame_after(id, after))
     }
 
     /// How many blobs there are, copies counted.

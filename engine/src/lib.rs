@@ -4,27 +4,35 @@
 //! knows nothing of mounts, terminals, command lines or environment variables; progress and errors
 //! that do not end an operation go to an [`Observer`].
 
+mod ahead;
 mod backend;
 mod backup;
 mod buffers;
+mod catalog;
 mod cbor;
 mod check;
+mod children;
 mod chunker;
 mod content;
+mod content_id;
+mod diff;
 mod directory;
 mod error;
 mod file;
 mod forget;
 mod header;
+mod history;
 #[cfg(test)]
 mod hostile;
 mod id;
 mod index;
 mod keys;
 mod moment;
+mod namer;
 mod object;
 mod observer;
 mod pack;
+mod pattern;
 mod reader;
 mod record;
 mod repository;
@@ -39,16 +47,24 @@ mod testing;
 mod tree;
 mod view;
 
+pub use ahead::FrameAhead;
 pub use backend::{Backend, Folder, NewObject, Published, Stored, load, save};
 pub use backup::{
     BackupOptions, BackupReport, Excludes, FileSystems, Reading, Run, backup, backup_stream,
 };
+pub use catalog::{Catalog, Hit, Query};
 pub use check::{CheckOptions, CheckReport, Finding, ReadData, check};
+pub use content_id::{ContentId, content_id};
+pub use diff::{Change, Pair, Pairs, Which, any_change, diff, is_modified};
 pub use directory::Nodes;
 pub use error::{Error, Result};
 pub use file::{OpenFile, Piece};
 pub use forget::{ForgetReport, forget};
 pub use header::{FORMAT_VERSION, Header, Parameters};
+pub use history::{
+    DirHistory, DirState, Kinds, Seen, Timeline, Version, dir_history, enter, find_seen, names,
+    reaches, top_history, versions,
+};
 pub use id::{BlobId, ObjectId, RepositoryId, SnapshotId, encode_hex};
 pub use index::{BlobIndex, Location};
 pub use keys::BlobKind;
@@ -56,6 +72,7 @@ pub use moment::{Moment, Part, last_instant, state};
 pub use object::{Area, Kind as ObjectKind, ObjectName};
 pub use observer::{Event, Observer, Problem, Unobserved};
 pub use pack::{Codec, FrameInfo, PackInfo, PackKind};
+pub use pattern::Pattern;
 pub use reader::{Blob, Reader};
 pub use record::{ClientId, DestinationId, Outcome, Session, Snapshot, Tombstone, Totals, Verdict};
 pub use repository::{

@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use lru::LruCache;
 
+use crate::ahead::Sequences;
 use crate::backend::Backend;
 use crate::buffers::{Buffer, Buffers};
 use crate::error::{Error, Result};
 use crate::id::{BlobId, ObjectId};
-use crate::index::{BlobIndex, Location};
+use crate::index::{BlobIndex, FrameBlobs, Location};
 use crate::keys::{BlobKind, Keys};
 use crate::object::ObjectName;
 use crate::pack::{PackKey, decode_frame};
@@ -40,10 +41,12 @@ impl Deref for Blob {
     }
 }
 
-struct Frame {
+pub(crate) struct Frame {
     bytes: Buffer,
     /// Guards the blobs that have been compared with their names: which, and where they lie.
     compared: Mutex<HashSet<(BlobKind, BlobId, u32, u32)>>,
+    /// Set once all chunks have been.
+    all_compared: OnceLock<()>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,6 +82,7 @@ pub struct Reader {
     pack_keys: Mutex<LruCache<ObjectId, Arc<PackKey>>>,
     budget: usize,
     buffers: Buffers,
+    pub(crate) sequences: Sequences,
 }
 
 impl Reader {
@@ -98,6 +102,7 @@ impl Reader {
             pack_keys: Mutex::new(LruCache::new(pack_keys)),
             budget,
             buffers: Buffers::new(SPARE_BUFFERS, BUFFER),
+            sequences: Sequences::new(),
         }
     }
 
@@ -128,14 +133,45 @@ impl Reader {
         Err(first_error.unwrap_or_else(|| Error::Missing { object: format!("blob {id}") }))
     }
 
-    /// Makes a chunk ready ahead of its use; what fails will fail again when it is read.
-    pub fn prefetch(&self, id: &BlobId) {
-        let _ = self.blob(BlobKind::Data, id);
+    /// Makes chunks ready ahead of their use; what fails will fail again when it is read.
+    pub fn prefetch(&self, ids: &[BlobId]) {
+        let index = self.index();
+        let mut ready = Vec::new();
+        for id in ids {
+            let Some(location) = index.find(id) else { continue };
+            let Ok(frame) = self.frame(&location) else { continue };
+            let claim = (BlobKind::Data, *id, location.at, location.length);
+            if !lock(&frame.compared).contains(&claim) {
+                let start = location.at as usize;
+                ready.push((frame, claim, start..start + location.length as usize));
+            }
+        }
+        ready.retain(|(frame, _, range)| frame.bytes.get(range.clone()).is_some());
+        let bytes: Vec<&[u8]> =
+            ready.iter().map(|(frame, _, range)| &frame.bytes[range.clone()]).collect();
+        let names = self.keys.blob_ids(BlobKind::Data, &bytes);
+        for ((frame, claim, _), name) in ready.iter().zip(names) {
+            if claim.1 == name {
+                lock(&frame.compared).insert(*claim);
+            }
+        }
     }
 
     fn copy(&self, kind: BlobKind, id: &BlobId, location: &Location) -> Result<Blob> {
-        let damaged = |reason| Error::damaged(ObjectName::pack(location.pack).as_str(), reason);
         let frame = self.frame(location)?;
+        let range = self.compare(&frame, kind, id, location)?;
+        Ok(Blob { range, frame })
+    }
+
+    /// Compares a blob in a decoded frame with its name, unless that was done; returns its place.
+    pub(crate) fn compare(
+        &self,
+        frame: &Frame,
+        kind: BlobKind,
+        id: &BlobId,
+        location: &Location,
+    ) -> Result<Range<usize>> {
+        let damaged = |reason| Error::damaged(ObjectName::pack(location.pack).as_str(), reason);
         let (start, length) = (location.at as usize, location.length as usize);
         let range = start..start + length;
         let bytes = frame.bytes.get(range.clone()).ok_or_else(|| damaged("a blob exceeds it"))?;
@@ -148,11 +184,27 @@ impl Reader {
             }
             compared.insert(claim);
         }
-        drop(compared);
-        Ok(Blob { range, frame })
+        Ok(range)
     }
 
-    fn frame(&self, location: &Location) -> Result<Arc<Frame>> {
+    /// Compares all chunks in a decoded frame with their names, once.
+    ///
+    /// What is no chunk, and what is damaged, is left to whoever reads it.
+    pub(crate) fn compare_all(&self, frame: &Frame, find: impl FnOnce() -> Option<FrameBlobs>) {
+        frame.all_compared.get_or_init(|| {
+            let place = |at: u32, length: u32| at as usize..at as usize + length as usize;
+            let mut blobs = find().map_or_else(Vec::new, |found| found.blobs);
+            blobs.retain(|(_, at, length)| frame.bytes.get(place(*at, *length)).is_some());
+            let bytes: Vec<&[u8]> =
+                blobs.iter().map(|(_, at, length)| &frame.bytes[place(*at, *length)]).collect();
+            let names = self.keys.blob_ids(BlobKind::Data, &bytes);
+            let right = blobs.into_iter().zip(names).filter(|((id, ..), name)| id == name);
+            let claims = right.map(|((id, at, length), _)| (BlobKind::Data, id, at, length));
+            lock(&frame.compared).extend(claims);
+        });
+    }
+
+    pub(crate) fn frame(&self, location: &Location) -> Result<Arc<Frame>> {
         let key = FrameKey { pack: location.pack, number: location.number };
         let cell = {
             let mut frames = lock(&self.frames);
@@ -213,7 +265,7 @@ impl Reader {
         let mut bytes = self.buffers.take_for(location.frame.raw as usize);
         decode_frame(&location.frame, stored, &mut bytes)
             .ok_or_else(|| Error::damaged(name.as_str(), "a frame does not decode"))?;
-        Ok(Frame { bytes, compared: Mutex::default() })
+        Ok(Frame { bytes, compared: Mutex::default(), all_compared: OnceLock::new() })
     }
 
     fn pack_key(&self, location: &Location) -> Arc<PackKey> {
@@ -223,7 +275,8 @@ impl Reader {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks a mutex; what it guards is whole even after a panic.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use yore_platform::{Made, SourceDir, TargetDir};
 
 use crate::backup::Run;
+use crate::children::Children;
 use crate::error::{Error, Result};
 use crate::observer::Observer;
 use crate::reader::Reader;
 use crate::view::Found;
 
-mod children;
 mod context;
 mod delete;
 mod directory;
@@ -33,7 +33,6 @@ mod tests;
 mod verify;
 mod work;
 
-use children::Children;
 use context::Context;
 use directory::OpenDir;
 use plan::Planner;

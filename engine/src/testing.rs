@@ -94,6 +94,16 @@ impl Sample {
         open(Arc::new(Folder::new(self.path())), &self.secret, None)
     }
 
+    /// The same, with a folder for its cache.
+    pub(crate) fn reopen_with(&self, cache: Option<PathBuf>) -> Repository {
+        open(Arc::new(Folder::new(self.path())), &self.secret, cache).expect("it opens")
+    }
+
+    /// Forgets a snapshot.
+    pub(crate) fn forget(&self, id: SnapshotId) {
+        crate::forget::forget(&self.repository, &[id], &writer(), time(9), "test").expect("done");
+    }
+
     pub(crate) fn back_up(&self, source: &Path, now: i64) -> BackupReport {
         let options = BackupOptions {
             excludes: Excludes::default(),

@@ -206,6 +206,7 @@ pub fn children(
     }
 }
 
-fn unreadable() -> Error {
+/// What is told of a directory that could not be read when it was backed up.
+pub(crate) fn unreadable() -> Error {
     Error::NotFound { what: "the directory could not be read when it was backed up".into() }
 }

@@ -3,11 +3,10 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use yore_engine::{Node, Snapshot, SnapshotId};
+use yore_engine::{Node, Snapshot, SnapshotId, content_id};
 use yore_platform::{Attr, DeviceNumber, Entry, FOREVER, Ino, Kind, Owner, Timestamp, VolumeError};
 
 use crate::calendar::local;
-use crate::content_id::content_id;
 use crate::number::{Number, PlaceNo, TreeNo};
 use crate::states::StateNo;
 use crate::tables::{LinkKey, OriginNo, PlaceKind, TreeSource};
@@ -80,6 +79,17 @@ pub(crate) fn made_entry(
     Entry { attr, ttl: SOON }
 }
 
+/// The entry of a symbolic link that is in no backup; its length is not known before it is followed.
+pub(crate) fn link_entry(
+    presentation: &Presentation,
+    place: PlaceNo,
+    modified: Timestamp,
+) -> Entry {
+    let mut entry = made_entry(presentation, place, modified);
+    (entry.attr.kind, entry.attr.mode) = (Kind::Symlink, 0o777);
+    entry
+}
+
 /// What makes this node one file with others of its state; `None` for a file of one name.
 pub(crate) fn link_key(state: StateNo, node: &Node) -> Option<LinkKey> {
     let (filesystem, inode) = node.link_group()?;
@@ -130,7 +140,7 @@ fn told(
 fn origin(volume: &SnapshotVolume, ino: Ino) -> Result<Option<OriginNo>, VolumeError> {
     match Number::of(ino).ok_or(VolumeError::Stale)? {
         Number::Place(place) => match volume.tables.place(place)?.kind {
-            PlaceKind::Root | PlaceKind::Snapshots => Ok(None),
+            PlaceKind::Made(_) => Ok(None),
             PlaceKind::State(state) => Ok(volume.tables.state(state)?.origin(b"")),
             PlaceKind::Inside { origin, .. } => Ok(origin),
         },

@@ -7,7 +7,6 @@ use yore_engine::{BlobId, Content, Holes, LeafRef, Node, Reader, Tree};
 use yore_platform::VolumeError;
 
 use crate::node::damaged;
-use crate::prefetch::Neighbours;
 
 /// A decoded tree blob.
 pub(crate) enum Directory {
@@ -22,8 +21,6 @@ pub(crate) struct Nodes {
     pub(crate) nodes: Vec<Node>,
     /// Names that can't be presented.
     pub(crate) strange: Vec<Vec<u8>>,
-    /// How far its files have been decoded ahead.
-    pub(crate) ahead: Neighbours,
 }
 
 /// A leaf, and the position of its first node in the directory.
@@ -115,7 +112,6 @@ fn settle(tree: Tree) -> Result<Directory, VolumeError> {
         Tree::Nodes { nodes, strange } => Ok(Directory::Nodes(Nodes {
             nodes,
             strange: strange.into_iter().map(|strange| strange.name).collect(),
-            ahead: Neighbours::default(),
         })),
         Tree::Leaves(leaves) => {
             let mut start = 0u32;

@@ -3,22 +3,30 @@
 //! What it promises is in SEMANTICS.md, why it is built so in DECISIONS.md. It knows nothing of
 //! kernels and their numbers: hosts in `yore-platform` mount it, tests walk it without one.
 
+mod at;
 mod attributes;
 mod calendar;
-mod content_id;
+mod changes;
 mod directories;
 mod files;
+mod gone;
 mod listing;
+mod made;
+mod memo;
 mod node;
 mod number;
 mod options;
+mod past;
 mod prefetch;
 mod refresh;
+mod scope;
+mod search;
+mod sharing;
+mod shown;
 mod states;
 mod tables;
 mod volume;
 
-pub use content_id::{ContentId, content_id};
 pub use options::{Filter, VolumeOptions};
 pub use refresh::Changed;
 pub use tables::TableSizes;

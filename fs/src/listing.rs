@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use yore_engine::{Node, SeenNode};
-use yore_platform::{Entry, Kind, Listed, More, VolumeError};
+use yore_platform::{Entry, Ino, Kind, Listed, More, VolumeError};
 
 use crate::attributes::{join, link_key, node_entry};
 use crate::directories::{Directory, Leaf, Nodes};
 use crate::node::Holder;
 use crate::number::{PlaceNo, TreeNo, node_ino};
+use crate::sharing::{Shared, shared};
 use crate::states::{StateNo, enter, place_of, tree_of};
-use crate::tables::{OriginNo, PlaceKind, TreeSource};
+use crate::tables::{NodeOf, OriginNo, PlaceKind, TreeSource};
 use crate::volume::SnapshotVolume;
 
 /// The longest name that hosts can show; longer ones count as unpresentable.
@@ -30,6 +31,8 @@ struct Spot {
     index: usize,
     tree: TreeNo,
     position: usize,
+    /// The number that a file there has from another snapshot.
+    shared: Option<Ino>,
 }
 
 /// Takes what listings give; tells whether it wants more.
@@ -49,8 +52,13 @@ pub(crate) fn inside(
         other => other,
     };
     match kind {
-        PlaceKind::Inside { state, tree, .. } => Ok(Inside { place, state, tree: tree_of(tree)? }),
-        PlaceKind::Root | PlaceKind::Snapshots | PlaceKind::State(_) => Err(VolumeError::Stale),
+        PlaceKind::Inside { state, tree, .. } => {
+            let tree = tree_of(tree)?;
+            let path = volume.tables.place(place)?.path;
+            volume.tables.bases(|bases| bases.enter(path, tree));
+            Ok(Inside { place, state, tree })
+        }
+        PlaceKind::Made(_) | PlaceKind::State(_) => Err(VolumeError::Stale),
     }
 }
 
@@ -95,7 +103,9 @@ fn find_node(
     let found = nodes.nodes.binary_search_by(|node| node.name.as_slice().cmp(name)).ok();
     match found.and_then(|at| Some((at, nodes.nodes.get(at)?))) {
         Some((position, node)) => {
-            let spot = Spot { index: start + position, tree, position };
+            let shared = shared(volume, inside.tree, tree, nodes);
+            let shared = shared.as_ref().and_then(|slot| slot.get()?.number(position));
+            let spot = Spot { index: start + position, tree, position, shared };
             entry(volume, inside, origin, spot, node)
         }
         None if nodes.strange.iter().any(|strange| strange == name) => Err(VolumeError::Damaged),
@@ -183,13 +193,16 @@ fn list_nodes(
     if !nodes.strange.is_empty() {
         volume.tables.mark_incomplete(inside.place);
     }
+    let slot = shared(volume, inside.tree, tree, nodes);
+    let shared: Option<&Shared> = slot.as_ref().and_then(|slot| slot.get());
     for (position, node) in nodes.nodes.iter().enumerate().skip(from.saturating_sub(start)) {
         if node.name.len() > MAX_NAME {
             volume.tables.mark_incomplete(inside.place);
             continue;
         }
         let index = start + position;
-        let entry = entry(volume, inside, origin, Spot { index, tree, position }, node)?;
+        let shared = shared.and_then(|shared| shared.number(position));
+        let entry = entry(volume, inside, origin, Spot { index, tree, position, shared }, node)?;
         if each(Listed { name: &node.name, next: index as u64 + 1, entry }) == More::Stop {
             return Ok(More::Stop);
         }
@@ -225,7 +238,7 @@ fn entry(
     if node.kind != Kind::Directory {
         return file_entry(volume, state, spot, node);
     }
-    let child = volume.tables.place_inside(place, short(spot.index)?, || {
+    let child = volume.tables.place_inside(place, (short(spot.index)?, &node.name), || {
         // The place knows better than the tree, which may have been seen elsewhere first.
         let origin = match volume.tables.place(place)?.kind {
             PlaceKind::Inside { origin: Some(origin), .. } => origin,
@@ -247,9 +260,10 @@ fn merged_entry(
 ) -> Result<Entry, VolumeError> {
     let Inside { place, state, tree } = inside;
     let Some(dir) = &seen.dir else {
-        return file_entry(volume, state, Spot { index, tree, position: index }, &seen.node);
+        let spot = Spot { index, tree, position: index, shared: None };
+        return file_entry(volume, state, spot, &seen.node);
     };
-    let child = volume.tables.place_inside(place, short(index)?, || {
+    let child = volume.tables.place_inside(place, (short(index)?, &seen.node.name), || {
         let path = Arc::from(join(path, &seen.node.name));
         place_of(&volume.tables, state, &*volume.tables.state(state)?, &path, dir)
     })?;
@@ -262,7 +276,8 @@ fn file_entry(
     spot: Spot,
     node: &Node,
 ) -> Result<Entry, VolumeError> {
-    let own = node_ino(spot.tree, spot.position).ok_or(VolumeError::Damaged)?;
+    let own = spot.shared.or_else(|| node_ino(spot.tree, spot.position));
+    let own = own.ok_or(VolumeError::Damaged)?;
     let ino = link_key(state, node).map_or(own, |key| volume.tables.link(key, own));
     Ok(node_entry(&volume.presentation, ino, node))
 }
@@ -296,10 +311,14 @@ pub(crate) fn node_of_place(
     volume: &SnapshotVolume,
     place: PlaceNo,
 ) -> Result<(Holder, usize), VolumeError> {
-    let place = volume.tables.place(place)?;
-    let parent = volume.tables.place(place.parent)?;
-    let parent = inside(volume, place.parent, parent.kind)?;
-    node_at(volume, parent.tree, place.index as usize)
+    match volume.tables.place(place)?.node {
+        NodeOf::None => Err(VolumeError::Stale),
+        NodeOf::Tree(tree, position) => node_at(volume, tree, position as usize),
+        NodeOf::Parent(parent, index) => {
+            let parent = inside(volume, parent, volume.tables.place(parent)?.kind)?;
+            node_at(volume, parent.tree, index as usize)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! | tree, from 1 | position + 1 | what is not a directory: the node at a position of a tree |
 //!
 //! A tree has one number however many snapshots hold it, so a file of an unchanged directory is the
-//! same file in each. Directories are numbered by place, because a kernel wants one name for each.
+//! same file in each; an unchanged file of a changed one is made so (see `sharing`). Directories are numbered by place, because a kernel wants one name for each.
 
 use yore_platform::Ino;
 
@@ -29,7 +29,6 @@ pub(crate) enum Number {
 
 impl PlaceNo {
     pub(crate) const ROOT: PlaceNo = PlaceNo(1);
-    pub(crate) const SNAPSHOTS: PlaceNo = PlaceNo(2);
 
     pub(crate) fn ino(self) -> Ino {
         Ino(u64::from(self.0))

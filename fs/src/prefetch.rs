@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Sender, bounded};
-use yore_engine::{BlobId, Content, Node, OpenFile, Reader};
+use yore_engine::{BlobId, Content, FrameAhead, Node, OpenFile, Reader};
 
 /// Requests that may wait.
 const QUEUE: usize = 32;
@@ -15,15 +15,21 @@ const LAST_WINDOW: u64 = 8 << 20;
 /// A read that begins so near to the end of the last one goes on with it: several threads of a
 /// kernel read ahead out of order.
 const NEAR: u64 = 1 << 20;
-/// Bytes of neighbours that are decoded at a time, and the most files.
-const NEIGHBOUR_BYTES: u64 = 2 << 20;
-const NEIGHBOURS: usize = 128;
-/// Files that are opened so soon after another count as read in order.
-const STRIDE: usize = 8;
+
+/// Chunks that a thread makes ready at once: their names are compared together.
+const SHARE: usize = 8;
+
+/// What a thread is asked to make ready.
+enum Job {
+    /// Chunks of a file.
+    Chunks(Vec<BlobId>),
+    /// A frame that files to come lie in.
+    Frame(FrameAhead),
+}
 
 /// Threads that decode frames.
 pub(crate) struct Prefetcher {
-    queue: Option<Sender<Vec<BlobId>>>,
+    queue: Option<Sender<Job>>,
 }
 
 /// How far a file is read, and decoded ahead.
@@ -40,35 +46,31 @@ struct Ahead {
     issued: u64,
 }
 
-/// How far the files of a directory are opened, and decoded ahead.
-#[derive(Default)]
-pub(crate) struct Neighbours {
-    /// Guards the positions of the last file opened and of the first that was not asked for.
-    state: Mutex<(usize, usize)>,
-}
-
 impl Prefetcher {
     pub(crate) fn start(reader: &Arc<Reader>, threads: usize) -> Self {
         if threads == 0 {
             return Self { queue: None };
         }
-        let (sender, receiver) = bounded::<Vec<BlobId>>(QUEUE);
+        let (sender, receiver) = bounded::<Job>(QUEUE);
         for _ in 0..threads {
             let (reader, receiver) = (Arc::clone(reader), receiver.clone());
             // They end when the volume, and with it the sender, is gone.
             std::thread::spawn(move || {
-                for ids in receiver {
-                    ids.iter().for_each(|id| reader.prefetch(id));
+                for job in receiver {
+                    match job {
+                        Job::Chunks(ids) => reader.prefetch(&ids),
+                        Job::Frame(frame) => reader.prefetch_frame(&frame),
+                    }
                 }
             });
         }
         Self { queue: Some(sender) }
     }
 
-    fn ask(&self, ids: Vec<BlobId>) {
-        if let (Some(queue), false) = (&self.queue, ids.is_empty()) {
+    fn ask(&self, job: Job) {
+        if let Some(queue) = &self.queue {
             // A full queue means that reads are faster than what could be gained.
-            let _ = queue.try_send(ids);
+            let _ = queue.try_send(job);
         }
     }
 
@@ -110,43 +112,16 @@ impl Prefetcher {
 
     /// Gives each thread its share of what one reader waits for.
     fn spread(&self, ids: Vec<BlobId>) {
-        ids.chunks(2).for_each(|ids| self.ask(ids.to_vec()));
+        ids.chunks(SHARE).for_each(|ids| self.ask(Job::Chunks(ids.to_vec())));
     }
 
-    /// Notes that the file at a position of a directory was opened, and decodes the beginnings of
-    /// those after it if files are opened in order.
-    pub(crate) fn opened(&self, nodes: &[Node], neighbours: &Neighbours, at: usize) {
-        if self.queue.is_none() {
-            return;
+    /// Notes that a file is opened, and decodes what lies behind its beginning if files are opened in
+    /// the order in which they were backed up.
+    pub(crate) fn opened(&self, reader: &Reader, node: &Node) {
+        if let (Some(_), Content::Chunks(chunks)) = (&self.queue, &node.content)
+            && let Some(first) = chunks.first()
+        {
+            reader.follow(&first.id).into_iter().for_each(|frame| self.ask(Job::Frame(frame)));
         }
-        let mut state = neighbours.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (last, issued) = *state;
-        state.0 = at;
-        let in_order = at >= last && at - last <= STRIDE;
-        if !in_order {
-            state.1 = at + 1;
-            return;
-        }
-        if issued > at + STRIDE {
-            return;
-        }
-        let (mut bytes, mut ids) = (0, Vec::new());
-        let first = issued.max(at + 1);
-        let mut next = first;
-        for node in nodes.iter().skip(first) {
-            if bytes >= NEIGHBOUR_BYTES || ids.len() >= NEIGHBOURS {
-                break;
-            }
-            next += 1;
-            if let Content::Chunks(chunks) = &node.content
-                && let Some(chunk) = chunks.first()
-            {
-                bytes += u64::from(chunk.length);
-                ids.push(chunk.id);
-            }
-        }
-        state.1 = next;
-        drop(state);
-        self.ask(ids);
     }
 }

@@ -1,28 +1,24 @@
 //! Seeing new snapshots, and snapshots that were forgotten, while mounted.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use yore_engine::{
-    KnownSnapshots, Moment, Part, Problems, Result, Snapshot, SnapshotId, Snapshots, state,
-};
-use yore_platform::{Ino, Space, Timestamp, VolumeError};
+use yore_engine::{KnownSnapshots, Problems, Result, Snapshot, SnapshotId, Snapshots};
+use yore_platform::{Ino, Timestamp, VolumeError};
 
-use crate::calendar::{days, snapshot_names};
+use crate::calendar::snapshot_names;
+use crate::made::Made;
 use crate::number::PlaceNo;
-use crate::states::{Made, State, StateNo, StatePart};
-use crate::tables::{OriginNo, Tables};
+use crate::scope::{Scope, ScopeNo};
+use crate::shown::{Naming, Shown, build};
+use crate::tables::OriginNo;
 use crate::volume::SnapshotVolume;
 
 /// How old the list of snapshots may be when somebody looks at it.
 const AGE: Duration = Duration::from_secs(1);
 /// Problems that are kept until somebody asks.
 const MAX_PROBLEMS: usize = 64;
-/// The name of the newest state.
-pub(crate) const LATEST: &[u8] = b"latest";
-/// The name of the list of snapshots.
-pub(crate) const SNAPSHOTS: &[u8] = b"snapshots";
 
 /// What a host must forget, because it is otherwise now.
 #[derive(Debug, Default)]
@@ -35,18 +31,6 @@ pub struct Changed {
     pub problems: Problems,
 }
 
-/// The lists as they are shown.
-#[derive(Default)]
-pub(crate) struct Shown {
-    /// When the lists changed.
-    pub(crate) modified: Timestamp,
-    pub(crate) latest: Option<PlaceNo>,
-    pub(crate) names: BTreeMap<Vec<u8>, PlaceNo>,
-    /// The names in the order in which they came: each with a position that it always keeps.
-    pub(crate) order: Vec<(u64, Vec<u8>)>,
-    pub(crate) space: Space,
-}
-
 /// What is known of the snapshots.
 pub(crate) struct Refresher {
     known: KnownSnapshots,
@@ -54,14 +38,17 @@ pub(crate) struct Refresher {
     /// Read, but not shown yet.
     pending: Option<Snapshots>,
     problems: Problems,
+    /// What is shown, before any scope takes its part.
+    list: Vec<(SnapshotId, Snapshot)>,
+    names: HashMap<SnapshotId, String>,
     origins: HashMap<SnapshotId, OriginNo>,
     /// Every snapshot ever shown: one that is forgotten keeps its name from others.
     ever: BTreeSet<(Timestamp, SnapshotId)>,
-    positions: HashMap<Vec<u8>, u64>,
-    states: HashMap<Vec<u8>, (StateNo, PlaceNo)>,
     generation: u32,
-    /// What hosts were told last.
-    told: Arc<Shown>,
+    /// Each scope, and what keeps its names.
+    scopes: Vec<(Scope, Naming)>,
+    /// What hosts were told last of each scope.
+    told: Vec<Arc<Shown>>,
 }
 
 impl Refresher {
@@ -74,12 +61,13 @@ impl Refresher {
             checked: Instant::now(),
             pending,
             problems: Problems::new(),
+            list: Vec::new(),
+            names: HashMap::new(),
             origins: HashMap::new(),
             ever: BTreeSet::new(),
-            positions: HashMap::new(),
-            states: HashMap::new(),
             generation: 0,
-            told: Arc::default(),
+            scopes: vec![(Scope::Whole, Naming::at(PlaceNo::ROOT))],
+            told: Vec::new(),
         })
     }
 
@@ -102,7 +90,7 @@ impl Refresher {
         self.problems.extend(found.problems);
         // Only more than 2^32 states or snapshots can fail; then the old lists stay.
         if let Ok(shown) = self.build(volume, found.list) {
-            volume.show(Arc::new(shown));
+            volume.show(shown);
         }
     }
 
@@ -110,119 +98,73 @@ impl Refresher {
         &mut self,
         volume: &SnapshotVolume,
         list: Vec<(SnapshotId, Snapshot)>,
-    ) -> std::result::Result<Shown, VolumeError> {
-        let zone = &volume.options.zone;
+    ) -> std::result::Result<Vec<Arc<Shown>>, VolumeError> {
         self.ever.extend(list.iter().map(|(id, snapshot)| (snapshot.time, *id)));
-        let names = snapshot_names(self.ever.iter().copied(), zone);
-        let list = match &volume.options.filter {
-            Some(filter) => list.into_iter().filter(|(id, s)| filter(id, s)).collect(),
-            None => list,
+        self.names = snapshot_names(self.ever.iter().copied(), &volume.options.zone);
+        let all = Arc::new(list);
+        let takes = |id: &SnapshotId, snapshot: &Snapshot| {
+            volume.options.filter.as_ref().is_none_or(|filter| filter(id, snapshot))
         };
-        for (id, snapshot) in &list {
+        self.list = all.iter().filter(|(id, s)| takes(id, s)).cloned().collect();
+        volume.count(all);
+        for (id, snapshot) in &self.list {
             if !self.origins.contains_key(id) {
                 let origin = volume.tables.add_origin(Arc::new((*id, snapshot.clone())))?;
                 self.origins.insert(*id, origin);
             }
         }
-        let end = list.iter().map(|(_, snapshot)| snapshot.end).max().unwrap_or_default();
-        let nanos = (end.nanos + self.generation % 1_000_000_000) % 1_000_000_000;
         self.generation = self.generation.wrapping_add(1);
-        let mut shown = Shown { modified: Timestamp { nanos, ..end }, ..Shown::default() };
-        let parts = state(&list, &Moment::Latest).unwrap_or_default();
-        shown.space = space(volume, &parts);
-        let tables = &volume.tables;
-        shown.latest = Some(self.place(tables, PlaceNo::ROOT, LATEST, self.made(&parts))?);
-        for (name, moment) in days(&list, zone) {
-            let made = self.made(&state(&list, &moment).unwrap_or_default());
-            let name = name.into_bytes();
-            let place = self.place(tables, PlaceNo::SNAPSHOTS, &name, made)?;
-            shown.names.insert(name, place);
-        }
-        for (id, snapshot) in &list {
-            let (Some(name), Some(origin)) = (names.get(id), self.origins.get(id)) else {
-                continue;
-            };
-            let made = (Made::Whole(*origin), snapshot.end);
-            let place = self.place(tables, PlaceNo::SNAPSHOTS, name.as_bytes(), made)?;
-            shown.names.insert(name.clone().into_bytes(), place);
-        }
-        shown.order = shown.names.keys().map(|name| (self.position(name), name.clone())).collect();
-        shown.order.sort_unstable();
-        Ok(shown)
+        (0..self.scopes.len()).map(|scope| self.build_scope(volume, scope)).collect()
     }
 
-    fn made(&self, parts: &[Part<'_>]) -> (Made, Timestamp) {
-        let part = |part: &Part<'_>| {
-            let origin = *self.origins.get(&part.snapshot.0)?;
-            Some(StatePart { source: part.source.to_vec(), origin })
-        };
-        let end = parts.iter().map(|part| part.snapshot.1.end).max().unwrap_or_default();
-        match parts.is_empty() {
-            true => (Made::Empty, end),
-            false => (Made::Parts(parts.iter().filter_map(part).collect()), end),
-        }
-    }
-
-    /// The place of a name: the one it had, unless it is made of something else now.
-    fn place(
+    fn build_scope(
         &mut self,
-        tables: &Tables,
-        parent: PlaceNo,
-        name: &[u8],
-        (made, modified): (Made, Timestamp),
-    ) -> std::result::Result<PlaceNo, VolumeError> {
-        if let Some((state, place)) = self.states.get(name)
-            && tables.state(*state)?.made == made
-        {
-            return Ok(*place);
-        }
-        let added = tables.add_state(parent, State::new(made, modified))?;
-        self.states.insert(name.to_vec(), added);
-        Ok(added.1)
+        volume: &SnapshotVolume,
+        number: usize,
+    ) -> std::result::Result<Arc<Shown>, VolumeError> {
+        let (scope, naming) = self.scopes.get_mut(number).ok_or(VolumeError::Stale)?;
+        let list: Vec<_> = self.list.iter().filter(|(_, s)| scope.has(s)).cloned().collect();
+        let shown = build(volume, list, naming, (&self.names, &self.origins), self.generation)?;
+        Ok(Arc::new(shown))
     }
 
-    fn position(&mut self, name: &[u8]) -> u64 {
-        let next = self.positions.len() as u64 + 1;
-        *self.positions.entry(name.to_vec()).or_insert(next)
+    /// Finds or adds a scope; returns its top.
+    fn scope(
+        &mut self,
+        volume: &SnapshotVolume,
+        scope: Scope,
+        (parent, name): (PlaceNo, &[u8]),
+    ) -> std::result::Result<PlaceNo, VolumeError> {
+        if let Some((_, naming)) = self.scopes.iter().find(|(known, _)| *known == scope) {
+            return Ok(naming.top);
+        }
+        let number = self.scopes.len();
+        let scope_no = u32::try_from(number).map(ScopeNo).map_err(|_| VolumeError::Damaged)?;
+        let top = volume.tables.place_named(parent, name, || Made::Top(scope_no))?;
+        self.scopes.push((scope, Naming::at(top)));
+        let shown = self.build_scope(volume, number)?;
+        self.told.push(Arc::clone(&shown));
+        volume.show_also(shown);
+        Ok(top)
     }
 
     /// Tells what hosts have not been told yet.
-    fn tell(&mut self, shown: Arc<Shown>) -> Changed {
+    fn tell(&mut self, all: Vec<Arc<Shown>>) -> Changed {
         let mut changed =
             Changed { problems: std::mem::take(&mut self.problems), ..Changed::default() };
-        if !Arc::ptr_eq(&self.told, &shown) {
-            let (root, snapshots) = (PlaceNo::ROOT.ino(), PlaceNo::SNAPSHOTS.ino());
-            changed.directories = vec![root, snapshots];
-            if self.told.latest != shown.latest {
-                changed.names.push((root, LATEST.to_vec()));
+        for (told, shown) in self.told.iter().zip(&all) {
+            if !Arc::ptr_eq(told, shown) {
+                shown.differences(told, &mut changed);
             }
-            let gone = self.told.names.keys().filter(|name| !shown.names.contains_key(*name));
-            let other = shown.names.iter();
-            let other = other.filter(|(name, place)| self.told.names.get(*name) != Some(place));
-            let names = gone.chain(other.map(|(name, _)| name));
-            changed.names.extend(names.map(|name| (snapshots, name.clone())));
-            self.told = shown;
         }
+        self.told = all;
         changed
     }
 
     /// Takes what is shown as told, and returns the problems.
-    pub(crate) fn begin(&mut self, shown: Arc<Shown>) -> Problems {
+    pub(crate) fn begin(&mut self, shown: Vec<Arc<Shown>>) -> Problems {
         self.tell(shown).problems
     }
-}
-
-fn space(volume: &SnapshotVolume, parts: &[Part<'_>]) -> Space {
-    let snapshots: BTreeMap<SnapshotId, &Snapshot> =
-        parts.iter().map(|part| (part.snapshot.0, &part.snapshot.1)).collect();
-    let count = |sum: u64, snapshot: &&Snapshot| {
-        let totals = &snapshot.totals;
-        [totals.files, totals.directories, totals.others]
-            .iter()
-            .fold(sum, |a, b| a.saturating_add(*b))
-    };
-    let files = snapshots.values().fold(0, count);
-    Space { total: volume.reader.index().stored_bytes(), free: 0, files }
 }
 
 /// Looks for new snapshots if nobody has for a second, or is just doing so.
@@ -243,5 +185,16 @@ pub(crate) fn refresh(volume: &SnapshotVolume) -> Changed {
     if let Err(error) = refresher.update(volume) {
         refresher.problems.push(error);
     }
-    refresher.tell(volume.shown())
+    refresher.tell(volume.all_shown())
+}
+
+/// Finds or adds the scope of a machine or a tag, under a name; returns its top.
+pub(crate) fn scope(
+    volume: &SnapshotVolume,
+    scope: Scope,
+    parent: PlaceNo,
+    name: &[u8],
+) -> std::result::Result<PlaceNo, VolumeError> {
+    let mut refresher = volume.refresher.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    refresher.scope(volume, scope, (parent, name))
 }

@@ -14,7 +14,7 @@ use crate::tables::{OriginNo, PlaceKind, Tables};
 pub(crate) struct StateNo(pub(crate) u32);
 
 /// Of what a state is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Made {
     /// Of nothing: there is no snapshot.
     Empty,
@@ -25,7 +25,7 @@ pub(crate) enum Made {
 }
 
 /// A source, and the snapshot from which it is taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct StatePart {
     pub(crate) source: Vec<u8>,
     pub(crate) origin: OriginNo,

@@ -11,8 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use yore_engine::{BlobId, SeenNode, Snapshot, SnapshotId};
 use yore_platform::{Ino, VolumeError};
 
+use crate::made::Made;
 use crate::number::{PlaceNo, TreeNo};
-use crate::states::{State, StateNo};
+use crate::scope::ScopeNo;
+use crate::sharing::{Bases, PathHash};
+use crate::states::{Made as Of, State, StateNo};
 
 /// A snapshot, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,24 +24,37 @@ pub(crate) struct OriginNo(pub(crate) u32);
 /// A directory as it is reached.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
-    pub(crate) parent: PlaceNo,
-    /// Its position in the parent.
-    pub(crate) index: u32,
+    pub(crate) node: NodeOf,
     pub(crate) kind: PlaceKind,
+    /// Where it is within its state.
+    pub(crate) path: PathHash,
+}
+
+/// Where the node of a place is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum NodeOf {
+    /// It has none.
+    None,
+    /// At a position of the directory in another place.
+    Parent(PlaceNo, u32),
+    /// At a position of a tree.
+    Tree(TreeNo, u32),
 }
 
 /// What a place holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PlaceKind {
-    /// The top of the drive.
-    Root,
-    /// The list of snapshots.
-    Snapshots,
+    /// Made by the drive; no backup has it.
+    Made(MadeNo),
     /// The top of a state, put together when it is entered.
     State(StateNo),
     /// A directory of a state; no tree when it could not be read at its backup.
     Inside { state: StateNo, origin: Option<OriginNo>, tree: Option<TreeNo> },
 }
+
+/// Something made by the drive, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct MadeNo(pub(crate) u32);
 
 /// Where the nodes of a tree are.
 #[derive(Clone)]
@@ -76,12 +92,16 @@ pub struct TableSizes {
 struct Inner {
     places: Vec<Place>,
     place_numbers: HashMap<(PlaceNo, u32), PlaceNo>,
+    named: HashMap<(PlaceNo, Box<[u8]>), PlaceNo>,
+    made: Vec<Made>,
     trees: Vec<TreeSource>,
     tree_numbers: HashMap<BlobId, TreeNo>,
     states: Vec<Arc<State>>,
+    state_numbers: HashMap<Of, StateNo>,
     origins: Vec<Arc<(SnapshotId, Snapshot)>>,
     links: HashMap<LinkKey, Ino>,
     incomplete: HashSet<PlaceNo>,
+    bases: Bases,
 }
 
 /// All tables.
@@ -104,11 +124,10 @@ fn entry<T>(table: &[T], number: u32) -> Result<&T, VolumeError> {
 
 impl Tables {
     pub(crate) fn new() -> Self {
-        let mut inner = Inner::default();
-        for kind in [PlaceKind::Root, PlaceKind::Snapshots] {
-            inner.places.push(Place { parent: PlaceNo::ROOT, index: 0, kind });
-        }
-        Self { inner: Mutex::new(inner) }
+        let tables = Self { inner: Mutex::default() };
+        let top = tables.add_made(Made::Top(ScopeNo::WHOLE));
+        assert_eq!(top, Ok(PlaceNo::ROOT), "the top has the first number");
+        tables
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -119,11 +138,11 @@ impl Tables {
         entry(&self.lock().places, place.0).copied()
     }
 
-    /// Numbers the directory at a position of another.
+    /// Numbers the directory `name` at a position of another.
     pub(crate) fn place_inside(
         &self,
         parent: PlaceNo,
-        index: u32,
+        (index, name): (u32, &[u8]),
         kind: impl FnOnce() -> Result<PlaceKind, VolumeError>,
     ) -> Result<PlaceNo, VolumeError> {
         if let Some(place) = self.lock().place_numbers.get(&(parent, index)) {
@@ -134,22 +153,93 @@ impl Tables {
         match inner.place_numbers.entry((parent, index)) {
             Entry::Occupied(place) => Ok(*place.get()),
             Entry::Vacant(vacant) => {
-                let place = PlaceNo(push(&mut inner.places, Place { parent, index, kind })?);
-                Ok(*vacant.insert(place))
+                let path = entry(&inner.places, parent.0)?.path.child(name);
+                let place = Place { node: NodeOf::Parent(parent, index), kind, path };
+                Ok(*vacant.insert(PlaceNo(push(&mut inner.places, place)?)))
             }
         }
     }
 
-    /// Numbers a new state, and the place of its top.
-    pub(crate) fn add_state(
+    /// Numbers something made by the drive, by its name in a directory that is made as well; the same
+    /// name is made once.
+    pub(crate) fn place_named(
         &self,
         parent: PlaceNo,
-        state: State,
-    ) -> Result<(StateNo, PlaceNo), VolumeError> {
+        name: &[u8],
+        make: impl FnOnce() -> Made,
+    ) -> Result<PlaceNo, VolumeError> {
+        let key = (parent, Box::from(name));
+        if let Some(place) = self.lock().named.get(&key) {
+            return Ok(*place);
+        }
+        let place = self.add_made(make())?;
+        Ok(*self.lock().named.entry(key).or_insert(place))
+    }
+
+    fn add_made(&self, made: Made) -> Result<PlaceNo, VolumeError> {
         let inner = &mut *self.lock();
-        let number = StateNo(push(&mut inner.states, Arc::new(state))?);
-        let place = Place { parent, index: number.0, kind: PlaceKind::State(number) };
-        Ok((number, PlaceNo(push(&mut inner.places, place)?)))
+        let kind = PlaceKind::Made(MadeNo(push(&mut inner.made, made)?));
+        let place = Place { node: NodeOf::None, kind, path: PathHash::TOP };
+        push(&mut inner.places, place).map(PlaceNo)
+    }
+
+    pub(crate) fn made(&self, made: MadeNo) -> Result<Made, VolumeError> {
+        entry(&self.lock().made, made.0).cloned()
+    }
+
+    /// Numbers a directory of a state that stands in a made directory, by its name there and by what
+    /// it is.
+    pub(crate) fn place_of_tree(
+        &self,
+        parent: PlaceNo,
+        name: &[u8],
+        node: (TreeNo, u32),
+        (kind, path): (PlaceKind, PathHash),
+    ) -> Result<PlaceNo, VolumeError> {
+        let inner = &mut *self.lock();
+        // Another version under the same name is another directory.
+        let name = [name, &node.0.0.to_be_bytes(), &node.1.to_be_bytes()].concat();
+        match inner.named.entry((parent, name.into())) {
+            Entry::Occupied(place) => Ok(*place.get()),
+            Entry::Vacant(vacant) => {
+                let place = Place { node: NodeOf::Tree(node.0, node.1), kind, path };
+                Ok(*vacant.insert(PlaceNo(push(&mut inner.places, place)?)))
+            }
+        }
+    }
+
+    /// Numbers a state; one that is made of the same is the same.
+    pub(crate) fn add_state(&self, state: State) -> Result<StateNo, VolumeError> {
+        let inner = &mut *self.lock();
+        match inner.state_numbers.entry(state.made.clone()) {
+            Entry::Occupied(number) => Ok(*number.get()),
+            Entry::Vacant(vacant) => {
+                let number = StateNo(push(&mut inner.states, Arc::new(state))?);
+                Ok(*vacant.insert(number))
+            }
+        }
+    }
+
+    /// Numbers a place for the top of a state under a name of a made directory.
+    pub(crate) fn place_state(
+        &self,
+        parent: PlaceNo,
+        name: &[u8],
+        state: StateNo,
+    ) -> Result<PlaceNo, VolumeError> {
+        // The same words may mean another state tomorrow.
+        let key = (parent, [name, &state.0.to_be_bytes()].concat().into());
+        if let Some(place) = self.lock().named.get(&key) {
+            return Ok(*place);
+        }
+        let place = self.add_top(state)?;
+        Ok(*self.lock().named.entry(key).or_insert(place))
+    }
+
+    /// Numbers a place for the top of a state.
+    pub(crate) fn add_top(&self, state: StateNo) -> Result<PlaceNo, VolumeError> {
+        let (kind, path) = (PlaceKind::State(state), PathHash::TOP);
+        push(&mut self.lock().places, Place { node: NodeOf::None, kind, path }).map(PlaceNo)
     }
 
     pub(crate) fn state(&self, state: StateNo) -> Result<Arc<State>, VolumeError> {
@@ -200,6 +290,11 @@ impl Tables {
     /// The number that the first seen name of a file of several names has.
     pub(crate) fn link(&self, key: LinkKey, ino: Ino) -> Ino {
         *self.lock().links.entry(key).or_insert(ino)
+    }
+
+    /// Asks or changes what is known of trees that were looked into.
+    pub(crate) fn bases<T>(&self, ask: impl FnOnce(&mut Bases) -> T) -> T {
+        ask(&mut self.lock().bases)
     }
 
     /// Remembers that a directory holds names that can't be presented.

@@ -2,20 +2,27 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use yore_engine::{Node, OpenFile, Problems, Reader, Repository, Result};
+use yore_engine::{Node, OpenFile, Problems, Reader, Repository, Result, Snapshot, SnapshotId};
 use yore_platform::{
     Entry, Ino, Kind, Listed, More, Seek, Space, Volume, VolumeError, current_ids,
 };
 
 use crate::attributes::{self, Presentation, made_entry, node_entry};
+use crate::changes::Differences;
 use crate::directories::Directories;
 use crate::files::{Files, Opened};
+use crate::gone::Gones;
 use crate::listing::{self, inside, node_at, node_of_place};
-use crate::node::{Holder, damaged};
+use crate::made::{self, Made};
+use crate::node::damaged;
 use crate::number::{Number, PlaceNo};
 use crate::options::VolumeOptions;
+use crate::past::Pasts;
 use crate::prefetch::Prefetcher;
-use crate::refresh::{self, Changed, LATEST, Refresher, SNAPSHOTS, Shown};
+use crate::refresh::{self, Changed, Refresher};
+use crate::scope::ScopeNo;
+use crate::search::{self, Searches};
+use crate::shown::Shown;
 use crate::tables::{PlaceKind, TableSizes, Tables};
 
 /// The share of the budget that decoded directories get; frames get the rest.
@@ -36,7 +43,13 @@ pub struct SnapshotVolume {
     /// Guards what is known of the snapshots; whoever holds it asks the destination.
     pub(crate) refresher: Mutex<Refresher>,
     /// Guards which lists are shown.
-    shown: RwLock<Arc<Shown>>,
+    shown: RwLock<Vec<Arc<Shown>>>,
+    /// Guards all snapshots that count, also those that a filter hides.
+    everything: RwLock<Arc<Vec<(SnapshotId, Snapshot)>>>,
+    pub(crate) pasts: Pasts,
+    pub(crate) gones: Gones,
+    pub(crate) differences: Differences,
+    pub(crate) searches: Searches,
 }
 
 type Answer<T> = std::result::Result<T, VolumeError>;
@@ -67,11 +80,16 @@ impl SnapshotVolume {
             files: Files::new(),
             refresher: Mutex::new(refresher),
             shown: RwLock::default(),
+            pasts: Pasts::new(),
+            gones: Gones::new(),
+            differences: Differences::new(),
+            searches: Searches::new(),
+            everything: RwLock::default(),
         };
         {
             let mut refresher = volume.refresher.lock().unwrap_or_else(PoisonError::into_inner);
             refresher.publish(&volume);
-            problems.extend(refresher.begin(volume.shown()));
+            problems.extend(refresher.begin(volume.all_shown()));
         }
         Ok((volume, problems))
     }
@@ -89,12 +107,31 @@ impl SnapshotVolume {
         self.tables.sizes()
     }
 
-    pub(crate) fn shown(&self) -> Arc<Shown> {
-        Arc::clone(&self.shown.read().unwrap_or_else(PoisonError::into_inner))
+    /// The lists of a scope.
+    pub(crate) fn shown(&self, scope: ScopeNo) -> Answer<Arc<Shown>> {
+        let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
+        shown.get(scope.0 as usize).cloned().ok_or(VolumeError::Stale)
     }
 
-    pub(crate) fn show(&self, shown: Arc<Shown>) {
+    /// All snapshots that count, also those that a filter hides.
+    pub(crate) fn all_snapshots(&self) -> Arc<Vec<(SnapshotId, Snapshot)>> {
+        Arc::clone(&self.everything.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn count(&self, all: Arc<Vec<(SnapshotId, Snapshot)>>) {
+        *self.everything.write().unwrap_or_else(PoisonError::into_inner) = all;
+    }
+
+    pub(crate) fn all_shown(&self) -> Vec<Arc<Shown>> {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn show(&self, shown: Vec<Arc<Shown>>) {
         *self.shown.write().unwrap_or_else(PoisonError::into_inner) = shown;
+    }
+
+    pub(crate) fn show_also(&self, shown: Arc<Shown>) {
+        self.shown.write().unwrap_or_else(PoisonError::into_inner).push(shown);
     }
 
     /// Hands the node behind a number to `each`; `None` for directories that no backup has.
@@ -106,72 +143,44 @@ impl SnapshotVolume {
         let (holder, at) = match Number::of(ino).ok_or(VolumeError::Stale)? {
             Number::Node(tree, position) => node_at(self, tree, position as usize)?,
             Number::Place(place) => match self.tables.place(place)?.kind {
-                PlaceKind::Root | PlaceKind::Snapshots | PlaceKind::State(_) => return Ok(None),
+                PlaceKind::Made(made) => {
+                    return Ok(match self.tables.made(made)? {
+                        Made::Held(seen) => Some(each(&seen.node)),
+                        _ => None,
+                    });
+                }
+                PlaceKind::State(_) => return Ok(None),
                 PlaceKind::Inside { .. } => node_of_place(self, place)?,
             },
         };
         Ok(Some(each(holder.node(at)?)))
     }
 
-    /// The entry of a directory that no backup has.
-    fn made(&self, place: PlaceNo, kind: PlaceKind) -> Answer<Entry> {
-        let modified = match kind {
-            PlaceKind::State(state) => self.tables.state(state)?.modified,
-            PlaceKind::Root | PlaceKind::Snapshots | PlaceKind::Inside { .. } => {
-                self.shown().modified
+    /// The entry of a place.
+    pub(crate) fn entry_of(&self, place: PlaceNo) -> Answer<Entry> {
+        match self.tables.place(place)?.kind {
+            PlaceKind::Made(made) => made::entry(self, place, &self.tables.made(made)?),
+            PlaceKind::State(state) => {
+                Ok(made_entry(&self.presentation, place, self.tables.state(state)?.modified))
             }
-        };
-        Ok(made_entry(&self.presentation, place, modified))
-    }
-
-    fn made_by_place(&self, place: PlaceNo) -> Answer<Entry> {
-        self.made(place, self.tables.place(place)?.kind)
-    }
-
-    fn find_in_root(&self, name: &[u8]) -> Answer<Entry> {
-        let place = match name {
-            LATEST => self.shown().latest.ok_or(VolumeError::NotFound)?,
-            SNAPSHOTS => PlaceNo::SNAPSHOTS,
-            _ => return Err(VolumeError::NotFound),
-        };
-        self.made_by_place(place)
-    }
-
-    fn list_root(&self, from: u64, each: &mut dyn FnMut(Listed<'_>) -> More) -> Answer<()> {
-        for (next, name) in (1..).zip([LATEST, SNAPSHOTS]).skip(from as usize) {
-            let entry = self.find_in_root(name)?;
-            if each(Listed { name, next, entry }) == More::Stop {
-                break;
+            PlaceKind::Inside { .. } => {
+                let (holder, at) = node_of_place(self, place)?;
+                Ok(node_entry(&self.presentation, place.ino(), holder.node(at)?))
             }
         }
-        Ok(())
-    }
-
-    fn list_snapshots(&self, from: u64, each: &mut dyn FnMut(Listed<'_>) -> More) -> Answer<()> {
-        let shown = self.shown();
-        let first = shown.order.partition_point(|(position, _)| *position <= from);
-        for (next, name) in shown.order.iter().skip(first) {
-            let Some(place) = shown.names.get(name) else { continue };
-            let entry = self.made_by_place(*place)?;
-            if each(Listed { name, next: *next, entry }) == More::Stop {
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// Opens a file for reading, unless it is open.
     fn opened(&self, ino: Ino) -> Answer<Arc<Opened>> {
-        let Some(Number::Node(tree, position)) = Number::of(ino) else {
-            return Err(VolumeError::IsDirectory);
-        };
         self.files.get(ino, || {
-            let (holder, at) = node_at(self, tree, position as usize)?;
-            if let Holder::Blob(directory) = &holder {
-                let nodes = directory.nodes()?;
-                self.prefetcher.opened(&nodes.nodes, &nodes.ahead, at);
-            }
-            OpenFile::open(&self.reader, holder.node(at)?).map_err(damaged)
+            let open = &mut |node: &Node| {
+                if node.kind == Kind::Directory {
+                    return Err(VolumeError::IsDirectory);
+                }
+                self.prefetcher.opened(&self.reader, node);
+                OpenFile::open(&self.reader, node).map_err(damaged)
+            };
+            self.with_node(ino, open)?.ok_or(VolumeError::IsDirectory)?
         })
     }
 }
@@ -182,25 +191,18 @@ impl Volume for SnapshotVolume {
             return Err(VolumeError::NotDirectory);
         };
         match self.tables.place(place)?.kind {
-            PlaceKind::Root => {
-                refresh::poll(self);
-                self.find_in_root(name)
-            }
-            PlaceKind::Snapshots => {
-                refresh::poll(self);
-                let place = self.shown().names.get(name).copied();
-                self.made_by_place(place.ok_or(VolumeError::NotFound)?)
-            }
+            PlaceKind::Made(made) => made::find(self, place, &self.tables.made(made)?, name),
             kind => listing::find(self, inside(self, place, kind)?, name),
         }
     }
 
     fn attr(&self, ino: Ino) -> Answer<Entry> {
-        let node = &mut |node: &Node| node_entry(&self.presentation, ino, node);
-        match (self.with_node(ino, node)?, Number::of(ino)) {
-            (Some(entry), _) => Ok(entry),
-            (None, Some(Number::Place(place))) => self.made_by_place(place),
-            (None, _) => Err(VolumeError::Stale),
+        match Number::of(ino).ok_or(VolumeError::Stale)? {
+            Number::Place(place) => self.entry_of(place),
+            Number::Node(tree, position) => {
+                let (holder, at) = node_at(self, tree, position as usize)?;
+                Ok(node_entry(&self.presentation, ino, holder.node(at)?))
+            }
         }
     }
 
@@ -209,16 +211,7 @@ impl Volume for SnapshotVolume {
             return Err(VolumeError::NotDirectory);
         };
         match self.tables.place(place)?.kind {
-            PlaceKind::Root => {
-                refresh::poll(self);
-                self.list_root(from, each)
-            }
-            PlaceKind::Snapshots => {
-                if from == 0 {
-                    refresh::poll(self);
-                }
-                self.list_snapshots(from, each)
-            }
+            PlaceKind::Made(made) => made::list(self, place, &self.tables.made(made)?, from, each),
             kind => listing::list(self, inside(self, place, kind)?, from, each),
         }
     }
@@ -231,6 +224,12 @@ impl Volume for SnapshotVolume {
     }
 
     fn read_link(&self, ino: Ino) -> Answer<Vec<u8>> {
+        if let Some(Number::Place(place)) = Number::of(ino)
+            && let PlaceKind::Made(made) = self.tables.place(place)?.kind
+            && let Made::Pointer(scope, hit) = self.tables.made(made)?
+        {
+            return search::target(self, scope, &hit);
+        }
         let target = |node: &Node| (node.kind == Kind::Symlink).then(|| node.target.clone());
         let target = self.with_node(ino, &mut |node| target(node))?;
         target.flatten().ok_or(VolumeError::NotSymlink)
@@ -255,6 +254,6 @@ impl Volume for SnapshotVolume {
     }
 
     fn space(&self) -> Answer<Space> {
-        Ok(self.shown().space)
+        Ok(self.shown(ScopeNo::WHOLE)?.space)
     }
 }

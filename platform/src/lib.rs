@@ -4,9 +4,11 @@
 //! this package and nowhere else. It knows nothing of backups, snapshots or repositories: it mounts
 //! a [`Volume`], reads and writes files with all that they have, and makes local files durable.
 
+mod lanes;
 mod metadata;
 mod volume;
 
+pub use lanes::{Before, Lanes, SHA256_START, sha256_block};
 pub use metadata::{DeviceNumber, Kind, Metadata, Owner, Timestamp, Xattrs};
 pub use volume::{Attr, Entry, FOREVER, Ino, Listed, More, Seek, Space, Volume, VolumeError};
 

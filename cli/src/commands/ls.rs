@@ -173,7 +173,8 @@ pub fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-fn object(path: &[u8], node: &Node) -> Value {
+/// A node for programs.
+pub fn object(path: &[u8], node: &Node) -> Value {
     let mut value = json!({
         "type": "node",
         "path": format!("/{}", String::from_utf8_lossy(path)),

@@ -151,6 +151,7 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
         let id = match id {
             ChunkId::Known(id) => id,
             ChunkId::Later(named) => named.recv().map_err(|_| Error::Interrupted)?,
+            ChunkId::WithOthers => return Err(Error::Interrupted),
         };
         let chunk = Chunk { id, length: bytes.len() as u32 };
         let _: Added = self.store.add(BlobKind::Data, id, bytes)?;

@@ -11,7 +11,6 @@ use crate::buffers::Buffer;
 use crate::chunker::{Cutter, End};
 use crate::file::MAX_HOLES;
 use crate::id::BlobId;
-use crate::keys::BlobKind;
 use crate::observer::Event;
 use crate::tree::Hole;
 
@@ -20,7 +19,7 @@ const BLOCK: usize = 1 << 20;
 /// Blocks on their way between reading and cutting.
 const BLOCKS: usize = 3;
 
-/// A chunk to be named by a thread that has time.
+/// A chunk to be named by a thread that seals, with others that wait.
 pub(super) struct HashJob {
     pub(super) bytes: Slice,
     pub(super) name: Sender<BlobId>,
@@ -93,7 +92,7 @@ pub(super) fn read_chunked(
     // What was found so far does not wait for a file that may take long.
     batch.send()?;
     let mut stretches = Stretches::new(file, metadata);
-    let mut chunking = Chunking::new(batch, metadata);
+    let mut chunking = Chunking::new(batch);
     if metadata.size > LARGE {
         read_ahead(stretches, &mut chunking)?;
     } else {
@@ -140,13 +139,6 @@ fn read_into(
     }
 }
 
-/// Whether chunks are named by the threads that seal.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Naming {
-    Here,
-    Elsewhere,
-}
-
 /// Cuts one file into chunks.
 struct Chunking<'c, 'b> {
     batch: &'c mut Batch<'b>,
@@ -156,11 +148,10 @@ struct Chunking<'c, 'b> {
     /// Bytes of data since the last hole.
     since_hole: u64,
     size: u64,
-    naming: Naming,
 }
 
 impl<'c, 'b> Chunking<'c, 'b> {
-    fn new(batch: &'c mut Batch<'b>, metadata: &Metadata) -> Self {
+    fn new(batch: &'c mut Batch<'b>) -> Self {
         Self {
             cutter: batch.readers.gear.cutter(),
             batch,
@@ -168,7 +159,6 @@ impl<'c, 'b> Chunking<'c, 'b> {
             holes: Vec::new(),
             since_hole: 0,
             size: 0,
-            naming: if metadata.size > LARGE { Naming::Elsewhere } else { Naming::Here },
         }
     }
 
@@ -208,15 +198,10 @@ impl<'c, 'b> Chunking<'c, 'b> {
         let Some(chunk) = self.chunk.take() else { return Ok(()) };
         let (length, readers) = (chunk.len(), self.batch.readers);
         let bytes = Slice::part(&Arc::new(chunk), 0..length);
-        let id = match self.naming {
-            Naming::Here => ChunkId::Known(readers.keys.blob_id(BlobKind::Data, &bytes)),
-            Naming::Elsewhere => {
-                let (name, named) = bounded(1);
-                let job = HashJob { bytes: bytes.clone(), name };
-                readers.hashing.send(job).map_err(|_| Gone)?;
-                ChunkId::Later(named)
-            }
-        };
+        let (name, named) = bounded(1);
+        let job = HashJob { bytes: bytes.clone(), name };
+        readers.hashing.send(job).map_err(|_| Gone)?;
+        let id = ChunkId::Later(named);
         Ok(self.batch.push(Found::Chunk(id, Bytes::Own(bytes)), length)?)
     }
 

@@ -100,6 +100,8 @@ pub(super) enum Bytes {
 pub(super) enum ChunkId {
     Known(BlobId),
     Later(Receiver<BlobId>),
+    /// Given when the shared buffer is sent, to all that are in it at once.
+    WithOthers,
 }
 
 /// What reading threads share.
@@ -346,9 +348,8 @@ impl Batch<'_> {
             node.content = Content::Inline(bytes.to_vec());
             buffer.truncate(start);
         } else {
-            let id = self.readers.keys.blob_id(BlobKind::Data, bytes);
             let place = Bytes::Shared(start..start + read);
-            self.found.push(Found::Chunk(ChunkId::Known(id), place));
+            self.found.push(Found::Chunk(ChunkId::WithOthers, place));
         }
         if read == 0 {
             node.content = Content::Empty;
@@ -371,8 +372,27 @@ impl Batch<'_> {
         }
         let bytes = std::mem::take(&mut self.bytes) + shared.as_ref().map_or(0, |b| b.capacity());
         self.readers.budget.take(self.job.number, bytes);
-        let found = std::mem::take(&mut self.found);
+        let mut found = std::mem::take(&mut self.found);
+        if let Some(buffer) = &shared {
+            name_together(self.readers.keys, buffer, &mut found);
+        }
         self.job.results.send(Results { shared, found, bytes }).map_err(|_| Gone)
+    }
+}
+
+/// Names the chunks in a shared buffer.
+fn name_together(keys: &Keys, buffer: &[u8], found: &mut [Found]) {
+    let unnamed = |found: &&mut Found| matches!(found, Found::Chunk(ChunkId::WithOthers, _));
+    let bytes = |found: &Found| match found {
+        Found::Chunk(ChunkId::WithOthers, Bytes::Shared(range)) => buffer.get(range.clone()),
+        _ => None,
+    };
+    let chunks: Vec<&[u8]> = found.iter().filter_map(bytes).collect();
+    let names = keys.blob_ids(BlobKind::Data, &chunks);
+    for (found, name) in found.iter_mut().filter(unnamed).zip(names) {
+        if let Found::Chunk(id, _) = found {
+            *id = ChunkId::Known(name);
+        }
     }
 }
 

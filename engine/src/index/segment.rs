@@ -1,8 +1,9 @@
 //! A segment: an immutable sorted table from blob ids to places, local and disposable.
 //!
 //! Layout, little-endian: head (magic, counts), ids of the index objects it was made of, packs,
-//! frames, entries sorted by blob id, SHA-256 of all that. Blob ids are keyed hashes, so they are
-//! spread evenly, and a lookup guesses its place before it searches around it.
+//! frames, entries sorted by blob id, the numbers of the entries frame by frame, SHA-256 of all that.
+//! Blob ids are keyed hashes, so they are spread evenly, and a lookup guesses its place before it
+//! searches around it.
 
 use std::ops::Range;
 use std::path::Path;
@@ -17,11 +18,14 @@ use crate::seal::PREFIX;
 
 /// The extension of segment files.
 pub(super) const EXTENSION: &str = "segment";
-const MAGIC: &[u8; 8] = b"yoreseg1";
+const MAGIC: &[u8; 8] = b"yoreseg2";
 const HEAD: usize = 40;
 const ID: usize = 32;
 const PACK: usize = 48;
-const FRAME: usize = 24;
+const FRAME: usize = 28;
+/// Where a frame says which of the numbers of entries are its first.
+const FIRST: usize = 24;
+const NUMBER: usize = 4;
 const ENTRY: usize = 44;
 /// The bit of a frame's length that says that it is compressed.
 const COMPRESSED: u32 = 1 << 31;
@@ -49,6 +53,15 @@ pub(crate) struct Segment {
     packs: Range<usize>,
     frames: Range<usize>,
     entries: Range<usize>,
+    numbers: Range<usize>,
+}
+
+/// A frame as a segment describes it, and the blobs in it.
+pub(crate) struct FrameBlobs {
+    /// Where its first blob is; the others differ in place and length only.
+    pub(crate) location: Location,
+    /// The blobs, where each begins in the decoded frame, and their lengths.
+    pub(crate) blobs: Vec<(BlobId, u32, u32)>,
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -83,6 +96,7 @@ impl Segment {
                 out.extend_from_slice(&offset.to_le_bytes());
                 out.extend_from_slice(&frame.sealed.to_le_bytes());
                 out.extend_from_slice(&(frame.raw | compressed).to_le_bytes());
+                out.extend_from_slice(&[0; FRAME - FIRST]);
                 let mut at = 0u32;
                 for (id, length) in blobs.by_ref().take(frame.blobs as usize) {
                     entries.push(entry(id, frame_number, at, *length));
@@ -94,20 +108,15 @@ impl Segment {
         }
         entries.sort_unstable();
         entries.iter().for_each(|entry| out.extend_from_slice(entry));
-        let digest = Sha256::digest(&out);
-        out.extend_from_slice(&digest);
-        out
+        finish(out, frames, blobs)
     }
 
     /// Merges segments into one.
     pub(super) fn merge(segments: &[std::sync::Arc<Segment>], cache: Option<&Path>) -> Self {
         let sum = |count: fn(&Segment) -> usize| segments.iter().map(|s| count(s)).sum::<usize>();
-        let mut out = head(
-            sum(|s| s.covers.len() / ID),
-            sum(|s| s.packs.len() / PACK),
-            sum(|s| s.frames.len() / FRAME),
-            sum(Segment::len),
-        );
+        let (frames, blobs) = (sum(|s| s.frames.len() / FRAME), sum(Segment::len));
+        let (covers, packs) = (sum(|s| s.covers.len() / ID), sum(|s| s.packs.len() / PACK));
+        let mut out = head(covers, packs, frames, blobs);
         segments.iter().for_each(|s| out.extend_from_slice(&s.bytes[s.covers.clone()]));
         segments.iter().for_each(|s| out.extend_from_slice(&s.bytes[s.packs.clone()]));
         let (mut pack_base, mut frame_base) = (0, 0);
@@ -137,9 +146,7 @@ impl Segment {
             out.extend_from_slice(&(u32_at(entry, ID) + bases[n]).to_le_bytes());
             out.extend_from_slice(&entry[ID + 4..]);
         }
-        let digest = Sha256::digest(&out);
-        out.extend_from_slice(&digest);
-        Self::keep(out, cache)
+        Self::keep(finish(out, frames, blobs), cache)
     }
 
     /// Keeps a built table in the cache folder, or in memory where that is not possible.
@@ -182,8 +189,9 @@ impl Segment {
         let packs = part(count(16)?, PACK)?;
         let frames = part(count(24)?, FRAME)?;
         let entries = part(count(32)?, ENTRY)?;
-        (bytes.len() == entries.end + ID).then_some(())?;
-        Some(Self { bytes, covers, packs, frames, entries })
+        let numbers = part(count(32)?, NUMBER)?;
+        (bytes.len() == numbers.end + ID).then_some(())?;
+        Some(Self { bytes, covers, packs, frames, entries, numbers })
     }
 
     /// How many blobs it holds.
@@ -248,14 +256,42 @@ impl Segment {
         low
     }
 
-    fn location_of(&self, n: usize, id: &BlobId) -> Option<Location> {
-        let start = self.entries.start + n * ENTRY;
-        let entry = &self.bytes[start..start + ENTRY];
-        if entry[..ID] != id.0 {
+    /// Finds the frame that lies `after` frames behind that of a blob in the same pack.
+    pub(super) fn frame_after(&self, id: &BlobId, after: u32) -> Option<FrameBlobs> {
+        let entry = self.entry(self.first(id)).filter(|entry| entry[..ID] == id.0)?;
+        let here = u32_at(entry, ID);
+        let number = here.checked_add(after)?;
+        if u32_at(self.frame(here)?, 0) != u32_at(self.frame(number)?, 0) {
             return None;
         }
-        let start = self.frames.start + u32_at(entry, ID) as usize * FRAME;
-        let frame = self.bytes.get(start..start + FRAME).filter(|_| start < self.frames.end)?;
+        let first = u32_at(self.frame(number)?, FIRST) as usize;
+        let next = number.checked_add(1).and_then(|next| self.frame(next));
+        let end = next.map_or(self.len(), |next| u32_at(next, FIRST) as usize);
+        let number_at = |n: usize| u32_at(&self.bytes, self.numbers.start + n * NUMBER) as usize;
+        let blob = |n: usize| {
+            let entry = self.entry(number_at(n))?;
+            Some((id_of(entry)?, u32_at(entry, ID + 4), u32_at(entry, ID + 8)))
+        };
+        let blobs: Vec<_> = (first..end.min(self.len())).map_while(blob).collect();
+        Some(FrameBlobs { location: self.location(self.entry(number_at(first))?)?, blobs })
+    }
+
+    fn entry(&self, n: usize) -> Option<&[u8]> {
+        let start = self.entries.start + n * ENTRY;
+        self.bytes.get(start..start + ENTRY).filter(|_| start < self.entries.end)
+    }
+
+    fn frame(&self, n: u32) -> Option<&[u8]> {
+        let start = self.frames.start + n as usize * FRAME;
+        self.bytes.get(start..start + FRAME).filter(|_| start < self.frames.end)
+    }
+
+    fn location_of(&self, n: usize, id: &BlobId) -> Option<Location> {
+        self.location(self.entry(n).filter(|entry| entry[..ID] == id.0)?)
+    }
+
+    fn location(&self, entry: &[u8]) -> Option<Location> {
+        let frame = self.frame(u32_at(entry, ID))?;
         let start = self.packs.start + u32_at(frame, 0) as usize * PACK;
         let pack = self.bytes.get(start..start + PACK).filter(|_| start < self.packs.end)?;
         let raw = u32_at(frame, 20);
@@ -273,13 +309,42 @@ impl Segment {
 }
 
 fn head(covers: usize, packs: usize, frames: usize, entries: usize) -> Vec<u8> {
-    let sizes = covers * ID + packs * PACK + frames * FRAME + entries * ENTRY;
+    let sizes = covers * ID + packs * PACK + frames * FRAME + entries * (ENTRY + NUMBER);
     let mut out = Vec::with_capacity(HEAD + sizes + ID);
     out.extend_from_slice(MAGIC);
     for count in [covers, packs, frames, entries] {
         out.extend_from_slice(&(count as u64).to_le_bytes());
     }
     out
+}
+
+/// Adds to a table with all its entries their numbers frame by frame, and the digest.
+fn finish(mut out: Vec<u8>, frames: usize, entries: usize) -> Vec<u8> {
+    let entries_at = out.len() - entries * ENTRY;
+    let frames_at = entries_at - frames * FRAME;
+    let frame_of = |out: &[u8], n: usize| u32_at(out, entries_at + n * ENTRY + ID) as usize;
+    let mut counts = vec![0u32; frames];
+    (0..entries).for_each(|n| counts[frame_of(&out, n)] += 1);
+    let mut next = 0u32;
+    for (n, count) in counts.iter_mut().enumerate() {
+        let at = frames_at + n * FRAME + FIRST;
+        out[at..at + NUMBER].copy_from_slice(&next.to_le_bytes());
+        (*count, next) = (next, next + *count);
+    }
+    let mut numbers = vec![0u32; entries];
+    for n in 0..entries {
+        let slot = &mut counts[frame_of(&out, n)];
+        numbers[*slot as usize] = n as u32;
+        *slot += 1;
+    }
+    numbers.iter().for_each(|n| out.extend_from_slice(&n.to_le_bytes()));
+    let digest = Sha256::digest(&out);
+    out.extend_from_slice(&digest);
+    out
+}
+
+fn id_of(entry: &[u8]) -> Option<BlobId> {
+    Some(BlobId(entry.get(..ID)?.try_into().ok()?))
 }
 
 fn entry(id: &BlobId, frame: u32, at: u32, length: u32) -> [u8; ENTRY] {
@@ -329,7 +394,21 @@ mod tests {
                 at += length;
                 n += 1;
             }
+            assert_follows(segment, pack, n - frame.blobs as usize, frame.blobs as usize);
         }
+    }
+
+    /// Seen from the first blob of the pack, the frame that holds so many blobs from `first` on.
+    fn assert_follows(segment: &Segment, pack: &PackInfo, first: usize, blobs: usize) {
+        let after = (first / 7) as u32;
+        let found = segment.frame_after(&pack.contents.blobs[0].0, after).expect("a frame");
+        assert_eq!((found.location.pack, found.location.number), (pack.id, after));
+        let mut found = found.blobs;
+        found.sort_by_key(|(_, at, _)| *at);
+        let found: Vec<_> = found.into_iter().map(|(id, _, length)| (id, length)).collect();
+        assert_eq!(found, pack.contents.blobs[first..first + blobs]);
+        let frames = pack.contents.frames.len() as u32;
+        assert!(segment.frame_after(&pack.contents.blobs[0].0, frames).is_none());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::backup::Run;
 use crate::error::{Error, Result};
 use crate::file::{OpenFile, Piece};
 use crate::keys::BlobKind;
+use crate::namer::TOGETHER;
 use crate::tree::{Content, Node};
 
 /// What became of a node.
@@ -160,6 +161,8 @@ fn fill(context: &Context<'_>, open: &OpenDir<'_>, node: &Node, out: &TargetFile
             out.write_at(bytes, 0).map_err(local)?;
         }
         Content::Chunks(chunks) if chunks.len() == 1 && node.holes.is_empty() => {
+            // The files around it come next.
+            context.reader.prefetch_around(&chunks[0].id);
             let blob = context.reader.blob(BlobKind::Data, &chunks[0].id)?;
             if blob.len() as u64 != node.size {
                 let object = format!("blob {}", chunks[0].id);
@@ -183,6 +186,19 @@ pub(super) fn finish_length(node: &Node, out: &TargetFile) -> std::io::Result<()
     if node.holes.is_empty() { Ok(()) } else { out.set_len(node.size) }
 }
 
+/// Makes the next chunks of a file ready at once; returns where they end.
+fn make_ready(context: &Context<'_>, file: &OpenFile, from: u64, end: u64) -> u64 {
+    let (mut ids, mut at) = (Vec::new(), from);
+    while ids.len() < TOGETHER && at < end {
+        // What can't be found will be missed when it is written.
+        let Ok(Some((id, chunk))) = file.chunk_after(context.reader, at) else { break };
+        ids.push(id);
+        at = chunk.end.max(at + 1);
+    }
+    context.reader.prefetch(&ids);
+    if ids.is_empty() { end } else { at }
+}
+
 /// Writes a stretch of a file; holes are passed over.
 pub(super) fn write_range(
     context: &Context<'_>,
@@ -191,10 +207,13 @@ pub(super) fn write_range(
     range: std::ops::Range<u64>,
     local: &dyn Fn(std::io::Error) -> Error,
 ) -> Result<()> {
-    let mut offset = range.start;
+    let (mut offset, mut ready) = (range.start, range.start);
     while offset < range.end {
         if context.stopped() {
             return Err(Error::Interrupted);
+        }
+        if offset >= ready {
+            ready = make_ready(context, file, offset, range.end);
         }
         let piece = file.piece(context.reader, offset)?;
         context.answered();

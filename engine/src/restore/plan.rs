@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use yore_platform::{DeviceNumber, Kind};
 
-use super::children::Children;
 use super::context::Context;
 use super::delete::{Deletion, Keep};
 use super::directory::{OpenDir, join};
@@ -15,6 +14,7 @@ use super::links::LinkGroup;
 use super::select::{Selected, Selection};
 use super::work::{Item, Job, Role};
 use crate::backup::Run;
+use crate::children::Children;
 use crate::error::Error;
 use crate::observer::Event;
 use crate::tree::{Content, Node};

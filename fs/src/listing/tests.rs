@@ -28,7 +28,8 @@ fn volume(nodes: Vec<Node>, tree: Option<BlobId>) -> (tempfile::TempDir, Snapsho
     let origin = OriginNo(1);
     let tree = tree.map(|id| volume.tables.tree_of_blob(id, origin).expect("a number"));
     let kind = PlaceKind::Inside { state: StateNo(1), origin: Some(origin), tree };
-    let place = volume.tables.place_inside(PlaceNo::SNAPSHOTS, 0, || Ok(kind)).expect("a number");
+    let place =
+        volume.tables.place_inside(PlaceNo::ROOT, (0, b"x"), || Ok(kind)).expect("a number");
     (dir, volume, place)
 }
 

@@ -57,16 +57,20 @@ impl World {
     }
 
     pub fn back_up(&self, sources: &[&Path], seconds: i64) {
+        self.back_up_as("host", &[], sources, seconds);
+    }
+
+    pub fn back_up_as(&self, host: &str, tags: &[&str], sources: &[&Path], seconds: i64) {
         let options = BackupOptions {
             excludes: Excludes::default(),
             reading: Reading::Changed,
             file_systems: FileSystems::All,
             run: Run::Real,
-            tags: Vec::new(),
+            tags: tags.iter().map(|tag| tag.to_string()).collect(),
             time: Some(Timestamp { seconds, nanos: 0 }),
             utc_offset: 0,
             writer: Writer {
-                host: "host".into(),
+                host: host.into(),
                 user: "me".into(),
                 client: ClientId([1; 16]),
                 process: yore_platform::process_identity(),
@@ -75,6 +79,18 @@ impl World {
         };
         let sources: Vec<PathBuf> = sources.iter().map(|source| source.to_path_buf()).collect();
         backup(&self.repository, &sources, &options, &Unobserved).expect("a backup");
+    }
+
+    pub fn forget(&self, id: yore_engine::SnapshotId) {
+        let writer = Writer {
+            host: "host".into(),
+            user: "me".into(),
+            client: ClientId([1; 16]),
+            process: yore_platform::process_identity(),
+            program: "test".into(),
+        };
+        let now = Timestamp { seconds: MORNING, nanos: 0 };
+        yore_engine::forget(&self.repository, &[id], &writer, now, "test").expect("forgotten");
     }
 
     pub fn volume(&self) -> SnapshotVolume {

@@ -2,8 +2,10 @@
 
 mod damage;
 mod harness;
+mod model;
 mod names;
 mod numbers;
+mod past;
 mod reading;
 mod refresh;
 mod tree;

@@ -30,6 +30,63 @@ fn an_unchanged_directory_has_the_same_files_in_every_snapshot() {
 }
 
 #[test]
+fn an_unchanged_file_of_a_changed_directory_keeps_its_number() {
+    let world = World::new();
+    let source = world.source("source");
+    for name in ["a", "b", "c", "d", "e"] {
+        fs::write(source.join(name), name.repeat(1000)).expect("a file");
+    }
+    let model: Vec<_> = (0..4)
+        .map(|hour| {
+            world.back_up(&[&source], MORNING + hour * HOUR);
+            let model = capture(&source);
+            fs::write(source.join(format!("b{hour}")), b"new").expect("a file");
+            fs::write(source.join("d"), hour.to_string()).expect("a file");
+            model
+        })
+        .collect();
+    let volume = world.volume();
+    let states = ["103000", "113000", "123000", "133000"];
+    let ino = |time: &str, name: &str| {
+        let state = format!("snapshots/2026-01-15T{time}");
+        resolve(&volume, &at(&state, &source.join(name))).expect("there").attr.ino
+    };
+    for name in ["a", "b", "c", "e"] {
+        let numbers = states.map(|state| ino(state, name));
+        assert_eq!(numbers, [numbers[0]; 4], "{name}");
+    }
+    assert_eq!(ino(states[1], "b0"), ino(states[3], "b0"));
+    let changing = states.map(|state| ino(state, "d"));
+    assert_eq!(changing.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+    for (state, model) in states.iter().zip(&model) {
+        assert_shows(&volume, &at(&format!("snapshots/2026-01-15T{state}"), &source), model);
+    }
+}
+
+#[test]
+fn an_unchanged_file_of_a_large_changed_directory_keeps_its_number() {
+    let world = World::new();
+    let source = world.source("source");
+    for n in 0..10_000 {
+        fs::write(source.join(format!("file {n:05}")), b"").expect("a file");
+    }
+    world.back_up(&[&source], MORNING);
+    fs::write(source.join("file 04711a"), b"new").expect("a file");
+    world.back_up(&[&source], MORNING + HOUR);
+    let volume = world.volume();
+    let list = |state: &str| {
+        let ino = resolve(&volume, &at(state, &source)).expect("there").attr.ino;
+        let (all, answer) = list_from(&volume, ino, 0);
+        answer.expect("it lists");
+        let number = |(name, attr, _): (Vec<u8>, yore_platform::Attr, u64)| (name, attr.ino);
+        all.into_iter().map(number).collect::<std::collections::HashMap<_, _>>()
+    };
+    let (old, new) = (list("snapshots/2026-01-15T103000"), list("snapshots/2026-01-15T113000"));
+    let kept = old.iter().filter(|(name, ino)| new.get(*name) == Some(ino)).count();
+    assert_eq!((kept, new.len()), (10_000, 10_001));
+}
+
+#[test]
 fn names_of_one_file_have_one_number_in_a_state() {
     let world = World::new();
     let source = world.source("source");

@@ -130,7 +130,10 @@ fn a_state_takes_each_source_from_its_newest_snapshot() {
 #[test]
 fn an_empty_repository_has_an_empty_latest() {
     let volume = World::new().volume();
-    assert_eq!(names(&volume, b""), ["latest", "snapshots"]);
+    assert_eq!(
+        names(&volume, b""),
+        ["latest", "snapshots", "at", "versions", "deleted", "changes", "search", "hosts", "tags"]
+    );
     assert!(names(&volume, b"latest").is_empty() && names(&volume, b"snapshots").is_empty());
     assert_eq!(volume.lookup(Ino::ROOT, b"x").expect_err("no name"), VolumeError::NotFound);
     assert_eq!(volume.attr(Ino(99)).expect_err("never given"), VolumeError::Stale);

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::Nodes;
+use crate::directory::Nodes;
 use crate::error::Result;
 use crate::reader::Reader;
 use crate::tree::Strange;
 use crate::view::{DirRef, SeenNode};
 
 /// The nodes of a directory that are still to come.
-pub(super) enum Children<'r> {
+pub(crate) enum Children<'r> {
     Tree(Nodes<'r>),
     Merged(Arc<Vec<SeenNode>>, usize),
     One(Option<Box<SeenNode>>),
@@ -17,7 +17,7 @@ pub(super) enum Children<'r> {
 
 impl<'r> Children<'r> {
     /// Opens a directory; one that could not be read when it was backed up has no children.
-    pub(super) fn open(reader: &'r Reader, dir: &DirRef) -> Result<Self> {
+    pub(crate) fn open(reader: &'r Reader, dir: &DirRef) -> Result<Self> {
         Ok(match dir {
             DirRef::Tree(id) => Children::Tree(reader.nodes(id)?),
             DirRef::Merged(nodes) => Children::Merged(Arc::clone(nodes), 0),
@@ -26,12 +26,12 @@ impl<'r> Children<'r> {
     }
 
     /// A single node.
-    pub(super) fn one(seen: SeenNode) -> Self {
+    pub(crate) fn one(seen: SeenNode) -> Self {
         Children::One(Some(Box::new(seen)))
     }
 
     /// Returns the next node; after an error, the walk goes on behind what could not be read.
-    pub(super) fn next(&mut self) -> Result<Option<SeenNode>> {
+    pub(crate) fn next(&mut self) -> Result<Option<SeenNode>> {
         match self {
             Children::Tree(nodes) => Ok(nodes.try_next()?.map(SeenNode::of)),
             Children::Merged(nodes, next) => {
@@ -44,7 +44,7 @@ impl<'r> Children<'r> {
     }
 
     /// Takes the names met so far that can't be presented.
-    pub(super) fn take_strange(&mut self) -> Vec<Strange> {
+    pub(crate) fn take_strange(&mut self) -> Vec<Strange> {
         match self {
             Children::Tree(nodes) => nodes.take_strange(),
             Children::Merged(..) | Children::One(_) => Vec::new(),

@@ -1,7 +1,8 @@
 //! Naming the content of a file, to recognise it elsewhere without reading it.
 
+use crate::id::encode_hex;
+use crate::tree::{Content, Holes, Node};
 use sha2::{Digest, Sha256};
-use yore_engine::{Content, Holes, Node, encode_hex};
 
 /// Names a file's content: files of one repository that agree in it have the same bytes.
 ///

@@ -1,0 +1,119 @@
+//! `yore log`: every distinct version that a file or folder had.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+use yore_engine::{Snapshot, SnapshotId, Version, dir_history, versions};
+use yore_platform::{Kind, snapshot_path};
+
+use crate::context::Context;
+use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::format::{self, Side};
+use crate::snapshot_filter::Filter;
+use crate::{escape, place};
+
+/// The options of `log`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// A file or folder, as it is or was on this machine
+    #[arg(value_name = "PATH")]
+    file: PathBuf,
+    #[command(flatten)]
+    filter: Filter,
+    /// Only the newest N versions
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, options: &Options) -> Outcome {
+    let path = live_path(&options.file);
+    let repository = context.open()?;
+    let snapshots = repository.snapshots()?;
+    let is_whole = snapshots.problems.is_empty();
+    place::tell(context, snapshots.problems);
+    let mut timeline = snapshots.list;
+    timeline.retain(|(_, snapshot)| options.filter.takes(snapshot));
+    let (reader, problems) = repository.reader(place::BUDGET)?;
+    place::tell(context, problems);
+    let (folder, name) = match path.iter().rposition(|byte| *byte == b'/') {
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (&path[..0], &path[..]),
+    };
+    let dir = dir_history(&reader, &timeline, folder)?;
+    let mut found = versions(&reader, &timeline, &dir, name)?;
+    if found.is_empty() {
+        return Err(Failure::new(
+            Exit::Failed,
+            format!("no snapshot has {}", place::shown(&path)),
+            "`yore find NAME` looks for a name everywhere, `yore snapshots` shows what was backed up",
+        ));
+    }
+    let beyond = found.len().saturating_sub(options.limit.unwrap_or(usize::MAX));
+    found.drain(..beyond);
+    if context.screen.is_json() {
+        found.iter().for_each(|v| context.screen.object(&object(&path, &timeline, v)));
+    } else {
+        let header = ["since", "last seen", "size", "snapshot", "host", ""];
+        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        rows.extend(found.iter().map(|version| row(context, &timeline, version)));
+        let (left, right) = (Side::Left, Side::Right);
+        let sides = [left, left, right, left, left, left];
+        format::table(&sides, &rows).iter().for_each(|line| context.screen.line(line));
+    }
+    Ok(if is_whole { Done::Whole } else { Done::Partly })
+}
+
+/// A path of this machine, there or not, as snapshots hold it.
+pub fn live_path(path: &std::path::Path) -> Vec<u8> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let path = snapshot_path(&absolute);
+    let mut names: Vec<&[u8]> = Vec::new();
+    for name in path.split(|byte| *byte == b'/') {
+        match name {
+            b"" | b"." => {}
+            b".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    names.join(&b'/')
+}
+
+fn row(context: &Context, timeline: &[(SnapshotId, Snapshot)], version: &Version) -> Vec<String> {
+    let zone = context.now.time_zone();
+    let (id, first) = &timeline[version.first];
+    let (_, last) = &timeline[version.last];
+    let (size, what) = match &version.what {
+        None => (String::from("-"), "gone"),
+        Some(seen) => match seen.node.kind {
+            Kind::File => (format::bytes(seen.node.size), ""),
+            Kind::Directory => (String::from("-"), "folder"),
+            Kind::Symlink => (String::from("-"), "link"),
+            Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => {
+                (String::from("-"), "special file")
+            }
+        },
+    };
+    vec![
+        format::time(first.time, zone),
+        format::time(last.time, zone),
+        size,
+        format!("{id:.8}"),
+        escape::text(&first.host),
+        what.to_owned(),
+    ]
+}
+
+fn object(path: &[u8], timeline: &[(SnapshotId, Snapshot)], version: &Version) -> Value {
+    let (first_id, first) = &timeline[version.first];
+    let (last_id, last) = &timeline[version.last];
+    let node = version.what.as_ref().map(|seen| super::ls::object(path, &seen.node));
+    json!({
+        "type": "version",
+        "first": { "snapshot": first_id.to_string(), "time": format::exact_time(first.time) },
+        "last": { "snapshot": last_id.to_string(), "time": format::exact_time(last.time) },
+        "host": first.host,
+        "node": node,
+    })
+}

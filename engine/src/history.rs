@@ -1,0 +1,243 @@
+//! The past of one path: which tree a directory had in each snapshot, which versions a name had.
+//!
+//! A *series* is the snapshots of one machine. A *version* of a name is a run of consecutive
+//! snapshots of a series in which its content did not change; snapshots whose sources do not reach
+//! the path say nothing of it. So a file that changes and changes back has three versions, and one
+//! that was gone meanwhile a new one. Trees that snapshots share are read once.
+
+use std::collections::{BTreeMap, HashMap};
+
+use yore_platform::Kind;
+
+use crate::content_id::{ContentId, content_id};
+use crate::error::{Error, Result};
+use crate::id::{BlobId, SnapshotId};
+use crate::reader::Reader;
+use crate::record::Snapshot;
+use crate::tree::{Node, Tree};
+
+/// Snapshots in order of time and id: among them one looks.
+pub type Timeline = [(SnapshotId, Snapshot)];
+
+/// What a directory was in one snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DirState {
+    /// The snapshot's place in the timeline.
+    pub snapshot: usize,
+    /// Its tree; `None` when it could not be read at the backup.
+    pub tree: Option<BlobId>,
+}
+
+/// The past of one directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DirHistory {
+    /// The path: components joined by `/`; empty for the top.
+    pub path: Vec<u8>,
+    /// What it was in every snapshot that has it, in order.
+    pub states: Vec<DirState>,
+}
+
+/// A run of snapshots in which a name stood for the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The first of them, by its place in the timeline.
+    pub first: usize,
+    /// The last of them.
+    pub last: usize,
+    /// What it stood for in the first; `None` where it was gone.
+    pub what: Option<Seen>,
+}
+
+/// A node, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The tree, or the leaf of a large one, that holds it.
+    pub tree: BlobId,
+    /// Its position there.
+    pub position: usize,
+    /// The node.
+    pub node: Node,
+}
+
+/// What a name ever stood for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kinds {
+    /// A directory.
+    pub directory: bool,
+    /// Anything else.
+    pub other: bool,
+}
+
+/// What makes two nodes the same version.
+#[derive(PartialEq, Eq)]
+enum Identity {
+    File(ContentId),
+    Directory(Option<BlobId>),
+    Other(Kind, Vec<u8>, (u32, u32)),
+}
+
+impl Identity {
+    fn of(node: &Node) -> Self {
+        let device = (node.device_number.major, node.device_number.minor);
+        match node.kind {
+            Kind::File => Identity::File(content_id(node)),
+            Kind::Directory => Identity::Directory(node.subtree),
+            kind => Identity::Other(kind, node.target.clone(), device),
+        }
+    }
+}
+
+/// The past of the top of all snapshots.
+pub fn top_history(timeline: &Timeline) -> DirHistory {
+    let state = |(snapshot, (_, of)): (usize, &(SnapshotId, Snapshot))| DirState {
+        snapshot,
+        tree: Some(of.root),
+    };
+    DirHistory { path: Vec::new(), states: timeline.iter().enumerate().map(state).collect() }
+}
+
+/// The past of a directory of a directory; without states where it never was one.
+///
+/// # Errors
+/// A tree that can't be read: what is not known is not told as absent.
+pub fn enter(reader: &Reader, dir: &DirHistory, name: &[u8]) -> Result<DirHistory> {
+    let mut found: HashMap<BlobId, Option<Option<BlobId>>> = HashMap::new();
+    let mut states = Vec::new();
+    for state in &dir.states {
+        let Some(tree) = state.tree else { continue };
+        let below = match found.get(&tree) {
+            Some(below) => *below,
+            None => {
+                let seen = find_seen(reader, &tree, name)?.map(|seen| seen.node);
+                let seen = seen.filter(|node| node.kind == Kind::Directory);
+                *found.entry(tree).or_insert(seen.map(|node| node.subtree))
+            }
+        };
+        if let Some(tree) = below {
+            states.push(DirState { snapshot: state.snapshot, tree });
+        }
+    }
+    Ok(DirHistory { path: join(&dir.path, name), states })
+}
+
+/// The past of the directory at a path; without states where it never was one.
+pub fn dir_history(reader: &Reader, timeline: &Timeline, path: &[u8]) -> Result<DirHistory> {
+    let names = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty());
+    names.into_iter().try_fold(top_history(timeline), |dir, name| enter(reader, &dir, name))
+}
+
+/// Every version that a name of a directory had, also those in which it was gone after it had been
+/// there, in order of their first snapshots.
+///
+/// # Errors
+/// A tree that can't be read.
+pub fn versions(
+    reader: &Reader,
+    timeline: &Timeline,
+    dir: &DirHistory,
+    name: &[u8],
+) -> Result<Vec<Version>> {
+    let path = join(&dir.path, name);
+    let mut found: HashMap<BlobId, Option<Seen>> = HashMap::new();
+    let mut open: HashMap<&str, (usize, Option<Identity>)> = HashMap::new();
+    let mut versions: Vec<Version> = Vec::new();
+    let mut states = dir.states.iter().peekable();
+    for (number, (_, snapshot)) in timeline.iter().enumerate() {
+        let state = states.next_if(|state| state.snapshot == number);
+        if !reaches(snapshot, &path) {
+            continue;
+        }
+        let seen = match state.map(|state| state.tree) {
+            // What could not be read then is neither there nor gone.
+            Some(None) => continue,
+            None => None,
+            Some(Some(tree)) => match found.get(&tree) {
+                Some(seen) => seen.clone(),
+                None => found.entry(tree).or_insert(find_seen(reader, &tree, name)?).clone(),
+            },
+        };
+        let identity = seen.as_ref().map(|seen| Identity::of(&seen.node));
+        match open.get(snapshot.host.as_str()) {
+            Some((version, before)) if *before == identity => versions[*version].last = number,
+            None if seen.is_none() => {}
+            _ => {
+                open.insert(&snapshot.host, (versions.len(), identity));
+                versions.push(Version { first: number, last: number, what: seen });
+            }
+        }
+    }
+    Ok(versions)
+}
+
+/// Every name that a directory ever had, in order, and what each ever stood for.
+///
+/// # Errors
+/// A tree that can't be read, after all names that could be.
+pub fn names(reader: &Reader, dir: &DirHistory) -> (BTreeMap<Vec<u8>, Kinds>, Result<()>) {
+    let mut names: BTreeMap<Vec<u8>, Kinds> = BTreeMap::new();
+    let mut outcome = Ok(());
+    let mut known = std::collections::HashSet::new();
+    let mut pending: Vec<BlobId> = dir.states.iter().rev().filter_map(|state| state.tree).collect();
+    if dir.states.iter().any(|state| state.tree.is_none()) {
+        outcome = Err(Error::NotFound { what: "a directory was unreadable".into() });
+    }
+    while let Some(tree) = pending.pop() {
+        if !known.insert(tree) {
+            continue;
+        }
+        match reader.tree(&tree) {
+            Ok(Tree::Leaves(leaves)) => pending.extend(leaves.iter().map(|leaf| leaf.id)),
+            Ok(Tree::Nodes { nodes, .. }) => {
+                for node in nodes {
+                    let kinds = names.entry(node.name).or_default();
+                    match node.kind {
+                        Kind::Directory => kinds.directory = true,
+                        _ => kinds.other = true,
+                    }
+                }
+            }
+            Err(error) => outcome = outcome.and(Err(error)),
+        }
+    }
+    (names, outcome)
+}
+
+/// Finds a name in a tree, with its place.
+pub fn find_seen(reader: &Reader, tree: &BlobId, name: &[u8]) -> Result<Option<Seen>> {
+    let (tree, nodes) = match reader.tree(tree)? {
+        Tree::Nodes { nodes, .. } => (*tree, nodes),
+        Tree::Leaves(leaves) => {
+            let after = leaves.partition_point(|leaf| leaf.first.as_slice() <= name);
+            let Some(leaf) = after.checked_sub(1).and_then(|n| leaves.get(n)) else {
+                return Ok(None);
+            };
+            (leaf.id, reader.leaf(leaf)?.0)
+        }
+    };
+    let found = nodes.binary_search_by(|node| node.name.as_slice().cmp(name)).ok();
+    Ok(found.and_then(|position| {
+        let node = nodes.into_iter().nth(position)?;
+        Some(Seen { tree, position, node })
+    }))
+}
+
+/// Whether a snapshot tells what there was at a path: a source holds it, or lies below it.
+pub fn reaches(snapshot: &Snapshot, path: &[u8]) -> bool {
+    snapshot.sources.iter().any(|source| holds(source, path) || holds(path, source))
+}
+
+/// Whether the directory at `outer` is, or holds, what is at `inner`.
+fn holds(outer: &[u8], inner: &[u8]) -> bool {
+    outer.is_empty()
+        || inner.strip_prefix(outer).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+}
+
+fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
+    match path.is_empty() {
+        true => name.to_vec(),
+        false => [path, b"/", name].concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! `at`: the state at any time that somebody can write down. Looked up, never listed.
+
+use jiff::Timestamp as Instant;
+use yore_engine::{Moment, state};
+use yore_platform::{Entry, VolumeError};
+
+use crate::number::PlaceNo;
+use crate::scope::ScopeNo;
+use crate::shown::{Shown, made};
+use crate::states::{State, StateNo};
+use crate::volume::SnapshotVolume;
+
+/// Finds the state at the time that a name tells.
+///
+/// # Errors
+/// Not found for what is no time, and for times before the first snapshot.
+pub(crate) fn find(
+    volume: &SnapshotVolume,
+    place: PlaceNo,
+    scope: ScopeNo,
+    name: &[u8],
+) -> Result<Entry, VolumeError> {
+    let shown = volume.shown(scope)?;
+    let state = state_at(volume, &shown, name)?;
+    volume.entry_of(volume.tables.place_state(place, name, state)?)
+}
+
+/// The state at the time that a name tells: a snapshot's name, or any moment.
+pub(crate) fn state_at(
+    volume: &SnapshotVolume,
+    shown: &Shown,
+    name: &[u8],
+) -> Result<StateNo, VolumeError> {
+    let text = std::str::from_utf8(name).map_err(|_| VolumeError::NotFound)?;
+    let parts = match shown.find(name) {
+        // The name of a snapshot is a moment too, but it may share its second with another.
+        Some(number) => state(&shown.list[..=number], &Moment::Latest),
+        None => {
+            let now = Instant::now().to_zoned(volume.options.zone.clone());
+            let moment = Moment::parse(text, &now).ok_or(VolumeError::NotFound)?;
+            state(&shown.list, &moment)
+        }
+    };
+    let parts = parts.map_err(|_| VolumeError::NotFound)?;
+    let origins = shown.list.iter().zip(&shown.labels);
+    let origins = origins.map(|((id, _), (_, origin))| (*id, *origin)).collect();
+    let (made, modified) = made(&parts, &origins);
+    volume.tables.add_state(State::new(made, modified))
+}

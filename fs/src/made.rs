@@ -1,0 +1,253 @@
+//! Directories that no backup has: what kinds there are, and who answers for each.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use yore_engine::{Hit, SeenNode};
+use yore_platform::{Entry, Listed, More, VolumeError};
+
+use crate::attributes::{link_entry, made_entry, node_entry};
+use crate::changes::{self, Between, ChangeDir};
+use crate::listing::Each;
+use crate::number::PlaceNo;
+use crate::scope::{Scope, ScopeNo, file_name};
+use crate::tables::PlaceKind;
+use crate::volume::SnapshotVolume;
+use crate::{at, gone, past, refresh, search};
+
+pub(crate) const LATEST: &[u8] = b"latest";
+pub(crate) const SNAPSHOTS: &[u8] = b"snapshots";
+const AT: &[u8] = b"at";
+const VERSIONS: &[u8] = b"versions";
+const DELETED: &[u8] = b"deleted";
+const CHANGES: &[u8] = b"changes";
+const SEARCH: &[u8] = b"search";
+const HOSTS: &[u8] = b"hosts";
+const TAGS: &[u8] = b"tags";
+
+/// What every scope has.
+const OF_SCOPES: [&[u8]; 7] = [LATEST, SNAPSHOTS, AT, VERSIONS, DELETED, CHANGES, SEARCH];
+/// What only the whole has besides.
+const OF_THE_WHOLE: [&[u8]; 2] = [HOSTS, TAGS];
+
+/// A path within states: components joined by `/`.
+pub(crate) type Path = Arc<[u8]>;
+
+/// Something that no backup has.
+#[derive(Clone)]
+pub(crate) enum Made {
+    /// The top of a scope.
+    Top(ScopeNo),
+    /// Its snapshots and days.
+    Snapshots(ScopeNo),
+    /// Where states are looked up by time.
+    At(ScopeNo),
+    /// The machines.
+    Hosts,
+    /// The tags.
+    Tags,
+    /// A directory of `versions`.
+    Past(ScopeNo, Path),
+    /// The versions of what never was a directory.
+    Versions(ScopeNo, Path),
+    /// The states of a path, whatever it was.
+    States(ScopeNo, Path),
+    /// A directory of `deleted`.
+    Gone(ScopeNo, Path),
+    /// Where differences are looked up; those of neighbours are listed.
+    ChangeList(ScopeNo),
+    /// The differences between two states.
+    Between(Arc<Between>),
+    /// A directory of one kind of difference.
+    Changed(Arc<ChangeDir>),
+    /// Where names are searched.
+    Search(ScopeNo),
+    /// What was found for a pattern.
+    Results(ScopeNo, Path),
+    /// A node that stands in a directory put together by the drive.
+    Held(Arc<SeenNode>),
+    /// A symbolic link to the newest version of what was found.
+    Pointer(ScopeNo, Arc<Hit>),
+}
+
+type Answer<T> = Result<T, VolumeError>;
+
+/// The place of a fixed name at the top of a scope.
+pub(crate) fn fixed(volume: &SnapshotVolume, top: PlaceNo, name: &[u8]) -> Answer<PlaceNo> {
+    let scope = match volume.tables.place(top)?.kind {
+        PlaceKind::Made(made) => match volume.tables.made(made)? {
+            Made::Top(scope) => scope,
+            _ => return Err(VolumeError::Stale),
+        },
+        PlaceKind::State(_) | PlaceKind::Inside { .. } => return Err(VolumeError::Stale),
+    };
+    let nowhere = || Path::from(&b""[..]);
+    let made = match name {
+        LATEST => return volume.shown(scope)?.latest.ok_or(VolumeError::NotFound),
+        SNAPSHOTS => Made::Snapshots(scope),
+        AT => Made::At(scope),
+        VERSIONS => Made::Past(scope, nowhere()),
+        DELETED => Made::Gone(scope, nowhere()),
+        CHANGES => Made::ChangeList(scope),
+        SEARCH => Made::Search(scope),
+        HOSTS if scope == ScopeNo::WHOLE => Made::Hosts,
+        TAGS if scope == ScopeNo::WHOLE => Made::Tags,
+        _ => return Err(VolumeError::NotFound),
+    };
+    volume.tables.place_named(top, name, || made)
+}
+
+/// The entry of a place that is made.
+pub(crate) fn entry(volume: &SnapshotVolume, place: PlaceNo, made: &Made) -> Answer<Entry> {
+    let presentation = &volume.presentation;
+    let modified = match made {
+        Made::Pointer(scope, _) => {
+            let modified = volume.shown(*scope)?.modified;
+            return Ok(link_entry(presentation, place, modified));
+        }
+        Made::Held(seen) => return Ok(node_entry(presentation, place.ino(), &seen.node)),
+        Made::Between(between) => between.modified,
+        Made::Changed(dir) => dir.between.modified,
+        Made::Hosts | Made::Tags => volume.shown(ScopeNo::WHOLE)?.modified,
+        Made::Top(scope)
+        | Made::Snapshots(scope)
+        | Made::At(scope)
+        | Made::Past(scope, _)
+        | Made::Versions(scope, _)
+        | Made::States(scope, _)
+        | Made::Gone(scope, _)
+        | Made::Search(scope)
+        | Made::Results(scope, _)
+        | Made::ChangeList(scope) => volume.shown(*scope)?.modified,
+    };
+    Ok(made_entry(presentation, place, modified))
+}
+
+/// Finds a name in a place that is made.
+pub(crate) fn find(
+    volume: &SnapshotVolume,
+    place: PlaceNo,
+    made: &Made,
+    name: &[u8],
+) -> Answer<Entry> {
+    refresh::poll(volume);
+    match made {
+        Made::Top(_) => volume.entry_of(fixed(volume, place, name)?),
+        Made::Snapshots(scope) => {
+            let place = volume.shown(*scope)?.names.get(name).copied();
+            volume.entry_of(place.ok_or(VolumeError::NotFound)?)
+        }
+        Made::At(scope) => at::find(volume, place, *scope, name),
+        Made::Hosts | Made::Tags => find_scope(volume, place, made, name),
+        Made::Past(scope, path) => past::find(volume, place, *scope, path, name),
+        Made::Versions(scope, path) => past::find_version(volume, *scope, path, name),
+        Made::States(scope, path) => past::find_state(volume, place, *scope, path, name),
+        Made::Gone(scope, path) => gone::find(volume, place, *scope, path, name),
+        Made::ChangeList(scope) => changes::find_between(volume, place, *scope, name),
+        Made::Between(between) => changes::find_which(volume, place, between, name),
+        Made::Changed(dir) => changes::find(volume, place, dir, name),
+        Made::Search(scope) => search::find_results(volume, place, *scope, name),
+        Made::Results(scope, text) => search::find(volume, place, *scope, text, name),
+        Made::Held(_) | Made::Pointer(..) => Err(VolumeError::NotDirectory),
+    }
+}
+
+/// Lists a place that is made.
+pub(crate) fn list(
+    volume: &SnapshotVolume,
+    place: PlaceNo,
+    made: &Made,
+    from: u64,
+    each: &mut Each<'_>,
+) -> Answer<()> {
+    if from == 0 {
+        refresh::poll(volume);
+    }
+    match made {
+        Made::Top(scope) => {
+            let more = OF_THE_WHOLE.iter().filter(|_| *scope == ScopeNo::WHOLE);
+            let names = OF_SCOPES.iter().chain(more).map(|name| name.to_vec());
+            let names = names.collect::<Vec<_>>();
+            list_names(&names, from, each, |name| volume.entry_of(fixed(volume, place, name)?))
+        }
+        Made::Snapshots(scope) => list_snapshots(volume, *scope, from, each),
+        Made::At(_) | Made::Search(_) => Ok(()),
+        Made::Results(scope, text) => search::list(volume, place, *scope, text, from, each),
+        Made::Hosts | Made::Tags => {
+            let names: Vec<_> = scopes(volume, made)?.into_iter().map(|(name, _)| name).collect();
+            list_names(&names, from, each, |name| find_scope(volume, place, made, name))
+        }
+        Made::Past(scope, path) => past::list(volume, place, *scope, path, from, each),
+        Made::Versions(scope, path) => past::list_versions(volume, *scope, path, from, each),
+        Made::States(scope, path) => past::list_states(volume, place, *scope, path, from, each),
+        Made::Gone(scope, path) => gone::list(volume, place, *scope, path, from, each),
+        Made::ChangeList(scope) => changes::list_between(volume, place, *scope, from, each),
+        Made::Between(between) => changes::list_which(volume, place, between, from, each),
+        Made::Changed(dir) => changes::list(volume, place, dir, from, each),
+        Made::Held(_) | Made::Pointer(..) => Err(VolumeError::NotDirectory),
+    }
+}
+
+/// Lists names that stand at fixed positions, from a position.
+pub(crate) fn list_names(
+    names: &[Vec<u8>],
+    from: u64,
+    each: &mut Each<'_>,
+    entry: impl Fn(&[u8]) -> Answer<Entry>,
+) -> Answer<()> {
+    let from = usize::try_from(from).unwrap_or(usize::MAX);
+    for (next, name) in (1..).zip(names).skip(from) {
+        let entry = match entry(name) {
+            Ok(entry) => entry,
+            // It went while the list was made.
+            Err(VolumeError::NotFound) => continue,
+            Err(error) => return Err(error),
+        };
+        if each(Listed { name, next, entry }) == More::Stop {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn list_snapshots(
+    volume: &SnapshotVolume,
+    scope: ScopeNo,
+    from: u64,
+    each: &mut Each<'_>,
+) -> Answer<()> {
+    let shown = volume.shown(scope)?;
+    let first = shown.order.partition_point(|(position, _)| *position <= from);
+    for (next, name) in shown.order.iter().skip(first) {
+        let Some(place) = shown.names.get(name) else { continue };
+        let entry = volume.entry_of(*place)?;
+        if each(Listed { name, next: *next, entry }) == More::Stop {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The machines or tags that there are, by the names that they are shown by.
+fn scopes(volume: &SnapshotVolume, made: &Made) -> Answer<Vec<(Vec<u8>, Scope)>> {
+    let shown = volume.shown(ScopeNo::WHOLE)?;
+    let snapshots = shown.list.iter().map(|(_, snapshot)| snapshot);
+    let words: BTreeSet<&String> = match made {
+        Made::Hosts => snapshots.map(|snapshot| &snapshot.host).collect(),
+        _ => snapshots.flat_map(|snapshot| &snapshot.tags).collect(),
+    };
+    let named = |word: &&String| {
+        let scope = match made {
+            Made::Hosts => Scope::Host((*word).clone()),
+            _ => Scope::Tag((*word).clone()),
+        };
+        Some((file_name(word)?, scope))
+    };
+    Ok(words.iter().filter_map(named).collect())
+}
+
+fn find_scope(volume: &SnapshotVolume, place: PlaceNo, made: &Made, name: &[u8]) -> Answer<Entry> {
+    let found = scopes(volume, made)?.into_iter().find(|(shown, _)| shown == name);
+    let (_, scope) = found.ok_or(VolumeError::NotFound)?;
+    volume.entry_of(refresh::scope(volume, scope, place, name)?)
+}

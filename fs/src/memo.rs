@@ -1,0 +1,50 @@
+//! What was worked out about paths, kept for the next who asks; as long as the list of snapshots
+//! is the same.
+
+use std::hash::Hash;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lru::LruCache;
+
+/// Values by key, each good for one generation of the lists; the ones used longest ago are dropped.
+pub(crate) struct Memo<K: Hash + Eq, V> {
+    /// Guards the values.
+    values: Mutex<LruCache<K, (u32, Arc<V>)>>,
+}
+
+impl<K: Hash + Eq, V> Memo<K, V> {
+    pub(crate) fn new(entries: usize) -> Self {
+        let entries = NonZeroUsize::new(entries).expect("more than none");
+        Self { values: Mutex::new(LruCache::new(entries)) }
+    }
+
+    /// Returns what is known for this generation.
+    pub(crate) fn get(&self, key: &K, generation: u32) -> Option<Arc<V>> {
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        values.get(key).filter(|(of, _)| *of == generation).map(|(_, value)| Arc::clone(value))
+    }
+
+    /// Keeps a value.
+    pub(crate) fn keep(&self, key: K, generation: u32, value: V) -> Arc<V> {
+        let value = Arc::new(value);
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        let replaced = values.push(key, (generation, Arc::clone(&value)));
+        drop(values);
+        drop(replaced);
+        value
+    }
+
+    /// Returns what is known, or works it out.
+    pub(crate) fn get_or<E>(
+        &self,
+        key: K,
+        generation: u32,
+        work_out: impl FnOnce() -> Result<V, E>,
+    ) -> Result<Arc<V>, E> {
+        match self.get(&key, generation) {
+            Some(value) => Ok(value),
+            None => Ok(self.keep(key, generation, work_out()?)),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The lists of one scope as they are shown: its snapshots, their names and days, the newest state.
+
+use std::collections::{BTreeMap, HashMap};
+
+use yore_engine::{Moment, Part, Snapshot, SnapshotId, state};
+use yore_platform::{Space, Timestamp, VolumeError};
+
+use crate::calendar::days;
+use crate::made::{LATEST, SNAPSHOTS, fixed};
+use crate::number::PlaceNo;
+use crate::refresh::Changed;
+use crate::states::{Made, State, StateNo, StatePart};
+use crate::tables::{OriginNo, Tables};
+use crate::volume::SnapshotVolume;
+
+/// The lists of a scope.
+#[derive(Default)]
+pub(crate) struct Shown {
+    /// Counts what was shown, from 1.
+    pub(crate) generation: u32,
+    /// When the lists changed.
+    pub(crate) modified: Timestamp,
+    /// The snapshots in order of time, and the name and the number of each.
+    pub(crate) list: Vec<(SnapshotId, Snapshot)>,
+    pub(crate) labels: Vec<(Vec<u8>, OriginNo)>,
+    /// The top of the scope, and its list of snapshots.
+    top: Option<PlaceNo>,
+    snapshots: Option<PlaceNo>,
+    pub(crate) latest: Option<PlaceNo>,
+    pub(crate) newest: Option<StateNo>,
+    pub(crate) names: BTreeMap<Vec<u8>, PlaceNo>,
+    /// The names in the order in which they came: each with a position that it always keeps.
+    pub(crate) order: Vec<(u64, Vec<u8>)>,
+    pub(crate) space: Space,
+}
+
+/// What keeps the names of a scope what they are.
+pub(crate) struct Naming {
+    /// The scope's top.
+    pub(crate) top: PlaceNo,
+    positions: HashMap<Vec<u8>, u64>,
+    states: HashMap<Vec<u8>, (StateNo, PlaceNo)>,
+}
+
+type Answer<T> = Result<T, VolumeError>;
+type Names = HashMap<SnapshotId, String>;
+type Origins = HashMap<SnapshotId, OriginNo>;
+
+/// Makes the lists of a scope from its snapshots.
+pub(crate) fn build(
+    volume: &SnapshotVolume,
+    list: Vec<(SnapshotId, Snapshot)>,
+    naming: &mut Naming,
+    (names, origins): (&Names, &Origins),
+    generation: u32,
+) -> Answer<Shown> {
+    let tables = &volume.tables;
+    let end = list.iter().map(|(_, snapshot)| snapshot.end).max().unwrap_or_default();
+    let nanos = (end.nanos + generation % 1_000_000_000) % 1_000_000_000;
+    let mut shown = Shown { generation, modified: Timestamp { nanos, ..end }, ..Shown::default() };
+    let parts = state(&list, &Moment::Latest).unwrap_or_default();
+    shown.space = space(volume, &parts);
+    let (newest, latest) = naming.place(tables, LATEST, made(&parts, origins))?;
+    (shown.newest, shown.latest) = (Some(newest), Some(latest));
+    for (name, moment) in days(&list, &volume.options.zone) {
+        let made = made(&state(&list, &moment).unwrap_or_default(), origins);
+        let (_, place) = naming.place(tables, name.as_bytes(), made)?;
+        shown.names.insert(name.into_bytes(), place);
+    }
+    for (id, snapshot) in &list {
+        let (Some(name), Some(origin)) = (names.get(id), origins.get(id)) else {
+            return Err(VolumeError::Damaged);
+        };
+        let made = (Made::Whole(*origin), snapshot.end);
+        let (_, place) = naming.place(tables, name.as_bytes(), made)?;
+        shown.names.insert(name.clone().into_bytes(), place);
+        shown.labels.push((name.clone().into_bytes(), *origin));
+    }
+    shown.order = shown.names.keys().map(|name| (naming.position(name), name.clone())).collect();
+    shown.order.sort_unstable();
+    shown.top = Some(naming.top);
+    shown.snapshots = Some(fixed(volume, naming.top, SNAPSHOTS)?);
+    shown.list = list;
+    Ok(shown)
+}
+
+/// Of what a state is made, and when the newest of its snapshots ended.
+pub(crate) fn made(parts: &[Part<'_>], origins: &Origins) -> (Made, Timestamp) {
+    let part = |part: &Part<'_>| {
+        let origin = *origins.get(&part.snapshot.0)?;
+        Some(StatePart { source: part.source.to_vec(), origin })
+    };
+    let end = parts.iter().map(|part| part.snapshot.1.end).max().unwrap_or_default();
+    match parts.is_empty() {
+        true => (Made::Empty, end),
+        false => (Made::Parts(parts.iter().filter_map(part).collect()), end),
+    }
+}
+
+impl Naming {
+    /// For the scope whose top is in a place.
+    pub(crate) fn at(top: PlaceNo) -> Self {
+        Self { top, positions: HashMap::new(), states: HashMap::new() }
+    }
+
+    /// The state and place of a name: those it had, unless it is made of something else now.
+    fn place(
+        &mut self,
+        tables: &Tables,
+        name: &[u8],
+        (made, modified): (Made, Timestamp),
+    ) -> Answer<(StateNo, PlaceNo)> {
+        if let Some(known) = self.states.get(name)
+            && tables.state(known.0)?.made == made
+        {
+            return Ok(*known);
+        }
+        let state = tables.add_state(State::new(made, modified))?;
+        let added = (state, tables.add_top(state)?);
+        self.states.insert(name.to_vec(), added);
+        Ok(added)
+    }
+
+    fn position(&mut self, name: &[u8]) -> u64 {
+        let next = self.positions.len() as u64 + 1;
+        *self.positions.entry(name.to_vec()).or_insert(next)
+    }
+}
+
+impl Shown {
+    /// The snapshot of a name, by its place in the list.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<usize> {
+        self.labels.iter().position(|(label, _)| label == name)
+    }
+
+    /// Tells what is otherwise than it was.
+    pub(crate) fn differences(&self, before: &Shown, changed: &mut Changed) {
+        let (Some(top), Some(snapshots)) = (self.top, self.snapshots) else { return };
+        let (top, snapshots) = (top.ino(), snapshots.ino());
+        changed.directories.extend([top, snapshots]);
+        if before.latest != self.latest {
+            changed.names.push((top, LATEST.to_vec()));
+        }
+        let gone = before.names.keys().filter(|name| !self.names.contains_key(*name));
+        let other = self.names.iter();
+        let other = other.filter(|(name, place)| before.names.get(*name) != Some(place));
+        let names = gone.chain(other.map(|(name, _)| name));
+        changed.names.extend(names.map(|name| (snapshots, name.clone())));
+    }
+}
+
+fn space(volume: &SnapshotVolume, parts: &[Part<'_>]) -> Space {
+    let snapshots: BTreeMap<SnapshotId, &Snapshot> =
+        parts.iter().map(|part| (part.snapshot.0, &part.snapshot.1)).collect();
+    let count = |sum: u64, snapshot: &&Snapshot| {
+        let totals = &snapshot.totals;
+        [totals.files, totals.directories, totals.others]
+            .iter()
+            .fold(sum, |a, b| a.saturating_add(*b))
+    };
+    let files = snapshots.values().fold(0, count);
+    Space { total: volume.reader.index().stored_bytes(), free: 0, files }
+}

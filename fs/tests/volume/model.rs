@@ -1,0 +1,298 @@
+//! A model of the whole tree: what must be under each name, worked out from remembered states with
+//! nothing of the drive's own code, and compared with walks of a volume after random histories.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use yore_engine::SnapshotId;
+use yore_platform::{Ino, Kind, Volume, snapshot_path};
+
+use crate::harness::{HOUR, MORNING, Random, World, join, list_from, read_all, resolve};
+
+/// What there is: the bytes of a file, or a directory.
+type Tree = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// A snapshot as it is remembered.
+#[derive(Clone)]
+struct Snap {
+    label: String,
+    host: &'static str,
+    tag: &'static str,
+    source: Vec<u8>,
+    /// All paths from the top, those above the source too.
+    tree: Tree,
+}
+
+fn label(seconds: i64) -> String {
+    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(1));
+    let time = jiff::Timestamp::from_second(seconds).expect("a time").to_zoned(zone);
+    time.strftime("%Y-%m-%dT%H%M%S").to_string()
+}
+
+fn above(path: &[u8]) -> Vec<Vec<u8>> {
+    let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+    slashes.map(|(at, _)| path[..at].to_vec()).collect()
+}
+
+fn below<'p>(folder: &[u8], path: &'p [u8]) -> Option<&'p [u8]> {
+    path.strip_prefix(folder)?.strip_prefix(b"/")
+}
+
+/// The newest of each source, together.
+fn state(snaps: &[&Snap]) -> Tree {
+    let mut sources = BTreeSet::new();
+    let newest = snaps.iter().rev().filter(|snap| sources.insert(snap.source.clone()));
+    newest.flat_map(|snap| snap.tree.clone()).collect()
+}
+
+fn covers(snap: &Snap, path: &[u8]) -> bool {
+    let within = |outer: &[u8], inner: &[u8]| outer == inner || below(outer, inner).is_some();
+    within(&snap.source, path) || within(path, &snap.source)
+}
+
+/// The runs of snapshots in which a path was the same: first, last, what.
+fn versions(snaps: &[&Snap], path: &[u8]) -> Vec<(usize, usize, Tree)> {
+    let content = |snap: &Snap| -> Option<Tree> {
+        let own = snap.tree.get(path)?.clone();
+        let mut tree = Tree::from([(Vec::new(), own)]);
+        let inside =
+            snap.tree.iter().filter_map(|(p, c)| Some((below(path, p)?.to_vec(), c.clone())));
+        tree.extend(inside);
+        Some(tree)
+    };
+    let mut open: BTreeMap<&str, (usize, Option<Tree>)> = BTreeMap::new();
+    let mut runs: Vec<(usize, usize, Option<Tree>)> = Vec::new();
+    for (n, snap) in snaps.iter().enumerate().filter(|(_, snap)| covers(snap, path)) {
+        let now = content(snap);
+        match open.get(snap.host) {
+            Some((run, before)) if *before == now => runs[*run].1 = n,
+            None if now.is_none() => {}
+            _ => {
+                open.insert(snap.host, (runs.len(), now.clone()));
+                runs.push((n, n, now));
+            }
+        }
+    }
+    runs.into_iter().filter_map(|(first, last, what)| Some((first, last, what?))).collect()
+}
+
+fn extension(path: &[u8]) -> &str {
+    let name = path.rsplit(|byte| *byte == b'/').next().expect("a name");
+    let name = std::str::from_utf8(name).expect("UTF-8");
+    name.rfind('.').filter(|at| *at > 0).map_or("", |at| &name[at..])
+}
+
+fn all_paths(snaps: &[&Snap]) -> BTreeMap<Vec<u8>, bool> {
+    let mut paths: BTreeMap<Vec<u8>, bool> = BTreeMap::new();
+    for (path, content) in snaps.iter().flat_map(|snap| &snap.tree) {
+        *paths.entry(path.clone()).or_default() |= content.is_none();
+    }
+    paths
+}
+
+fn expected_versions(snaps: &[&Snap]) -> Tree {
+    let mut tree = Tree::new();
+    for (path, ever_directory) in all_paths(snaps) {
+        tree.insert(path.clone(), None);
+        if !ever_directory {
+            for (first, _, what) in versions(snaps, &path) {
+                let name = format!("{}{}", snaps[first].label, extension(&path));
+                tree.insert(join(&path, name.as_bytes()), what[&Vec::new()].clone());
+            }
+        }
+    }
+    tree
+}
+
+fn expected_deleted(snaps: &[&Snap]) -> Tree {
+    let now = state(snaps);
+    let mut tree = Tree::new();
+    for (path, ever_directory) in all_paths(snaps) {
+        let is_gone = match now.get(&path) {
+            None => true,
+            Some(Some(_)) => ever_directory,
+            Some(None) => false,
+        };
+        let parent_is_there = above(&path).last().is_none_or(|p| now.get(p) == Some(&None));
+        if !is_gone || !parent_is_there {
+            continue;
+        }
+        let runs = versions(snaps, &path);
+        let directories = runs.iter().filter(|(.., what)| what[&Vec::new()].is_none());
+        let last = directories.max_by_key(|run| run.1).or(runs.iter().max_by_key(|run| run.1));
+        for (inside, content) in &last.expect("it was there").2 {
+            let inside = if inside.is_empty() { path.clone() } else { join(&path, inside) };
+            tree.insert(inside, content.clone());
+        }
+        tree.extend(above(&path).into_iter().map(|path| (path, None)));
+    }
+    tree
+}
+
+/// What is in one and not in the other, or in both otherwise, with the directories above.
+fn expected_changes(from: &Tree, to: &Tree, which: &str) -> Tree {
+    let (from, to) = if which == "removed" { (to, from) } else { (from, to) };
+    let mut tree = Tree::new();
+    for (path, content) in to {
+        let is_it = match (which, from.get(path)) {
+            ("modified", Some(Some(before))) => content.as_ref().is_some_and(|now| now != before),
+            ("modified", _) => false,
+            (_, None) => true,
+            (_, Some(before)) => before.is_none() != content.is_none(),
+        };
+        if is_it {
+            tree.insert(path.clone(), content.clone());
+            tree.extend(above(path).into_iter().map(|path| (path, None)));
+        }
+    }
+    tree
+}
+
+/// Everything below a directory of the drive.
+fn walk(volume: &dyn Volume, top: &str) -> Tree {
+    let mut tree = Tree::new();
+    let ino = resolve(volume, top.as_bytes()).unwrap_or_else(|e| panic!("{top}: {e}")).attr.ino;
+    let mut pending: Vec<(Vec<u8>, Ino)> = vec![(Vec::new(), ino)];
+    while let Some((path, ino)) = pending.pop() {
+        let (names, answer) = list_from(volume, ino, 0);
+        answer.unwrap_or_else(|error| panic!("{top}/{}: {error}", String::from_utf8_lossy(&path)));
+        for (name, attr, _) in names {
+            let found = volume.lookup(ino, &name).expect("what is listed is found");
+            assert_eq!(found.attr, attr, "lookups and listings agree");
+            assert_eq!(volume.attr(attr.ino).expect("attributes").attr, attr);
+            let path = if path.is_empty() { name } else { join(&path, &name) };
+            if attr.kind == Kind::Directory {
+                pending.push((path.clone(), attr.ino));
+                tree.insert(path, None);
+            } else {
+                tree.insert(path, Some(read_all(volume, attr.ino).expect("it reads")));
+            }
+        }
+    }
+    tree
+}
+
+fn assert_same(what: &str, found: Tree, expected: Tree) {
+    let show = |tree: &Tree| -> Vec<String> {
+        let line = |(path, content): (&Vec<u8>, &Option<Vec<u8>>)| {
+            let content = content.as_ref().map(|c| String::from_utf8_lossy(c).into_owned());
+            format!("{} {content:?}", String::from_utf8_lossy(path))
+        };
+        tree.iter().map(line).collect()
+    };
+    let (found, expected) = (show(&found), show(&expected));
+    let more: Vec<_> = found.iter().filter(|line| !expected.contains(line)).collect();
+    let less: Vec<_> = expected.iter().filter(|line| !found.contains(line)).collect();
+    assert!(more.is_empty() && less.is_empty(), "{what}: too much {more:#?}, missing {less:#?}");
+}
+
+fn assert_scope(volume: &dyn Volume, top: &str, snaps: &[&Snap]) {
+    assert_same(top, walk(volume, &format!("{top}latest")), state(snaps));
+    assert_same(top, walk(volume, &format!("{top}versions")), expected_versions(snaps));
+    assert_same(top, walk(volume, &format!("{top}deleted")), expected_deleted(snaps));
+    for (n, pair) in snaps.windows(2).enumerate() {
+        let name = format!("{top}changes/{}..{}", pair[0].label, pair[1].label);
+        let (from, to) = (state(&snaps[..=n]), state(&snaps[..n + 2]));
+        for which in ["added", "modified", "removed"] {
+            let found = walk(volume, &format!("{name}/{which}"));
+            assert_same(&format!("{name}/{which}"), found, expected_changes(&from, &to, which));
+        }
+        let at = format!("{top}at/{}", pair[0].label);
+        assert_same(&at, walk(volume, &at), from);
+    }
+}
+
+fn assert_tree(volume: &dyn Volume, snaps: &[Snap]) {
+    let all: Vec<&Snap> = snaps.iter().collect();
+    assert_scope(volume, "", &all);
+    for host in ["one", "two"] {
+        let own: Vec<&Snap> = snaps.iter().filter(|snap| snap.host == host).collect();
+        if !own.is_empty() {
+            assert_scope(volume, &format!("hosts/{host}/"), &own);
+        }
+    }
+    let tagged: Vec<&Snap> = snaps.iter().filter(|snap| snap.tag == "red").collect();
+    if !tagged.is_empty() {
+        assert_scope(volume, "tags/red/", &tagged);
+    }
+}
+
+/// Changes something below a folder: files of few names come, change, go, and become folders.
+fn change(random: &mut Random, folder: &Path) {
+    for _ in 0..=random.below(3) {
+        let mut path = folder.to_path_buf();
+        for _ in 0..random.below(3) {
+            let next = path.join(["a", "b.d", "c"][random.below(3) as usize]);
+            if next.is_file() {
+                break;
+            }
+            path = next;
+        }
+        let file = path.join(["a", "f.txt", "g.tar.gz", ".h"][random.below(4) as usize]);
+        match random.below(4) {
+            0 if file.is_dir() => fs::remove_dir_all(file).expect("it goes"),
+            0 => drop(fs::remove_file(file)),
+            _ if file.is_dir() => {}
+            _ => {
+                fs::create_dir_all(&path).expect("a folder");
+                fs::write(file, format!("{}", random.below(4)).repeat(10)).expect("a file");
+            }
+        }
+    }
+}
+
+fn remember(folder: &Path, tree: &mut Tree) {
+    tree.insert(snapshot_path(folder), None);
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            remember(&path, tree);
+        } else {
+            tree.insert(snapshot_path(&path), Some(fs::read(&path).expect("a file")));
+        }
+    }
+}
+
+fn snap(world: &World, n: i64, host: &'static str, tag: &'static str, source: &PathBuf) -> Snap {
+    let seconds = MORNING + n * HOUR;
+    let tags: &[&str] = if tag.is_empty() { &[] } else { &[tag] };
+    world.back_up_as(host, tags, &[source], seconds);
+    let mut tree = Tree::new();
+    remember(source, &mut tree);
+    let path = snapshot_path(source);
+    tree.extend(above(&path).into_iter().map(|path| (path, None)));
+    Snap { label: label(seconds), host, tag, source: path, tree }
+}
+
+/// A history of so many snapshots, compared at its end, and after some of it was forgotten.
+fn history(seed: u64, steps: i64) {
+    let mut random = Random(seed);
+    let world = World::new();
+    let sources = [world.source("x/first"), world.source("x/second")];
+    let mut snaps: Vec<Snap> = Vec::new();
+    let volume = world.volume();
+    for n in 0..steps {
+        let source = &sources[random.below(2) as usize];
+        let host = ["one", "two"][usize::from(random.below(4) == 0)];
+        let tag = ["", "red"][random.below(2) as usize];
+        change(&mut random, source);
+        snaps.push(snap(&world, n, host, tag, source));
+    }
+    assert!(volume.refresh().problems.is_empty());
+    assert_tree(&volume, &snaps);
+    let ids: Vec<SnapshotId> =
+        world.repository.snapshots().expect("snapshots").list.iter().map(|(id, _)| *id).collect();
+    let gone = random.below(steps as u64) as usize;
+    world.forget(ids[gone]);
+    snaps.remove(gone);
+    assert!(volume.refresh().problems.is_empty());
+    assert_tree(&volume, &snaps);
+}
+
+#[test]
+fn the_whole_tree_is_what_a_model_says() {
+    for seed in 1..=6 {
+        history(seed, 9);
+    }
+}
