@@ -12,9 +12,8 @@ mod object;
 mod tests;
 
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
-use std::sync::OnceLock;
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, ReadWriteFlags};
@@ -24,6 +23,7 @@ pub use object::{Map, ObjectFile, read_range};
 
 use crate::look::component;
 use crate::random::unused_name;
+use crate::unnamed;
 
 use folder::{open_folder, sync_folder};
 
@@ -76,7 +76,10 @@ impl DurableFile {
     pub fn create(folder: &Path, name: &str) -> io::Result<Self> {
         component(name.as_bytes())?;
         let folder = open_folder(folder)?;
-        let (file, temporary) = unnamed(&folder).transpose().unwrap_or_else(|| named(&folder))?;
+        let (file, temporary) = match unnamed::create(&folder)? {
+            Some(file) => (file, None),
+            None => named(&folder)?,
+        };
         Ok(Self {
             file,
             folder,
@@ -191,7 +194,7 @@ impl DurableFile {
         self.write(&pending, &[])?;
         rustix::fs::fsync(&self.file)?;
         let published = match &self.temporary {
-            None => link_unnamed(&self.file, &self.folder, &self.name)?,
+            None => published(unnamed::link(&self.file, &self.folder, self.name.as_bytes()))?,
             Some(temporary) => rename_new(&self.folder, temporary, &self.name)?,
         };
         if published == Published::Created {
@@ -212,35 +215,12 @@ impl Drop for DurableFile {
 
 type Begun = (OwnedFd, Option<Vec<u8>>);
 
-/// Begins a file that has no name; `None` where the system can't make one or couldn't name it later.
-fn unnamed(folder: &OwnedFd) -> io::Result<Option<Begun>> {
-    static PROC: OnceLock<bool> = OnceLock::new();
-    if !*PROC.get_or_init(|| Path::new("/proc/self/fd").is_dir()) {
-        return Ok(None);
-    }
-    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
-    match rustix::fs::openat(folder, c".", flags, Mode::RUSR | Mode::WUSR) {
-        Ok(file) => Ok(Some((file, None))),
-        // Kernels and file systems without it answer each of these.
-        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL | Errno::NOSYS) => {
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
 fn named(folder: &OwnedFd) -> io::Result<Begun> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let (file, name) = unused_name(b".tmp-", b"", |name| {
         Ok(rustix::fs::openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?)
     })?;
     Ok((file, Some(name)))
-}
-
-fn link_unnamed(file: &OwnedFd, folder: &OwnedFd, name: &str) -> io::Result<Published> {
-    let path = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
-    let linked = rustix::fs::linkat(rustix::fs::CWD, path, folder, name, AtFlags::SYMLINK_FOLLOW);
-    published(linked)
 }
 
 /// Gives a file its name in the first way that the file system knows.

@@ -47,6 +47,8 @@ mod source;
 #[cfg(target_os = "linux")]
 mod target;
 #[cfg(target_os = "linux")]
+mod unnamed;
+#[cfg(target_os = "linux")]
 mod xattr;
 
 #[cfg(target_os = "linux")]

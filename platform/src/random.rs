@@ -8,10 +8,19 @@ use std::io;
 pub(crate) fn unused_name<T>(
     prefix: &[u8],
     suffix: &[u8],
+    make: impl FnMut(&[u8]) -> io::Result<T>,
+) -> io::Result<(T, Vec<u8>)> {
+    let name = |number| [prefix, format!("{number:016x}").as_bytes(), suffix].concat();
+    unused_name_of(name, make)
+}
+
+/// The same with names that are made of a random number in some other way.
+pub(crate) fn unused_name_of<T>(
+    name: impl Fn(u64) -> Vec<u8>,
     mut make: impl FnMut(&[u8]) -> io::Result<T>,
 ) -> io::Result<(T, Vec<u8>)> {
     loop {
-        let name = [prefix, format!("{:016x}", random()?).as_bytes(), suffix].concat();
+        let name = name(random()?);
         match make(&name) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             made => return made.map(|made| (made, name)),

@@ -5,6 +5,7 @@
 //! new is made exclusively. So a link placed earlier, by the tree or by somebody else, is an error.
 
 mod file;
+mod leftover;
 mod remove;
 mod restore;
 #[cfg(test)]
@@ -32,6 +33,8 @@ pub struct TargetDir {
     dir: Arc<OwnedFd>,
     /// Whether new files inherit an ACL; one of the constants below.
     inherits: Arc<AtomicU8>,
+    /// Whether files can't be made without a name somewhere in the target; shared by all of it.
+    needs_names: Arc<AtomicBool>,
 }
 
 const NOT_ASKED: u8 = 0;
@@ -53,16 +56,22 @@ impl TargetDir {
     pub fn create(path: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self::new(rustix::fs::open(path, flags, Mode::empty())?))
+        let dir = rustix::fs::open(path, flags, Mode::empty())?;
+        Ok(Self::new(dir, Arc::new(AtomicBool::new(false))))
     }
 
-    fn new(dir: OwnedFd) -> Self {
-        Self { dir: Arc::new(dir), inherits: Arc::new(AtomicU8::new(NOT_ASKED)) }
+    fn new(dir: OwnedFd, needs_names: Arc<AtomicBool>) -> Self {
+        let inherits = Arc::new(AtomicU8::new(NOT_ASKED));
+        Self { dir: Arc::new(dir), inherits, needs_names }
     }
 
     /// Opens a directory in this one; a link or anything else in its place is an error.
     pub fn open_child(&self, name: &[u8]) -> io::Result<Self> {
-        Ok(Self::new(open_beneath(&self.dir, component(name)?)?))
+        Ok(self.child(open_beneath(&self.dir, component(name)?)?))
+    }
+
+    fn child(&self, dir: OwnedFd) -> Self {
+        Self::new(dir, Arc::clone(&self.needs_names))
     }
 
     /// Makes a directory, or opens the one that is there.
@@ -76,7 +85,7 @@ impl TargetDir {
             Err(Errno::EXIST) => Made::Existing,
             Err(error) => return Err(error.into()),
         };
-        Ok((Self::new(open_beneath(&self.dir, name)?), made))
+        Ok((self.child(open_beneath(&self.dir, name)?), made))
     }
 
     /// Looks at what `name` stands for, without following a link; `None` where there is nothing.
@@ -100,9 +109,17 @@ impl TargetDir {
         TargetFile::create(self, component(name)?, size_hint)
     }
 
-    /// Makes a new file under a name of its own, to take the place of another when it is complete.
+    /// Makes a new file that gets its name, or takes the place of another, when it is complete.
     pub fn create_temporary(&self, size_hint: u64) -> io::Result<TemporaryFile> {
         TemporaryFile::create(self, size_hint)
+    }
+
+    /// Removes what killed processes left here of their [`TemporaryFile`]s, and nothing else.
+    ///
+    /// Returns how many there were; after one that could not be removed it goes on, and returns the
+    /// error at the end.
+    pub fn remove_leftovers(&self) -> io::Result<u64> {
+        leftover::remove_all(&self.dir)
     }
 
     /// Makes a symbolic link with any text; the text is never followed.

@@ -33,5 +33,5 @@ pub use reader::{python, reader};
 pub use rules::{SourceFile, root, source_files};
 pub use scratch::Scratch;
 pub use sources::{small_source, vary};
-pub use system::{in_shell, is_root, peak_memory};
+pub use system::{in_shell, is_root, needs_root, peak_memory};
 pub use world::{World, dead_writer, options, small_parameters, time};

@@ -26,6 +26,12 @@ pub fn is_root() -> bool {
     yore_platform::current_ids().uid == 0
 }
 
+/// Fails a test that only root can run, saying what it does.
+#[track_caller]
+pub fn needs_root(what: &str) {
+    assert!(is_root(), "only root can {what}: run the tests as root");
+}
+
 /// The most memory in KiB that a running process has had; `None` when it is gone.
 pub fn peak_memory(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use yore_tests::{Ended, Yore, in_shell, is_root};
+use yore_tests::{Ended, Yore, in_shell, is_root, needs_root};
 
 /// The paths below the source that the newest snapshot holds.
 fn held(yore: &Yore, source: &Path) -> Vec<String> {
@@ -142,10 +142,7 @@ fn what_can_not_be_read_is_listed_counted_and_not_silently_dropped() {
 
 #[test]
 fn a_restore_by_another_user_says_which_owners_it_could_not_give() {
-    if !is_root() {
-        // Who is not root has no files of others to back up in the first place.
-        return;
-    }
+    needs_root("back up the files of others");
     let yore = Yore::new();
     let source = yore.scratch.folder("source");
     write(source.join("file"), "x");
@@ -177,10 +174,7 @@ fn a_file_of_the_same_size_and_time_with_other_bytes_is_noticed() {
 
 #[test]
 fn a_source_on_another_file_system_is_entered_unless_told_otherwise() {
-    if !is_root() {
-        // Mounting a second file system needs privileges.
-        return;
-    }
+    needs_root("mount a second file system");
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     let other = yore.scratch.folder("source/other");

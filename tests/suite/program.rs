@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
 
-use yore_tests::{Yore, in_shell, is_root, noise};
+use yore_tests::{Yore, in_shell, needs_root, noise};
 
 fn lines(text: &str) -> usize {
     text.lines().count()
@@ -248,10 +248,7 @@ impl Drop for SmallDisk<'_> {
 
 #[test]
 fn a_full_disk_is_said_nothing_is_committed_and_the_next_run_goes_on() {
-    if !is_root() {
-        // A small file system needs privileges; in memory, `killed` fills a destination as anybody.
-        return;
-    }
+    needs_root("mount a small file system");
     let yore = Yore::new();
     let disk = yore.scratch.folder("repository");
     in_shell("mount -t tmpfs -o size=12m none \"$1\"", &[&disk]);

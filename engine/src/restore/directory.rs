@@ -56,6 +56,9 @@ impl<'c> OpenDir<'c> {
         source: Option<SourceDir>,
     ) -> Self {
         let (made, below) = (Made::Existing, Vec::new());
+        if let Some(dir) = &dir {
+            clear_leftovers(context, dir, &path, &below);
+        }
         Self { context, dir, source, made, path, below, node: None, parent: None }
     }
 
@@ -83,6 +86,9 @@ impl<'c> OpenDir<'c> {
         let keeps = was_there(made) && context.options.overwrite == Overwrite::Never;
         if let (Some(dir), true, false) = (&dir, was_there(made), keeps) {
             open_for_writing(context, dir);
+        }
+        if let Some(dir) = dir.as_ref().filter(|_| was_there(made)) {
+            clear_leftovers(context, dir, &path, &below);
         }
         let node = (!keeps && context.options.run == Run::Real).then_some(node);
         let parent = Some(Arc::clone(parent));
@@ -147,6 +153,15 @@ fn make_dir(
     }
     target.remove(&node.name)?;
     target.make_dir(&node.name)
+}
+
+/// Takes away what restores that were killed left in a directory.
+fn clear_leftovers(context: &Context<'_>, dir: &TargetDir, path: &[u8], below: &[u8]) {
+    if context.options.run == Run::Real
+        && let Err(error) = dir.remove_leftovers()
+    {
+        context.problem(path.to_vec(), context.local(below, error));
+    }
 }
 
 /// Lets the owner write into a directory that was read-only; it gets its mode at the end.

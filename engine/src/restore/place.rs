@@ -92,10 +92,6 @@ fn looks_alike(found: &Metadata, node: &Node) -> bool {
     found.kind == node.kind && found.modified == node.modified && comparable
 }
 
-/// Up to this size a file is written under its own name, by a single call; a temporary name would
-/// cost every small file another one.
-const AT_ONCE: u64 = 128 << 10;
-
 /// Writes a node that is not a directory.
 pub(super) fn place(context: &Context<'_>, open: &OpenDir<'_>, node: &Node) -> Result<Outcome> {
     let way = match way(context, open, node)? {
@@ -118,19 +114,9 @@ pub(super) fn place(context: &Context<'_>, open: &OpenDir<'_>, node: &Node) -> R
     let replace = if let Way::Replace = way { Replace::Always } else { Replace::Never };
     // Whoever is killed in the middle of a file must not leave a part of it under its name, which a
     // later restore could take for something newer.
-    let at_once = node.holes.is_empty() && node.size <= AT_ONCE;
-    if replace == Replace::Always || !at_once {
-        let file = target.create_temporary(hint).map_err(local)?;
-        fill(context, open, node, &file)?;
-        file.publish(&node.name, replace).map_err(local)?;
-    } else {
-        let file = target.create_file(&node.name, hint).map_err(local)?;
-        if let Err(error) = fill(context, open, node, &file) {
-            // Nothing is left in part under the name of the whole.
-            let _ = target.remove(&node.name);
-            return Err(error);
-        }
-    }
+    let file = target.create_temporary(hint).map_err(local)?;
+    fill(context, open, node, &file)?;
+    file.publish(&node.name, replace).map_err(local)?;
     if context.options.verify == Verify::Reread {
         verify::compare(context, open, node)?;
     }

@@ -4,15 +4,16 @@ use std::io;
 use std::ops::Deref;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rustix::fs::{AtFlags, FallocateFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::TargetDir;
 use super::restore::{self, Refused, Restore};
+use super::{TargetDir, leftover};
 use crate::Metadata;
 use crate::look::{self, component};
-use crate::random::unused_name;
+use crate::unnamed;
 use crate::xattr::Place;
 
 /// A new file of a target, open for writing.
@@ -105,13 +106,16 @@ pub enum Replace {
     Always,
 }
 
-/// A file under a name of its own, which takes its place when it is complete.
+/// A file that gets its name, or takes the place of another, when it is complete.
 ///
-/// Dropped without that, it is removed. A killed process leaves a file `.yore-<random>.tmp`.
+/// Dropped without that, nothing remains. Until then it has no name at all; where the file system
+/// can't do that, and for the instant in which it takes the place of another, it has a temporary
+/// one, which a killed process leaves and [`TargetDir::remove_leftovers`] takes away.
 #[derive(Debug)]
 pub struct TemporaryFile {
     file: TargetFile,
     dir: Arc<OwnedFd>,
+    /// Its temporary name, while it has one.
     name: Option<Vec<u8>>,
 }
 
@@ -125,20 +129,51 @@ impl Deref for TemporaryFile {
 
 impl TemporaryFile {
     pub(super) fn create(dir: &TargetDir, size_hint: u64) -> io::Result<Self> {
-        let (file, name) =
-            unused_name(b".yore-", b".tmp", |name| TargetFile::create(dir, name, size_hint))?;
+        if !dir.needs_names.load(Ordering::Relaxed) {
+            if let Some(file) = unnamed::create(&dir.dir)? {
+                let file = TargetFile { file, inherited: dir.inherits() };
+                file.reserve(size_hint)?;
+                return Ok(Self { file, dir: Arc::clone(&dir.dir), name: None });
+            }
+            dir.needs_names.store(true, Ordering::Relaxed);
+        }
+        Self::create_named(dir, size_hint)
+    }
+
+    pub(super) fn create_named(dir: &TargetDir, size_hint: u64) -> io::Result<Self> {
+        let (file, name) = leftover::unused_name(&dir.dir, |name| {
+            let file = TargetFile::create(dir, name, size_hint)?;
+            leftover::claim(&file.file)?;
+            Ok(file)
+        })?;
         Ok(Self { file, dir: Arc::clone(&dir.dir), name: Some(name) })
     }
 
     /// Gives the file its name; set its metadata before.
     pub fn publish(mut self, name: &[u8], replace: Replace) -> io::Result<()> {
         let name = component(name)?;
+        if self.name.is_none() {
+            match (unnamed::link(&self.file.file, &self.dir, name), replace) {
+                (Err(Errno::EXIST), Replace::Always) => self.take_name()?,
+                (linked, _) => return Ok(linked?),
+            }
+        }
         let Some(own) = self.name.as_deref() else { return Ok(()) };
         match replace {
             Replace::Always => rustix::fs::renameat(&self.dir, own, &self.dir, name)?,
             Replace::Never => rename_new(&self.dir, own, name)?,
         }
         self.name = None;
+        Ok(())
+    }
+
+    /// Takes a temporary name: only renaming replaces in one step.
+    fn take_name(&mut self) -> io::Result<()> {
+        leftover::hold(&self.file.file);
+        let ((), name) = leftover::unused_name(&self.dir, |name| {
+            Ok(unnamed::link(&self.file.file, &self.dir, name)?)
+        })?;
+        self.name = Some(name);
         Ok(())
     }
 }
