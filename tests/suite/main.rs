@@ -1,5 +1,6 @@
 //! The whole system under test. Each module is one kind of test; each test's name is a sentence.
 
+mod away;
 mod backup_rules;
 mod cost;
 mod damage;
@@ -10,5 +11,6 @@ mod killed;
 mod layers;
 mod model;
 mod mountpoints;
+mod past;
 mod program;
 mod second_reader;

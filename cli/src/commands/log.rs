@@ -1,6 +1,6 @@
 //! `yore log`: every distinct version that a file or folder had.
 
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -68,16 +68,16 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
 /// A path of this machine, there or not, as snapshots hold it.
 pub fn live_path(path: &std::path::Path) -> Vec<u8> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let path = snapshot_path(&absolute);
-    let mut names: Vec<&[u8]> = Vec::new();
-    for name in path.split(|byte| *byte == b'/') {
-        match name {
-            b"" | b"." => {}
-            b".." => drop(names.pop()),
-            name => names.push(name),
+    let mut plain = PathBuf::new();
+    for component in absolute.components() {
+        match component {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            other => plain.push(other),
         }
     }
-    names.join(&b'/')
+    snapshot_path(&plain)
 }
 
 fn row(context: &Context, timeline: &[(SnapshotId, Snapshot)], version: &Version) -> Vec<String> {
