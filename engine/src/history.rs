@@ -5,7 +5,7 @@
 //! the path say nothing of it. So a file that changes and changes back has three versions, and one
 //! that was gone meanwhile a new one. Trees that snapshots share are read once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use yore_platform::Kind;
 
@@ -169,6 +169,48 @@ pub fn versions(
     Ok(versions)
 }
 
+/// What a name of a directory ever stood for.
+#[derive(Debug, Clone, Default)]
+pub struct Below {
+    /// The trees that it had as a directory, each once.
+    pub trees: Vec<BlobId>,
+    /// Whether its tree could not be read at some backup.
+    pub unreadable: bool,
+    /// Whether it ever was anything else.
+    pub other: bool,
+}
+
+/// What every name of a directory that had these trees ever stood for.
+///
+/// # Errors
+/// A tree that can't be read.
+pub fn below(reader: &Reader, trees: &[BlobId]) -> Result<BTreeMap<Vec<u8>, Below>> {
+    let mut all: BTreeMap<Vec<u8>, (Below, HashSet<BlobId>)> = BTreeMap::new();
+    let (mut known, mut pending) = (HashSet::new(), trees.to_vec());
+    while let Some(tree) = pending.pop() {
+        if !known.insert(tree) {
+            continue;
+        }
+        match reader.tree(&tree)? {
+            Tree::Leaves(leaves) => pending.extend(leaves.iter().map(|leaf| leaf.id)),
+            Tree::Nodes { nodes, .. } => {
+                for node in nodes {
+                    let (below, seen) = all.entry(node.name).or_default();
+                    match (node.kind, node.subtree) {
+                        (Kind::Directory, Some(tree)) if seen.insert(tree) => {
+                            below.trees.push(tree)
+                        }
+                        (Kind::Directory, Some(_)) => {}
+                        (Kind::Directory, None) => below.unreadable = true,
+                        _ => below.other = true,
+                    }
+                }
+            }
+        }
+    }
+    Ok(all.into_iter().map(|(name, (below, _))| (name, below)).collect())
+}
+
 /// Every name that a directory ever had, in order, and what each ever stood for.
 ///
 /// # Errors
@@ -176,7 +218,7 @@ pub fn versions(
 pub fn names(reader: &Reader, dir: &DirHistory) -> (BTreeMap<Vec<u8>, Kinds>, Result<()>) {
     let mut names: BTreeMap<Vec<u8>, Kinds> = BTreeMap::new();
     let mut outcome = Ok(());
-    let mut known = std::collections::HashSet::new();
+    let mut known = HashSet::new();
     let mut pending: Vec<BlobId> = dir.states.iter().rev().filter_map(|state| state.tree).collect();
     if dir.states.iter().any(|state| state.tree.is_none()) {
         outcome = Err(Error::NotFound { what: "a directory was unreadable".into() });

@@ -64,8 +64,8 @@ pub use file::{OpenFile, Piece};
 pub use forget::{ForgetReport, forget};
 pub use header::{FORMAT_VERSION, Header, Parameters};
 pub use history::{
-    DirHistory, DirState, Kinds, Seen, Timeline, Version, dir_history, enter, find_seen, names,
-    reaches, top_history, versions,
+    Below, DirHistory, DirState, Kinds, Seen, Timeline, Version, below, dir_history, enter,
+    find_seen, names, reaches, top_history, versions,
 };
 pub use id::{BlobId, ObjectId, RepositoryId, SnapshotId, encode_hex};
 pub use index::{BlobIndex, Location};

@@ -3,9 +3,10 @@
 //! A directory that is still there is shown if something below it is gone. Trees that never changed
 //! are not looked into; the search for something gone stops at the first find.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use yore_engine::{DirHistory, DirRef, Found, Kinds, enter, find as find_path, names};
+use yore_engine::{BlobId, DirRef, Found, SeenNode, below, find as find_path};
 use yore_platform::{Entry, Kind, VolumeError};
 
 use crate::attributes::{join, node_entry};
@@ -68,66 +69,72 @@ fn newest(volume: &SnapshotVolume, shown: &Shown, path: &[u8]) -> Answer<Option<
     })
 }
 
-/// What the newest state has under a name: nothing, a directory, or something else.
-fn present(volume: &SnapshotVolume, dir: &DirRef, name: &[u8]) -> Answer<Option<Option<DirRef>>> {
-    let found = yore_engine::child(&volume.reader, dir, name).map_err(damaged)?;
-    Ok(found.map(|seen| seen.dir))
+/// What the newest state has in a directory: each name, and its directory if it is one.
+fn present(volume: &SnapshotVolume, dir: &DirRef) -> Answer<HashMap<Vec<u8>, Option<DirRef>>> {
+    let mut present = HashMap::new();
+    let each = &mut |seen: SeenNode| {
+        present.insert(seen.node.name, seen.dir);
+        Ok(())
+    };
+    yore_engine::children(&volume.reader, dir, each).map_err(damaged)?;
+    Ok(present)
 }
 
-/// What a name is in a directory of `deleted` whose newest state is `newest`.
-fn judge(
-    volume: &SnapshotVolume,
-    newest: Option<&DirRef>,
-    name: &[u8],
-    kinds: Kinds,
-) -> Answer<Judged> {
-    let Some(newest) = newest else { return Ok(Judged::Gone) };
-    Ok(match present(volume, newest, name)? {
-        None => Judged::Gone,
-        Some(None) if kinds.directory => Judged::Gone,
-        Some(None) => Judged::Here,
-        Some(Some(dir)) => Judged::Directory(dir),
-    })
+/// A directory: the trees that it ever had, and what it is now, if it is still there.
+struct Compared {
+    trees: Vec<BlobId>,
+    newest: Option<DirRef>,
 }
 
-enum Judged {
-    Gone,
-    Here,
-    Directory(DirRef),
-}
+impl Compared {
+    /// Whether every tree that it had is the one that it has now.
+    fn is_settled(&self) -> bool {
+        let Some(DirRef::Tree(now)) = self.newest else { return false };
+        self.trees.iter().all(|tree| *tree == now)
+    }
 
-/// Whether every state of a directory is the one that it has now.
-fn is_settled(history: &DirHistory, newest: &DirRef) -> bool {
-    let DirRef::Tree(now) = newest else { return false };
-    history.states.iter().all(|state| state.tree == Some(*now))
+    /// Every name that it had: gone, or a directory that may lead to something that is.
+    fn names(&self, volume: &SnapshotVolume) -> Answer<Vec<(Vec<u8>, Option<Compared>)>> {
+        let all = below(&volume.reader, &self.trees).map_err(damaged)?;
+        let mut present = match &self.newest {
+            Some(newest) => present(volume, newest)?,
+            None => HashMap::new(),
+        };
+        let mut names = Vec::new();
+        for (name, ever) in all {
+            let was_directory = !ever.trees.is_empty() || ever.unreadable;
+            match present.remove(&name) {
+                None => names.push((name, None)),
+                Some(None) if was_directory => names.push((name, None)),
+                Some(None) => {}
+                Some(newest @ Some(_)) => {
+                    names.push((name, Some(Compared { trees: ever.trees, newest })));
+                }
+            }
+        }
+        Ok(names)
+    }
 }
 
 /// Whether something below a directory, which is there now, is gone.
 fn leads(
     volume: &SnapshotVolume,
-    scope: ScopeNo,
-    shown: &Shown,
+    (scope, generation): (ScopeNo, u32),
     path: Path,
-    start: (DirHistory, DirRef),
+    start: Compared,
 ) -> Answer<bool> {
-    let answer = volume.gones.leads.get_or((scope, path), shown.generation, || {
+    let answer = volume.gones.leads.get_or((scope, path), generation, || {
         let mut pending = vec![start];
-        while let Some((history, newest)) = pending.pop() {
-            if is_settled(&history, &newest) {
+        while let Some(directory) = pending.pop() {
+            if directory.is_settled() {
                 continue;
             }
-            let (found, outcome) = names(&volume.reader, &history);
-            for (name, kinds) in &found {
-                match judge(volume, Some(&newest), name, *kinds)? {
-                    Judged::Gone => return Ok(true),
-                    Judged::Here => {}
-                    Judged::Directory(dir) => {
-                        let below = enter(&volume.reader, &history, name).map_err(damaged)?;
-                        pending.push((below, dir));
-                    }
+            for (_, inside) in directory.names(volume)? {
+                match inside {
+                    None => return Ok(true),
+                    Some(inside) => pending.push(inside),
                 }
             }
-            outcome.map_err(damaged)?;
         }
         Ok(false)
     })?;
@@ -136,23 +143,25 @@ fn leads(
 
 fn listed(volume: &SnapshotVolume, scope: ScopeNo, path: &Path) -> Answer<Arc<List>> {
     let shown = volume.shown(scope)?;
-    volume.gones.lists.get_or((scope, Arc::clone(path)), shown.generation, || {
+    let generation = shown.generation;
+    volume.gones.lists.get_or((scope, Arc::clone(path)), generation, || {
         let history = history(volume, scope, &shown, path)?;
+        if history.states.iter().any(|state| state.tree.is_none()) {
+            return Err(VolumeError::Damaged);
+        }
+        let trees: HashSet<BlobId> = history.states.iter().filter_map(|state| state.tree).collect();
         let newest = newest(volume, &shown, path)?;
+        let directory = Compared { trees: trees.into_iter().collect(), newest };
         let mut list = Vec::new();
-        if newest.as_ref().is_some_and(|newest| is_settled(&history, newest)) {
+        if directory.is_settled() {
             return Ok(list);
         }
-        let (found, outcome) = names(&volume.reader, &history);
-        outcome.map_err(damaged)?;
-        for (name, kinds) in found {
-            let what = match judge(volume, newest.as_ref(), &name, kinds)? {
-                Judged::Gone => What::Gone,
-                Judged::Here => continue,
-                Judged::Directory(dir) => {
-                    let start = enter(&volume.reader, &history, &name).map_err(damaged)?;
+        for (name, inside) in directory.names(volume)? {
+            let what = match inside {
+                None => What::Gone,
+                Some(inside) => {
                     let below = Path::from(join(path, &name));
-                    match leads(volume, scope, &shown, below, (start, dir))? {
+                    match leads(volume, (scope, generation), below, inside)? {
                         true => What::Leads,
                         false => continue,
                     }

@@ -160,12 +160,10 @@ pub(crate) fn find(
         return volume.entry_of(volume.tables.place_named(place, name, states)?);
     }
     let shown = volume.shown(scope)?;
-    let dir = history(volume, scope, &shown, path)?;
     let below = Path::from(join(path, unescape(name)));
-    let kinds = Kinds {
-        directory: !enter(&volume.reader, &dir, unescape(name)).map_err(damaged)?.states.is_empty(),
-        other: !versions_of(volume, scope, &below)?.is_empty(),
-    };
+    let directory = !history(volume, scope, &shown, &below)?.states.is_empty();
+    let other = !directory && !versions_of(volume, scope, &below)?.is_empty();
+    let kinds = Kinds { directory, other };
     entry(volume, place, scope, (name, below), kinds)
 }
 
