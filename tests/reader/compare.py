@@ -20,7 +20,7 @@ import struct
 import sys
 
 from format1.base import Damaged, Refused
-from format1.dump import dump
+from format1.dump import HUGE, dump
 from format1.repository import Repository, load_indexes, snapshots
 from format1.slots import KEY_FILE, read_key_file
 
@@ -51,11 +51,9 @@ def name_of(database, number):
 
 
 def content(path, size):
-    """SHA-256 of a file, and its holes as [offset, length]."""
-    digest, holes = hashlib.sha256(), []
+    """SHA-256 of a file, as `format1.dump.digest_of` has it, and its holes as [offset, length]."""
+    holes, stretches = [], []
     with open(path, "rb", buffering=0) as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
         at = 0
         while at < size:
             try:
@@ -67,7 +65,18 @@ def content(path, size):
             if data > at:
                 holes.append([at, data - at])
             at = os.lseek(file.fileno(), data, os.SEEK_HOLE) if data < size else size
-    return digest.hexdigest(), holes
+            stretches.append((data, at))
+        return digest_of(file, stretches if holes and size >= HUGE else [(0, size)]), holes
+
+
+def digest_of(file, stretches):
+    digest = hashlib.sha256()
+    for start, end in stretches:
+        file.seek(start)
+        while start < end and (piece := file.read(min(1 << 20, end - start))):
+            digest.update(piece)
+            start += len(piece)
+    return digest.hexdigest()
 
 
 def look(path):

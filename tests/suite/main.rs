@@ -8,6 +8,7 @@ mod fidelity;
 mod golden;
 mod interrupted;
 mod killed;
+mod killed_restore;
 mod layers;
 mod model;
 mod mountpoints;

@@ -329,3 +329,29 @@ fn a_directory_that_holds_what_backups_leave_out_is_not_removed() {
     assert!(source.join("new/deep/secret.key").exists() && source.join("marked/sub/x").exists());
     assert!(!source.join("gone").exists());
 }
+
+#[test]
+fn a_byte_in_what_should_be_a_hole_is_found_when_it_is_read_again() {
+    let sample = Sample::new();
+    let source = sample.folder.path().join("source");
+    fill(&source);
+    sample.back_up(&source, 1_500_000_000);
+    let reader = sample.reader();
+    let (options, notes) = (RestoreOptions::default(), Notes::default());
+    let selection = Selection::new(&options).expect("no patterns");
+    let root = TargetDir::create(&source).expect("a target");
+    let context = Context::new(&reader, &options, &selection, &notes, &source, Some(root.clone()));
+    let open = OpenDir::base(&context, Some(root), Vec::new(), SourceDir::open(&source).ok());
+    for place in [0, (1 << 20) - 1, 10 << 20, (100 << 20) - 1] {
+        let Found::Node(seen) = sample.find(&reader, &snapshot_path(&source.join("sparse"))) else {
+            panic!("it is a file")
+        };
+        verify::compare(&context, &open, &seen.node).expect("as it was written");
+        let file = std::fs::File::options().write(true).open(source.join("sparse"));
+        std::os::unix::fs::FileExt::write_at(&file.expect("a file"), b"x", place).expect("written");
+        let error = verify::compare(&context, &open, &seen.node).expect_err("it differs");
+        assert!(error.to_string().contains("does not read back"), "{error}");
+        assert!(!source.join("sparse").exists(), "it is removed again");
+        run_restore(&sample, &snapshot_path(&source), source.parent().expect("one"), &options);
+    }
+}

@@ -1,6 +1,8 @@
 //! Reading again what was written.
 
-use yore_platform::ReadMode;
+use std::ops::Range;
+
+use yore_platform::{ReadMode, SourceFile};
 
 use super::context::Context;
 use super::directory::{OpenDir, join};
@@ -28,22 +30,19 @@ pub(super) fn compare(context: &Context<'_>, open: &OpenDir<'_>, node: &Node) ->
         }
         let piece = file.piece(context.reader, offset)?;
         let wanted = match &piece {
-            Piece::Data { blob, range } => Some(&blob[range.clone()]),
-            Piece::Inline(range) => Some(&file.inline()[range.clone()]),
-            Piece::Hole(_) => None,
+            Piece::Data { blob, range } => &blob[range.clone()],
+            Piece::Inline(range) => &file.inline()[range.clone()],
+            Piece::Hole(zeros) => {
+                let end = offset.saturating_add(*zeros).min(node.size);
+                same = is_zero(context, &written, offset..end, &mut buffer, &local)?;
+                offset = end;
+                continue;
+            }
             Piece::End => break,
         };
-        let left = match (&piece, wanted) {
-            (Piece::Hole(zeros), _) => *zeros,
-            (_, bytes) => bytes.map_or(0, <[u8]>::len) as u64,
-        };
-        let length = left.min(buffer.len() as u64) as usize;
+        let length = wanted.len().min(buffer.len());
         let read = written.read_at(&mut buffer[..length], offset).map_err(local)?;
-        same = read == length
-            && match wanted {
-                Some(bytes) => buffer[..length] == bytes[..length],
-                None => buffer[..length].iter().all(|&byte| byte == 0),
-            };
+        same = read == length && buffer[..length] == wanted[..length];
         offset += length as u64;
     }
     if same {
@@ -54,4 +53,34 @@ pub(super) fn compare(context: &Context<'_>, open: &OpenDir<'_>, node: &Node) ->
     }
     let object = String::from_utf8_lossy(&join(&open.path, &node.name)).into_owned();
     Err(Error::damaged(object, "it does not read back as it was written (it was removed again)"))
+}
+
+/// Whether a stretch reads as zeros; what the file system calls a hole is not read.
+fn is_zero(
+    context: &Context<'_>,
+    written: &SourceFile,
+    range: Range<u64>,
+    buffer: &mut [u8],
+    local: &dyn Fn(std::io::Error) -> Error,
+) -> Result<bool> {
+    let mut offset = range.start;
+    while let Some(data) = written.next_data(offset).map_err(local)? {
+        let end = data.end.min(range.end);
+        offset = data.start;
+        if offset >= range.end {
+            break;
+        }
+        while offset < end {
+            if context.stopped() {
+                return Err(Error::Interrupted);
+            }
+            let length = (end - offset).min(buffer.len() as u64) as usize;
+            let read = written.read_at(&mut buffer[..length], offset).map_err(local)?;
+            if read < length || buffer[..length].iter().any(|&byte| byte != 0) {
+                return Ok(false);
+            }
+            offset += length as u64;
+        }
+    }
+    Ok(true)
 }
