@@ -32,6 +32,11 @@ impl Destination {
         Arc::new(Folder::new(&self.folder))
     }
 
+    /// Fails when no repository can be made there; changes nothing.
+    pub fn must_be_vacant(&self) -> Outcome<()> {
+        Ok(Folder::new(&self.folder).must_be_vacant()?)
+    }
+
     /// Fails when there is no repository.
     pub fn must_be_there(&self) -> Outcome<()> {
         let backend = self.backend();

@@ -4,13 +4,29 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Outcome};
 
+/// Takes a pattern as it was typed, unless it is none.
+pub fn parse(text: &str) -> Result<String, String> {
+    yore_engine::check_glob(text).map(|()| text.to_owned())
+}
+
 /// Reads the patterns of files, without their comments and empty lines.
 pub fn read_files(files: &[PathBuf]) -> Outcome<Vec<String>> {
     let mut patterns = Vec::new();
     for path in files {
         let text = std::fs::read_to_string(path).map_err(|e| Failure::local(path, e))?;
-        let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-        patterns.extend(lines.map(str::to_owned));
+        for (number, line) in text.lines().enumerate() {
+            if line.trim().is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let pattern = parse(line).map_err(|reason| {
+                let (path, line) = (path.display(), number + 1);
+                Failure::usage(
+                    format!("line {line} of {path} can't be used as a pattern: {reason}"),
+                    "write it as in .gitignore, with \\ before a sign that means itself",
+                )
+            })?;
+            patterns.push(pattern);
+        }
     }
     Ok(patterns)
 }

@@ -1,4 +1,4 @@
-//! Sizes as people type them.
+//! Sizes and counts as people type them.
 
 /// Reads `64M`, `1G`, `4096`: powers of 1024.
 pub fn parse(text: &str) -> Result<u64, String> {
@@ -16,6 +16,17 @@ pub fn parse(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(|| "that is too large".into())
 }
 
+/// Reads how many of something are meant.
+pub fn parse_count(text: &str) -> Result<usize, String> {
+    match text.trim().parse::<usize>() {
+        Ok(count) => Ok(count),
+        Err(error) if *error.kind() == std::num::IntErrorKind::PosOverflow => {
+            Err("that is too many".into())
+        }
+        Err(_) => Err("write a number, as in 10".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,6 +36,8 @@ mod tests {
         assert_eq!(parse("64M"), Ok(64 << 20));
         assert_eq!(parse("1 GiB"), Ok(1 << 30));
         assert_eq!(parse("4096"), Ok(4096));
+        assert_eq!(parse_count("10"), Ok(10));
+        assert!(parse_count("-1").is_err() && parse_count("99999999999999999999").is_err());
         assert!(parse("much").is_err() && parse("99999999999T").is_err());
     }
 }

@@ -20,6 +20,7 @@ mod directory;
 mod error;
 mod file;
 mod forget;
+mod globs;
 mod header;
 mod history;
 #[cfg(test)]
@@ -62,6 +63,7 @@ pub use directory::Nodes;
 pub use error::{Error, Result};
 pub use file::{OpenFile, Piece};
 pub use forget::{ForgetReport, forget};
+pub use globs::check_glob;
 pub use header::{FORMAT_VERSION, Header, Parameters};
 pub use history::{
     Below, DirHistory, DirState, Kinds, Seen, Timeline, Version, below, dir_history, enter,

@@ -65,11 +65,30 @@ fn what_makes_no_sense_ends_with_2() {
         &["restore", "latest"],
         &["snapshots", "--no-such-option"],
         &["backup", "--name", "x", "/etc/hostname"],
+        &["backup", "--exclude", "[z", "/etc/hostname"],
+        &["backup", "--time", "2199-01-01", "/etc/hostname"],
+        &["restore", "latest", "--target", "x", "--include", "{a,b"],
+        &["restore", "latest", "--target", "x", "--exclude", "[b-a]"],
+        &["snapshots", "--limit", "x"],
+        &["snapshots", "--limit", "99999999999999999999999"],
+        &["log", "--limit", "1.5", "/etc/hostname"],
+        &["find", "x", "--size", "much"],
+        &["mount", "x", "--cache-size", "some"],
+        &["mount", "x", "--umask", "999"],
+        &["check", "--read-data=200%"],
     ] {
         let ended = yore.run(words).assert_code(2);
         assert_ne!(ended.err, "", "{words:?}");
         assert_eq!(ended.out, "", "{words:?}");
+        for jargon in ["parse", "ParseInt", "digit found", "regex", "error parsing"] {
+            assert!(!ended.err.contains(jargon), "{words:?}: {}", ended.err);
+        }
     }
+    let list = yore.scratch.at("list");
+    std::fs::write(&list, "# fine\n*.o\n[z\n").expect("a file");
+    let ended = yore.run_on("backup /etc/hostname --exclude-file", &[&list]).assert_code(2);
+    assert!(ended.err.contains("line 3") && ended.err.contains("]"), "{}", ended.err);
+    assert_eq!(yore.snapshot_ids().len(), 0);
     let ended = Yore::finish(&mut yore.bare_command(["snapshots"])).assert_code(2);
     assert!(ended.err.contains("--repo"), "{}", ended.err);
     let mut command = yore.bare_command(["snapshots"]);
@@ -107,6 +126,14 @@ fn init_refuses_what_is_not_empty_and_leaves_it_alone() {
     let ended = Yore::finish(command.env("YORE_REPO", &full)).assert_code(1);
     assert!(ended.err.contains("not empty"), "{}", ended.err);
     assert_eq!(std::fs::read_dir(&full).expect("a folder").count(), 1);
+    // That is said before any secret is thought of.
+    let mut command = yore.bare_command(["init"]);
+    let ended = Yore::finish(command.env("YORE_REPO", &full)).assert_code(1);
+    assert!(ended.err.contains("not empty"), "{}", ended.err);
+    let asked = yore.scratch.at("asked");
+    let mut command = yore.bare_command(["init", "--password-command", "touch asked; echo x"]);
+    Yore::finish(command.env("YORE_REPO", &full)).assert_code(1);
+    assert!(!asked.exists(), "the command for the passphrase did not run");
 }
 
 #[test]

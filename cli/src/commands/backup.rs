@@ -9,7 +9,7 @@ use serde_json::json;
 use yore_engine::{
     BackupOptions, BackupReport, ClientId, Excludes, FileSystems, Reading, Repository, Run, Writer,
 };
-use yore_platform::{Interruptible, hostname, name_bytes, process_identity, user_name};
+use yore_platform::{Interruptible, Timestamp, hostname, name_bytes, process_identity, user_name};
 
 use super::snapshots;
 use crate::context::Context;
@@ -25,7 +25,7 @@ pub struct Options {
     #[arg(value_name = "PATH", conflicts_with_all = ["stdin", "command"])]
     paths: Vec<PathBuf>,
     /// Leave out what fits, as in .gitignore (may be repeated)
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", value_parser = exclude::parse)]
     exclude: Vec<String>,
     /// Leave out what fits the lines of a file, as in .gitignore (may be repeated)
     #[arg(long, value_name = "FILE")]
@@ -65,8 +65,10 @@ pub struct Options {
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let plan = plan(context, options)?;
+    let patterns = patterns(options, &plan)?;
+    let time = time(context, options)?;
     let repository = context.open()?;
-    let settings = settings(context, options, &plan)?;
+    let settings = settings(options, patterns, time)?;
     let interrupt = context.interrupt()?;
     let began = Instant::now();
     let progress = Progress::start(context, "backing up", Some(interrupt));
@@ -178,19 +180,34 @@ fn own_folders(context: &Context, sources: &[PathBuf]) -> Outcome<Vec<String>> {
     Ok(patterns)
 }
 
-fn settings(context: &Context, options: &Options, plan: &Plan) -> Outcome<BackupOptions> {
+fn patterns(options: &Options, plan: &Plan) -> Outcome<Vec<String>> {
     let mut patterns = options.exclude.clone();
     patterns.extend(exclude::read_files(&options.exclude_file)?);
     if let Plan::Paths { own, .. } = plan {
         patterns.extend(own.iter().cloned());
     }
-    let (time, utc_offset) = match &options.time {
-        Some(text) => {
-            let (time, offset) = when::instant(text, &context.now)?;
-            (Some(time), offset)
-        }
-        None => (None, when::present(&context.now).1),
-    };
+    Ok(patterns)
+}
+
+/// The time that the snapshot gets, if not that of its making, and the offset from UTC.
+fn time(context: &Context, options: &Options) -> Outcome<(Option<Timestamp>, i64)> {
+    let present = when::present(&context.now);
+    let Some(text) = &options.time else { return Ok((None, present.1)) };
+    let (time, offset) = when::instant(text, &context.now)?;
+    match time > present.0 {
+        false => Ok((Some(time), offset)),
+        true => Err(Failure::usage(
+            format!("{text:?} is in the future"),
+            "give the time at which the files were as they are backed up",
+        )),
+    }
+}
+
+fn settings(
+    options: &Options,
+    patterns: Vec<String>,
+    (time, utc_offset): (Option<Timestamp>, i64),
+) -> Outcome<BackupOptions> {
     Ok(BackupOptions {
         excludes: Excludes { patterns, caches: options.exclude_caches },
         reading: if options.force { Reading::Everything } else { Reading::Changed },

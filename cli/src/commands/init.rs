@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
-use yore_engine::{Cost, CreateOptions, Error, ObjectName, Parameters, Secret, create};
+use yore_engine::{Cost, CreateOptions, Parameters, Secret, create};
 use yore_platform::DurableFile;
 
 use crate::context::Context;
@@ -20,7 +20,8 @@ pub struct Options {}
 /// Runs the command.
 pub fn run(context: &Context, _options: &Options) -> Outcome {
     let destination = context.destination()?;
-    must_be_new(&destination)?;
+    // Before anybody thinks of a passphrase.
+    destination.must_be_vacant()?;
     let passphrase = choose_passphrase(context)?;
     // The first interrupt waits for the end: nobody is left with a repository half made, or with
     // one whose recovery key was never shown.
@@ -65,17 +66,6 @@ pub fn run(context: &Context, _options: &Options) -> Outcome {
          is lost, and it is not shown again.",
     );
     Ok(Done::Whole)
-}
-
-fn must_be_new(destination: &Destination) -> Outcome<()> {
-    match destination.backend().size(&ObjectName::header()) {
-        Ok(Some(_)) => {
-            let found = "holds a repository already";
-            Err(Error::Occupied { location: destination.location(), found }.into())
-        }
-        // What else is wrong with the place, making the repository tells.
-        Ok(None) | Err(_) => Ok(()),
-    }
 }
 
 fn key_file_path(context: &Context) -> Option<PathBuf> {

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::format::{self, Side};
 use crate::snapshot_filter::Filter;
-use crate::{escape, place};
+use crate::{escape, place, size};
 
 /// The options of `log`.
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ pub struct Options {
     #[command(flatten)]
     filter: Filter,
     /// Only the newest N versions
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = size::parse_count)]
     limit: Option<usize>,
 }
 

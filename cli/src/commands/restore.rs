@@ -34,10 +34,10 @@ pub struct Options {
     #[arg(long)]
     delete: bool,
     /// Copy only what fits, as in .gitignore (may be repeated)
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", value_parser = exclude::parse)]
     include: Vec<String>,
     /// Leave out what fits, as in .gitignore (may be repeated)
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", value_parser = exclude::parse)]
     exclude: Vec<String>,
     /// Read every file again after it is written, and compare
     #[arg(long)]

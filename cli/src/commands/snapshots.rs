@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::format::{self, Side};
 use crate::snapshot_filter::Filter;
-use crate::{escape, place};
+use crate::{escape, place, size};
 
 /// The options of `snapshots`.
 #[derive(Debug, Args)]
@@ -17,7 +17,7 @@ pub struct Options {
     #[command(flatten)]
     filter: Filter,
     /// Only the newest N
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = size::parse_count)]
     limit: Option<usize>,
 }
 

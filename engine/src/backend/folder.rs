@@ -37,6 +37,32 @@ impl Folder {
         &self.root
     }
 
+    /// Fails unless a repository can be made here; changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Occupied`] when something is there; what an interrupted creation left does not count.
+    pub fn must_be_vacant(&self) -> Result<()> {
+        let occupied = |found| Error::Occupied { location: self.location(), found };
+        let entries = match std::fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                return Err(occupied("is not a folder"));
+            }
+            Err(source) => return Err(Error::local(&self.root, source)),
+        };
+        if self.size(&ObjectName::header())?.is_some() {
+            return Err(occupied("holds a repository already"));
+        }
+        for entry in entries {
+            let entry = entry.map_err(|source| Error::local(&self.root, source))?;
+            if !matches!(entry.file_name().to_str(), Some("keys" | "destination")) {
+                return Err(occupied("is not empty"));
+            }
+        }
+        Ok(())
+    }
+
     fn path_of(&self, name: &ObjectName) -> PathBuf {
         self.root.join(name.as_str())
     }
@@ -92,29 +118,11 @@ impl Backend for Folder {
     }
 
     fn prepare(&self) -> Result<()> {
-        let occupied = |found| Error::Occupied { location: self.location(), found };
-        match std::fs::read_dir(&self.root) {
-            Ok(entries) => {
-                if self.size(&ObjectName::header())?.is_some() {
-                    return Err(occupied("holds a repository already"));
-                }
-                for entry in entries {
-                    let entry = entry.map_err(|source| Error::local(&self.root, source))?;
-                    // What an interrupted creation leaves may be replaced.
-                    if !matches!(entry.file_name().to_str(), Some("keys" | "destination")) {
-                        return Err(occupied("is not empty"));
-                    }
-                }
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                yore_platform::make_dir_durable(&self.root)
-                    .map_err(|source| Error::local(&self.root, source))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-                Err(occupied("is not a folder"))
-            }
-            Err(source) => Err(Error::local(&self.root, source)),
+        self.must_be_vacant()?;
+        match self.root.is_dir() {
+            true => Ok(()),
+            false => yore_platform::make_dir_durable(&self.root)
+                .map_err(|source| Error::local(&self.root, source)),
         }
     }
 

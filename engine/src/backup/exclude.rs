@@ -1,11 +1,12 @@
 //! What is left out: patterns as in `.gitignore`, and directories that say so themselves.
 
 use ignore::Match;
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::gitignore::Gitignore;
 use yore_platform::{Kind, Listing, ReadMode, SourceDir, system_path};
 
 use crate::backup::Excludes;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::globs;
 
 /// A directory that holds a file of this name is kept without its content.
 pub(crate) const NO_BACKUP: &[u8] = b".nobackup";
@@ -23,18 +24,9 @@ impl Excluder {
     /// Compiles the patterns.
     ///
     /// # Errors
-    /// [`Error::Refused`] names the first pattern that is none.
+    /// [`Error::Refused`](crate::Error::Refused) names the first pattern that is none.
     pub(super) fn new(excludes: &Excludes) -> Result<Self> {
-        let mut builder = GitignoreBuilder::new("/");
-        for pattern in &excludes.patterns {
-            builder.add_line(None, pattern).map_err(|error| Error::Refused {
-                what: format!("the exclude pattern {pattern:?} is not usable: {error}"),
-            })?;
-        }
-        let patterns = builder
-            .build()
-            .map_err(|error| Error::Refused { what: format!("the exclude patterns: {error}") })?;
-        let patterns = (!patterns.is_empty()).then_some(patterns);
+        let patterns = globs::compile(&excludes.patterns)?;
         Ok(Self { patterns, caches: excludes.caches })
     }
 

@@ -1,10 +1,11 @@
 //! Which paths are restored, by patterns.
 
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::gitignore::Gitignore;
 use yore_platform::system_path;
 
 use super::{Extra, RestoreOptions};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::globs;
 
 /// What the patterns say about a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,16 +26,16 @@ pub(super) struct Selection {
 
 impl Selection {
     /// # Errors
-    /// [`Error::Refused`] names a pattern that is none.
+    /// [`Error::Refused`](crate::Error::Refused) names a pattern that is none.
     pub(super) fn new(options: &RestoreOptions) -> Result<Self> {
         let left_out = match &options.extra {
             Extra::Keep => &[][..],
             Extra::Delete { left_out, .. } => left_out,
         };
         Ok(Self {
-            include: build(&options.include)?,
-            exclude: build(&options.exclude)?,
-            left_out: build(left_out)?,
+            include: globs::compile(&options.include)?,
+            exclude: globs::compile(&options.exclude)?,
+            left_out: globs::compile_recorded(left_out)?,
         })
     }
 
@@ -64,18 +65,4 @@ impl Selection {
 
 fn fits(patterns: Option<&Gitignore>, path: &[u8], is_dir: bool) -> bool {
     patterns.is_some_and(|patterns| patterns.matched(system_path(path), is_dir).is_ignore())
-}
-
-fn build(patterns: &[String]) -> Result<Option<Gitignore>> {
-    if patterns.is_empty() {
-        return Ok(None);
-    }
-    let mut builder = GitignoreBuilder::new("/");
-    let refused = |pattern: &str, error| Error::Refused {
-        what: format!("{pattern:?} is not a pattern: {error}"),
-    };
-    for pattern in patterns {
-        builder.add_line(None, pattern).map_err(|error| refused(pattern, error))?;
-    }
-    builder.build().map(Some).map_err(|error| refused("the patterns together", error))
 }
