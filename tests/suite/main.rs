@@ -2,6 +2,7 @@
 
 mod away;
 mod backup_rules;
+mod clients;
 mod cost;
 mod damage;
 mod fidelity;
