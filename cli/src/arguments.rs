@@ -7,7 +7,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    backup, cat, check, diff, find, forget, init, log, ls, mount, restore, snapshots, stats,
+    backup, cat, check, diff, find, forget, init, log, ls, mount, restore, serve, snapshots, stats,
     status, try_out, umount,
 };
 
@@ -90,6 +90,8 @@ pub enum Command {
     Mount(mount::Options),
     /// Take a drive away
     Umount(umount::Options),
+    /// Show the snapshots to programs that need no drive
+    Serve(serve::Options),
     /// Verify that the repository is whole
     Check(check::Options),
     /// Show how old the last backups are, and what mounted drives do

@@ -12,6 +12,7 @@ pub mod log;
 pub mod ls;
 pub mod mount;
 pub mod restore;
+pub mod serve;
 pub mod snapshots;
 pub mod stats;
 pub mod status;
@@ -25,8 +26,8 @@ use crate::failure::Outcome;
 /// Runs a command.
 pub fn run(context: &Context, command: &Command) -> Outcome {
     match command {
-        // Their pipes must not end them: they have a drive to take away.
-        Command::Mount(_) | Command::Try(_) => {}
+        // Their pipes must not end them: they have a drive to take away, or clients.
+        Command::Mount(_) | Command::Serve(_) | Command::Try(_) => {}
         _ => yore_platform::restore_sigpipe(),
     }
     match command {
@@ -41,6 +42,7 @@ pub fn run(context: &Context, command: &Command) -> Outcome {
         Command::Find(options) => find::run(context, options),
         Command::Restore(options) => restore::run(context, options),
         Command::Mount(options) => mount::run(context, options),
+        Command::Serve(options) => serve::run(context, options),
         Command::Umount(options) => umount::run(context, options),
         Command::Check(options) => check::run(context, options),
         Command::Status(options) => status::run(context, options),

@@ -6,10 +6,12 @@
 
 mod lanes;
 mod metadata;
+mod serve;
 mod volume;
 
 pub use lanes::{Before, Lanes, SHA256_START, sha256_block};
 pub use metadata::{DeviceNumber, Kind, Metadata, Owner, Timestamp, Xattrs};
+pub use serve::{Login, Served, ServedHandle, Token, nfs_path, serve_nfs, serve_webdav};
 pub use volume::{Attr, Entry, FOREVER, Ino, Listed, More, Seek, Space, Volume, VolumeError};
 
 #[cfg(target_os = "linux")]

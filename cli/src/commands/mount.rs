@@ -7,10 +7,8 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 use yore_engine::Repository;
-use yore_fs::VolumeOptions;
 use yore_platform::{
-    Access, DetachError, MountOptions, Names, Owner, Readiness, check_mountpoint, fuse_available,
-    spawn_detached,
+    Access, DetachError, MountOptions, Readiness, check_mountpoint, fuse_available, spawn_detached,
 };
 use zeroize::Zeroizing;
 
@@ -18,9 +16,9 @@ use crate::context::Context;
 use crate::drive::{self, Drive};
 use crate::engine_error::quoted;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::presented::Presented;
 use crate::secret::{self, Given};
-use crate::snapshot_filter::Filter;
-use crate::{size, state};
+use crate::state;
 
 /// By this option, which nobody types, a process in the background recognises itself.
 const IN_BACKGROUND: &str = "--in-background";
@@ -37,43 +35,15 @@ pub struct Options {
     /// Let other users look as well, as far as the files' permissions let them
     #[arg(long)]
     allow_other: bool,
-    /// Show everything as this owner's
-    #[arg(long, value_name = "UID:GID", value_parser = parse_owner)]
-    owner: Option<Owner>,
-    /// Take these permissions away from everything, as in 077
-    #[arg(long, value_name = "MODE", value_parser = parse_umask)]
-    umask: Option<u32>,
-    /// Memory for what was decoded, as in 256M
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
-    cache_size: Option<u64>,
-    /// Fetch at most so much a second from the repository, as in 2M
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
-    max_fetch_rate: Option<u64>,
     #[command(flatten)]
-    filter: Filter,
+    presented: Presented,
     #[arg(long, hide = true)]
     in_background: bool,
 }
 
-fn parse_owner(text: &str) -> Result<Owner, String> {
-    let names = Names::new();
-    let unknown = |word: &str| format!("{word} is neither a number nor a name that is known here");
-    let (user, group) = text.split_once(':').ok_or("write it as UID:GID, as in 1000:1000")?;
-    let uid = user.parse().ok().or_else(|| names.uid(user.as_bytes()));
-    let gid = group.parse().ok().or_else(|| names.gid(group.as_bytes()));
-    Ok(Owner { uid: uid.ok_or_else(|| unknown(user))?, gid: gid.ok_or_else(|| unknown(group))? })
-}
-
-fn parse_umask(text: &str) -> Result<u32, String> {
-    u32::from_str_radix(text, 8)
-        .ok()
-        .filter(|mask| *mask <= 0o777)
-        .ok_or_else(|| "write it in octal digits, as in 077".into())
-}
-
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
-    context.serve(options.max_fetch_rate);
+    options.presented.meter(context);
     if options.in_background {
         return run_in_background(context, options);
     }
@@ -118,15 +88,7 @@ fn check(context: &Context, mountpoint: &Path) -> Outcome<PathBuf> {
 }
 
 fn mount(context: &Context, options: &Options, repository: Repository) -> Outcome<Drive> {
-    let mut presented = VolumeOptions::new(context.now.time_zone().clone());
-    presented.owner = options.owner;
-    presented.meter = Some(context.serve(options.max_fetch_rate));
-    presented.umask = options.umask.unwrap_or(0);
-    if let Some(size) = options.cache_size {
-        presented.cache_size = usize::try_from(size).unwrap_or(usize::MAX);
-    }
-    let filter = options.filter.clone();
-    presented.filter = Some(Arc::new(move |_, snapshot| filter.takes(snapshot)));
+    let presented = options.presented.options(context);
     let access = if options.allow_other { Access::Everyone } else { Access::OwnerOnly };
     let how = MountOptions { access, ..MountOptions::default() };
     drive::mount(Arc::new(repository), &options.mountpoint, presented, &how, &context.screen)
