@@ -16,3 +16,4 @@ mod mountpoints;
 mod past;
 mod program;
 mod second_reader;
+mod served;

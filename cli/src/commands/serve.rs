@@ -122,7 +122,7 @@ fn nfs(context: &Context, options: &Nfs) -> Outcome {
             context.screen.line(format!("  mount -t nfs -o {how},nolocks,ro,rdirplus {what} DIR"));
             context.screen.line("and on Linux by");
             context.screen.line(format!("  sudo mount -t nfs -o {how},nolock,ro {what} DIR"));
-            context.screen.say("Who knows this line can read everything on this machine.");
+            context.screen.say("Keep that line to yourself: every user of this machine who knows it can read all of it.");
         },
     )
 }
