@@ -170,12 +170,22 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
         if !self.holes.is_empty() {
             node.holes = std::mem::take(&mut self.holes);
         }
-        match status {
-            Status::Unchanged => {}
-            Status::New => self.totals.new_files += u64::from(node.kind == Kind::File),
-            Status::Changed => self.totals.changed_files += u64::from(node.kind == Kind::File),
+        if node.kind == Kind::File {
+            match status {
+                Status::New => self.totals.new_files += 1,
+                Status::Known(previous) => {
+                    self.totals.changed_files += u64::from(!is_same(&node, *previous));
+                }
+                Status::Unchanged => {}
+            }
         }
         self.count(&node);
         self.add(node)
     }
+}
+
+/// Whether a file is what it was, whatever it is now called by the system.
+fn is_same(node: &Node, previous: Node) -> bool {
+    let Node { changed, inode, filesystem, .. } = *node;
+    Node { changed, inode, filesystem, ..previous } == *node
 }

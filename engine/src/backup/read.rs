@@ -65,11 +65,19 @@ pub(super) struct Results {
 }
 
 /// How a file stands to the previous snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
+    /// It is the same file, by its times and number.
     Unchanged,
     New,
-    Changed,
+    /// It was looked at anew; the previous snapshot has this of it.
+    Known(Box<Node>),
+}
+
+impl Status {
+    fn of(wanted: &Wanted) -> Status {
+        let known = |previous: &Node| Status::Known(Box::new(previous.clone()));
+        wanted.previous.as_ref().map_or(Status::New, known)
+    }
 }
 
 /// What reading finds, in order.
@@ -224,25 +232,22 @@ impl Batch<'_> {
     fn find(&mut self, wanted: &Wanted) -> Result<(), Failed> {
         // What is surely new is opened at once; opening looks at it too.
         if wanted.previous.is_none() && wanted.kind == Some(Kind::File) {
-            return self.read_file(wanted, Status::New);
+            return self.read_file(wanted);
         }
         let metadata = self.job.dir.child_metadata(&wanted.name)?;
-        let status = match &wanted.previous {
-            None => Status::New,
-            Some(previous) if self.is_unchanged(previous, &metadata) => {
-                let mut node = previous.clone();
-                // The system may number its file systems anew each time it starts.
-                if node.link_group().is_some() {
-                    node.filesystem = metadata.device;
-                }
-                self.readers.observer.event(Event::Done { files: 0, bytes: node.size });
-                self.push(Found::Node(Box::new(node), Status::Unchanged), 0)?;
-                return Ok(());
+        if let Some(previous) = &wanted.previous
+            && self.is_unchanged(previous, &metadata)
+        {
+            let mut node = previous.clone();
+            // The system may number its file systems anew each time it starts.
+            if node.link_group().is_some() {
+                node.filesystem = metadata.device;
             }
-            Some(_) => Status::Changed,
-        };
+            self.readers.observer.event(Event::Done { files: 0, bytes: node.size });
+            return Ok(self.push(Found::Node(Box::new(node), Status::Unchanged), 0)?);
+        }
         match metadata.kind {
-            Kind::File => self.read_file(wanted, status),
+            Kind::File => self.read_file(wanted),
             // It became a directory after it was listed.
             Kind::Directory => {
                 let what = "it became a folder meanwhile; the next backup saves what is in it";
@@ -254,7 +259,7 @@ impl Batch<'_> {
                     node.target = self.job.dir.read_link(&wanted.name)?;
                 }
                 node.xattrs = within_bounds(self.job.dir.child_xattrs(&wanted.name)?)?;
-                Ok(self.push(Found::Node(Box::new(node), status), 0)?)
+                Ok(self.push(Found::Node(Box::new(node), Status::of(wanted)), 0)?)
             }
         }
     }
@@ -274,7 +279,7 @@ impl Batch<'_> {
             && self.readers.stored.all_of(previous)
     }
 
-    fn read_file(&mut self, wanted: &Wanted, status: Status) -> Result<(), Failed> {
+    fn read_file(&mut self, wanted: &Wanted) -> Result<(), Failed> {
         for attempt in 1..=ATTEMPTS {
             let mut file = self.job.dir.open_file(&wanted.name, ReadMode::Buffered)?;
             let before = *file.opened();
@@ -302,7 +307,7 @@ impl Batch<'_> {
                 Content::Inline(bytes) => bytes.len(),
                 Content::Empty | Content::Chunks(_) | Content::Lists { .. } => 0,
             };
-            self.push(Found::Node(Box::new(node), status), bytes)?;
+            self.push(Found::Node(Box::new(node), Status::of(wanted)), bytes)?;
             break;
         }
         Ok(())

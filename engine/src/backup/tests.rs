@@ -89,6 +89,24 @@ fn files_of_every_size_come_back_as_they_were() {
 }
 
 #[test]
+fn what_was_read_again_and_is_the_same_did_not_change() {
+    let sample = Sample::new();
+    let source = sample.folder.path().join("source");
+    fs::create_dir(&source).expect("a folder");
+    for (name, size) in [("empty", 0), ("inline", 100), ("chunk", 3_000), ("chunks", 3_000_000)] {
+        fs::write(source.join(name), noise(size, 5)).expect("a file");
+    }
+    sample.back_up(&source, 1_500_000_000);
+    // Written a moment ago, they are not trusted to be what they were.
+    let again = sample.back_up(&source, 1_500_000_001).totals;
+    assert_eq!((again.files, again.new_files, again.changed_files), (4, 0, 0));
+    fs::write(source.join("chunk"), noise(3_000, 6)).expect("a file");
+    fs::write(source.join("more"), "new").expect("a file");
+    let changed = sample.back_up(&source, 1_500_000_002).totals;
+    assert_eq!((changed.files, changed.new_files, changed.changed_files), (5, 1, 1));
+}
+
+#[test]
 fn a_stream_is_a_file() {
     let sample = Sample::new();
     let bytes = noise(5_000_000, 3);
