@@ -7,8 +7,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    backup, cat, check, diff, find, forget, init, log, ls, mount, restore, serve, snapshots, stats,
-    status, try_out, umount,
+    backup, cat, check, desktop, diff, find, forget, init, log, ls, mount, restore, serve,
+    snapshots, stats, status, try_out, umount,
 };
 
 /// Yore keeps the past of your files, encrypted, and shows it as a drive.
@@ -92,6 +92,8 @@ pub enum Command {
     Umount(umount::Options),
     /// Show the snapshots to programs that need no drive
     Serve(serve::Options),
+    /// "Previous versions" in the menus of file managers
+    Desktop(desktop::Options),
     /// Verify that the repository is whole
     Check(check::Options),
     /// Show how old the last backups are, and what mounted drives do

@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod cat;
 pub mod check;
+pub mod desktop;
 pub mod diff;
 pub mod find;
 pub mod forget;
@@ -43,6 +44,7 @@ pub fn run(context: &Context, command: &Command) -> Outcome {
         Command::Restore(options) => restore::run(context, options),
         Command::Mount(options) => mount::run(context, options),
         Command::Serve(options) => serve::run(context, options),
+        Command::Desktop(options) => desktop::run(context, options),
         Command::Umount(options) => umount::run(context, options),
         Command::Check(options) => check::run(context, options),
         Command::Status(options) => status::run(context, options),

@@ -46,6 +46,13 @@ fn parse_umask(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "write it in octal digits, as in 077".into())
 }
 
+/// What the drive is called: by the folder of the repository.
+fn label(context: &Context) -> Option<String> {
+    let destination = context.destination().ok()?;
+    let name = destination.folder().file_name()?.to_string_lossy().into_owned();
+    Some(format!("Yore: {name}"))
+}
+
 impl Presented {
     /// From now on what is fetched is counted, and no faster than allowed.
     pub fn meter(&self, context: &Context) -> Arc<Meter> {
@@ -55,6 +62,7 @@ impl Presented {
     /// What the volume is to be told.
     pub fn options(&self, context: &Context) -> VolumeOptions {
         let mut options = VolumeOptions::new(context.now.time_zone().clone());
+        options.label = label(context);
         options.owner = self.owner;
         options.meter = Some(self.meter(context));
         options.umask = self.umask.unwrap_or(0);

@@ -11,6 +11,7 @@ mod counters;
 mod directories;
 mod files;
 mod gone;
+mod label;
 mod listing;
 mod made;
 mod memo;

@@ -13,7 +13,7 @@ use crate::number::PlaceNo;
 use crate::scope::{Scope, ScopeNo, file_name};
 use crate::tables::PlaceKind;
 use crate::volume::SnapshotVolume;
-use crate::{at, gone, past, refresh, search};
+use crate::{at, gone, label, past, refresh, search};
 
 pub(crate) const LATEST: &[u8] = b"latest";
 pub(crate) const SNAPSHOTS: &[u8] = b"snapshots";
@@ -92,9 +92,17 @@ pub(crate) fn fixed(volume: &SnapshotVolume, top: PlaceNo, name: &[u8]) -> Answe
         SEARCH => Made::Search(scope),
         HOSTS if scope == ScopeNo::WHOLE => Made::Hosts,
         TAGS if scope == ScopeNo::WHOLE => Made::Tags,
+        _ if scope == ScopeNo::WHOLE => label_file(volume, name)?,
         _ => return Err(VolumeError::NotFound),
     };
     volume.tables.place_named(top, name, || made)
+}
+
+/// A file about the drive itself.
+fn label_file(volume: &SnapshotVolume, name: &[u8]) -> Answer<Made> {
+    let label = volume.options.label.as_ref().ok_or(VolumeError::NotFound)?;
+    let modified = volume.shown(ScopeNo::WHOLE)?.modified;
+    label::file(label, name, modified).ok_or(VolumeError::NotFound)
 }
 
 /// The entry of a place that is made.

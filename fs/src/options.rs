@@ -22,6 +22,8 @@ pub struct VolumeOptions {
     pub umask: u32,
     /// Which snapshots are presented; `None` presents all.
     pub filter: Option<Filter>,
+    /// What file managers call the drive; `None` leaves that to them.
+    pub label: Option<String>,
     /// What counts the fetches from the destination, for the drive's own account of itself.
     pub meter: Option<Arc<Meter>>,
     /// Threads that decode ahead of reads; 0 reads nothing ahead.
@@ -37,6 +39,7 @@ impl VolumeOptions {
             owner: None,
             umask: 0,
             filter: None,
+            label: None,
             meter: None,
             prefetch_threads: 2,
         }

@@ -18,7 +18,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 
-pub use folder::{free_space, make_dir_durable, private_dir, remove_durable};
+pub use folder::{free_space, make_dir_durable, private_dir, remove_durable, write_program};
 pub use object::{Map, ObjectFile, read_range};
 
 use crate::look::component;

@@ -9,7 +9,7 @@ use yore_platform::{
 
 use crate::harness::{
     HOUR, MORNING, Model, Random, World, assert_is, assert_shows, at, capture, names, noise, read,
-    resolve,
+    read_all, resolve,
 };
 
 /// A folder with something of every kind that needs no privileges.
@@ -209,4 +209,21 @@ fn space_is_what_the_repository_takes() {
     assert!((3_000_000..4_500_000).contains(&space.total), "{space:?}");
     assert_eq!(space.free, 0);
     assert!(space.files >= 2, "{space:?}");
+}
+
+#[test]
+fn file_managers_are_told_a_name_and_an_icon() {
+    let world = World::new();
+    let volume = world.volume_with(|options| options.label = Some("Yore: backup".into()));
+    for (name, group) in [(".xdg-volume-info", "[Volume Info]"), (".directory", "[Desktop Entry]")]
+    {
+        let entry = resolve(&volume, name.as_bytes()).expect("looked up");
+        let text = read_all(&volume, entry.attr.ino).expect("read");
+        let expected = format!("{group}\nName=Yore: backup\nIcon=document-open-recent\n");
+        assert_eq!(String::from_utf8(text).expect("text"), expected);
+        assert_eq!(entry.attr.size, expected.len() as u64);
+        assert!(!names(&volume, b"").contains(&name.to_owned()));
+        assert!(resolve(&volume, format!("latest/{name}").as_bytes()).is_err());
+        assert!(resolve(&world.volume(), name.as_bytes()).is_err());
+    }
 }

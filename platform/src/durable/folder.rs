@@ -1,9 +1,9 @@
 //! Folders of durable files.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -53,6 +53,12 @@ pub fn make_dir_durable(path: &Path) -> io::Result<()> {
 /// One that is there keeps the permissions that it has.
 pub fn private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Writes a file that may be run as a program, over one that is there.
+pub fn write_program(path: &Path, content: &[u8]) -> io::Result<()> {
+    std::fs::write(path, content)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o755))
 }
 
 /// Removes a file, for good when this returns. A file that is not there is an error.

@@ -37,6 +37,7 @@ mod tests {
         let told = |seconds, nanos| system_time(Timestamp { seconds, nanos });
         assert_eq!(told(5, 7), UNIX_EPOCH + Duration::new(5, 7));
         assert_eq!(told(-5, 250_000_000), UNIX_EPOCH - Duration::from_millis(4750));
-        assert_eq!(told(i64::MIN, 0), UNIX_EPOCH);
+        let longest = Duration::from_secs(i64::MIN.unsigned_abs());
+        assert_eq!(Some(told(i64::MIN, 0)), UNIX_EPOCH.checked_sub(longest));
     }
 }
