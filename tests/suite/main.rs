@@ -5,6 +5,7 @@ mod backup_rules;
 mod clients;
 mod cost;
 mod damage;
+mod desktop;
 mod fidelity;
 mod golden;
 mod interrupted;
