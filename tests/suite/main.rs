@@ -14,6 +14,7 @@ mod killed_restore;
 mod layers;
 mod model;
 mod mountpoints;
+mod mutations;
 mod past;
 mod program;
 mod second_reader;
