@@ -197,6 +197,18 @@ struct Stage<'a> {
     hashing: Sender<HashJob>,
 }
 
+/// Refuses more words than a snapshot can describe itself by.
+fn must_fit_a_record(sources: &[Vec<u8>], options: &BackupOptions) -> Result<()> {
+    let texts = options.tags.iter().chain(&options.excludes.patterns).map(String::len);
+    let lengths = sources.iter().map(Vec::len).chain(texts);
+    // What else it holds, and how a text begins, are small beside it.
+    if lengths.map(|length| length + 16).sum::<usize>() > seal::MAX_RECORD / 2 {
+        let what = "sources, tags and patterns are more than 2 MiB of text together".into();
+        return Err(Error::Refused { what });
+    }
+    Ok(())
+}
+
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp { seconds: since.as_secs() as i64, nanos: since.subsec_nanos() }
@@ -217,6 +229,7 @@ fn run(
             what: "the time of a snapshot can't be in the future".into(),
         });
     }
+    must_fit_a_record(&sources, options)?;
     let known = repository.snapshots()?;
     if options.run == Run::Dry {
         let (_, condemned) = repository.condemned()?;

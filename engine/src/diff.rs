@@ -9,7 +9,7 @@ use crate::content_id::content_id;
 use crate::error::Result;
 use crate::reader::Reader;
 use crate::tree::Node;
-use crate::view::{DirRef, SeenNode};
+use crate::view::{DirRef, SeenNode, must_be_followed};
 
 /// What became of a name.
 #[derive(Debug, Clone)]
@@ -209,7 +209,9 @@ pub fn diff(
             }
         }
         if let Some((from, to)) = pair.below() {
-            match Pairs::open(reader, Some(from), Some(to)) {
+            let opened =
+                must_be_followed(&path).and_then(|()| Pairs::open(reader, Some(from), Some(to)));
+            match opened {
                 Ok(pairs) => levels.push((pairs, path.len())),
                 Err(error) => each_error(&path, error),
             }

@@ -88,4 +88,4 @@ pub use session::Writer;
 pub use slot::{Cost, Slot};
 pub use stats::{Stats, stats};
 pub use tree::{Chunk, Content, Flags, Hole, Holes, LeafRef, ListRef, Node, Strange, Tree};
-pub use view::{DirRef, Found, SeenNode, child, children, find, merge};
+pub use view::{DirRef, Found, LONGEST_PATH, SeenNode, child, children, find, merge};

@@ -297,7 +297,7 @@ impl PackKey {
     fn open_contents(&self, length: u32, sealed: &mut [u8]) -> Option<Contents> {
         let position = position(CONTENTS_NUMBER, length, 0, u8::MAX);
         let plain = self.key.open(Counter::CONTENTS, &position, sealed)?;
-        let content = seal::read_padded(plain)?;
+        let content = seal::read_padded(plain, seal::MAX_CONTENT)?;
         let mut d = minicbor::Decoder::new(&content);
         let contents = Contents::decode(&mut d).ok()?;
         (d.position() == content.len()).then_some(contents)

@@ -18,7 +18,9 @@ pub(crate) const TAG: usize = 16;
 /// The largest object that is sealed whole.
 pub(crate) const MAX_OBJECT: usize = 64 << 20;
 /// The largest content of an object that is sealed whole.
-const MAX_CONTENT: usize = 256 << 20;
+pub(crate) const MAX_CONTENT: usize = 256 << 20;
+/// The most bytes of a record, as snapshots are (FORMAT §5).
+pub(crate) const MAX_RECORD: usize = 4 << 20;
 /// Bytes before the body in a padded plaintext: codec, length of content, length of body.
 const BODY_HEAD: usize = 9;
 const MAGIC: &[u8; 4] = b"yore";
@@ -173,6 +175,22 @@ fn bind(prefix: &[u8; PREFIX], keys: &Keys, name: &ObjectName) -> Vec<u8> {
     [prefix, keys.repository().0.as_slice(), name.as_str().as_bytes(), &[0]].concat()
 }
 
+/// The most bytes that the content of an object of a kind may have: a few megabytes make gigabytes of
+/// small texts, once decoded.
+fn most_content(kind: Kind) -> usize {
+    match kind {
+        Kind::Snapshot | Kind::Tombstone | Kind::Session | Kind::Verdict | Kind::Destination => {
+            MAX_RECORD
+        }
+        Kind::DataPack
+        | Kind::TreePack
+        | Kind::Index
+        | Kind::Generation
+        | Kind::GenerationEnd
+        | Kind::Beat => MAX_CONTENT,
+    }
+}
+
 /// Whether objects of a kind are named by their salt.
 fn salt_is_id(kind: Kind) -> bool {
     match kind {
@@ -212,7 +230,8 @@ pub(crate) fn open_whole(
     let plain = key
         .open(Counter::WHOLE, &[], &mut object[PREFIX..])
         .ok_or_else(|| Error::damaged(name.as_str(), "its bytes were altered"))?;
-    read_padded(plain).ok_or_else(|| Error::damaged(name.as_str(), "it does not decode"))
+    read_padded(plain, most_content(kind))
+        .ok_or_else(|| Error::damaged(name.as_str(), "it does not decode"))
 }
 
 /// Appends codec, lengths, body and zero bytes, so that `object` and the `after` bytes that are
@@ -230,13 +249,15 @@ pub(crate) fn append_padded(object: &mut Vec<u8>, content: &[u8], after: usize) 
 }
 
 /// Reads what [`append_padded`] wrote; `None` when anything about it is not so.
-pub(crate) fn read_padded(plain: &[u8]) -> Option<Vec<u8>> {
+///
+/// Nothing is read whose content has more than `most` bytes.
+pub(crate) fn read_padded(plain: &[u8], most: usize) -> Option<Vec<u8>> {
     let (head, rest) = plain.split_first_chunk::<BODY_HEAD>()?;
     let number = |at: usize| {
         head[at..at + 4].iter().fold(0usize, |number, &byte| number << 8 | usize::from(byte))
     };
     let (content, body) = (number(1), number(5));
-    if content > MAX_CONTENT || body > rest.len() || rest[body..].iter().any(|&byte| byte != 0) {
+    if content > most || body > rest.len() || rest[body..].iter().any(|&byte| byte != 0) {
         return None;
     }
     match head[0] {

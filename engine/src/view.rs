@@ -11,6 +11,17 @@ use crate::moment::Part;
 use crate::reader::Reader;
 use crate::tree::Node;
 
+/// The longest path, in bytes, that is followed: deeper trees were made to do harm.
+pub const LONGEST_PATH: usize = 64 << 10;
+
+/// Fails below a path that is too long to be followed.
+pub(crate) fn must_be_followed(path: &[u8]) -> Result<()> {
+    if path.len() <= LONGEST_PATH {
+        return Ok(());
+    }
+    Err(Error::Refused { what: "it is nested more deeply than is followed".into() })
+}
+
 /// A directory as it is seen.
 #[derive(Debug, Clone)]
 pub enum DirRef {

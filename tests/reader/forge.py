@@ -22,7 +22,7 @@ from format1.slots import KEY_FILE, read_key_file
 
 FRAME, PACK = MIB // 2, 60 * MIB
 NOW = 1_768_473_000_000_000_000
-FILE, DIRECTORY, LINK = 0, 1, 2
+FILE, DIRECTORY, LINK, CHARACTER_DEVICE = 0, 1, 2, 5
 
 
 def cbor(value):
@@ -196,8 +196,9 @@ def named(*names):
     return inside([{1: name, 2: FILE, 6: 0, 9: 0} for name in names])
 
 
-def of_file(**keys):
-    return lambda _: {2: FILE, **{int(key[1:]): value for key, value in keys.items()}}
+def odd(kind, **keys):
+    """A directory of one node with these keys."""
+    return inside([{1: b"it", 2: kind, 6: 0, 9: 0, **{int(key[1:]): value for key, value in keys.items()}}])
 
 
 def chain(depth):
@@ -289,19 +290,19 @@ CASES = {
     "twice": bad(named(b"a", b"a")),
     "descending": bad(named(b"b", b"a")),
     "reserved": bad(named(b".directory", b".xdg-volume-info", b"CON", b"latest", b"snapshots")),
-    "huge": bad(of_file(_10=1 << 63)),
-    "huge-hole": bad(of_file(_10=1 << 63, _15=[0, 1 << 63])),
-    "huge-honest": bad(of_file(_10=(1 << 63) - 1, _15=[0, (1 << 63) - 1])),
-    "overflow": bad(of_file(_10=5, _15=[(1 << 64) - 1, 6])),
-    "nothing-there": bad(lambda _: {2: DIRECTORY, 16: bytes(32)}),
-    "no-chunk": bad(of_file(_10=7, _12=bytes(32))),
-    "odd-ids": bad(of_file(_10=7, _12=bytes(33))),
-    "device": bad(lambda _: {2: 5, 18: [1 << 63, 1 << 63]}),
-    "link": bad(lambda _: {2: LINK, 17: b"/" * 70_000}),
-    "link-nul": bad(lambda _: {2: LINK, 17: b"a\0b"}),
-    "kind": bad(lambda _: {2: 77}),
+    "huge": bad(odd(FILE, _10=1 << 63)),
+    "huge-hole": bad(odd(FILE, _10=1 << 63, _15=[0, 1 << 63])),
+    "huge-honest": bad(odd(FILE, _10=(1 << 63) - 1, _15=[0, (1 << 63) - 1])),
+    "overflow": bad(odd(FILE, _10=5, _15=[(1 << 64) - 1, 6])),
+    "nothing-there": bad(odd(DIRECTORY, _16=bytes(32))),
+    "no-chunk": bad(odd(FILE, _10=7, _12=bytes(32))),
+    "odd-ids": bad(odd(FILE, _10=7, _12=bytes(33))),
+    "device": bad(odd(CHARACTER_DEVICE, _18=[1 << 63, 1 << 63])),
+    "link": bad(odd(LINK, _17=b"/" * 70_000)),
+    "link-nul": bad(odd(LINK, _17=b"a\0b")),
+    "kind": bad(odd(77)),
     "times": bad(inside([{1: b"a", 2: FILE, 6: (1 << 63) - 1, 9: 0}, {1: b"b", 2: FILE, 6: (1 << 63) - 1, 9: 0}])),
-    "mode": bad(of_file(_3=1 << 40)),
+    "mode": bad(odd(FILE, _3=1 << 40)),
     "leaves": bad(many_leaves),
     "leaf-in-leaf": bad(leaf_in_leaf),
     "nested": bad(lambda f: {2: DIRECTORY, 16: f.blob(TREE, b"\xa1\x01" + b"\x81" * 1_000_000 + b"\x80")}),

@@ -8,6 +8,7 @@ mod damage;
 mod desktop;
 mod fidelity;
 mod golden;
+mod hostile;
 mod interrupted;
 mod killed;
 mod killed_restore;

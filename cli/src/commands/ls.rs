@@ -4,15 +4,12 @@ use std::ffi::OsString;
 
 use clap::Args;
 use serde_json::{Value, json};
-use yore_engine::{DirRef, Flags, Found, Node, children};
+use yore_engine::{DirRef, Flags, Found, LONGEST_PATH, Node, children};
 use yore_platform::{Kind, Names};
 
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::{escape, format, place};
-
-/// The longest path below which is listed.
-const LONGEST: usize = 64 << 10;
 
 /// The options of `ls`.
 #[derive(Debug, Args)]
@@ -61,8 +58,8 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             };
             print(&path, &seen.node, shown);
             if let Some(dir) = seen.dir.filter(|_| options.recursive) {
-                if path.len() > LONGEST {
-                    let what = "nested more deeply than is listed".into();
+                if path.len() > LONGEST_PATH {
+                    let what = "nested more deeply than is followed".into();
                     return Err(yore_engine::Error::Refused { what });
                 }
                 below.push((path, dir));

@@ -13,7 +13,7 @@ use crate::observer::{Event, Observer};
 use crate::pattern::lower;
 use crate::reader::Reader;
 use crate::tree::Node;
-use crate::view::DirRef;
+use crate::view::{DirRef, must_be_followed};
 
 /// Names whose numbers are remembered.
 const NAMES: usize = 100_000;
@@ -108,7 +108,9 @@ pub(super) fn add(
         let (from, to) = below;
         // What could not be read when it was backed up is not in the snapshot.
         let known = |dir: Option<DirRef>| dir.filter(|dir| !matches!(dir, DirRef::Unreadable));
-        match Pairs::open(reader, known(from).as_ref(), known(to).as_ref()) {
+        let opened = must_be_followed(&path)
+            .and_then(|()| Pairs::open(reader, known(from).as_ref(), known(to).as_ref()));
+        match opened {
             Ok(pairs) => levels.push((pairs, own, path.len())),
             Err(error) => adding.problem(&path, &error)?,
         }

@@ -63,13 +63,13 @@ def padme(length):
     return (length + unit - 1) // unit * unit
 
 
-def unpad(plaintext):
-    """§5: codec, lengths, body and zero bytes. Returns the content."""
+def unpad(plaintext, most=MAX_CONTENT):
+    """§5: codec, lengths, body and zero bytes. Returns the content, of `most` bytes at most."""
     require(len(plaintext) >= 9, "cut short")
     codec = plaintext[0]
     length = int.from_bytes(plaintext[1:5], "big")
     body_length = int.from_bytes(plaintext[5:9], "big")
-    require(length <= MAX_CONTENT, "content too long")
+    require(length <= most, "content too long")
     require(body_length <= len(plaintext) - 9, "cut short")
     body, padding = plaintext[9:9 + body_length], plaintext[9 + body_length:]
     require(padding.count(0) == len(padding), "padding is not zero")

@@ -7,8 +7,8 @@ import sys
 from collections import OrderedDict
 
 from .base import (
-    CHUNK, DATA_PACK, DESTINATION, Damaged, GENERATION, GENERATION_END, INDEX, LIST, MAX_HEADER, MAX_OBJECT, MAX_PASSPHRASES,
-    PREFIX, PURPOSE, Refused, SALT_IS_ID, SESSION, SNAPSHOT, TAG, TOMBSTONE, TRAILER, TREE, TREE_PACK, VERDICT, require)
+    CHUNK, DATA_PACK, DESTINATION, Damaged, GENERATION, GENERATION_END, INDEX, LIST, MAX_CONTENT, MAX_HEADER, MAX_OBJECT, MAX_PASSPHRASES,
+    MAX_RECORD, PREFIX, PURPOSE, RECORDS, Refused, SALT_IS_ID, SESSION, SNAPSHOT, TAG, TOMBSTONE, TRAILER, TREE, TREE_PACK, VERDICT, require)
 from .cbor import cbor_decode
 from .shapes import anything, array_of, bstr32, get, uint
 from .primitives import decompress, gcm_open, hkdf, hkdf_expand, mac, unpad
@@ -153,7 +153,8 @@ class Repository:
         whole = self.read(name, MAX_OBJECT)
         prefix, sealed = whole[:PREFIX], whole[PREFIX:]
         key = self.object_key(name, kind, prefix)
-        return unpad(gcm_open(key, bytes(12), sealed, self.associated(name, prefix)))
+        most = MAX_RECORD if kind in RECORDS else MAX_CONTENT
+        return unpad(gcm_open(key, bytes(12), sealed, self.associated(name, prefix)), most)
 
     def blob_id(self, kind, blob):
         return mac(self.purpose_key("id", 1), bytes([kind]) + blob)
