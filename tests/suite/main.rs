@@ -18,5 +18,6 @@ mod mountpoints;
 mod mutations;
 mod past;
 mod program;
+mod readers;
 mod second_reader;
 mod served;

@@ -9,3 +9,4 @@ mod past;
 mod reading;
 mod refresh;
 mod tree;
+mod walks;

@@ -200,6 +200,36 @@ fn attributes_of_the_drive_are_readable_and_not_listed() {
 }
 
 #[test]
+fn a_file_that_snapshots_share_tells_the_one_in_which_its_directory_was_first_seen() {
+    let world = World::new();
+    let source = world.source("source");
+    fs::create_dir(source.join("same")).expect("a folder");
+    fs::write(source.join("same/file"), b"same").expect("a file");
+    for hour in 0..2 {
+        fs::write(source.join("changing"), hour.to_string()).expect("a file");
+        world.back_up(&[&source], MORNING + hour * HOUR);
+    }
+    let ids: Vec<Vec<u8>> = world
+        .repository
+        .snapshots()
+        .expect("snapshots")
+        .list
+        .iter()
+        .map(|(id, _)| id.to_string().into_bytes())
+        .collect();
+    let states = ["snapshots/2026-01-15T103000", "snapshots/2026-01-15T113000"];
+    for seen_first in [0, 1] {
+        let volume = world.volume();
+        for state in [states[seen_first], states[1 - seen_first]] {
+            let path = at(state, &source.join("same/file"));
+            let ino = resolve(&volume, &path).expect("there").attr.ino;
+            let told = volume.xattr(ino, b"user.yore.snapshot");
+            assert_eq!(told.as_ref(), Ok(&ids[seen_first]), "{state}");
+        }
+    }
+}
+
+#[test]
 fn space_is_what_the_repository_takes() {
     let world = World::new();
     let source = world.source("source");
