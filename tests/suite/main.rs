@@ -10,6 +10,7 @@ mod fidelity;
 mod golden;
 mod hostile;
 mod interrupted;
+mod kernel;
 mod killed;
 mod killed_restore;
 mod layers;
