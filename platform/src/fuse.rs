@@ -12,6 +12,7 @@
 //!   somebody begins to list it), or [`MountedHandle::invalidate`].
 
 mod adapter;
+mod asked;
 mod attach;
 mod encode;
 mod session;

@@ -78,6 +78,8 @@ fn a_drive_in_use_is_not_taken_away_unless_forced() {
     let file = std::fs::File::open(drive.shown("latest", &source).join("file")).expect("it opens");
     let ended = yore.run_on("umount", &[drive.path()]).assert_code(11);
     assert!(ended.err.contains("--force"), "{}", ended.err);
+    // It says who: these tests.
+    assert!(ended.err.contains(&std::process::id().to_string()), "{}", ended.err);
     yore.run_on("umount --force", &[drive.path()]).assert_code(0);
     assert!(!is_mounted(drive.path()));
     drop(file);

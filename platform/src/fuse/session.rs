@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use fuser::{Config, INodeNo, Notifier, Session, SessionACL};
 
-use super::adapter::{Adapter, EnforceAcls};
+use super::asked::{Adapter, EnforceAcls};
 use super::attach::attach;
 use crate::mount_error::MountError;
 use crate::mount_table::{MountLine, mounted_at};
