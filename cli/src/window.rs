@@ -13,10 +13,14 @@ use crate::place::Past;
 use crate::stage::Stage;
 use crate::tree::{self, Limits};
 
-/// How much of the trees is drawn: each day, and of each single snapshot the name.
+/// How much of the trees is drawn: each day, of each single snapshot the name, and not the whole tree
+/// again for each machine and tag.
 fn limits(stage: &Stage) -> Limits {
-    let is_snapshot = |name: &str| name.len() >= 17 && name.as_bytes().get(10) == Some(&b'T');
-    Limits { depth: if stage.is_sample() { 4 } else { 3 }, width: 8, closed: is_snapshot }
+    let closed = |name: &str| {
+        let is_snapshot = name.len() >= 17 && name.as_bytes().get(10) == Some(&b'T');
+        is_snapshot || ["hosts", "tags"].contains(&name)
+    };
+    Limits { depth: if stage.is_sample() { 4 } else { 3 }, width: 9, closed }
 }
 
 /// Through what the past is seen.
