@@ -34,6 +34,25 @@ impl Buffers {
     }
 }
 
+/// Buffers of several sizes, for frames: most are small, those of large files are not.
+#[derive(Clone)]
+pub(crate) struct FrameBuffers([Buffers; 3]);
+
+impl FrameBuffers {
+    /// Keeps up to `keep` unused buffers for frames of small files and average chunks, half as many for
+    /// large chunks, a quarter for the largest; each as long as zstd may have made it.
+    pub(crate) fn new(keep: usize) -> Self {
+        let sizes = [(keep, 544 << 10), (keep / 2, 1088 << 10), (keep / 4, 2112 << 10)];
+        Self(sizes.map(|(keep, capacity)| Buffers::new(keep, capacity)))
+    }
+
+    /// Takes an empty buffer that holds `bytes` without growing.
+    pub(crate) fn take_for(&self, bytes: usize) -> Buffer {
+        let fits = self.0.iter().find(|buffers| bytes <= buffers.capacity);
+        fits.unwrap_or(&self.0[0]).take_for(bytes)
+    }
+}
+
 /// A growable buffer that goes home when it is dropped.
 pub(crate) struct Buffer {
     bytes: Vec<u8>,

@@ -12,19 +12,18 @@ use lru::LruCache;
 
 use crate::ahead::Sequences;
 use crate::backend::Backend;
-use crate::buffers::{Buffer, Buffers};
+use crate::buffers::{Buffer, FrameBuffers};
 use crate::error::{Error, Result};
 use crate::id::{BlobId, ObjectId};
 use crate::index::{BlobIndex, FrameBlobs, Location};
 use crate::keys::{BlobKind, Keys};
 use crate::object::ObjectName;
-use crate::pack::{PackKey, decode_frame};
+use crate::pack::{Codec, PackKey, decode_frame};
 
 /// How many packs' keys are kept.
 const PACK_KEYS: usize = 256;
-/// Unused buffers that are kept, and the size they have.
+/// Unused buffers of each size that are kept.
 const SPARE_BUFFERS: usize = 8;
-const BUFFER: usize = 544 << 10;
 
 /// A blob's bytes; holds its frame in memory.
 #[derive(Clone)]
@@ -81,7 +80,7 @@ pub struct Reader {
     /// Guards the keys of packs.
     pack_keys: Mutex<LruCache<ObjectId, Arc<PackKey>>>,
     budget: usize,
-    buffers: Buffers,
+    buffers: FrameBuffers,
     pub(crate) sequences: Sequences,
 }
 
@@ -101,7 +100,7 @@ impl Reader {
             frames: Mutex::new(Frames { cells: LruCache::unbounded(), bytes: 0 }),
             pack_keys: Mutex::new(LruCache::new(pack_keys)),
             budget,
-            buffers: Buffers::new(SPARE_BUFFERS, BUFFER),
+            buffers: FrameBuffers::new(SPARE_BUFFERS),
             sequences: Sequences::new(),
         }
     }
@@ -262,9 +261,21 @@ impl Reader {
         let stored = key
             .open_frame(location.number, &location.frame, &mut sealed)
             .ok_or_else(|| Error::damaged(name.as_str(), "its bytes were altered"))?;
-        let mut bytes = self.buffers.take_for(location.frame.raw as usize);
-        decode_frame(&location.frame, stored, &mut bytes)
-            .ok_or_else(|| Error::damaged(name.as_str(), "a frame does not decode"))?;
+        let undecodable = || Error::damaged(name.as_str(), "a frame does not decode");
+        let bytes = match location.frame.codec {
+            // What was opened where it lies needs no other place.
+            Codec::Raw if stored.len() == location.frame.raw as usize => {
+                let raw = stored.len();
+                sealed.truncate(raw);
+                sealed
+            }
+            Codec::Raw => return Err(undecodable()),
+            Codec::Zstd => {
+                let mut bytes = self.buffers.take_for(location.frame.raw as usize);
+                decode_frame(&location.frame, stored, &mut bytes).ok_or_else(undecodable)?;
+                bytes
+            }
+        };
         Ok(Frame { bytes, compared: Mutex::default(), all_compared: OnceLock::new() })
     }
 

@@ -14,11 +14,15 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use yore_platform::Space;
 
 use super::{Backend, NewObject, Stored};
+use crate::buffers::FrameBuffers;
 use crate::error::{Error, Result};
 use crate::object::{Area, ObjectName};
 
 /// Threads that ask, at most.
 const THREADS: usize = 16;
+
+/// Unused buffers of each size that are kept.
+const SPARE_BUFFERS: usize = 4;
 
 type Question = Box<dyn FnOnce(&dyn Backend) + Send>;
 
@@ -29,13 +33,21 @@ pub struct Patient {
     questions: Sender<Question>,
     taken: Receiver<Question>,
     threads: AtomicUsize,
+    buffers: FrameBuffers,
 }
 
 impl Patient {
     /// Gives up on `inner` after `limit`. Writing has no limit.
     pub fn new(inner: Arc<dyn Backend>, limit: Duration) -> Self {
         let (questions, taken) = bounded(0);
-        Self { inner, limit, questions, taken, threads: AtomicUsize::new(0) }
+        Self {
+            inner,
+            limit,
+            questions,
+            taken,
+            threads: AtomicUsize::new(0),
+            buffers: FrameBuffers::new(SPARE_BUFFERS),
+        }
     }
 
     fn ask<T: Send + 'static>(
@@ -102,8 +114,10 @@ impl Backend for Patient {
 
     fn read(&self, name: &ObjectName, offset: u64, out: &mut [u8]) -> Result<()> {
         let (name, length) = (name.clone(), out.len());
+        // Who gave up may not lend its own memory.
+        let mut bytes = self.buffers.take_for(length);
         let bytes = self.ask(move |inner| {
-            let mut bytes = vec![0; length];
+            bytes.resize(length, 0);
             inner.read(&name, offset, &mut bytes)?;
             Ok(bytes)
         })?;
