@@ -71,15 +71,10 @@ impl Cutter<'_> {
         self.length += taken;
         for (until, below) in [(gear.average - 1, gear.below_early), (gear.max, gear.below_late)] {
             let stop = bytes.len().min(taken + until.saturating_sub(self.length));
-            let mut hash = self.hash;
-            for (at, &byte) in bytes[taken..stop].iter().enumerate() {
-                hash = (hash << 1).wrapping_add(gear.table[usize::from(byte)]);
-                if hash < below {
-                    (self.length, self.hash) = (0, 0);
-                    return (taken + at + 1, End::Here);
-                }
+            if let Some(at) = self.find(&bytes[taken..stop], below) {
+                (self.length, self.hash) = (0, 0);
+                return (taken + at + 1, End::Here);
             }
-            self.hash = hash;
             self.length += stop - taken;
             taken = stop;
         }
@@ -88,6 +83,39 @@ impl Cutter<'_> {
             return (taken, End::Here);
         }
         (taken, End::Later)
+    }
+
+    /// Finds the first byte after which the hash is below a bound.
+    ///
+    /// Four bytes at a time: what the table has for them is added up first, so that each hash does not
+    /// wait for the one before it.
+    fn find(&mut self, bytes: &[u8], below: u64) -> Option<usize> {
+        let (fours, rest) = bytes.as_chunks::<4>();
+        for (n, four) in fours.iter().enumerate() {
+            let [a, b, c, d] = four.map(|byte| self.gear.table[usize::from(byte)]);
+            let ab = (a << 1).wrapping_add(b);
+            let abc = (ab << 1).wrapping_add(c);
+            let abcd = (abc << 1).wrapping_add(d);
+            let hash = self.hash;
+            let hashes = [
+                (hash << 1).wrapping_add(a),
+                (hash << 2).wrapping_add(ab),
+                (hash << 3).wrapping_add(abc),
+                (hash << 4).wrapping_add(abcd),
+            ];
+            self.hash = hashes[3];
+            if hashes.iter().any(|&hash| hash < below) {
+                return hashes.iter().position(|&hash| hash < below).map(|at| n * 4 + at);
+            }
+        }
+        let start = fours.len() * 4;
+        for (at, &byte) in rest.iter().enumerate() {
+            self.hash = (self.hash << 1).wrapping_add(self.gear.table[usize::from(byte)]);
+            if self.hash < below {
+                return Some(start + at);
+            }
+        }
+        None
     }
 }
 

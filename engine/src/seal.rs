@@ -3,8 +3,7 @@
 //! Each object has a key of its own, so a nonce is a plain counter; name, kind, version, repository
 //! and position are associated data, so nothing can be swapped, renamed or spliced.
 
-use aes_gcm::aead::{AeadInOut, Nonce, Tag};
-use aes_gcm::{Aes256Gcm, KeyInit};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, Tag, UnboundKey};
 use subtle::ConstantTimeEq;
 
 use crate::error::{Error, Result};
@@ -42,16 +41,16 @@ impl Counter {
         Counter(u64::from(number) + 1)
     }
 
-    fn nonce(&self) -> Nonce<Aes256Gcm> {
-        let mut nonce = Nonce::<Aes256Gcm>::default();
+    fn nonce(self) -> Nonce {
+        let mut nonce = [0; NONCE_LEN];
         nonce[4..].copy_from_slice(&self.0.to_be_bytes());
-        nonce
+        Nonce::assume_unique_for_key(nonce)
     }
 }
 
 /// The key of one object, with the associated data that every call under it shares.
 pub(crate) struct ObjectKey {
-    cipher: Aes256Gcm,
+    cipher: LessSafeKey,
     /// Prefix, repository id, name and a zero byte.
     bound: Vec<u8>,
 }
@@ -67,7 +66,7 @@ impl ObjectKey {
         prefix[7] = SECRET_GENERATION;
         prefix[8..40].copy_from_slice(&salt);
         prefix[40..].copy_from_slice(&commitment);
-        Self { cipher: Aes256Gcm::new((&*key).into()), bound: bind(&prefix, keys, name) }
+        Self { cipher: cipher(&key), bound: bind(&prefix, keys, name) }
     }
 
     /// Derives the key of an object from the prefix with which it begins.
@@ -103,7 +102,7 @@ impl ObjectKey {
         if !bool::from(commitment.ct_eq(&prefix[40..])) {
             return Err(damaged("sealed with another key"));
         }
-        Ok(Self { cipher: Aes256Gcm::new((&*key).into()), bound: bind(prefix, keys, name) })
+        Ok(Self { cipher: cipher(&key), bound: bind(prefix, keys, name) })
     }
 
     /// The bytes with which the object begins.
@@ -119,15 +118,12 @@ impl ObjectKey {
         buffer: &mut Vec<u8>,
         from: usize,
     ) {
+        let associated = Aad::from(self.associated(position));
         let tag = self
             .cipher
-            .encrypt_inout_detached(
-                &counter.nonce(),
-                &self.associated(position),
-                (&mut buffer[from..]).into(),
-            )
+            .seal_in_place_separate_tag(counter.nonce(), associated, &mut buffer[from..])
             .expect("a frame is far below the limit of AES-GCM");
-        buffer.extend_from_slice(&tag);
+        buffer.extend_from_slice(tag.as_ref());
     }
 
     /// Decrypts `sealed` in place and returns the plaintext, or `None` when it is not authentic.
@@ -139,16 +135,9 @@ impl ObjectKey {
     ) -> Option<&'a mut [u8]> {
         let length = sealed.len().checked_sub(TAG)?;
         let (body, tag) = sealed.split_at_mut(length);
-        let tag = Tag::<Aes256Gcm>::try_from(&*tag).ok()?;
-        self.cipher
-            .decrypt_inout_detached(
-                &counter.nonce(),
-                &self.associated(position),
-                (&mut *body).into(),
-                &tag,
-            )
-            .ok()?;
-        Some(body)
+        let tag = Tag::try_from(&*tag).ok()?;
+        let associated = Aad::from(self.associated(position));
+        self.cipher.open_in_place_separate_tag(counter.nonce(), associated, tag, body, 0..).ok()
     }
 
     fn associated(&self, position: &[u8]) -> Vec<u8> {
@@ -157,6 +146,11 @@ impl ObjectKey {
         data.extend_from_slice(position);
         data
     }
+}
+
+fn cipher(key: &[u8; 32]) -> LessSafeKey {
+    let key = UnboundKey::new(&AES_256_GCM, key).expect("a key of AES-256 has 32 bytes");
+    LessSafeKey::new(key)
 }
 
 fn object_key(
@@ -316,6 +310,31 @@ mod tests {
             assert!(open_whole(&keys, Kind::Index, &name, altered).is_err(), "byte {byte}");
             let shorter = object[..byte].to_vec();
             assert!(open_whole(&keys, Kind::Index, &name, shorter).is_err(), "length {byte}");
+        }
+    }
+
+    #[test]
+    fn another_implementation_opens_what_is_sealed() {
+        use aes_gcm::aead::{AeadInOut, KeyInit};
+        let (keys, id) = (keys(1), ObjectId([3; 32]));
+        let key = ObjectKey::for_writing(&keys, Kind::DataPack, &ObjectName::pack(id), id.0);
+        let (bytes, _) = object_key(&keys, Kind::DataPack, &id.0);
+        for length in [0, 1, 15, 16, 17, 255, 256, 257, 4095, 100_000] {
+            let plain: Vec<u8> = (0..length).map(|n| (n * 7) as u8).collect();
+            let mut sealed = plain.clone();
+            key.seal(Counter::frame(length), b"position", &mut sealed, 0);
+            let mut nonce = [0; 12];
+            nonce[4..].copy_from_slice(&(u64::from(length) + 1).to_be_bytes());
+            let (body, tag) = sealed.split_at_mut(plain.len());
+            aes_gcm::Aes256Gcm::new((&*bytes).into())
+                .decrypt_inout_detached(
+                    &nonce.into(),
+                    &key.associated(b"position"),
+                    (&mut *body).into(),
+                    (&*tag).try_into().unwrap(),
+                )
+                .unwrap();
+            assert_eq!(body, plain);
         }
     }
 

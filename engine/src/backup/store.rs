@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::backup::slice::Slice;
-use crate::buffers::{Buffer, Buffers};
+use crate::buffers::{Buffer, FrameBuffers};
 use crate::error::{Error, Result};
 use crate::id::BlobId;
 use crate::index::{self, BlobIndex};
@@ -29,9 +29,8 @@ const END_PER_BLOB: u64 = 37;
 const END_PER_FRAME: u64 = 14;
 /// Buffers that a frame which is being gathered may keep alive.
 const HELD: usize = 8;
-/// Unused buffers of sealed frames that are kept, and their size: a frame that zstd made longer.
+/// Unused buffers of sealed frames that are kept.
 const SPARE_SEALED: usize = 16;
-const SEALED: usize = 544 << 10;
 /// The zstd level: of the fast ones, the first that compresses well.
 const LEVEL: i32 = 3;
 
@@ -61,6 +60,16 @@ impl FrameJob {
             Slice::compact(slices.filter(|slice| slice.is_pooled()));
             self.held = 0;
         }
+    }
+
+    /// Returns the bytes of all blobs together, in `gathered` unless they lie together already.
+    fn gather<'f>(&'f self, gathered: &'f mut Vec<u8>) -> &'f [u8] {
+        if let [(_, only)] = self.blobs.as_slice() {
+            return only;
+        }
+        gathered.clear();
+        self.blobs.iter().for_each(|(_, slice)| gathered.extend_from_slice(slice));
+        gathered
     }
 }
 
@@ -98,7 +107,7 @@ pub(super) struct Shared<'r> {
     failure: Mutex<Option<Error>>,
     stored: AtomicU64,
     /// Buffers of sealed frames.
-    buffers: Buffers,
+    buffers: FrameBuffers,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -113,7 +122,7 @@ impl<'r> Shared<'r> {
             finished: Mutex::default(),
             failure: Mutex::default(),
             stored: AtomicU64::new(0),
-            buffers: Buffers::new(SPARE_SEALED, SEALED),
+            buffers: FrameBuffers::new(SPARE_SEALED),
         }
     }
 
@@ -132,6 +141,37 @@ impl<'r> Shared<'r> {
             PackKind::Data => &self.filling[0],
             PackKind::Tree => &self.filling[1],
         })
+    }
+
+    /// Gives a frame its place in a pack, and the writing thread its turn.
+    fn place(
+        &self,
+        kind: PackKind,
+        blobs: Vec<(BlobId, u32)>,
+        info: FrameInfo,
+        writes: &Sender<Write>,
+    ) -> Result<(Arc<PackKey>, u32, Sender<Buffer>)> {
+        let repository = self.repository;
+        let (ready, sealed) = bounded(1);
+        let added = u64::from(info.sealed) + END_PER_FRAME + END_PER_BLOB * blobs.len() as u64;
+        let mut filling = self.filling(kind);
+        if filling.key.is_some() && filling.size + added > repository.header.parameters.pack {
+            writes.send(Write::Close(kind)).map_err(|_| Error::Interrupted)?;
+            *filling = Filling::default();
+        }
+        let key = Arc::clone(filling.key.get_or_insert_with(|| {
+            let first: Vec<u8> = blobs.iter().flat_map(|(id, _)| id.0).collect();
+            Arc::new(PackKey::draw(&repository.keys, kind, &first))
+        }));
+        if filling.frames == 0 {
+            filling.size = 256;
+        }
+        let number = filling.frames;
+        filling.frames += 1;
+        filling.size += added;
+        let write = Write::Frame { key: Arc::clone(&key), kind, blobs, info, sealed };
+        writes.send(write).map_err(|_| Error::Interrupted)?;
+        Ok((key, number, ready))
     }
 }
 
@@ -169,9 +209,8 @@ impl Channels {
             shared,
             writes: self.writes.clone(),
             compressor,
-            raw: Vec::new(),
-            opened: Vec::new(),
-            decoded: Vec::new(),
+            gathered: Vec::new(),
+            opener: Opener::default(),
         })
     }
 }
@@ -321,37 +360,34 @@ pub(super) struct Sealer<'s, 'r> {
     shared: &'s Shared<'r>,
     writes: Sender<Write>,
     compressor: zstd::bulk::Compressor<'static>,
-    raw: Vec<u8>,
-    opened: Vec<u8>,
-    decoded: Vec<u8>,
+    gathered: Vec<u8>,
+    opener: Opener,
 }
 
 impl Sealer<'_, '_> {
     /// Makes one frame; an error is kept where everybody sees it.
     pub(super) fn run(&mut self, job: FrameJob) -> Result<()> {
-        self.raw.clear();
-        job.blobs.iter().for_each(|(_, slice)| self.raw.extend_from_slice(slice));
-        let bound = zstd::zstd_safe::compress_bound(job.raw) + TAG;
+        let raw = job.gather(&mut self.gathered);
+        let bound = zstd::zstd_safe::compress_bound(raw.len()) + TAG;
         let mut stored = self.shared.buffers.take_for(bound);
-        let codec = match self.compressor.compress_to_buffer(&self.raw, &mut *stored) {
-            Ok(length) if length < self.raw.len() => Codec::Zstd,
+        let codec = match self.compressor.compress_to_buffer(raw, &mut *stored) {
+            Ok(length) if length < raw.len() => Codec::Zstd,
             _ => {
                 stored.clear();
-                stored.extend_from_slice(&self.raw);
+                stored.extend_from_slice(raw);
                 Codec::Raw
             }
         };
         let blobs: Vec<_> = job.blobs.iter().map(|(id, slice)| (*id, slice.len() as u32)).collect();
-        drop(job.blobs);
         let info = FrameInfo {
             sealed: (stored.len() + TAG) as u32,
-            raw: self.raw.len() as u32,
+            raw: raw.len() as u32,
             codec,
             blobs: blobs.len() as u32,
         };
-        let (key, number, ready) = self.place(job.kind, blobs, info)?;
+        let (key, number, ready) = self.shared.place(job.kind, blobs, info, &self.writes)?;
         key.seal_frame(number, info.raw, codec, &mut stored);
-        self.verify(&key, number, &info, &stored)?;
+        self.opener.verify(&key, number, &info, &stored, raw)?;
         self.shared.stored.fetch_add(stored.len() as u64, Ordering::Relaxed);
         ready.send(stored).map_err(|_| Error::Interrupted)
     }
@@ -360,37 +396,16 @@ impl Sealer<'_, '_> {
     pub(super) fn fail(&self, error: Error) {
         self.shared.fail(error);
     }
+}
 
-    /// Gives a frame its place in a pack, and the writing thread its turn.
-    fn place(
-        &self,
-        kind: PackKind,
-        blobs: Vec<(BlobId, u32)>,
-        info: FrameInfo,
-    ) -> Result<(Arc<PackKey>, u32, Sender<Buffer>)> {
-        let repository = self.shared.repository;
-        let (ready, sealed) = bounded(1);
-        let added = u64::from(info.sealed) + END_PER_FRAME + END_PER_BLOB * blobs.len() as u64;
-        let mut filling = self.shared.filling(kind);
-        if filling.key.is_some() && filling.size + added > repository.header.parameters.pack {
-            self.writes.send(Write::Close(kind)).map_err(|_| Error::Interrupted)?;
-            *filling = Filling::default();
-        }
-        let key = Arc::clone(filling.key.get_or_insert_with(|| {
-            let first: Vec<u8> = blobs.iter().flat_map(|(id, _)| id.0).collect();
-            Arc::new(PackKey::draw(&repository.keys, kind, &first))
-        }));
-        if filling.frames == 0 {
-            filling.size = 256;
-        }
-        let number = filling.frames;
-        filling.frames += 1;
-        filling.size += added;
-        let write = Write::Frame { key: Arc::clone(&key), kind, blobs, info, sealed };
-        self.writes.send(write).map_err(|_| Error::Interrupted)?;
-        Ok((key, number, ready))
-    }
+/// Opens frames that were just sealed.
+#[derive(Default)]
+struct Opener {
+    opened: Vec<u8>,
+    decoded: Vec<u8>,
+}
 
+impl Opener {
     /// Opens a sealed frame and compares it with its blobs, before anybody relies on it.
     fn verify(
         &mut self,
@@ -398,15 +413,16 @@ impl Sealer<'_, '_> {
         number: u32,
         info: &FrameInfo,
         sealed: &[u8],
+        raw: &[u8],
     ) -> Result<()> {
         self.opened.clear();
         self.opened.extend_from_slice(sealed);
         let stored = key.open_frame(number, info, &mut self.opened);
         let same = match (stored, info.codec) {
             (None, _) => false,
-            (Some(stored), Codec::Raw) => stored == self.raw.as_slice(),
+            (Some(stored), Codec::Raw) => stored == raw,
             (Some(stored), Codec::Zstd) => {
-                decode_frame(info, stored, &mut self.decoded).is_some() && self.decoded == self.raw
+                decode_frame(info, stored, &mut self.decoded).is_some() && self.decoded == raw
             }
         };
         let object = "a frame that was just sealed";
