@@ -4,6 +4,8 @@
 //! if absent, ranged read, consistent list, and delete (for prune and `key remove` alone). Nothing
 //! assumes that a destination is a path, or that a list is cheap.
 
+use std::ops::Range;
+
 use yore_platform::Space;
 
 use crate::error::{Error, Result};
@@ -49,11 +51,12 @@ pub trait Backend: Send + Sync {
     /// Begins an object, which exists only once it is published.
     fn create(&self, name: &ObjectName) -> Result<Box<dyn NewObject + '_>>;
 
-    /// Fills `out` with the object's bytes from `offset`.
+    /// Replaces the content of `out` with a range of the object's bytes, in the memory that it has
+    /// where that suffices; after an error both may be lost.
     ///
     /// # Errors
     /// [`Error::Missing`] without the object, [`Error::Damaged`] when it is shorter than asked.
-    fn read(&self, name: &ObjectName, offset: u64, out: &mut [u8]) -> Result<()>;
+    fn read(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<()>;
 
     /// Returns the object's size; `None` when it is not there.
     fn size(&self, name: &ObjectName) -> Result<Option<u64>>;
@@ -88,8 +91,8 @@ pub fn load(backend: &dyn Backend, name: &ObjectName, limit: u64) -> Result<Vec<
     if size > limit {
         return Err(Error::damaged(name.as_str(), "it is larger than any such object"));
     }
-    let mut bytes = vec![0; size as usize];
-    backend.read(name, 0, &mut bytes)?;
+    let mut bytes = Vec::new();
+    backend.read(name, 0..size, &mut bytes)?;
     Ok(bytes)
 }
 

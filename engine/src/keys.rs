@@ -115,6 +115,11 @@ impl Keys {
         self.id.many(kind as u8, blobs).into_iter().map(BlobId).collect()
     }
 
+    /// How many blobs are named together faster than one by one, in groups as small as can be.
+    pub(crate) fn together(&self) -> usize {
+        self.id.together()
+    }
+
     /// Returns the number by which a name ends a leaf of a large directory (FORMAT.md §8).
     pub(crate) fn leaf_number(&self, name: &[u8]) -> u16 {
         let bytes = self.id.one(3, name);

@@ -20,6 +20,7 @@ mod directory;
 mod error;
 mod file;
 mod forget;
+mod frame;
 mod globs;
 mod header;
 mod history;

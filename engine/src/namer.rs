@@ -1,8 +1,7 @@
 //! Naming blobs by HMAC-SHA-256, one or many at a time.
 //!
-//! Every byte of every backup goes through it, so it is the fastest that there is: many at a time
-//! in the lanes of the processor's vectors where it has no instructions for SHA-256, otherwise one
-//! by one with `ring`.
+//! Every byte of every backup goes through it, so it is the fastest that there is: several at a time
+//! side by side, otherwise one by one with `ring`.
 
 use yore_platform::{Before, Lanes, SHA256_START, sha256_block};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -57,6 +56,11 @@ impl Namer {
     pub(crate) fn many(&self, first: u8, rests: &[&[u8]]) -> Vec<[u8; 32]> {
         self.in_lanes(first, rests)
             .unwrap_or_else(|| rests.iter().map(|rest| self.one(first, rest)).collect())
+    }
+
+    /// From how many on they are named much faster together.
+    pub(crate) fn together(&self) -> usize {
+        self.lanes.map_or(1, Lanes::enough)
     }
 
     fn in_lanes(&self, first: u8, rests: &[&[u8]]) -> Option<Vec<[u8; 32]>> {

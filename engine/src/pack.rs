@@ -337,13 +337,13 @@ pub(crate) fn load_contents(
     if size < (PREFIX + TAG + TRAILER) as u64 {
         return Err(damaged("truncated"));
     }
-    let mut prefix = [0; PREFIX];
-    backend.read(&name, 0, &mut prefix)?;
+    let mut prefix = Vec::new();
+    backend.read(&name, 0..PREFIX as u64, &mut prefix)?;
     let kind = PackKind::from_number(prefix[5].into()).ok_or_else(|| damaged("not a pack"))?;
     let key = PackKey::of(keys, kind, id, &prefix)?;
-    let Range { start, end } = contents_range(backend, &name, size)?;
-    let mut sealed = vec![0; (end - start) as usize];
-    backend.read(&name, start, &mut sealed)?;
+    let range = contents_range(backend, &name, size)?;
+    let (start, mut sealed) = (range.start, Vec::new());
+    backend.read(&name, range, &mut sealed)?;
     let contents = key
         .open_contents(sealed.len() as u32, &mut sealed)
         .ok_or_else(|| damaged("its contents were altered"))?;
@@ -354,9 +354,9 @@ pub(crate) fn load_contents(
 }
 
 fn contents_range(backend: &dyn Backend, name: &ObjectName, size: u64) -> Result<Range<u64>> {
-    let mut trailer = [0; TRAILER];
+    let mut trailer = Vec::with_capacity(TRAILER);
     let end = size - TRAILER as u64;
-    backend.read(name, end, &mut trailer)?;
+    backend.read(name, end..size, &mut trailer)?;
     let number = |bytes: &[u8]| bytes.iter().fold(0u64, |n, &byte| n << 8 | u64::from(byte));
     let (offset, length) = (number(&trailer[..8]), number(&trailer[8..12]));
     let fits = offset.checked_add(length) == Some(end) && offset >= PREFIX as u64;

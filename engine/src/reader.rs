@@ -3,7 +3,6 @@
 //! A frame is decoded once however many threads ask for it at the same time. Decoded frames share
 //! one budget of bytes. Every blob is compared with its name before it is handed out the first time.
 
-use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::ops::{Deref, Range};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
@@ -12,8 +11,9 @@ use lru::LruCache;
 
 use crate::ahead::Sequences;
 use crate::backend::Backend;
-use crate::buffers::{Buffer, FrameBuffers};
+use crate::buffers::FrameBuffers;
 use crate::error::{Error, Result};
+use crate::frame::{Claim, Frame, Taken};
 use crate::id::{BlobId, ObjectId};
 use crate::index::{BlobIndex, FrameBlobs, Location};
 use crate::keys::{BlobKind, Keys};
@@ -24,6 +24,8 @@ use crate::pack::{Codec, PackKey, decode_frame};
 const PACK_KEYS: usize = 256;
 /// Unused buffers of each size that are kept.
 const SPARE_BUFFERS: usize = 8;
+/// Destinations that read past the cache of the system read whole pages, and a little more.
+const ROOM_TO_READ: usize = 12 << 10;
 
 /// A blob's bytes; holds its frame in memory.
 #[derive(Clone)]
@@ -36,16 +38,8 @@ impl Deref for Blob {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.frame.bytes[self.range.clone()]
+        &self.frame.bytes()[self.range.clone()]
     }
-}
-
-pub(crate) struct Frame {
-    bytes: Buffer,
-    /// Guards the blobs that have been compared with their names: which, and where they lie.
-    compared: Mutex<HashSet<(BlobKind, BlobId, u32, u32)>>,
-    /// Set once all chunks have been.
-    all_compared: OnceLock<()>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -132,75 +126,47 @@ impl Reader {
         Err(first_error.unwrap_or_else(|| Error::Missing { object: format!("blob {id}") }))
     }
 
+    /// How many chunks are best made ready at once: so many are named together faster than one by one.
+    pub fn together(&self) -> usize {
+        self.keys.together()
+    }
+
     /// Makes chunks ready ahead of their use; what fails will fail again when it is read.
     pub fn prefetch(&self, ids: &[BlobId]) {
         let index = self.index();
-        let mut ready = Vec::new();
+        let mut all: Vec<Taken> = Vec::new();
         for id in ids {
             let Some(location) = index.find(id) else { continue };
             let Ok(frame) = self.frame(&location) else { continue };
-            let claim = (BlobKind::Data, *id, location.at, location.length);
-            if !lock(&frame.compared).contains(&claim) {
-                let start = location.at as usize;
-                ready.push((frame, claim, start..start + location.length as usize));
+            let claim = claim(BlobKind::Data, id, &location);
+            if let Some(taken) = all.iter_mut().find(|taken| taken.is_of(&frame)) {
+                taken.add(claim);
+            } else if let Some(mut taken) = Taken::take(&frame) {
+                taken.add(claim);
+                all.push(taken);
             }
         }
-        ready.retain(|(frame, _, range)| frame.bytes.get(range.clone()).is_some());
-        let bytes: Vec<&[u8]> =
-            ready.iter().map(|(frame, _, range)| &frame.bytes[range.clone()]).collect();
-        let names = self.keys.blob_ids(BlobKind::Data, &bytes);
-        for ((frame, claim, _), name) in ready.iter().zip(names) {
-            if claim.1 == name {
-                lock(&frame.compared).insert(*claim);
-            }
-        }
+        Taken::compare(&all, &self.keys);
     }
 
     fn copy(&self, kind: BlobKind, id: &BlobId, location: &Location) -> Result<Blob> {
         let frame = self.frame(location)?;
-        let range = self.compare(&frame, kind, id, location)?;
-        Ok(Blob { range, frame })
-    }
-
-    /// Compares a blob in a decoded frame with its name, unless that was done; returns its place.
-    pub(crate) fn compare(
-        &self,
-        frame: &Frame,
-        kind: BlobKind,
-        id: &BlobId,
-        location: &Location,
-    ) -> Result<Range<usize>> {
+        let claim = claim(kind, id, location);
         let damaged = |reason| Error::damaged(ObjectName::pack(location.pack).as_str(), reason);
-        let (start, length) = (location.at as usize, location.length as usize);
-        let range = start..start + length;
-        let bytes = frame.bytes.get(range.clone()).ok_or_else(|| damaged("a blob exceeds it"))?;
-        // Who comes second waits for the comparison rather than to make it too.
-        let mut compared = lock(&frame.compared);
-        let claim = (kind, *id, location.at, location.length);
-        if !compared.contains(&claim) {
-            if self.keys.blob_id(kind, bytes) != *id {
-                return Err(damaged("it does not hold the blob that it should"));
-            }
-            compared.insert(claim);
+        match frame.compare(&self.keys, &claim) {
+            Some(true) => Ok(Blob { range: claim.place(), frame }),
+            Some(false) => Err(damaged("it does not hold the blob that it should")),
+            None => Err(damaged("a blob exceeds it")),
         }
-        Ok(range)
     }
 
     /// Compares all chunks in a decoded frame with their names, once.
-    ///
-    /// What is no chunk, and what is damaged, is left to whoever reads it.
-    pub(crate) fn compare_all(&self, frame: &Frame, find: impl FnOnce() -> Option<FrameBlobs>) {
-        frame.all_compared.get_or_init(|| {
-            let place = |at: u32, length: u32| at as usize..at as usize + length as usize;
-            let mut blobs = find().map_or_else(Vec::new, |found| found.blobs);
-            blobs.retain(|(_, at, length)| frame.bytes.get(place(*at, *length)).is_some());
-            let bytes: Vec<&[u8]> =
-                blobs.iter().map(|(_, at, length)| &frame.bytes[place(*at, *length)]).collect();
-            let names = self.keys.blob_ids(BlobKind::Data, &bytes);
-            let right = blobs.into_iter().zip(names).filter(|((id, ..), name)| id == name);
-            let claims = right.map(|((id, at, length), _)| (BlobKind::Data, id, at, length));
-            lock(&frame.compared).extend(claims);
-        });
+    pub(crate) fn compare_all(
+        &self,
+        frame: &Arc<Frame>,
+        find: impl FnOnce() -> Option<FrameBlobs>,
+    ) {
+        frame.compare_all(&self.keys, find);
     }
 
     pub(crate) fn frame(&self, location: &Location) -> Result<Arc<Frame>> {
@@ -217,7 +183,7 @@ impl Reader {
         match outcome {
             Ok(frame) => {
                 if decoded_here {
-                    self.make_room(&key, &cell, frame.bytes.capacity());
+                    self.make_room(&key, &cell, frame.memory());
                 }
                 Ok(Arc::clone(frame))
             }
@@ -244,7 +210,7 @@ impl Reader {
         while frames.bytes > self.budget && frames.cells.len() > 1 {
             let Some((_, cell)) = frames.cells.pop_lru() else { break };
             if let Some(Ok(frame)) = cell.get() {
-                frames.bytes = frames.bytes.saturating_sub(frame.bytes.capacity());
+                frames.bytes = frames.bytes.saturating_sub(frame.memory());
             }
             evicted.push(cell);
         }
@@ -255,9 +221,10 @@ impl Reader {
     fn decode(&self, location: &Location) -> Result<Frame> {
         let name = ObjectName::pack(location.pack);
         let key = self.pack_key(location);
-        let mut sealed = self.buffers.take_for(location.frame.sealed as usize);
-        sealed.resize(location.frame.sealed as usize, 0);
-        self.backend.read(&name, location.offset, &mut sealed)?;
+        let sealed = location.frame.sealed as usize;
+        let mut sealed = self.buffers.take_for(sealed + ROOM_TO_READ);
+        let end = location.offset.saturating_add(location.frame.sealed.into());
+        self.backend.read(&name, location.offset..end, &mut sealed)?;
         let stored = key
             .open_frame(location.number, &location.frame, &mut sealed)
             .ok_or_else(|| Error::damaged(name.as_str(), "its bytes were altered"))?;
@@ -276,7 +243,7 @@ impl Reader {
                 bytes
             }
         };
-        Ok(Frame { bytes, compared: Mutex::default(), all_compared: OnceLock::new() })
+        Ok(Frame::new(bytes))
     }
 
     fn pack_key(&self, location: &Location) -> Arc<PackKey> {
@@ -284,6 +251,10 @@ impl Reader {
         let derive = || Arc::new(PackKey::derive(&self.keys, location.kind, location.pack));
         Arc::clone(keys.get_or_insert(location.pack, derive))
     }
+}
+
+fn claim(kind: BlobKind, id: &BlobId, location: &Location) -> Claim {
+    Claim { kind, id: *id, at: location.at, length: location.length }
 }
 
 /// Locks a mutex; what it guards is whole even after a panic.

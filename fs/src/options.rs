@@ -41,7 +41,7 @@ impl VolumeOptions {
             filter: None,
             label: None,
             meter: None,
-            prefetch_threads: 2,
+            prefetch_threads: 4,
         }
     }
 }

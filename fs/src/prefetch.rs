@@ -16,9 +16,6 @@ const LAST_WINDOW: u64 = 8 << 20;
 /// kernel read ahead out of order.
 const NEAR: u64 = 1 << 20;
 
-/// Chunks that a thread makes ready at once: their names are compared together.
-const SHARE: usize = 8;
-
 /// What a thread is asked to make ready.
 enum Job {
     /// Chunks of a file.
@@ -30,6 +27,8 @@ enum Job {
 /// Threads that decode frames.
 pub(crate) struct Prefetcher {
     queue: Option<Sender<Job>>,
+    /// Chunks that a thread makes ready at once: their names are compared together.
+    share: usize,
 }
 
 /// How far a file is read, and decoded ahead.
@@ -49,7 +48,7 @@ struct Ahead {
 impl Prefetcher {
     pub(crate) fn start(reader: &Arc<Reader>, threads: usize) -> Self {
         if threads == 0 {
-            return Self { queue: None };
+            return Self { queue: None, share: 1 };
         }
         let (sender, receiver) = bounded::<Job>(QUEUE);
         for _ in 0..threads {
@@ -64,7 +63,7 @@ impl Prefetcher {
                 }
             });
         }
-        Self { queue: Some(sender) }
+        Self { queue: Some(sender), share: reader.together() }
     }
 
     fn ask(&self, job: Job) {
@@ -112,7 +111,7 @@ impl Prefetcher {
 
     /// Gives each thread its share of what one reader waits for.
     fn spread(&self, ids: Vec<BlobId>) {
-        ids.chunks(SHARE).for_each(|ids| self.ask(Job::Chunks(ids.to_vec())));
+        ids.chunks(self.share).for_each(|ids| self.ask(Job::Chunks(ids.to_vec())));
     }
 
     /// Notes that a file is opened, and decodes what lies behind its beginning if files are opened in

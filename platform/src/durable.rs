@@ -19,7 +19,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 
 pub use folder::{free_space, make_dir_durable, private_dir, remove_durable, write_program};
-pub use object::{Map, ObjectFile, read_range};
+pub use object::{Map, ObjectFile};
 
 use crate::look::component;
 use crate::random::unused_name;

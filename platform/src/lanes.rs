@@ -87,6 +87,16 @@ impl Lanes {
         None
     }
 
+    /// How many messages make it worth while to wait for one another.
+    pub fn enough(self) -> usize {
+        match self.narrow {
+            #[cfg(target_arch = "x86_64")]
+            Width::Two => 2,
+            #[cfg(target_arch = "x86_64")]
+            Width::Eight | Width::Sixteen => 8,
+        }
+    }
+
     /// Returns the SHA-256 of what comes before followed by each message, in their order; `None`
     /// for so few that one after the other is faster.
     pub fn sha256(self, before: Before<'_>, messages: &[&[u8]]) -> Option<Vec<[u8; 32]>> {

@@ -59,7 +59,7 @@ pub use crate::{
     drives::{drive_attribute, drives},
     durable::{
         DurableFile, Map, ObjectFile, Published, free_space, make_dir_durable, private_dir,
-        read_range, remove_durable, write_program,
+        remove_durable, write_program,
     },
     fuse::{Access, MountOptions, Mounted, MountedHandle, Unmounted, mount},
     identity::{Names, current_ids},

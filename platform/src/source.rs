@@ -16,7 +16,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{Mode, OFlags, SeekFrom};
 
-pub(crate) use file::advise;
 pub use file::{ReadMode, SourceFile};
 pub use listing::{ListedName, Listing};
 

@@ -1,6 +1,7 @@
 //! A destination that counts what is asked of it, and fails when it is told to.
 
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yore_engine::{Area, Backend, Error, NewObject, ObjectName, Published, Result, Stored};
@@ -174,9 +175,9 @@ impl Backend for Faulty {
         Ok(Box::new(FaultyObject { of: self, name: name.to_string(), inner }))
     }
 
-    fn read(&self, name: &ObjectName, offset: u64, out: &mut [u8]) -> Result<()> {
-        let call = Call::Read(name.to_string(), out.len() as u64);
-        self.run(call, || self.inner.read(name, offset, out))
+    fn read(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
+        let call = Call::Read(name.to_string(), range.end - range.start);
+        self.run(call, || self.inner.read(name, range, out))
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {

@@ -1,6 +1,7 @@
 //! A destination in memory: quick to copy, easy to damage.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yore_engine::{Area, Backend, Error, NewObject, ObjectName, Published, Result, Stored};
@@ -73,13 +74,14 @@ impl Backend for Memory {
         Ok(Box::new(Growing { memory: self, name: name.as_str().into(), bytes: Vec::new() }))
     }
 
-    fn read(&self, name: &ObjectName, offset: u64, out: &mut [u8]) -> Result<()> {
+    fn read(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
         let bytes =
             self.find(name).ok_or_else(|| Error::Missing { object: name.as_str().into() })?;
         let short = || Error::Damaged { object: name.as_str().into(), reason: "truncated" };
-        let start = usize::try_from(offset).map_err(|_| short())?;
-        let end = start.checked_add(out.len()).ok_or_else(short)?;
-        out.copy_from_slice(bytes.get(start..end).ok_or_else(short)?);
+        let place = |at: u64| usize::try_from(at).map_err(|_| short());
+        let range = place(range.start)?..place(range.end)?;
+        out.clear();
+        out.extend_from_slice(bytes.get(range).ok_or_else(short)?);
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -144,8 +145,8 @@ impl Backend for Folder {
         Ok(Box::new(NewFile { folder: self, name: name.clone(), file }))
     }
 
-    fn read(&self, name: &ObjectName, offset: u64, out: &mut [u8]) -> Result<()> {
-        self.file(name)?.read_exact_at(out, offset).map_err(|error| match error.kind() {
+    fn read(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
+        self.file(name)?.read_range(range, out).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => Error::damaged(name.as_str(), "truncated"),
             _ => self.error(name, error),
         })

@@ -1,5 +1,6 @@
 //! Counting what is fetched from a destination, and holding it to a rate.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -52,7 +53,7 @@ impl Meter {
     }
 
     /// Waits until so many bytes may be fetched.
-    fn pace(&self, bytes: usize) {
+    fn pace(&self, bytes: u64) {
         let Some(rate) = self.rate else { return };
         let takes = Duration::from_secs_f64(bytes as f64 / rate as f64);
         let now = Instant::now();
@@ -100,9 +101,9 @@ impl Backend for Metered {
         self.inner.create(name)
     }
 
-    fn read(&self, name: &ObjectName, offset: u64, out: &mut [u8]) -> Result<()> {
-        self.meter.pace(out.len());
-        self.counted(self.inner.read(name, offset, out))?;
+    fn read(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
+        self.meter.pace(range.end.saturating_sub(range.start));
+        self.counted(self.inner.read(name, range, out))?;
         self.meter.requests.fetch_add(1, Ordering::Relaxed);
         self.meter.bytes.fetch_add(out.len() as u64, Ordering::Relaxed);
         Ok(())
@@ -138,6 +139,6 @@ mod tests {
         let free = begin.elapsed();
         meter.pace(300);
         assert!(begin.elapsed() >= free + Duration::from_millis(250));
-        Meter::new(None).pace(usize::MAX);
+        Meter::new(None).pace(u64::MAX);
     }
 }

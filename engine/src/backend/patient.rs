@@ -5,6 +5,7 @@
 //! a while. A thread that is held up asks nothing else until it is free; there are a few only.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -14,15 +15,11 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use yore_platform::Space;
 
 use super::{Backend, NewObject, Stored};
-use crate::buffers::FrameBuffers;
 use crate::error::{Error, Result};
 use crate::object::{Area, ObjectName};
 
 /// Threads that ask, at most.
 const THREADS: usize = 16;
-
-/// Unused buffers of each size that are kept.
-const SPARE_BUFFERS: usize = 4;
 
 type Question = Box<dyn FnOnce(&dyn Backend) + Send>;
 
@@ -33,21 +30,13 @@ pub struct Patient {
     questions: Sender<Question>,
     taken: Receiver<Question>,
     threads: AtomicUsize,
-    buffers: FrameBuffers,
 }
 
 impl Patient {
     /// Gives up on `inner` after `limit`. Writing has no limit.
     pub fn new(inner: Arc<dyn Backend>, limit: Duration) -> Self {
         let (questions, taken) = bounded(0);
-        Self {
-            inner,
-            limit,
-            questions,
-            taken,
-            threads: AtomicUsize::new(0),
-            buffers: FrameBuffers::new(SPARE_BUFFERS),
-        }
+        Self { inner, limit, questions, taken, threads: AtomicUsize::new(0) }
     }
 
     fn ask<T: Send + 'static>(
@@ -112,16 +101,13 @@ impl Backend for Patient {
         self.inner.create(name)
     }
 
-    fn read(&self, name: &ObjectName, offset: u64, out: &mut [u8]) -> Result<()> {
-        let (name, length) = (name.clone(), out.len());
-        // Who gave up may not lend its own memory.
-        let mut bytes = self.buffers.take_for(length);
-        let bytes = self.ask(move |inner| {
-            bytes.resize(length, 0);
-            inner.read(&name, offset, &mut bytes)?;
+    fn read(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
+        // The memory goes to whoever reads; who gives up does not get it back.
+        let (name, mut bytes) = (name.clone(), std::mem::take(out));
+        *out = self.ask(move |inner| {
+            inner.read(&name, range, &mut bytes)?;
             Ok(bytes)
         })?;
-        out.copy_from_slice(&bytes);
         Ok(())
     }
 
@@ -157,10 +143,10 @@ mod tests {
         save(&*inner, &name, b"some bytes").expect("saved");
         let patient = Patient::new(inner, Duration::from_secs(60));
         assert_eq!(patient.size(&name).expect("an answer"), Some(10));
-        let mut out = [0; 5];
-        patient.read(&name, 5, &mut out).expect("an answer");
-        assert_eq!(&out, b"bytes");
-        assert!(patient.read(&name, 6, &mut out).is_err());
+        let mut out = Vec::new();
+        patient.read(&name, 5..10, &mut out).expect("an answer");
+        assert_eq!(out, b"bytes");
+        assert!(patient.read(&name, 6..11, &mut out).is_err());
         thread::scope(|scope| {
             for _ in 0..40 {
                 scope.spawn(|| assert_eq!(patient.size(&name).expect("an answer"), Some(10)));

@@ -184,9 +184,9 @@ impl Found {
         let (mut sealed, mut raw) = (Vec::new(), Vec::new());
         let (mut offset, mut blobs) = (PREFIX as u64, pack.contents.blobs.iter());
         for (number, frame) in (0..).zip(&pack.contents.frames) {
-            sealed.resize(frame.sealed as usize, 0);
-            let read = backend.read(&name, offset, &mut sealed);
-            offset += u64::from(frame.sealed);
+            let end = offset + u64::from(frame.sealed);
+            let read = backend.read(&name, offset..end, &mut sealed);
+            offset = end;
             let mine = blobs.by_ref().take(frame.blobs as usize);
             if let Err(error) = read {
                 mine.for_each(drop);

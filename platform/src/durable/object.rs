@@ -3,21 +3,30 @@
 use std::io;
 use std::num::NonZeroUsize;
 use std::ops::{Deref, Range};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
-use rustix::fs::{Advice, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 
-use crate::source::advise;
+use crate::aligned::ALIGNMENT;
 use crate::{Kind, look};
+
+/// From so many bytes on, a range is read past the page cache.
+///
+/// What is large is not compressible, and who reads it from here keeps it elsewhere; copying it out
+/// of the cache, and the memory that it takes there, cost more than reading it.
+const LARGE: usize = 256 << 10;
 
 /// An open file that is read in pieces, by any number of threads.
 #[derive(Debug)]
 pub struct ObjectFile {
     file: OwnedFd,
+    /// The same past the page cache, once it was wanted; `None` where the file system can't.
+    direct: OnceLock<Option<OwnedFd>>,
     len: u64,
 }
 
@@ -28,7 +37,7 @@ impl ObjectFile {
         let file = rustix::fs::open(path, flags, Mode::empty())?;
         let found = look::open(file.as_fd())?;
         match found.kind {
-            Kind::File => Ok(Self { file, len: found.size }),
+            Kind::File => Ok(Self { file, direct: OnceLock::new(), len: found.size }),
             Kind::Directory => Err(io::ErrorKind::IsADirectory.into()),
             Kind::Symlink | Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => {
                 Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
@@ -48,22 +57,6 @@ impl ObjectFile {
         self.len == 0
     }
 
-    /// Fills `buffer` from `offset`; a file that ends before is an error (`UnexpectedEof`).
-    pub fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
-        while !buffer.is_empty() {
-            match rustix::io::pread(&self.file, &mut *buffer, offset) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(read) => {
-                    buffer = &mut buffer[read..];
-                    offset += read as u64;
-                }
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
     /// Replaces the content of `buffer` with a range of the file, keeping its memory.
     ///
     /// A range that reaches past the length at opening is an error (`UnexpectedEof`) before any
@@ -76,6 +69,9 @@ impl ObjectFile {
         let len = range.end.saturating_sub(range.start);
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
         buffer.try_reserve_exact(len)?;
+        if len >= LARGE && self.read_direct(range.start, len, buffer).is_some() {
+            return Ok(());
+        }
         while buffer.len() < len {
             let at = range.start + buffer.len() as u64;
             let missing = len - buffer.len();
@@ -92,32 +88,37 @@ impl ObjectFile {
         Ok(())
     }
 
-    /// Tells the system that reads will not be in order; a hint.
-    pub fn advise_random(&self) {
-        advise(self.file.as_fd(), 0..u64::MAX, Advice::Random);
+    /// Fills an empty buffer past the page cache if it has room for the whole pages around the range.
+    ///
+    /// `None` where that can't be done; the page cache then tells why, if it can't either.
+    fn read_direct(&self, start: u64, len: usize, buffer: &mut Vec<u8>) -> Option<()> {
+        let skew = (start % ALIGNMENT as u64) as usize;
+        let pages = (skew + len).next_multiple_of(ALIGNMENT);
+        let space = buffer.spare_capacity_mut();
+        let first = space.as_ptr().align_offset(ALIGNMENT);
+        let into = space.get_mut(first..first.checked_add(pages)?)?;
+        let direct = self.direct.get_or_init(|| self.open_direct().ok()).as_ref()?;
+        let (read, _) = rustix::io::pread(direct, into, start - skew as u64).ok()?;
+        // A file that ends before: the page cache says so.
+        if read.len() < skew + len {
+            return None;
+        }
+        let at = first + skew;
+        // SAFETY: the kernel has initialized `len` bytes from `at` on, within the capacity; they go to
+        // the front of the same memory.
+        unsafe {
+            let memory = buffer.as_mut_ptr();
+            std::ptr::copy(memory.add(at), memory, len);
+            buffer.set_len(len);
+        }
+        Some(())
     }
 
-    /// Tells the system that the file will be read from start to end; a hint.
-    pub fn advise_sequential(&self) {
-        advise(self.file.as_fd(), 0..u64::MAX, Advice::Sequential);
+    fn open_direct(&self) -> io::Result<OwnedFd> {
+        let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECT;
+        Ok(rustix::fs::open(path, flags, Mode::empty())?)
     }
-
-    /// Asks the system to read a stretch ahead of need; a hint.
-    pub fn read_ahead(&self, range: Range<u64>) {
-        advise(self.file.as_fd(), range, Advice::WillNeed);
-    }
-
-    /// Tells the system that a stretch need not stay in memory; a hint.
-    pub fn drop_cache(&self, range: Range<u64>) {
-        advise(self.file.as_fd(), range, Advice::DontNeed);
-    }
-}
-
-/// Replaces the content of `buffer` with a range of the file at `path`.
-///
-/// A file that ends before the range does is an error (`UnexpectedEof`).
-pub fn read_range(path: &Path, range: Range<u64>, buffer: &mut Vec<u8>) -> io::Result<()> {
-    ObjectFile::open(path)?.read_range(range, buffer)
 }
 
 /// A file mapped into memory, to be read as a slice.

@@ -187,24 +187,40 @@ fn ranges_are_read_exactly_or_not_at_all() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("x");
     write(folder.path(), "x", b"0123456789").expect("written");
-    let mut buffer = vec![7; 3];
-    read_range(&path, 2..5, &mut buffer).expect("read");
+    let (file, mut buffer) = (ObjectFile::open(&path).expect("a file"), vec![7; 3]);
+    file.read_range(2..5, &mut buffer).expect("read");
     assert_eq!(buffer, b"234");
-    read_range(&path, 10..10, &mut buffer).expect("read");
+    file.read_range(10..10, &mut buffer).expect("read");
     assert_eq!(buffer, b"");
-    let error = read_range(&path, 5..11, &mut buffer).expect_err("too long");
+    let error = file.read_range(5..11, &mut buffer).expect_err("too long");
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-    let error = read_range(&path, 0..u64::MAX, &mut buffer).expect_err("too long");
+    let error = file.read_range(0..u64::MAX, &mut buffer).expect_err("too long");
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-    let file = ObjectFile::open(&path).expect("a file");
-    let mut four = [0; 4];
-    file.read_exact_at(&mut four, 6).expect("read");
-    assert_eq!((file.len(), &four), (10, b"6789"));
-    assert!(file.read_exact_at(&mut four, 7).is_err());
+    assert_eq!(file.len(), 10);
     assert!(ObjectFile::open(folder.path()).is_err());
     assert_eq!(&*Map::open(&path).expect("mapped"), b"0123456789");
     write(folder.path(), "empty", b"").expect("written");
     assert_eq!(&*Map::open(&folder.path().join("empty")).expect("mapped"), b"");
+    let bytes: Vec<u8> = (0..1_300_000_u32).map(|n| (n ^ (n >> 9)) as u8).collect();
+    write(folder.path(), "large", &bytes).expect("written");
+    let large = ObjectFile::open(&folder.path().join("large")).expect("a file");
+    // With room for whole pages around the range, past the page cache; without, through it.
+    for room in [0, 12 << 10] {
+        for range in [0..300_000, 1..700_001, 4095..1_200_000, 512_000..1_300_000, 8192..270_336] {
+            let mut buffer = Vec::with_capacity(room + range.len());
+            large.read_range(range.start as u64..range.end as u64, &mut buffer).expect("read");
+            assert!(buffer == bytes[range]);
+        }
+    }
+    fs::File::options()
+        .write(true)
+        .open(folder.path().join("large"))
+        .unwrap()
+        .set_len(900_000)
+        .unwrap();
+    let mut buffer = Vec::with_capacity(1_000_000);
+    let error = large.read_range(5..900_001, &mut buffer).expect_err("cut short");
+    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     remove_durable(&path).expect("removed");
     assert_eq!(remove_durable(&path).expect_err("gone").kind(), io::ErrorKind::NotFound);
 }

@@ -1,12 +1,11 @@
 //! One open file of a source.
 
 use std::io;
-use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{Advice, Mode, OFlags, SeekFrom};
+use rustix::fs::{Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::aligned::{ALIGNMENT, AlignedBlock};
@@ -146,31 +145,6 @@ impl SourceFile {
         let size = self.metadata()?.size;
         Ok((from < size).then_some(from..size))
     }
-
-    /// Tells the system that the file will be read from start to end; a hint.
-    pub fn advise_sequential(&self) {
-        advise(self.file.as_fd(), 0..u64::MAX, Advice::Sequential);
-    }
-
-    /// Asks the system to read a stretch ahead of need; a hint, of no use with [`ReadMode::Direct`].
-    pub fn read_ahead(&self, range: Range<u64>) {
-        advise(self.file.as_fd(), range, Advice::WillNeed);
-    }
-
-    /// Tells the system that a stretch need not stay in memory; a hint.
-    pub fn drop_cache(&self, range: Range<u64>) {
-        advise(self.file.as_fd(), range, Advice::DontNeed);
-    }
-}
-
-/// Passes a hint on; an end past what the system can count to means the end of the file.
-pub(crate) fn advise(file: BorrowedFd<'_>, range: Range<u64>, advice: Advice) {
-    if range.is_empty() {
-        return;
-    }
-    let len = if i64::try_from(range.end).is_ok() { range.end - range.start } else { 0 };
-    // Hints may be ignored, so may their failure.
-    let _ = rustix::fs::fadvise(file, range.start, NonZeroU64::new(len), advice);
 }
 
 fn regular(file: BorrowedFd<'_>) -> io::Result<Metadata> {
