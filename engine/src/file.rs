@@ -3,6 +3,7 @@
 //! A file's offsets are mapped twice: past its holes to an offset in its data, and from there to a
 //! chunk. Lists of long files are loaded as they are needed; memory does not grow with the file.
 
+use std::cell::Cell;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,14 @@ use crate::tree::{Content, Hole, Holes, ListRef, Node, decode_hole_list};
 pub(crate) const MAX_HOLES: usize = 4 << 20;
 /// How many lists of a long file are kept.
 const LISTS: usize = 8;
+
+/// Bytes of its scratch memory that a thread keeps: the most that a kernel reads at once.
+const KEPT_SCRATCH: usize = 1 << 20;
+
+thread_local! {
+    /// Where reads across several chunks are put together.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// A file of a snapshot, ready to be read. Shared by any number of threads.
 pub struct OpenFile {
@@ -174,15 +183,22 @@ impl OpenFile {
             }
             Piece::End => reply(&[]),
             first => {
-                let mut bytes = vec![0; wanted];
-                self.fill(reader, offset, first, &mut bytes)?;
-                reply(&bytes);
+                let mut scratch = SCRATCH.take();
+                if scratch.len() < wanted {
+                    scratch.resize(wanted, 0);
+                }
+                let filled = self.fill(reader, offset, first, &mut scratch[..wanted])?;
+                reply(&scratch[..filled]);
+                scratch.truncate(KEPT_SCRATCH);
+                scratch.shrink_to(KEPT_SCRATCH);
+                SCRATCH.set(scratch);
             }
         }
         Ok(())
     }
 
-    fn fill(&self, reader: &Reader, offset: u64, first: Piece, out: &mut [u8]) -> Result<()> {
+    /// Fills `out` from piece after piece; returns how many bytes there were.
+    fn fill(&self, reader: &Reader, offset: u64, first: Piece, out: &mut [u8]) -> Result<usize> {
         let (mut piece, mut done) = (first, 0);
         loop {
             let left = &mut out[done..];
@@ -194,10 +210,10 @@ impl OpenFile {
                     left[..length].fill(0);
                     length
                 }
-                Piece::End => return Ok(()),
+                Piece::End => return Ok(done),
             };
             if done == out.len() {
-                return Ok(());
+                return Ok(done);
             }
             piece = self.piece(reader, offset + done as u64)?;
         }
