@@ -34,7 +34,7 @@ use crate::object::{Kind, ObjectName};
 use crate::observer::{Event, Observer};
 use crate::reader::Reader;
 use crate::record::{Snapshot, Totals};
-use crate::repository::Repository;
+use crate::repository::{Repository, Snapshots};
 use crate::session::{self, OpenSession, Writer};
 use crate::view::{DirRef, merge};
 use crate::{backend, seal};
@@ -256,7 +256,7 @@ fn run(
             return Err(error);
         }
     };
-    let description = Description { sources, time, options, known: &known.list };
+    let description = Description { sources, time, options, known: &known };
     let id = save_snapshot(repository, &session, description, &saved)?;
     session.commit(repository, vec![id], now())?;
     resume::end_dead(repository, &left, &options.writer);
@@ -431,7 +431,7 @@ struct Description<'a> {
     sources: Vec<Vec<u8>>,
     time: Timestamp,
     options: &'a BackupOptions,
-    known: &'a [(SnapshotId, Snapshot)],
+    known: &'a Snapshots,
 }
 
 fn save_snapshot(
@@ -442,8 +442,13 @@ fn save_snapshot(
 ) -> Result<SnapshotId> {
     let Description { sources, time, options, known } = description;
     let Writer { host, user, client, program, .. } = options.writer.clone();
-    let own = known.iter().filter(|(_, snapshot)| snapshot.client == client);
-    let newest = own.max_by_key(|(_, snapshot)| snapshot.sequence);
+    // Also those that were forgotten: two snapshots of one number would look like a copy put back.
+    let there = known.list.iter().map(|(id, snapshot)| (snapshot.client, snapshot.sequence, *id));
+    let forgotten = known.forgotten.iter().filter_map(|tombstone| {
+        tombstone.numbered.map(|(client, sequence)| (client, sequence, tombstone.snapshot))
+    });
+    let own = there.chain(forgotten).filter(|(whose, ..)| *whose == client);
+    let newest = own.max_by_key(|(_, sequence, _)| *sequence);
     let snapshot = Snapshot {
         time,
         end: now(),
@@ -454,8 +459,8 @@ fn save_snapshot(
         root: saved.root,
         tags: options.tags.clone(),
         client,
-        sequence: newest.map_or(0, |(_, snapshot)| snapshot.sequence) + 1,
-        previous: newest.map(|(id, _)| *id),
+        sequence: newest.map_or(1, |(_, sequence, _)| sequence.saturating_add(1)),
+        previous: newest.map(|(.., id)| id),
         totals: saved.totals,
         program,
         excludes: options.excludes.patterns.clone(),

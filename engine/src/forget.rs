@@ -37,12 +37,15 @@ pub fn forget(
     }
     let mut report = ForgetReport::default();
     for &snapshot in ids {
+        // One that can't be read can be forgotten all the same.
+        let known = repository.load_snapshot(snapshot).ok();
         let tombstone = Tombstone {
             snapshot,
             time: now,
             host: writer.host.clone(),
             user: writer.user.clone(),
             policy: policy.into(),
+            numbered: known.map(|known| (known.client, known.sequence)),
         };
         let name = ObjectName::tombstone(snapshot);
         let content = tombstone.encode();

@@ -134,15 +134,18 @@ impl Reader {
     /// Makes chunks ready ahead of their use; what fails will fail again when it is read.
     pub fn prefetch(&self, ids: &[BlobId]) {
         let index = self.index();
+        let fetch = |id: &BlobId| {
+            let location = index.find(id)?;
+            Some((self.frame(&location).ok()?, claim(BlobKind::Data, id, &location)))
+        };
+        // Taken only once all are there: nobody waits for a frame because another one is late.
+        let fetched: Vec<_> = ids.iter().filter_map(fetch).collect();
         let mut all: Vec<Taken> = Vec::new();
-        for id in ids {
-            let Some(location) = index.find(id) else { continue };
-            let Ok(frame) = self.frame(&location) else { continue };
-            let claim = claim(BlobKind::Data, id, &location);
-            if let Some(taken) = all.iter_mut().find(|taken| taken.is_of(&frame)) {
-                taken.add(claim);
-            } else if let Some(mut taken) = Taken::take(&frame) {
-                taken.add(claim);
+        for (frame, claim) in &fetched {
+            if let Some(taken) = all.iter_mut().find(|taken| taken.is_of(frame)) {
+                taken.add(*claim);
+            } else if let Some(mut taken) = Taken::take(frame) {
+                taken.add(*claim);
                 all.push(taken);
             }
         }

@@ -344,6 +344,8 @@ pub struct Tombstone {
     pub user: String,
     /// Under which policy.
     pub policy: String,
+    /// Whose snapshot it was, and its sequence number; `None` where nobody noted it.
+    pub(crate) numbered: Option<(ClientId, u64)>,
 }
 
 impl Tombstone {
@@ -355,12 +357,17 @@ impl Tombstone {
         map.key(3).str(&self.host);
         map.key(4).str(&self.user);
         map.key(5).str(&self.policy);
+        if let Some((client, sequence)) = self.numbered {
+            map.key(6).bytes(&client.0);
+            map.key(7).u64(sequence);
+        }
         map.finish();
         out
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Read<Self> {
         let (mut snapshot, mut time) = (None, None);
+        let (mut client, mut sequence) = (None, None);
         let (mut host, mut user, mut policy) = (String::new(), String::new(), String::new());
         cbor::whole_map(bytes, |key, d| {
             match key {
@@ -369,6 +376,8 @@ impl Tombstone {
                 3 => host = d.str()?.into(),
                 4 => user = d.str()?.into(),
                 5 => policy = d.str()?.into(),
+                6 => client = Some(ClientId(bytes16(d)?)),
+                7 => sequence = Some(d.u64()?),
                 _ => return Ok(false),
             }
             Ok(true)
@@ -379,6 +388,7 @@ impl Tombstone {
             host,
             user,
             policy,
+            numbered: client.zip(sequence),
         })
     }
 }

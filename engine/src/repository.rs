@@ -47,6 +47,8 @@ pub type Problems = Vec<Error>;
 pub struct Snapshots {
     /// Those that a verdict commits and no tombstone names.
     pub list: Vec<(SnapshotId, Snapshot)>,
+    /// What was forgotten.
+    pub(crate) forgotten: Vec<Tombstone>,
     /// What could not be read on the way.
     pub problems: Problems,
 }
@@ -268,13 +270,11 @@ impl Repository {
     pub fn snapshots(&self) -> Result<Snapshots> {
         let mut found = Snapshots::default();
         let committed = self.committed(&mut found.problems)?;
-        let forgotten: HashSet<SnapshotId> = self
-            .backend
-            .list(Area::Forgotten)?
-            .iter()
-            .filter_map(|stored| self.load_tombstone(&stored.name, &mut found.problems))
-            .map(|tombstone| tombstone.snapshot)
-            .collect();
+        for stored in self.backend.list(Area::Forgotten)? {
+            found.forgotten.extend(self.load_tombstone(&stored.name, &mut found.problems));
+        }
+        let forgotten: HashSet<SnapshotId> =
+            found.forgotten.iter().map(|tombstone| tombstone.snapshot).collect();
         for id in committed.into_iter().filter(|id| !forgotten.contains(id)) {
             match self.load_snapshot(id) {
                 Ok(snapshot) => found.list.push((id, snapshot)),
@@ -285,7 +285,7 @@ impl Repository {
         Ok(found)
     }
 
-    fn load_snapshot(&self, id: SnapshotId) -> Result<Snapshot> {
+    pub(crate) fn load_snapshot(&self, id: SnapshotId) -> Result<Snapshot> {
         let name = ObjectName::snapshot(id);
         let content = load_sealed(&*self.backend, &self.keys, Kind::Snapshot, &name)?;
         Snapshot::decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))

@@ -62,14 +62,15 @@ impl FrameJob {
         }
     }
 
-    /// Returns the bytes of all blobs together, in `gathered` unless they lie together already.
-    fn gather<'f>(&'f self, gathered: &'f mut Vec<u8>) -> &'f [u8] {
-        if let [(_, only)] = self.blobs.as_slice() {
-            return only;
-        }
+    /// Puts the bytes of all blobs together in `gathered`, and lets their buffers go; hands back a
+    /// blob that is alone, instead of copying it.
+    fn into_raw(mut self, gathered: &mut Vec<u8>) -> Option<Slice> {
         gathered.clear();
+        if self.blobs.len() == 1 {
+            return self.blobs.pop().map(|(_, only)| only);
+        }
         self.blobs.iter().for_each(|(_, slice)| gathered.extend_from_slice(slice));
-        gathered
+        None
     }
 }
 
@@ -367,7 +368,10 @@ pub(super) struct Sealer<'s, 'r> {
 impl Sealer<'_, '_> {
     /// Makes one frame; an error is kept where everybody sees it.
     pub(super) fn run(&mut self, job: FrameJob) -> Result<()> {
-        let raw = job.gather(&mut self.gathered);
+        let kind = job.kind;
+        let blobs: Vec<_> = job.blobs.iter().map(|(id, slice)| (*id, slice.len() as u32)).collect();
+        let only = job.into_raw(&mut self.gathered);
+        let raw: &[u8] = only.as_deref().unwrap_or(&self.gathered);
         let bound = zstd::zstd_safe::compress_bound(raw.len()) + TAG;
         let mut stored = self.shared.buffers.take_for(bound);
         let codec = match self.compressor.compress_to_buffer(raw, &mut *stored) {
@@ -378,14 +382,13 @@ impl Sealer<'_, '_> {
                 Codec::Raw
             }
         };
-        let blobs: Vec<_> = job.blobs.iter().map(|(id, slice)| (*id, slice.len() as u32)).collect();
         let info = FrameInfo {
             sealed: (stored.len() + TAG) as u32,
             raw: raw.len() as u32,
             codec,
             blobs: blobs.len() as u32,
         };
-        let (key, number, ready) = self.shared.place(job.kind, blobs, info, &self.writes)?;
+        let (key, number, ready) = self.shared.place(kind, blobs, info, &self.writes)?;
         key.seal_frame(number, info.raw, codec, &mut stored);
         self.opener.verify(&key, number, &info, &stored, raw)?;
         self.shared.stored.fetch_add(stored.len() as u64, Ordering::Relaxed);

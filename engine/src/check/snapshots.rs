@@ -50,7 +50,9 @@ pub(super) fn check(
         let name = ObjectName::snapshot(*id);
         let expected = match snapshot.previous {
             None => Some(1),
-            Some(previous) => known.get(&previous).map(|previous| previous.sequence + 1),
+            Some(previous) => {
+                known.get(&previous).map(|previous| previous.sequence.saturating_add(1))
+            }
         };
         if expected.is_some_and(|expected| expected > snapshot.sequence) {
             findings.damaged(name.as_str(), "its number is not after that of the one before");

@@ -133,6 +133,24 @@ fn a_forgotten_snapshot_does_not_count_and_is_no_problem() {
 }
 
 #[test]
+fn numbers_go_on_after_the_newest_was_forgotten() {
+    let sample = small();
+    let source = sample.folder.path().join("source");
+    let (second, _) = sample.newest();
+    sample.forget(second);
+    sample.back_up(&source, 1_500_000_200);
+    let (third, snapshot) = sample.newest();
+    assert_eq!((snapshot.sequence, snapshot.previous), (3, Some(second)));
+    sample.forget(third);
+    sample.forget(sample.newest().0);
+    sample.back_up(&source, 1_500_000_300);
+    let (_, snapshot) = sample.newest();
+    assert_eq!((snapshot.sequence, snapshot.previous), (4, Some(third)));
+    let report = check(&sample.repository, &ALL, &Unobserved).expect("a report");
+    assert_eq!((report.is_sound(), report.notes), (true, Vec::new()));
+}
+
+#[test]
 fn stats_add_up() {
     let sample = small();
     let stats = crate::stats::stats(&sample.repository).expect("stats");

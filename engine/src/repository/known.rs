@@ -7,7 +7,7 @@ use super::{Repository, Snapshots};
 use crate::error::{Error, Result};
 use crate::id::{ObjectId, SnapshotId};
 use crate::object::{Area, ObjectName};
-use crate::record::{Outcome, Snapshot};
+use crate::record::{Outcome, Snapshot, Tombstone};
 
 /// What has been loaded of a repository's snapshots; objects never change, so it is kept.
 #[derive(Default)]
@@ -15,7 +15,7 @@ pub struct KnownSnapshots {
     /// The verdicts and tombstones that were listed last; `None` before the first time.
     names: Option<Vec<ObjectName>>,
     verdicts: HashMap<ObjectName, Vec<SnapshotId>>,
-    tombstones: HashMap<ObjectName, SnapshotId>,
+    tombstones: HashMap<ObjectName, Tombstone>,
     snapshots: HashMap<SnapshotId, Snapshot>,
 }
 
@@ -51,6 +51,8 @@ impl KnownSnapshots {
             }
         }
         found.list.sort_by_key(|(id, snapshot)| (snapshot.time, *id));
+        found.forgotten =
+            names.iter().filter_map(|name| self.tombstones.get(name)).cloned().collect();
         self.names = Some(names);
         Ok(Some(found))
     }
@@ -62,7 +64,7 @@ impl KnownSnapshots {
         if name.suffix().is_none() {
             let mut problems = Vec::new();
             if let Some(tombstone) = repository.load_tombstone(name, &mut problems) {
-                self.tombstones.insert(name.clone(), tombstone.snapshot);
+                self.tombstones.insert(name.clone(), tombstone);
             }
             return problems.pop().map_or(Ok(()), Err);
         }
@@ -93,7 +95,7 @@ impl KnownSnapshots {
         let mut counting: HashSet<SnapshotId> = committed.collect();
         for name in names {
             if let Some(forgotten) = self.tombstones.get(name) {
-                counting.remove(forgotten);
+                counting.remove(&forgotten.snapshot);
             }
         }
         counting
