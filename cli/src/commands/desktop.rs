@@ -163,24 +163,33 @@ fn tell(context: &Context, what: &str, path: &Path) {
     context.screen.say(format!("{what} {path}"));
 }
 
+/// What opens a folder in the file manager that somebody likes best. Outside of the large desktops the
+/// first of them asks the program `file`, which may be missing, what a folder is.
+const OPENERS: [&[&str]; 2] = [&["xdg-open"], &["gio", "open"]];
+
 /// Opens the past of a path in the desktop's file manager.
 fn open(context: &Context, path: &Path) -> Outcome {
     let place = find(path)?;
     tell(context, "opened", &place);
-    let opener =
-        Command::new("xdg-open").arg(&place).stdin(Stdio::null()).stderr(Stdio::null()).status();
-    let failed = |why: String| {
-        Failure::new(
-            Exit::Failed,
-            format!("no file manager could be started: {why}"),
-            format!("open {} yourself (xdg-open is in the package xdg-utils)", place.display()),
-        )
-    };
-    match opener {
-        Ok(status) if status.success() => Ok(Done::Whole),
-        Ok(status) => Err(failed(format!("xdg-open ended with {status}"))),
-        Err(error) => Err(failed(format!("xdg-open: {error}"))),
+    let mut why = Vec::new();
+    for words in OPENERS {
+        let started = Command::new(words[0])
+            .args(&words[1..])
+            .arg(&place)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        match started {
+            Ok(status) if status.success() => return Ok(Done::Whole),
+            Ok(status) => why.push(format!("{} ended with {status}", words.join(" "))),
+            Err(error) => why.push(format!("{}: {error}", words.join(" "))),
+        }
     }
+    Err(Failure::new(
+        Exit::Failed,
+        format!("no file manager could be started: {}", why.join("; ")),
+        format!("open {} yourself (xdg-open is in the package xdg-utils)", place.display()),
+    ))
 }
 
 /// Where a mounted drive has the versions of a path.
