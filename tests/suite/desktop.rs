@@ -57,6 +57,8 @@ impl Screen {
             .env("HOME", &self.home)
             .env("XDG_RUNTIME_DIR", &self.home)
             .env("LC_ALL", "C.UTF-8")
+            // As on a desktop: what Python compiles is kept.
+            .env_remove("PYTHONDONTWRITEBYTECODE")
             .output()
             .expect("a session");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -153,8 +153,23 @@ fn remove(context: &Context) -> Outcome {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Failure::local(&path, error)),
         }
+        remove_compiled(&path);
     }
     Ok(Done::Whole)
+}
+
+/// Removes what Python made of an extension when it was loaded; it would be loaded no more.
+fn remove_compiled(extension: &Path) {
+    let (Some(folder), Some(stem)) = (extension.parent(), extension.file_stem()) else { return };
+    let Ok(compiled) = fs::read_dir(folder.join("__pycache__")) else { return };
+    let prefix = format!("{}.", stem.to_string_lossy());
+    for entry in compiled.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(&prefix) && name.ends_with(".pyc") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn tell(context: &Context, what: &str, path: &Path) {
