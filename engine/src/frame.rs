@@ -188,6 +188,8 @@ mod tests {
         }
         std::thread::scope(|scope| {
             let waits = scope.spawn(|| frame.compare(&keys, &claim(b"one", 0)));
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert!(!waits.is_finished());
             Taken::compare(&[taken], &keys);
             assert_eq!(waits.join().expect("an answer"), Some(true));
         });
