@@ -11,9 +11,10 @@ use crate::keys::{Keys, expand};
 pub(crate) struct Gear {
     table: [u64; 256],
     min: usize,
-    average: usize,
     max: usize,
-    /// A chunk shorter than the average ends where the hash is below this.
+    /// From this length on a chunk ends more readily: three quarters of the average.
+    turn: usize,
+    /// A shorter chunk ends where the hash is below this.
     below_early: u64,
     /// A longer one, where it is below this.
     below_late: u64,
@@ -31,10 +32,10 @@ impl Gear {
         Self {
             table,
             min: parameters.chunk_min as usize,
-            average: parameters.chunk_average as usize,
             max: parameters.chunk_max as usize,
-            below_early: 1 << (64 - (bits + 1)),
-            below_late: 1 << (64 - (bits - 1)),
+            turn: parameters.chunk_average as usize / 4 * 3,
+            below_early: 1 << (64 - (bits + 2)),
+            below_late: 1 << (64 - (bits - 2)),
         }
     }
 
@@ -69,7 +70,7 @@ impl Cutter<'_> {
         let gear = self.gear;
         let mut taken = gear.min.saturating_sub(self.length).min(bytes.len());
         self.length += taken;
-        for (until, below) in [(gear.average - 1, gear.below_early), (gear.max, gear.below_late)] {
+        for (until, below) in [(gear.turn - 1, gear.below_early), (gear.max, gear.below_late)] {
             let stop = bytes.len().min(taken + until.saturating_sub(self.length));
             if let Some(at) = self.find(&bytes[taken..stop], below) {
                 (self.length, self.hash) = (0, 0);
@@ -189,7 +190,10 @@ mod tests {
             ends.iter().scan(0, |last, &end| Some(end - std::mem::replace(last, end))).collect();
         assert!(sizes.iter().all(|size| (1025..=16384).contains(size)));
         let average = bytes.len() / sizes.len();
-        assert!((3000..7000).contains(&average), "average {average}");
+        assert!((3600..4200).contains(&average), "average {average}");
+        // What a byte taken anywhere lies in.
+        let around = sizes.iter().map(|size| size * size).sum::<usize>() / bytes.len();
+        assert!(around < average * 9 / 8, "{around} around a byte, average {average}");
         assert_eq!(cuts(&gear, &vec![0; 100_000], 100_000).len(), 6);
     }
 

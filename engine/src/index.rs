@@ -72,6 +72,11 @@ impl BlobIndex {
         self.segments.iter().map(|segment| segment.len() as u64).sum()
     }
 
+    /// Bytes of memory that the index takes once all of it has been looked at.
+    pub(crate) fn memory(&self) -> usize {
+        self.segments.iter().map(|segment| segment.memory()).sum()
+    }
+
     /// Bytes that the packs take which the index describes.
     pub fn stored_bytes(&self) -> u64 {
         let packs: HashMap<ObjectId, u64> =

@@ -22,6 +22,8 @@ use crate::pack::{Codec, PackKey, decode_frame};
 
 /// How many packs' keys are kept.
 const PACK_KEYS: usize = 256;
+/// The share of the budget that a large index takes from the frames.
+const INDEX_SHARE: usize = 4;
 /// Unused buffers of each size that are kept.
 const SPARE_BUFFERS: usize = 8;
 /// Destinations that read past the cache of the system read whole pages, and a little more.
@@ -61,6 +63,8 @@ enum Failure {
 struct Frames {
     cells: LruCache<FrameKey, Cell>,
     bytes: usize,
+    /// How many bytes may stay.
+    room: usize,
 }
 
 /// Reads blobs of one repository. Shared by any number of threads.
@@ -79,7 +83,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads through `index`, keeping up to `budget` bytes of decoded frames.
+    /// Reads through `index`, keeping up to `budget` bytes of decoded frames and of the index together; a
+    /// large index leaves three quarters of them to frames.
     pub(crate) fn new(
         backend: Arc<dyn Backend>,
         keys: Arc<Keys>,
@@ -90,8 +95,12 @@ impl Reader {
         Self {
             backend,
             keys,
+            frames: Mutex::new(Frames {
+                cells: LruCache::unbounded(),
+                bytes: 0,
+                room: room_for_frames(budget, &index),
+            }),
             index: RwLock::new(Arc::new(index)),
-            frames: Mutex::new(Frames { cells: LruCache::unbounded(), bytes: 0 }),
             pack_keys: Mutex::new(LruCache::new(pack_keys)),
             budget,
             buffers: FrameBuffers::new(SPARE_BUFFERS),
@@ -106,6 +115,7 @@ impl Reader {
 
     /// Puts a newer index in force.
     pub(crate) fn set_index(&self, index: BlobIndex) {
+        lock(&self.frames).room = room_for_frames(self.budget, &index);
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(index);
     }
 
@@ -210,7 +220,7 @@ impl Reader {
             return;
         }
         frames.bytes += added;
-        while frames.bytes > self.budget && frames.cells.len() > 1 {
+        while frames.bytes > frames.room && frames.cells.len() > 1 {
             let Some((_, cell)) = frames.cells.pop_lru() else { break };
             if let Some(Ok(frame)) = cell.get() {
                 frames.bytes = frames.bytes.saturating_sub(frame.memory());
@@ -254,6 +264,10 @@ impl Reader {
         let derive = || Arc::new(PackKey::derive(&self.keys, location.kind, location.pack));
         Arc::clone(keys.get_or_insert(location.pack, derive))
     }
+}
+
+fn room_for_frames(budget: usize, index: &BlobIndex) -> usize {
+    budget - index.memory().min(budget / INDEX_SHARE)
 }
 
 fn claim(kind: BlobKind, id: &BlobId, location: &Location) -> Claim {
@@ -317,5 +331,27 @@ mod tests {
         assert!(reader.blob(BlobKind::Data, &other).is_err());
         assert!(reader.blob(BlobKind::Tree, &id).is_err());
         assert!(reader.blob(BlobKind::Data, &id).is_ok());
+    }
+
+    #[test]
+    fn the_index_takes_its_memory_from_the_frames() {
+        let sample = Sample::new();
+        let source = sample.folder.path().join("source");
+        std::fs::create_dir(&source).expect("a folder");
+        for name in 0..20u8 {
+            std::fs::write(source.join(name.to_string()), vec![name; 2000]).expect("a file");
+        }
+        sample.back_up(&source, 2);
+        let room = |budget| {
+            let (reader, _) = sample.repository.reader(budget).expect("a reader");
+            let first = lock(&reader.frames).room;
+            sample.repository.refresh(&reader).expect("the same index");
+            assert_eq!(lock(&reader.frames).room, first);
+            first
+        };
+        let index = sample.reader().index().memory();
+        assert!(index >= 20 * 44, "{index} bytes");
+        assert_eq!(room(10 * index), 9 * index);
+        assert_eq!(room(2 * index), 2 * index - index / 2);
     }
 }

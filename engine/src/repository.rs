@@ -237,8 +237,8 @@ impl Repository {
         &self.backend
     }
 
-    /// Opens a reader that keeps up to `budget` bytes of decoded frames, and tells which parts of
-    /// the index could not be read.
+    /// Opens a reader that keeps up to `budget` bytes of decoded frames and of the index together (a large
+    /// index leaves three quarters of them to frames), and tells which parts of the index could not be read.
     pub fn reader(&self, budget: usize) -> Result<(Reader, Problems)> {
         let opened = self.open_index(HashSet::new())?;
         let reader =

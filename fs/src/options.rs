@@ -14,7 +14,8 @@ pub type Filter = Arc<dyn Fn(&SnapshotId, &Snapshot) -> bool + Send + Sync>;
 pub struct VolumeOptions {
     /// The zone of the times in names.
     pub zone: TimeZone,
-    /// Bytes of decoded data that are kept.
+    /// Bytes of memory for decoded data and for the index; of a large index more is kept in memory where there
+    /// is any to spare.
     pub cache_size: usize,
     /// Who owns everything; `None` leaves the recorded owners.
     pub owner: Option<Owner>,

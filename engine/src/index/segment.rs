@@ -199,6 +199,11 @@ impl Segment {
         self.entries.len() / ENTRY
     }
 
+    /// Bytes of memory that it takes once all of it has been looked at.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The index objects of which it was made.
     pub(super) fn covers(&self) -> impl Iterator<Item = ObjectId> + '_ {
         self.bytes[self.covers.clone()].chunks_exact(ID).filter_map(ObjectId::from_slice)
