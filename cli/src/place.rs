@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use jiff::Zoned;
-use yore_engine::{DirRef, Found, Moment, Reader, Repository, find, merge, state};
+use yore_engine::{DirRef, Flags, Found, Moment, Reader, Repository, find, merge, state};
 use yore_platform::name_bytes;
 
 use crate::context::Context;
@@ -53,6 +53,8 @@ pub struct Past {
     pub sources: Vec<Vec<u8>>,
     /// Patterns of what the backups left out.
     pub left_out: Vec<String>,
+    /// What the backups say of the file system's root.
+    pub root_flags: Flags,
 }
 
 /// Opens the state at a moment; what of the repository is damaged is told on the way.
@@ -74,7 +76,8 @@ pub fn open(context: &Context, repository: &Repository, moment: &Moment) -> Outc
     let excludes = parts.iter().flat_map(|part| part.snapshot.1.excludes.iter().cloned());
     let mut left_out: Vec<String> = excludes.collect();
     left_out.dedup();
-    Ok(Past { reader, root, sources, left_out })
+    let all = parts.iter().fold(0, |flags, part| flags | part.snapshot.1.root_flags.0);
+    Ok(Past { reader, root, sources, left_out, root_flags: Flags(all) })
 }
 
 /// Finds a path in a state.

@@ -36,6 +36,7 @@ use crate::reader::Reader;
 use crate::record::{Snapshot, Totals};
 use crate::repository::{Repository, Snapshots};
 use crate::session::{self, OpenSession, Writer};
+use crate::tree::Flags;
 use crate::view::{DirRef, merge};
 use crate::{backend, seal};
 
@@ -266,6 +267,7 @@ fn run(
 /// What the threads of a backup made.
 struct Saved {
     root: BlobId,
+    root_flags: Flags,
     totals: Totals,
 }
 
@@ -348,11 +350,11 @@ fn save(
         }
         (whole, store)
     });
-    let (stored_bytes, (root, mut totals)) = both(store.finish(), assembled)?;
-    totals.stored_bytes = stored_bytes;
-    totals.new_bytes = store.new_bytes;
-    totals.unreadable = unreadable.load(Ordering::Relaxed);
-    Ok(Saved { root, totals })
+    let (stored_bytes, mut saved) = both(store.finish(), assembled)?;
+    saved.totals.stored_bytes = stored_bytes;
+    saved.totals.new_bytes = store.new_bytes;
+    saved.totals.unreadable = unreadable.load(Ordering::Relaxed);
+    Ok(saved)
 }
 
 /// Puts two outcomes together; of two errors, the one that says why the other came about.
@@ -457,6 +459,7 @@ fn save_snapshot(
         user,
         sources,
         root: saved.root,
+        root_flags: saved.root_flags,
         tags: options.tags.clone(),
         client,
         sequence: newest.map_or(1, |(_, sequence, _)| sequence.saturating_add(1)),

@@ -4,6 +4,7 @@ use yore_platform::Timestamp;
 
 use crate::cbor::{self, EPOCH, MapWriter, Read};
 use crate::id::{BlobId, ObjectId, SnapshotId};
+use crate::tree::Flags;
 
 /// Names one installation on one machine, over all its runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,6 +54,8 @@ pub struct Snapshot {
     pub sources: Vec<Vec<u8>>,
     /// The root tree.
     pub root: BlobId,
+    /// What a node of the root would say of it, if it had one.
+    pub root_flags: Flags,
     /// Words by which it can be found.
     pub tags: Vec<String>,
     /// Which installation made it.
@@ -112,12 +115,16 @@ impl Snapshot {
         map.key(13).str(&self.program);
         write_texts(&mut map, 14, &self.excludes);
         map.key(15).bytes(&self.session.0);
+        if self.root_flags != Flags::default() {
+            map.key(17).u64(self.root_flags.0);
+        }
         map.finish();
         out
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Read<Self> {
         let (mut time, mut end, mut root, mut client) = (None, None, None, None);
+        let mut root_flags = Flags::default();
         let (mut sequence, mut session, mut previous) = (None, None, None);
         let (mut utc_offset, mut host, mut user, mut program) = (0, None, None, String::new());
         let (mut sources, mut tags, mut excludes) = (None, Vec::new(), Vec::new());
@@ -144,6 +151,7 @@ impl Snapshot {
                 13 => program = d.str()?.to_owned(),
                 14 => excludes = cbor::texts(d)?,
                 15 => session = Some(ObjectId(cbor::bytes32(d)?)),
+                17 => root_flags = Flags(d.u64()?),
                 _ => return Ok(false),
             }
             Ok(true)
@@ -156,6 +164,7 @@ impl Snapshot {
             user: cbor::required(user)?,
             sources: cbor::required(sources)?,
             root: cbor::required(root)?,
+            root_flags,
             tags,
             client: cbor::required(client)?,
             sequence: cbor::required(sequence)?,
@@ -456,6 +465,7 @@ mod tests {
             user: "me".into(),
             sources: vec![b"home/me".to_vec(), b"\xff".to_vec()],
             root: BlobId([1; 32]),
+            root_flags: Flags::INCOMPLETE,
             tags: vec!["a".into()],
             client: ClientId([2; 16]),
             sequence: 9,

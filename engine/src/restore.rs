@@ -17,6 +17,7 @@ use crate::children::Children;
 use crate::error::{Error, Result};
 use crate::observer::Observer;
 use crate::reader::Reader;
+use crate::tree::Flags;
 use crate::view::Found;
 
 mod context;
@@ -69,6 +70,10 @@ pub enum Extra {
         sources: Vec<Vec<u8>>,
         /// Patterns of what the backup left out, which is therefore not removed either.
         left_out: Vec<String>,
+        /// What the snapshots say of the file system's root, which has no node ([`Snapshot::root_flags`]).
+        ///
+        /// [`Snapshot::root_flags`]: crate::Snapshot::root_flags
+        root_flags: Flags,
     },
 }
 

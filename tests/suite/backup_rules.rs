@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use yore_tests::{Ended, Yore, in_shell, is_root, needs_root};
+use yore_tests::{Ended, Yore, binary, in_shell, is_root, needs_root};
 
 /// The paths below the source that the newest snapshot holds.
 fn held(yore: &Yore, source: &Path) -> Vec<String> {
@@ -189,4 +189,34 @@ fn a_source_on_another_file_system_is_entered_unless_told_otherwise() {
     one.assert_code(0);
     assert_eq!(held_all, ["other", "other/file"]);
     assert_eq!(held_one, ["other"]);
+}
+
+#[test]
+fn a_root_of_which_some_was_left_out_loses_nothing_to_a_restore() {
+    needs_root("take another root");
+    let world = Yore::new();
+    let root = world.scratch.folder("root");
+    let with_libraries = "cp --parents $(ldd \"$1\" | grep --only-matching '/[^ ]*') \"$2\" && cp \"$1\" \"$2/yore\"";
+    in_shell(with_libraries, &[binary(), &root]);
+    let yore = |words: &str| {
+        let mut command = Command::new("chroot");
+        command.arg(&root).arg("/yore").args(words.split(' ')).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs([("HOME", "/home"), ("YORE_REPO", "/repository"), ("YORE_KEY_FILE", "/key")]);
+        Yore::finish(&mut command)
+    };
+    yore("init").assert_code(0);
+    write(root.join(".nobackup"), "");
+    write(root.join("precious"), "");
+    yore("backup /").assert_code(0);
+    let restored = yore("restore latest --in-place --delete");
+    assert!(restored.err.contains("left out"), "{}", restored.err);
+    assert!(root.join("precious").exists());
+    std::fs::remove_file(root.join(".nobackup")).expect("it is there");
+    yore("backup /").assert_code(0);
+    write(root.join("extra"), "");
+    // Its code is 3 where the C library needs /proc to set a mode.
+    let restored = yore("restore latest --in-place --delete");
+    assert!(restored.out.contains("1 removed"), "{}", restored.out);
+    assert!(root.join("precious").exists() && !root.join("extra").exists());
 }

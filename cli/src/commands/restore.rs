@@ -126,6 +126,7 @@ fn settings(options: &Options, past: &Past, own: Vec<String>) -> RestoreOptions 
         true => Extra::Delete {
             sources: past.sources.clone(),
             left_out: past.left_out.iter().cloned().chain(own).collect(),
+            root_flags: past.root_flags,
         },
     };
     RestoreOptions {

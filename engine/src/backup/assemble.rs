@@ -3,6 +3,7 @@
 use crossbeam_channel::Receiver;
 use yore_platform::{Kind, Names};
 
+use crate::backup::Saved;
 use crate::backup::budget::Budget;
 use crate::backup::read::{Bytes, ChunkId, Found, Results, Status};
 use crate::backup::slice::Slice;
@@ -10,7 +11,6 @@ use crate::backup::store::{Added, Store};
 use crate::backup::walk::Step;
 use crate::content::{ContentBuilder, keep_holes};
 use crate::error::{Error, Result};
-use crate::id::BlobId;
 use crate::keys::{BlobKind, Keys};
 use crate::record::Totals;
 use crate::tree::{Chunk, Content, Flags, Holes, Node, TreeBuilder};
@@ -27,6 +27,8 @@ pub(super) struct Assembly<'a, 's, 'r> {
     content: ContentBuilder,
     holes: Holes,
     pub(super) totals: Totals,
+    /// What is to be said of the root.
+    root_flags: Flags,
 }
 
 impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
@@ -40,11 +42,12 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
             content: ContentBuilder::default(),
             holes: Holes::default(),
             totals: Totals::default(),
+            root_flags: Flags::default(),
         }
     }
 
     /// Takes every step of the walk; names the root tree.
-    pub(super) fn run(mut self, steps: &Receiver<Step>) -> Result<(BlobId, Totals)> {
+    pub(super) fn run(mut self, steps: &Receiver<Step>) -> Result<Saved> {
         for step in steps {
             match step {
                 Step::Enter(node) => self.levels.push((Some(*node), TreeBuilder::default())),
@@ -72,18 +75,19 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
             (Some((None, root)), true) => {
                 let store = self.store;
                 let mut save = |bytes| store.add_made(BlobKind::Tree, bytes);
-                Ok((root.finish(&self.names, &mut save)?, self.totals))
+                let root = root.finish(&self.names, &mut save)?;
+                Ok(Saved { root, root_flags: self.root_flags, totals: self.totals })
             }
             // The walk ended before its end; it has told why.
             _ => Err(Error::Interrupted),
         }
     }
 
-    /// Marks the present directory; the root has no node that could be.
+    /// Marks the present directory.
     fn incomplete(&mut self) {
-        if let Some((Some(node), _)) = self.levels.last_mut() {
-            node.flags = Flags(node.flags.0 | Flags::INCOMPLETE.0);
-        }
+        let node = self.levels.last_mut().and_then(|(node, _)| node.as_mut());
+        let flags = node.map_or(&mut self.root_flags, |node| &mut node.flags);
+        *flags = Flags(flags.0 | Flags::INCOMPLETE.0);
     }
 
     fn leave(&mut self) -> Result<()> {

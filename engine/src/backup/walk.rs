@@ -152,7 +152,12 @@ impl<'a> Walk<'a> {
         let dir = SourceDir::open(&root).map_err(failed)?;
         let device = dir.metadata().map_err(failed)?.device;
         match self.level(dir, b"".as_slice().into(), device, previous) {
-            Ok(level) => self.walk_dir(level),
+            Ok(level) => {
+                if level.flags.contains(Flags::INCOMPLETE) {
+                    self.step(Step::Incomplete)?;
+                }
+                self.walk_dir(level)
+            }
             Err(Unlisted) => Err(Error::Refused { what: "the root can't be listed".into() }),
         }
     }

@@ -14,7 +14,7 @@ use super::select::Selection;
 use super::{Extra, Overwrite, was_there};
 use crate::backup::{NO_BACKUP, Run};
 use crate::error::Error;
-use crate::tree::{Flags, Node};
+use crate::tree::Flags;
 
 /// The names in a directory of the target that have not been met in the snapshot yet.
 pub(super) struct Deletion {
@@ -42,12 +42,12 @@ pub(super) enum Keep {
 }
 
 impl Keep {
-    /// Tells why nothing may be removed from the directory `node`, from what the snapshot says.
-    pub(super) fn of(node: &Node, above: Option<Keep>) -> Option<Keep> {
-        if above == Some(Keep::Stale) || node.flags.contains(Flags::STALE) {
+    /// Tells why nothing may be removed from a directory, from what the snapshot says of it.
+    pub(super) fn of(flags: Flags, above: Option<Keep>) -> Option<Keep> {
+        if above == Some(Keep::Stale) || flags.contains(Flags::STALE) {
             return Some(Keep::Stale);
         }
-        node.flags.contains(Flags::INCOMPLETE).then_some(Keep::Incomplete)
+        flags.contains(Flags::INCOMPLETE).then_some(Keep::Incomplete)
     }
 
     fn words(self) -> &'static str {

@@ -17,6 +17,7 @@ use crate::backup::Run;
 use crate::children::Children;
 use crate::error::Error;
 use crate::observer::Event;
+use crate::restore::Extra;
 use crate::tree::{Content, Node};
 use crate::view::{DirRef, SeenNode};
 
@@ -75,7 +76,11 @@ struct Sameness {
 impl<'c> Planner<'c, '_> {
     /// Walks everything in `children`, which comes into `base`.
     pub(super) fn walk(&mut self, base: Arc<OpenDir<'c>>, children: Children<'c>) {
-        let deletion = Deletion::begin(self.context, &base, None).filter(|_| base.path.is_empty());
+        let keep = match &self.context.options.extra {
+            Extra::Delete { root_flags, .. } => Keep::of(*root_flags, None),
+            Extra::Keep => None,
+        };
+        let deletion = Deletion::begin(self.context, &base, keep).filter(|_| base.path.is_empty());
         // A single node is not a directory's whole content.
         let deletion = deletion.filter(|_| !matches!(children, Children::One(_)));
         let selected = self.selection.at_top();
@@ -136,7 +141,7 @@ impl<'c> Planner<'c, '_> {
         }
         self.context.observer.event(Event::At(String::from_utf8_lossy(&path).into_owned()));
         let readable = !matches!(dir, DirRef::Unreadable);
-        let keep = Keep::of(&node, self.stack.last().and_then(|frame| frame.keep));
+        let keep = Keep::of(node.flags, self.stack.last().and_then(|frame| frame.keep));
         let place = Place::Planned(Box::new(node));
         self.paths += path.len();
         self.stack.push(Frame { path, children, selected, place, deletion: None, keep });

@@ -162,7 +162,11 @@ fn what_is_there_is_treated_as_asked_for() {
         assert_eq!((report.files, report.skipped, problems.len()), (0, 2, 0));
         assert_eq!(a(), "newer");
     }
-    let extra = Extra::Delete { sources: vec![path.clone()], left_out: vec!["*.o".into()] };
+    let extra = Extra::Delete {
+        sources: vec![path.clone()],
+        left_out: vec!["*.o".into()],
+        root_flags: Flags::default(),
+    };
     let dry = RestoreOptions { extra, run: Run::Dry, ..RestoreOptions::default() };
     let (report, _) = run_restore(&sample, &path, parent, &dry);
     assert_eq!((report.files, report.deleted, a().as_str()), (1, 1, "newer"));
@@ -289,7 +293,8 @@ fn an_interrupted_restore_leaves_whole_files_only_and_can_be_repeated() {
 fn restore_exactly(sample: &Sample, source: &Path, left_out: &[&str]) -> (u64, Vec<String>) {
     let path = snapshot_path(source);
     let left_out = left_out.iter().map(|&pattern| pattern.to_owned()).collect();
-    let extra = Extra::Delete { sources: vec![path.clone()], left_out };
+    let extra =
+        Extra::Delete { sources: vec![path.clone()], left_out, root_flags: Flags::default() };
     let options = RestoreOptions { extra, ..RestoreOptions::default() };
     let (report, told) = run_restore(sample, &path, sample.folder.path(), &options);
     assert_eq!(report.failed, 0);

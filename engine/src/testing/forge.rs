@@ -13,6 +13,7 @@ use crate::record::{Snapshot, Totals};
 use crate::repository::Repository;
 use crate::seal::{self, TAG};
 use crate::testing::writer;
+use crate::tree::Flags;
 use crate::{SnapshotId, backend, session};
 
 /// Blobs to be written.
@@ -58,6 +59,7 @@ impl Forge {
             user: "me".into(),
             sources: vec![b"source".to_vec()],
             root,
+            root_flags: Flags::default(),
             tags: Vec::new(),
             client: writer().client,
             sequence: 1,
