@@ -37,6 +37,10 @@ pub struct Stored {
     pub size: u64,
 }
 
+/// The room to spare with which [`Backend::fetch`] need not move what it read: whole pages around a range, and
+/// their alignment in memory.
+pub(crate) const ROOM_TO_FETCH: usize = 12 << 10;
+
 /// A destination's code. Every call may come from several threads at once.
 pub trait Backend: Send + Sync {
     /// Names the destination for messages.
@@ -51,12 +55,24 @@ pub trait Backend: Send + Sync {
     /// Begins an object, which exists only once it is published.
     fn create(&self, name: &ObjectName) -> Result<Box<dyn NewObject + '_>>;
 
-    /// Replaces the content of `out` with a range of the object's bytes, in the memory that it has
-    /// where that suffices; after an error both may be lost.
+    /// Replaces the content of `out` by bytes that end with a range of the object's, in the memory that it
+    /// has where that suffices, and tells where in `out` the range begins; after an error content and memory
+    /// may be lost. With some room to spare a destination that reads whole pages need not move them.
     ///
     /// # Errors
     /// [`Error::Missing`] without the object, [`Error::Damaged`] when it is shorter than asked.
-    fn read(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<()>;
+    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<usize>;
+
+    /// Replaces the content of `out` with a range of the object's bytes, as [`fetch`](Self::fetch) does with
+    /// others before them.
+    ///
+    /// # Errors
+    /// Those of `fetch`.
+    fn read(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
+        let start = self.fetch(name, range, out)?;
+        out.drain(..start);
+        Ok(())
+    }
 
     /// Returns the object's size; `None` when it is not there.
     fn size(&self, name: &ObjectName) -> Result<Option<u64>>;

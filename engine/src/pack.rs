@@ -267,15 +267,17 @@ impl PackKey {
         );
     }
 
-    /// Opens a sealed frame in place and returns its stored bytes; `None` when it was altered.
+    /// Opens the frame that begins at `start` of `sealed` to its front and returns its stored bytes; `None`
+    /// when it was altered.
     pub(crate) fn open_frame<'a>(
         &self,
         number: u32,
         frame: &FrameInfo,
         sealed: &'a mut [u8],
+        start: usize,
     ) -> Option<&'a mut [u8]> {
         let position = position(number, frame.sealed, frame.raw, frame.codec as u8);
-        self.key.open(Counter::frame(number), &position, sealed)
+        self.key.open(Counter::frame(number), &position, sealed, start)
     }
 
     /// Seals the contents of a pack whose frames end at `offset`; returns everything after them.
@@ -296,7 +298,7 @@ impl PackKey {
 
     fn open_contents(&self, length: u32, sealed: &mut [u8]) -> Option<Contents> {
         let position = position(CONTENTS_NUMBER, length, 0, u8::MAX);
-        let plain = self.key.open(Counter::CONTENTS, &position, sealed)?;
+        let plain = self.key.open(Counter::CONTENTS, &position, sealed, 0)?;
         let content = seal::read_padded(plain, seal::MAX_CONTENT)?;
         let mut d = minicbor::Decoder::new(&content);
         let contents = Contents::decode(&mut d).ok()?;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use lru::LruCache;
 
 use crate::ahead::Sequences;
-use crate::backend::Backend;
+use crate::backend::{Backend, ROOM_TO_FETCH};
 use crate::buffers::FrameBuffers;
 use crate::error::{Error, Result};
 use crate::frame::{Claim, Frame, Taken};
@@ -26,8 +26,6 @@ const PACK_KEYS: usize = 256;
 const INDEX_SHARE: usize = 4;
 /// Unused buffers of each size that are kept.
 const SPARE_BUFFERS: usize = 8;
-/// Destinations that read past the cache of the system read whole pages, and a little more.
-const ROOM_TO_READ: usize = 12 << 10;
 
 /// A blob's bytes; holds its frame in memory.
 #[derive(Clone)]
@@ -235,11 +233,11 @@ impl Reader {
         let name = ObjectName::pack(location.pack);
         let key = self.pack_key(location);
         let sealed = location.frame.sealed as usize;
-        let mut sealed = self.buffers.take_for(sealed + ROOM_TO_READ);
+        let mut sealed = self.buffers.take_for(sealed + ROOM_TO_FETCH);
         let end = location.offset.saturating_add(location.frame.sealed.into());
-        self.backend.read(&name, location.offset..end, &mut sealed)?;
+        let start = self.backend.fetch(&name, location.offset..end, &mut sealed)?;
         let stored = key
-            .open_frame(location.number, &location.frame, &mut sealed)
+            .open_frame(location.number, &location.frame, &mut sealed, start)
             .ok_or_else(|| Error::damaged(name.as_str(), "its bytes were altered"))?;
         let undecodable = || Error::damaged(name.as_str(), "a frame does not decode");
         let bytes = match location.frame.codec {

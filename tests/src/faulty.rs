@@ -175,9 +175,9 @@ impl Backend for Faulty {
         Ok(Box::new(FaultyObject { of: self, name: name.to_string(), inner }))
     }
 
-    fn read(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
+    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<usize> {
         let call = Call::Read(name.to_string(), range.end - range.start);
-        self.run(call, || self.inner.read(name, range, out))
+        self.run(call, || self.inner.fetch(name, range, out))
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {

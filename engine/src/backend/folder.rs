@@ -145,7 +145,7 @@ impl Backend for Folder {
         Ok(Box::new(NewFile { folder: self, name: name.clone(), file }))
     }
 
-    fn read(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
+    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<usize> {
         self.file(name)?.read_range(range, out).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => Error::damaged(name.as_str(), "truncated"),
             _ => self.error(name, error),

@@ -101,12 +101,13 @@ impl Backend for Metered {
         self.inner.create(name)
     }
 
-    fn read(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
-        self.meter.pace(range.end.saturating_sub(range.start));
-        self.counted(self.inner.read(name, range, out))?;
+    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<usize> {
+        let bytes = range.end.saturating_sub(range.start);
+        self.meter.pace(bytes);
+        let start = self.counted(self.inner.fetch(name, range, out))?;
         self.meter.requests.fetch_add(1, Ordering::Relaxed);
-        self.meter.bytes.fetch_add(out.len() as u64, Ordering::Relaxed);
-        Ok(())
+        self.meter.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(start)
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {

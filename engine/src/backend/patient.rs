@@ -101,14 +101,15 @@ impl Backend for Patient {
         self.inner.create(name)
     }
 
-    fn read(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
+    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<usize> {
         // The memory goes to whoever reads; who gives up does not get it back.
         let (name, mut bytes) = (name.clone(), std::mem::take(out));
-        *out = self.ask(move |inner| {
-            inner.read(&name, range, &mut bytes)?;
-            Ok(bytes)
+        let start;
+        (start, *out) = self.ask(move |inner| {
+            let start = inner.fetch(&name, range, &mut bytes)?;
+            Ok((start, bytes))
         })?;
-        Ok(())
+        Ok(start)
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {

@@ -420,7 +420,7 @@ impl Opener {
     ) -> Result<()> {
         self.opened.clear();
         self.opened.extend_from_slice(sealed);
-        let stored = key.open_frame(number, info, &mut self.opened);
+        let stored = key.open_frame(number, info, &mut self.opened, 0);
         let same = match (stored, info.codec) {
             (None, _) => false,
             (Some(stored), Codec::Raw) => stored == raw,

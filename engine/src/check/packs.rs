@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::records::list;
 use super::report::Findings;
 use super::{ReadData, Sizes};
-use crate::backend::Backend;
+use crate::backend::{Backend, ROOM_TO_FETCH};
 use crate::error::{Error, Result};
 use crate::id::ObjectId;
 use crate::index::{self, BlobIndex};
@@ -185,16 +185,21 @@ impl Found {
         let (mut offset, mut blobs) = (PREFIX as u64, pack.contents.blobs.iter());
         for (number, frame) in (0..).zip(&pack.contents.frames) {
             let end = offset + u64::from(frame.sealed);
-            let read = backend.read(&name, offset..end, &mut sealed);
+            sealed.clear();
+            sealed.reserve(frame.sealed as usize + ROOM_TO_FETCH);
+            let read = backend.fetch(&name, offset..end, &mut sealed);
             offset = end;
             let mine = blobs.by_ref().take(frame.blobs as usize);
-            if let Err(error) = read {
-                mine.for_each(drop);
-                self.problems.push(error);
-                continue;
-            }
+            let start = match read {
+                Ok(start) => start,
+                Err(error) => {
+                    mine.for_each(drop);
+                    self.problems.push(error);
+                    continue;
+                }
+            };
             let opened = key
-                .open_frame(number, frame, &mut sealed)
+                .open_frame(number, frame, &mut sealed, start)
                 .and_then(|stored| pack::decode_frame(frame, stored, &mut raw));
             if opened.is_none() {
                 mine.for_each(drop);

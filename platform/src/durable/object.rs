@@ -1,6 +1,7 @@
 //! Reading files that never change.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
 use std::ops::{Deref, Range};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -57,11 +58,13 @@ impl ObjectFile {
         self.len == 0
     }
 
-    /// Replaces the content of `buffer` with a range of the file, keeping its memory.
+    /// Replaces the content of `buffer` by bytes that end with a range of the file, keeping its memory; tells
+    /// where in `buffer` the range begins. With room for two pages more, a large range is read past the page
+    /// cache, where whole pages land.
     ///
     /// A range that reaches past the length at opening is an error (`UnexpectedEof`) before any
     /// memory is taken.
-    pub fn read_range(&self, range: Range<u64>, buffer: &mut Vec<u8>) -> io::Result<()> {
+    pub fn read_range(&self, range: Range<u64>, buffer: &mut Vec<u8>) -> io::Result<usize> {
         buffer.clear();
         if range.end > self.len {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -69,8 +72,10 @@ impl ObjectFile {
         let len = range.end.saturating_sub(range.start);
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
         buffer.try_reserve_exact(len)?;
-        if len >= LARGE && self.read_direct(range.start, len, buffer).is_some() {
-            return Ok(());
+        if len >= LARGE
+            && let Some(at) = self.read_direct(range.start, len, buffer)
+        {
+            return Ok(at);
         }
         while buffer.len() < len {
             let at = range.start + buffer.len() as u64;
@@ -85,13 +90,14 @@ impl ObjectFile {
             // SAFETY: the kernel has initialized `read` more bytes, within the capacity.
             unsafe { buffer.set_len(buffer.len() + read) };
         }
-        Ok(())
+        Ok(0)
     }
 
-    /// Fills an empty buffer past the page cache if it has room for the whole pages around the range.
+    /// Fills an empty buffer past the page cache if it has room for the whole pages around the range; tells
+    /// where in it the range begins.
     ///
     /// `None` where that can't be done; the page cache then tells why, if it can't either.
-    fn read_direct(&self, start: u64, len: usize, buffer: &mut Vec<u8>) -> Option<()> {
+    fn read_direct(&self, start: u64, len: usize, buffer: &mut Vec<u8>) -> Option<usize> {
         let skew = (start % ALIGNMENT as u64) as usize;
         let pages = (skew + len).next_multiple_of(ALIGNMENT);
         let space = buffer.spare_capacity_mut();
@@ -103,15 +109,12 @@ impl ObjectFile {
         if read.len() < skew + len {
             return None;
         }
+        space[..first].fill(MaybeUninit::new(0));
         let at = first + skew;
-        // SAFETY: the kernel has initialized `len` bytes from `at` on, within the capacity; they go to
-        // the front of the same memory.
-        unsafe {
-            let memory = buffer.as_mut_ptr();
-            std::ptr::copy(memory.add(at), memory, len);
-            buffer.set_len(len);
-        }
-        Some(())
+        // SAFETY: the first bytes have just been initialized, the others by the kernel up to `at + len`, all
+        // within the capacity.
+        unsafe { buffer.set_len(at + len) };
+        Some(at)
     }
 
     fn open_direct(&self) -> io::Result<OwnedFd> {
