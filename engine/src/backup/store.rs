@@ -16,11 +16,14 @@ use crate::error::{Error, Result};
 use crate::id::BlobId;
 use crate::index::{self, BlobIndex};
 use crate::keys::BlobKind;
-use crate::pack::{
-    Codec, Contents, FrameInfo, MAX_FRAME, PackInfo, PackKey, PackKind, decode_frame,
-};
+use crate::pack::{FrameInfo, MAX_FRAME, PackInfo, PackKey, PackKind};
 use crate::repository::Repository;
-use crate::seal::TAG;
+
+mod sealer;
+mod writer;
+
+pub(super) use sealer::Sealer;
+pub(super) use writer::PackWriter;
 
 /// Blobs after which an index object is saved while the backup still runs.
 const BLOBS_PER_INDEX: usize = 200_000;
@@ -31,8 +34,6 @@ const END_PER_FRAME: u64 = 14;
 const HELD: usize = 8;
 /// Unused buffers of sealed frames that are kept.
 const SPARE_SEALED: usize = 16;
-/// The zstd level: of the fast ones, the first that compresses well.
-const LEVEL: i32 = 3;
 
 /// A frame to be made.
 pub(super) struct FrameJob {
@@ -198,21 +199,10 @@ impl Channels {
 
     /// Hands every kind of thread its ends.
     pub(super) fn split<'s, 'r>(self, shared: &'s Shared<'r>) -> Result<Ends<'s, 'r>> {
-        let sealers = (0..self.sealers).map(|_| self.sealer(shared)).collect::<Result<_>>()?;
-        let writer = PackWriter { writes: self.writes_out };
+        let sealer = |_| Sealer::new(shared, self.writes.clone());
+        let sealers = (0..self.sealers).map(sealer).collect::<Result<_>>()?;
+        let writer = PackWriter::new(self.writes_out);
         Ok((self.jobs, self.jobs_out, writer, sealers))
-    }
-
-    fn sealer<'s, 'r>(&self, shared: &'s Shared<'r>) -> Result<Sealer<'s, 'r>> {
-        let compressor = zstd::bulk::Compressor::new(LEVEL)
-            .map_err(|source| Error::Backend { object: "zstd".into(), source })?;
-        Ok(Sealer {
-            shared,
-            writes: self.writes.clone(),
-            compressor,
-            gathered: Vec::new(),
-            opener: Opener::default(),
-        })
     }
 }
 
@@ -354,149 +344,4 @@ impl<'s, 'r> Store<'s, 'r> {
             Some(error) => Err(error),
         }
     }
-}
-
-/// Compresses, seals and verifies frames; belongs to one thread of several.
-pub(super) struct Sealer<'s, 'r> {
-    shared: &'s Shared<'r>,
-    writes: Sender<Write>,
-    compressor: zstd::bulk::Compressor<'static>,
-    gathered: Vec<u8>,
-    opener: Opener,
-}
-
-impl Sealer<'_, '_> {
-    /// Makes one frame; an error is kept where everybody sees it.
-    pub(super) fn run(&mut self, job: FrameJob) -> Result<()> {
-        let kind = job.kind;
-        let blobs: Vec<_> = job.blobs.iter().map(|(id, slice)| (*id, slice.len() as u32)).collect();
-        let only = job.into_raw(&mut self.gathered);
-        let raw: &[u8] = only.as_deref().unwrap_or(&self.gathered);
-        let bound = zstd::zstd_safe::compress_bound(raw.len()) + TAG;
-        let mut stored = self.shared.buffers.take_for(bound);
-        let codec = match self.compressor.compress_to_buffer(raw, &mut *stored) {
-            Ok(length) if length < raw.len() => Codec::Zstd,
-            _ => {
-                stored.clear();
-                stored.extend_from_slice(raw);
-                Codec::Raw
-            }
-        };
-        let info = FrameInfo {
-            sealed: (stored.len() + TAG) as u32,
-            raw: raw.len() as u32,
-            codec,
-            blobs: blobs.len() as u32,
-        };
-        let (key, number, ready) = self.shared.place(kind, blobs, info, &self.writes)?;
-        key.seal_frame(number, info.raw, codec, &mut stored);
-        self.opener.verify(&key, number, &info, &stored, raw)?;
-        self.shared.stored.fetch_add(stored.len() as u64, Ordering::Relaxed);
-        ready.send(stored).map_err(|_| Error::Interrupted)
-    }
-
-    /// Keeps an error where everybody sees it.
-    pub(super) fn fail(&self, error: Error) {
-        self.shared.fail(error);
-    }
-}
-
-/// Opens frames that were just sealed.
-#[derive(Default)]
-struct Opener {
-    opened: Vec<u8>,
-    decoded: Vec<u8>,
-}
-
-impl Opener {
-    /// Opens a sealed frame and compares it with its blobs, before anybody relies on it.
-    fn verify(
-        &mut self,
-        key: &PackKey,
-        number: u32,
-        info: &FrameInfo,
-        sealed: &[u8],
-        raw: &[u8],
-    ) -> Result<()> {
-        self.opened.clear();
-        self.opened.extend_from_slice(sealed);
-        let stored = key.open_frame(number, info, &mut self.opened, 0);
-        let same = match (stored, info.codec) {
-            (None, _) => false,
-            (Some(stored), Codec::Raw) => stored == raw,
-            (Some(stored), Codec::Zstd) => {
-                decode_frame(info, stored, &mut self.decoded).is_some() && self.decoded == raw
-            }
-        };
-        let object = "a frame that was just sealed";
-        if same { Ok(()) } else { Err(Error::damaged(object, "it does not open to what it holds")) }
-    }
-}
-
-/// Writes packs; belongs to one thread.
-pub(super) struct PackWriter {
-    writes: Receiver<Write>,
-}
-
-/// A pack that is being written.
-struct Open<'b> {
-    key: Arc<PackKey>,
-    object: Box<dyn crate::backend::NewObject + 'b>,
-    contents: Contents,
-    offset: u64,
-}
-
-impl PackWriter {
-    /// Writes until every sender is gone, then closes what is open.
-    pub(super) fn run(self, shared: &Shared<'_>) -> Result<()> {
-        let mut open: [Option<Open<'_>>; 2] = [None, None];
-        for write in &self.writes {
-            match write {
-                Write::Close(kind) => {
-                    if let Some(pack) = open[usize::from(kind == PackKind::Tree)].take() {
-                        close(shared, kind, pack)?;
-                    }
-                }
-                Write::Frame { key, kind, blobs, info, sealed } => {
-                    // The thread that was to seal it has failed and told why.
-                    let Ok(sealed) = sealed.recv() else { return Err(Error::Interrupted) };
-                    let slot = &mut open[usize::from(kind == PackKind::Tree)];
-                    let pack = match slot {
-                        Some(pack) => pack,
-                        None => slot.insert(begin(shared, key)?),
-                    };
-                    pack.object.append(&sealed)?;
-                    pack.offset += sealed.len() as u64;
-                    pack.contents.frames.push(info);
-                    pack.contents.blobs.extend(blobs);
-                }
-            }
-        }
-        // Chunks before the trees that name them.
-        for (kind, pack) in [PackKind::Data, PackKind::Tree].into_iter().zip(open) {
-            if let Some(pack) = pack {
-                close(shared, kind, pack)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn begin<'r>(shared: &Shared<'r>, key: Arc<PackKey>) -> Result<Open<'r>> {
-    let name = crate::object::ObjectName::pack(key.id());
-    let mut object = shared.repository.backend.create(&name)?;
-    object.append(key.prefix())?;
-    let offset = key.prefix().len() as u64;
-    Ok(Open { key, object, contents: Contents::default(), offset })
-}
-
-fn close(shared: &Shared<'_>, kind: PackKind, pack: Open<'_>) -> Result<()> {
-    let Open { key, mut object, contents, offset } = pack;
-    let end = key.seal_end(&contents, offset);
-    object.append(&end)?;
-    // An id is drawn at random: an object of that name can only be this one.
-    object.publish()?;
-    let size = offset + end.len() as u64;
-    lock(&shared.finished).push(PackInfo { id: key.id(), kind, size, contents });
-    Ok(())
 }

@@ -56,6 +56,18 @@ impl World {
         source
     }
 
+    /// A folder with `same/file` and `changing`, backed up twice, an hour apart, as its names say.
+    pub fn same_beside_changing(&self) -> PathBuf {
+        let source = self.source("source");
+        fs::create_dir(source.join("same")).expect("a folder");
+        fs::write(source.join("same/file"), b"same").expect("a file");
+        for hour in 0..2 {
+            fs::write(source.join("changing"), hour.to_string()).expect("a file");
+            self.back_up(&[&source], MORNING + hour * HOUR);
+        }
+        source
+    }
+
     pub fn back_up(&self, sources: &[&Path], seconds: i64) {
         self.back_up_as("host", &[], sources, seconds);
     }

@@ -9,13 +9,7 @@ use crate::harness::{HOUR, MORNING, World, assert_shows, at, capture, list_from,
 #[test]
 fn an_unchanged_directory_has_the_same_files_in_every_snapshot() {
     let world = World::new();
-    let source = world.source("source");
-    fs::create_dir(source.join("same")).expect("a folder");
-    fs::write(source.join("same/file"), b"same").expect("a file");
-    for hour in 0..2 {
-        fs::write(source.join("changing"), hour.to_string()).expect("a file");
-        world.back_up(&[&source], MORNING + hour * HOUR);
-    }
+    let source = world.same_beside_changing();
     let volume = world.volume();
     let ino = |state: &str, name: &str| {
         resolve(&volume, &at(state, &source.join(name))).expect("there").attr.ino

@@ -202,13 +202,7 @@ fn attributes_of_the_drive_are_readable_and_not_listed() {
 #[test]
 fn a_file_that_snapshots_share_tells_the_one_in_which_its_directory_was_first_seen() {
     let world = World::new();
-    let source = world.source("source");
-    fs::create_dir(source.join("same")).expect("a folder");
-    fs::write(source.join("same/file"), b"same").expect("a file");
-    for hour in 0..2 {
-        fs::write(source.join("changing"), hour.to_string()).expect("a file");
-        world.back_up(&[&source], MORNING + hour * HOUR);
-    }
+    let source = world.same_beside_changing();
     let ids: Vec<Vec<u8>> = world
         .repository
         .snapshots()

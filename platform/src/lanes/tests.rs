@@ -85,7 +85,9 @@ fn unequal_messages_end_one_by_one() {
 fn few_messages_are_left_to_others() {
     let before = Before { state: &SHA256_START, bytes: 0, head: b"" };
     assert!(widths().iter().all(|hash| hash(before, &[]).is_empty()));
-    let Some(lanes) = Lanes::detect() else { return };
+    let Some(lanes) = Lanes::detect() else {
+        return assert_eq!(widths().len(), 1, "this processor has lanes that were not found");
+    };
     for count in 0..40 {
         let digests = lanes.sha256(before, &vec![&b"a"[..]; count]);
         let expected = (count >= lanes.few).then(|| vec![expected(b"", b"", b"a"); count]);

@@ -1,0 +1,96 @@
+//! Making frames: compressed, sealed, and opened again before anybody relies on them.
+
+use std::sync::atomic::Ordering;
+
+use crossbeam_channel::Sender;
+
+use super::{FrameJob, Shared, Write};
+use crate::error::{Error, Result};
+use crate::pack::{Codec, FrameInfo, PackKey, decode_frame};
+use crate::seal::TAG;
+
+/// The zstd level: of the fast ones, the first that compresses well.
+const LEVEL: i32 = 3;
+
+/// Compresses, seals and verifies frames; belongs to one thread of several.
+pub(in crate::backup) struct Sealer<'s, 'r> {
+    shared: &'s Shared<'r>,
+    writes: Sender<Write>,
+    compressor: zstd::bulk::Compressor<'static>,
+    gathered: Vec<u8>,
+    opener: Opener,
+}
+
+impl<'s, 'r> Sealer<'s, 'r> {
+    pub(super) fn new(shared: &'s Shared<'r>, writes: Sender<Write>) -> Result<Self> {
+        let compressor = zstd::bulk::Compressor::new(LEVEL)
+            .map_err(|source| Error::Backend { object: "zstd".into(), source })?;
+        Ok(Self { shared, writes, compressor, gathered: Vec::new(), opener: Opener::default() })
+    }
+
+    /// Makes one frame; an error is kept where everybody sees it.
+    pub(in crate::backup) fn run(&mut self, job: FrameJob) -> Result<()> {
+        let kind = job.kind;
+        let blobs: Vec<_> = job.blobs.iter().map(|(id, slice)| (*id, slice.len() as u32)).collect();
+        let only = job.into_raw(&mut self.gathered);
+        let raw: &[u8] = only.as_deref().unwrap_or(&self.gathered);
+        let bound = zstd::zstd_safe::compress_bound(raw.len()) + TAG;
+        let mut stored = self.shared.buffers.take_for(bound);
+        let codec = match self.compressor.compress_to_buffer(raw, &mut *stored) {
+            Ok(length) if length < raw.len() => Codec::Zstd,
+            _ => {
+                stored.clear();
+                stored.extend_from_slice(raw);
+                Codec::Raw
+            }
+        };
+        let info = FrameInfo {
+            sealed: (stored.len() + TAG) as u32,
+            raw: raw.len() as u32,
+            codec,
+            blobs: blobs.len() as u32,
+        };
+        let (key, number, ready) = self.shared.place(kind, blobs, info, &self.writes)?;
+        key.seal_frame(number, info.raw, codec, &mut stored);
+        self.opener.verify(&key, number, &info, &stored, raw)?;
+        self.shared.stored.fetch_add(stored.len() as u64, Ordering::Relaxed);
+        ready.send(stored).map_err(|_| Error::Interrupted)
+    }
+
+    /// Keeps an error where everybody sees it.
+    pub(in crate::backup) fn fail(&self, error: Error) {
+        self.shared.fail(error);
+    }
+}
+
+/// Opens frames that were just sealed.
+#[derive(Default)]
+struct Opener {
+    opened: Vec<u8>,
+    decoded: Vec<u8>,
+}
+
+impl Opener {
+    /// Opens a sealed frame and compares it with its blobs, before anybody relies on it.
+    fn verify(
+        &mut self,
+        key: &PackKey,
+        number: u32,
+        info: &FrameInfo,
+        sealed: &[u8],
+        raw: &[u8],
+    ) -> Result<()> {
+        self.opened.clear();
+        self.opened.extend_from_slice(sealed);
+        let stored = key.open_frame(number, info, &mut self.opened, 0);
+        let same = match (stored, info.codec) {
+            (None, _) => false,
+            (Some(stored), Codec::Raw) => stored == raw,
+            (Some(stored), Codec::Zstd) => {
+                decode_frame(info, stored, &mut self.decoded).is_some() && self.decoded == raw
+            }
+        };
+        let object = "a frame that was just sealed";
+        if same { Ok(()) } else { Err(Error::damaged(object, "it does not open to what it holds")) }
+    }
+}
