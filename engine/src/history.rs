@@ -5,7 +5,7 @@
 //! the path say nothing of it. So a file that changes and changes back has three versions, and one
 //! that was gone meanwhile a new one. Trees that snapshots share are read once.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use yore_platform::Kind;
 
@@ -172,7 +172,7 @@ pub fn versions(
 /// What a name of a directory ever stood for.
 #[derive(Debug, Clone, Default)]
 pub struct Below {
-    /// The trees that it had as a directory, each once.
+    /// The trees that it had as a directory, each once, in the order of the trees that were asked about.
     pub trees: Vec<BlobId>,
     /// Whether its tree could not be read at some backup.
     pub unreadable: bool,
@@ -186,13 +186,13 @@ pub struct Below {
 /// A tree that can't be read.
 pub fn below(reader: &Reader, trees: &[BlobId]) -> Result<BTreeMap<Vec<u8>, Below>> {
     let mut all: BTreeMap<Vec<u8>, (Below, HashSet<BlobId>)> = BTreeMap::new();
-    let (mut known, mut pending) = (HashSet::new(), trees.to_vec());
-    while let Some(tree) = pending.pop() {
+    let (mut known, mut pending) = (HashSet::new(), VecDeque::from(trees.to_vec()));
+    while let Some(tree) = pending.pop_front() {
         if !known.insert(tree) {
             continue;
         }
         match reader.tree(&tree)? {
-            Tree::Leaves(leaves) => pending.extend(leaves.iter().map(|leaf| leaf.id)),
+            Tree::Leaves(leaves) => leaves.iter().for_each(|leaf| pending.push_front(leaf.id)),
             Tree::Nodes { nodes, .. } => {
                 for node in nodes {
                     let (below, seen) = all.entry(node.name).or_default();

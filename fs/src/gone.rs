@@ -1,21 +1,25 @@
 //! `deleted`: what some snapshot holds and the newest state does not, in its last version.
 //!
-//! A directory that is still there is shown if something below it is gone. Trees that never changed
-//! are not looked into; the search for something gone stops at the first find.
+//! A directory that is still there is shown if something below it is gone. The search for that goes from
+//! each tree to the next one, looks into what differs, and stops at the first find.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use yore_engine::{BlobId, DirRef, Found, SeenNode, below, find as find_path};
+use yore_engine::{
+    BlobId, DirHistory, DirRef, Found, LONGEST_PATH, Pairs, Seen, SeenNode, Tree, below,
+    find as find_path,
+};
 use yore_platform::{Entry, Kind, VolumeError};
 
 use crate::attributes::{join, node_entry};
+use crate::directories::Directory;
 use crate::listing::Each;
 use crate::made::{Made, Path, list_names};
 use crate::memo::Memo;
 use crate::node::damaged;
 use crate::number::PlaceNo;
-use crate::past::{directory, history, number, versions_of};
+use crate::past::{directory, history, number};
 use crate::scope::ScopeNo;
 use crate::shown::Shown;
 use crate::states::enter as enter_state;
@@ -41,9 +45,19 @@ type List = Vec<(Vec<u8>, What)>;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum What {
     /// Gone, with all that was in it.
-    Gone,
+    Gone(Last),
     /// A directory that is there, and in which something is gone.
     Leads,
+}
+
+/// Where a name stood last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Last {
+    /// The snapshot, by its place in the timeline.
+    snapshot: usize,
+    /// The tree, or the leaf of a large one, and the position in it.
+    tree: BlobId,
+    position: usize,
 }
 
 impl Gones {
@@ -80,7 +94,7 @@ fn present(volume: &SnapshotVolume, dir: &DirRef) -> Answer<HashMap<Vec<u8>, Opt
     Ok(present)
 }
 
-/// A directory: the trees that it ever had, and what it is now, if it is still there.
+/// A directory: the trees that it ever had, in order, and what it is now, if it is still there.
 struct Compared {
     trees: Vec<BlobId>,
     newest: Option<DirRef>,
@@ -93,8 +107,8 @@ impl Compared {
         self.trees.iter().all(|tree| *tree == now)
     }
 
-    /// Every name that it had: gone, or a directory that may lead to something that is.
-    fn names(&self, volume: &SnapshotVolume) -> Answer<Vec<(Vec<u8>, Option<Compared>)>> {
+    /// Every name that it had and that is gone, or a directory that may lead to something that is.
+    fn names(&self, volume: &SnapshotVolume) -> Answer<Vec<(Vec<u8>, Inside)>> {
         let all = below(&volume.reader, &self.trees).map_err(damaged)?;
         let mut present = match &self.newest {
             Some(newest) => present(volume, newest)?,
@@ -104,16 +118,59 @@ impl Compared {
         for (name, ever) in all {
             let was_directory = !ever.trees.is_empty() || ever.unreadable;
             match present.remove(&name) {
-                None => names.push((name, None)),
-                Some(None) if was_directory => names.push((name, None)),
-                Some(None) => {}
+                Some(None) if !was_directory => {}
+                None | Some(None) => names.push((name, Inside::Gone { was_directory })),
                 Some(newest @ Some(_)) => {
-                    names.push((name, Some(Compared { trees: ever.trees, newest })));
+                    names.push((name, Inside::There(Compared { trees: ever.trees, newest })));
                 }
             }
         }
         Ok(names)
     }
+}
+
+/// A name that a directory had.
+enum Inside {
+    Gone { was_directory: bool },
+    There(Compared),
+}
+
+/// Finds where each of the names of a directory stood last, those that ever were a directory as one.
+///
+/// All at once, from the newest snapshot back: each tree is read once for as many names as may be.
+fn last_places(
+    volume: &SnapshotVolume,
+    history: &DirHistory,
+    mut wanted: HashMap<Vec<u8>, bool>,
+) -> Answer<HashMap<Vec<u8>, Last>> {
+    let (mut found, mut known) = (HashMap::new(), HashSet::new());
+    for state in history.states.iter().rev() {
+        let mut pending: Vec<BlobId> = state.tree.into_iter().collect();
+        while let Some(tree) = pending.pop() {
+            if wanted.is_empty() {
+                return Ok(found);
+            }
+            if !known.insert(tree) {
+                continue;
+            }
+            match volume.reader.tree(&tree).map_err(damaged)? {
+                Tree::Leaves(leaves) => pending.extend(leaves.iter().map(|leaf| leaf.id)),
+                Tree::Nodes { nodes, .. } => {
+                    for (position, node) in nodes.into_iter().enumerate() {
+                        let is_directory = node.kind == Kind::Directory;
+                        if wanted.get(&node.name).is_some_and(|was| is_directory || !was) {
+                            wanted.remove(&node.name);
+                            found.insert(
+                                node.name,
+                                Last { snapshot: state.snapshot, tree, position },
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Whether something below a directory, which is there now, is gone.
@@ -125,20 +182,63 @@ fn leads(
 ) -> Answer<bool> {
     let answer = volume.gones.leads.get_or((scope, path), generation, || {
         let mut pending = vec![start];
-        while let Some(directory) = pending.pop() {
-            if directory.is_settled() {
-                continue;
-            }
-            for (_, inside) in directory.names(volume)? {
-                match inside {
-                    None => return Ok(true),
-                    Some(inside) => pending.push(inside),
+        while let Some(Compared { trees, newest }) = pending.pop() {
+            let Some(newest) = newest else { return Ok(true) };
+            let trees = trees.into_iter().map(DirRef::Tree);
+            let steps: Vec<DirRef> = trees.chain([newest.clone()]).collect();
+            for step in steps.windows(2) {
+                if loses(volume, &step[0], &step[1], &newest, &mut pending)? {
+                    return Ok(true);
                 }
             }
         }
         Ok(false)
     })?;
     Ok(*answer)
+}
+
+/// Whether something in `from` that is not in `to` is not in `newest` either. What only came back there is
+/// added to `pending`: it may be without something that it had.
+fn loses(
+    volume: &SnapshotVolume,
+    from: &DirRef,
+    to: &DirRef,
+    newest: &DirRef,
+    pending: &mut Vec<Compared>,
+) -> Answer<bool> {
+    let reader = &volume.reader;
+    let mut differ = vec![(from.clone(), to.clone(), Vec::new())];
+    while let Some((from, to, path)) = differ.pop() {
+        if matches!((&from, &to), (DirRef::Tree(from), DirRef::Tree(to)) if from == to) {
+            continue;
+        }
+        if path.len() > LONGEST_PATH {
+            return Err(VolumeError::Damaged);
+        }
+        let mut pairs = Pairs::open(reader, Some(&from), Some(&to)).map_err(damaged)?;
+        while let Some(pair) = pairs.try_next().map_err(damaged)? {
+            let Some(was) = pair.from else { continue };
+            let here = || join(&path, &was.node.name);
+            match (was.dir, pair.to.map(|is| is.dir)) {
+                (Some(DirRef::Unreadable), Some(Some(_))) | (None, Some(_)) => {}
+                (Some(was), Some(Some(is))) if !matches!(is, DirRef::Unreadable) => {
+                    differ.push((was, is, here()));
+                }
+                (was, _) => match (find_path(reader, newest, &here()).map_err(damaged)?, was) {
+                    (None, _) => return Ok(true),
+                    (Some(Found::Node(SeenNode { dir: None, .. })), Some(_)) => return Ok(true),
+                    (
+                        Some(Found::Node(SeenNode { dir: now @ Some(_), .. })),
+                        Some(DirRef::Tree(was)),
+                    ) => {
+                        pending.push(Compared { trees: vec![was], newest: now });
+                    }
+                    (Some(_), _) => {}
+                },
+            }
+        }
+    }
+    Ok(false)
 }
 
 fn listed(volume: &SnapshotVolume, scope: ScopeNo, path: &Path) -> Answer<Arc<List>> {
@@ -149,17 +249,24 @@ fn listed(volume: &SnapshotVolume, scope: ScopeNo, path: &Path) -> Answer<Arc<Li
         if history.states.iter().any(|state| state.tree.is_none()) {
             return Err(VolumeError::Damaged);
         }
-        let trees: HashSet<BlobId> = history.states.iter().filter_map(|state| state.tree).collect();
-        let newest = newest(volume, &shown, path)?;
-        let directory = Compared { trees: trees.into_iter().collect(), newest };
+        let mut known = HashSet::new();
+        let trees = history.states.iter().filter_map(|state| state.tree);
+        let trees = trees.filter(|tree| known.insert(*tree)).collect();
+        let directory = Compared { trees, newest: newest(volume, &shown, path)? };
         let mut list = Vec::new();
         if directory.is_settled() {
             return Ok(list);
         }
-        for (name, inside) in directory.names(volume)? {
+        let names = directory.names(volume)?;
+        let gone = names.iter().filter_map(|(name, inside)| match inside {
+            Inside::Gone { was_directory } => Some((name.clone(), *was_directory)),
+            Inside::There(_) => None,
+        });
+        let mut last = last_places(volume, &history, gone.collect())?;
+        for (name, inside) in names {
             let what = match inside {
-                None => What::Gone,
-                Some(inside) => {
+                Inside::Gone { .. } => What::Gone(last.remove(&name).ok_or(VolumeError::Damaged)?),
+                Inside::There(inside) => {
                     let below = Path::from(join(path, &name));
                     match leads(volume, (scope, generation), below, inside)? {
                         true => What::Leads,
@@ -190,31 +297,29 @@ pub(crate) fn find(
             let made = || Made::Gone(scope, Arc::clone(&below));
             volume.entry_of(volume.tables.place_named(place, name, made)?)
         }
-        What::Gone => last_version(volume, place, scope, &below, name),
+        What::Gone(last) => last_version(volume, place, scope, (&below, name), *last),
     }
 }
 
-/// The last version of what is gone; of what once was a directory, the last one that was.
+/// What is gone, as it stood last.
 fn last_version(
     volume: &SnapshotVolume,
     place: PlaceNo,
     scope: ScopeNo,
-    path: &Path,
-    name: &[u8],
+    (path, name): (&Path, &[u8]),
+    Last { snapshot, tree, position }: Last,
 ) -> Answer<Entry> {
     let shown = volume.shown(scope)?;
-    let versions = versions_of(volume, scope, path)?;
-    let is_dir = |named: &&crate::past::Named| named.last_known().1.node.kind == Kind::Directory;
-    let last = versions.iter().filter(is_dir).max_by_key(|named| named.last());
-    let last = last.or_else(|| versions.iter().max_by_key(|named| named.last()));
-    let named = last.ok_or(VolumeError::NotFound)?;
-    let (first, seen) = named.last_known();
-    if seen.node.kind == Kind::Directory {
-        return directory(volume, place, &shown, path, (name, first), seen);
+    let holder = volume.directories.get(&volume.reader, &tree)?;
+    let Directory::Nodes(nodes) = &*holder else { return Err(VolumeError::Damaged) };
+    let node = nodes.nodes.get(position).ok_or(VolumeError::Damaged)?;
+    if node.kind == Kind::Directory {
+        let seen = Seen { tree, position, node: node.clone() };
+        return directory(volume, place, &shown, path, (name, snapshot), &seen);
     }
-    let (_, origin) = *shown.labels.get(first).ok_or(VolumeError::Stale)?;
-    let tree = volume.tables.tree_of_blob(seen.tree, origin)?;
-    Ok(node_entry(&volume.presentation, number(volume, tree, seen.position)?, &seen.node))
+    let (_, origin) = *shown.labels.get(snapshot).ok_or(VolumeError::Stale)?;
+    let tree = volume.tables.tree_of_blob(tree, origin)?;
+    Ok(node_entry(&volume.presentation, number(volume, tree, position)?, node))
 }
 
 /// Lists a directory of `deleted`.

@@ -365,11 +365,6 @@ pub(crate) fn directory(
 }
 
 impl Named {
-    /// The snapshot that has it first, and the node.
-    pub(crate) fn last_known(&self) -> (usize, &Seen) {
-        (self.version.first, &self.seen)
-    }
-
     /// The name of the version of a file.
     pub(crate) fn file(&self) -> &[u8] {
         &self.file
