@@ -216,3 +216,35 @@ fn what_is_worked_out_is_worked_out_anew_when_snapshots_come_and_go() {
     // Who had it open reads on.
     assert_eq!(read_all(&volume, old).expect("it reads"), b"report 1");
 }
+
+#[test]
+fn what_came_back_with_less_is_known_to_have_lost_something() {
+    let world = World::new();
+    let source = world.source("source");
+    let write = |name: &str, text: &str| {
+        let path = source.join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+        fs::write(path, text).expect("a file");
+    };
+    let states: [&[&str]; 4] = [
+        &["a/b/one", "a/b/two", "same/x"],
+        &["same/x"],
+        &["a/b/one", "same/x", "same/y"],
+        &["a/b/one", "same/x"],
+    ];
+    for (hour, names) in (0..).zip(states) {
+        fs::remove_dir_all(&source).expect("emptied");
+        fs::create_dir(&source).expect("a folder");
+        names.iter().for_each(|name| write(name, &format!("{name} at {hour}")));
+        world.back_up(&[&source], MORNING + hour * HOUR);
+    }
+    let volume = world.volume();
+    let gone = |name: &str| at("deleted", &source.join(name));
+    assert_eq!(names(&volume, &at("deleted", &source)), ["a", "same"]);
+    assert_eq!(names(&volume, &gone("a/b")), ["two"]);
+    assert_eq!(names(&volume, &gone("same")), ["y"]);
+    for (name, text) in [("a/b/two", "a/b/two at 0"), ("same/y", "same/y at 2")] {
+        let ino = resolve(&volume, &gone(name)).expect("there").attr.ino;
+        assert_eq!(read_all(&volume, ino).expect("bytes"), text.as_bytes());
+    }
+}
