@@ -241,10 +241,11 @@ fn loses(
     Ok(false)
 }
 
-fn listed(volume: &SnapshotVolume, scope: ScopeNo, path: &Path) -> Answer<Arc<List>> {
+/// What is gone in a directory, and of which list of snapshots that is true.
+fn listed(volume: &SnapshotVolume, scope: ScopeNo, path: &Path) -> Answer<(Arc<Shown>, Arc<List>)> {
     let shown = volume.shown(scope)?;
     let generation = shown.generation;
-    volume.gones.lists.get_or((scope, Arc::clone(path)), generation, || {
+    let list = volume.gones.lists.get_or((scope, Arc::clone(path)), generation, || {
         let history = history(volume, scope, &shown, path)?;
         if history.states.iter().any(|state| state.tree.is_none()) {
             return Err(VolumeError::Damaged);
@@ -276,8 +277,9 @@ fn listed(volume: &SnapshotVolume, scope: ScopeNo, path: &Path) -> Answer<Arc<Li
             };
             list.push((name, what));
         }
-        Ok(list)
-    })
+        Ok::<_, VolumeError>(list)
+    })?;
+    Ok((shown, list))
 }
 
 /// Finds a name in a directory of `deleted`.
@@ -288,7 +290,7 @@ pub(crate) fn find(
     path: &Path,
     name: &[u8],
 ) -> Answer<Entry> {
-    let list = listed(volume, scope, path)?;
+    let (shown, list) = listed(volume, scope, path)?;
     let at = list.binary_search_by(|(known, _)| known.as_slice().cmp(name));
     let (_, what) = at.ok().and_then(|at| list.get(at)).ok_or(VolumeError::NotFound)?;
     let below = Path::from(join(path, name));
@@ -297,7 +299,7 @@ pub(crate) fn find(
             let made = || Made::Gone(scope, Arc::clone(&below));
             volume.entry_of(volume.tables.place_named(place, name, made)?)
         }
-        What::Gone(last) => last_version(volume, place, scope, (&below, name), *last),
+        What::Gone(last) => last_version(volume, place, &shown, (&below, name), *last),
     }
 }
 
@@ -305,17 +307,16 @@ pub(crate) fn find(
 fn last_version(
     volume: &SnapshotVolume,
     place: PlaceNo,
-    scope: ScopeNo,
+    shown: &Shown,
     (path, name): (&Path, &[u8]),
     Last { snapshot, tree, position }: Last,
 ) -> Answer<Entry> {
-    let shown = volume.shown(scope)?;
     let holder = volume.directories.get(&volume.reader, &tree)?;
     let Directory::Nodes(nodes) = &*holder else { return Err(VolumeError::Damaged) };
     let node = nodes.nodes.get(position).ok_or(VolumeError::Damaged)?;
     if node.kind == Kind::Directory {
         let seen = Seen { tree, position, node: node.clone() };
-        return directory(volume, place, &shown, path, (name, snapshot), &seen);
+        return directory(volume, place, shown, path, (name, snapshot), &seen);
     }
     let (_, origin) = *shown.labels.get(snapshot).ok_or(VolumeError::Stale)?;
     let tree = volume.tables.tree_of_blob(tree, origin)?;
@@ -332,6 +333,6 @@ pub(crate) fn list(
     each: &mut Each<'_>,
 ) -> Answer<()> {
     let names: Vec<Vec<u8>> =
-        listed(volume, scope, path)?.iter().map(|(name, _)| name.clone()).collect();
+        listed(volume, scope, path)?.1.iter().map(|(name, _)| name.clone()).collect();
     list_names(&names, from, each, |name| find(volume, place, scope, path, name))
 }
