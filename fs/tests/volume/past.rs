@@ -227,10 +227,10 @@ fn what_came_back_with_less_is_known_to_have_lost_something() {
         fs::write(path, text).expect("a file");
     };
     let states: [&[&str]; 4] = [
-        &["a/b/one", "a/b/two", "same/x"],
-        &["same/x"],
-        &["a/b/one", "same/x", "same/y"],
-        &["a/b/one", "same/x"],
+        &["a/b/one", "a/b/two", "a/stays", "same/x"],
+        &["a/stays", "same/x"],
+        &["a/b/one", "a/stays", "same/x", "same/y"],
+        &["a/b/one", "a/stays", "same/x"],
     ];
     for (hour, names) in (0..).zip(states) {
         fs::remove_dir_all(&source).expect("emptied");
