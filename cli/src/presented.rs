@@ -20,7 +20,7 @@ pub struct Presented {
     /// Take these permissions away from everything, as in 077
     #[arg(long, value_name = "MODE", value_parser = parse_umask)]
     umask: Option<u32>,
-    /// Memory for what was decoded, as in 256M
+    /// Memory for what was decoded and for the index, as in 256M
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     cache_size: Option<u64>,
     /// Fetch at most so much a second from the repository, as in 2M
