@@ -6,6 +6,7 @@
 //! that was gone meanwhile a new one. Trees that snapshots share are read once.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use yore_platform::Kind;
 
@@ -15,6 +16,10 @@ use crate::id::{BlobId, SnapshotId};
 use crate::reader::Reader;
 use crate::record::Snapshot;
 use crate::tree::{Node, Tree};
+
+use self::stood::{Directory, Looked, Stood};
+
+mod stood;
 
 /// Snapshots in order of time and id: among them one looks.
 pub type Timeline = [(SnapshotId, Snapshot)];
@@ -29,12 +34,26 @@ pub struct DirState {
 }
 
 /// The past of one directory.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct DirHistory {
     /// The path: components joined by `/`; empty for the top.
     pub path: Vec<u8>,
     /// What it was in every snapshot that has it, in order.
     pub states: Vec<DirState>,
+    /// What is known of its names.
+    looked: Looked,
+}
+
+impl DirHistory {
+    fn new(path: Vec<u8>, states: Vec<DirState>) -> Self {
+        Self { path, states, looked: Looked::default() }
+    }
+
+    /// What a name stood for in each of the states.
+    fn stood(&self, reader: &Reader, timeline: &Timeline, name: &[u8]) -> Result<Arc<[Stood]>> {
+        let directory = Directory { timeline, states: &self.states, looked: &self.looked };
+        directory.stood(reader, name)
+    }
 }
 
 /// A run of snapshots in which a name stood for the same.
@@ -93,37 +112,33 @@ pub fn top_history(timeline: &Timeline) -> DirHistory {
         snapshot,
         tree: Some(of.root),
     };
-    DirHistory { path: Vec::new(), states: timeline.iter().enumerate().map(state).collect() }
+    DirHistory::new(Vec::new(), timeline.iter().enumerate().map(state).collect())
 }
 
 /// The past of a directory of a directory; without states where it never was one.
 ///
 /// # Errors
 /// A tree that can't be read: what is not known is not told as absent.
-pub fn enter(reader: &Reader, dir: &DirHistory, name: &[u8]) -> Result<DirHistory> {
-    let mut found: HashMap<BlobId, Option<Option<BlobId>>> = HashMap::new();
-    let mut states = Vec::new();
-    for state in &dir.states {
-        let Some(tree) = state.tree else { continue };
-        let below = match found.get(&tree) {
-            Some(below) => *below,
-            None => {
-                let seen = find_seen(reader, &tree, name)?.map(|seen| seen.node);
-                let seen = seen.filter(|node| node.kind == Kind::Directory);
-                *found.entry(tree).or_insert(seen.map(|node| node.subtree))
-            }
-        };
-        if let Some(tree) = below {
-            states.push(DirState { snapshot: state.snapshot, tree });
-        }
-    }
-    Ok(DirHistory { path: join(&dir.path, name), states })
+pub fn enter(
+    reader: &Reader,
+    timeline: &Timeline,
+    dir: &DirHistory,
+    name: &[u8],
+) -> Result<DirHistory> {
+    let stood = dir.stood(reader, timeline, name)?;
+    let state = |(state, stood): (&DirState, &Stood)| {
+        let node = stood.node().filter(|node| node.kind == Kind::Directory)?;
+        Some(DirState { snapshot: state.snapshot, tree: node.subtree })
+    };
+    let states = dir.states.iter().zip(&*stood).filter_map(state).collect();
+    Ok(DirHistory::new(join(&dir.path, name), states))
 }
 
 /// The past of the directory at a path; without states where it never was one.
 pub fn dir_history(reader: &Reader, timeline: &Timeline, path: &[u8]) -> Result<DirHistory> {
     let names = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty());
-    names.into_iter().try_fold(top_history(timeline), |dir, name| enter(reader, &dir, name))
+    let top = top_history(timeline);
+    names.into_iter().try_fold(top, |dir, name| enter(reader, timeline, &dir, name))
 }
 
 /// Every version that a name of a directory had, also those in which it was gone after it had been
@@ -138,35 +153,58 @@ pub fn versions(
     name: &[u8],
 ) -> Result<Vec<Version>> {
     let path = join(&dir.path, name);
-    let mut found: HashMap<BlobId, Option<Seen>> = HashMap::new();
-    let mut open: HashMap<&str, (usize, Option<Identity>)> = HashMap::new();
+    let all = dir.stood(reader, timeline, name)?;
+    let mut open: HashMap<&str, Open<'_>> = HashMap::new();
     let mut versions: Vec<Version> = Vec::new();
-    let mut states = dir.states.iter().peekable();
+    let mut states = dir.states.iter().zip(&*all).peekable();
     for (number, (_, snapshot)) in timeline.iter().enumerate() {
-        let state = states.next_if(|state| state.snapshot == number);
+        let state = states.next_if(|(state, _)| state.snapshot == number);
         if !reaches(snapshot, &path) {
             continue;
         }
-        let seen = match state.map(|state| state.tree) {
+        let seen = match state {
             // What could not be read then is neither there nor gone.
-            Some(None) => continue,
-            None => None,
-            Some(Some(tree)) => match found.get(&tree) {
-                Some(seen) => seen.clone(),
-                None => found.entry(tree).or_insert(find_seen(reader, &tree, name)?).clone(),
-            },
+            Some((_, Stood::Unreadable)) => continue,
+            Some((_, Stood::There(seen))) => Some(seen),
+            Some((_, Stood::Absent)) | None => None,
         };
-        let identity = seen.as_ref().map(|seen| Identity::of(&seen.node));
-        match open.get(snapshot.host.as_str()) {
-            Some((version, before)) if *before == identity => versions[*version].last = number,
-            None if seen.is_none() => {}
-            _ => {
-                open.insert(&snapshot.host, (versions.len(), identity));
-                versions.push(Version { first: number, last: number, what: seen });
-            }
+        let host = snapshot.host.as_str();
+        if let Some(open) = open.get_mut(host)
+            && open.goes_on(seen)
+        {
+            versions[open.version].last = number;
+        } else if open.contains_key(host) || seen.is_some() {
+            open.insert(host, Open { version: versions.len(), seen, identity: None });
+            let what = seen.map(|seen| Seen::clone(seen));
+            versions.push(Version { first: number, last: number, what });
         }
     }
     Ok(versions)
+}
+
+/// The newest version of a machine, while one looks how far it goes.
+struct Open<'a> {
+    /// Its place among the versions.
+    version: usize,
+    /// What it stands for.
+    seen: Option<&'a Arc<Seen>>,
+    /// Worked out when it is compared with another.
+    identity: Option<Identity>,
+}
+
+impl Open<'_> {
+    /// Whether what a name stands for next is the same.
+    fn goes_on(&mut self, next: Option<&Arc<Seen>>) -> bool {
+        match (self.seen, next) {
+            (None, None) => true,
+            (Some(seen), Some(next)) if Arc::ptr_eq(seen, next) => true,
+            (Some(seen), Some(next)) => {
+                let identity = self.identity.get_or_insert_with(|| Identity::of(&seen.node));
+                *identity == Identity::of(&next.node)
+            }
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
 }
 
 /// What a name of a directory ever stood for.

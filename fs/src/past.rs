@@ -115,7 +115,7 @@ pub(crate) fn history(
     };
     for end in ends.into_iter().rev() {
         let (_, name) = split(&path[..end]);
-        let below = enter(&volume.reader, &history, name).map_err(damaged)?;
+        let below = enter(&volume.reader, &shown.list, &history, name).map_err(damaged)?;
         history = memo.keep((scope, Path::from(&path[..end])), shown.generation, below);
     }
     Ok(history)
@@ -373,6 +373,11 @@ impl Named {
     /// The name of the state of a directory.
     pub(crate) fn label(&self) -> &[u8] {
         &self.label
+    }
+
+    /// What it is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.seen.node.kind
     }
 
     /// The last snapshot that has it.

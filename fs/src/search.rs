@@ -134,14 +134,10 @@ pub(crate) fn find(
 pub(crate) fn target(volume: &SnapshotVolume, scope: ScopeNo, hit: &Hit) -> Answer<Vec<u8>> {
     let names = hit.path.split(|byte| *byte == b'/').map(escape);
     let path = names.collect::<Vec<_>>().join(&b'/');
-    let newest = versions_of(volume, scope, &Path::from(hit.path.as_slice()))?;
-    let newest = newest.iter().max_by_key(|named| named.last()).ok_or(VolumeError::NotFound)?;
-    let ever_directory = |volume: &SnapshotVolume| -> Answer<bool> {
-        let shown = volume.shown(scope)?;
-        let history = crate::past::history(volume, scope, &shown, &hit.path)?;
-        Ok(!history.states.is_empty())
-    };
-    let states: &[u8] = if ever_directory(volume)? { b"/@/" } else { b"/" };
+    let versions = versions_of(volume, scope, &Path::from(hit.path.as_slice()))?;
+    let newest = versions.iter().max_by_key(|named| named.last()).ok_or(VolumeError::NotFound)?;
+    let ever_directory = versions.iter().any(|named| named.kind() == Kind::Directory);
+    let states: &[u8] = if ever_directory { b"/@/" } else { b"/" };
     let last = if hit.kind == Kind::Directory { newest.label() } else { newest.file() };
     Ok([b"../../versions/", path.as_slice(), states, last].concat())
 }

@@ -83,5 +83,69 @@ fn names_are_those_of_all_snapshots() {
     let both = Kinds { directory: true, other: true };
     let gone = Kinds { directory: false, other: true };
     assert_eq!(names, BTreeMap::from([(b"both".to_vec(), both), (b"gone".to_vec(), gone)]));
-    assert_eq!(enter(&reader, &dir, b"both").expect("a history").states.len(), 1);
+    assert_eq!(enter(&reader, &timeline, &dir, b"both").expect("a history").states.len(), 1);
+}
+
+/// What `name` was in each snapshot that has the directory, by versions and as a directory.
+fn of_name(reader: &Reader, timeline: &Timeline, dir: &DirHistory, name: &[u8]) -> String {
+    let versions = versions(reader, timeline, dir, name).expect("versions");
+    let node = |version: Version| (version.first, version.last, version.what.map(|seen| seen.node));
+    let versions: Vec<_> = versions.into_iter().map(node).collect();
+    let states = enter(reader, timeline, dir, name).expect("a history").states;
+    format!("{versions:?} {states:?}")
+}
+
+#[test]
+fn names_looked_up_where_they_changed_have_the_same_past_as_in_every_tree() {
+    let sample = Sample::new();
+    let source = sample.folder.path().join("source");
+    fs::create_dir(&source).expect("a folder");
+    let name = |number: u64| format!("a name of some length {number}");
+    let many = 4_200;
+    for number in 0..many {
+        fs::write(source.join(name(number)), "x").expect("a file");
+    }
+    let mut random = 1_u64;
+    let mut next = |below: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) % below
+    };
+    let mut asked: Vec<u64> = vec![0, many - 1];
+    for now in 100..130 {
+        for _ in 0..8 {
+            // Few names, so that they change often; and the first and the last of all.
+            let number = [next(12) * 350, 0, many - 1, many + next(3)][next(4) as usize];
+            asked.push(number);
+            let path = source.join(name(number));
+            let _ = fs::remove_file(&path);
+            let _ = fs::remove_dir(&path);
+            match next(4) {
+                0 => {}
+                1 => fs::create_dir(&path).expect("a folder"),
+                size => fs::write(&path, vec![b'x'; size as usize]).expect("a file"),
+            }
+        }
+        sample.back_up(&source, now);
+    }
+    asked.sort_unstable();
+    asked.dedup();
+    let reader = sample.reader();
+    let mut timeline = sample.repository.snapshots().expect("snapshots").list;
+    for (_, snapshot) in &mut timeline {
+        snapshot.host = ["one", "other"][next(2) as usize].into();
+    }
+    let history = || {
+        let mut dir = dir_history(&reader, &timeline, &snapshot_path(&source)).expect("a history");
+        dir.states[7].tree = None;
+        dir
+    };
+    let shared = history();
+    let first = reader.tree(&shared.states[0].tree.expect("a tree")).expect("it can be read");
+    assert!(matches!(first, Tree::Leaves(_)), "a directory of several leaves");
+    for number in asked {
+        let name = name(number).into_bytes();
+        let expected = of_name(&reader, &timeline, &history(), &name);
+        assert_eq!(of_name(&reader, &timeline, &shared, &name), expected, "{number}");
+    }
+    assert!(shared.looked.is_compared());
 }
