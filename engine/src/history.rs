@@ -115,11 +115,53 @@ pub fn top_history(timeline: &Timeline) -> DirHistory {
     DirHistory::new(Vec::new(), timeline.iter().enumerate().map(state).collect())
 }
 
-/// The past of a directory of a directory; without states where it never was one.
+/// The pasts of the directories on the way from `dir` along `names`, one for each; without states where
+/// one never was a directory.
+///
+/// Goes all the way down in one snapshot after the other: what a backup wrote together lies together.
 ///
 /// # Errors
 /// A tree that can't be read: what is not known is not told as absent.
-pub fn enter(
+pub fn descend(
+    reader: &Reader,
+    timeline: &Timeline,
+    dir: &DirHistory,
+    names: &[&[u8]],
+) -> Result<Vec<DirHistory>> {
+    let Some((first, rest)) = names.split_first() else { return Ok(Vec::new()) };
+    if !dir.looked.is_new() {
+        let mut pasts = vec![enter(reader, timeline, dir, first)?];
+        pasts.extend(descend(reader, timeline, &pasts[0], rest)?);
+        return Ok(pasts);
+    }
+    let mut levels: Vec<Level<'_>> = names.iter().map(|name| Level::new(name)).collect();
+    let mut last = Vec::new();
+    for DirState { snapshot, tree } in &dir.states {
+        let mut here = Some(*tree);
+        for level in &mut levels {
+            let Some(tree) = here else { break };
+            here = level.look(reader, DirState { snapshot: *snapshot, tree })?;
+        }
+        last.extend(here.map(|tree| DirState { snapshot: *snapshot, tree }));
+    }
+    let mut pasts = Vec::with_capacity(names.len());
+    let mut path = dir.path.clone();
+    for (number, Level { name, states, stood, .. }) in levels.into_iter().enumerate() {
+        if number == 0 {
+            dir.looked.learn(name, stood);
+        } else {
+            let past = DirHistory::new(path.clone(), states);
+            past.looked.learn(name, stood);
+            pasts.push(past);
+        }
+        path = join(&path, name);
+    }
+    pasts.push(DirHistory::new(path, last));
+    Ok(pasts)
+}
+
+/// The past of a directory of a directory.
+fn enter(
     reader: &Reader,
     timeline: &Timeline,
     dir: &DirHistory,
@@ -127,18 +169,63 @@ pub fn enter(
 ) -> Result<DirHistory> {
     let stood = dir.stood(reader, timeline, name)?;
     let state = |(state, stood): (&DirState, &Stood)| {
-        let node = stood.node().filter(|node| node.kind == Kind::Directory)?;
-        Some(DirState { snapshot: state.snapshot, tree: node.subtree })
+        Some(DirState { snapshot: state.snapshot, tree: stood.directory()? })
     };
     let states = dir.states.iter().zip(&*stood).filter_map(state).collect();
     Ok(DirHistory::new(join(&dir.path, name), states))
 }
 
+/// A name on the way down, and the directory in which it is looked up.
+struct Level<'a> {
+    name: &'a [u8],
+    states: Vec<DirState>,
+    stood: Vec<Stood>,
+    by_tree: HashMap<BlobId, Stood>,
+}
+
+impl<'a> Level<'a> {
+    fn new(name: &'a [u8]) -> Self {
+        Self { name, states: Vec::new(), stood: Vec::new(), by_tree: HashMap::new() }
+    }
+
+    /// Looks the name up in one more state; the tree of the directory that it is there.
+    fn look(&mut self, reader: &Reader, state: DirState) -> Result<Option<Option<BlobId>>> {
+        let stood = match state.tree {
+            None => Stood::Unreadable,
+            Some(tree) => stood::look(reader, tree, self.name, &mut self.by_tree)?,
+        };
+        let below = stood.directory();
+        self.states.push(state);
+        self.stood.push(stood);
+        Ok(below)
+    }
+}
+
 /// The past of the directory at a path; without states where it never was one.
+///
+/// # Errors
+/// A tree that can't be read.
 pub fn dir_history(reader: &Reader, timeline: &Timeline, path: &[u8]) -> Result<DirHistory> {
-    let names = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty());
     let top = top_history(timeline);
-    names.into_iter().try_fold(top, |dir, name| enter(reader, timeline, &dir, name))
+    let pasts = descend(reader, timeline, &top, &names_of(path))?;
+    Ok(pasts.into_iter().next_back().unwrap_or(top))
+}
+
+fn names_of(path: &[u8]) -> Vec<&[u8]> {
+    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect()
+}
+
+/// Every version that a path had, as [`versions`] tells them.
+///
+/// # Errors
+/// A tree that can't be read.
+pub fn path_versions(reader: &Reader, timeline: &Timeline, path: &[u8]) -> Result<Vec<Version>> {
+    let names = names_of(path);
+    let Some((name, folders)) = names.split_last() else { return Ok(Vec::new()) };
+    let top = top_history(timeline);
+    let pasts = descend(reader, timeline, &top, &names)?;
+    let dir = folders.len().checked_sub(1).and_then(|last| pasts.get(last)).unwrap_or(&top);
+    versions(reader, timeline, dir, name)
 }
 
 /// Every version that a name of a directory had, also those in which it was gone after it had been

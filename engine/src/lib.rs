@@ -67,8 +67,8 @@ pub use forget::{ForgetReport, forget};
 pub use globs::check_glob;
 pub use header::{FORMAT_VERSION, Header, Parameters};
 pub use history::{
-    Below, DirHistory, DirState, Kinds, Seen, Timeline, Version, below, dir_history, enter,
-    find_seen, names, reaches, top_history, versions,
+    Below, DirHistory, DirState, Kinds, Seen, Timeline, Version, below, descend, dir_history,
+    find_seen, names, path_versions, reaches, top_history, versions,
 };
 pub use id::{BlobId, ObjectId, RepositoryId, SnapshotId, encode_hex};
 pub use index::{BlobIndex, Location};

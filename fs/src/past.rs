@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use yore_engine::{DirHistory, Kinds, Seen, Version, dir_history, enter, names, versions};
+use yore_engine::{DirHistory, Kinds, Seen, Version, descend, names, top_history, versions};
 use yore_platform::{Entry, Kind, VolumeError};
 
 use crate::attributes::{join, node_entry};
@@ -106,19 +106,15 @@ pub(crate) fn history(
         ends.push(end);
         end = split(&path[..end]).0.len();
     }
-    let mut history = match known {
-        Some(history) => history,
-        None => {
-            let top = dir_history(&volume.reader, &shown.list, b"").map_err(damaged)?;
-            memo.keep((scope, Path::from(&b""[..])), shown.generation, top)
-        }
+    let keep = |end: usize, history: DirHistory| {
+        memo.keep((scope, Path::from(&path[..end])), shown.generation, history)
     };
-    for end in ends.into_iter().rev() {
-        let (_, name) = split(&path[..end]);
-        let below = enter(&volume.reader, &shown.list, &history, name).map_err(damaged)?;
-        history = memo.keep((scope, Path::from(&path[..end])), shown.generation, below);
-    }
-    Ok(history)
+    let known = known.unwrap_or_else(|| keep(0, top_history(&shown.list)));
+    ends.reverse();
+    let names: Vec<&[u8]> = ends.iter().map(|end| split(&path[..*end]).1).collect();
+    let below = descend(&volume.reader, &shown.list, &known, &names).map_err(damaged)?;
+    let kept = ends.into_iter().zip(below).map(|(end, history)| keep(end, history));
+    Ok(kept.last().unwrap_or(known))
 }
 
 fn names_of(volume: &SnapshotVolume, scope: ScopeNo, path: &Path) -> Answer<Arc<Names>> {

@@ -4,7 +4,7 @@ use std::path::{Component, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use yore_engine::{Snapshot, SnapshotId, Version, dir_history, versions};
+use yore_engine::{Snapshot, SnapshotId, Version, path_versions};
 use yore_platform::{Kind, snapshot_path};
 
 use crate::context::Context;
@@ -37,12 +37,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     timeline.retain(|(_, snapshot)| options.filter.takes(snapshot));
     let (reader, problems) = repository.reader(place::BUDGET)?;
     place::tell(context, problems);
-    let (folder, name) = match path.iter().rposition(|byte| *byte == b'/') {
-        Some(slash) => (&path[..slash], &path[slash + 1..]),
-        None => (&path[..0], &path[..]),
-    };
-    let dir = dir_history(&reader, &timeline, folder)?;
-    let mut found = versions(&reader, &timeline, &dir, name)?;
+    let mut found = path_versions(&reader, &timeline, &path)?;
     if found.is_empty() {
         return Err(Failure::new(
             Exit::Failed,

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yore_platform::Kind;
 
@@ -36,6 +36,28 @@ impl Stood {
             Stood::Unreadable | Stood::Absent => None,
         }
     }
+
+    /// Its tree, if it was a directory; none if that could not be read.
+    pub(super) fn directory(&self) -> Option<Option<BlobId>> {
+        let node = self.node().filter(|node| node.kind == Kind::Directory)?;
+        Some(node.subtree)
+    }
+}
+
+/// Looks `name` up in a tree, unless that was done before.
+pub(super) fn look(
+    reader: &Reader,
+    tree: BlobId,
+    name: &[u8],
+    by_tree: &mut HashMap<BlobId, Stood>,
+) -> Result<Stood> {
+    if let Some(stood) = by_tree.get(&tree) {
+        return Ok(stood.clone());
+    }
+    let seen = find_seen(reader, &tree, name)?;
+    let stood = seen.map_or(Stood::Absent, |seen| Stood::There(Arc::new(seen)));
+    by_tree.insert(tree, stood.clone());
+    Ok(stood)
 }
 
 /// What is known of the names of a directory.
@@ -45,12 +67,30 @@ pub(super) struct Looked {
     known: Mutex<Known>,
 }
 
+impl Looked {
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nobody asked yet.
+    pub(super) fn is_new(&self) -> bool {
+        matches!(*self.lock(), Known::Nothing)
+    }
+
+    /// Takes what the first name stood for.
+    pub(super) fn learn(&self, name: &[u8], stood: Vec<Stood>) {
+        let mut known = self.lock();
+        if matches!(*known, Known::Nothing) {
+            *known = Known::one(name, &stood.into());
+        }
+    }
+}
+
 #[cfg(test)]
 impl Looked {
     /// Whether it is known which names changed where.
     pub(super) fn is_compared(&self) -> bool {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        matches!(&*known, Known::Changes(changes) if matches!(**changes, Changes::Noted(_)))
+        matches!(&*self.lock(), Known::Changes(changes) if matches!(**changes, Changes::Noted(_)))
     }
 }
 
@@ -61,6 +101,13 @@ enum Known {
     /// One name, and what it stood for unless it ever was a directory, of which nobody asks again.
     One(Vec<u8>, Option<Arc<[Stood]>>),
     Changes(Arc<Changes>),
+}
+
+impl Known {
+    fn one(name: &[u8], stood: &Arc<[Stood]>) -> Self {
+        let ever_directory = stood.iter().any(|stood| stood.directory().is_some());
+        Known::One(name.to_vec(), (!ever_directory).then(|| Arc::clone(stood)))
+    }
 }
 
 /// Which names changed in which states.
@@ -97,13 +144,11 @@ impl Directory<'_> {
     /// # Errors
     /// A tree that can't be read.
     pub(super) fn stood(&self, reader: &Reader, name: &[u8]) -> Result<Arc<[Stood]>> {
-        let mut known = self.looked.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.looked.lock();
         let changes = match &*known {
             Known::Nothing => {
                 let stood = self.look_up(reader, name, &Changes::TooMany)?;
-                let is_directory = |node: &Node| node.kind == Kind::Directory;
-                let ever_directory = stood.iter().filter_map(Stood::node).any(is_directory);
-                *known = Known::One(name.to_vec(), (!ever_directory).then(|| Arc::clone(&stood)));
+                *known = Known::one(name, &stood);
                 return Ok(stood);
             }
             Known::One(last, Some(stood)) if last == name => return Ok(Arc::clone(stood)),
@@ -142,15 +187,7 @@ impl Directory<'_> {
                 all.push(before.clone());
                 continue;
             }
-            let stood = match by_tree.get(&tree) {
-                Some(stood) => stood.clone(),
-                None => {
-                    let seen = find_seen(reader, &tree, name)?;
-                    let stood = seen.map_or(Stood::Absent, |seen| Stood::There(Arc::new(seen)));
-                    by_tree.insert(tree, stood.clone());
-                    stood
-                }
-            };
+            let stood = look(reader, tree, name, &mut by_tree)?;
             by_host.insert(host, stood.clone());
             all.push(stood);
         }
