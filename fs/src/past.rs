@@ -94,27 +94,45 @@ pub(crate) fn history(
     path: &[u8],
 ) -> Answer<Arc<DirHistory>> {
     let memo = &volume.pasts.histories;
-    // From the nearest directory above whose past is known.
-    let mut known = None;
-    let mut ends: Vec<usize> = Vec::new();
-    let mut end = path.len();
-    loop {
-        known = known.or_else(|| memo.get(&(scope, Path::from(&path[..end])), shown.generation));
-        if known.is_some() || end == 0 {
-            break;
-        }
-        ends.push(end);
-        end = split(&path[..end]).0.len();
+    let known = |end: usize| memo.get(&(scope, Path::from(&path[..end])), shown.generation);
+    if let Some(known) = known(path.len()) {
+        return Ok(known);
     }
+    // From the nearest directory above whose past is known, and on to what was backed up.
+    let source = source_below(shown, path);
     let keep = |end: usize, history: DirHistory| {
-        memo.keep((scope, Path::from(&path[..end])), shown.generation, history)
+        memo.keep((scope, Path::from(&source[..end])), shown.generation, history)
     };
-    let known = known.unwrap_or_else(|| keep(0, top_history(&shown.list)));
-    ends.reverse();
-    let names: Vec<&[u8]> = ends.iter().map(|end| split(&path[..*end]).1).collect();
-    let below = descend(&volume.reader, &shown.list, &known, &names).map_err(damaged)?;
-    let kept = ends.into_iter().zip(below).map(|(end, history)| keep(end, history));
-    Ok(kept.last().unwrap_or(known))
+    let mut ends: Vec<usize> =
+        (1..=source.len()).filter(|end| matches!(source.get(*end), None | Some(b'/'))).collect();
+    let above = ends.partition_point(|end| *end < path.len());
+    let nearest = ends[..above].iter().rposition(|end| known(*end).is_some());
+    let start = match nearest.and_then(|nearest| known(ends[nearest])) {
+        Some(start) => start,
+        None => known(0).unwrap_or_else(|| keep(0, top_history(&shown.list))),
+    };
+    ends.drain(..nearest.map_or(0, |nearest| nearest + 1));
+    let names: Vec<&[u8]> = ends.iter().map(|end| split(&source[..*end]).1).collect();
+    let below = descend(&volume.reader, &shown.list, &start, &names).map_err(damaged)?;
+    let mut asked = start;
+    for (end, history) in ends.into_iter().zip(below) {
+        let history = keep(end, history);
+        if end == path.len() {
+            asked = history;
+        }
+    }
+    Ok(asked)
+}
+
+/// A source of the newest snapshot at or below a path; the path where there is none. All snapshots have
+/// other trees above what was backed up, and nothing else in them.
+fn source_below<'a>(shown: &'a Shown, path: &'a [u8]) -> &'a [u8] {
+    let sources = shown.list.last().map_or(&[][..], |(_, newest)| &newest.sources);
+    let is_below = |source: &&Vec<u8>| {
+        let rest = source.strip_prefix(path);
+        path.is_empty() || rest.is_some_and(|rest| rest.first() == Some(&b'/'))
+    };
+    sources.iter().find(is_below).map_or(path, Vec::as_slice)
 }
 
 fn names_of(volume: &SnapshotVolume, scope: ScopeNo, path: &Path) -> Answer<Arc<Names>> {
