@@ -113,14 +113,34 @@ impl Catalog {
     /// [`Error::Interrupted`]; and when not even a catalog in memory can be made.
     pub fn find(
         &self,
-        (reader, timeline): (&Reader, &Timeline),
+        within: (&Reader, &Timeline),
         query: &Query,
         counts: &dyn Fn(&SnapshotId) -> Option<usize>,
         observer: &dyn Observer,
     ) -> Result<(Vec<Hit>, Problems)> {
+        let (mut hits, problems) = self.collect(within, query, counts, observer, Vec::push)?;
+        hits.sort_unstable_by(|one: &Hit, other: &Hit| one.path.cmp(&other.path));
+        Ok((hits, problems))
+    }
+
+    /// Does the same, and puts the paths, in no order, into a collection of the caller's: of many, not
+    /// everything is wanted.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub fn collect<C: Default>(
+        &self,
+        (reader, timeline): (&Reader, &Timeline),
+        query: &Query,
+        counts: &dyn Fn(&SnapshotId) -> Option<usize>,
+        observer: &dyn Observer,
+        add: impl Fn(&mut C, Hit),
+    ) -> Result<(C, Problems)> {
         self.try_anew(|connection| {
             let problems = update(connection, reader, timeline, observer)?;
-            Ok((search::search(connection, query, counts)?, problems))
+            let mut all = C::default();
+            search::search(connection, query, counts, &mut |hit| add(&mut all, hit))?;
+            Ok((all, problems))
         })
     }
 

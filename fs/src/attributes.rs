@@ -7,7 +7,7 @@ use yore_engine::{Node, Snapshot, SnapshotId, content_id};
 use yore_platform::{Attr, DeviceNumber, Entry, FOREVER, Ino, Kind, Owner, Timestamp, VolumeError};
 
 use crate::calendar::local;
-use crate::number::{Number, PlaceNo, TreeNo};
+use crate::number::{Number, TreeNo};
 use crate::states::StateNo;
 use crate::tables::{LinkKey, OriginNo, PlaceKind, TreeSource};
 use crate::volume::SnapshotVolume;
@@ -58,13 +58,9 @@ pub(crate) fn node_entry(presentation: &Presentation, ino: Ino, node: &Node) -> 
 }
 
 /// The entry of a directory that is in no backup.
-pub(crate) fn made_entry(
-    presentation: &Presentation,
-    place: PlaceNo,
-    modified: Timestamp,
-) -> Entry {
+pub(crate) fn made_entry(presentation: &Presentation, ino: Ino, modified: Timestamp) -> Entry {
     let attr = Attr {
-        ino: place.ino(),
+        ino,
         kind: Kind::Directory,
         mode: 0o755 & !presentation.umask,
         owner: presentation.owner.unwrap_or(presentation.unknown),
@@ -80,12 +76,8 @@ pub(crate) fn made_entry(
 }
 
 /// The entry of a symbolic link that is in no backup; its length is not known before it is followed.
-pub(crate) fn link_entry(
-    presentation: &Presentation,
-    place: PlaceNo,
-    modified: Timestamp,
-) -> Entry {
-    let mut entry = made_entry(presentation, place, modified);
+pub(crate) fn link_entry(presentation: &Presentation, ino: Ino, modified: Timestamp) -> Entry {
+    let mut entry = made_entry(presentation, ino, modified);
     (entry.attr.kind, entry.attr.mode) = (Kind::Symlink, 0o777);
     entry
 }
@@ -145,6 +137,7 @@ fn origin(volume: &SnapshotVolume, ino: Ino) -> Result<Option<OriginNo>, VolumeE
             PlaceKind::Inside { origin, .. } => Ok(origin),
         },
         Number::Node(tree, position) => origin_of_node(volume, tree, position as usize),
+        Number::Link(..) => Ok(None),
     }
 }
 

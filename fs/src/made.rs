@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use yore_engine::{Hit, SeenNode};
+use yore_engine::SeenNode;
 use yore_platform::{Entry, Listed, More, VolumeError};
 
-use crate::attributes::{link_entry, made_entry, node_entry};
+use crate::attributes::{made_entry, node_entry};
 use crate::changes::{self, Between, ChangeDir};
 use crate::listing::Each;
 use crate::number::PlaceNo;
@@ -66,8 +66,6 @@ pub(crate) enum Made {
     Results(ScopeNo, Path),
     /// A node that stands in a directory put together by the drive.
     Held(Arc<SeenNode>),
-    /// A symbolic link to the newest version of what was found.
-    Pointer(ScopeNo, Arc<Hit>),
 }
 
 type Answer<T> = Result<T, VolumeError>;
@@ -109,10 +107,6 @@ fn label_file(volume: &SnapshotVolume, name: &[u8]) -> Answer<Made> {
 pub(crate) fn entry(volume: &SnapshotVolume, place: PlaceNo, made: &Made) -> Answer<Entry> {
     let presentation = &volume.presentation;
     let modified = match made {
-        Made::Pointer(scope, _) => {
-            let modified = volume.shown(*scope)?.modified;
-            return Ok(link_entry(presentation, place, modified));
-        }
         Made::Held(seen) => return Ok(node_entry(presentation, place.ino(), &seen.node)),
         Made::Between(between) => between.modified,
         Made::Changed(dir) => dir.between.modified,
@@ -128,7 +122,7 @@ pub(crate) fn entry(volume: &SnapshotVolume, place: PlaceNo, made: &Made) -> Ans
         | Made::Results(scope, _)
         | Made::ChangeList(scope) => volume.shown(*scope)?.modified,
     };
-    Ok(made_entry(presentation, place, modified))
+    Ok(made_entry(presentation, place.ino(), modified))
 }
 
 /// Finds a name in a place that is made.
@@ -155,8 +149,8 @@ pub(crate) fn find(
         Made::Between(between) => changes::find_which(volume, place, between, name),
         Made::Changed(dir) => changes::find(volume, place, dir, name),
         Made::Search(scope) => search::find_results(volume, place, *scope, name),
-        Made::Results(scope, text) => search::find(volume, place, *scope, text, name),
-        Made::Held(_) | Made::Pointer(..) => Err(VolumeError::NotDirectory),
+        Made::Results(scope, text) => search::find(volume, *scope, text, name),
+        Made::Held(_) => Err(VolumeError::NotDirectory),
     }
 }
 
@@ -180,7 +174,7 @@ pub(crate) fn list(
         }
         Made::Snapshots(scope) => list_snapshots(volume, *scope, from, each),
         Made::At(_) | Made::Search(_) => Ok(()),
-        Made::Results(scope, text) => search::list(volume, place, *scope, text, from, each),
+        Made::Results(scope, text) => search::list(volume, *scope, text, from, each),
         Made::Hosts | Made::Tags => {
             let names: Vec<_> = scopes(volume, made)?.into_iter().map(|(name, _)| name).collect();
             list_names(&names, from, each, |name| find_scope(volume, place, made, name))
@@ -192,7 +186,7 @@ pub(crate) fn list(
         Made::ChangeList(scope) => changes::list_between(volume, place, *scope, from, each),
         Made::Between(between) => changes::list_which(volume, place, between, from, each),
         Made::Changed(dir) => changes::list(volume, place, dir, from, each),
-        Made::Held(_) | Made::Pointer(..) => Err(VolumeError::NotDirectory),
+        Made::Held(_) => Err(VolumeError::NotDirectory),
     }
 }
 

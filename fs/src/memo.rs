@@ -11,12 +11,20 @@ use lru::LruCache;
 pub(crate) struct Memo<K: Hash + Eq, V> {
     /// Guards the values.
     values: Mutex<LruCache<K, (u32, Arc<V>)>>,
+    /// How much memory all but the last may take, in bytes, and how much one takes.
+    most: usize,
+    size: fn(&V) -> usize,
 }
 
 impl<K: Hash + Eq, V> Memo<K, V> {
     pub(crate) fn new(entries: usize) -> Self {
+        Self::bounded(entries, usize::MAX, |_| 0)
+    }
+
+    /// Keeps no more than `most` bytes, by the sizes that `size` tells, or one value.
+    pub(crate) fn bounded(entries: usize, most: usize, size: fn(&V) -> usize) -> Self {
         let entries = NonZeroUsize::new(entries).expect("more than none");
-        Self { values: Mutex::new(LruCache::new(entries)) }
+        Self { values: Mutex::new(LruCache::new(entries)), most, size }
     }
 
     /// Returns what is known for this generation.
@@ -29,9 +37,15 @@ impl<K: Hash + Eq, V> Memo<K, V> {
     pub(crate) fn keep(&self, key: K, generation: u32, value: V) -> Arc<V> {
         let value = Arc::new(value);
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
-        let replaced = values.push(key, (generation, Arc::clone(&value)));
+        let mut dropped = Vec::from_iter(values.push(key, (generation, Arc::clone(&value))));
+        let size = |values: &LruCache<K, (u32, Arc<V>)>| -> usize {
+            values.iter().map(|(_, (_, value))| (self.size)(value)).sum()
+        };
+        while values.len() > 1 && size(&values) > self.most {
+            dropped.extend(values.pop_lru());
+        }
         drop(values);
-        drop(replaced);
+        drop(dropped);
         value
     }
 

@@ -1,17 +1,18 @@
 //! `search`: every path whose name fits, as links into `versions`. Looked up, never listed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use sha2::{Digest, Sha256};
-use yore_engine::{Catalog, Hit, Pattern, Query, SnapshotId, Unobserved, encode_hex};
-use yore_platform::{Entry, Kind, VolumeError};
+use yore_engine::{Catalog, Pattern, Query, SnapshotId, Unobserved, encode_hex};
+use yore_platform::{Entry, Kind, Listed, More, Timestamp, VolumeError};
 
+use crate::attributes::link_entry;
 use crate::listing::Each;
-use crate::made::{Made, Path, list_names};
+use crate::made::{Made, Path};
 use crate::memo::Memo;
 use crate::node::damaged;
-use crate::number::PlaceNo;
+use crate::number::{FoundNo, PlaceNo, link_ino};
 use crate::past::{escape, extension, split, versions_of};
 use crate::scope::ScopeNo;
 use crate::volume::SnapshotVolume;
@@ -19,8 +20,9 @@ use crate::volume::SnapshotVolume;
 /// What stands for `/` in the names of links.
 const SLASH: &str = "\u{2215}";
 const MAX_NAME: usize = 255;
-/// Searches that are remembered.
+/// Searches that are remembered, and the most bytes of all but the last.
 const SEARCHES: usize = 16;
+const FOUND: usize = 16 << 20;
 /// Digits of the digest that tells apart what would have the same name.
 const DIGITS: usize = 16;
 
@@ -30,19 +32,138 @@ type Answer<T> = Result<T, VolumeError>;
 pub(crate) struct Searches {
     catalog: OnceLock<Option<Catalog>>,
     found: Memo<(ScopeNo, Path), Found>,
+    /// Guards what links were numbered, by its number. Who follows a link of what is not remembered any
+    /// more is told to look it up again.
+    numbered: Mutex<Vec<Weak<Found>>>,
 }
 
-/// The hits of a search, by the names of their links.
+/// The paths that a search found. Many: of each there is nothing here but its bytes, and links are numbered
+/// by their positions.
 struct Found {
-    names: Vec<Vec<u8>>,
-    hits: HashMap<Vec<u8>, Hit>,
+    scope: ScopeNo,
+    number: OnceLock<FoundNo>,
+    modified: Timestamp,
+    paths: Paths,
+    /// The links that are not named by their paths alone: by position, and the positions by name.
+    names: HashMap<usize, Vec<u8>>,
+    named: HashMap<Vec<u8>, usize>,
     /// Whether everything could be searched.
     is_whole: Answer<()>,
 }
 
+/// Paths, in order.
+#[derive(Default)]
+struct Paths {
+    bytes: Vec<u8>,
+    /// Where in the bytes each begins and ends.
+    places: Vec<(u32, u32)>,
+    /// Whether there were more than that can tell.
+    overflowed: bool,
+}
+
+impl Paths {
+    fn add(&mut self, path: &[u8]) {
+        let end = |len: usize| u32::try_from(len).ok();
+        match (end(self.bytes.len()), end(self.bytes.len() + path.len())) {
+            (Some(start), Some(end)) => {
+                self.bytes.extend_from_slice(path);
+                self.places.push((start, end));
+            }
+            _ => self.overflowed = true,
+        }
+    }
+
+    fn sort(&mut self) {
+        let Self { bytes, places, .. } = self;
+        places.sort_unstable_by_key(|(start, end)| &bytes[*start as usize..*end as usize]);
+        bytes.shrink_to_fit();
+        places.shrink_to_fit();
+    }
+
+    fn get(&self, at: usize) -> Option<&[u8]> {
+        let (start, end) = self.places.get(at)?;
+        self.bytes.get(*start as usize..*end as usize)
+    }
+
+    fn find(&self, path: &[u8]) -> Option<usize> {
+        let path_at = |(start, end): &(u32, u32)| &self.bytes[*start as usize..*end as usize];
+        self.places.binary_search_by(|place| path_at(place).cmp(path)).ok()
+    }
+}
+
+impl Found {
+    fn new(scope: ScopeNo, modified: Timestamp, mut paths: Paths, is_whole: Answer<()>) -> Self {
+        paths.sort();
+        let (mut names, mut named) = (HashMap::new(), HashMap::new());
+        for (at, path) in (0..).map_while(|at| Some((at, paths.get(at)?))) {
+            let mut name = link_name(path);
+            if path_of(&name).as_deref() == Some(path) {
+                continue;
+            }
+            let is_taken = path_of(&name).is_some_and(|path| paths.find(&path).is_some());
+            if is_taken || named.contains_key(&name) {
+                name = with_digest(path, &name);
+            }
+            names.insert(at, name.clone());
+            named.insert(name, at);
+        }
+        Self { scope, number: OnceLock::new(), modified, paths, names, named, is_whole }
+    }
+
+    fn size(&self) -> usize {
+        self.paths.bytes.len() + self.paths.places.len() * size_of::<(u32, u32)>()
+    }
+
+    fn name(&self, at: usize) -> Option<Vec<u8>> {
+        self.names.get(&at).cloned().or_else(|| self.paths.get(at).map(link_name))
+    }
+
+    fn find(&self, name: &[u8]) -> Option<usize> {
+        let by_path = || self.paths.find(&path_of(name)?);
+        self.named.get(name).copied().or_else(by_path)
+    }
+}
+
+/// The path that a link of this name leads to, if the name says it.
+fn path_of(name: &[u8]) -> Option<Vec<u8>> {
+    let mut path = Vec::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((first, after)) = rest.split_first() {
+        match rest.strip_prefix(SLASH.as_bytes()) {
+            Some(after) => {
+                path.push(b'/');
+                rest = after;
+            }
+            None => {
+                path.push(*first);
+                rest = after;
+            }
+        }
+    }
+    (name.len() <= MAX_NAME).then_some(path)
+}
+
 impl Searches {
     pub(crate) fn new() -> Self {
-        Self { catalog: OnceLock::new(), found: Memo::new(SEARCHES) }
+        let found = Memo::bounded(SEARCHES, FOUND, Found::size);
+        Self { catalog: OnceLock::new(), found, numbered: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Found>>> {
+        self.numbered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn number(&self, found: &Arc<Found>) -> FoundNo {
+        *found.number.get_or_init(|| {
+            let mut numbered = self.lock();
+            numbered.push(Arc::downgrade(found));
+            FoundNo(u32::try_from(numbered.len() - 1).unwrap_or(u32::MAX))
+        })
+    }
+
+    fn numbered(&self, number: FoundNo) -> Answer<Arc<Found>> {
+        let found = self.lock().get(number.0 as usize).and_then(Weak::upgrade);
+        found.ok_or(VolumeError::Stale)
     }
 }
 
@@ -60,21 +181,15 @@ fn found(volume: &SnapshotVolume, scope: ScopeNo, text: &Path) -> Answer<Arc<Fou
         let counts = |id: &SnapshotId| places.get(id).copied();
         let all = volume.all_snapshots();
         let source = (&*volume.reader, all.as_slice());
-        let searched = catalog.find(source, &Query::names(pattern), &counts, &Unobserved);
-        let (hits, problems) = searched.map_err(damaged)?;
-        let mut found = Found { names: Vec::new(), hits: HashMap::new(), is_whole: Ok(()) };
-        if !problems.is_empty() {
-            found.is_whole = Err(VolumeError::Damaged);
-        }
-        for hit in hits {
-            let mut name = link_name(&hit.path);
-            if found.hits.contains_key(&name) {
-                name = with_digest(&hit.path, &name);
-            }
-            found.names.push(name.clone());
-            found.hits.insert(name, hit);
-        }
-        Ok(found)
+        let add = |paths: &mut Paths, hit: yore_engine::Hit| paths.add(&hit.path);
+        let query = Query::names(pattern);
+        let searched = catalog.collect(source, &query, &counts, &Unobserved, add);
+        let (paths, problems) = searched.map_err(damaged)?;
+        let is_whole = match problems.is_empty() && !paths.overflowed {
+            true => Ok(()),
+            false => Err(VolumeError::Damaged),
+        };
+        Ok(Found::new(scope, shown.modified, paths, is_whole))
     })
 }
 
@@ -118,28 +233,37 @@ pub(crate) fn find_results(
 /// Finds a link among the results of a pattern.
 pub(crate) fn find(
     volume: &SnapshotVolume,
-    place: PlaceNo,
     scope: ScopeNo,
     text: &Path,
     name: &[u8],
 ) -> Answer<Entry> {
     let found = found(volume, scope, text)?;
-    let hit = found.hits.get(name).ok_or(VolumeError::NotFound)?;
-    let made = || Made::Pointer(scope, Arc::new(hit.clone()));
-    volume.entry_of(volume.tables.place_named(place, name, made)?)
+    let at = found.find(name).ok_or(VolumeError::NotFound)?;
+    entry_at(volume, &found, at)
+}
+
+fn entry_at(volume: &SnapshotVolume, found: &Arc<Found>, at: usize) -> Answer<Entry> {
+    let ino = link_ino(volume.searches.number(found), at).ok_or(VolumeError::Damaged)?;
+    Ok(link_entry(&volume.presentation, ino, found.modified))
+}
+
+/// The entry of a link that was numbered.
+pub(crate) fn entry(volume: &SnapshotVolume, number: FoundNo, at: u32) -> Answer<Entry> {
+    entry_at(volume, &volume.searches.numbered(number)?, at as usize)
 }
 
 /// Where the newest version is, seen from the results. Worked out when a link is followed: a thousand
 /// links are listed without looking into a thousand pasts.
-pub(crate) fn target(volume: &SnapshotVolume, scope: ScopeNo, hit: &Hit) -> Answer<Vec<u8>> {
-    let names = hit.path.split(|byte| *byte == b'/').map(escape);
-    let path = names.collect::<Vec<_>>().join(&b'/');
-    let versions = versions_of(volume, scope, &Path::from(hit.path.as_slice()))?;
+pub(crate) fn target(volume: &SnapshotVolume, number: FoundNo, at: u32) -> Answer<Vec<u8>> {
+    let found = volume.searches.numbered(number)?;
+    let path = found.paths.get(at as usize).ok_or(VolumeError::Stale)?;
+    let versions = versions_of(volume, found.scope, &Path::from(path))?;
     let newest = versions.iter().max_by_key(|named| named.last()).ok_or(VolumeError::NotFound)?;
     let ever_directory = versions.iter().any(|named| named.kind() == Kind::Directory);
     let states: &[u8] = if ever_directory { b"/@/" } else { b"/" };
-    let last = if hit.kind == Kind::Directory { newest.label() } else { newest.file() };
-    Ok([b"../../versions/", path.as_slice(), states, last].concat())
+    let last = if newest.kind() == Kind::Directory { newest.label() } else { newest.file() };
+    let shown = path.split(|byte| *byte == b'/').map(escape).collect::<Vec<_>>().join(&b'/');
+    Ok([b"../../versions/", shown.as_slice(), states, last].concat())
 }
 
 /// Lists the results of a pattern.
@@ -148,26 +272,56 @@ pub(crate) fn target(volume: &SnapshotVolume, scope: ScopeNo, hit: &Hit) -> Answ
 /// Damaged, after everything that was found, when something could not be searched.
 pub(crate) fn list(
     volume: &SnapshotVolume,
-    place: PlaceNo,
     scope: ScopeNo,
     text: &Path,
     from: u64,
     each: &mut Each<'_>,
 ) -> Answer<()> {
     let found = found(volume, scope, text)?;
-    let mut stopped = false;
-    let each = &mut |listed: yore_platform::Listed<'_>| {
-        let more = each(listed);
-        stopped |= more == yore_platform::More::Stop;
-        more
-    };
-    list_names(&found.names, from, each, |name| find(volume, place, scope, text, name))?;
-    if stopped { Ok(()) } else { found.is_whole }
+    let from = usize::try_from(from).unwrap_or(usize::MAX);
+    for (at, next) in (from..).zip(from as u64 + 1..) {
+        let Some(name) = found.name(at) else { break };
+        let entry = entry_at(volume, &found, at)?;
+        if each(Listed { name: &name, next, entry }) == More::Stop {
+            return Ok(());
+        }
+    }
+    found.is_whole
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_link_is_found_by_its_own_name() {
+        let long = "x/".repeat(200);
+        let paths = [
+            "a/b",
+            "a\u{2215}b",
+            "a\u{2215}b/c",
+            "a/b\u{2215}c",
+            "c",
+            "\u{2215}",
+            &long,
+            "b/\u{2215}d",
+        ];
+        let mut all = Paths::default();
+        paths.iter().for_each(|path| all.add(path.as_bytes()));
+        all.add(b"not \xff/UTF-8");
+        let modified = Timestamp { seconds: 0, nanos: 0 };
+        let found = Found::new(ScopeNo::WHOLE, modified, all, Ok(()));
+        let mut names = std::collections::HashSet::new();
+        for at in 0..=paths.len() {
+            let name = found.name(at).expect("a name");
+            assert!(name.len() <= MAX_NAME && !name.contains(&b'/'));
+            assert_eq!(found.find(&name), Some(at), "{}", name.escape_ascii());
+            assert!(names.insert(name));
+        }
+        assert_eq!(found.name(paths.len() + 1), None);
+        assert_eq!(found.find(b"d"), None);
+        assert!(names.contains("a\u{2215}b".as_bytes()), "the plain path has the plain name");
+    }
 
     #[test]
     fn names_of_links_are_short_and_differ() {

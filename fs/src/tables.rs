@@ -2,7 +2,7 @@
 //!
 //! Numbers are given when somebody first sees what they stand for, and are never taken back, so
 //! that whoever holds one can go on asking. Nothing here grows with the number of files, except
-//! for files of several names.
+//! for files of several names, and for those whose versions were looked at.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};

@@ -145,6 +145,7 @@ impl SnapshotVolume {
     ) -> Answer<Option<T>> {
         let (holder, at) = match Number::of(ino).ok_or(VolumeError::Stale)? {
             Number::Node(tree, position) => node_at(self, tree, position as usize)?,
+            Number::Link(..) => return Ok(None),
             Number::Place(place) => match self.tables.place(place)?.kind {
                 PlaceKind::Made(made) => {
                     return Ok(match self.tables.made(made)? {
@@ -164,7 +165,8 @@ impl SnapshotVolume {
         match self.tables.place(place)?.kind {
             PlaceKind::Made(made) => made::entry(self, place, &self.tables.made(made)?),
             PlaceKind::State(state) => {
-                Ok(made_entry(&self.presentation, place, self.tables.state(state)?.modified))
+                let modified = self.tables.state(state)?.modified;
+                Ok(made_entry(&self.presentation, place.ino(), modified))
             }
             PlaceKind::Inside { .. } => {
                 let (holder, at) = node_of_place(self, place)?;
@@ -203,6 +205,7 @@ impl Volume for SnapshotVolume {
     fn attr(&self, ino: Ino) -> Answer<Entry> {
         match Number::of(ino).ok_or(VolumeError::Stale)? {
             Number::Place(place) => self.entry_of(place),
+            Number::Link(found, position) => search::entry(self, found, position),
             Number::Node(tree, position) => {
                 let (holder, at) = node_at(self, tree, position as usize)?;
                 Ok(node_entry(&self.presentation, ino, holder.node(at)?))
@@ -237,11 +240,8 @@ impl Volume for SnapshotVolume {
     }
 
     fn read_link(&self, ino: Ino) -> Answer<Vec<u8>> {
-        if let Some(Number::Place(place)) = Number::of(ino)
-            && let PlaceKind::Made(made) = self.tables.place(place)?.kind
-            && let Made::Pointer(scope, hit) = self.tables.made(made)?
-        {
-            return search::target(self, scope, &hit);
+        if let Some(Number::Link(found, position)) = Number::of(ino) {
+            return search::target(self, found, position);
         }
         let target = |node: &Node| (node.kind == Kind::Symlink).then(|| node.target.clone());
         let target = self.with_node(ino, &mut |node| target(node))?;

@@ -1,6 +1,6 @@
 //! Searching the catalog.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension};
 use yore_platform::{Kind, Timestamp};
@@ -48,15 +48,16 @@ pub struct Hit {
 /// timeline.
 type Counting = HashMap<i64, Vec<(i64, usize)>>;
 
+/// Hands every path that fits to `each`, in no order.
 pub(super) fn search(
     connection: &mut Connection,
     query: &Query,
     counts: &dyn Fn(&SnapshotId) -> Option<usize>,
-) -> rusqlite::Result<Vec<Hit>> {
+    each: &mut dyn FnMut(Hit),
+) -> rusqlite::Result<()> {
     // One state of the catalog, whatever others write meanwhile.
     let transaction = connection.transaction()?;
     let counting = counting(&transaction, counts)?;
-    let mut hits: BTreeMap<Vec<u8>, Hit> = BTreeMap::new();
     let mut paths = Paths { connection: &transaction, known: HashMap::new() };
     for (name, bytes) in names(&transaction, &query.pattern)? {
         for (path, parent) in with_name(&transaction, name)? {
@@ -68,14 +69,15 @@ pub(super) fn search(
             if !query.pattern.fits_path(&full) {
                 continue;
             }
-            let found = versions(&transaction, &counting, (path, &full))?;
-            let newest = found.iter().max_by_key(|hit| hit.last).cloned();
-            let Some(newest) = newest.filter(|hit| fits(query, hit)) else { continue };
-            let first = found.iter().map(|hit| hit.first).min().unwrap_or(newest.first);
-            hits.insert(full, Hit { first, ..newest });
+            let found = versions(&transaction, &counting, path)?;
+            let first = found.iter().map(|hit| hit.first).min();
+            let newest = found.into_iter().max_by_key(|hit| hit.last);
+            if let (Some(first), Some(newest)) = (first, newest.filter(|hit| fits(query, hit))) {
+                each(Hit { path: full, first, ..newest });
+            }
         }
     }
-    Ok(hits.into_values().collect())
+    Ok(())
 }
 
 fn fits(query: &Query, hit: &Hit) -> bool {
@@ -101,12 +103,8 @@ fn counting(
     Ok(counting)
 }
 
-/// The stretches of a path in which a snapshot that counts has it.
-fn versions(
-    connection: &Connection,
-    counting: &Counting,
-    (path, full): (i64, &[u8]),
-) -> rusqlite::Result<Vec<Hit>> {
+/// The stretches of a path, which is not told, in which a snapshot that counts has it.
+fn versions(connection: &Connection, counting: &Counting, path: i64) -> rusqlite::Result<Vec<Hit>> {
     let mut statement = connection.prepare_cached(
         "SELECT series, first, last, kind, size, seconds, nanos FROM version WHERE path = ?",
     )?;
@@ -122,7 +120,7 @@ fn versions(
             continue;
         };
         found.push(Hit {
-            path: full.to_vec(),
+            path: Vec::new(),
             kind: kind_of(row.get(3)?).ok_or(rusqlite::Error::InvalidQuery)?,
             size: u64::try_from(row.get::<_, i64>(4)?).unwrap_or(0),
             modified: Timestamp { seconds: row.get(5)?, nanos: row.get(6)? },

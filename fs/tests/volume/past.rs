@@ -136,8 +136,10 @@ fn a_search_gives_links_to_the_newest_versions() {
     answer.expect("it lists");
     assert!(links.is_empty(), "an upper-case letter makes case count");
     let results = resolve(&volume, b"search/*.odt").expect("there").attr.ino;
+    let before = volume.table_sizes();
     let (links, answer) = list_from(&volume, results, 0);
     answer.expect("it lists");
+    assert_eq!(volume.table_sizes(), before, "links take no room");
     let mut targets = Vec::new();
     for (name, attr, _) in &links {
         assert_eq!(attr.kind, Kind::Symlink);
@@ -163,6 +165,15 @@ fn a_search_gives_links_to_the_newest_versions() {
     world.back_up(&[&source], MORNING + 5 * HOUR);
     assert!(volume.refresh().problems.is_empty());
     assert_eq!(list_from(&volume, results, 0).0.len(), 4);
+    // A link whose search is not remembered any more is stale, and is found anew.
+    for number in 0..20 {
+        let search = resolve(&volume, format!("search/*{number}*").as_bytes()).expect("there");
+        list_from(&volume, search.attr.ino, 0).1.expect("it lists");
+    }
+    let (name, attr, _) = &links[0];
+    assert_eq!(volume.read_link(attr.ino), Err(VolumeError::Stale));
+    let again = volume.lookup(results, name).expect("there").attr.ino;
+    assert!(again != attr.ino && volume.read_link(again).is_ok());
 }
 
 #[test]
