@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use sha2::{Digest, Sha256};
-use yore_engine::{Catalog, Pattern, Query, SnapshotId, Unobserved, encode_hex};
+use yore_engine::{Catalog, Pattern, Query, SnapshotId, Unobserved};
 use yore_platform::{Entry, Kind, Listed, More, Timestamp, VolumeError};
 
 use crate::attributes::link_entry;
@@ -13,18 +12,17 @@ use crate::made::{Made, Path};
 use crate::memo::Memo;
 use crate::node::damaged;
 use crate::number::{FoundNo, PlaceNo, link_ino};
-use crate::past::{escape, extension, split, versions_of};
+use crate::past::{escape, versions_of};
 use crate::scope::ScopeNo;
 use crate::volume::SnapshotVolume;
 
-/// What stands for `/` in the names of links.
-const SLASH: &str = "\u{2215}";
-const MAX_NAME: usize = 255;
+use self::links::{Links, Paths};
+
+mod links;
+
 /// Searches that are remembered, and the most bytes of all but the last.
 const SEARCHES: usize = 16;
 const FOUND: usize = 16 << 20;
-/// Digits of the digest that tells apart what would have the same name.
-const DIGITS: usize = 16;
 
 type Answer<T> = Result<T, VolumeError>;
 
@@ -37,115 +35,19 @@ pub(crate) struct Searches {
     numbered: Mutex<Vec<Weak<Found>>>,
 }
 
-/// The paths that a search found. Many: of each there is nothing here but its bytes, and links are numbered
-/// by their positions.
+/// The links of one search, which are numbered by their positions.
 struct Found {
     scope: ScopeNo,
     number: OnceLock<FoundNo>,
     modified: Timestamp,
-    paths: Paths,
-    /// The links that are not named by their paths alone: by position, and the positions by name.
-    names: HashMap<usize, Vec<u8>>,
-    named: HashMap<Vec<u8>, usize>,
+    links: Links,
     /// Whether everything could be searched.
     is_whole: Answer<()>,
 }
 
-/// Paths, in order.
-#[derive(Default)]
-struct Paths {
-    bytes: Vec<u8>,
-    /// Where in the bytes each begins and ends.
-    places: Vec<(u32, u32)>,
-    /// Whether there were more than that can tell.
-    overflowed: bool,
-}
-
-impl Paths {
-    fn add(&mut self, path: &[u8]) {
-        let end = |len: usize| u32::try_from(len).ok();
-        match (end(self.bytes.len()), end(self.bytes.len() + path.len())) {
-            (Some(start), Some(end)) => {
-                self.bytes.extend_from_slice(path);
-                self.places.push((start, end));
-            }
-            _ => self.overflowed = true,
-        }
-    }
-
-    fn sort(&mut self) {
-        let Self { bytes, places, .. } = self;
-        places.sort_unstable_by_key(|(start, end)| &bytes[*start as usize..*end as usize]);
-        bytes.shrink_to_fit();
-        places.shrink_to_fit();
-    }
-
-    fn get(&self, at: usize) -> Option<&[u8]> {
-        let (start, end) = self.places.get(at)?;
-        self.bytes.get(*start as usize..*end as usize)
-    }
-
-    fn find(&self, path: &[u8]) -> Option<usize> {
-        let path_at = |(start, end): &(u32, u32)| &self.bytes[*start as usize..*end as usize];
-        self.places.binary_search_by(|place| path_at(place).cmp(path)).ok()
-    }
-}
-
-impl Found {
-    fn new(scope: ScopeNo, modified: Timestamp, mut paths: Paths, is_whole: Answer<()>) -> Self {
-        paths.sort();
-        let (mut names, mut named) = (HashMap::new(), HashMap::new());
-        for (at, path) in (0..).map_while(|at| Some((at, paths.get(at)?))) {
-            let mut name = link_name(path);
-            if path_of(&name).as_deref() == Some(path) {
-                continue;
-            }
-            let is_taken = path_of(&name).is_some_and(|path| paths.find(&path).is_some());
-            if is_taken || named.contains_key(&name) {
-                name = with_digest(path, &name);
-            }
-            names.insert(at, name.clone());
-            named.insert(name, at);
-        }
-        Self { scope, number: OnceLock::new(), modified, paths, names, named, is_whole }
-    }
-
-    fn size(&self) -> usize {
-        self.paths.bytes.len() + self.paths.places.len() * size_of::<(u32, u32)>()
-    }
-
-    fn name(&self, at: usize) -> Option<Vec<u8>> {
-        self.names.get(&at).cloned().or_else(|| self.paths.get(at).map(link_name))
-    }
-
-    fn find(&self, name: &[u8]) -> Option<usize> {
-        let by_path = || self.paths.find(&path_of(name)?);
-        self.named.get(name).copied().or_else(by_path)
-    }
-}
-
-/// The path that a link of this name leads to, if the name says it.
-fn path_of(name: &[u8]) -> Option<Vec<u8>> {
-    let mut path = Vec::with_capacity(name.len());
-    let mut rest = name;
-    while let Some((first, after)) = rest.split_first() {
-        match rest.strip_prefix(SLASH.as_bytes()) {
-            Some(after) => {
-                path.push(b'/');
-                rest = after;
-            }
-            None => {
-                path.push(*first);
-                rest = after;
-            }
-        }
-    }
-    (name.len() <= MAX_NAME).then_some(path)
-}
-
 impl Searches {
     pub(crate) fn new() -> Self {
-        let found = Memo::bounded(SEARCHES, FOUND, Found::size);
+        let found = Memo::bounded(SEARCHES, FOUND, |found: &Found| found.links.size());
         Self { catalog: OnceLock::new(), found, numbered: Mutex::default() }
     }
 
@@ -189,31 +91,9 @@ fn found(volume: &SnapshotVolume, scope: ScopeNo, text: &Path) -> Answer<Arc<Fou
             true => Ok(()),
             false => Err(VolumeError::Damaged),
         };
-        Ok(Found::new(scope, shown.modified, paths, is_whole))
+        let (number, modified, links) = (OnceLock::new(), shown.modified, Links::new(paths));
+        Ok(Found { scope, number, modified, links, is_whole })
     })
-}
-
-/// The path as a name.
-fn link_name(path: &[u8]) -> Vec<u8> {
-    let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
-    let name = parts.join(SLASH.as_bytes());
-    if name.len() > MAX_NAME { with_digest(path, &name) } else { name }
-}
-
-/// A name with digits that depend on the path alone, before the extension.
-fn with_digest(path: &[u8], name: &[u8]) -> Vec<u8> {
-    let end = extension(split(path).1);
-    let digits = &encode_hex(&Sha256::digest(path))[..DIGITS];
-    let end: &[u8] = if end.len() > MAX_NAME / 2 { b"" } else { end };
-    let room = MAX_NAME - end.len() - digits.len() - 1;
-    let mut kept = name.strip_suffix(end).unwrap_or(name);
-    kept = &kept[..kept.len().min(room)];
-    // Not in the middle of a letter.
-    let valid = kept.utf8_chunks().last().map_or(0, |last| match last.invalid().len() {
-        1..=3 if name.len() > room => last.invalid().len(),
-        _ => 0,
-    });
-    [&kept[..kept.len() - valid], b"~", digits.as_bytes(), end].concat()
 }
 
 /// Finds the results of a pattern.
@@ -238,7 +118,7 @@ pub(crate) fn find(
     name: &[u8],
 ) -> Answer<Entry> {
     let found = found(volume, scope, text)?;
-    let at = found.find(name).ok_or(VolumeError::NotFound)?;
+    let at = found.links.find(name).ok_or(VolumeError::NotFound)?;
     entry_at(volume, &found, at)
 }
 
@@ -256,7 +136,7 @@ pub(crate) fn entry(volume: &SnapshotVolume, number: FoundNo, at: u32) -> Answer
 /// links are listed without looking into a thousand pasts.
 pub(crate) fn target(volume: &SnapshotVolume, number: FoundNo, at: u32) -> Answer<Vec<u8>> {
     let found = volume.searches.numbered(number)?;
-    let path = found.paths.get(at as usize).ok_or(VolumeError::Stale)?;
+    let path = found.links.path(at as usize).ok_or(VolumeError::Stale)?;
     let versions = versions_of(volume, found.scope, &Path::from(path))?;
     let newest = versions.iter().max_by_key(|named| named.last()).ok_or(VolumeError::NotFound)?;
     let ever_directory = versions.iter().any(|named| named.kind() == Kind::Directory);
@@ -280,58 +160,11 @@ pub(crate) fn list(
     let found = found(volume, scope, text)?;
     let from = usize::try_from(from).unwrap_or(usize::MAX);
     for (at, next) in (from..).zip(from as u64 + 1..) {
-        let Some(name) = found.name(at) else { break };
+        let Some(name) = found.links.name(at) else { break };
         let entry = entry_at(volume, &found, at)?;
         if each(Listed { name: &name, next, entry }) == More::Stop {
             return Ok(());
         }
     }
     found.is_whole
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_link_is_found_by_its_own_name() {
-        let long = "x/".repeat(200);
-        let paths = [
-            "a/b",
-            "a\u{2215}b",
-            "a\u{2215}b/c",
-            "a/b\u{2215}c",
-            "c",
-            "\u{2215}",
-            &long,
-            "b/\u{2215}d",
-        ];
-        let mut all = Paths::default();
-        paths.iter().for_each(|path| all.add(path.as_bytes()));
-        all.add(b"not \xff/UTF-8");
-        let modified = Timestamp { seconds: 0, nanos: 0 };
-        let found = Found::new(ScopeNo::WHOLE, modified, all, Ok(()));
-        let mut names = std::collections::HashSet::new();
-        for at in 0..=paths.len() {
-            let name = found.name(at).expect("a name");
-            assert!(name.len() <= MAX_NAME && !name.contains(&b'/'));
-            assert_eq!(found.find(&name), Some(at), "{}", name.escape_ascii());
-            assert!(names.insert(name));
-        }
-        assert_eq!(found.name(paths.len() + 1), None);
-        assert_eq!(found.find(b"d"), None);
-        assert!(names.contains("a\u{2215}b".as_bytes()), "the plain path has the plain name");
-    }
-
-    #[test]
-    fn names_of_links_are_short_and_differ() {
-        assert_eq!(link_name(b"home/a.odt"), "home∕a.odt".as_bytes());
-        let long = |last: char| format!("{}/{}{last}.odt", "ä".repeat(100), "ö".repeat(100));
-        let (one, other) = (link_name(long('x').as_bytes()), link_name(long('y').as_bytes()));
-        for name in [&one, &other] {
-            assert!(name.len() <= MAX_NAME && name.ends_with(b".odt"));
-            assert!(std::str::from_utf8(name).is_ok());
-        }
-        assert_ne!(one, other);
-    }
 }

@@ -169,6 +169,12 @@ fn the_drive_shows_the_past_to_ordinary_programs() {
     // Links of a search lead where they say.
     let hits = in_shell("cd \"$1\" && cat -- *", &[&drive.path().join("search/*.txt")]);
     assert_eq!(hits, "newfirst\nsecond\n");
+    // Also when so many others were searched for meanwhile that the first ones are forgotten.
+    let script = "cd \"$1\" && ls -l > /dev/null
+        for n in $(seq 40); do ls -d \"../*$n*.txt\" && ls \"../*$n*.txt\"; done > /dev/null
+        cat -- *";
+    let hits = in_shell(script, &[&drive.path().join("search/*.txt")]);
+    assert_eq!(hits, "newfirst\nsecond\n");
     let host = in_shell("ls \"$1\"", &[&drive.path().join("hosts")]);
     let scope = drive.path().join("hosts").join(host.trim());
     assert_eq!(in_shell("ls \"$1/snapshots\" | wc -l", &[&scope]).trim(), "4");
