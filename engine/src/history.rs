@@ -49,6 +49,11 @@ impl DirHistory {
         Self { path, states, looked: Looked::default() }
     }
 
+    /// How much memory it takes, near enough, in bytes; it grows while names are looked up.
+    pub fn memory(&self) -> usize {
+        self.states.len() * size_of::<DirState>() + self.looked.memory()
+    }
+
     /// What a name stood for in each of the states.
     fn stood(&self, reader: &Reader, timeline: &Timeline, name: &[u8]) -> Result<Arc<[Stood]>> {
         let directory = Directory { timeline, states: &self.states, looked: &self.looked };

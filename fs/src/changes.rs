@@ -12,8 +12,8 @@ use crate::at::state_at;
 use crate::attributes::{join, node_entry};
 use crate::listing::Each;
 use crate::made::{Made, list_names};
-use crate::memo::Memo;
-use crate::node::damaged;
+use crate::memo::{Memo, Weigh};
+use crate::node::{damaged, weigh_node};
 use crate::number::PlaceNo;
 use crate::past::number;
 use crate::scope::ScopeNo;
@@ -64,6 +64,16 @@ enum What {
 /// What was worked out about directories.
 pub(crate) struct Differences {
     lists: Memo<PlaceNo, Vec<Item>>,
+}
+
+impl Weigh for Vec<Item> {
+    fn weigh(&self) -> usize {
+        let what = |item: &Item| match &item.what {
+            What::Node(seen) => weigh_node(&seen.node),
+            What::Leads(..) => 0,
+        };
+        self.iter().map(|item| size_of::<Item>() + item.name.len() + what(item)).sum()
+    }
 }
 
 impl Differences {

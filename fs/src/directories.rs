@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
-use yore_engine::{BlobId, Content, Holes, LeafRef, Node, Reader, Tree};
+use yore_engine::{BlobId, LeafRef, Node, Reader, Tree};
 use yore_platform::VolumeError;
 
-use crate::node::damaged;
+use crate::node::{damaged, weigh_node};
 
 /// A decoded tree blob.
 pub(crate) enum Directory {
@@ -133,19 +133,4 @@ fn weigh(tree: &Tree) -> usize {
         Tree::Nodes { nodes, .. } => nodes.iter().map(weigh_node).sum::<usize>() + 512,
         Tree::Leaves(leaves) => leaves.iter().map(|leaf| 128 + leaf.first.len()).sum::<usize>(),
     }
-}
-
-fn weigh_node(node: &Node) -> usize {
-    let content = match &node.content {
-        Content::Empty => 0,
-        Content::Inline(bytes) => bytes.len(),
-        Content::Chunks(chunks) => chunks.len() * 36,
-        Content::Lists { lists, .. } => lists.len() * 40,
-    };
-    let holes = match &node.holes {
-        Holes::Inline(holes) => holes.len() * 16,
-        Holes::Lists(lists) => lists.len() * 32,
-    };
-    let xattrs: usize = node.xattrs.iter().map(|(name, value)| 64 + name.len() + value.len()).sum();
-    size_of::<Node>() + 48 + node.name.len() + node.target.len() + content + holes + xattrs
 }

@@ -16,7 +16,7 @@ use crate::attributes::{join, node_entry};
 use crate::directories::Directory;
 use crate::listing::Each;
 use crate::made::{Made, Path, list_names};
-use crate::memo::Memo;
+use crate::memo::{Memo, Weigh};
 use crate::node::damaged;
 use crate::number::PlaceNo;
 use crate::past::{directory, history, number};
@@ -58,6 +58,12 @@ struct Last {
     /// The tree, or the leaf of a large one, and the position in it.
     tree: BlobId,
     position: usize,
+}
+
+impl Weigh for List {
+    fn weigh(&self) -> usize {
+        self.iter().map(|(name, _)| name.len() + size_of::<(Vec<u8>, What)>()).sum()
+    }
 }
 
 impl Gones {

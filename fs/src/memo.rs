@@ -7,24 +7,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
 
+/// How much the values of one memo may take, in bytes, unless it is one.
+const MOST: usize = 8 << 20;
+
 /// Values by key, each good for one generation of the lists; the ones used longest ago are dropped.
-pub(crate) struct Memo<K: Hash + Eq, V> {
+pub(crate) struct Memo<K: Hash + Eq, V: Weigh> {
     /// Guards the values.
     values: Mutex<LruCache<K, (u32, Arc<V>)>>,
-    /// How much memory all but the last may take, in bytes, and how much one takes.
-    most: usize,
-    size: fn(&V) -> usize,
 }
 
-impl<K: Hash + Eq, V> Memo<K, V> {
-    pub(crate) fn new(entries: usize) -> Self {
-        Self::bounded(entries, usize::MAX, |_| 0)
-    }
+/// What takes memory.
+pub(crate) trait Weigh {
+    /// How much, in bytes, near enough.
+    fn weigh(&self) -> usize;
+}
 
-    /// Keeps no more than `most` bytes, by the sizes that `size` tells, or one value.
-    pub(crate) fn bounded(entries: usize, most: usize, size: fn(&V) -> usize) -> Self {
+impl Weigh for bool {
+    fn weigh(&self) -> usize {
+        size_of::<bool>()
+    }
+}
+
+impl<K: Hash + Eq, V: Weigh> Memo<K, V> {
+    pub(crate) fn new(entries: usize) -> Self {
         let entries = NonZeroUsize::new(entries).expect("more than none");
-        Self { values: Mutex::new(LruCache::new(entries)), most, size }
+        Self { values: Mutex::new(LruCache::new(entries)) }
     }
 
     /// Returns what is known for this generation.
@@ -38,11 +45,12 @@ impl<K: Hash + Eq, V> Memo<K, V> {
         let value = Arc::new(value);
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         let mut dropped = Vec::from_iter(values.push(key, (generation, Arc::clone(&value))));
-        let size = |values: &LruCache<K, (u32, Arc<V>)>| -> usize {
-            values.iter().map(|(_, (_, value))| (self.size)(value)).sum()
-        };
-        while values.len() > 1 && size(&values) > self.most {
-            dropped.extend(values.pop_lru());
+        // Values grow while they are used.
+        let mut taken: usize = values.iter().map(|(_, (_, value))| value.weigh()).sum();
+        while taken > MOST && values.len() > 1 {
+            let last = values.pop_lru();
+            taken -= last.as_ref().map_or(0, |(_, (_, value))| value.weigh()).min(taken);
+            dropped.extend(last);
         }
         drop(values);
         drop(dropped);

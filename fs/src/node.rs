@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yore_engine::{Error, Node, SeenNode};
+use yore_engine::{Content, Error, Holes, Node, SeenNode};
 use yore_platform::VolumeError;
 
 use crate::directories::Directory;
@@ -44,4 +44,20 @@ pub(crate) fn damaged(error: Error) -> VolumeError {
         | Error::Overtaken
         | Error::Interrupted => VolumeError::Damaged,
     }
+}
+
+/// The memory that a node takes, near enough, in bytes.
+pub(crate) fn weigh_node(node: &Node) -> usize {
+    let content = match &node.content {
+        Content::Empty => 0,
+        Content::Inline(bytes) => bytes.len(),
+        Content::Chunks(chunks) => chunks.len() * 36,
+        Content::Lists { lists, .. } => lists.len() * 40,
+    };
+    let holes = match &node.holes {
+        Holes::Inline(holes) => holes.len() * 16,
+        Holes::Lists(lists) => lists.len() * 32,
+    };
+    let xattrs: usize = node.xattrs.iter().map(|(name, value)| 64 + name.len() + value.len()).sum();
+    size_of::<Node>() + 48 + node.name.len() + node.target.len() + content + holes + xattrs
 }

@@ -13,8 +13,8 @@ use yore_platform::{Entry, Kind, VolumeError};
 use crate::attributes::{join, node_entry};
 use crate::listing::Each;
 use crate::made::{Made, Path, list_names};
-use crate::memo::Memo;
-use crate::node::damaged;
+use crate::memo::{Memo, Weigh};
+use crate::node::{damaged, weigh_node};
 use crate::number::{PlaceNo, TreeNo, node_ino};
 use crate::scope::ScopeNo;
 use crate::sharing::PathHash;
@@ -57,6 +57,26 @@ pub(crate) struct Named {
     file: Vec<u8>,
     version: Version,
     seen: Seen,
+}
+
+impl Weigh for DirHistory {
+    fn weigh(&self) -> usize {
+        self.memory()
+    }
+}
+
+impl Weigh for Names {
+    fn weigh(&self) -> usize {
+        let names = self.names.iter().map(|name| size_of::<Vec<u8>>() + name.len());
+        names.sum::<usize>() + self.kinds.len() * size_of::<Kinds>()
+    }
+}
+
+impl Weigh for Vec<Named> {
+    fn weigh(&self) -> usize {
+        let names = |named: &Named| named.label.len() + named.file.len() + size_of::<Named>();
+        self.iter().map(|named| names(named) + weigh_node(&named.seen.node)).sum()
+    }
 }
 
 impl Pasts {

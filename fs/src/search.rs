@@ -9,7 +9,7 @@ use yore_platform::{Entry, Kind, Listed, More, Timestamp, VolumeError};
 use crate::attributes::link_entry;
 use crate::listing::Each;
 use crate::made::{Made, Path};
-use crate::memo::Memo;
+use crate::memo::{Memo, Weigh};
 use crate::node::damaged;
 use crate::number::{FoundNo, PlaceNo, link_ino};
 use crate::past::{escape, versions_of};
@@ -20,9 +20,8 @@ use self::links::{Links, Paths};
 
 mod links;
 
-/// Searches that are remembered, and the most bytes of all but the last.
+/// Searches that are remembered.
 const SEARCHES: usize = 16;
-const FOUND: usize = 16 << 20;
 
 type Answer<T> = Result<T, VolumeError>;
 
@@ -45,9 +44,15 @@ struct Found {
     is_whole: Answer<()>,
 }
 
+impl Weigh for Found {
+    fn weigh(&self) -> usize {
+        self.links.weigh()
+    }
+}
+
 impl Searches {
     pub(crate) fn new() -> Self {
-        let found = Memo::bounded(SEARCHES, FOUND, |found: &Found| found.links.size());
+        let found = Memo::new(SEARCHES);
         Self { catalog: OnceLock::new(), found, numbered: Mutex::default() }
     }
 

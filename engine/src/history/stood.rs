@@ -77,6 +77,20 @@ impl Looked {
         matches!(*self.lock(), Known::Nothing)
     }
 
+    /// How much memory it takes, in bytes, if nodes are small; nothing while it is worked out, which is
+    /// not waited for.
+    pub(super) fn memory(&self) -> usize {
+        let Ok(known) = self.known.try_lock() else { return 0 };
+        match &*known {
+            Known::Nothing | Known::One(_, None) => 0,
+            Known::One(_, Some(stood)) => stood.len() * (size_of::<Stood>() + size_of::<Seen>()),
+            Known::Changes(changes) => match &**changes {
+                Changes::Noted(changes) => size_of_val(changes.as_slice()),
+                Changes::TooMany => 0,
+            },
+        }
+    }
+
     /// Takes what the first name stood for.
     pub(super) fn learn(&self, name: &[u8], stood: Vec<Stood>) {
         let mut known = self.lock();

@@ -85,7 +85,7 @@ impl Links {
     }
 
     /// How much memory the paths take, in bytes.
-    pub(super) fn size(&self) -> usize {
+    pub(super) fn weigh(&self) -> usize {
         self.paths.bytes.len() + self.paths.places.len() * size_of::<(u32, u32)>()
     }
 
