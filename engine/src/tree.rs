@@ -190,7 +190,7 @@ impl Node {
 }
 
 /// A leaf of a large directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LeafRef {
     /// The name of its first node.
     pub first: Vec<u8>,

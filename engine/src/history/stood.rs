@@ -14,7 +14,7 @@ use super::{DirState, Seen, Timeline, find_seen};
 use crate::error::{Error, Result};
 use crate::id::BlobId;
 use crate::reader::Reader;
-use crate::tree::{Node, Tree};
+use crate::tree::{LeafRef, Node, Tree};
 
 /// Changes that are noted of one directory: 1 MiB. Where there are more, every tree is looked into.
 const MOST_CHANGES: usize = 1 << 17;
@@ -166,13 +166,14 @@ impl Directory<'_> {
                 return Ok(stood);
             }
             Known::One(last, Some(stood)) if last == name => return Ok(Arc::clone(stood)),
-            // Some leaf can't be read: that concerns those alone whose names are in it.
             Known::One(..) => match self.changes(reader).map(Arc::new) {
                 Ok(changes) => {
                     *known = Known::Changes(Arc::clone(&changes));
                     changes
                 }
-                Err(_) => Arc::new(Changes::TooMany),
+                // What is damaged concerns those names alone that are in it.
+                Err(Error::Damaged { .. } | Error::Missing { .. }) => Arc::new(Changes::TooMany),
+                Err(error) => return Err(error),
             },
             Known::Changes(changes) => Arc::clone(changes),
         };
@@ -247,7 +248,7 @@ fn digest(name: &[u8]) -> u32 {
 /// The leaves of a tree, and the nodes of those that were read.
 struct Listed {
     tree: BlobId,
-    leaves: Vec<BlobId>,
+    leaves: Vec<LeafRef>,
     nodes: HashMap<BlobId, Vec<Node>>,
 }
 
@@ -255,37 +256,29 @@ impl Listed {
     fn read(reader: &Reader, tree: BlobId) -> Result<Self> {
         Ok(match reader.tree(&tree)? {
             Tree::Nodes { nodes, .. } => {
-                Self { tree, leaves: vec![tree], nodes: HashMap::from([(tree, nodes)]) }
+                let only = LeafRef { first: Vec::new(), id: tree, nodes: nodes.len() as u64 };
+                Self { tree, leaves: vec![only], nodes: HashMap::from([(tree, nodes)]) }
             }
-            Tree::Leaves(leaves) => {
-                let leaves = leaves.iter().map(|leaf| leaf.id).collect();
-                Self { tree, leaves, nodes: HashMap::new() }
-            }
+            Tree::Leaves(leaves) => Self { tree, leaves, nodes: HashMap::new() },
         })
     }
 
-    /// Reads the leaves that another tree does not have.
-    fn read_all_but(&mut self, reader: &Reader, other: &HashSet<BlobId>) -> Result<()> {
-        for leaf in self.leaves.iter().filter(|leaf| !other.contains(leaf)) {
-            if self.nodes.contains_key(leaf) {
-                continue;
-            }
-            match reader.tree(leaf)? {
-                Tree::Nodes { nodes, .. } => drop(self.nodes.insert(*leaf, nodes)),
-                Tree::Leaves(_) => {
-                    return Err(Error::damaged(format!("tree {leaf}"), "it is no leaf"));
-                }
-            }
+    /// The leaves that another tree does not have.
+    fn without<'a>(&'a self, other: &'a HashSet<LeafRef>) -> impl Iterator<Item = &'a LeafRef> {
+        self.leaves.iter().filter(|leaf| !other.contains(leaf))
+    }
+
+    fn read_without(&mut self, reader: &Reader, other: &HashSet<LeafRef>) -> Result<()> {
+        let mut read = Vec::new();
+        for leaf in self.without(other).filter(|leaf| !self.nodes.contains_key(&leaf.id)) {
+            read.push((leaf.id, reader.leaf(leaf)?.0));
         }
+        self.nodes.extend(read);
         Ok(())
     }
 
-    fn nodes_of_all_but<'a>(
-        &'a self,
-        other: &'a HashSet<BlobId>,
-    ) -> impl Iterator<Item = &'a Node> {
-        let leaves = self.leaves.iter().filter(|leaf| !other.contains(leaf));
-        leaves.filter_map(|leaf| self.nodes.get(leaf)).flatten()
+    fn nodes_without<'a>(&'a self, other: &'a HashSet<LeafRef>) -> impl Iterator<Item = &'a Node> {
+        self.without(other).filter_map(|leaf| self.nodes.get(&leaf.id)).flatten()
     }
 }
 
@@ -296,13 +289,13 @@ fn differences(
     new: &mut Listed,
     mut each: impl FnMut(&[u8]),
 ) -> Result<()> {
-    let (in_old, in_new): (HashSet<BlobId>, HashSet<BlobId>) =
-        (old.leaves.iter().copied().collect(), new.leaves.iter().copied().collect());
-    old.read_all_but(reader, &in_new)?;
-    new.read_all_but(reader, &in_old)?;
+    let (in_old, in_new): (HashSet<LeafRef>, HashSet<LeafRef>) =
+        (old.leaves.iter().cloned().collect(), new.leaves.iter().cloned().collect());
+    old.read_without(reader, &in_new)?;
+    new.read_without(reader, &in_old)?;
     let mut was: HashMap<&[u8], &Node> = HashMap::new();
-    was.extend(old.nodes_of_all_but(&in_new).map(|node| (node.name.as_slice(), node)));
-    for node in new.nodes_of_all_but(&in_old) {
+    was.extend(old.nodes_without(&in_new).map(|node| (node.name.as_slice(), node)));
+    for node in new.nodes_without(&in_old) {
         if was.remove(node.name.as_slice()) != Some(node) {
             each(&node.name);
         }

@@ -59,34 +59,33 @@ impl Paths {
 /// Links to paths, by their positions. Of each there is nothing here but its path, as long as its name says it.
 pub(super) struct Links {
     paths: Paths,
-    /// The names that do not say their paths, by position.
-    names: HashMap<usize, Vec<u8>>,
-    /// The positions of these.
+    /// The positions of the names that do not say their paths.
     named: HashMap<Vec<u8>, usize>,
 }
 
 impl Links {
     pub(super) fn new(mut paths: Paths) -> Self {
         paths.sort();
-        let (mut names, mut named) = (HashMap::new(), HashMap::new());
+        let mut named = HashMap::new();
         for (at, path) in (0..).map_while(|at| Some((at, paths.get(at)?))) {
             let mut name = link_name(path);
-            if path_of(&name).as_deref() == Some(path) {
+            if says(&name, path) {
                 continue;
             }
             let is_taken = path_of(&name).is_some_and(|path| paths.find(&path).is_some());
             if is_taken || named.contains_key(&name) {
                 name = with_digest(path, &name);
             }
-            names.insert(at, name.clone());
             named.insert(name, at);
         }
-        Self { paths, names, named }
+        Self { paths, named }
     }
 
-    /// How much memory the paths take, in bytes.
+    /// How much memory they take, in bytes.
     pub(super) fn weigh(&self) -> usize {
-        self.paths.bytes.len() + self.paths.places.len() * size_of::<(u32, u32)>()
+        let names = self.named.keys().map(|name| name.len() + size_of::<(Vec<u8>, usize)>());
+        let places = self.paths.places.len() * size_of::<(u32, u32)>();
+        self.paths.bytes.len() + places + names.sum::<usize>()
     }
 
     /// The path at a position.
@@ -96,7 +95,10 @@ impl Links {
 
     /// The name at a position.
     pub(super) fn name(&self, at: usize) -> Option<Vec<u8>> {
-        self.names.get(&at).cloned().or_else(|| self.paths.get(at).map(link_name))
+        let path = self.paths.get(at)?;
+        let name = link_name(path);
+        let is_its = says(&name, path) || self.named.get(&name) == Some(&at);
+        Some(if is_its { name } else { with_digest(path, &name) })
     }
 
     /// The position of a name.
@@ -111,18 +113,16 @@ fn path_of(name: &[u8]) -> Option<Vec<u8>> {
     let mut path = Vec::with_capacity(name.len());
     let mut rest = name;
     while let Some((first, after)) = rest.split_first() {
-        match rest.strip_prefix(SLASH.as_bytes()) {
-            Some(after) => {
-                path.push(b'/');
-                rest = after;
-            }
-            None => {
-                path.push(*first);
-                rest = after;
-            }
-        }
+        let slash = rest.strip_prefix(SLASH.as_bytes());
+        path.push(if slash.is_some() { b'/' } else { *first });
+        rest = slash.unwrap_or(after);
     }
     (name.len() <= MAX_NAME).then_some(path)
+}
+
+/// Whether a name says that it leads to a path.
+fn says(name: &[u8], path: &[u8]) -> bool {
+    path_of(name).as_deref() == Some(path)
 }
 
 /// The path as a name.
