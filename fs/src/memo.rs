@@ -70,3 +70,32 @@ impl<K: Hash + Eq, V: Weigh> Memo<K, V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Heavy(usize);
+
+    impl Weigh for Heavy {
+        fn weigh(&self) -> usize {
+            self.0
+        }
+    }
+
+    #[test]
+    fn what_was_used_longest_ago_goes_when_there_is_too_much() {
+        let memo = Memo::new(8);
+        let third = MOST / 3;
+        for key in 0..3 {
+            memo.keep(key, 1, Heavy(third));
+        }
+        assert!(memo.get(&0, 1).is_some() && memo.get(&0, 2).is_none());
+        memo.keep(3, 1, Heavy(third));
+        assert!(memo.get(&1, 1).is_none());
+        assert!([0, 2, 3].iter().all(|key| memo.get(key, 1).is_some()));
+        memo.keep(4, 1, Heavy(2 * MOST));
+        assert!([0, 2, 3].iter().all(|key| memo.get(key, 1).is_none()));
+        assert!(memo.get(&4, 1).is_some(), "one is kept, however large");
+    }
+}
