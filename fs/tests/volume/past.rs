@@ -177,6 +177,35 @@ fn a_search_gives_links_to_the_newest_versions() {
 }
 
 #[test]
+fn a_link_of_a_search_follows_what_was_a_file_and_became_a_folder() {
+    let world = World::new();
+    let source = world.source("source");
+    fs::write(source.join("both.odt"), "file").expect("a file");
+    world.back_up(&[&source], MORNING);
+    let volume = world.volume();
+    let results = resolve(&volume, b"search/both*").expect("there").attr.ino;
+    let follow = || {
+        let (links, answer) = list_from(&volume, results, 0);
+        answer.expect("it lists");
+        assert_eq!(links.len(), 1);
+        let target = volume.read_link(links[0].1.ino).expect("a link");
+        let target = target.strip_prefix(b"../../").expect("a relative link").to_vec();
+        resolve(&volume, &target).expect("it leads somewhere").attr.kind
+    };
+    assert_eq!(follow(), Kind::File);
+    fs::remove_file(source.join("both.odt")).expect("it goes");
+    fs::create_dir(source.join("both.odt")).expect("a folder");
+    world.back_up(&[&source], MORNING + HOUR);
+    assert!(volume.refresh().problems.is_empty());
+    assert_eq!(follow(), Kind::Directory);
+    fs::remove_dir(source.join("both.odt")).expect("it goes");
+    fs::write(source.join("both.odt"), "again").expect("a file");
+    world.back_up(&[&source], MORNING + 2 * HOUR);
+    assert!(volume.refresh().problems.is_empty());
+    assert_eq!(follow(), Kind::File);
+}
+
+#[test]
 fn machines_and_tags_have_the_whole_tree_each() {
     let world = World::new();
     let source = world.source("source");
