@@ -11,10 +11,13 @@ use yore_platform::Space;
 use crate::error::{Error, Result};
 use crate::object::{Area, ObjectName};
 
+mod anchored;
 mod folder;
 mod metered;
+mod open_packs;
 mod patient;
 
+pub(crate) use anchored::Anchored;
 pub use folder::Folder;
 pub use metered::{Fetched, Meter, Metered};
 pub use patient::Patient;

@@ -249,7 +249,10 @@ fn run(
         // A destination in trouble may lack the index of packs that it has: while the session has
         // no verdict, the next backup looks for them.
         Err(
-            error @ (Error::Backend { .. } | Error::Missing { .. } | Error::NoRepository { .. }),
+            error @ (Error::Backend { .. }
+            | Error::Missing { .. }
+            | Error::NoRepository { .. }
+            | Error::OtherRepository { .. }),
         ) => return Err(error),
         Err(error) => {
             // What was written stays useful; that it is not committed needs no verdict.

@@ -111,6 +111,11 @@ impl ObjectName {
         Self(format!("packs/{}/{id}", encode_hex(&id.0[..1])))
     }
 
+    /// Whether it names a pack.
+    pub(crate) fn is_pack(&self) -> bool {
+        self.0.starts_with("packs/")
+    }
+
     /// Names an index.
     pub fn index(id: ObjectId) -> Self {
         Self(format!("index/{id}"))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use yore_platform::Timestamp;
 
-use crate::backend::{self, Backend, Published};
+use crate::backend::{self, Anchored, Backend, Published};
 use crate::error::{Error, Result};
 use crate::header::{Header, MAX_HEADER, Parameters, Unverified};
 use crate::id::{ObjectId, RepositoryId, SnapshotId};
@@ -112,6 +112,7 @@ pub fn create(backend: Arc<dyn Backend>, options: &CreateOptions<'_>) -> Result<
             return Err(Error::Missing { object: stored.to_string() });
         }
     }
+    let backend = Arc::new(Anchored::new(backend, repository));
     Ok(Repository { backend, keys: Arc::new(keys), header, destination, cache: None })
 }
 
@@ -137,6 +138,7 @@ pub fn open(
 ) -> Result<Repository> {
     let unverified = load_header(&*backend)?;
     let id = unverified.header.repository;
+    let backend = Arc::new(Anchored::new(backend, id));
     let master = unlock(&*backend, id, secret)?;
     let keys = Keys::derive(&master, id);
     let header = unverified.verify(&keys)?;

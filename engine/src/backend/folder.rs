@@ -4,33 +4,28 @@
 //! without clobbering; so a name is either absent or whole.
 
 use std::io;
-use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use lru::LruCache;
 use yore_platform::{DurableFile, ObjectFile, Space};
 
-use crate::backend::{Backend, NewObject, Published, Stored};
+use super::open_packs::OpenPacks;
+use super::{Backend, NewObject, Published, Stored};
 use crate::error::{Error, Result};
 use crate::object::{Area, ObjectName};
-
-/// How many objects are kept open for reading: packs are read in many small pieces.
-const OPEN_FILES: usize = 32;
 
 /// A folder that holds a repository.
 pub struct Folder {
     root: PathBuf,
-    /// Guards the files that are open for reading.
-    open: Mutex<LruCache<ObjectName, Arc<ObjectFile>>>,
+    /// Packs are read in many small pieces.
+    open: OpenPacks,
 }
 
 impl Folder {
     /// Names the folder at `root`; nothing is looked at yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        let capacity = NonZeroUsize::new(OPEN_FILES).expect("more than none");
-        Self { root: root.into(), open: Mutex::new(LruCache::new(capacity)) }
+        Self { root: root.into(), open: OpenPacks::new() }
     }
 
     /// Where it is.
@@ -75,14 +70,12 @@ impl Folder {
         Error::Backend { object: self.path_of(name).display().to_string(), source }
     }
 
-    fn file(&self, name: &ObjectName) -> Result<Arc<ObjectFile>> {
-        let lock = || self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = lock().get(name) {
-            return Ok(Arc::clone(file));
-        }
+    fn open(&self, name: &ObjectName) -> Result<Arc<ObjectFile>> {
         let opened = ObjectFile::open(&self.path_of(name)).map_err(|e| self.error(name, e))?;
         let file = Arc::new(opened);
-        lock().put(name.clone(), Arc::clone(&file));
+        if name.is_pack() {
+            self.open.keep(name, &file);
+        }
         Ok(file)
     }
 
@@ -146,9 +139,19 @@ impl Backend for Folder {
     }
 
     fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<usize> {
-        self.file(name)?.read_range(range, out).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => Error::damaged(name.as_str(), "truncated"),
-            _ => self.error(name, error),
+        if let Some(file) = self.open.get(name) {
+            // After an error it may be of a disk that was unplugged, or what it was before it was repaired.
+            match file.read_range(range.clone(), out) {
+                Ok(start) => return Ok(start),
+                Err(_) => self.open.close(name),
+            }
+        }
+        self.open(name)?.read_range(range, out).map_err(|error| {
+            self.open.close(name);
+            match error.kind() {
+                io::ErrorKind::UnexpectedEof => Error::damaged(name.as_str(), "truncated"),
+                _ => self.error(name, error),
+            }
         })
     }
 
@@ -161,6 +164,8 @@ impl Backend for Folder {
     }
 
     fn list(&self, area: Area) -> Result<Vec<Stored>> {
+        // A drive asks for lists all the time.
+        self.open.close_unused();
         if !self.root.is_dir() {
             return Err(Error::NoRepository { location: self.location() });
         }
@@ -171,7 +176,7 @@ impl Backend for Folder {
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).pop(name);
+        self.open.close(name);
         match yore_platform::remove_durable(&self.path_of(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other.map_err(|error| self.error(name, error)),
