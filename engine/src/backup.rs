@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
@@ -194,7 +195,7 @@ struct Stage<'a> {
     gear: &'a Gear,
     chunks: Buffers,
     jobs: Sender<read::Job>,
-    steps: Sender<Step>,
+    steps: SyncSender<Step>,
     hashing: Sender<HashJob>,
 }
 
@@ -296,7 +297,9 @@ fn save(
     let shared = Shared::new(repository);
     let (frames, frames_out, writer, mut crunchers) = Channels::new(sealers).split(&shared)?;
     let (jobs, batches) = bounded(BATCHES);
-    let (steps, ordered) = bounded(STEPS);
+    // Of the standard library: what waits there goes when the receiver does, and with it the channels through
+    // which it was to be answered, so that nobody waits for an answer to nobody.
+    let (steps, ordered) = sync_channel(STEPS);
     let (hashing, to_hash) = bounded(2 * TOGETHER);
     let budget = Budget::new(READ_AHEAD);
     let chunks = Buffers::new(SPARE_CHUNKS, gear.max());
@@ -379,25 +382,27 @@ fn crunch(
     let (mut sealing, mut naming) = (true, true);
     while sealing || naming {
         // Sealing first: meanwhile more chunks come together, and many are named faster than few.
-        if to_hash.len() < TOGETHER
-            && let Ok(job) = frames.try_recv()
-        {
-            if let Err(error) = sealer.run(job) {
-                return sealer.fail(error);
-            }
-            continue;
-        }
-        select! {
-            recv(to_hash) -> job => match job {
-                Ok(job) => name(keys, job, &to_hash),
-                Err(_) => (to_hash, naming) = (never(), false),
-            },
-            recv(frames) -> job => match job {
-                Ok(job) => if let Err(error) = sealer.run(job) {
-                    return sealer.fail(error);
+        let at_once = if to_hash.len() < TOGETHER { frames.try_recv().ok() } else { None };
+        let frame = match at_once {
+            Some(frame) => Some(frame),
+            None => select! {
+                recv(to_hash) -> job => {
+                    match job {
+                        Ok(job) => name(keys, job, &to_hash),
+                        Err(_) => (to_hash, naming) = (never(), false),
+                    }
+                    continue;
                 },
-                Err(_) => (frames, sealing) = (never(), false),
+                recv(frames) -> frame => frame.ok(),
             },
+        };
+        let sealed = frame.map(|frame| sealer.run(frame));
+        if !matches!(sealed, Some(Ok(()))) {
+            // Who can't seal goes on naming: others wait for names before they see that it is over.
+            (frames, sealing) = (never(), false);
+        }
+        if let Some(Err(error)) = sealed {
+            sealer.fail(error);
         }
     }
 }

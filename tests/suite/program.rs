@@ -274,6 +274,30 @@ impl Drop for SmallDisk<'_> {
 }
 
 #[test]
+fn a_full_disk_ends_a_backup_that_is_far_ahead_in_many_large_files() {
+    needs_root("mount a small file system");
+    let yore = Yore::new();
+    let disk = yore.scratch.folder("repository");
+    in_shell("mount -t tmpfs -o size=5m none \"$1\"", &[&disk]);
+    let _disk = SmallDisk(&disk);
+    yore.run(["init"]).assert_code(0);
+    let source = yore.scratch.folder("source");
+    let first = source.join("0");
+    std::fs::write(&first, noise(8_000_000, 1)).expect("a file");
+    // More than wait for a thread that reads, in batches of their own.
+    for n in 1..100 {
+        let folder = source.join(format!("folder {n}"));
+        std::fs::create_dir(&folder).expect("a folder");
+        std::fs::hard_link(&first, folder.join("link")).expect("a link");
+    }
+    for _ in 0..3 {
+        let ended = yore.run_on("backup", &[&source]).assert_code(1);
+        assert!(ended.err.contains("space"), "{}", ended.err);
+    }
+    assert_eq!(yore.snapshot_ids().len(), 0);
+}
+
+#[test]
 fn a_full_disk_is_said_nothing_is_committed_and_the_next_run_goes_on() {
     needs_root("mount a small file system");
     let yore = Yore::new();

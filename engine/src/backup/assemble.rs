@@ -1,6 +1,6 @@
 //! Building the trees of a snapshot from what the walk finds, in its order.
 
-use crossbeam_channel::Receiver;
+use std::sync::mpsc::Receiver;
 use yore_platform::{Kind, Names};
 
 use crate::backup::Saved;

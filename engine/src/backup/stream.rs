@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use crossbeam_channel::{Sender, bounded};
 use yore_platform::Kind;
@@ -56,7 +57,7 @@ pub fn backup_stream(
     })
 }
 
-fn send(steps: &Sender<Step>, step: Step) -> Result<()> {
+fn send(steps: &SyncSender<Step>, step: Step) -> Result<()> {
     steps.send(step).map_err(|_| Error::Interrupted)
 }
 

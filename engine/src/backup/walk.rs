@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use yore_platform::{Kind, Listing, Metadata, SourceDir, Timestamp, snapshot_path};
@@ -51,7 +52,7 @@ pub(super) struct Walk<'a> {
     pub(super) trusted_before: Timestamp,
     pub(super) observer: &'a dyn Observer,
     pub(super) jobs: Sender<Job>,
-    pub(super) steps: Sender<Step>,
+    pub(super) steps: SyncSender<Step>,
     pub(super) unreadable: &'a std::sync::atomic::AtomicU64,
     /// Counts the batches.
     pub(super) batches: std::cell::Cell<u64>,

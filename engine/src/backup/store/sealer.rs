@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crossbeam_channel::Sender;
+use yore_platform::AlignedBuf;
 
 use super::{FrameJob, Shared, Write};
 use crate::error::{Error, Result};
@@ -67,7 +68,7 @@ impl<'s, 'r> Sealer<'s, 'r> {
 #[derive(Default)]
 struct Opener {
     opened: Vec<u8>,
-    decoded: Vec<u8>,
+    decoded: AlignedBuf,
 }
 
 impl Opener {
@@ -87,7 +88,7 @@ impl Opener {
             (None, _) => false,
             (Some(stored), Codec::Raw) => stored == raw,
             (Some(stored), Codec::Zstd) => {
-                decode_frame(info, stored, &mut self.decoded).is_some() && self.decoded == raw
+                decode_frame(info, stored, &mut self.decoded).is_some() && *self.decoded == *raw
             }
         };
         let object = "a frame that was just sealed";
