@@ -116,6 +116,49 @@ fn a_destination_that_hangs_makes_errors_and_everything_recovers_when_it_goes_on
 }
 
 #[test]
+fn a_disk_can_be_ejected_or_pulled_and_everything_recovers_when_it_is_back() {
+    let yore = Yore::with_repository();
+    let source = backed_up(&yore);
+    let point = yore.scratch.at("disk");
+    let disk = Passed::new(&yore.repository(), &point);
+    // The repository is all that is on the disk: without it, its place is an empty folder.
+    let there = point.to_str().expect("text").to_owned();
+    let drive = MountGuard::new(&yore, &["--cache-size", "1M", "--repo", &there]);
+    let large = drive.shown("latest", &source).join("large");
+    let reads = |offset: usize| {
+        read_at(&large, offset as u64).is_ok_and(|bytes| bytes == noise(LARGE, 7)[offset..][..4096])
+    };
+    let is_away = |offset: u64| {
+        assert_eq!(fs::read_dir(&point).expect("a folder").count(), 0, "nothing is put there");
+        let error = read_at(&large, offset).expect_err("there is nothing to read");
+        assert_eq!(error.raw_os_error(), Some(5), "EIO: {error}");
+        // As long as it takes the drive to look for new snapshots several times.
+        std::thread::sleep(Duration::from_secs(3));
+        let days = drive.path().join("snapshots").read_dir().expect("what was seen is listed");
+        assert!(days.count() > 0 && large.exists(), "what was seen is still there");
+    };
+    assert!(reads(8 << 20));
+    until("nobody keeps the disk busy", &mut || {
+        Command::new("umount").arg(&point).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+    });
+    is_away(12 << 20);
+    let refused = yore.run(["--repo", &there, "backup", source.to_str().expect("text")]);
+    refused.assert_code(10);
+    assert_eq!(fs::read_dir(&point).expect("a folder").count(), 0, "nothing is put there");
+    drop(disk);
+    let disk = Passed::new(&yore.repository(), &point);
+    until("it reads again", &mut || reads(12 << 20));
+    disk.signal("KILL");
+    let error = read_at(&large, 16 << 20).expect_err("the disk is dead");
+    assert_eq!(error.raw_os_error(), Some(5), "EIO: {error}");
+    drop(disk);
+    is_away(16 << 20);
+    let disk = Passed::new(&yore.repository(), &point);
+    until("it reads again", &mut || reads(16 << 20));
+    drop((drive, disk));
+}
+
+#[test]
 fn a_drive_that_was_suspended_goes_on() {
     let yore = Yore::with_repository();
     let source = backed_up(&yore);
