@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use yore_platform::Space;
+use yore_platform::{AlignedBuf, Space};
 
 use crate::error::{Error, Result};
 use crate::object::{Area, ObjectName};
@@ -40,9 +40,8 @@ pub struct Stored {
     pub size: u64,
 }
 
-/// The room to spare with which [`Backend::fetch`] need not move what it read: whole pages around a range, and
-/// their alignment in memory.
-pub(crate) const ROOM_TO_FETCH: usize = 12 << 10;
+/// The room to spare with which [`Backend::fetch`] need not move what it read: the whole pages around a range.
+pub(crate) const ROOM_TO_FETCH: usize = 8 << 10;
 
 /// A destination's code. Every call may come from several threads at once.
 pub trait Backend: Send + Sync {
@@ -64,17 +63,21 @@ pub trait Backend: Send + Sync {
     ///
     /// # Errors
     /// [`Error::Missing`] without the object, [`Error::Damaged`] when it is shorter than asked.
-    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<usize>;
+    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize>;
 
-    /// Replaces the content of `out` with a range of the object's bytes, as [`fetch`](Self::fetch) does with
-    /// others before them.
+    /// Reads a range of an object's bytes.
     ///
     /// # Errors
-    /// Those of `fetch`.
-    fn read(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
-        let start = self.fetch(name, range, out)?;
-        out.drain(..start);
-        Ok(())
+    /// Those of [`fetch`](Self::fetch).
+    fn read(&self, name: &ObjectName, range: Range<u64>) -> Result<AlignedBuf> {
+        let mut bytes = AlignedBuf::default();
+        let start = self.fetch(name, range, &mut bytes)?;
+        if start > 0 {
+            let length = bytes.len() - start;
+            bytes.copy_within(start.., 0);
+            bytes.set_len(length);
+        }
+        Ok(bytes)
     }
 
     /// Returns the object's size; `None` when it is not there.
@@ -104,15 +107,13 @@ pub trait NewObject: Send {
 ///
 /// # Errors
 /// [`Error::Missing`] without the object, [`Error::Damaged`] when it is larger.
-pub fn load(backend: &dyn Backend, name: &ObjectName, limit: u64) -> Result<Vec<u8>> {
+pub fn load(backend: &dyn Backend, name: &ObjectName, limit: u64) -> Result<AlignedBuf> {
     let missing = || Error::Missing { object: name.to_string() };
     let size = backend.size(name)?.ok_or_else(missing)?;
     if size > limit {
         return Err(Error::damaged(name.as_str(), "it is larger than any such object"));
     }
-    let mut bytes = Vec::new();
-    backend.read(name, 0..size, &mut bytes)?;
-    Ok(bytes)
+    backend.read(name, 0..size)
 }
 
 /// Saves a small object.

@@ -4,23 +4,17 @@
 //! chunk. Lists of long files are loaded as they are needed; memory does not grow with the file.
 
 use std::cell::Cell;
-use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use lru::LruCache;
 
 use crate::error::{Error, Result};
 use crate::id::BlobId;
 use crate::keys::BlobKind;
+use crate::lists::Level;
 use crate::reader::{Blob, Reader};
-use crate::tree::{Content, Hole, Holes, ListRef, Node, decode_hole_list};
+use crate::tree::{Content, Hole, Holes, Node, decode_hole_list};
 
 /// How many holes a file may have: as many as are kept in memory while it is read.
 pub(crate) const MAX_HOLES: usize = 4 << 20;
-/// How many lists of a long file are kept.
-const LISTS: usize = 8;
-
 /// Bytes of its scratch memory that a thread keeps: the most that a kernel reads at once.
 const KEPT_SCRATCH: usize = 1 << 20;
 
@@ -45,13 +39,7 @@ struct Gap {
 enum Data {
     Inline(Vec<u8>),
     Chunks(Level),
-    Lists { depth: u8, top: Level, loaded: Mutex<LruCache<BlobId, Arc<Level>>> },
-}
-
-/// Blobs in a row, and where each begins; `starts` has one more for the end.
-struct Level {
-    starts: Vec<u64>,
-    ids: Vec<BlobId>,
+    Lists { depth: u8, top: Level },
 }
 
 /// A stretch of a file, as [`OpenFile::piece`] finds it.
@@ -71,28 +59,6 @@ pub enum Piece {
     End,
 }
 
-impl Level {
-    fn new(items: impl IntoIterator<Item = (BlobId, u64)>) -> Option<Self> {
-        let (mut starts, mut ids, mut end) = (vec![0], Vec::new(), 0u64);
-        for (id, length) in items {
-            end = end.checked_add(length)?;
-            starts.push(end);
-            ids.push(id);
-        }
-        Some(Self { starts, ids })
-    }
-
-    fn end(&self) -> u64 {
-        self.starts.last().copied().unwrap_or(0)
-    }
-
-    /// Finds the blob that holds `offset`, and where it begins and ends.
-    fn locate(&self, offset: u64) -> Option<(BlobId, Range<u64>)> {
-        let n = self.starts.partition_point(|&start| start <= offset).checked_sub(1)?;
-        Some((*self.ids.get(n)?, *self.starts.get(n)?..*self.starts.get(n + 1)?))
-    }
-}
-
 fn damaged(node: &Node, reason: &'static str) -> Error {
     Error::damaged(format!("the node {:?}", String::from_utf8_lossy(&node.name)), reason)
 }
@@ -108,11 +74,9 @@ impl OpenFile {
                 let items = chunks.iter().map(|chunk| (chunk.id, u64::from(chunk.length)));
                 Data::Chunks(Level::new(items).ok_or_else(overflow)?)
             }
-            Content::Lists { depth, lists } => Data::Lists {
-                depth: *depth,
-                top: level(lists).ok_or_else(overflow)?,
-                loaded: Mutex::new(LruCache::new(NonZeroUsize::new(LISTS).expect("some"))),
-            },
+            Content::Lists { depth, lists } => {
+                Data::Lists { depth: *depth, top: Level::of_lists(lists).ok_or_else(overflow)? }
+            }
         };
         let holes = load_gaps(reader, node)?;
         let zeros: u64 = holes.iter().map(|gap| gap.file.end - gap.file.start).sum();
@@ -286,10 +250,10 @@ impl OpenFile {
         match &self.data {
             Data::Inline(_) => Ok(None),
             Data::Chunks(level) => Ok(level.locate(data)),
-            Data::Lists { depth, top, loaded } => {
+            Data::Lists { depth, top } => {
                 let Some((mut id, mut place)) = top.locate(data) else { return Ok(None) };
                 for depth in (0..=*depth).rev() {
-                    let level = load_level(reader, loaded, id, depth)?;
+                    let level = reader.lists.get(reader, id, depth)?;
                     let base = place.start;
                     let whole = place.end - place.start;
                     let found = level.locate(data - base).filter(|_| level.end() == whole);
@@ -313,27 +277,6 @@ fn copy(from: &[u8], to: &mut [u8]) -> usize {
     let length = from.len().min(to.len());
     to[..length].copy_from_slice(&from[..length]);
     length
-}
-
-fn level(lists: &[ListRef]) -> Option<Level> {
-    Level::new(lists.iter().map(|list| (list.id, list.length)))
-}
-
-fn load_level(
-    reader: &Reader,
-    loaded: &Mutex<LruCache<BlobId, Arc<Level>>>,
-    id: BlobId,
-    depth: u8,
-) -> Result<Arc<Level>> {
-    let lock = || loaded.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(level) = lock().get(&id) {
-        return Ok(Arc::clone(level));
-    }
-    let lists = reader.list(&id, depth)?;
-    let overflow = || Error::damaged(format!("blob {id}"), "it is impossibly long");
-    let level = Arc::new(level(&lists).ok_or_else(overflow)?);
-    lock().put(id, Arc::clone(&level));
-    Ok(level)
 }
 
 fn load_gaps(reader: &Reader, node: &Node) -> Result<Vec<Gap>> {

@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
-use crate::buffers::Buffer;
+use yore_platform::AlignedBuf;
+
 use crate::id::BlobId;
 use crate::index::FrameBlobs;
 use crate::keys::{BlobKind, Keys};
@@ -29,7 +30,7 @@ impl Claim {
 
 /// A decoded frame.
 pub(crate) struct Frame {
-    bytes: Buffer,
+    bytes: AlignedBuf,
     /// Guards what was found to be so, and whether somebody has taken the frame.
     compared: Mutex<Compared>,
     /// Told when a frame that was taken is given back.
@@ -45,7 +46,7 @@ struct Compared {
 }
 
 impl Frame {
-    pub(crate) fn new(bytes: Buffer) -> Self {
+    pub(crate) fn new(bytes: AlignedBuf) -> Self {
         Self {
             bytes,
             compared: Mutex::default(),
@@ -57,11 +58,6 @@ impl Frame {
     /// All of its bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
-    }
-
-    /// How much memory it holds.
-    pub(crate) fn memory(&self) -> usize {
-        self.bytes.capacity()
     }
 
     fn part(&self, claim: &Claim) -> Option<&[u8]> {
@@ -167,15 +163,15 @@ impl Drop for Taken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::buffers::Buffers;
     use crate::id::RepositoryId;
     use crate::keys::MasterSecret;
 
     #[test]
     fn who_wants_what_is_being_compared_waits_for_it() {
         let keys = Keys::derive(&MasterSecret::from_bytes([1; 32]), RepositoryId([2; 32]));
-        let mut bytes = Buffers::new(1, 100).take();
-        bytes.extend_from_slice(b"onetwo");
+        let mut bytes = AlignedBuf::new(6);
+        bytes.set_len(6);
+        bytes.copy_from_slice(b"onetwo");
         let frame = Arc::new(Frame::new(bytes));
         let claim = |text: &[u8], at| {
             let id = keys.blob_id(BlobKind::Data, text);

@@ -109,8 +109,8 @@ impl BlobIndex {
 
 /// Loads an index object.
 pub(crate) fn load(backend: &dyn Backend, keys: &Keys, name: &ObjectName) -> Result<Vec<PackInfo>> {
-    let object = backend::load(backend, name, seal::MAX_OBJECT as u64)?;
-    let content = seal::open_whole(keys, Kind::Index, name, object)?;
+    let mut object = backend::load(backend, name, seal::MAX_OBJECT as u64)?;
+    let content = seal::open_whole(keys, Kind::Index, name, &mut object)?;
     decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
 }
 

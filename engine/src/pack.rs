@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
+use yore_platform::AlignedBuf;
 use zstd::bulk::Decompressor;
 
 use crate::backend::Backend;
@@ -313,18 +314,18 @@ thread_local! {
 }
 
 /// Decodes an opened frame into its blobs' bytes.
-pub(crate) fn decode_frame(frame: &FrameInfo, stored: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    out.clear();
-    match frame.codec {
-        Codec::Raw => out.extend_from_slice(stored),
-        Codec::Zstd => {
-            out.reserve_exact(frame.raw as usize);
-            DECOMPRESSOR.with_borrow_mut(|decompressor| {
-                decompressor.as_mut()?.decompress_to_buffer(stored, out).ok()
-            })?;
+pub(crate) fn decode_frame(frame: &FrameInfo, stored: &[u8], out: &mut AlignedBuf) -> Option<()> {
+    out.fit(frame.raw as usize);
+    let length = match frame.codec {
+        Codec::Raw => {
+            out.get_mut(..stored.len())?.copy_from_slice(stored);
+            stored.len()
         }
-    }
-    (out.len() == frame.raw as usize).then_some(())
+        Codec::Zstd => DECOMPRESSOR.with_borrow_mut(|decompressor| {
+            decompressor.as_mut()?.decompress_to_buffer(stored, &mut **out).ok()
+        })?,
+    };
+    (length == out.len()).then_some(())
 }
 
 /// Reads what a pack holds from the pack itself, by its trailer.
@@ -339,13 +340,12 @@ pub(crate) fn load_contents(
     if size < (PREFIX + TAG + TRAILER) as u64 {
         return Err(damaged("truncated"));
     }
-    let mut prefix = Vec::new();
-    backend.read(&name, 0..PREFIX as u64, &mut prefix)?;
+    let prefix = backend.read(&name, 0..PREFIX as u64)?;
     let kind = PackKind::from_number(prefix[5].into()).ok_or_else(|| damaged("not a pack"))?;
     let key = PackKey::of(keys, kind, id, &prefix)?;
     let range = contents_range(backend, &name, size)?;
-    let (start, mut sealed) = (range.start, Vec::new());
-    backend.read(&name, range, &mut sealed)?;
+    let start = range.start;
+    let mut sealed = backend.read(&name, range)?;
     let contents = key
         .open_contents(sealed.len() as u32, &mut sealed)
         .ok_or_else(|| damaged("its contents were altered"))?;
@@ -356,9 +356,8 @@ pub(crate) fn load_contents(
 }
 
 fn contents_range(backend: &dyn Backend, name: &ObjectName, size: u64) -> Result<Range<u64>> {
-    let mut trailer = Vec::with_capacity(TRAILER);
     let end = size - TRAILER as u64;
-    backend.read(name, end..size, &mut trailer)?;
+    let trailer = backend.read(name, end..size)?;
     let number = |bytes: &[u8]| bytes.iter().fold(0u64, |n, &byte| n << 8 | u64::from(byte));
     let (offset, length) = (number(&trailer[..8]), number(&trailer[8..12]));
     let fits = offset.checked_add(length) == Some(end) && offset >= PREFIX as u64;

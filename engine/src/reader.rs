@@ -8,15 +8,17 @@ use std::ops::{Deref, Range};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use lru::LruCache;
+use yore_platform::AlignedBuf;
 
 use crate::ahead::Sequences;
 use crate::backend::{Backend, ROOM_TO_FETCH};
-use crate::buffers::FrameBuffers;
 use crate::error::{Error, Result};
 use crate::frame::{Claim, Frame, Taken};
+use crate::frame_memory::FrameMemory;
 use crate::id::{BlobId, ObjectId};
 use crate::index::{BlobIndex, FrameBlobs, Location};
 use crate::keys::{BlobKind, Keys};
+use crate::lists::Lists;
 use crate::object::ObjectName;
 use crate::pack::{Codec, PackKey, decode_frame};
 
@@ -24,8 +26,6 @@ use crate::pack::{Codec, PackKey, decode_frame};
 const PACK_KEYS: usize = 256;
 /// The share of the budget that a large index takes from the frames.
 const INDEX_SHARE: usize = 4;
-/// Unused buffers of each size that are kept.
-const SPARE_BUFFERS: usize = 8;
 
 /// A blob's bytes; holds its frame in memory.
 #[derive(Clone)]
@@ -60,8 +60,7 @@ enum Failure {
 
 struct Frames {
     cells: LruCache<FrameKey, Cell>,
-    bytes: usize,
-    /// How many bytes may stay.
+    /// How many bytes they may take.
     room: usize,
 }
 
@@ -76,8 +75,9 @@ pub struct Reader {
     /// Guards the keys of packs.
     pack_keys: Mutex<LruCache<ObjectId, Arc<PackKey>>>,
     budget: usize,
-    buffers: FrameBuffers,
+    memory: FrameMemory,
     pub(crate) sequences: Sequences,
+    pub(crate) lists: Lists,
 }
 
 impl Reader {
@@ -95,14 +95,14 @@ impl Reader {
             keys,
             frames: Mutex::new(Frames {
                 cells: LruCache::unbounded(),
-                bytes: 0,
                 room: room_for_frames(budget, &index),
             }),
             index: RwLock::new(Arc::new(index)),
             pack_keys: Mutex::new(LruCache::new(pack_keys)),
             budget,
-            buffers: FrameBuffers::new(SPARE_BUFFERS),
+            memory: FrameMemory::default(),
             sequences: Sequences::new(),
+            lists: Lists::new(),
         }
     }
 
@@ -186,18 +186,10 @@ impl Reader {
             let mut frames = lock(&self.frames);
             Arc::clone(frames.cells.get_or_insert(key, Cell::default))
         };
-        let mut decoded_here = false;
-        let outcome = cell.get_or_init(|| {
-            decoded_here = true;
-            self.decode(location).map(Arc::new).map_err(Failure::from)
-        });
+        let outcome =
+            cell.get_or_init(|| self.decode(location).map(Arc::new).map_err(Failure::from));
         match outcome {
-            Ok(frame) => {
-                if decoded_here {
-                    self.make_room(&key, &cell, frame.memory());
-                }
-                Ok(Arc::clone(frame))
-            }
+            Ok(frame) => Ok(Arc::clone(frame)),
             Err(failure) => {
                 // The next one who asks tries again.
                 let mut frames = lock(&self.frames);
@@ -209,31 +201,30 @@ impl Reader {
         }
     }
 
-    /// Counts a frame that has just been decoded, and drops the ones used longest ago.
-    fn make_room(&self, key: &FrameKey, cell: &Cell, added: usize) {
-        let mut evicted = Vec::new();
-        let mut frames = lock(&self.frames);
-        // Evicted while it was being decoded, it is its readers' alone.
-        if !frames.cells.peek(key).is_some_and(|kept| Arc::ptr_eq(kept, cell)) {
-            return;
-        }
-        frames.bytes += added;
-        while frames.bytes > frames.room && frames.cells.len() > 1 {
-            let Some((_, cell)) = frames.cells.pop_lru() else { break };
-            if let Some(Ok(frame)) = cell.get() {
-                frames.bytes = frames.bytes.saturating_sub(frame.memory());
+    /// Takes memory for a frame, dropping those used longest ago where there is none left.
+    fn buffer(&self, bytes: usize) -> AlignedBuf {
+        loop {
+            let room = lock(&self.frames).room;
+            if let Some(buffer) = self.memory.take(bytes, room) {
+                return buffer;
             }
-            evicted.push(cell);
+            let mut frames = lock(&self.frames);
+            // The frame that the memory is for was asked for last.
+            if frames.cells.len() <= 1 {
+                return self.memory.take_beyond(bytes);
+            }
+            let dropped = frames.cells.pop_lru();
+            // What it was is dropped without the lock.
+            drop(frames);
+            drop(dropped);
         }
-        // Large buffers go back to the system without the lock.
-        drop(frames);
     }
 
     fn decode(&self, location: &Location) -> Result<Frame> {
         let name = ObjectName::pack(location.pack);
         let key = self.pack_key(location);
         let sealed = location.frame.sealed as usize;
-        let mut sealed = self.buffers.take_for(sealed + ROOM_TO_FETCH);
+        let mut sealed = self.buffer(sealed + ROOM_TO_FETCH);
         let end = location.offset.saturating_add(location.frame.sealed.into());
         let start = self.backend.fetch(&name, location.offset..end, &mut sealed)?;
         let stored = key
@@ -244,12 +235,12 @@ impl Reader {
             // What was opened where it lies needs no other place.
             Codec::Raw if stored.len() == location.frame.raw as usize => {
                 let raw = stored.len();
-                sealed.truncate(raw);
+                sealed.set_len(raw);
                 sealed
             }
             Codec::Raw => return Err(undecodable()),
             Codec::Zstd => {
-                let mut bytes = self.buffers.take_for(location.frame.raw as usize);
+                let mut bytes = self.buffer(location.frame.raw as usize);
                 decode_frame(&location.frame, stored, &mut bytes).ok_or_else(undecodable)?;
                 bytes
             }

@@ -202,8 +202,8 @@ pub(crate) fn load_sealed(
     kind: Kind,
     name: &ObjectName,
 ) -> Result<Vec<u8>> {
-    let object = backend::load(backend, name, MAX_OBJECT as u64)?;
-    seal::open_whole(keys, kind, name, object)
+    let mut object = backend::load(backend, name, MAX_OBJECT as u64)?;
+    seal::open_whole(keys, kind, name, &mut object)
 }
 
 /// Seals and saves a record whose name is not its salt.

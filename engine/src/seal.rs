@@ -215,14 +215,14 @@ pub(crate) fn seal_whole(
     object
 }
 
-/// Opens an object that was sealed whole and returns its content.
+/// Opens an object that was sealed whole, in place, and returns its content.
 pub(crate) fn open_whole(
     keys: &Keys,
     kind: Kind,
     name: &ObjectName,
-    mut object: Vec<u8>,
+    object: &mut [u8],
 ) -> Result<Vec<u8>> {
-    let key = ObjectKey::for_reading(keys, kind, name, &object)?;
+    let key = ObjectKey::for_reading(keys, kind, name, object)?;
     let plain = key
         .open(Counter::WHOLE, &[], &mut object[PREFIX..], 0)
         .ok_or_else(|| Error::damaged(name.as_str(), "its bytes were altered"))?;
@@ -293,7 +293,7 @@ mod tests {
         let name = ObjectName::session(id);
         let object = seal_whole(&keys, Kind::Session, &name, id.0, b"content");
         let open = |keys: &Keys, kind, name: &ObjectName| {
-            open_whole(keys, kind, name, object.clone()).ok()
+            open_whole(keys, kind, name, &mut object.clone()).ok()
         };
         assert_eq!(open(&keys, Kind::Session, &name).as_deref(), Some(b"content".as_slice()));
         assert_eq!(open(&keys, Kind::Verdict, &name), None);
@@ -309,9 +309,9 @@ mod tests {
         for byte in 0..object.len() {
             let mut altered = object.clone();
             altered[byte] ^= 1 << (byte % 8);
-            assert!(open_whole(&keys, Kind::Index, &name, altered).is_err(), "byte {byte}");
-            let shorter = object[..byte].to_vec();
-            assert!(open_whole(&keys, Kind::Index, &name, shorter).is_err(), "length {byte}");
+            assert!(open_whole(&keys, Kind::Index, &name, &mut altered).is_err(), "byte {byte}");
+            let mut shorter = object[..byte].to_vec();
+            assert!(open_whole(&keys, Kind::Index, &name, &mut shorter).is_err(), "length {byte}");
         }
     }
 

@@ -28,8 +28,9 @@ use crate::tables::{PlaceKind, TableSizes, Tables};
 
 /// The share of the budget that decoded directories get; frames get the rest.
 const DIRECTORIES_SHARE: usize = 8;
-/// The share that is left to frames on their way: sealed ones, and those that are being decoded.
-const DECODING_SHARE: usize = 8;
+
+/// The share that is left to what is not counted: the program itself, tables, buffers of requests.
+const UNCOUNTED_SHARE: usize = 8;
 
 /// Presents the snapshots of a repository as a read-only tree.
 pub struct SnapshotVolume {
@@ -65,9 +66,9 @@ impl SnapshotVolume {
         // The snapshots first: an index that is opened later knows all their blobs.
         let refresher = Refresher::start(&repository)?;
         let for_directories = options.cache_size / DIRECTORIES_SHARE;
-        let for_decoding = options.cache_size / DECODING_SHARE;
+        let uncounted = options.cache_size / UNCOUNTED_SHARE;
         let (reader, mut problems) =
-            repository.reader(options.cache_size - for_directories - for_decoding)?;
+            repository.reader(options.cache_size - for_directories - uncounted)?;
         let reader = Arc::new(reader);
         let presentation =
             Presentation { owner: options.owner, unknown: current_ids(), umask: options.umask };

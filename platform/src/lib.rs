@@ -55,7 +55,7 @@ mod xattr;
 
 #[cfg(target_os = "linux")]
 pub use crate::{
-    aligned::AlignedBuf,
+    aligned::{AlignedBuf, HUGE_PAGE, Slab},
     drives::{drive_attribute, drives},
     durable::{
         DurableFile, Map, ObjectFile, Published, free_space, make_dir_durable, private_dir,

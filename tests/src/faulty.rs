@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yore_engine::{Area, Backend, Error, NewObject, ObjectName, Published, Result, Stored};
-use yore_platform::Space;
+use yore_platform::{AlignedBuf, Space};
 
 /// What was asked of a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,7 +175,7 @@ impl Backend for Faulty {
         Ok(Box::new(FaultyObject { of: self, name: name.to_string(), inner }))
     }
 
-    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<usize> {
+    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize> {
         let call = Call::Read(name.to_string(), range.end - range.start);
         self.run(call, || self.inner.fetch(name, range, out))
     }

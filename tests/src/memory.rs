@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yore_engine::{Area, Backend, Error, NewObject, ObjectName, Published, Result, Stored};
-use yore_platform::Space;
+use yore_platform::{AlignedBuf, Space};
 
 type Objects = BTreeMap<String, Arc<Vec<u8>>>;
 
@@ -74,18 +74,19 @@ impl Backend for Memory {
         Ok(Box::new(Growing { memory: self, name: name.as_str().into(), bytes: Vec::new() }))
     }
 
-    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<usize> {
+    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize> {
         let bytes =
             self.find(name).ok_or_else(|| Error::Missing { object: name.as_str().into() })?;
         let short = || Error::Damaged { object: name.as_str().into(), reason: "truncated" };
         let place = |at: u64| usize::try_from(at).map_err(|_| short());
         let range = place(range.start)?..place(range.end)?;
-        out.clear();
+        let wanted = bytes.get(range).ok_or_else(short)?;
         // As destinations may that read whole pages.
-        out.extend_from_slice(b"before");
-        let start = out.len();
-        out.extend_from_slice(bytes.get(range).ok_or_else(short)?);
-        Ok(start)
+        let before = b"before";
+        out.fit(before.len() + wanted.len());
+        out[..before.len()].copy_from_slice(before);
+        out[before.len()..].copy_from_slice(wanted);
+        Ok(before.len())
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use yore_platform::Space;
+use yore_platform::{AlignedBuf, Space};
 
 use super::{Backend, NewObject, Stored, load};
 use crate::error::{Error, Result};
@@ -54,7 +54,7 @@ impl Backend for Anchored {
         self.inner.create(name)
     }
 
-    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<usize> {
+    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize> {
         let fetched = self.inner.fetch(name, range, out);
         if let Err(Error::Missing { .. }) = fetched {
             self.must_hold()?;
@@ -107,11 +107,10 @@ mod tests {
         let absent = absent.expect("a name");
         assert_eq!(backend.size(&absent).expect("nothing"), None);
         let fails = |is_right: fn(&Error) -> bool| {
-            let mut bytes = Vec::new();
             let errors = [
                 backend.list(Area::Keys).err(),
                 backend.size(&absent).err(),
-                backend.read(&absent, 0..1, &mut bytes).err(),
+                backend.read(&absent, 0..1).err(),
                 save(backend, &absent, b"x").err(),
                 backend.delete(&absent).err(),
                 backend.space().err(),

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use yore_platform::{DurableFile, ObjectFile, Space};
+use yore_platform::{AlignedBuf, DurableFile, ObjectFile, Space};
 
 use super::open_packs::OpenPacks;
 use super::{Backend, NewObject, Published, Stored};
@@ -138,7 +138,7 @@ impl Backend for Folder {
         Ok(Box::new(NewFile { folder: self, name: name.clone(), file }))
     }
 
-    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<usize> {
+    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize> {
         if let Some(file) = self.open.get(name) {
             // After an error it may be of a disk that was unplugged, or what it was before it was repaired.
             match file.read_range(range.clone(), out) {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use yore_platform::Space;
+use yore_platform::{AlignedBuf, Space};
 
 use super::{Backend, NewObject, Stored};
 use crate::error::Result;
@@ -101,7 +101,7 @@ impl Backend for Metered {
         self.inner.create(name)
     }
 
-    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut Vec<u8>) -> Result<usize> {
+    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize> {
         if *name == ObjectName::header() {
             // Looked at again and again, to see that the repository is still there.
             return self.counted(self.inner.fetch(name, range, out));

@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sha2::{Digest, Sha256};
+use yore_platform::AlignedBuf;
 
 use super::records::list;
 use super::report::Findings;
@@ -181,12 +182,11 @@ impl Found {
     fn read_frames(&mut self, backend: &dyn Backend, keys: &Keys, pack: &PackInfo) {
         let key = PackKey::derive(keys, pack.kind, pack.id);
         let name = ObjectName::pack(pack.id);
-        let (mut sealed, mut raw) = (Vec::new(), Vec::new());
+        let (mut sealed, mut raw) = (AlignedBuf::default(), AlignedBuf::default());
         let (mut offset, mut blobs) = (PREFIX as u64, pack.contents.blobs.iter());
         for (number, frame) in (0..).zip(&pack.contents.frames) {
             let end = offset + u64::from(frame.sealed);
-            sealed.clear();
-            sealed.reserve(frame.sealed as usize + ROOM_TO_FETCH);
+            sealed.fit(frame.sealed as usize + ROOM_TO_FETCH);
             let read = backend.fetch(&name, offset..end, &mut sealed);
             offset = end;
             let mine = blobs.by_ref().take(frame.blobs as usize);
@@ -206,7 +206,7 @@ impl Found {
                 self.problems.push(damaged(pack.id, "the bytes of a frame were altered"));
                 continue;
             }
-            let mut rest = raw.as_slice();
+            let mut rest = &*raw;
             for (id, length) in mine {
                 let (blob, after) = rest.split_at(rest.len().min(*length as usize));
                 rest = after;

@@ -1,7 +1,6 @@
 //! Reading files that never change.
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
 use std::ops::{Deref, Range};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -13,7 +12,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 
-use crate::aligned::ALIGNMENT;
+use crate::aligned::{ALIGNMENT, AlignedBuf};
 use crate::{Kind, look};
 
 /// From so many bytes on, a range is read past the page cache.
@@ -58,63 +57,56 @@ impl ObjectFile {
         self.len == 0
     }
 
-    /// Replaces the content of `buffer` by bytes that end with a range of the file, keeping its memory; tells
-    /// where in `buffer` the range begins. With room for two pages more, a large range is read past the page
-    /// cache, where whole pages land.
+    /// Replaces the content of `buffer` by bytes that end with a range of the file, in the memory that it has
+    /// where that suffices; tells where in `buffer` the range begins. With room for two pages more, a large
+    /// range is read past the page cache, where whole pages land.
     ///
     /// A range that reaches past the length at opening is an error (`UnexpectedEof`) before any
     /// memory is taken.
-    pub fn read_range(&self, range: Range<u64>, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        buffer.clear();
+    pub fn read_range(&self, range: Range<u64>, buffer: &mut AlignedBuf) -> io::Result<usize> {
         if range.end > self.len {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let len = range.end.saturating_sub(range.start);
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        buffer.try_reserve_exact(len)?;
+        buffer.fit(len);
         if len >= LARGE
             && let Some(at) = self.read_direct(range.start, len, buffer)
         {
             return Ok(at);
         }
-        while buffer.len() < len {
-            let at = range.start + buffer.len() as u64;
-            let missing = len - buffer.len();
-            let space = &mut buffer.spare_capacity_mut()[..missing];
-            let read = match rustix::io::pread(&self.file, space, at) {
-                Ok(([], _)) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok((read, _)) => read.len(),
-                Err(Errno::INTR) => continue,
+        buffer.set_len(len);
+        let mut done = 0;
+        while done < len {
+            match rustix::io::pread(&self.file, &mut buffer[done..], range.start + done as u64) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => done += read,
+                Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
-            };
-            // SAFETY: the kernel has initialized `read` more bytes, within the capacity.
-            unsafe { buffer.set_len(buffer.len() + read) };
+            }
         }
         Ok(0)
     }
 
-    /// Fills an empty buffer past the page cache if it has room for the whole pages around the range; tells
-    /// where in it the range begins.
+    /// Fills a buffer past the page cache if it has room for the whole pages around the range; tells where in
+    /// it the range begins.
     ///
     /// `None` where that can't be done; the page cache then tells why, if it can't either.
-    fn read_direct(&self, start: u64, len: usize, buffer: &mut Vec<u8>) -> Option<usize> {
+    fn read_direct(&self, start: u64, len: usize, buffer: &mut AlignedBuf) -> Option<usize> {
         let skew = (start % ALIGNMENT as u64) as usize;
         let pages = (skew + len).next_multiple_of(ALIGNMENT);
-        let space = buffer.spare_capacity_mut();
-        let first = space.as_ptr().align_offset(ALIGNMENT);
-        let into = space.get_mut(first..first.checked_add(pages)?)?;
-        let direct = self.direct.get_or_init(|| self.open_direct().ok()).as_ref()?;
-        let (read, _) = rustix::io::pread(direct, into, start - skew as u64).ok()?;
-        // A file that ends before: the page cache says so.
-        if read.len() < skew + len {
+        if buffer.capacity() < pages {
             return None;
         }
-        space[..first].fill(MaybeUninit::new(0));
-        let at = first + skew;
-        // SAFETY: the first bytes have just been initialized, the others by the kernel up to `at + len`, all
-        // within the capacity.
-        unsafe { buffer.set_len(at + len) };
-        Some(at)
+        buffer.set_len(pages);
+        let direct = self.direct.get_or_init(|| self.open_direct().ok()).as_ref()?;
+        let read = rustix::io::pread(direct, &mut **buffer, start - skew as u64).ok()?;
+        // A file that ends before: the page cache says so.
+        if read < skew + len {
+            return None;
+        }
+        buffer.set_len(skew + len);
+        Some(skew)
     }
 
     fn open_direct(&self) -> io::Result<OwnedFd> {
