@@ -159,10 +159,11 @@ fn mask(count: usize) -> u32 {
 
 impl Region {
     fn new(bytes: usize, parts: usize) -> Arc<Self> {
-        let unit = bytes.div_ceil(parts).next_multiple_of(ALIGNMENT);
-        let bytes = unit * parts;
+        let too_large = "a buffer fits into memory";
+        let unit = bytes.div_ceil(parts).checked_next_multiple_of(ALIGNMENT).expect(too_large);
+        let bytes = unit.checked_mul(parts).expect(too_large);
         let align = if bytes >= HUGE_PAGE { HUGE_PAGE } else { ALIGNMENT };
-        let layout = Layout::from_size_align(bytes, align).expect("a buffer fits into memory");
+        let layout = Layout::from_size_align(bytes, align).expect(too_large);
         // The system aligns to its own page, which is at least as large as the small one.
         let length = if bytes >= HUGE_PAGE { bytes + HUGE_PAGE } else { bytes.max(ALIGNMENT) };
         let protection = ProtFlags::READ | ProtFlags::WRITE;
