@@ -4,11 +4,17 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::rules::root;
 use crate::scratch::Scratch;
+
+/// After this time a command is taken to hang.
+const HANGS: Duration = Duration::from_secs(600);
 
 /// The program with a repository's place, a key file and folders of its own.
 pub struct Yore {
@@ -125,9 +131,20 @@ impl Yore {
         self.run(words.chain(paths.iter().map(|path| path.as_os_str())))
     }
 
-    /// Runs a prepared command to its end.
+    /// Runs a prepared command to its end; fails when that does not come.
+    #[track_caller]
     pub fn finish(command: &mut Command) -> Ended {
-        let output = command.output().expect("the program runs");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().expect("the program runs");
+        let id = child.id().to_string();
+        let (ended, end) = channel::<()>();
+        let watch = thread::spawn(move || {
+            let hangs = end.recv_timeout(HANGS) == Err(RecvTimeoutError::Timeout);
+            hangs && Command::new("kill").args(["-s", "KILL", &id]).status().is_ok()
+        });
+        let output = child.wait_with_output().expect("its output");
+        drop(ended);
+        assert!(!watch.join().expect("a thread"), "it does not end: {command:?}, {output:?}");
         Ended {
             code: output.status.code(),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -212,6 +212,33 @@ impl NewObject for NewFile<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::ObjectId;
+
+    #[test]
+    fn an_open_pack_that_went_bad_is_opened_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = Folder::new(folder.path());
+        let name = ObjectName::pack(ObjectId([7; 32]));
+        let path = backend.path_of(&name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, b"0123456789").unwrap();
+        assert_eq!(*backend.read(&name, 2..5).unwrap(), *b"234");
+        // What is open loses its content, as if its disk had gone; what is there now is another file.
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        assert!(matches!(backend.read(&name, 2..5), Err(Error::Damaged { .. })));
+        std::fs::write(&path, b"0123456789").unwrap();
+        assert_eq!(*backend.read(&name, 2..5).unwrap(), *b"234");
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(backend.read(&name, 2..5), Err(Error::Missing { .. })));
+        std::fs::write(&path, b"abcdefghij").unwrap();
+        assert_eq!(*backend.read(&name, 2..5).unwrap(), *b"cde");
+        // Open and whole, and then away without a sign: another one takes its place at once.
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, b"ABCDEFGHIJ").unwrap();
+        assert_eq!(*backend.read(&name, 2..5).unwrap(), *b"CDE");
+    }
 
     #[test]
     fn to_delete_an_object_that_is_not_there_is_no_error() {
