@@ -5,7 +5,7 @@ use crate::id::BlobId;
 use crate::tree::{Chunk, Content, Hole, Holes, ListRef, encode_hole_list, encode_list};
 
 /// Above so many chunks, the list of them is stored on its own; also the longest list.
-const MAX_ITEMS: usize = 1024;
+pub(crate) const MAX_ITEMS: usize = 1024;
 /// No list ends by its ids before it has so many items.
 const MIN_ITEMS: usize = 128;
 /// Above so many holes, the list of them is stored on its own (FORMAT.md §8, key 27).

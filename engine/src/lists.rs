@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use lru::LruCache;
 
+use crate::content::MAX_ITEMS;
 use crate::error::{Error, Result};
 use crate::id::BlobId;
 use crate::reader::{Reader, lock};
@@ -36,7 +37,10 @@ impl Lists {
         let lists = reader.list(&id, depth)?;
         let overflow = || Error::damaged(format!("blob {id}"), "it is impossibly long");
         let level = Arc::new(Level::of_lists(&lists).ok_or_else(overflow)?);
-        lock(&self.kept).put((id, depth), Arc::clone(&level));
+        // No writer makes longer ones; whoever does must not fill the memory.
+        if lists.len() <= MAX_ITEMS {
+            lock(&self.kept).put((id, depth), Arc::clone(&level));
+        }
         Ok(level)
     }
 }

@@ -58,13 +58,15 @@ impl OpenPacks {
 
     /// Closes the packs that nobody has read for a while.
     pub(super) fn close_unused(&self) {
-        self.close_older_than(UNUSED);
+        if let Some(then) = Instant::now().checked_sub(UNUSED) {
+            self.close_used_before(then);
+        }
     }
 
-    fn close_older_than(&self, age: Duration) {
+    fn close_used_before(&self, then: Instant) {
         let mut closed = Vec::new();
         let mut packs = self.lock();
-        while packs.peek_lru().is_some_and(|(_, pack)| pack.used.elapsed() >= age) {
+        while packs.peek_lru().is_some_and(|(_, pack)| pack.used < then) {
             closed.extend(packs.pop_lru());
         }
         drop(packs);
@@ -92,9 +94,9 @@ mod tests {
         packs.keep(&name(2), &open());
         packs.close_unused();
         assert!(packs.get(&name(1)).is_some() && packs.get(&name(2)).is_some());
-        std::thread::sleep(Duration::from_millis(20));
+        let then = Instant::now();
         assert!(packs.get(&name(1)).is_some());
-        packs.close_older_than(Duration::from_millis(20));
+        packs.close_used_before(then);
         assert!(packs.get(&name(1)).is_some());
         assert!(packs.get(&name(2)).is_none());
         packs.close(&name(1));
