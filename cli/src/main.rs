@@ -3,6 +3,7 @@
 //! Each command is a file under `commands`; everything that is printed goes through `screen`.
 
 mod arguments;
+mod clock;
 mod commands;
 mod context;
 mod destination;

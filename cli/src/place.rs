@@ -73,10 +73,10 @@ pub fn open(context: &Context, repository: &Repository, moment: &Moment) -> Outc
     tell(context, problems);
     let root = merge(&reader, &parts)?;
     let sources = parts.iter().map(|part| part.source.to_vec()).collect();
-    let excludes = parts.iter().flat_map(|part| part.snapshot.1.excludes.iter().cloned());
+    let excludes = parts.iter().flat_map(|part| part.snapshot.snapshot.excludes.iter().cloned());
     let mut left_out: Vec<String> = excludes.collect();
     left_out.dedup();
-    let all = parts.iter().fold(0, |flags, part| flags | part.snapshot.1.root_flags.0);
+    let all = parts.iter().fold(0, |flags, part| flags | part.snapshot.snapshot.root_flags.0);
     Ok(Past { reader, root, sources, left_out, root_flags: Flags(all) })
 }
 

@@ -29,10 +29,11 @@ use crate::error::{Error, Result};
 use crate::id::{BlobId, SnapshotId};
 use crate::index::BlobIndex;
 use crate::keys::{BlobKind, Keys};
-use crate::moment::{Moment, state};
+use crate::moment::{Moment, Part, state};
 use crate::namer::TOGETHER;
 use crate::object::{Kind, ObjectName};
 use crate::observer::{Event, Observer};
+use crate::order::SnapshotEntry;
 use crate::reader::Reader;
 use crate::record::{Snapshot, Totals};
 use crate::repository::{Repository, Snapshots};
@@ -124,6 +125,9 @@ pub struct BackupReport {
     /// What was seen and stored. `unreadable` above 0 means that something is missing; each was
     /// told to the observer.
     pub totals: Totals,
+    /// A snapshot that claims to be later than this machine's clock, and is the newest of its client: one of
+    /// the clocks is wrong.
+    pub ahead: Option<SnapshotEntry>,
 }
 
 /// Threads that look and read: what is cold on a disk arrives sooner when several wait for it.
@@ -233,11 +237,12 @@ fn run(
     }
     must_fit_a_record(&sources, options)?;
     let known = repository.snapshots()?;
+    let ahead = known.ahead(started);
     if options.run == Run::Dry {
         let (_, condemned) = repository.condemned()?;
         let index = repository.open_index_to_write(condemned)?;
         let saved = save(repository, options, observer, &known.list, index, feed)?;
-        return Ok(BackupReport { snapshot: None, totals: saved.totals });
+        return Ok(BackupReport { snapshot: None, totals: saved.totals, ahead });
     }
     let left = resume::left_open(repository)?;
     let session = session::open(repository, &options.writer, started)?;
@@ -265,7 +270,7 @@ fn run(
     let id = save_snapshot(repository, &session, description, &saved)?;
     session.commit(repository, vec![id], now())?;
     resume::end_dead(repository, &left, &options.writer);
-    Ok(BackupReport { snapshot: Some(id), totals: saved.totals })
+    Ok(BackupReport { snapshot: Some(id), totals: saved.totals, ahead })
 }
 
 /// What the threads of a backup made.
@@ -279,15 +284,18 @@ fn save(
     repository: &Repository,
     options: &BackupOptions,
     observer: &dyn Observer,
-    known: &[(SnapshotId, Snapshot)],
+    known: &[SnapshotEntry],
     index: BlobIndex,
     feed: impl FnOnce(Stage<'_>) -> Result<()> + Send,
 ) -> Result<Saved> {
     let keys = Arc::clone(&repository.keys);
     let backend = Arc::clone(&repository.backend);
     let reader = Reader::new(backend, Arc::clone(&keys), index.clone(), PREVIOUS_BUDGET);
-    let here: Vec<_> =
-        known.iter().filter(|(_, s)| s.host == options.writer.host).cloned().collect();
+    let own = |entry: &&SnapshotEntry| {
+        let Writer { host, client, .. } = &options.writer;
+        entry.snapshot.host == *host || entry.snapshot.client == *client
+    };
+    let here: Vec<_> = known.iter().filter(own).cloned().collect();
     let (previous, trusted_before) = previous_state(&reader, &here, observer);
     let parameters = &repository.header.parameters;
     let gear = Gear::new(&keys, parameters);
@@ -418,19 +426,21 @@ fn name(keys: &Keys, first: HashJob, more: &Receiver<HashJob>) {
     }
 }
 
-/// The state that this machine's snapshots have now, and the instant before which it can be trusted.
+/// The state that the snapshots of this machine or installation have now, and the instant before which it can be
+/// trusted.
 fn previous_state(
     reader: &Reader,
-    snapshots: &[(SnapshotId, Snapshot)],
+    snapshots: &[SnapshotEntry],
     observer: &dyn Observer,
 ) -> (Option<DirRef>, Timestamp) {
     let Ok(parts) = state(snapshots, &Moment::Latest) else {
         return (None, Timestamp::default());
     };
-    let mut totals = parts.iter().map(|part| part.snapshot).map(|(_, snapshot)| snapshot.totals);
+    let mut totals = parts.iter().map(|part| part.snapshot.snapshot.totals);
     let (files, bytes) = totals.next_back().map_or((0, 0), |totals| (totals.files, totals.bytes));
     observer.event(Event::Expected { files, bytes });
-    let oldest = parts.iter().map(|part| part.snapshot.1.time).min().unwrap_or_default();
+    let began = |part: &Part<'_>| part.snapshot.snapshot.time.min(part.snapshot.since);
+    let oldest = parts.iter().map(began).min().unwrap_or_default();
     let trusted = Timestamp { seconds: oldest.seconds - COARSEST_TIME, nanos: oldest.nanos };
     // What can't be read of earlier snapshots is read from the sources.
     (merge(reader, &parts).ok(), trusted)
@@ -452,15 +462,13 @@ fn save_snapshot(
 ) -> Result<SnapshotId> {
     let Description { sources, time, options, known } = description;
     let Writer { host, user, client, program, .. } = options.writer.clone();
-    // Also those that were forgotten: two snapshots of one number would look like a copy put back.
-    let there = known.list.iter().map(|(id, snapshot)| (snapshot.client, snapshot.sequence, *id));
-    let forgotten = known.forgotten.iter().filter_map(|tombstone| {
-        tombstone.numbered.map(|(client, sequence)| (client, sequence, tombstone.snapshot))
-    });
-    let own = there.chain(forgotten).filter(|(whose, ..)| *whose == client);
-    let newest = own.max_by_key(|(_, sequence, _)| *sequence);
+    let mut seen = known.newest_of_each_client();
+    let newest = seen.remove(&client);
+    let mut seen: Vec<SnapshotId> = seen.into_values().map(|(_, id)| id).collect();
+    seen.sort_unstable();
     let snapshot = Snapshot {
         time,
+        time_given: options.time.is_some(),
         end: now(),
         utc_offset: options.utc_offset,
         host,
@@ -470,8 +478,9 @@ fn save_snapshot(
         root_flags: saved.root_flags,
         tags: options.tags.clone(),
         client,
-        sequence: newest.map_or(1, |(_, sequence, _)| sequence.saturating_add(1)),
-        previous: newest.map(|(.., id)| id),
+        sequence: newest.map_or(1, |(sequence, _)| sequence.saturating_add(1)),
+        previous: newest.map(|(_, id)| id),
+        seen,
         totals: saved.totals,
         program,
         excludes: options.excludes.patterns.clone(),

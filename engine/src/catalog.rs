@@ -4,7 +4,7 @@
 //! can't be kept it is made in memory, slower, with the same answers.
 //!
 //! A *series* is the snapshots of one machine with the same sources. A row says that a path was
-//! so in a series from one snapshot to another; snapshots of a series are added in order of time, each
+//! so in a series from one snapshot to another; snapshots of a series are added in their order, each
 //! by its difference from the one before. A row counts while a snapshot in its stretch is there.
 
 use std::collections::{HashMap, HashSet};
@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::history::Timeline;
 use crate::id::{BlobId, RepositoryId, SnapshotId};
 use crate::observer::Observer;
+use crate::order::SnapshotEntry;
 use crate::reader::Reader;
 use crate::record::Snapshot;
 use crate::repository::{Problems, Repository};
@@ -28,7 +29,7 @@ mod search;
 pub use search::{Hit, Query};
 
 /// Raised when the tables change; others are made anew.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// How long one process waits for another that adds a snapshot.
 const BUSY: Duration = Duration::from_secs(120);
 /// The file in the repository's folder of the cache.
@@ -37,8 +38,7 @@ const FILE: &str = "catalog.sqlite";
 const TABLES: &str = "
 CREATE TABLE meta (repository BLOB NOT NULL);
 CREATE TABLE series (id INTEGER PRIMARY KEY, host TEXT NOT NULL, sources BLOB NOT NULL, root BLOB,
-                     seconds INTEGER, nanos INTEGER, last BLOB, next INTEGER NOT NULL,
-                     UNIQUE (host, sources));
+                     next INTEGER NOT NULL, UNIQUE (host, sources));
 CREATE TABLE snapshot (id BLOB PRIMARY KEY, series INTEGER NOT NULL, number INTEGER NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE problem (series INTEGER NOT NULL, path TEXT NOT NULL, message TEXT NOT NULL);
@@ -231,7 +231,7 @@ fn update(
     for series in series_of(timeline).into_values() {
         let known = begin_series(connection, timeline, &series)?;
         for number in series {
-            let (id, snapshot) = &timeline[number];
+            let SnapshotEntry { id, snapshot, .. } = &timeline[number];
             if known.contains(id) {
                 continue;
             }
@@ -254,7 +254,7 @@ fn update(
 
 /// Takes out the snapshots that are there no more.
 fn take_out(connection: &mut Connection, timeline: &Timeline) -> rusqlite::Result<()> {
-    let counting: HashSet<SnapshotId> = timeline.iter().map(|(id, _)| *id).collect();
+    let counting: HashSet<SnapshotId> = timeline.iter().map(|entry| entry.id).collect();
     let indexed: Vec<Vec<u8>> = {
         let mut statement = connection.prepare("SELECT id FROM snapshot")?;
         statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?
@@ -284,33 +284,30 @@ fn key_of(snapshot: &Snapshot) -> SeriesKey {
 /// The snapshots of each series, by their places in the timeline.
 fn series_of(timeline: &Timeline) -> HashMap<SeriesKey, Vec<usize>> {
     let mut series: HashMap<SeriesKey, Vec<usize>> = HashMap::new();
-    for (number, (_, snapshot)) in timeline.iter().enumerate() {
-        series.entry(key_of(snapshot)).or_default().push(number);
+    for (number, entry) in timeline.iter().enumerate() {
+        series.entry(key_of(&entry.snapshot)).or_default().push(number);
     }
     series
 }
 
-/// Returns which snapshots of a series are in the catalog; begins the series anew when another one
-/// came to stand between them, or something of it could not be read.
+/// Returns which snapshots of a series are in the catalog; begins the series anew when they do not come
+/// first there, in the order of the catalog, or something of it could not be read.
 fn begin_series(
     connection: &mut Connection,
     timeline: &Timeline,
     series: &[usize],
 ) -> rusqlite::Result<HashSet<SnapshotId>> {
     let Some(first) = series.first() else { return Ok(HashSet::new()) };
-    let (host, sources) = key_of(&timeline[*first].1);
+    let (host, sources) = key_of(&timeline[*first].snapshot);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = transaction
         .query_row(
-            "SELECT id, seconds, nanos, last FROM series WHERE host = ? AND sources = ?",
+            "SELECT id FROM series WHERE host = ? AND sources = ?",
             params![host, sources],
-            |row| {
-                let time: (Option<i64>, Option<i64>) = (row.get(1)?, row.get(2)?);
-                Ok((row.get::<_, i64>(0)?, time, row.get::<_, Option<Vec<u8>>>(3)?))
-            },
+            |row| row.get::<_, i64>(0),
         )
         .optional()?;
-    let Some((id, (seconds, nanos), last)) = found else {
+    let Some(id) = found else {
         transaction.execute(
             "INSERT INTO series (host, sources, next) VALUES (?, ?, 0)",
             params![host, sources],
@@ -319,35 +316,30 @@ fn begin_series(
         return Ok(HashSet::new());
     };
     let known = snapshots_in(&transaction, id)?;
-    let newest = (seconds.unwrap_or(i64::MIN), nanos.unwrap_or(0), last.unwrap_or_default());
-    let is_late = |number: &usize| {
-        let (id, snapshot) = &timeline[*number];
-        let time = (snapshot.time.seconds, i64::from(snapshot.time.nanos), id.0.to_vec());
-        !known.contains(id) && time < newest
-    };
+    let begins = series
+        .iter()
+        .map(|number| timeline[*number].id)
+        .take(known.len())
+        .eq(known.iter().copied());
     let problems: i64 =
         transaction
             .query_row("SELECT count(*) FROM problem WHERE series = ?", [id], |row| row.get(0))?;
-    if problems > 0 || series.iter().any(is_late) {
+    if problems > 0 || !begins {
         transaction.execute("DELETE FROM version WHERE series = ?", [id])?;
         transaction.execute("DELETE FROM snapshot WHERE series = ?", [id])?;
         transaction.execute("DELETE FROM problem WHERE series = ?", [id])?;
-        transaction.execute(
-            "UPDATE series SET root = NULL, seconds = NULL, nanos = NULL, last = NULL WHERE id = ?",
-            [id],
-        )?;
+        transaction.execute("UPDATE series SET root = NULL WHERE id = ?", [id])?;
         transaction.commit()?;
         return Ok(HashSet::new());
     }
     transaction.commit()?;
-    Ok(known)
+    Ok(known.into_iter().collect())
 }
 
-fn snapshots_in(
-    transaction: &Transaction<'_>,
-    series: i64,
-) -> rusqlite::Result<HashSet<SnapshotId>> {
-    let mut statement = transaction.prepare("SELECT id FROM snapshot WHERE series = ?")?;
+/// The snapshots of a series, in the order in which they were added.
+fn snapshots_in(transaction: &Transaction<'_>, series: i64) -> rusqlite::Result<Vec<SnapshotId>> {
+    let mut statement =
+        transaction.prepare("SELECT id FROM snapshot WHERE series = ? ORDER BY number")?;
     let id = |row: &rusqlite::Row<'_>| {
         let id: Option<[u8; 32]> = row.get_ref(0)?.as_blob()?.try_into().ok();
         id.map(SnapshotId).ok_or(rusqlite::Error::InvalidQuery)
@@ -381,15 +373,8 @@ fn add_snapshot(
         params![&id.0[..], series, number],
     )?;
     transaction.execute(
-        "UPDATE series SET root = ?, seconds = ?, nanos = ?, last = ?, next = ? WHERE id = ?",
-        params![
-            &snapshot.root.0[..],
-            snapshot.time.seconds,
-            snapshot.time.nanos,
-            &id.0[..],
-            number + 1,
-            series
-        ],
+        "UPDATE series SET root = ?, next = ? WHERE id = ?",
+        params![&snapshot.root.0[..], number + 1, series],
     )?;
     Ok(())
 }

@@ -12,7 +12,8 @@ use yore_platform::Kind;
 
 use crate::content_id::{ContentId, content_id};
 use crate::error::{Error, Result};
-use crate::id::{BlobId, SnapshotId};
+use crate::id::BlobId;
+use crate::order::SnapshotEntry;
 use crate::reader::Reader;
 use crate::record::Snapshot;
 use crate::tree::{Node, Tree};
@@ -21,8 +22,8 @@ use self::stood::{Directory, Looked, Stood};
 
 mod stood;
 
-/// Snapshots in order of time and id: among them one looks.
-pub type Timeline = [(SnapshotId, Snapshot)];
+/// Snapshots in their order, among which one looks.
+pub type Timeline = [SnapshotEntry];
 
 /// What a directory was in one snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,9 +114,9 @@ impl Identity {
 
 /// The past of the top of all snapshots.
 pub fn top_history(timeline: &Timeline) -> DirHistory {
-    let state = |(snapshot, (_, of)): (usize, &(SnapshotId, Snapshot))| DirState {
+    let state = |(snapshot, of): (usize, &SnapshotEntry)| DirState {
         snapshot,
-        tree: Some(of.root),
+        tree: Some(of.snapshot.root),
     };
     DirHistory::new(Vec::new(), timeline.iter().enumerate().map(state).collect())
 }
@@ -249,7 +250,7 @@ pub fn versions(
     let mut open: HashMap<&str, Open<'_>> = HashMap::new();
     let mut versions: Vec<Version> = Vec::new();
     let mut states = dir.states.iter().zip(&*all).peekable();
-    for (number, (_, snapshot)) in timeline.iter().enumerate() {
+    for (number, SnapshotEntry { snapshot, .. }) in timeline.iter().enumerate() {
         let state = states.next_if(|(state, _)| state.snapshot == number);
         if !reaches(snapshot, &path) {
             continue;

@@ -6,8 +6,7 @@ use jiff::{SignedDuration, Span, ToSpan, Zoned};
 use yore_platform::Timestamp;
 
 use crate::error::{Error, Result};
-use crate::id::SnapshotId;
-use crate::record::Snapshot;
+use crate::order::SnapshotEntry;
 
 /// A point in time, as a person names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +26,8 @@ pub enum Moment {
 pub struct Part<'s> {
     /// The source's path: components joined by `/`.
     pub source: &'s [u8],
-    /// Its newest snapshot not later than the moment.
-    pub snapshot: &'s (SnapshotId, Snapshot),
+    /// Its newest snapshot that belongs to the state at the moment.
+    pub snapshot: &'s SnapshotEntry,
 }
 
 impl Moment {
@@ -128,21 +127,17 @@ fn parse_span(text: &str) -> Option<Span> {
 
 /// Chooses the parts of the state at a moment: for each source its newest snapshot not later.
 ///
-/// `snapshots` are in order of time. The parts are in order of their snapshots' times, so that what
+/// `snapshots` are in their order, those of one machine. The parts are in the same order, so that what
 /// comes later lies over what comes before; a source inside a newer one is left out.
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is no snapshot then, or none of that id; [`Error::Refused`] when
 /// the beginning of an id fits several.
-pub fn state<'s>(
-    snapshots: &'s [(SnapshotId, Snapshot)],
-    moment: &Moment,
-) -> Result<Vec<Part<'s>>> {
+pub fn state<'s>(snapshots: &'s [SnapshotEntry], moment: &Moment) -> Result<Vec<Part<'s>>> {
     match moment {
-        Moment::Latest => newest_per_source(snapshots),
+        Moment::Latest => newest_per_source(snapshots.iter()),
         Moment::At(second) => {
-            let until = |(_, s): &&(SnapshotId, Snapshot)| s.time.seconds <= *second;
-            newest_per_source(&snapshots[..snapshots.iter().take_while(until).count()])
+            newest_per_source(snapshots.iter().filter(|entry| entry.since.seconds <= *second))
         }
         Moment::Back(back) => {
             let chosen = snapshots.len().checked_sub(back + 1).and_then(|n| snapshots.get(n));
@@ -151,7 +146,7 @@ pub fn state<'s>(
         }
         Moment::Id(prefix) => {
             let mut fitting =
-                snapshots.iter().filter(|(id, _)| id.to_string().starts_with(prefix.as_str()));
+                snapshots.iter().filter(|entry| entry.id.to_string().starts_with(prefix.as_str()));
             match (fitting.next(), fitting.next()) {
                 (Some(one), None) => Ok(whole(one)),
                 (Some(_), Some(_)) => {
@@ -165,14 +160,16 @@ pub fn state<'s>(
     }
 }
 
-fn whole(snapshot: &(SnapshotId, Snapshot)) -> Vec<Part<'_>> {
-    snapshot.1.sources.iter().map(|source| Part { source, snapshot }).collect()
+fn whole(snapshot: &SnapshotEntry) -> Vec<Part<'_>> {
+    snapshot.snapshot.sources.iter().map(|source| Part { source, snapshot }).collect()
 }
 
-fn newest_per_source(snapshots: &[(SnapshotId, Snapshot)]) -> Result<Vec<Part<'_>>> {
+fn newest_per_source<'s>(
+    snapshots: impl DoubleEndedIterator<Item = &'s SnapshotEntry>,
+) -> Result<Vec<Part<'s>>> {
     let mut parts: Vec<Part<'_>> = Vec::new();
-    for snapshot in snapshots.iter().rev() {
-        for source in &snapshot.1.sources {
+    for snapshot in snapshots.rev() {
+        for source in &snapshot.snapshot.sources {
             // Newer parts are there already: the same source, or one that holds this one.
             if !parts.iter().any(|part| holds(part.source, source)) {
                 parts.push(Part { source, snapshot });

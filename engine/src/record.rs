@@ -37,11 +37,16 @@ pub struct Totals {
     pub unreadable: u64,
 }
 
+/// The flag of a snapshot whose time a person gave.
+const TIME_GIVEN: u64 = 1;
+
 /// A moment that was backed up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// When the backup began.
     pub time: Timestamp,
+    /// A person gave the time; it was not read from the machine's clock.
+    pub time_given: bool,
     /// When it ended.
     pub end: Timestamp,
     /// The writer's offset from UTC then, in seconds.
@@ -64,6 +69,8 @@ pub struct Snapshot {
     pub sequence: u64,
     /// That installation's previous snapshot.
     pub previous: Option<SnapshotId>,
+    /// The newest snapshot of each other installation that the writer saw, sorted.
+    pub seen: Vec<SnapshotId>,
     /// What was seen and stored.
     pub totals: Totals,
     /// Program and version.
@@ -118,13 +125,23 @@ impl Snapshot {
         if self.root_flags != Flags::default() {
             map.key(17).u64(self.root_flags.0);
         }
+        if !self.seen.is_empty() {
+            let mut seen = map.key(18);
+            seen.array(self.seen.len() as u64);
+            self.seen.iter().for_each(|id| {
+                seen.bytes(&id.0);
+            });
+        }
+        if self.time_given {
+            map.key(19).u64(TIME_GIVEN);
+        }
         map.finish();
         out
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Read<Self> {
         let (mut time, mut end, mut root, mut client) = (None, None, None, None);
-        let mut root_flags = Flags::default();
+        let (mut root_flags, mut seen, mut flags) = (Flags::default(), Vec::new(), 0);
         let (mut sequence, mut session, mut previous) = (None, None, None);
         let (mut utc_offset, mut host, mut user, mut program) = (0, None, None, String::new());
         let (mut sources, mut tags, mut excludes) = (None, Vec::new(), Vec::new());
@@ -152,12 +169,15 @@ impl Snapshot {
                 14 => excludes = cbor::texts(d)?,
                 15 => session = Some(ObjectId(cbor::bytes32(d)?)),
                 17 => root_flags = Flags(d.u64()?),
+                18 => seen = cbor::ids(d)?.into_iter().map(SnapshotId).collect(),
+                19 => flags = d.u64()?,
                 _ => return Ok(false),
             }
             Ok(true)
         })?;
         Ok(Self {
             time: cbor::required(time)?,
+            time_given: flags & TIME_GIVEN != 0,
             end: cbor::required(end)?,
             utc_offset,
             host: cbor::required(host)?,
@@ -169,6 +189,7 @@ impl Snapshot {
             client: cbor::required(client)?,
             sequence: cbor::required(sequence)?,
             previous,
+            seen,
             totals,
             program,
             excludes,
@@ -459,6 +480,7 @@ mod tests {
         let time = Timestamp { seconds: 1_800_000_000, nanos: 5 };
         let snapshot = Snapshot {
             time,
+            time_given: true,
             end: time,
             utc_offset: -3600,
             host: "host".into(),
@@ -470,6 +492,7 @@ mod tests {
             client: ClientId([2; 16]),
             sequence: 9,
             previous: Some(SnapshotId([3; 32])),
+            seen: vec![SnapshotId([5; 32]), SnapshotId([6; 32])],
             totals: Totals { files: 1, unreadable: u64::MAX, ..Totals::default() },
             program: "yore 1".into(),
             excludes: vec!["*.o".into()],

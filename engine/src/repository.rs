@@ -1,22 +1,24 @@
 //! A repository: created, opened, and what is in it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use yore_platform::Timestamp;
 
 use crate::backend::{self, Anchored, Backend, Published};
+use crate::backup::now;
 use crate::error::{Error, Result};
 use crate::header::{Header, MAX_HEADER, Parameters, Unverified};
 use crate::id::{ObjectId, RepositoryId, SnapshotId};
 use crate::index::{self, BlobIndex};
 use crate::keys::{Keys, MasterSecret, random};
 use crate::object::{Area, Kind, ObjectName};
+use crate::order::{self, SnapshotEntry};
 use crate::reader::Reader;
 use crate::record::{
-    DestinationId, Generation, Outcome, Session, Snapshot, Tombstone, Verdict, decode_destination,
-    encode_destination,
+    ClientId, DestinationId, Generation, Outcome, Session, Snapshot, Tombstone, Verdict,
+    decode_destination, encode_destination,
 };
 use crate::seal::{self, MAX_OBJECT};
 use crate::secret::{Secret, SecretKind};
@@ -42,15 +44,43 @@ pub struct Repository {
 /// Something that is there but could not be read; everything else goes on.
 pub type Problems = Vec<Error>;
 
-/// The snapshots that count, in order of time, and what of them could not be read.
+/// The snapshots that count, in their order (see [`SnapshotEntry`]), and what of them could not be read.
 #[derive(Debug, Default)]
 pub struct Snapshots {
     /// Those that a verdict commits and no tombstone names.
-    pub list: Vec<(SnapshotId, Snapshot)>,
+    pub list: Vec<SnapshotEntry>,
     /// What was forgotten.
     pub(crate) forgotten: Vec<Tombstone>,
     /// What could not be read on the way.
     pub problems: Problems,
+}
+
+impl Snapshots {
+    /// The number and id of each client's newest snapshot, also where that was forgotten: two of one
+    /// number would look like a copy that somebody put back.
+    pub(crate) fn newest_of_each_client(&self) -> HashMap<ClientId, (u64, SnapshotId)> {
+        let there = self.list.iter();
+        let there = there
+            .map(|SnapshotEntry { id, snapshot, .. }| (snapshot.client, (snapshot.sequence, *id)));
+        let forgotten = self.forgotten.iter().filter_map(|stone| {
+            stone.numbered.map(|(client, sequence)| (client, (sequence, stone.snapshot)))
+        });
+        let mut newest: HashMap<ClientId, (u64, SnapshotId)> = HashMap::new();
+        for (client, number) in there.chain(forgotten) {
+            let known = newest.entry(client).or_insert(number);
+            *known = number.max(*known);
+        }
+        newest
+    }
+
+    /// A snapshot that is the newest of its client and claims a time that is still to come.
+    pub(crate) fn ahead(&self, now: Timestamp) -> Option<SnapshotEntry> {
+        let newest = self.newest_of_each_client();
+        let is_newest = |entry: &&SnapshotEntry| {
+            newest.get(&entry.snapshot.client).is_some_and(|(_, id)| *id == entry.id)
+        };
+        self.list.iter().filter(is_newest).find(|entry| entry.is_ahead(now)).cloned()
+    }
 }
 
 /// How a new repository is made.
@@ -277,13 +307,14 @@ impl Repository {
         }
         let forgotten: HashSet<SnapshotId> =
             found.forgotten.iter().map(|tombstone| tombstone.snapshot).collect();
+        let mut list = Vec::new();
         for id in committed.into_iter().filter(|id| !forgotten.contains(id)) {
             match self.load_snapshot(id) {
-                Ok(snapshot) => found.list.push((id, snapshot)),
+                Ok(snapshot) => list.push((id, snapshot)),
                 Err(error) => found.problems.push(error),
             }
         }
-        found.list.sort_by_key(|(id, snapshot)| (snapshot.time, *id));
+        found.list = order::arrange(list, &found.forgotten, now());
         Ok(found)
     }
 

@@ -57,7 +57,7 @@ pub fn stats(repository: &Repository) -> Result<Stats> {
     let found = repository.snapshots()?;
     let mut stats = Stats {
         snapshots: found.list.len() as u64,
-        described: found.list.iter().map(|(_, snapshot)| snapshot.totals.bytes).sum(),
+        described: found.list.iter().map(|entry| entry.snapshot.totals.bytes).sum(),
         problems: found.problems,
         ..Stats::default()
     };

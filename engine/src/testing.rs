@@ -15,7 +15,7 @@ use crate::reader::Reader;
 use crate::repository::{CreateOptions, Repository, create, open};
 use crate::view::{DirRef, Found, find};
 use crate::{
-    ClientId, Cost, Excludes, FileSystems, Folder, Parameters, Reading, Run, Secret, Snapshot,
+    ClientId, Cost, Excludes, FileSystems, Folder, Parameters, Reading, Run, Secret, SnapshotEntry,
     SnapshotId, Writer,
 };
 
@@ -105,6 +105,11 @@ impl Sample {
     }
 
     pub(crate) fn back_up(&self, source: &Path, now: i64) -> BackupReport {
+        self.back_up_as(source, now, writer())
+    }
+
+    /// Makes a snapshot of another writer.
+    pub(crate) fn back_up_as(&self, source: &Path, now: i64, writer: Writer) -> BackupReport {
         let options = BackupOptions {
             excludes: Excludes::default(),
             reading: Reading::Changed,
@@ -113,7 +118,7 @@ impl Sample {
             tags: Vec::new(),
             time: Some(time(now)),
             utc_offset: 0,
-            writer: writer(),
+            writer,
         };
         let notes = Notes::default();
         let report = backup(&self.repository, &[source.to_owned()], &options, &notes);
@@ -126,13 +131,13 @@ impl Sample {
     }
 
     /// The newest snapshot.
-    pub(crate) fn newest(&self) -> (SnapshotId, Snapshot) {
+    pub(crate) fn newest(&self) -> SnapshotEntry {
         self.repository.snapshots().expect("snapshots").list.pop().expect("one")
     }
 
     /// What is at a path in the newest snapshot.
     pub(crate) fn find(&self, reader: &Reader, path: &[u8]) -> Found {
-        let root = DirRef::Tree(self.newest().1.root);
+        let root = DirRef::Tree(self.newest().snapshot.root);
         find(reader, &root, path).expect("it can be read").expect("it is there")
     }
 }

@@ -57,16 +57,16 @@ impl SeenNode {
 /// its source replaces what is there, and the directories above it are merged.
 pub fn merge(reader: &Reader, parts: &[Part<'_>]) -> Result<DirRef> {
     if let Some(first) = parts.first()
-        && parts.iter().all(|part| part.snapshot.0 == first.snapshot.0)
-        && parts.len() == first.snapshot.1.sources.len()
+        && parts.iter().all(|part| part.snapshot.id == first.snapshot.id)
+        && parts.len() == first.snapshot.snapshot.sources.len()
     {
-        return Ok(DirRef::Tree(first.snapshot.1.root));
+        return Ok(DirRef::Tree(first.snapshot.snapshot.root));
     }
     let mut root = Building::default();
     for part in parts {
         let components: Vec<&[u8]> =
             part.source.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
-        let top = DirRef::Tree(part.snapshot.1.root);
+        let top = DirRef::Tree(part.snapshot.snapshot.root);
         match components.is_empty() {
             true => root = Building::open(reader, &top)?,
             false => root.lay(reader, &top, &components)?,

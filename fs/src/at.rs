@@ -43,7 +43,7 @@ pub(crate) fn state_at(
     };
     let parts = parts.map_err(|_| VolumeError::NotFound)?;
     let origins = shown.list.iter().zip(&shown.labels);
-    let origins = origins.map(|((id, _), (_, origin))| (*id, *origin)).collect();
+    let origins = origins.map(|(entry, (_, origin))| (entry.id, *origin)).collect();
     let (made, modified) = made(&parts, &origins);
     volume.tables.add_state(State::new(made, modified))
 }

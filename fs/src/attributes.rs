@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use yore_engine::{Node, Snapshot, SnapshotId, content_id};
+use yore_engine::{Node, Snapshot, SnapshotEntry, SnapshotId, content_id};
 use yore_platform::{Attr, DeviceNumber, Entry, FOREVER, Ino, Kind, Owner, Timestamp, VolumeError};
 
 use crate::calendar::local;
@@ -102,7 +102,7 @@ pub(crate) fn xattr(volume: &SnapshotVolume, ino: Ino, name: &[u8]) -> Answer {
         return id.map(String::into_bytes).ok_or(VolumeError::NoAttribute);
     }
     let origin = origin(volume, ino)?.ok_or(VolumeError::NoAttribute)?;
-    let (id, snapshot) = &*volume.tables.origin(origin)?;
+    let SnapshotEntry { id, snapshot, .. } = &*volume.tables.origin(origin)?;
     told(volume, ours, id, snapshot).ok_or(VolumeError::NoAttribute)
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp as Instant, Zoned};
-use yore_engine::{Moment, Snapshot, SnapshotId};
+use yore_engine::{Clock, Moment, SnapshotEntry, SnapshotId};
 use yore_platform::Timestamp;
 
 /// Converts a time to the drive's zone; `None` beyond the years that have names.
@@ -39,10 +39,11 @@ pub(crate) fn snapshot_names(
     names
 }
 
-/// The days that have a snapshot: their names, and the moments at which they end.
-pub(crate) fn days(snapshots: &[(SnapshotId, Snapshot)], zone: &TimeZone) -> Vec<(String, Moment)> {
+/// The days that have a snapshot whose time is believed: their names, and the moments at which they end.
+pub(crate) fn days(snapshots: &[SnapshotEntry], zone: &TimeZone) -> Vec<(String, Moment)> {
+    let dated = snapshots.iter().filter(|entry| entry.clock != Clock::Wrong);
     let dates: BTreeSet<_> =
-        snapshots.iter().filter_map(|(_, s)| local(s.time, zone)).map(|time| time.date()).collect();
+        dated.filter_map(|entry| local(entry.since, zone)).map(|time| time.date()).collect();
     let now = Instant::UNIX_EPOCH.to_zoned(zone.clone());
     let day = |date: jiff::civil::Date| {
         let name = date.strftime("%Y-%m-%d").to_string();

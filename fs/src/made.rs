@@ -233,7 +233,7 @@ fn list_snapshots(
 /// The machines or tags that there are, by the names that they are shown by.
 fn scopes(volume: &SnapshotVolume, made: &Made) -> Answer<Vec<(Vec<u8>, Scope)>> {
     let shown = volume.shown(ScopeNo::WHOLE)?;
-    let snapshots = shown.list.iter().map(|(_, snapshot)| snapshot);
+    let snapshots = shown.list.iter().map(|entry| &entry.snapshot);
     let words: BTreeSet<&String> = match made {
         Made::Hosts => snapshots.map(|snapshot| &snapshot.host).collect(),
         _ => snapshots.flat_map(|snapshot| &snapshot.tags).collect(),

@@ -147,7 +147,7 @@ pub(crate) fn history(
 /// A source of the newest snapshot at or below a path; the path where there is none. All snapshots have
 /// other trees above what was backed up, and nothing else in them.
 fn source_below<'a>(shown: &'a Shown, path: &'a [u8]) -> &'a [u8] {
-    let sources = shown.list.last().map_or(&[][..], |(_, newest)| &newest.sources);
+    let sources = shown.list.last().map_or(&[][..], |newest| &newest.snapshot.sources);
     let is_below = |source: &&Vec<u8>| {
         let rest = source.strip_prefix(path);
         path.is_empty() || rest.is_some_and(|rest| rest.first() == Some(&b'/'))

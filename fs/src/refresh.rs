@@ -1,10 +1,11 @@
 //! Seeing new snapshots, and snapshots that were forgotten, while mounted.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use yore_engine::{KnownSnapshots, Problems, Result, Snapshot, SnapshotId, Snapshots};
+use yore_engine::{KnownSnapshots, Problems, Result, SnapshotEntry, SnapshotId, Snapshots};
 use yore_platform::{Ino, Timestamp, VolumeError};
 
 use crate::calendar::snapshot_names;
@@ -39,7 +40,7 @@ pub(crate) struct Refresher {
     pending: Option<Snapshots>,
     problems: Problems,
     /// What is shown, before any scope takes its part.
-    list: Vec<(SnapshotId, Snapshot)>,
+    list: Vec<SnapshotEntry>,
     names: HashMap<SnapshotId, String>,
     origins: HashMap<SnapshotId, OriginNo>,
     /// Every snapshot ever shown: one that is forgotten keeps its name from others.
@@ -97,20 +98,19 @@ impl Refresher {
     fn build(
         &mut self,
         volume: &SnapshotVolume,
-        list: Vec<(SnapshotId, Snapshot)>,
+        list: Vec<SnapshotEntry>,
     ) -> std::result::Result<Vec<Arc<Shown>>, VolumeError> {
-        self.ever.extend(list.iter().map(|(id, snapshot)| (snapshot.time, *id)));
+        self.ever.extend(list.iter().map(|entry| (entry.snapshot.time, entry.id)));
         self.names = snapshot_names(self.ever.iter().copied(), &volume.options.zone);
         let all = Arc::new(list);
-        let takes = |id: &SnapshotId, snapshot: &Snapshot| {
-            volume.options.filter.as_ref().is_none_or(|filter| filter(id, snapshot))
+        let takes = |entry: &&SnapshotEntry| {
+            volume.options.filter.as_ref().is_none_or(|filter| filter(&entry.id, &entry.snapshot))
         };
-        self.list = all.iter().filter(|(id, s)| takes(id, s)).cloned().collect();
+        self.list = all.iter().filter(takes).cloned().collect();
         volume.count(all);
-        for (id, snapshot) in &self.list {
-            if !self.origins.contains_key(id) {
-                let origin = volume.tables.add_origin(Arc::new((*id, snapshot.clone())))?;
-                self.origins.insert(*id, origin);
+        for entry in &self.list {
+            if let Entry::Vacant(unknown) = self.origins.entry(entry.id) {
+                unknown.insert(volume.tables.add_origin(Arc::new(entry.clone()))?);
             }
         }
         self.generation = self.generation.wrapping_add(1);
@@ -123,7 +123,8 @@ impl Refresher {
         number: usize,
     ) -> std::result::Result<Arc<Shown>, VolumeError> {
         let (scope, naming) = self.scopes.get_mut(number).ok_or(VolumeError::Stale)?;
-        let list: Vec<_> = self.list.iter().filter(|(_, s)| scope.has(s)).cloned().collect();
+        let list: Vec<_> =
+            self.list.iter().filter(|entry| scope.has(&entry.snapshot)).cloned().collect();
         let shown = build(volume, list, naming, (&self.names, &self.origins), self.generation)?;
         Ok(Arc::new(shown))
     }

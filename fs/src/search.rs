@@ -84,7 +84,7 @@ fn found(volume: &SnapshotVolume, scope: ScopeNo, text: &Path) -> Answer<Arc<Fou
             volume.searches.catalog.get_or_init(|| Catalog::open(&volume.repository).ok());
         let catalog = catalog.as_ref().ok_or(VolumeError::Damaged)?;
         let places: HashMap<SnapshotId, usize> =
-            shown.list.iter().enumerate().map(|(number, (id, _))| (*id, number)).collect();
+            shown.list.iter().enumerate().map(|(number, entry)| (entry.id, number)).collect();
         let counts = |id: &SnapshotId| places.get(id).copied();
         let all = volume.all_snapshots();
         let source = (&*volume.reader, all.as_slice());

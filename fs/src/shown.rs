@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use yore_engine::{Moment, Part, Snapshot, SnapshotId, state};
+use yore_engine::{Clock, Moment, Part, Snapshot, SnapshotEntry, SnapshotId, state};
 use yore_platform::{Space, Timestamp, VolumeError};
 
 use crate::calendar::days;
@@ -20,8 +20,8 @@ pub(crate) struct Shown {
     pub(crate) generation: u32,
     /// When the lists changed.
     pub(crate) modified: Timestamp,
-    /// The snapshots in order of time, and the name and the number of each.
-    pub(crate) list: Vec<(SnapshotId, Snapshot)>,
+    /// The snapshots in their order, and the name and the number of each.
+    pub(crate) list: Vec<SnapshotEntry>,
     pub(crate) labels: Vec<(Vec<u8>, OriginNo)>,
     /// The top of the scope, and its list of snapshots.
     top: Option<PlaceNo>,
@@ -49,13 +49,13 @@ type Origins = HashMap<SnapshotId, OriginNo>;
 /// Makes the lists of a scope from its snapshots.
 pub(crate) fn build(
     volume: &SnapshotVolume,
-    list: Vec<(SnapshotId, Snapshot)>,
+    list: Vec<SnapshotEntry>,
     naming: &mut Naming,
     (names, origins): (&Names, &Origins),
     generation: u32,
 ) -> Answer<Shown> {
     let tables = &volume.tables;
-    let end = list.iter().map(|(_, snapshot)| snapshot.end).max().unwrap_or_default();
+    let end = ends(list.iter());
     let nanos = (end.nanos + generation % 1_000_000_000) % 1_000_000_000;
     let mut shown = Shown { generation, modified: Timestamp { nanos, ..end }, ..Shown::default() };
     let parts = state(&list, &Moment::Latest).unwrap_or_default();
@@ -67,7 +67,7 @@ pub(crate) fn build(
         let (_, place) = naming.place(tables, name.as_bytes(), made)?;
         shown.names.insert(name.into_bytes(), place);
     }
-    for (id, snapshot) in &list {
+    for SnapshotEntry { id, snapshot, .. } in &list {
         let (Some(name), Some(origin)) = (names.get(id), origins.get(id)) else {
             return Err(VolumeError::Damaged);
         };
@@ -84,13 +84,22 @@ pub(crate) fn build(
     Ok(shown)
 }
 
+/// When the newest of some snapshots ended, as far as their clocks are believed.
+fn ends<'s>(snapshots: impl Iterator<Item = &'s SnapshotEntry>) -> Timestamp {
+    let end = |entry: &SnapshotEntry| match entry.clock {
+        Clock::Wrong => entry.since,
+        Clock::Believed | Clock::Given => entry.snapshot.end,
+    };
+    snapshots.map(end).max().unwrap_or_default()
+}
+
 /// Of what a state is made, and when the newest of its snapshots ended.
 pub(crate) fn made(parts: &[Part<'_>], origins: &Origins) -> (Made, Timestamp) {
     let part = |part: &Part<'_>| {
-        let origin = *origins.get(&part.snapshot.0)?;
+        let origin = *origins.get(&part.snapshot.id)?;
         Some(StatePart { source: part.source.to_vec(), origin })
     };
-    let end = parts.iter().map(|part| part.snapshot.1.end).max().unwrap_or_default();
+    let end = ends(parts.iter().map(|part| part.snapshot));
     match parts.is_empty() {
         true => (Made::Empty, end),
         false => (Made::Parts(parts.iter().filter_map(part).collect()), end),
@@ -151,7 +160,7 @@ impl Shown {
 
 fn space(volume: &SnapshotVolume, parts: &[Part<'_>]) -> Space {
     let snapshots: BTreeMap<SnapshotId, &Snapshot> =
-        parts.iter().map(|part| (part.snapshot.0, &part.snapshot.1)).collect();
+        parts.iter().map(|part| (part.snapshot.id, &part.snapshot.snapshot)).collect();
     let count = |sum: u64, snapshot: &&Snapshot| {
         let totals = &snapshot.totals;
         [totals.files, totals.directories, totals.others]

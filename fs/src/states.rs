@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use yore_engine::{DirRef, Part, Reader, Snapshot, SnapshotId, merge};
+use yore_engine::{DirRef, Part, Reader, SnapshotEntry, merge};
 use yore_platform::{Timestamp, VolumeError};
 
 use crate::node::damaged;
@@ -85,12 +85,12 @@ pub(crate) fn enter(
 fn put_together(tables: &Tables, reader: &Reader, state: &State) -> Result<DirRef, VolumeError> {
     match &state.made {
         Made::Empty => Ok(DirRef::Merged(Arc::default())),
-        Made::Whole(origin) => Ok(DirRef::Tree(tables.origin(*origin)?.1.root)),
+        Made::Whole(origin) => Ok(DirRef::Tree(tables.origin(*origin)?.snapshot.root)),
         Made::Parts(parts) => {
-            let origins: Vec<Arc<(SnapshotId, Snapshot)>> =
+            let origins: Vec<Arc<SnapshotEntry>> =
                 parts.iter().map(|part| tables.origin(part.origin)).collect::<Result<_, _>>()?;
             let part = |(part, origin)| {
-                let (part, origin): (&StatePart, &Arc<(SnapshotId, Snapshot)>) = (part, origin);
+                let (part, origin): (&StatePart, &Arc<SnapshotEntry>) = (part, origin);
                 Part { source: part.source.as_slice(), snapshot: origin }
             };
             let parts: Vec<Part<'_>> = parts.iter().zip(&origins).map(part).collect();

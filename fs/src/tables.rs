@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use yore_engine::{BlobId, SeenNode, Snapshot, SnapshotId};
+use yore_engine::{BlobId, SeenNode, SnapshotEntry};
 use yore_platform::{Ino, VolumeError};
 
 use crate::made::Made;
@@ -98,7 +98,7 @@ struct Inner {
     tree_numbers: HashMap<BlobId, TreeNo>,
     states: Vec<Arc<State>>,
     state_numbers: HashMap<Of, StateNo>,
-    origins: Vec<Arc<(SnapshotId, Snapshot)>>,
+    origins: Vec<Arc<SnapshotEntry>>,
     links: HashMap<LinkKey, Ino>,
     incomplete: HashSet<PlaceNo>,
     bases: Bases,
@@ -273,17 +273,11 @@ impl Tables {
         entry(&self.lock().trees, tree.0).cloned()
     }
 
-    pub(crate) fn add_origin(
-        &self,
-        snapshot: Arc<(SnapshotId, Snapshot)>,
-    ) -> Result<OriginNo, VolumeError> {
+    pub(crate) fn add_origin(&self, snapshot: Arc<SnapshotEntry>) -> Result<OriginNo, VolumeError> {
         push(&mut self.lock().origins, snapshot).map(OriginNo)
     }
 
-    pub(crate) fn origin(
-        &self,
-        origin: OriginNo,
-    ) -> Result<Arc<(SnapshotId, Snapshot)>, VolumeError> {
+    pub(crate) fn origin(&self, origin: OriginNo) -> Result<Arc<SnapshotEntry>, VolumeError> {
         entry(&self.lock().origins, origin.0).cloned()
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use yore_engine::{Node, OpenFile, Problems, Reader, Repository, Result, Snapshot, SnapshotId};
+use yore_engine::{Node, OpenFile, Problems, Reader, Repository, Result, SnapshotEntry};
 use yore_platform::{
     Entry, Ino, Kind, Listed, More, Seek, Space, Volume, VolumeError, current_ids,
 };
@@ -47,7 +47,7 @@ pub struct SnapshotVolume {
     /// Guards which lists are shown.
     shown: RwLock<Vec<Arc<Shown>>>,
     /// Guards all snapshots that count, also those that a filter hides.
-    everything: RwLock<Arc<Vec<(SnapshotId, Snapshot)>>>,
+    everything: RwLock<Arc<Vec<SnapshotEntry>>>,
     pub(crate) pasts: Pasts,
     pub(crate) gones: Gones,
     pub(crate) differences: Differences,
@@ -118,11 +118,11 @@ impl SnapshotVolume {
     }
 
     /// All snapshots that count, also those that a filter hides.
-    pub(crate) fn all_snapshots(&self) -> Arc<Vec<(SnapshotId, Snapshot)>> {
+    pub(crate) fn all_snapshots(&self) -> Arc<Vec<SnapshotEntry>> {
         Arc::clone(&self.everything.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn count(&self, all: Arc<Vec<(SnapshotId, Snapshot)>>) {
+    pub(crate) fn count(&self, all: Arc<Vec<SnapshotEntry>>) {
         *self.everything.write().unwrap_or_else(PoisonError::into_inner) = all;
     }
 

@@ -115,8 +115,8 @@ impl World {
         report
     }
 
-    /// Snapshots that count, oldest first.
-    pub fn snapshots(&self) -> Vec<(SnapshotId, yore_engine::Snapshot)> {
+    /// Snapshots that count, in their order.
+    pub fn snapshots(&self) -> Vec<yore_engine::SnapshotEntry> {
         let snapshots = self.open().snapshots().expect("snapshots");
         assert!(snapshots.problems.is_empty(), "{:?}", snapshots.problems);
         snapshots.list
@@ -129,9 +129,9 @@ impl World {
         let (reader, problems) = repository.reader(16 << 20).expect("a reader");
         assert!(problems.is_empty(), "{problems:?}");
         let snapshots = repository.snapshots().expect("snapshots").list;
-        let (_, snapshot) = snapshots.iter().find(|(one, _)| *one == id).expect("it counts");
+        let entry = snapshots.iter().find(|entry| entry.id == id).expect("it counts");
         let path = yore_platform::snapshot_path(source);
-        let what = find(&reader, &DirRef::Tree(snapshot.root), &path)
+        let what = find(&reader, &DirRef::Tree(entry.snapshot.root), &path)
             .expect("it reads")
             .expect("the source is there");
         let notes = Notes::default();

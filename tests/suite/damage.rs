@@ -225,12 +225,12 @@ fn a_restore_from_a_damaged_repository_is_right_or_says_what_is_lost() {
             let Ok(repository) = scene.world.open_at(Arc::new(memory)) else { continue };
             let Ok((reader, _)) = repository.reader(1 << 20) else { continue };
             let Ok(snapshots) = repository.snapshots() else { continue };
-            let Some((_, snapshot)) = snapshots.list.last() else { continue };
-            if snapshot.time.seconds != 1_500_000_100 {
+            let Some(newest) = snapshots.list.last() else { continue };
+            if newest.snapshot.time.seconds != 1_500_000_100 {
                 assert!(!snapshots.problems.is_empty(), "byte {at} of {name}: a silent loss");
                 continue;
             }
-            let root = DirRef::Tree(snapshot.root);
+            let root = DirRef::Tree(newest.snapshot.root);
             let Ok(Some(what @ Found::Node(_))) = find(&reader, &root, &path) else { continue };
             let target = scene.scratch.at("restored");
             let _ = std::fs::remove_dir_all(&target);

@@ -71,11 +71,12 @@ fn golden_repositories_hold_what_they_held_when_they_were_made() {
             let snapshots = repository.snapshots().expect("snapshots");
             assert!(snapshots.problems.is_empty(), "{:?}", snapshots.problems);
             let expected = expected(&version);
-            let ids: Vec<String> = snapshots.list.iter().map(|(id, _)| id.to_string()).collect();
+            let ids: Vec<String> =
+                snapshots.list.iter().map(|entry| entry.id.to_string()).collect();
             assert_eq!(ids.len(), expected.len(), "{version}");
             let (reader, problems) = repository.reader(8 << 20).expect("a reader");
             assert!(problems.is_empty(), "{problems:?}");
-            for (id, snapshot) in &snapshots.list {
+            for yore_engine::SnapshotEntry { id, snapshot, .. } in &snapshots.list {
                 let nodes = describe(&reader, &DirRef::Tree(snapshot.root)).expect("it reads");
                 assert_same_nodes(&nodes, &expected[&id.to_string()]);
             }

@@ -72,7 +72,7 @@ impl Scene {
     fn assert_restores(&self, world: &World, expected: &Picture, number: usize, what: &str) {
         let target = self.scratch.at("restored");
         let _ = std::fs::remove_dir_all(&target);
-        let id = world.snapshots()[number].0;
+        let id = world.snapshots()[number].id;
         let restored = world.restore(id, &self.source, &target);
         let found = of_folder(&restored);
         assert_eq!(found.len(), expected.len(), "{what}");
@@ -211,7 +211,7 @@ fn a_stream_and_forgetting_killed_at_any_call_lose_nothing() {
         let made = scene.world.open_at(faulty.clone()).and_then(|repository| {
             let mut input: &[u8] = &yore_tests::noise(100_000, 3);
             backup_stream(&repository, b"dump.sql", &mut input, &options(None), &Unobserved)?;
-            let first = repository.snapshots()?.list.into_iter().map(|(id, _)| id).take(1);
+            let first = repository.snapshots()?.list.into_iter().map(|entry| entry.id).take(1);
             let ids: Vec<_> = first.collect();
             forget(&repository, &ids, &options(None).writer, time(2), "a test")
         });

@@ -3,6 +3,7 @@
 mod away;
 mod backup_rules;
 mod clients;
+mod clocks;
 mod cost;
 mod damage;
 mod desktop;

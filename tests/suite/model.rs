@@ -191,7 +191,7 @@ impl History {
     /// Restores, and reads through a volume, what every snapshot that counts holds.
     fn assert_past(&self) {
         let counting = self.world.snapshots();
-        let ids: Vec<SnapshotId> = counting.iter().map(|(id, _)| *id).collect();
+        let ids: Vec<SnapshotId> = counting.iter().map(|entry| entry.id).collect();
         let expected: Vec<SnapshotId> = self.past.iter().map(|(id, ..)| *id).collect();
         assert_eq!(ids, expected);
         let options = VolumeOptions::new(TimeZone::UTC);
@@ -199,7 +199,7 @@ impl History {
         let (volume, problems) = SnapshotVolume::open(repository, options).expect("a volume");
         assert!(problems.is_empty(), "{problems:?}");
         for (n, (id, source, picture)) in self.past.iter().enumerate() {
-            let seconds = counting[n].1.time.seconds;
+            let seconds = counting[n].snapshot.time.seconds;
             let name =
                 jiff::Timestamp::from_second(seconds).expect("a time").strftime("%Y-%m-%dT%H%M%S");
             let path = [format!("snapshots/{name}/").as_bytes(), &snapshot_path(source)].concat();

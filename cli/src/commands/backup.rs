@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::failure::{Done, Failure, Outcome};
 use crate::program_output::ProgramOutput;
 use crate::progress::Progress;
-use crate::{exclude, format, state, when};
+use crate::{clock, exclude, format, state, when};
 
 /// The options of `backup`.
 #[derive(Debug, Args)]
@@ -92,6 +92,9 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         }
     };
     drop(progress);
+    if let Some(ahead) = &report.ahead {
+        clock::warn_of(context, ahead);
+    }
     summary(context, &repository, &report, began.elapsed());
     Ok(if report.totals.unreadable > 0 { Done::Partly } else { Done::Whole })
 }

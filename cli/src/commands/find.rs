@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use yore_engine::{Catalog, Hit, Pattern, Query, Snapshot, SnapshotId};
+use yore_engine::{Catalog, Hit, Pattern, Query, SnapshotEntry, SnapshotId};
 use yore_platform::Kind;
 
 use crate::commands::ls::kind_name;
@@ -13,7 +13,7 @@ use crate::failure::{Done, Outcome};
 use crate::format::{self, Side};
 use crate::progress::Progress;
 use crate::snapshot_filter::Filter;
-use crate::{place, size, when};
+use crate::{clock, place, size, when};
 
 /// The options of `find`.
 #[derive(Debug, Args)]
@@ -78,17 +78,17 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let timeline = snapshots.list;
     let (reader, problems) = repository.reader(place::BUDGET)?;
     place::tell(context, problems);
-    let counts = |snapshot: &Snapshot| {
-        let second = snapshot.time.seconds;
-        options.filter.takes(snapshot)
+    let counts = |entry: &SnapshotEntry| {
+        let second = entry.since.seconds;
+        options.filter.takes(&entry.snapshot)
             && from.is_none_or(|from| second >= from)
             && to.is_none_or(|to| second <= to)
     };
     let places: HashMap<SnapshotId, usize> = timeline
         .iter()
         .enumerate()
-        .filter(|(_, (_, snapshot))| counts(snapshot))
-        .map(|(number, (id, _))| (*id, number))
+        .filter(|(_, entry)| counts(entry))
+        .map(|(number, entry)| (entry.id, number))
         .collect();
     let mut query = Query::names(options.pattern.clone());
     query.kinds = options.kind.map(kinds).unwrap_or_default();
@@ -122,7 +122,7 @@ fn kinds(kind: Type) -> Vec<Kind> {
     }]
 }
 
-fn tell(context: &Context, timeline: &[(SnapshotId, Snapshot)], hits: &[Hit]) {
+fn tell(context: &Context, timeline: &[SnapshotEntry], hits: &[Hit]) {
     if context.screen.is_json() {
         return hits.iter().for_each(|hit| context.screen.object(&object(timeline, hit)));
     }
@@ -133,7 +133,7 @@ fn tell(context: &Context, timeline: &[(SnapshotId, Snapshot)], hits: &[Hit]) {
     let row = |hit: &Hit| {
         let size = if hit.kind == Kind::File { format::bytes(hit.size) } else { "-".into() };
         let end = if hit.kind == Kind::Directory { "/" } else { "" };
-        let time = |place: usize| format::time(timeline[place].1.time, zone);
+        let time = |place: usize| clock::time(&timeline[place], zone);
         vec![time(hit.first), time(hit.last), size, format!("{}{end}", place::shown(&hit.path))]
     };
     let mut rows = vec![["first seen", "last seen", "size", "path"].map(str::to_owned).to_vec()];
@@ -142,9 +142,9 @@ fn tell(context: &Context, timeline: &[(SnapshotId, Snapshot)], hits: &[Hit]) {
     format::table(&sides, &rows).iter().for_each(|line| context.screen.line(line));
 }
 
-fn object(timeline: &[(SnapshotId, Snapshot)], hit: &Hit) -> Value {
+fn object(timeline: &[SnapshotEntry], hit: &Hit) -> Value {
     let snapshot = |place: usize| {
-        let (id, snapshot) = &timeline[place];
+        let SnapshotEntry { id, snapshot, .. } = &timeline[place];
         json!({ "snapshot": id.to_string(), "time": format::exact_time(snapshot.time) })
     };
     let mut value = json!({

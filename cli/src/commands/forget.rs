@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
-use yore_engine::{Moment, Snapshot, SnapshotId, forget, state};
+use yore_engine::{Moment, SnapshotEntry, SnapshotId, forget, state};
 
 use super::backup::writer;
 use crate::context::Context;
@@ -26,21 +26,21 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let snapshots = repository.snapshots()?;
     place::tell(context, snapshots.problems);
     // All of them must be there before any is forgotten.
-    let mut chosen: Vec<&(SnapshotId, Snapshot)> = Vec::new();
+    let mut chosen: Vec<&SnapshotEntry> = Vec::new();
     for id in &options.ids {
         let one = choose(context, &snapshots.list, id)?;
-        if !chosen.iter().any(|other| other.0 == one.0) {
+        if !chosen.iter().any(|other| other.id == one.id) {
             chosen.push(one);
         }
     }
     if !options.dry_run {
-        let ids: Vec<SnapshotId> = chosen.iter().map(|(id, _)| *id).collect();
+        let ids: Vec<SnapshotId> = chosen.iter().map(|entry| entry.id).collect();
         let writer = writer(own_state::client()?, None);
         let (now, _) = when::present(&context.now);
         forget(&repository, &ids, &writer, now, "chosen by id")?;
     }
     let done = if options.dry_run { "Would forget" } else { "Forgot" };
-    for (id, snapshot) in &chosen {
+    for SnapshotEntry { id, snapshot, .. } in chosen.iter().copied() {
         context.screen.object(&json!({
             "type": "forget",
             "snapshot": id.to_string(),
@@ -58,9 +58,9 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
 /// Finds the one snapshot that was named.
 fn choose<'s>(
     context: &Context,
-    list: &'s [(SnapshotId, Snapshot)],
+    list: &'s [SnapshotEntry],
     id: &str,
-) -> Outcome<&'s (SnapshotId, Snapshot)> {
+) -> Outcome<&'s SnapshotEntry> {
     let moment = match Moment::parse(id, &context.now) {
         Some(Moment::Latest) => Moment::Back(0),
         Some(moment @ (Moment::Back(_) | Moment::Id(_))) => moment,

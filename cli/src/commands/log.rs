@@ -4,14 +4,14 @@ use std::path::{Component, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use yore_engine::{Snapshot, SnapshotId, Version, path_versions};
+use yore_engine::{SnapshotEntry, Version, path_versions};
 use yore_platform::{Kind, snapshot_path};
 
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::format::{self, Side};
 use crate::snapshot_filter::Filter;
-use crate::{escape, place, size};
+use crate::{clock, escape, place, size};
 
 /// The options of `log`.
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let is_whole = snapshots.problems.is_empty();
     place::tell(context, snapshots.problems);
     let mut timeline = snapshots.list;
-    timeline.retain(|(_, snapshot)| options.filter.takes(snapshot));
+    timeline.retain(|entry| options.filter.takes(&entry.snapshot));
     let (reader, problems) = repository.reader(place::BUDGET)?;
     place::tell(context, problems);
     let mut found = path_versions(&reader, &timeline, &path)?;
@@ -75,10 +75,10 @@ pub fn live_path(path: &std::path::Path) -> Vec<u8> {
     snapshot_path(&plain)
 }
 
-fn row(context: &Context, timeline: &[(SnapshotId, Snapshot)], version: &Version) -> Vec<String> {
+fn row(context: &Context, timeline: &[SnapshotEntry], version: &Version) -> Vec<String> {
     let zone = context.now.time_zone();
-    let (id, first) = &timeline[version.first];
-    let (_, last) = &timeline[version.last];
+    let SnapshotEntry { id, snapshot: first, .. } = &timeline[version.first];
+    let last = &timeline[version.last];
     let (size, what) = match &version.what {
         None => (String::from("-"), "gone"),
         Some(seen) => match seen.node.kind {
@@ -91,8 +91,8 @@ fn row(context: &Context, timeline: &[(SnapshotId, Snapshot)], version: &Version
         },
     };
     vec![
-        format::time(first.time, zone),
-        format::time(last.time, zone),
+        clock::time(&timeline[version.first], zone),
+        clock::time(last, zone),
         size,
         format!("{id:.8}"),
         escape::text(&first.host),
@@ -100,9 +100,9 @@ fn row(context: &Context, timeline: &[(SnapshotId, Snapshot)], version: &Version
     ]
 }
 
-fn object(path: &[u8], timeline: &[(SnapshotId, Snapshot)], version: &Version) -> Value {
-    let (first_id, first) = &timeline[version.first];
-    let (last_id, last) = &timeline[version.last];
+fn object(path: &[u8], timeline: &[SnapshotEntry], version: &Version) -> Value {
+    let SnapshotEntry { id: first_id, snapshot: first, .. } = &timeline[version.first];
+    let SnapshotEntry { id: last_id, snapshot: last, .. } = &timeline[version.last];
     let node = version.what.as_ref().map(|seen| super::ls::object(path, &seen.node));
     json!({
         "type": "version",

@@ -3,13 +3,13 @@
 use clap::Args;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use yore_engine::{Snapshot, SnapshotId};
+use yore_engine::{Snapshot, SnapshotEntry, SnapshotId};
 
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::format::{self, Side};
 use crate::snapshot_filter::Filter;
-use crate::{escape, place, size};
+use crate::{clock, escape, place, size};
 
 /// The options of `snapshots`.
 #[derive(Debug, Args)]
@@ -29,11 +29,11 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     place::tell(context, snapshots.problems);
     let all = snapshots.list.len();
     let mut list: Vec<_> =
-        snapshots.list.into_iter().filter(|(_, s)| options.filter.takes(s)).collect();
+        snapshots.list.into_iter().filter(|entry| options.filter.takes(&entry.snapshot)).collect();
     let beyond = list.len().saturating_sub(options.limit.unwrap_or(usize::MAX));
     list.drain(..beyond);
     if context.screen.is_json() {
-        list.iter().for_each(|(id, snapshot)| context.screen.object(&object(*id, snapshot)));
+        list.iter().for_each(|entry| context.screen.object(&object(entry)));
     } else if list.is_empty() {
         context.screen.say(match all {
             0 => "There are no snapshots yet. Make the first: yore backup PATH",
@@ -46,7 +46,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
                 .map(str::to_owned)
                 .to_vec(),
         ];
-        rows.extend(list.iter().map(|(id, snapshot)| row(*id, snapshot, zone)));
+        rows.extend(list.iter().map(|entry| row(entry, zone)));
         let (left, right) = (Side::Left, Side::Right);
         let sides = [left, left, left, left, right, right, right, left];
         format::table(&sides, &rows).iter().for_each(|line| context.screen.line(line));
@@ -54,10 +54,11 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     Ok(if is_whole { Done::Whole } else { Done::Partly })
 }
 
-fn row(id: SnapshotId, snapshot: &Snapshot, zone: &TimeZone) -> Vec<String> {
+fn row(entry: &SnapshotEntry, zone: &TimeZone) -> Vec<String> {
+    let SnapshotEntry { id, snapshot, .. } = entry;
     vec![
         format!("{id:.8}"),
-        format::time(snapshot.time, zone),
+        clock::time(entry, zone),
         escape::text(&snapshot.host),
         sources(snapshot),
         format::count(snapshot.totals.files),
@@ -73,11 +74,14 @@ fn sources(snapshot: &Snapshot) -> String {
 }
 
 /// A snapshot for programs.
-pub fn object(id: SnapshotId, snapshot: &Snapshot) -> Value {
+pub fn object(entry: &SnapshotEntry) -> Value {
+    let SnapshotEntry { id, snapshot, since, clock } = entry;
     json!({
         "type": "snapshot",
         "id": id.to_string(),
         "time": format::exact_time(snapshot.time),
+        "since": format::exact_time(*since),
+        "clock": clock::word(*clock),
         "end": format::exact_time(snapshot.end),
         "utc_offset": snapshot.utc_offset,
         "host": snapshot.host,
@@ -88,6 +92,7 @@ pub fn object(id: SnapshotId, snapshot: &Snapshot) -> Value {
         "program": snapshot.program,
         "sequence": snapshot.sequence,
         "previous": snapshot.previous.map(|id| id.to_string()),
+        "seen": snapshot.seen.iter().map(SnapshotId::to_string).collect::<Vec<_>>(),
         "totals": totals(&snapshot.totals),
     })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
-use yore_engine::{Snapshot, SnapshotId};
+use yore_engine::{Snapshot, SnapshotEntry, SnapshotId};
 use yore_platform::{drive_attribute, drives};
 
 use crate::context::Context;
@@ -71,10 +71,10 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
 }
 
 /// The newest snapshot of each source of each machine.
-fn last_backups(context: &Context, list: Vec<(SnapshotId, Snapshot)>) -> Vec<Last> {
+fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<Last> {
     let now = context.now.timestamp().as_second();
     let mut lasts: BTreeMap<(String, Vec<u8>), (SnapshotId, Snapshot)> = BTreeMap::new();
-    for (id, snapshot) in list {
+    for SnapshotEntry { id, snapshot, .. } in list {
         for source in &snapshot.sources {
             lasts.insert((snapshot.host.clone(), source.clone()), (id, snapshot.clone()));
         }

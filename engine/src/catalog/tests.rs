@@ -13,7 +13,8 @@ type Found = BTreeMap<Vec<u8>, (usize, usize, u64)>;
 /// Walks every snapshot.
 fn walked(reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Found {
     let mut found = Found::new();
-    for (number, (_, snapshot)) in timeline.iter().enumerate() {
+    for (number, entry) in timeline.iter().enumerate() {
+        let snapshot = &entry.snapshot;
         let mut pending = vec![(Vec::new(), DirRef::Tree(snapshot.root))];
         while let Some((path, dir)) = pending.pop() {
             let mut each = |seen: SeenNode| {
@@ -38,7 +39,7 @@ fn walked(reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Found {
 
 fn searched(catalog: &Catalog, reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Found {
     let places: HashMap<SnapshotId, usize> =
-        timeline.iter().enumerate().map(|(number, (id, _))| (*id, number)).collect();
+        timeline.iter().enumerate().map(|(number, entry)| (entry.id, number)).collect();
     let query = Query::names(pattern.clone());
     let counts = |id: &SnapshotId| places.get(id).copied();
     let (hits, problems) = catalog
@@ -92,7 +93,7 @@ fn a_random_history_is_found_as_walks_find_it() {
         sample.back_up(&source, 1_000 + (step as i64) * 1_000 - late);
         if step % 5 == 4 {
             let list = sample.repository.snapshots().expect("snapshots").list;
-            let (id, _) = &list[step as usize % list.len()];
+            let id = &list[step as usize % list.len()].id;
             sample.forget(*id);
         }
         if step % 3 == 0 {

@@ -1,4 +1,5 @@
-//! Snapshots and tombstones: every one decodes, and each client's chain has no holes.
+//! Snapshots and tombstones: every one decodes, each client's chain has no holes, and nothing is missing that
+//! another client saw.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -33,17 +34,20 @@ pub(super) fn check(
     }
     let mut missing: HashSet<SnapshotId> =
         sessions.committed.iter().filter(|id| !listed.contains(id)).copied().collect();
-    missing.extend(known.values().filter_map(|s| s.previous).filter(|id| !listed.contains(id)));
+    let witnessed = known.values().flat_map(|s| s.seen.iter().copied().chain(s.previous));
+    missing.extend(witnessed.filter(|id| !listed.contains(id)));
     missing.retain(|id| !forgotten.contains(id));
     for id in missing {
-        let next = known.iter().find(|(_, snapshot)| snapshot.previous == Some(id));
-        let subject = match next {
-            Some((next, _)) => {
-                format!("{}, the one before snapshot {next:.8}", ObjectName::snapshot(id))
-            }
-            None => ObjectName::snapshot(id).to_string(),
-        };
         let object = ObjectName::snapshot(id).to_string();
+        let next = known.iter().find(|(_, snapshot)| snapshot.previous == Some(id));
+        let witness = known.iter().find(|(_, snapshot)| snapshot.seen.contains(&id));
+        let subject = match (next, witness) {
+            (Some((next, _)), _) => format!("{object}, the one before snapshot {next:.8}"),
+            (None, Some((witness, saw))) => {
+                format!("{object}, which {} saw when it made snapshot {witness:.8}", saw.host)
+            }
+            (None, None) => object.clone(),
+        };
         findings.problem(subject, Error::Missing { object });
     }
     for (id, snapshot) in &known {

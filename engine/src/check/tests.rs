@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::forget::forget;
+use crate::object::ObjectName;
 use crate::observer::Unobserved;
+use crate::order::SnapshotEntry;
 use crate::testing::{Sample, time, writer};
 
 const ALL: CheckOptions = CheckOptions { read_data: ReadData::All };
@@ -116,8 +118,8 @@ fn every_truncated_emptied_swapped_or_deleted_object_is_found() {
 #[test]
 fn a_forgotten_snapshot_does_not_count_and_is_no_problem() {
     let sample = small();
-    let (id, _) = sample.newest();
-    let first = sample.repository.snapshots().expect("snapshots").list[0].0;
+    let id = sample.newest().id;
+    let first = sample.repository.snapshots().expect("snapshots").list[0].id;
     for (n, id) in [first, id].into_iter().enumerate() {
         let report = forget(&sample.repository, &[id], &writer(), time(3), "by id").expect("done");
         assert_eq!((report.forgotten, report.already.len()), (vec![id], 0));
@@ -136,15 +138,15 @@ fn a_forgotten_snapshot_does_not_count_and_is_no_problem() {
 fn numbers_go_on_after_the_newest_was_forgotten() {
     let sample = small();
     let source = sample.folder.path().join("source");
-    let (second, _) = sample.newest();
+    let second = sample.newest().id;
     sample.forget(second);
     sample.back_up(&source, 1_500_000_200);
-    let (third, snapshot) = sample.newest();
+    let SnapshotEntry { id: third, snapshot, .. } = sample.newest();
     assert_eq!((snapshot.sequence, snapshot.previous), (3, Some(second)));
     sample.forget(third);
-    sample.forget(sample.newest().0);
+    sample.forget(sample.newest().id);
     sample.back_up(&source, 1_500_000_300);
-    let (_, snapshot) = sample.newest();
+    let snapshot = sample.newest().snapshot;
     assert_eq!((snapshot.sequence, snapshot.previous), (4, Some(third)));
     let report = check(&sample.repository, &ALL, &Unobserved).expect("a report");
     assert_eq!((report.is_sound(), report.notes), (true, Vec::new()));
@@ -182,4 +184,23 @@ proptest! {
         put(path, &bytes);
         prop_assert!(notices(&sample).0);
     }
+}
+
+#[test]
+fn what_another_client_saw_is_missed_when_it_is_removed_with_its_session() {
+    let sample = small();
+    let seen = sample.newest();
+    let source = sample.folder.path().join("source");
+    let other = crate::Writer { client: crate::ClientId([9; 16]), ..writer() };
+    sample.back_up_as(&source, 1_500_000_200, other);
+    assert_eq!(sample.newest().snapshot.seen, [seen.id]);
+    assert!(!notices(&sample).0);
+    for name in [
+        ObjectName::snapshot(seen.id),
+        ObjectName::session(seen.snapshot.session),
+        ObjectName::verdict(seen.snapshot.session),
+    ] {
+        std::fs::remove_file(sample.path().join(name.as_str())).expect("removed");
+    }
+    assert!(notices(&sample).0);
 }

@@ -31,7 +31,7 @@ fn every_change_is_told_once_in_order_of_paths() {
     sample.back_up(&source, 101);
     let reader = sample.reader();
     let list = sample.repository.snapshots().expect("snapshots").list;
-    let [from, to] = [0, 1].map(|n: usize| DirRef::Tree(list[n].1.root));
+    let [from, to] = [0, 1].map(|n: usize| DirRef::Tree(list[n].snapshot.root));
     let top = snapshot_path(&source);
     let mut told = Vec::new();
     let mut each = |path: &[u8], change: Change| {

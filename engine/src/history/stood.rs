@@ -182,7 +182,7 @@ impl Directory<'_> {
     }
 
     fn host(&self, state: &DirState) -> &str {
-        self.timeline.get(state.snapshot).map_or("", |(_, snapshot)| &snapshot.host)
+        self.timeline.get(state.snapshot).map_or("", |entry| &entry.snapshot.host)
     }
 
     fn look_up(&self, reader: &Reader, name: &[u8], changes: &Changes) -> Result<Arc<[Stood]>> {

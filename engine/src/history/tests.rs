@@ -131,7 +131,7 @@ fn names_looked_up_where_they_changed_have_the_same_past_as_in_every_tree() {
     asked.dedup();
     let reader = sample.reader();
     let mut timeline = sample.repository.snapshots().expect("snapshots").list;
-    for (_, snapshot) in &mut timeline {
+    for SnapshotEntry { snapshot, .. } in &mut timeline {
         snapshot.host = ["one", "other"][next(2) as usize].into();
     }
     let history = || {

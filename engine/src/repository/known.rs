@@ -4,9 +4,11 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::{Repository, Snapshots};
+use crate::backup::now;
 use crate::error::{Error, Result};
 use crate::id::{ObjectId, SnapshotId};
 use crate::object::{Area, ObjectName};
+use crate::order;
 use crate::record::{Outcome, Snapshot, Tombstone};
 
 /// What has been loaded of a repository's snapshots; objects never change, so it is kept.
@@ -32,6 +34,7 @@ impl KnownSnapshots {
             return Ok(None);
         }
         let mut found = Snapshots::default();
+        let mut list = Vec::new();
         for name in &names {
             match self.load(repository, name) {
                 Ok(()) => {}
@@ -43,16 +46,16 @@ impl KnownSnapshots {
         }
         for id in self.counting(&names) {
             match self.snapshot(repository, id) {
-                Ok(snapshot) => found.list.push((id, snapshot.clone())),
+                Ok(snapshot) => list.push((id, snapshot.clone())),
                 Err(error @ (Error::Damaged { .. } | Error::Missing { .. })) => {
                     found.problems.push(error);
                 }
                 Err(error) => return Err(error),
             }
         }
-        found.list.sort_by_key(|(id, snapshot)| (snapshot.time, *id));
         found.forgotten =
             names.iter().filter_map(|name| self.tombstones.get(name)).cloned().collect();
+        found.list = order::arrange(list, &found.forgotten, now());
         self.names = Some(names);
         Ok(Some(found))
     }

@@ -53,6 +53,7 @@ impl Forge {
         let session = session::open(repository, &writer(), now()).expect("a session");
         let snapshot = Snapshot {
             time: now(),
+            time_given: false,
             end: now(),
             utc_offset: 0,
             host: "host".into(),
@@ -64,6 +65,7 @@ impl Forge {
             client: writer().client,
             sequence: 1,
             previous: None,
+            seen: Vec::new(),
             totals: Totals::default(),
             program: "forge".into(),
             excludes: Vec::new(),

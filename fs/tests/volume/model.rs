@@ -345,8 +345,14 @@ fn assert_history(seed: u64, steps: i64) {
     let mut snaps = history(&world, &mut random, steps);
     assert!(volume.refresh().problems.is_empty());
     assert_tree(&volume, &snaps);
-    let ids: Vec<SnapshotId> =
-        world.repository.snapshots().expect("snapshots").list.iter().map(|(id, _)| *id).collect();
+    let ids: Vec<SnapshotId> = world
+        .repository
+        .snapshots()
+        .expect("snapshots")
+        .list
+        .iter()
+        .map(|entry| entry.id)
+        .collect();
     let gone = random.below(steps as u64) as usize;
     world.forget(ids[gone]);
     snaps.remove(gone);

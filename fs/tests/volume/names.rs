@@ -28,13 +28,13 @@ fn a_second_snapshot_in_a_second_has_its_id_appended() {
         world.back_up(&[&source], MORNING);
     }
     let mut ids: Vec<_> = world.repository.snapshots().expect("snapshots").list;
-    ids.sort_by_key(|(id, _)| *id);
+    ids.sort_by_key(|entry| entry.id);
     let plain = "2026-01-15T103000";
     let wanted = [
         "2026-01-15".to_owned(),
         plain.to_owned(),
-        format!("{plain}-{:.8}", ids[1].0),
-        format!("{plain}-{:.8}", ids[2].0),
+        format!("{plain}-{:.8}", ids[1].id),
+        format!("{plain}-{:.8}", ids[2].id),
     ];
     assert_eq!(names(&world.volume(), b"snapshots"), wanted);
 }
@@ -48,8 +48,8 @@ fn a_filter_hides_snapshots_and_renames_none() {
         world.back_up(&[&source], MORNING);
     }
     let mut ids: Vec<_> = world.repository.snapshots().expect("snapshots").list;
-    ids.sort_by_key(|(id, _)| *id);
-    let second = ids[1].0;
+    ids.sort_by_key(|entry| entry.id);
+    let second = ids[1].id;
     let volume = world.volume_with(|options| {
         options.filter = Some(std::sync::Arc::new(move |id, _| *id == second));
     });

@@ -249,7 +249,7 @@ fn what_is_worked_out_is_worked_out_anew_when_snapshots_come_and_go() {
     assert_ne!(resolve(&volume, &at("versions", &source)).expect("there").attr.modified, before);
     let old = resolve(&volume, &gone).expect("there").attr.ino;
     let ids: Vec<_> = world.repository.snapshots().expect("snapshots").list;
-    world.forget(ids[1].0);
+    world.forget(ids[1].id);
     assert!(volume.refresh().problems.is_empty());
     assert_eq!(names(&volume, &file), ["2026-01-15T103000.odt"]);
     assert_eq!(text(&volume, &gone), "report 0");

@@ -188,7 +188,7 @@ fn attributes_of_the_drive_are_readable_and_not_listed() {
         );
         volume.xattr(ino, what)
     };
-    let id = world.repository.snapshots().expect("snapshots").list[0].0.to_string();
+    let id = world.repository.snapshots().expect("snapshots").list[0].id.to_string();
     assert_eq!(ask("file", b"user.yore.snapshot"), Ok(id.clone().into_bytes()));
     assert_eq!(ask("", b"user.yore.snapshot"), Ok(id.into_bytes()));
     assert_eq!(ask("file", b"user.yore.id"), ask("same", b"user.yore.id"));
@@ -209,7 +209,7 @@ fn a_file_that_snapshots_share_tells_the_one_in_which_its_directory_was_first_se
         .expect("snapshots")
         .list
         .iter()
-        .map(|(id, _)| id.to_string().into_bytes())
+        .map(|entry| entry.id.to_string().into_bytes())
         .collect();
     let states = ["snapshots/2026-01-15T103000", "snapshots/2026-01-15T113000"];
     for seen_first in [0, 1] {

@@ -35,6 +35,8 @@ def parse_snapshot(snapshot_id, content):
     get(entries, 15, bstr32)
     get(entries, 16, uint, 0)
     get(entries, 17, uint, 0)
+    get(entries, 18, array_of(bstr32), [])
+    get(entries, 19, uint, 0)
     totals = get(entries, 12, map_of(anything), {})
     return Snapshot(
         id=snapshot_id, time=get(entries, 1, time_of), host=get(entries, 4, tstr), sources=get(entries, 6, array_of(bstr), []),
