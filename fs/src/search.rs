@@ -31,7 +31,14 @@ pub(crate) struct Searches {
     found: Memo<(ScopeNo, Path), Found>,
     /// Guards what links were numbered, by its number. Who follows a link of what is not remembered any
     /// more is told to look it up again.
-    numbered: Mutex<Vec<Weak<Found>>>,
+    numbered: Mutex<Numbered>,
+}
+
+/// Searches by their numbers.
+#[derive(Default)]
+struct Numbered {
+    found: HashMap<FoundNo, Weak<Found>>,
+    next: u64,
 }
 
 /// The links of one search, which are numbered by their positions.
@@ -56,20 +63,23 @@ impl Searches {
         Self { catalog: OnceLock::new(), found, numbered: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Found>>> {
+    fn lock(&self) -> MutexGuard<'_, Numbered> {
         self.numbered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn number(&self, found: &Arc<Found>) -> FoundNo {
         *found.number.get_or_init(|| {
             let mut numbered = self.lock();
-            numbered.push(Arc::downgrade(found));
-            FoundNo(u32::try_from(numbered.len() - 1).unwrap_or(u32::MAX))
+            numbered.found.retain(|_, found| found.strong_count() > 0);
+            let number = FoundNo(numbered.next);
+            numbered.next += 1;
+            numbered.found.insert(number, Arc::downgrade(found));
+            number
         })
     }
 
     fn numbered(&self, number: FoundNo) -> Answer<Arc<Found>> {
-        let found = self.lock().get(number.0 as usize).and_then(Weak::upgrade);
+        let found = self.lock().found.get(&number).and_then(Weak::upgrade);
         found.ok_or(VolumeError::Stale)
     }
 }
@@ -111,8 +121,7 @@ pub(crate) fn find_results(
     let text = Path::from(name);
     let readable = std::str::from_utf8(name).map_err(|_| VolumeError::NotFound)?;
     Pattern::parse(readable).map_err(|_| VolumeError::NotFound)?;
-    let made = || Made::Results(scope, text);
-    volume.entry_of(volume.tables.place_named(place, name, made)?)
+    volume.entry_of(volume.tables.place_named(place, name, Made::Results(scope, text)))
 }
 
 /// Finds a link among the results of a pattern.

@@ -9,6 +9,7 @@ mod desktop;
 mod fidelity;
 mod golden;
 mod hostile;
+mod inodes;
 mod interrupted;
 mod kernel;
 mod killed;
