@@ -12,7 +12,7 @@ use crate::at::state_at;
 use crate::attributes::{SOON, join, node_entry};
 use crate::listing::Each;
 use crate::made::{Made, list_names};
-use crate::memo::{Memo, Weigh};
+use crate::memo::{Memo, Most, Weigh};
 use crate::node::{damaged, weigh_node};
 use crate::number::PlaceNo;
 use crate::past::number;
@@ -91,8 +91,8 @@ impl Weigh for Vec<Item> {
 }
 
 impl Differences {
-    pub(crate) fn new() -> Self {
-        Self { lists: Memo::new(LISTS) }
+    pub(crate) fn new(most: Most) -> Self {
+        Self { lists: Memo::new(LISTS, most) }
     }
 }
 

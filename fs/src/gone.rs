@@ -16,7 +16,7 @@ use crate::attributes::{SOON, join, node_entry};
 use crate::directories::Directory;
 use crate::listing::Each;
 use crate::made::{Made, Path, list_names};
-use crate::memo::{Memo, Weigh};
+use crate::memo::{Memo, Most, Weigh};
 use crate::node::damaged;
 use crate::number::PlaceNo;
 use crate::past::{directory, history, number};
@@ -65,8 +65,8 @@ impl Weigh for List {
 }
 
 impl Gones {
-    pub(crate) fn new() -> Self {
-        Self { lists: Memo::new(LISTS), leads: Memo::new(ANSWERS) }
+    pub(crate) fn new(most: Most) -> Self {
+        Self { lists: Memo::new(LISTS, most), leads: Memo::new(ANSWERS, most) }
     }
 }
 

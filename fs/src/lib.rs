@@ -29,6 +29,7 @@ mod sharing;
 mod shown;
 mod states;
 mod tables;
+mod version_name;
 mod volume;
 
 pub use counters::COUNTERS;

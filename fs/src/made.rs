@@ -275,9 +275,9 @@ fn scopes(volume: &SnapshotVolume, made: &Made) -> Answer<Vec<(Vec<u8>, Scope)>>
             Made::Hosts => Scope::Host((*word).clone()),
             _ => Scope::Tag((*word).clone()),
         };
-        Some((file_name(word)?, scope))
+        (file_name(word), scope)
     };
-    Ok(words.iter().filter_map(named).collect())
+    Ok(words.iter().map(named).collect())
 }
 
 fn find_scope(volume: &SnapshotVolume, place: PlaceNo, made: &Made, name: &[u8]) -> Answer<Entry> {

@@ -1,7 +1,8 @@
 //! `versions`: path first, time second.
 //!
 //! A directory here has every name that it had in any snapshot. A name that ever was a directory is
-//! one; any other is a directory too, of its versions, each named by the first snapshot that has it.
+//! one; any other is a directory too, of its versions, each named by the file and the first snapshot that
+//! has it.
 //! `@` in any directory, looked up and not listed, has the path's own states. A name of nothing but
 //! `@` has one more here.
 
@@ -13,7 +14,7 @@ use yore_platform::{Entry, Kind, VolumeError};
 use crate::attributes::{SOON, join, node_entry};
 use crate::listing::Each;
 use crate::made::{Made, Path, list_names};
-use crate::memo::{Memo, Weigh};
+use crate::memo::{Memo, Most, Weigh};
 use crate::node::{damaged, weigh_node};
 use crate::number::{NodeNo, PlaceNo, TreeNo};
 use crate::place::{Dir, Lasting};
@@ -21,6 +22,7 @@ use crate::scope::ScopeNo;
 use crate::sharing::PathHash;
 use crate::shown::Shown;
 use crate::states::State;
+use crate::version_name::{bare_version_name, version_name};
 use crate::volume::SnapshotVolume;
 
 /// The name under which a path's own states are.
@@ -53,8 +55,10 @@ struct Names {
 pub(crate) struct Named {
     /// That of its first snapshot.
     label: Vec<u8>,
-    /// The same with the file's extension.
+    /// That of the file, with the one before.
     file: Vec<u8>,
+    /// A name that is found and not listed.
+    bare: Vec<u8>,
     version: Version,
     seen: Seen,
 }
@@ -74,15 +78,18 @@ impl Weigh for Names {
 
 impl Weigh for Vec<Named> {
     fn weigh(&self) -> usize {
-        let names = |named: &Named| named.label.len() + named.file.len() + size_of::<Named>();
+        let names = |named: &Named| {
+            let names = named.label.len() + named.file.len() + named.bare.len();
+            names + size_of::<Named>()
+        };
         self.iter().map(|named| names(named) + weigh_node(&named.seen.node)).sum()
     }
 }
 
 impl Pasts {
-    pub(crate) fn new() -> Self {
-        let (histories, names) = (Memo::new(HISTORIES), Memo::new(LISTS));
-        Self { histories, names, versions: Memo::new(HISTORIES) }
+    pub(crate) fn new(most: Most) -> Self {
+        let (histories, names) = (Memo::new(HISTORIES, most), Memo::new(LISTS, most));
+        Self { histories, names, versions: Memo::new(HISTORIES, most) }
     }
 }
 
@@ -258,20 +265,12 @@ pub(crate) fn versions_of(
         let named = |mut version: Version| {
             let seen = version.what.take()?;
             let (label, _) = shown.labels.get(version.first)?;
-            let file = [label.as_slice(), extension(name)].concat();
-            let file = if file.len() > MAX_NAME { label.clone() } else { file };
-            Some(Named { label: label.clone(), file, version, seen })
+            let file = version_name(name, label);
+            let bare = bare_version_name(name, label);
+            Some(Named { label: label.clone(), file, bare, version, seen })
         };
         Ok(found.into_iter().filter_map(named).collect())
     })
-}
-
-/// The extension of a name, with its dot.
-pub(crate) fn extension(name: &[u8]) -> &[u8] {
-    match name.iter().rposition(|byte| *byte == b'.') {
-        Some(dot) if dot > 0 => &name[dot..],
-        Some(_) | None => &[],
-    }
 }
 
 /// Finds a version by its name.
@@ -282,7 +281,8 @@ pub(crate) fn find_version(
     name: &[u8],
 ) -> Answer<Entry> {
     let versions = versions_of(volume, scope, path)?;
-    let found = versions.iter().find(|named| named.file == name).ok_or(VolumeError::NotFound)?;
+    let found = versions.iter().find(|named| named.is_called(name));
+    let found = found.ok_or(VolumeError::NotFound)?;
     node_of_version(volume, scope, found)
 }
 
@@ -340,7 +340,7 @@ pub(crate) fn find_state(
     let versions = versions_of(volume, scope, path)?;
     let is_it = |named: &&Named| match named.seen.node.kind {
         Kind::Directory => named.label == name,
-        _ => named.file == name,
+        _ => named.is_called(name),
     };
     let found = versions.iter().find(is_it).ok_or(VolumeError::NotFound)?;
     if found.seen.node.kind != Kind::Directory {
@@ -397,6 +397,11 @@ pub(crate) fn directory(
 }
 
 impl Named {
+    /// Reports whether the version of a file is found by a name.
+    fn is_called(&self, name: &[u8]) -> bool {
+        self.file == name || self.bare == name
+    }
+
     /// The name of the version of a file.
     pub(crate) fn file(&self) -> &[u8] {
         &self.file

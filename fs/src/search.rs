@@ -9,7 +9,7 @@ use yore_platform::{Entry, Kind, Listed, More, Timestamp, VolumeError};
 use crate::attributes::link_entry;
 use crate::listing::Each;
 use crate::made::{Made, Path};
-use crate::memo::{Memo, Weigh};
+use crate::memo::{Memo, Most, Weigh};
 use crate::node::damaged;
 use crate::number::{FoundNo, PlaceNo, link_ino};
 use crate::past::{escape, versions_of};
@@ -58,8 +58,8 @@ impl Weigh for Found {
 }
 
 impl Searches {
-    pub(crate) fn new() -> Self {
-        let found = Memo::new(SEARCHES);
+    pub(crate) fn new(most: Most) -> Self {
+        let found = Memo::new(SEARCHES, most);
         Self { catalog: OnceLock::new(), found, numbered: Mutex::default() }
     }
 

@@ -16,6 +16,7 @@ use crate::follow::{current, inside};
 use crate::gone::Gones;
 use crate::listing::{self, node_at};
 use crate::made::{self, Made};
+use crate::memo::Most;
 use crate::node::damaged;
 use crate::number::{Number, PlaceNo};
 use crate::options::VolumeOptions;
@@ -36,6 +37,9 @@ const UNCOUNTED_SHARE: usize = 8;
 
 /// The share of the budget that remembers the numbers of what no host holds, out of what is not counted.
 const TABLES_SHARE: usize = 16;
+
+/// The share of the budget that what was worked out about paths may take, of each kind, unless it is one.
+const MEMO_SHARE: usize = 16;
 
 /// Presents the snapshots of a repository as a read-only tree.
 pub struct SnapshotVolume {
@@ -73,6 +77,7 @@ impl SnapshotVolume {
         let for_directories = options.cache_size / DIRECTORIES_SHARE;
         let uncounted = options.cache_size / UNCOUNTED_SHARE;
         let for_tables = options.cache_size / TABLES_SHARE;
+        let most = Most(options.cache_size / MEMO_SHARE);
         let (reader, mut problems) =
             repository.reader(options.cache_size - for_directories - uncounted)?;
         let reader = Arc::new(reader);
@@ -89,10 +94,10 @@ impl SnapshotVolume {
             files: Files::new(),
             refresher: Mutex::new(refresher),
             shown: RwLock::default(),
-            pasts: Pasts::new(),
-            gones: Gones::new(),
-            differences: Differences::new(),
-            searches: Searches::new(),
+            pasts: Pasts::new(most),
+            gones: Gones::new(most),
+            differences: Differences::new(most),
+            searches: Searches::new(most),
             counters: Counters::default(),
             everything: RwLock::default(),
         };
