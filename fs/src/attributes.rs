@@ -82,11 +82,15 @@ pub(crate) fn made_entry(presentation: &Presentation, ino: Ino, modified: Timest
     Entry { attr, ttl: SOON }
 }
 
-/// The entry of a symbolic link that is in no backup; its length is not known before it is followed.
-pub(crate) fn link_entry(presentation: &Presentation, ino: Ino, modified: Timestamp) -> Entry {
-    let mut entry = made_entry(presentation, ino, modified);
-    (entry.attr.kind, entry.attr.mode) = (Kind::Symlink, 0o777);
-    entry
+/// The entry of a symbolic link that is in no backup; the answer may be kept for `ttl`.
+pub(crate) fn link_entry(
+    presentation: &Presentation,
+    ino: Ino,
+    (modified, length): (Timestamp, u64),
+    ttl: Duration,
+) -> Entry {
+    let Entry { attr, .. } = made_entry(presentation, ino, modified);
+    Entry { attr: Attr { kind: Kind::Symlink, mode: 0o777, size: length, ..attr }, ttl }
 }
 
 /// What makes this node one file with others of its state; `None` for a file of one name.

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use yore_engine::{Catalog, Pattern, Query, SnapshotId, Unobserved};
 use yore_platform::{Entry, Kind, Listed, More, Timestamp, VolumeError};
 
-use crate::attributes::link_entry;
+use crate::attributes::{SOON, link_entry};
 use crate::listing::Each;
 use crate::made::{Made, Path};
 use crate::memo::{Memo, Most, Weigh};
@@ -136,9 +137,18 @@ pub(crate) fn find(
     entry_at(volume, &found, at)
 }
 
+/// The entry of a link, with the length of its text.
 fn entry_at(volume: &SnapshotVolume, found: &Arc<Found>, at: usize) -> Answer<Entry> {
+    let length = target_at(volume, found, at)?.len() as u64;
     let ino = link_ino(volume.searches.number(found), at).ok_or(VolumeError::Damaged)?;
-    Ok(link_entry(&volume.presentation, ino, found.modified))
+    Ok(link_entry(&volume.presentation, ino, (found.modified, length), SOON))
+}
+
+/// The entry of a link in a listing, which must not be kept: its length is found when somebody asks, so that
+/// a thousand links are listed without looking into a thousand pasts.
+fn listed_at(volume: &SnapshotVolume, found: &Arc<Found>, at: usize) -> Answer<Entry> {
+    let ino = link_ino(volume.searches.number(found), at).ok_or(VolumeError::Damaged)?;
+    Ok(link_entry(&volume.presentation, ino, (found.modified, 0), Duration::ZERO))
 }
 
 /// The entry of a link that was numbered.
@@ -146,11 +156,14 @@ pub(crate) fn entry(volume: &SnapshotVolume, number: FoundNo, at: u32) -> Answer
     entry_at(volume, &volume.searches.numbered(number)?, at as usize)
 }
 
-/// Where the newest version is, seen from the results. Worked out when a link is followed: a thousand
-/// links are listed without looking into a thousand pasts.
+/// Where the newest version is, seen from the results.
 pub(crate) fn target(volume: &SnapshotVolume, number: FoundNo, at: u32) -> Answer<Vec<u8>> {
     let found = volume.searches.numbered(number)?;
-    let path = found.links.path(at as usize).ok_or(VolumeError::Stale)?;
+    target_at(volume, &found, at as usize)
+}
+
+fn target_at(volume: &SnapshotVolume, found: &Found, at: usize) -> Answer<Vec<u8>> {
+    let path = found.links.path(at).ok_or(VolumeError::Stale)?;
     let versions = versions_of(volume, found.scope, &Path::from(path))?;
     let newest = versions.iter().max_by_key(|named| named.last()).ok_or(VolumeError::NotFound)?;
     let ever_directory = versions.iter().any(|named| named.kind() == Kind::Directory);
@@ -175,7 +188,7 @@ pub(crate) fn list(
     let from = usize::try_from(from).unwrap_or(usize::MAX);
     for (at, next) in (from..).zip(from as u64 + 1..) {
         let Some(name) = found.links.name(at) else { break };
-        let entry = entry_at(volume, &found, at)?;
+        let entry = listed_at(volume, &found, at)?;
         if each(Listed { name: &name, next, entry }) == More::Stop {
             return Ok(());
         }

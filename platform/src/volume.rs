@@ -67,7 +67,8 @@ pub struct Listed<'a> {
     pub name: &'a [u8],
     /// Where the listing goes on after this name: the `from` of a later [`Volume::list`].
     pub next: u64,
-    /// What the name stands for, as [`Volume::lookup`] would answer.
+    /// What the name stands for, as [`Volume::lookup`] would answer. Where its `ttl` is zero, the
+    /// attributes may be incomplete, and are to be asked for by [`Volume::attr`].
     pub entry: Entry,
 }
 

@@ -21,5 +21,6 @@ mod mutations;
 mod past;
 mod program;
 mod readers;
+mod search_links;
 mod second_reader;
 mod served;

@@ -156,6 +156,9 @@ fn a_search_gives_links_to_the_newest_versions() {
         assert_eq!(attr.kind, Kind::Symlink);
         let shown = String::from_utf8(name.clone()).expect("UTF-8").replace('\u{2215}', "/");
         let target = volume.read_link(attr.ino).expect("a link");
+        let told = volume.lookup(results, name).expect("there").attr;
+        assert_eq!((told.ino, told.size), (attr.ino, target.len() as u64));
+        assert_eq!(volume.attr(attr.ino).expect("there").attr, told);
         let target = target.strip_prefix(b"../../").expect("a relative link").to_vec();
         let found = resolve(&volume, &target).expect("it leads somewhere");
         targets.push((shown, found.attr.kind));

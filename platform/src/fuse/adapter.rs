@@ -21,6 +21,9 @@ use crate::volume::Seek;
 /// The longest name that Linux has.
 const NAME_MAX: usize = 255;
 
+/// The longest path that Linux follows, with the zero byte at its end.
+const PATH_MAX: usize = libc::PATH_MAX as usize;
+
 /// The largest piece that the kernel asks for at once.
 const REQUEST_BYTES: u32 = 1 << 20;
 
@@ -102,6 +105,8 @@ impl Filesystem for Adapter {
 
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
         match self.ask_of(ino, |volume, ino| volume.read_link(ino)) {
+            // The kernel follows no longer ones, and takes what does not fit into a page for a failure.
+            Ok(text) if text.len() >= PATH_MAX => reply.error(Errno::ENAMETOOLONG),
             Ok(text) => reply.data(&text),
             Err(error) => reply.error(error),
         }
