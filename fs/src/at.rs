@@ -6,6 +6,7 @@ use jiff::Timestamp as Instant;
 use yore_engine::{Moment, state};
 use yore_platform::{Entry, VolumeError};
 
+use crate::calendar::moment;
 use crate::number::PlaceNo;
 use crate::place::Lasting;
 use crate::scope::ScopeNo;
@@ -40,7 +41,7 @@ pub(crate) fn state_at(
         Some(number) => state(&shown.list[..=number], &Moment::Latest),
         None => {
             let now = Instant::now().to_zoned(volume.options.zone.clone());
-            let moment = Moment::parse(text, &now).ok_or(VolumeError::NotFound)?;
+            let moment = moment(text, &now).ok_or(VolumeError::NotFound)?;
             state(&shown.list, &moment)
         }
     };

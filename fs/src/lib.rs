@@ -32,6 +32,7 @@ mod tables;
 mod version_name;
 mod volume;
 
+pub use calendar::Naming;
 pub use counters::COUNTERS;
 pub use options::{Filter, VolumeOptions};
 pub use refresh::Changed;

@@ -103,7 +103,7 @@ impl Refresher {
         list: Vec<(SnapshotId, Snapshot)>,
     ) -> std::result::Result<Vec<Arc<Shown>>, VolumeError> {
         self.ever.extend(list.iter().map(|(id, snapshot)| (snapshot.time, *id)));
-        self.names = snapshot_names(self.ever.iter().copied(), &volume.options.zone);
+        self.names = snapshot_names(self.ever.iter().copied(), &volume.options.naming);
         let all = Arc::new(list);
         let takes = |id: &SnapshotId, snapshot: &Snapshot| {
             volume.options.filter.as_ref().is_none_or(|filter| filter(id, snapshot))

@@ -62,7 +62,7 @@ pub(crate) fn build(
     shown.space = space(volume, &parts);
     let state_of = |(made, modified)| tables.state(made, modified);
     shown.newest = Some(state_of(made(&parts, origins)));
-    for (name, moment) in days(&list, &volume.options.zone) {
+    for (name, moment) in days(&list, &volume.options.naming) {
         let state = state_of(made(&state(&list, &moment).unwrap_or_default(), origins));
         shown.names.insert(name.into_bytes(), (state, Lasting::Following));
     }

@@ -21,6 +21,7 @@ mod mutations;
 mod past;
 mod program;
 mod readers;
+mod samba;
 mod search_links;
 mod second_reader;
 mod served;
