@@ -171,7 +171,7 @@ fn previous_versions_are_right_across_both_changes_of_the_clock() {
     let share = in_utc(&recipe(&source, &drive.path().join("snapshots")));
     let smbd = Smbd::start(&yore.scratch, &share, zone, 1);
     let token = |time: &str| {
-        let name = time.trim_end_matches('Z').replace('-', ".").replace(':', ".");
+        let name = time.trim_end_matches('Z').replace(['-', ':'], ".");
         format!("@GMT-{}", name.replace('T', "-"))
     };
     assert_eq!(smbd.versions("notes.txt"), times.map(token));

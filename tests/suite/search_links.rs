@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 
 use yore_tests::{MountGuard, Yore, in_shell};
 
@@ -25,7 +24,7 @@ fn archivers_keep_the_links_of_a_search() {
             fs::symlink_metadata(&path).expect("a link").len(),
             fs::read_link(&path).expect("a link"),
         );
-        assert_eq!(length, text.as_os_str().as_bytes().len() as u64, "{path:?}");
+        assert_eq!(length, text.as_os_str().as_encoded_bytes().len() as u64, "{path:?}");
     }
     let links = "find . -type l -printf '%p %l\\n' | LC_ALL=C sort";
     let expected = in_shell(&format!("cd \"$1\" && {links}"), &[&found]);
