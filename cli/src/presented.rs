@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use yore_engine::Meter;
-use yore_fs::VolumeOptions;
+use yore_fs::{Naming, VolumeOptions};
 use yore_platform::{Names, Owner};
 
 use crate::context::Context;
@@ -26,6 +26,9 @@ pub struct Presented {
     /// Fetch at most so much a second from the repository, as in 2M
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     max_fetch_rate: Option<u64>,
+    /// Name snapshots and days in UTC, as in 2026-01-15T093000Z and 2026-01-15Z
+    #[arg(long)]
+    utc_names: bool,
     #[command(flatten)]
     filter: Filter,
 }
@@ -62,6 +65,9 @@ impl Presented {
     /// What the volume is to be told.
     pub fn options(&self, context: &Context) -> VolumeOptions {
         let mut options = VolumeOptions::new(context.now.time_zone().clone());
+        if self.utc_names {
+            options.naming = Naming::Utc;
+        }
         options.label = label(context);
         options.owner = self.owner;
         options.meter = Some(self.meter(context));

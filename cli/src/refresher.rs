@@ -73,8 +73,7 @@ fn refresh(
 ) {
     let mut told = Vec::new();
     while stopped.recv_timeout(REFRESHED) == Err(RecvTimeoutError::Timeout) {
-        let changed = volume.refresh();
-        host(&changed);
+        let changed = volume.refresh_and_tell(&host);
         let problems: Vec<String> = changed.problems.iter().map(words).collect();
         for problem in problems.iter().filter(|problem| !told.contains(*problem)) {
             screen.problem("", problem);

@@ -1,13 +1,17 @@
 //! `at`: the state at any time that somebody can write down. Looked up, never listed.
 
+use std::sync::Arc;
+
 use jiff::Timestamp as Instant;
 use yore_engine::{Moment, state};
 use yore_platform::{Entry, VolumeError};
 
+use crate::calendar::moment;
 use crate::number::PlaceNo;
+use crate::place::Lasting;
 use crate::scope::ScopeNo;
 use crate::shown::{Shown, made};
-use crate::states::{State, StateNo};
+use crate::states::State;
 use crate::volume::SnapshotVolume;
 
 /// Finds the state at the time that a name tells.
@@ -22,7 +26,7 @@ pub(crate) fn find(
 ) -> Result<Entry, VolumeError> {
     let shown = volume.shown(scope)?;
     let state = state_at(volume, &shown, name)?;
-    volume.entry_of(volume.tables.place_state(place, name, state)?)
+    volume.entry_of(volume.tables.place_state(place, name, (&state, Lasting::Soon)))
 }
 
 /// The state at the time that a name tells: a snapshot's name, or any moment.
@@ -30,14 +34,14 @@ pub(crate) fn state_at(
     volume: &SnapshotVolume,
     shown: &Shown,
     name: &[u8],
-) -> Result<StateNo, VolumeError> {
+) -> Result<Arc<State>, VolumeError> {
     let text = std::str::from_utf8(name).map_err(|_| VolumeError::NotFound)?;
     let parts = match shown.find(name) {
         // The name of a snapshot is a moment too, but it may share its second with another.
         Some(number) => state(&shown.list[..=number], &Moment::Latest),
         None => {
             let now = Instant::now().to_zoned(volume.options.zone.clone());
-            let moment = Moment::parse(text, &now).ok_or(VolumeError::NotFound)?;
+            let moment = moment(text, &now).ok_or(VolumeError::NotFound)?;
             state(&shown.list, &moment)
         }
     };
@@ -45,5 +49,5 @@ pub(crate) fn state_at(
     let origins = shown.list.iter().zip(&shown.labels);
     let origins = origins.map(|(entry, (_, origin))| (entry.id, *origin)).collect();
     let (made, modified) = made(&parts, &origins);
-    volume.tables.add_state(State::new(made, modified))
+    Ok(volume.tables.state(made, modified))
 }

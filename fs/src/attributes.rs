@@ -4,12 +4,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use yore_engine::{Node, Snapshot, SnapshotEntry, SnapshotId, content_id};
-use yore_platform::{Attr, DeviceNumber, Entry, FOREVER, Ino, Kind, Owner, Timestamp, VolumeError};
+use yore_platform::{Attr, DeviceNumber, Entry, Ino, Kind, Owner, Timestamp, VolumeError};
 
 use crate::calendar::local;
-use crate::number::{Number, TreeNo};
+use crate::follow::current;
+use crate::number::{NodeNo, Number};
+use crate::place::Body;
 use crate::states::StateNo;
-use crate::tables::{LinkKey, OriginNo, PlaceKind, TreeSource};
+use crate::tables::{LinkKey, OriginNo, TreeSource};
 use crate::volume::SnapshotVolume;
 
 /// How long what may change is believed.
@@ -27,8 +29,13 @@ pub(crate) struct Presentation {
     pub(crate) umask: u32,
 }
 
-/// The entry of something inside a state, where nothing ever changes.
-pub(crate) fn node_entry(presentation: &Presentation, ino: Ino, node: &Node) -> Entry {
+/// The entry of something that a backup has; the answer may be kept for `ttl`.
+pub(crate) fn node_entry(
+    presentation: &Presentation,
+    ino: Ino,
+    node: &Node,
+    ttl: Duration,
+) -> Entry {
     let is_directory = node.kind == Kind::Directory;
     let (mode, size) = match node.kind {
         Kind::Directory => (0o755, 0),
@@ -54,7 +61,7 @@ pub(crate) fn node_entry(presentation: &Presentation, ino: Ino, node: &Node) -> 
         links: links.max(1),
         device_number: node.device_number,
     };
-    Entry { attr, ttl: FOREVER }
+    Entry { attr, ttl }
 }
 
 /// The entry of a directory that is in no backup.
@@ -75,11 +82,15 @@ pub(crate) fn made_entry(presentation: &Presentation, ino: Ino, modified: Timest
     Entry { attr, ttl: SOON }
 }
 
-/// The entry of a symbolic link that is in no backup; its length is not known before it is followed.
-pub(crate) fn link_entry(presentation: &Presentation, ino: Ino, modified: Timestamp) -> Entry {
-    let mut entry = made_entry(presentation, ino, modified);
-    (entry.attr.kind, entry.attr.mode) = (Kind::Symlink, 0o777);
-    entry
+/// The entry of a symbolic link that is in no backup; the answer may be kept for `ttl`.
+pub(crate) fn link_entry(
+    presentation: &Presentation,
+    ino: Ino,
+    (modified, length): (Timestamp, u64),
+    ttl: Duration,
+) -> Entry {
+    let Entry { attr, .. } = made_entry(presentation, ino, modified);
+    Entry { attr: Attr { kind: Kind::Symlink, mode: 0o777, size: length, ..attr }, ttl }
 }
 
 /// What makes this node one file with others of its state; `None` for a file of one name.
@@ -131,26 +142,22 @@ fn told(
 /// The snapshot that has this file or directory.
 fn origin(volume: &SnapshotVolume, ino: Ino) -> Result<Option<OriginNo>, VolumeError> {
     match Number::of(ino).ok_or(VolumeError::Stale)? {
-        Number::Place(place) => match volume.tables.place(place)?.kind {
-            PlaceKind::Made(_) => Ok(None),
-            PlaceKind::State(state) => Ok(volume.tables.state(state)?.origin(b"")),
-            PlaceKind::Inside { origin, .. } => Ok(origin),
+        Number::Place(place) => match current(volume, place)?.body {
+            Body::Made(_) => Ok(None),
+            Body::Top(state, _) => Ok(state.origin(b"")),
+            Body::Inside(dir) => Ok(dir.origin),
         },
-        Number::Node(tree, position) => origin_of_node(volume, tree, position as usize),
+        Number::Node(node) => origin_of_node(volume, node),
         Number::Link(..) => Ok(None),
     }
 }
 
-fn origin_of_node(
-    volume: &SnapshotVolume,
-    tree: TreeNo,
-    position: usize,
-) -> Result<Option<OriginNo>, VolumeError> {
-    match volume.tables.tree(tree)? {
+fn origin_of_node(volume: &SnapshotVolume, node: NodeNo) -> Result<Option<OriginNo>, VolumeError> {
+    match volume.tables.tree(node.tree())? {
         TreeSource::Blob(_, origin) => Ok(Some(origin)),
         TreeSource::Merged { state, path, nodes } => {
-            let seen = nodes.get(position).ok_or(VolumeError::Stale)?;
-            Ok(volume.tables.state(state)?.origin(&join(&path, &seen.node.name)))
+            let seen = nodes.get(node.position()).ok_or(VolumeError::Stale)?;
+            Ok(state.origin(&join(&path, &seen.node.name)))
         }
     }
 }

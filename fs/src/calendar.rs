@@ -1,4 +1,5 @@
-//! The names under `snapshots`: each snapshot by its local time, and each day that has one.
+//! The names under `snapshots`: each snapshot by its time, and each day that has one. All of them are
+//! functions of snapshots and of a naming.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -7,7 +8,35 @@ use jiff::{Timestamp as Instant, Zoned};
 use yore_engine::{Clock, Moment, SnapshotEntry, SnapshotId};
 use yore_platform::Timestamp;
 
-/// Converts a time to the drive's zone; `None` beyond the years that have names.
+/// In which zone names tell times.
+#[derive(Debug, Clone)]
+pub enum Naming {
+    /// In this one: `2026-01-15T103000`, `2026-01-15`.
+    Local(TimeZone),
+    /// In UTC, with a letter that tells so: `2026-01-15T093000Z`, `2026-01-15Z`. No hour is repeated there.
+    Utc,
+}
+
+/// What tells that a name is in UTC.
+const IN_UTC: &str = "Z";
+
+impl Naming {
+    fn zone(&self) -> TimeZone {
+        match self {
+            Naming::Local(zone) => zone.clone(),
+            Naming::Utc => TimeZone::UTC,
+        }
+    }
+
+    fn suffix(&self) -> &'static str {
+        match self {
+            Naming::Local(_) => "",
+            Naming::Utc => IN_UTC,
+        }
+    }
+}
+
+/// Converts a time to a zone; `None` beyond the years that have names.
 pub(crate) fn local(time: Timestamp, zone: &TimeZone) -> Option<Zoned> {
     let nanos = i32::try_from(time.nanos).ok()?;
     let instant = Instant::new(time.seconds, nanos).ok()?;
@@ -20,13 +49,14 @@ pub(crate) fn local(time: Timestamp, zone: &TimeZone) -> Option<Zoned> {
 /// not depend on what else there is.
 pub(crate) fn snapshot_names(
     snapshots: impl Iterator<Item = (Timestamp, SnapshotId)>,
-    zone: &TimeZone,
+    naming: &Naming,
 ) -> HashMap<SnapshotId, String> {
+    let (zone, suffix) = (naming.zone(), naming.suffix());
     let mut taken: HashSet<String> = HashSet::new();
     let mut names = HashMap::new();
     for (time, id) in snapshots {
-        let plain = match local(time, zone) {
-            Some(time) => time.strftime("%Y-%m-%dT%H%M%S").to_string(),
+        let plain = match local(time, &zone) {
+            Some(time) => format!("{}{suffix}", time.strftime("%Y-%m-%dT%H%M%S")),
             None => format!("unknown-{id:.8}"),
         };
         let with_digits = [8, 16, 64].map(|digits| format!("{plain}-{id:.digits$}"));
@@ -40,15 +70,81 @@ pub(crate) fn snapshot_names(
 }
 
 /// The days that have a snapshot whose time is believed: their names, and the moments at which they end.
-pub(crate) fn days(snapshots: &[SnapshotEntry], zone: &TimeZone) -> Vec<(String, Moment)> {
+pub(crate) fn days(snapshots: &[SnapshotEntry], naming: &Naming) -> Vec<(String, Moment)> {
+    let zone = naming.zone();
     let dated = snapshots.iter().filter(|entry| entry.clock != Clock::Wrong);
-    let dates: BTreeSet<_> =
-        dated.filter_map(|entry| local(entry.since, zone)).map(|time| time.date()).collect();
-    let now = Instant::UNIX_EPOCH.to_zoned(zone.clone());
+    let times = dated.filter_map(|entry| local(entry.since, &zone));
+    let dates: BTreeSet<_> = times.map(|time| time.date()).collect();
     let day = |date: jiff::civil::Date| {
-        let name = date.strftime("%Y-%m-%d").to_string();
-        let moment = Moment::parse(&name, &now)?;
-        Some((name, moment))
+        let date = date.strftime("%Y-%m-%d").to_string();
+        let moment = end_of_day(&date, &zone)?;
+        Some((format!("{date}{}", naming.suffix()), moment))
     };
     dates.into_iter().filter_map(day).collect()
+}
+
+/// Reads what somebody calls a moment: words, a time, or a name as any naming has it.
+pub(crate) fn moment(text: &str, now: &Zoned) -> Option<Moment> {
+    let is_date = |text: &&str| {
+        text.starts_with(|letter: char| letter.is_ascii_digit()) && !text.ends_with("ago")
+    };
+    let utc = text.strip_suffix(IN_UTC).filter(is_date);
+    if let Some(name) = utc
+        && let Some(moment) = Moment::parse(name, &Instant::UNIX_EPOCH.to_zoned(TimeZone::UTC))
+        && matches!(moment, Moment::At(_))
+    {
+        return Some(moment);
+    }
+    Moment::parse(text, now)
+}
+
+fn end_of_day(date: &str, zone: &TimeZone) -> Option<Moment> {
+    Moment::parse(date, &Instant::UNIX_EPOCH.to_zoned(zone.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(text: &str) -> i64 {
+        text.parse::<Instant>().expect("a time").as_second()
+    }
+
+    fn named(times: &[&str], naming: &Naming) -> Vec<String> {
+        let id = |n: usize| SnapshotId([n as u8 + 1; 32]);
+        let times = times.iter().map(|text| Timestamp { seconds: second(text), nanos: 0 });
+        let all: Vec<_> = times.enumerate().map(|(n, time)| (time, id(n))).collect();
+        let names = snapshot_names(all.iter().copied(), naming);
+        all.iter().map(|(_, id)| names[id].clone()).collect()
+    }
+
+    #[test]
+    fn names_in_utc_repeat_no_hour_and_are_none_of_another_zone() {
+        let berlin = Naming::Local(TimeZone::get("Europe/Berlin").expect("a zone"));
+        let times = ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", "2026-10-25T23:30:00Z"];
+        let local = ["2026-10-25T023000", "2026-10-25T023000-02020202", "2026-10-26T003000"];
+        assert_eq!(named(&times, &berlin), local);
+        let utc = ["2026-10-25T003000Z", "2026-10-25T013000Z", "2026-10-25T233000Z"];
+        assert_eq!(named(&times, &Naming::Utc), utc);
+        let again = ["2026-10-25T00:30:00Z"; 2];
+        let names = ["2026-10-25T003000Z", "2026-10-25T003000Z-02020202"];
+        assert_eq!(named(&again, &Naming::Utc), names);
+    }
+
+    #[test]
+    fn a_name_of_either_naming_is_a_moment() {
+        let now = "2026-10-26T12:00:00+01:00[Europe/Berlin]".parse().expect("a time");
+        for (text, end) in [
+            ("2026-10-25T023000", "2026-10-25T00:30:00Z"),
+            ("2026-10-25T013000Z", "2026-10-25T01:30:00Z"),
+            ("2026-10-25T01:30Z", "2026-10-25T01:30:59Z"),
+            ("2026-10-25", "2026-10-25T22:59:59Z"),
+            ("2026-10-25Z", "2026-10-25T23:59:59Z"),
+        ] {
+            assert_eq!(moment(text, &now), Some(Moment::At(second(end))), "{text}");
+        }
+        for nonsense in ["Z", "latestZ", "2026-13-01Z", "yesterdayZ", "3 days agoZ"] {
+            assert_eq!(moment(nonsense, &now), None, "{nonsense}");
+        }
+    }
 }

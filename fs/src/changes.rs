@@ -9,17 +9,17 @@ use yore_engine::{Change, DirRef, Pair, Pairs, Seen, SeenNode, Which, any_change
 use yore_platform::{Entry, Kind, Timestamp, VolumeError};
 
 use crate::at::state_at;
-use crate::attributes::{join, node_entry};
+use crate::attributes::{SOON, join, node_entry};
 use crate::listing::Each;
 use crate::made::{Made, list_names};
-use crate::memo::{Memo, Weigh};
+use crate::memo::{Memo, Most, Weigh};
 use crate::node::{damaged, weigh_node};
 use crate::number::PlaceNo;
 use crate::past::number;
+use crate::place::Dir;
 use crate::scope::ScopeNo;
 use crate::sharing::PathHash;
-use crate::states::{StateNo, enter};
-use crate::tables::{PlaceKind, TreeSource};
+use crate::states::{State, StateNo};
 use crate::volume::SnapshotVolume;
 
 const BETWEEN: &[u8] = b"..";
@@ -33,8 +33,8 @@ type Answer<T> = Result<T, VolumeError>;
 
 /// Two states.
 pub(crate) struct Between {
-    from: (StateNo, DirRef),
-    to: (StateNo, DirRef),
+    from: (Arc<State>, DirRef),
+    to: (Arc<State>, DirRef),
     /// When the later one ended.
     pub(crate) modified: Timestamp,
 }
@@ -46,6 +46,20 @@ pub(crate) struct ChangeDir {
     path: Vec<u8>,
     from: Option<DirRef>,
     to: Option<DirRef>,
+}
+
+impl Between {
+    /// Reports whether both are the differences of the same states.
+    pub(crate) fn is(&self, other: &Between) -> bool {
+        (self.from.0.number, self.to.0.number) == (other.from.0.number, other.to.0.number)
+    }
+}
+
+impl ChangeDir {
+    /// Reports whether both are one directory of the same differences.
+    pub(crate) fn is(&self, other: &ChangeDir) -> bool {
+        (self.which, &self.path) == (other.which, &other.path) && self.between.is(&other.between)
+    }
 }
 
 /// A name in such a directory.
@@ -63,7 +77,7 @@ enum What {
 
 /// What was worked out about directories.
 pub(crate) struct Differences {
-    lists: Memo<PlaceNo, Vec<Item>>,
+    lists: Memo<(StateNo, StateNo, Which, Vec<u8>), Vec<Item>>,
 }
 
 impl Weigh for Vec<Item> {
@@ -77,8 +91,8 @@ impl Weigh for Vec<Item> {
 }
 
 impl Differences {
-    pub(crate) fn new() -> Self {
-        Self { lists: Memo::new(LISTS) }
+    pub(crate) fn new(most: Most) -> Self {
+        Self { lists: Memo::new(LISTS, most) }
     }
 }
 
@@ -93,22 +107,12 @@ pub(crate) fn find_between(
     let shown = volume.shown(scope)?;
     let from = state_at(volume, &shown, &name[..at])?;
     let to = state_at(volume, &shown, &name[at + 2..])?;
-    let modified = volume.tables.state(to)?.modified;
-    let (from, to) = ((from, top(volume, from)?), (to, top(volume, to)?));
-    // The same words may mean other states tomorrow.
-    let key = [name, &from.0.0.to_be_bytes(), &to.0.0.to_be_bytes()].concat();
-    let made = || Made::Between(Arc::new(Between { from, to, modified }));
-    volume.entry_of(volume.tables.place_named(place, &key, made)?)
-}
-
-fn top(volume: &SnapshotVolume, state: StateNo) -> Answer<DirRef> {
-    match enter(&volume.tables, &volume.reader, state)? {
-        PlaceKind::Inside { tree: Some(tree), .. } => Ok(match volume.tables.tree(tree)? {
-            TreeSource::Blob(id, _) => DirRef::Tree(id),
-            TreeSource::Merged { nodes, .. } => DirRef::Merged(nodes),
-        }),
-        _ => Err(VolumeError::Damaged),
-    }
+    let modified = to.modified;
+    let top = |state: &Arc<State>| state.top(&volume.tables, &volume.reader);
+    let (from_top, to_top) = (top(&from)?, top(&to)?);
+    let between = Between { from: (from, from_top), to: (to, to_top), modified };
+    let made = Made::Between(Arc::new(between));
+    volume.entry_of(volume.tables.place_named(place, name, made))
 }
 
 /// Lists the differences of consecutive snapshots.
@@ -135,16 +139,14 @@ pub(crate) fn find_which(
 ) -> Answer<Entry> {
     let found = WHICH.iter().find(|(known, _)| *known == name);
     let (_, which) = *found.ok_or(VolumeError::NotFound)?;
-    let made = || {
-        Made::Changed(Arc::new(ChangeDir {
-            between: Arc::clone(between),
-            which,
-            path: Vec::new(),
-            from: Some(between.from.1.clone()),
-            to: Some(between.to.1.clone()),
-        }))
-    };
-    volume.entry_of(volume.tables.place_named(place, name, made)?)
+    let made = Made::Changed(Arc::new(ChangeDir {
+        between: Arc::clone(between),
+        which,
+        path: Vec::new(),
+        from: Some(between.from.1.clone()),
+        to: Some(between.to.1.clone()),
+    }));
+    volume.entry_of(volume.tables.place_named(place, name, made))
 }
 
 /// Lists the kinds of difference.
@@ -159,9 +161,10 @@ pub(crate) fn list_which(
     list_names(&names, from, each, |name| find_which(volume, place, between, name))
 }
 
-fn items(volume: &SnapshotVolume, place: PlaceNo, dir: &ChangeDir) -> Answer<Arc<Vec<Item>>> {
+fn items(volume: &SnapshotVolume, dir: &ChangeDir) -> Answer<Arc<Vec<Item>>> {
     // What two states hold never changes.
-    volume.differences.lists.get_or(place, 0, || {
+    let (from, to) = (dir.between.from.0.number, dir.between.to.0.number);
+    volume.differences.lists.get_or((from, to, dir.which, dir.path.clone()), 0, || {
         let mut items = Vec::new();
         let reader = &volume.reader;
         let mut pairs = Pairs::open(reader, dir.from.as_ref(), dir.to.as_ref()).map_err(damaged)?;
@@ -207,22 +210,20 @@ pub(crate) fn find(
     dir: &Arc<ChangeDir>,
     name: &[u8],
 ) -> Answer<Entry> {
-    let items = items(volume, place, dir)?;
+    let items = items(volume, dir)?;
     let at = items.binary_search_by(|item| item.name.as_slice().cmp(name));
     let item = at.ok().and_then(|at| items.get(at)).ok_or(VolumeError::NotFound)?;
     match &item.what {
         What::Node(seen) => node(volume, place, dir, seen),
         What::Leads(from, to) => {
-            let made = || {
-                Made::Changed(Arc::new(ChangeDir {
-                    between: Arc::clone(&dir.between),
-                    which: dir.which,
-                    path: join(&dir.path, name),
-                    from: from.clone(),
-                    to: to.clone(),
-                }))
-            };
-            volume.entry_of(volume.tables.place_named(place, name, made)?)
+            let made = Made::Changed(Arc::new(ChangeDir {
+                between: Arc::clone(&dir.between),
+                which: dir.which,
+                path: join(&dir.path, name),
+                from: from.clone(),
+                to: to.clone(),
+            }));
+            volume.entry_of(volume.tables.place_named(place, name, made))
         }
     }
 }
@@ -240,7 +241,7 @@ fn node(
         Which::Added | Which::Modified => (&dir.between.to, &dir.to),
     };
     let path = join(&dir.path, name);
-    let origin = volume.tables.state(*state)?.origin(&path).ok_or(VolumeError::Stale)?;
+    let origin = state.origin(&path).ok_or(VolumeError::Stale)?;
     let located: Option<Seen> = match side {
         Some(DirRef::Tree(tree)) => find_seen(&volume.reader, tree, name).map_err(damaged)?,
         Some(DirRef::Merged(_) | DirRef::Unreadable) | None => None,
@@ -250,20 +251,21 @@ fn node(
         return match seen.node.kind {
             // Below the sources' own directories every directory stands in a tree.
             Kind::Directory => whole(volume, place, dir, seen),
-            _ => volume.entry_of(volume.tables.place_named(place, name, || held)?),
+            _ => volume.entry_of(volume.tables.place_named(place, name, held)),
         };
     };
     let tree = volume.tables.tree_of_blob(located.tree, origin)?;
     if seen.node.kind != Kind::Directory {
         let ino = number(volume, tree, located.position)?;
-        return Ok(node_entry(&volume.presentation, ino, &seen.node));
+        return Ok(node_entry(&volume.presentation, ino, &seen.node, SOON));
     }
     let below = seen.node.subtree.map(|id| volume.tables.tree_of_blob(id, origin)).transpose()?;
-    let kind = PlaceKind::Inside { state: *state, origin: Some(origin), tree: below };
     let position = u32::try_from(located.position).map_err(|_| VolumeError::Damaged)?;
     let hash = path.split(|byte| *byte == b'/').fold(PathHash::TOP, PathHash::child);
-    let place = volume.tables.place_of_tree(place, name, (tree, position), (kind, hash))?;
-    Ok(node_entry(&volume.presentation, place.ino(), &seen.node))
+    let (state, node) = (Arc::clone(state), (tree, position));
+    let dir = Dir { state, origin: Some(origin), tree: below, node };
+    let place = volume.tables.place_of_tree(place, name, (dir, hash));
+    Ok(node_entry(&volume.presentation, place.ino(), &seen.node, SOON))
 }
 
 /// A source that only one side has: everything in it.
@@ -280,8 +282,8 @@ fn whole(
     };
     let path = join(&dir.path, name);
     let (between, which) = (Arc::clone(&dir.between), dir.which);
-    let made = || Made::Changed(Arc::new(ChangeDir { between, which, path, from, to }));
-    volume.entry_of(volume.tables.place_named(place, name, made)?)
+    let made = Made::Changed(Arc::new(ChangeDir { between, which, path, from, to }));
+    volume.entry_of(volume.tables.place_named(place, name, made))
 }
 
 /// Lists a directory of one kind of difference.
@@ -292,7 +294,7 @@ pub(crate) fn list(
     from: u64,
     each: &mut Each<'_>,
 ) -> Answer<()> {
-    let items = items(volume, place, dir)?;
+    let items = items(volume, dir)?;
     let names: Vec<Vec<u8>> = items.iter().map(|item| item.name.clone()).collect();
     list_names(&names, from, each, |name| find(volume, place, dir, name))
 }

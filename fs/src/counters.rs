@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use yore_engine::Fetched;
 
+use crate::tables::TableSizes;
+
 /// The attribute of the drive's top that tells the counters.
 pub const COUNTERS: &[u8] = b"user.yore.counters";
 
@@ -24,11 +26,13 @@ pub(crate) fn add(counter: &AtomicU64, more: u64) {
 
 impl Counters {
     /// The numbers as a JSON object.
-    pub(crate) fn json(&self, fetched: Fetched) -> String {
+    pub(crate) fn json(&self, fetched: Fetched, sizes: TableSizes) -> String {
+        let remembered = sizes.places + sizes.trees + sizes.links;
         let told = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         format!(
             "{{\"lookups\":{},\"listings\":{},\"reads\":{},\"bytes_read\":{},\"errors\":{},\
-             \"requests_fetched\":{},\"bytes_fetched\":{},\"failed_fetches\":{}}}",
+             \"requests_fetched\":{},\"bytes_fetched\":{},\"failed_fetches\":{},\
+             \"remembered\":{remembered}}}",
             told(&self.lookups),
             told(&self.listings),
             told(&self.reads),

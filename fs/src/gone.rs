@@ -12,18 +12,16 @@ use yore_engine::{
 };
 use yore_platform::{Entry, Kind, VolumeError};
 
-use crate::attributes::{join, node_entry};
+use crate::attributes::{SOON, join, node_entry};
 use crate::directories::Directory;
 use crate::listing::Each;
 use crate::made::{Made, Path, list_names};
-use crate::memo::{Memo, Weigh};
+use crate::memo::{Memo, Most, Weigh};
 use crate::node::damaged;
 use crate::number::PlaceNo;
 use crate::past::{directory, history, number};
 use crate::scope::ScopeNo;
 use crate::shown::Shown;
-use crate::states::enter as enter_state;
-use crate::tables::{PlaceKind, TreeSource};
 use crate::volume::SnapshotVolume;
 
 /// How many directories are remembered.
@@ -67,21 +65,18 @@ impl Weigh for List {
 }
 
 impl Gones {
-    pub(crate) fn new() -> Self {
-        Self { lists: Memo::new(LISTS), leads: Memo::new(ANSWERS) }
+    pub(crate) fn new(most: Most) -> Self {
+        Self { lists: Memo::new(LISTS, most), leads: Memo::new(ANSWERS, most) }
     }
 }
 
 /// What the newest state has at a path, if it is a directory.
 fn newest(volume: &SnapshotVolume, shown: &Shown, path: &[u8]) -> Answer<Option<DirRef>> {
-    let Some(state) = shown.newest else { return Ok(None) };
-    let top = match enter_state(&volume.tables, &volume.reader, state)? {
-        PlaceKind::Inside { tree: Some(tree), .. } => match volume.tables.tree(tree)? {
-            TreeSource::Blob(id, _) => DirRef::Tree(id),
-            TreeSource::Merged { nodes, .. } => DirRef::Merged(nodes),
-        },
-        _ => return Ok(None),
-    };
+    let Some(state) = &shown.newest else { return Ok(None) };
+    let top = state.top(&volume.tables, &volume.reader)?;
+    if matches!(top, DirRef::Unreadable) {
+        return Ok(None);
+    }
     Ok(match find_path(&volume.reader, &top, path).map_err(damaged)? {
         Some(Found::Root(dir)) => Some(dir),
         Some(Found::Node(seen)) => seen.dir,
@@ -302,8 +297,8 @@ pub(crate) fn find(
     let below = Path::from(join(path, name));
     match what {
         What::Leads => {
-            let made = || Made::Gone(scope, Arc::clone(&below));
-            volume.entry_of(volume.tables.place_named(place, name, made)?)
+            let made = Made::Gone(scope, below);
+            volume.entry_of(volume.tables.place_named(place, name, made))
         }
         What::Gone(last) => last_version(volume, place, &shown, (&below, name), *last),
     }
@@ -326,7 +321,7 @@ fn last_version(
     }
     let (_, origin) = *shown.labels.get(snapshot).ok_or(VolumeError::Stale)?;
     let tree = volume.tables.tree_of_blob(tree, origin)?;
-    Ok(node_entry(&volume.presentation, number(volume, tree, position)?, node))
+    Ok(node_entry(&volume.presentation, number(volume, tree, position)?, node, SOON))
 }
 
 /// Lists a directory of `deleted`.

@@ -1,28 +1,33 @@
 //! Finding and listing what a directory of a state holds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use yore_engine::{Node, SeenNode};
-use yore_platform::{Entry, Ino, Kind, Listed, More, VolumeError};
+use yore_engine::{DirRef, Node, SeenNode};
+use yore_platform::{Entry, Kind, Listed, More, VolumeError};
 
 use crate::attributes::{join, link_key, node_entry};
 use crate::directories::{Directory, Leaf, Nodes};
 use crate::node::Holder;
-use crate::number::{PlaceNo, TreeNo, node_ino};
+use crate::number::{NodeNo, PlaceNo, TreeNo};
+use crate::place::{Dir, Entered, Version};
 use crate::sharing::{Shared, shared};
-use crate::states::{StateNo, enter, place_of, tree_of};
-use crate::tables::{NodeOf, OriginNo, PlaceKind, TreeSource};
+use crate::states::{State, numbered};
+use crate::tables::{OriginNo, TreeSource};
 use crate::volume::SnapshotVolume;
 
 /// The longest name that hosts can show; longer ones count as unpresentable.
 const MAX_NAME: usize = 255;
 
-/// A directory of a state.
-#[derive(Clone, Copy)]
+/// A directory of a state, entered.
 pub(crate) struct Inside {
-    place: PlaceNo,
-    state: StateNo,
-    tree: TreeNo,
+    pub(crate) place: PlaceNo,
+    pub(crate) version: Version,
+    pub(crate) state: Arc<State>,
+    pub(crate) origin: Option<OriginNo>,
+    pub(crate) tree: TreeNo,
+    /// How long a host may keep answers about what is in it.
+    pub(crate) ttl: Duration,
 }
 
 /// Where a node stands: its position in the directory, and in the tree that holds it.
@@ -32,42 +37,29 @@ struct Spot {
     tree: TreeNo,
     position: usize,
     /// The number that a file there has from another snapshot.
-    shared: Option<Ino>,
+    shared: Option<NodeNo>,
 }
 
 /// Takes what listings give; tells whether it wants more.
 pub(crate) type Each<'a> = dyn FnMut(Listed<'_>) -> More + 'a;
 
-/// Goes into a directory of a state.
-///
-/// # Errors
-/// Damaged when its tree can't be put together, or was unreadable at its backup.
-pub(crate) fn inside(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
-    kind: PlaceKind,
-) -> Result<Inside, VolumeError> {
-    let kind = match kind {
-        PlaceKind::State(state) => enter(&volume.tables, &volume.reader, state)?,
-        other => other,
-    };
-    match kind {
-        PlaceKind::Inside { state, tree, .. } => {
-            let tree = tree_of(tree)?;
-            let path = volume.tables.place(place)?.path;
-            volume.tables.bases(|bases| bases.enter(path, tree));
-            Ok(Inside { place, state, tree })
-        }
-        PlaceKind::Made(_) | PlaceKind::State(_) => Err(VolumeError::Stale),
-    }
+type Answer<T> = Result<T, VolumeError>;
+
+/// A name that was found in a directory of a state.
+enum Located<'n> {
+    /// In a tree blob, first seen in that snapshot.
+    Node(OriginNo, Spot, &'n Node),
+    /// In a directory at that path, put together from several snapshots.
+    Merged(usize, &'n [u8], &'n SeenNode),
 }
 
-/// Finds a name in a directory of a state.
-pub(crate) fn find(
+/// Finds a name in a directory of a state, and hands it to `each`.
+fn locate<T>(
     volume: &SnapshotVolume,
-    inside: Inside,
+    inside: &Inside,
     name: &[u8],
-) -> Result<Entry, VolumeError> {
+    each: impl FnOnce(Located<'_>) -> Answer<T>,
+) -> Answer<T> {
     if name.len() > MAX_NAME {
         return Err(VolumeError::NameTooLong);
     }
@@ -76,40 +68,71 @@ pub(crate) fn find(
             let found = nodes.binary_search_by(|seen| seen.node.name.as_slice().cmp(name));
             let index = found.map_err(|_| VolumeError::NotFound)?;
             let seen = nodes.get(index).ok_or(VolumeError::NotFound)?;
-            merged_entry(volume, inside, index, &path, seen)
+            each(Located::Merged(index, &path, seen))
         }
         TreeSource::Blob(id, origin) => match &*volume.directories.get(&volume.reader, &id)? {
             Directory::Nodes(nodes) => {
-                find_node(volume, inside, origin, (inside.tree, 0), nodes, name)
+                let (spot, node) = locate_node(volume, inside, (inside.tree, 0), nodes, name)?;
+                each(Located::Node(origin, spot, node))
             }
             Directory::Leaves(leaves) => {
                 let after = leaves.partition_point(|leaf| leaf.leaf.first.as_slice() <= name);
                 let n = after.checked_sub(1).ok_or(VolumeError::NotFound)?;
                 let (tree, start, directory) = leaf(volume, origin, leaves, n)?;
-                find_node(volume, inside, origin, (tree, start), directory.nodes()?, name)
+                let nodes = directory.nodes()?;
+                let (spot, node) = locate_node(volume, inside, (tree, start), nodes, name)?;
+                each(Located::Node(origin, spot, node))
             }
         },
     }
 }
 
-fn find_node(
+fn locate_node<'n>(
     volume: &SnapshotVolume,
-    inside: Inside,
-    origin: OriginNo,
+    inside: &Inside,
     (tree, start): (TreeNo, usize),
-    nodes: &Nodes,
+    nodes: &'n Nodes,
     name: &[u8],
-) -> Result<Entry, VolumeError> {
+) -> Answer<(Spot, &'n Node)> {
     let found = nodes.nodes.binary_search_by(|node| node.name.as_slice().cmp(name)).ok();
     match found.and_then(|at| Some((at, nodes.nodes.get(at)?))) {
         Some((position, node)) => {
             let shared = shared(volume, inside.tree, tree, nodes);
             let shared = shared.as_ref().and_then(|slot| slot.get()?.number(position));
-            let spot = Spot { index: start + position, tree, position, shared };
-            entry(volume, inside, origin, spot, node)
+            Ok((Spot { index: start + position, tree, position, shared }, node))
         }
         None if nodes.strange.iter().any(|strange| strange == name) => Err(VolumeError::Damaged),
         None => Err(VolumeError::NotFound),
+    }
+}
+
+/// Finds a name in a directory of a state.
+pub(crate) fn find(volume: &SnapshotVolume, inside: &Inside, name: &[u8]) -> Answer<Entry> {
+    locate(volume, inside, name, |located| match located {
+        Located::Node(origin, spot, node) => entry(volume, inside, origin, spot, node),
+        Located::Merged(index, path, seen) => merged_entry(volume, inside, index, path, seen),
+    })
+}
+
+/// Finds a directory by its name in a directory of a state; `None` where there is none.
+pub(crate) fn find_dir(
+    volume: &SnapshotVolume,
+    inside: &Inside,
+    name: &[u8],
+) -> Answer<Option<Dir>> {
+    let found = locate(volume, inside, name, |located| match located {
+        Located::Node(origin, spot, node) => match node.kind {
+            Kind::Directory => dir(volume, inside, origin, spot.index, node).map(Some),
+            _ => Ok(None),
+        },
+        Located::Merged(index, path, seen) => match &seen.dir {
+            Some(below) => merged_dir(volume, inside, (index, path), seen, below).map(Some),
+            None => Ok(None),
+        },
+    });
+    match found {
+        Err(VolumeError::NotFound | VolumeError::NameTooLong) => Ok(None),
+        found => found,
     }
 }
 
@@ -120,7 +143,7 @@ fn find_node(
 /// can't be presented.
 pub(crate) fn list(
     volume: &SnapshotVolume,
-    inside: Inside,
+    inside: &Inside,
     from: u64,
     each: &mut Each<'_>,
 ) -> Result<(), VolumeError> {
@@ -144,7 +167,7 @@ pub(crate) fn list(
 
 fn list_merged(
     volume: &SnapshotVolume,
-    inside: Inside,
+    inside: &Inside,
     from: usize,
     path: &[u8],
     nodes: &[SeenNode],
@@ -165,7 +188,7 @@ fn list_merged(
 
 fn list_leaves(
     volume: &SnapshotVolume,
-    inside: Inside,
+    inside: &Inside,
     origin: OriginNo,
     leaves: &[Leaf],
     from: usize,
@@ -183,7 +206,7 @@ fn list_leaves(
 
 fn list_nodes(
     volume: &SnapshotVolume,
-    inside: Inside,
+    inside: &Inside,
     origin: OriginNo,
     (tree, start): (TreeNo, usize),
     nodes: &Nodes,
@@ -229,57 +252,72 @@ fn leaf(
 
 fn entry(
     volume: &SnapshotVolume,
-    inside: Inside,
+    inside: &Inside,
     origin: OriginNo,
     spot: Spot,
     node: &Node,
-) -> Result<Entry, VolumeError> {
-    let Inside { place, state, .. } = inside;
+) -> Answer<Entry> {
     if node.kind != Kind::Directory {
-        return file_entry(volume, state, spot, node);
+        return file_entry(volume, inside, spot, node);
     }
-    let child = volume.tables.place_inside(place, (short(spot.index)?, &node.name), || {
-        // The place knows better than the tree, which may have been seen elsewhere first.
-        let origin = match volume.tables.place(place)?.kind {
-            PlaceKind::Inside { origin: Some(origin), .. } => origin,
-            PlaceKind::State(state) => volume.tables.state(state)?.origin(b"").unwrap_or(origin),
-            _ => origin,
-        };
-        let tree = node.subtree.map(|id| volume.tables.tree_of_blob(id, origin)).transpose()?;
-        Ok(PlaceKind::Inside { state, origin: Some(origin), tree })
-    })?;
-    Ok(node_entry(&volume.presentation, child.ino(), node))
+    let index = spot.index;
+    let make = || dir(volume, inside, origin, index, node);
+    let child = volume.tables.place_inside((inside.place, inside.version), &node.name, make)?;
+    Ok(node_entry(&volume.presentation, child.ino(), node, inside.ttl))
+}
+
+/// A directory in a tree blob.
+fn dir(
+    volume: &SnapshotVolume,
+    inside: &Inside,
+    origin: OriginNo,
+    index: usize,
+    node: &Node,
+) -> Answer<Dir> {
+    // The place knows better than the tree, which may have been seen elsewhere first.
+    let origin = inside.origin.unwrap_or(origin);
+    let tree = node.subtree.map(|id| volume.tables.tree_of_blob(id, origin)).transpose()?;
+    let (state, node) = (Arc::clone(&inside.state), (inside.tree, short(index)?));
+    Ok(Dir { state, origin: Some(origin), tree, node })
 }
 
 fn merged_entry(
     volume: &SnapshotVolume,
-    inside: Inside,
+    inside: &Inside,
     index: usize,
     path: &[u8],
     seen: &SeenNode,
-) -> Result<Entry, VolumeError> {
-    let Inside { place, state, tree } = inside;
-    let Some(dir) = &seen.dir else {
-        let spot = Spot { index, tree, position: index, shared: None };
-        return file_entry(volume, state, spot, &seen.node);
+) -> Answer<Entry> {
+    let Some(below) = &seen.dir else {
+        let spot = Spot { index, tree: inside.tree, position: index, shared: None };
+        return file_entry(volume, inside, spot, &seen.node);
     };
-    let child = volume.tables.place_inside(place, (short(index)?, &seen.node.name), || {
-        let path = Arc::from(join(path, &seen.node.name));
-        place_of(&volume.tables, state, &*volume.tables.state(state)?, &path, dir)
-    })?;
-    Ok(node_entry(&volume.presentation, child.ino(), &seen.node))
+    let make = || merged_dir(volume, inside, (index, path), seen, below);
+    let name = &seen.node.name;
+    let child = volume.tables.place_inside((inside.place, inside.version), name, make)?;
+    Ok(node_entry(&volume.presentation, child.ino(), &seen.node, inside.ttl))
 }
 
-fn file_entry(
+/// A directory in one that was put together.
+fn merged_dir(
     volume: &SnapshotVolume,
-    state: StateNo,
-    spot: Spot,
-    node: &Node,
-) -> Result<Entry, VolumeError> {
-    let own = spot.shared.or_else(|| node_ino(spot.tree, spot.position));
+    inside: &Inside,
+    (index, path): (usize, &[u8]),
+    seen: &SeenNode,
+    below: &DirRef,
+) -> Answer<Dir> {
+    let path = Arc::from(join(path, &seen.node.name));
+    let Entered { origin, tree } = numbered(&volume.tables, &inside.state, &path, below)?;
+    let node = (inside.tree, short(index)?);
+    Ok(Dir { state: Arc::clone(&inside.state), origin, tree, node })
+}
+
+fn file_entry(volume: &SnapshotVolume, inside: &Inside, spot: Spot, node: &Node) -> Answer<Entry> {
+    let own = spot.shared.or_else(|| NodeNo::new(spot.tree, spot.position));
     let own = own.ok_or(VolumeError::Damaged)?;
-    let ino = link_key(state, node).map_or(own, |key| volume.tables.link(key, own));
-    Ok(node_entry(&volume.presentation, ino, node))
+    let key = link_key(inside.state.number, node);
+    let number = key.map_or(own, |key| volume.tables.link(key, own));
+    Ok(node_entry(&volume.presentation, number.ino(), node, inside.ttl))
 }
 
 fn short(index: usize) -> Result<u32, VolumeError> {
@@ -304,21 +342,6 @@ pub(crate) fn node_at(
     let start = leaves.get(n).map_or(0, |leaf| leaf.start as usize);
     let leaf = volume.directories.leaf(&volume.reader, leaves, n)?;
     Ok((Holder::Blob(leaf), index - start))
-}
-
-/// Finds the node of a directory of a state; its top has none.
-pub(crate) fn node_of_place(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
-) -> Result<(Holder, usize), VolumeError> {
-    match volume.tables.place(place)?.node {
-        NodeOf::None => Err(VolumeError::Stale),
-        NodeOf::Tree(tree, position) => node_at(volume, tree, position as usize),
-        NodeOf::Parent(parent, index) => {
-            let parent = inside(volume, parent, volume.tables.place(parent)?.kind)?;
-            node_at(volume, parent.tree, index as usize)
-        }
-    }
 }
 
 #[cfg(test)]

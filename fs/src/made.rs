@@ -6,12 +6,13 @@ use std::sync::Arc;
 use yore_engine::SeenNode;
 use yore_platform::{Entry, Listed, More, VolumeError};
 
-use crate::attributes::{made_entry, node_entry};
+use crate::attributes::{SOON, made_entry, node_entry};
 use crate::changes::{self, Between, ChangeDir};
+use crate::follow::current;
 use crate::listing::Each;
 use crate::number::PlaceNo;
+use crate::place::{Body, Lasting};
 use crate::scope::{Scope, ScopeNo, file_name};
-use crate::tables::PlaceKind;
 use crate::volume::SnapshotVolume;
 use crate::{at, gone, label, past, refresh, search};
 
@@ -70,18 +71,46 @@ pub(crate) enum Made {
 
 type Answer<T> = Result<T, VolumeError>;
 
+impl Made {
+    /// Reports whether both are the same thing, so that a name that stood for one stands for the other.
+    pub(crate) fn is(&self, other: &Made) -> bool {
+        match (self, other) {
+            (Made::Top(a), Made::Top(b))
+            | (Made::Snapshots(a), Made::Snapshots(b))
+            | (Made::At(a), Made::At(b))
+            | (Made::ChangeList(a), Made::ChangeList(b))
+            | (Made::Search(a), Made::Search(b)) => a == b,
+            (Made::Past(a, path), Made::Past(b, other))
+            | (Made::Versions(a, path), Made::Versions(b, other))
+            | (Made::States(a, path), Made::States(b, other))
+            | (Made::Gone(a, path), Made::Gone(b, other))
+            | (Made::Results(a, path), Made::Results(b, other)) => a == b && path == other,
+            (Made::Between(a), Made::Between(b)) => a.is(b),
+            (Made::Changed(a), Made::Changed(b)) => a.is(b),
+            (Made::Held(a), Made::Held(b)) => a.node == b.node,
+            (Made::Hosts, Made::Hosts) | (Made::Tags, Made::Tags) => true,
+            _ => false,
+        }
+    }
+
+    /// Reports whether it is a file.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self, Made::Held(_))
+    }
+}
+
 /// The place of a fixed name at the top of a scope.
 pub(crate) fn fixed(volume: &SnapshotVolume, top: PlaceNo, name: &[u8]) -> Answer<PlaceNo> {
-    let scope = match volume.tables.place(top)?.kind {
-        PlaceKind::Made(made) => match volume.tables.made(made)? {
-            Made::Top(scope) => scope,
-            _ => return Err(VolumeError::Stale),
-        },
-        PlaceKind::State(_) | PlaceKind::Inside { .. } => return Err(VolumeError::Stale),
+    let Body::Made(Made::Top(scope)) = current(volume, top)?.body else {
+        return Err(VolumeError::Stale);
     };
     let nowhere = || Path::from(&b""[..]);
     let made = match name {
-        LATEST => return volume.shown(scope)?.latest.ok_or(VolumeError::NotFound),
+        LATEST => {
+            let shown = volume.shown(scope)?;
+            let newest = shown.newest.as_ref().ok_or(VolumeError::NotFound)?;
+            return Ok(volume.tables.place_state(top, LATEST, (newest, Lasting::Following)));
+        }
         SNAPSHOTS => Made::Snapshots(scope),
         AT => Made::At(scope),
         VERSIONS => Made::Past(scope, nowhere()),
@@ -93,7 +122,7 @@ pub(crate) fn fixed(volume: &SnapshotVolume, top: PlaceNo, name: &[u8]) -> Answe
         _ if scope == ScopeNo::WHOLE => label_file(volume, name)?,
         _ => return Err(VolumeError::NotFound),
     };
-    volume.tables.place_named(top, name, || made)
+    Ok(volume.tables.place_named(top, name, made))
 }
 
 /// A file about the drive itself.
@@ -107,7 +136,7 @@ fn label_file(volume: &SnapshotVolume, name: &[u8]) -> Answer<Made> {
 pub(crate) fn entry(volume: &SnapshotVolume, place: PlaceNo, made: &Made) -> Answer<Entry> {
     let presentation = &volume.presentation;
     let modified = match made {
-        Made::Held(seen) => return Ok(node_entry(presentation, place.ino(), &seen.node)),
+        Made::Held(seen) => return Ok(node_entry(presentation, place.ino(), &seen.node, SOON)),
         Made::Between(between) => between.modified,
         Made::Changed(dir) => dir.between.modified,
         Made::Hosts | Made::Tags => volume.shown(ScopeNo::WHOLE)?.modified,
@@ -136,8 +165,9 @@ pub(crate) fn find(
     match made {
         Made::Top(_) => volume.entry_of(fixed(volume, place, name)?),
         Made::Snapshots(scope) => {
-            let place = volume.shown(*scope)?.names.get(name).copied();
-            volume.entry_of(place.ok_or(VolumeError::NotFound)?)
+            let shown = volume.shown(*scope)?;
+            let (state, lasting) = shown.names.get(name).ok_or(VolumeError::NotFound)?;
+            volume.entry_of(volume.tables.place_state(place, name, (state, *lasting)))
         }
         Made::At(scope) => at::find(volume, place, *scope, name),
         Made::Hosts | Made::Tags => find_scope(volume, place, made, name),
@@ -172,7 +202,7 @@ pub(crate) fn list(
             let names = names.collect::<Vec<_>>();
             list_names(&names, from, each, |name| volume.entry_of(fixed(volume, place, name)?))
         }
-        Made::Snapshots(scope) => list_snapshots(volume, *scope, from, each),
+        Made::Snapshots(scope) => list_snapshots(volume, place, *scope, from, each),
         Made::At(_) | Made::Search(_) => Ok(()),
         Made::Results(scope, text) => search::list(volume, *scope, text, from, each),
         Made::Hosts | Made::Tags => {
@@ -214,6 +244,7 @@ pub(crate) fn list_names(
 
 fn list_snapshots(
     volume: &SnapshotVolume,
+    place: PlaceNo,
     scope: ScopeNo,
     from: u64,
     each: &mut Each<'_>,
@@ -221,8 +252,9 @@ fn list_snapshots(
     let shown = volume.shown(scope)?;
     let first = shown.order.partition_point(|(position, _)| *position <= from);
     for (next, name) in shown.order.iter().skip(first) {
-        let Some(place) = shown.names.get(name) else { continue };
-        let entry = volume.entry_of(*place)?;
+        let Some((state, lasting)) = shown.names.get(name) else { continue };
+        let place = volume.tables.place_state(place, name, (state, *lasting));
+        let entry = volume.entry_of(place)?;
         if each(Listed { name, next: *next, entry }) == More::Stop {
             break;
         }
@@ -243,9 +275,9 @@ fn scopes(volume: &SnapshotVolume, made: &Made) -> Answer<Vec<(Vec<u8>, Scope)>>
             Made::Hosts => Scope::Host((*word).clone()),
             _ => Scope::Tag((*word).clone()),
         };
-        Some((file_name(word)?, scope))
+        (file_name(word), scope)
     };
-    Ok(words.iter().filter_map(named).collect())
+    Ok(words.iter().map(named).collect())
 }
 
 fn find_scope(volume: &SnapshotVolume, place: PlaceNo, made: &Made, name: &[u8]) -> Answer<Entry> {

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lru::LruCache;
 
 /// How much the values of one memo may take, in bytes, unless it is one.
-const MOST: usize = 8 << 20;
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Most(pub(crate) usize);
 
 /// Values by key, each good for one generation of the lists; the ones used longest ago are dropped.
 pub(crate) struct Memo<K: Hash + Eq, V: Weigh> {
+    most: usize,
     /// Guards the values.
     values: Mutex<LruCache<K, (u32, Arc<V>)>>,
 }
@@ -29,9 +31,9 @@ impl Weigh for bool {
 }
 
 impl<K: Hash + Eq, V: Weigh> Memo<K, V> {
-    pub(crate) fn new(entries: usize) -> Self {
+    pub(crate) fn new(entries: usize, most: Most) -> Self {
         let entries = NonZeroUsize::new(entries).expect("more than none");
-        Self { values: Mutex::new(LruCache::new(entries)) }
+        Self { most: most.0, values: Mutex::new(LruCache::new(entries)) }
     }
 
     /// Returns what is known for this generation.
@@ -47,7 +49,7 @@ impl<K: Hash + Eq, V: Weigh> Memo<K, V> {
         let mut dropped = Vec::from_iter(values.push(key, (generation, Arc::clone(&value))));
         // Values grow while they are used.
         let mut taken: usize = values.iter().map(|(_, (_, value))| value.weigh()).sum();
-        while taken > MOST && values.len() > 1 {
+        while taken > self.most && values.len() > 1 {
             let last = values.pop_lru();
             taken -= last.as_ref().map_or(0, |(_, (_, value))| value.weigh()).min(taken);
             dropped.extend(last);
@@ -85,8 +87,9 @@ mod tests {
 
     #[test]
     fn what_was_used_longest_ago_goes_when_there_is_too_much() {
-        let memo = Memo::new(8);
-        let third = MOST / 3;
+        let most = 3 << 10;
+        let memo = Memo::new(8, Most(most));
+        let third = most / 3;
         for key in 0..3 {
             memo.keep(key, 1, Heavy(third));
         }
@@ -94,7 +97,7 @@ mod tests {
         memo.keep(3, 1, Heavy(third));
         assert!(memo.get(&1, 1).is_none());
         assert!([0, 2, 3].iter().all(|key| memo.get(key, 1).is_some()));
-        memo.keep(4, 1, Heavy(2 * MOST));
+        memo.keep(4, 1, Heavy(2 * most));
         assert!([0, 2, 3].iter().all(|key| memo.get(key, 1).is_none()));
         assert!(memo.get(&4, 1).is_some(), "one is kept, however large");
     }

@@ -1,32 +1,49 @@
 //! The numbers of files and directories.
 //!
-//! | bits 63..32 | bits 31..0 | stands for |
+//! | bits 1..0 | bits 62..2 | stands for |
 //! |---|---|---|
-//! | 0 | place, from 1 | a directory; place 1 is the root |
-//! | tree, from 1 | position + 1 | what is not a directory: the node at a position of a tree |
-//! | 2^30 + search, from 0 | position + 1 | a link: the one at a position among what a search found |
+//! | 1 | place, from 0 | a directory; place 0 is the root |
+//! | 2 | tree, from 1 (41 bits), and position (20 bits) | what is not a directory: the node at a position of a tree |
+//! | 3 | search (33 bits), and position (28 bits) | a link: the one at a position among what a search found |
 //!
 //! A tree has one number however many snapshots hold it, so a file of an unchanged directory is the
 //! same file in each; an unchanged file of a changed one is made so (see `sharing`). Directories are
 //! numbered by place, because a kernel wants one name for each. No number has the highest bit, which
 //! programs may take for a sign.
+//!
+//! Places, trees and searches are counted upwards and no count is ever used again, so a number that is
+//! forgotten never comes to mean something else: at a million a second, trees last for 25 days of a crawl
+//! that the budget never remembers, and places for 70,000 years.
 
 use yore_platform::Ino;
 
 /// A directory as it is reached: its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct PlaceNo(pub(crate) u32);
+pub(crate) struct PlaceNo(pub(crate) u64);
 
 /// A tree blob or a merged directory: its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct TreeNo(pub(crate) u32);
+pub(crate) struct TreeNo(pub(crate) u64);
+
+/// A node of a tree: the tree's number and the position in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NodeNo(u64);
 
 /// What a search found: its number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FoundNo(pub(crate) u32);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct FoundNo(pub(crate) u64);
 
-/// Where the numbers of searches begin.
-const SEARCHES: u32 = 1 << 30;
+/// Bits that tell kinds of numbers apart.
+const KIND_BITS: u32 = 2;
+const PLACE: u64 = 1;
+const NODE: u64 = 2;
+const LINK: u64 = 3;
+/// Bits of a position in a tree: four times the nodes that one may have.
+const NODE_BITS: u32 = 20;
+/// Bits of a position among what a search found.
+const LINK_BITS: u32 = 28;
+/// Bits of what counts.
+const ALL_BITS: u32 = 61;
 
 /// What an inode number stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,44 +51,71 @@ pub(crate) enum Number {
     /// A directory.
     Place(PlaceNo),
     /// Anything else: the node at a position of a tree.
-    Node(TreeNo, u32),
+    Node(NodeNo),
     /// A link among what a search found.
     Link(FoundNo, u32),
 }
 
 impl PlaceNo {
-    pub(crate) const ROOT: PlaceNo = PlaceNo(1);
+    pub(crate) const ROOT: PlaceNo = PlaceNo(0);
 
     pub(crate) fn ino(self) -> Ino {
-        Ino(u64::from(self.0))
+        Ino(self.0 << KIND_BITS | PLACE)
+    }
+}
+
+impl NodeNo {
+    /// Numbers the node at a position of a tree; `None` past position 2^20 - 1 and tree 2^41 - 1.
+    pub(crate) fn new(tree: TreeNo, position: usize) -> Option<Self> {
+        pair(tree.0, position, NODE_BITS).map(Self)
+    }
+
+    pub(crate) fn tree(self) -> TreeNo {
+        TreeNo(self.0 >> NODE_BITS)
+    }
+
+    pub(crate) fn position(self) -> usize {
+        (self.0 & ((1 << NODE_BITS) - 1)) as usize
+    }
+
+    pub(crate) fn ino(self) -> Ino {
+        Ino(self.0 << KIND_BITS | NODE)
+    }
+
+    /// The node so many positions further on.
+    pub(crate) fn after(self, positions: u32) -> Self {
+        Self(self.0 + u64::from(positions))
     }
 }
 
 impl Number {
     /// Takes a number apart; `None` for one that is never given.
     pub(crate) fn of(ino: Ino) -> Option<Self> {
-        let (high, low) = ((ino.0 >> 32) as u32, ino.0 as u32);
-        match (high, low.checked_sub(1)?) {
-            (0, _) => Some(Number::Place(PlaceNo(low))),
-            (SEARCHES.., position) => Some(Number::Link(FoundNo(high - SEARCHES), position)),
-            (tree, position) => Some(Number::Node(TreeNo(tree), position)),
+        let counted = ino.0 >> KIND_BITS;
+        if counted >> ALL_BITS != 0 {
+            return None;
+        }
+        match ino.0 & ((1 << KIND_BITS) - 1) {
+            PLACE => Some(Number::Place(PlaceNo(counted))),
+            NODE => Some(Number::Node(NodeNo(counted))),
+            LINK => {
+                let position = (counted & ((1 << LINK_BITS) - 1)) as u32;
+                Some(Number::Link(FoundNo(counted >> LINK_BITS), position))
+            }
+            _ => None,
         }
     }
 }
 
-/// Numbers the node at a position of a tree; `None` past 2^32 - 2, and past tree 2^30 - 1.
-pub(crate) fn node_ino(tree: TreeNo, position: usize) -> Option<Ino> {
-    (tree.0 < SEARCHES).then(|| ino(tree.0, position))?
-}
-
-/// Numbers the link at a position among what a search found; `None` past 2^32 - 2, and past search 2^30 - 1.
+/// Numbers the link at a position among what a search found; `None` past position 2^28 - 1 and search
+/// 2^33 - 1.
 pub(crate) fn link_ino(found: FoundNo, position: usize) -> Option<Ino> {
-    (found.0 < SEARCHES).then(|| ino(SEARCHES + found.0, position))?
+    pair(found.0, position, LINK_BITS).map(|counted| Ino(counted << KIND_BITS | LINK))
 }
 
-fn ino(high: u32, position: usize) -> Option<Ino> {
-    let low = u32::try_from(position).ok()?.checked_add(1)?;
-    Some(Ino(u64::from(high) << 32 | u64::from(low)))
+fn pair(high: u64, position: usize, bits: u32) -> Option<u64> {
+    let fits = high >> (ALL_BITS - bits) == 0 && position >> bits == 0;
+    fits.then_some(high << bits | position as u64)
 }
 
 #[cfg(test)]
@@ -81,22 +125,35 @@ mod tests {
     #[test]
     fn numbers_of_directories_and_files_never_meet() {
         assert_eq!(PlaceNo::ROOT.ino(), Ino::ROOT);
-        for number in [1, 2, u32::MAX] {
+        for number in [1, 2, (1 << ALL_BITS) - 1] {
             let place = PlaceNo(number);
             assert_eq!(Number::of(place.ino()), Some(Number::Place(place)));
         }
-        for number in [1, 2, SEARCHES - 1] {
-            for position in [0, 1, u32::MAX - 1] {
-                let ino = node_ino(TreeNo(number), position as usize).expect("a number");
-                assert_eq!(Number::of(ino), Some(Number::Node(TreeNo(number), position)));
-                let ino = link_ino(FoundNo(number), position as usize).expect("a number");
-                assert_eq!(Number::of(ino), Some(Number::Link(FoundNo(number), position)));
+        for tree in [1, 2, (1 << (ALL_BITS - NODE_BITS)) - 1] {
+            for position in [0, 1, (1 << NODE_BITS) - 1] {
+                let node = NodeNo::new(TreeNo(tree), position).expect("a number");
+                assert_eq!((node.tree(), node.position()), (TreeNo(tree), position));
+                assert_eq!(Number::of(node.ino()), Some(Number::Node(node)));
+                assert_eq!(node.ino().0 >> 63, 0);
             }
         }
-        assert_eq!(node_ino(TreeNo(SEARCHES), 0), None);
-        assert_eq!(link_ino(FoundNo(SEARCHES), 0), None);
-        assert_eq!(node_ino(TreeNo(1), u32::MAX as usize), None);
+        for found in [0, 1, (1 << (ALL_BITS - LINK_BITS)) - 1] {
+            for position in [0, 1, (1 << LINK_BITS) - 1] {
+                let ino = link_ino(FoundNo(found), position).expect("a number");
+                assert_eq!(Number::of(ino), Some(Number::Link(FoundNo(found), position as u32)));
+            }
+        }
+        assert_eq!(NodeNo::new(TreeNo(1 << (ALL_BITS - NODE_BITS)), 0), None);
+        assert_eq!(NodeNo::new(TreeNo(1), 1 << NODE_BITS), None);
+        assert_eq!(link_ino(FoundNo(1 << (ALL_BITS - LINK_BITS)), 0), None);
+        assert_eq!(link_ino(FoundNo(1), 1 << LINK_BITS), None);
         assert_eq!(Number::of(Ino(0)), None);
-        assert_eq!(Number::of(Ino(5 << 32)), None);
+        assert_eq!(Number::of(Ino(1 << 63 | 1)), None);
+    }
+
+    #[test]
+    fn numbers_of_the_first_million_trees_are_exact_in_a_double() {
+        let node = NodeNo::new(TreeNo(1 << 30), (1 << NODE_BITS) - 1).expect("a number");
+        assert!(node.ino().0 < 1 << 53);
     }
 }

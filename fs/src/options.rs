@@ -6,14 +6,18 @@ use jiff::tz::TimeZone;
 use yore_engine::{Meter, Snapshot, SnapshotId};
 use yore_platform::Owner;
 
+use crate::calendar::Naming;
+
 /// Decides which snapshots are presented.
 pub type Filter = Arc<dyn Fn(&SnapshotId, &Snapshot) -> bool + Send + Sync>;
 
 /// How a volume presents a repository.
 #[derive(Clone)]
 pub struct VolumeOptions {
-    /// The zone of the times in names.
+    /// The zone in which words like `yesterday` are meant, and times that name none.
     pub zone: TimeZone,
+    /// In which zone names tell times.
+    pub naming: Naming,
     /// Bytes of memory for decoded data and for the index; of a large index more is kept in memory where there
     /// is any to spare.
     pub cache_size: usize,
@@ -35,6 +39,7 @@ impl VolumeOptions {
     /// Presents everything as it is, with times in `zone`.
     pub fn new(zone: TimeZone) -> Self {
         Self {
+            naming: Naming::Local(zone.clone()),
             zone,
             cache_size: 128 << 20,
             owner: None,

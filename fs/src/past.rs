@@ -1,7 +1,8 @@
 //! `versions`: path first, time second.
 //!
 //! A directory here has every name that it had in any snapshot. A name that ever was a directory is
-//! one; any other is a directory too, of its versions, each named by the first snapshot that has it.
+//! one; any other is a directory too, of its versions, each named by the file and the first snapshot that
+//! has it.
 //! `@` in any directory, looked up and not listed, has the path's own states. A name of nothing but
 //! `@` has one more here.
 
@@ -10,17 +11,18 @@ use std::sync::Arc;
 use yore_engine::{DirHistory, Kinds, Seen, Version, descend, names, top_history, versions};
 use yore_platform::{Entry, Kind, VolumeError};
 
-use crate::attributes::{join, node_entry};
+use crate::attributes::{SOON, join, node_entry};
 use crate::listing::Each;
 use crate::made::{Made, Path, list_names};
-use crate::memo::{Memo, Weigh};
+use crate::memo::{Memo, Most, Weigh};
 use crate::node::{damaged, weigh_node};
-use crate::number::{PlaceNo, TreeNo, node_ino};
+use crate::number::{NodeNo, PlaceNo, TreeNo};
+use crate::place::{Dir, Lasting};
 use crate::scope::ScopeNo;
 use crate::sharing::PathHash;
 use crate::shown::Shown;
-use crate::states::StateNo;
-use crate::tables::PlaceKind;
+use crate::states::State;
+use crate::version_name::{bare_version_name, version_name};
 use crate::volume::SnapshotVolume;
 
 /// The name under which a path's own states are.
@@ -53,8 +55,10 @@ struct Names {
 pub(crate) struct Named {
     /// That of its first snapshot.
     label: Vec<u8>,
-    /// The same with the file's extension.
+    /// That of the file, with the one before.
     file: Vec<u8>,
+    /// A name that is found and not listed.
+    bare: Vec<u8>,
     version: Version,
     seen: Seen,
 }
@@ -74,15 +78,18 @@ impl Weigh for Names {
 
 impl Weigh for Vec<Named> {
     fn weigh(&self) -> usize {
-        let names = |named: &Named| named.label.len() + named.file.len() + size_of::<Named>();
+        let names = |named: &Named| {
+            let names = named.label.len() + named.file.len() + named.bare.len();
+            names + size_of::<Named>()
+        };
         self.iter().map(|named| names(named) + weigh_node(&named.seen.node)).sum()
     }
 }
 
 impl Pasts {
-    pub(crate) fn new() -> Self {
-        let (histories, names) = (Memo::new(HISTORIES), Memo::new(LISTS));
-        Self { histories, names, versions: Memo::new(HISTORIES) }
+    pub(crate) fn new(most: Most) -> Self {
+        let (histories, names) = (Memo::new(HISTORIES, most), Memo::new(LISTS, most));
+        Self { histories, names, versions: Memo::new(HISTORIES, most) }
     }
 }
 
@@ -190,8 +197,8 @@ pub(crate) fn find(
         return Err(VolumeError::NameTooLong);
     }
     if name == STATES {
-        let states = || Made::States(scope, Arc::clone(path));
-        return volume.entry_of(volume.tables.place_named(place, name, states)?);
+        let states = Made::States(scope, Arc::clone(path));
+        return volume.entry_of(volume.tables.place_named(place, name, states));
     }
     let shown = volume.shown(scope)?;
     let below = Path::from(join(path, unescape(name)));
@@ -213,9 +220,7 @@ fn entry(
         (false, true) => Made::Versions(scope, below),
         (false, false) => return Err(VolumeError::NotFound),
     };
-    // What became a directory is another one than the versions that it was before.
-    let key = if kinds.directory { name.to_vec() } else { [name, b"/"].concat() };
-    volume.entry_of(volume.tables.place_named(place, &key, || made)?)
+    volume.entry_of(volume.tables.place_named(place, name, made))
 }
 
 /// Lists a directory of `versions`.
@@ -260,20 +265,12 @@ pub(crate) fn versions_of(
         let named = |mut version: Version| {
             let seen = version.what.take()?;
             let (label, _) = shown.labels.get(version.first)?;
-            let file = [label.as_slice(), extension(name)].concat();
-            let file = if file.len() > MAX_NAME { label.clone() } else { file };
-            Some(Named { label: label.clone(), file, version, seen })
+            let file = version_name(name, label);
+            let bare = bare_version_name(name, label);
+            Some(Named { label: label.clone(), file, bare, version, seen })
         };
         Ok(found.into_iter().filter_map(named).collect())
     })
-}
-
-/// The extension of a name, with its dot.
-pub(crate) fn extension(name: &[u8]) -> &[u8] {
-    match name.iter().rposition(|byte| *byte == b'.') {
-        Some(dot) if dot > 0 => &name[dot..],
-        Some(_) | None => &[],
-    }
 }
 
 /// Finds a version by its name.
@@ -284,7 +281,8 @@ pub(crate) fn find_version(
     name: &[u8],
 ) -> Answer<Entry> {
     let versions = versions_of(volume, scope, path)?;
-    let found = versions.iter().find(|named| named.file == name).ok_or(VolumeError::NotFound)?;
+    let found = versions.iter().find(|named| named.is_called(name));
+    let found = found.ok_or(VolumeError::NotFound)?;
     node_of_version(volume, scope, found)
 }
 
@@ -309,6 +307,7 @@ fn node_of_version(volume: &SnapshotVolume, scope: ScopeNo, named: &Named) -> An
         &volume.presentation,
         number(volume, tree, named.seen.position)?,
         &named.seen.node,
+        SOON,
     ))
 }
 
@@ -318,8 +317,9 @@ pub(crate) fn number(
     tree: TreeNo,
     position: usize,
 ) -> Answer<yore_platform::Ino> {
-    let shared = volume.tables.bases(|bases| bases.known(tree, position));
-    shared.or_else(|| node_ino(tree, position)).ok_or(VolumeError::Damaged)
+    let shared = volume.tables.known_number(tree, position);
+    let number = shared.or_else(|| NodeNo::new(tree, position)).ok_or(VolumeError::Damaged)?;
+    Ok(number.ino())
 }
 
 /// Finds a state of a path.
@@ -333,13 +333,14 @@ pub(crate) fn find_state(
     let shown = volume.shown(scope)?;
     if path.is_empty() {
         let number = shown.find(name).ok_or(VolumeError::NotFound)?;
-        let state = state_of(volume, &shown, number)?;
-        return volume.entry_of(volume.tables.place_state(place, name, state)?);
+        let state = state_of(&shown, number)?;
+        let place = volume.tables.place_state(place, name, (&state, Lasting::Soon));
+        return volume.entry_of(place);
     }
     let versions = versions_of(volume, scope, path)?;
     let is_it = |named: &&Named| match named.seen.node.kind {
         Kind::Directory => named.label == name,
-        _ => named.file == name,
+        _ => named.is_called(name),
     };
     let found = versions.iter().find(is_it).ok_or(VolumeError::NotFound)?;
     if found.seen.node.kind != Kind::Directory {
@@ -369,13 +370,10 @@ pub(crate) fn list_states(
 }
 
 /// The state of one snapshot.
-pub(crate) fn state_of(volume: &SnapshotVolume, shown: &Shown, number: usize) -> Answer<StateNo> {
+pub(crate) fn state_of(shown: &Shown, number: usize) -> Answer<Arc<State>> {
     let (label, _) = shown.labels.get(number).ok_or(VolumeError::Stale)?;
-    let place = shown.names.get(label).ok_or(VolumeError::Stale)?;
-    match volume.tables.place(*place)?.kind {
-        PlaceKind::State(state) => Ok(state),
-        PlaceKind::Made(_) | PlaceKind::Inside { .. } => Err(VolumeError::Stale),
-    }
+    let (state, _) = shown.names.get(label).ok_or(VolumeError::Stale)?;
+    Ok(Arc::clone(state))
 }
 
 /// A directory as one snapshot has it, under a name of a made one.
@@ -388,17 +386,22 @@ pub(crate) fn directory(
     seen: &Seen,
 ) -> Answer<Entry> {
     let (_, origin) = *shown.labels.get(snapshot).ok_or(VolumeError::Stale)?;
-    let state = state_of(volume, shown, snapshot)?;
+    let state = state_of(shown, snapshot)?;
     let tree = seen.node.subtree.map(|id| volume.tables.tree_of_blob(id, origin)).transpose()?;
-    let kind = PlaceKind::Inside { state, origin: Some(origin), tree };
     let holder = volume.tables.tree_of_blob(seen.tree, origin)?;
     let position = u32::try_from(seen.position).map_err(|_| VolumeError::Damaged)?;
     let hash = path.split(|byte| *byte == b'/').fold(PathHash::TOP, PathHash::child);
-    let place = volume.tables.place_of_tree(place, name, (holder, position), (kind, hash))?;
-    Ok(node_entry(&volume.presentation, place.ino(), &seen.node))
+    let dir = Dir { state, origin: Some(origin), tree, node: (holder, position) };
+    let place = volume.tables.place_of_tree(place, name, (dir, hash));
+    Ok(node_entry(&volume.presentation, place.ino(), &seen.node, SOON))
 }
 
 impl Named {
+    /// Reports whether the version of a file is found by a name.
+    fn is_called(&self, name: &[u8]) -> bool {
+        self.file == name || self.bare == name
+    }
+
     /// The name of the version of a file.
     pub(crate) fn file(&self) -> &[u8] {
         &self.file

@@ -9,15 +9,18 @@ use yore_engine::{KnownSnapshots, Problems, Result, SnapshotEntry, SnapshotId, S
 use yore_platform::{Ino, Timestamp, VolumeError};
 
 use crate::calendar::snapshot_names;
+use crate::follow;
 use crate::made::Made;
 use crate::number::PlaceNo;
 use crate::scope::{Scope, ScopeNo};
 use crate::shown::{Naming, Shown, build};
-use crate::tables::OriginNo;
+use crate::tables::{Moved, OriginNo};
 use crate::volume::SnapshotVolume;
 
 /// How old the list of snapshots may be when somebody looks at it.
 const AGE: Duration = Duration::from_secs(1);
+/// How long an answer takes to arrive at most, unless the machine is overloaded.
+const ARRIVAL: Duration = Duration::from_millis(200);
 /// Problems that are kept until somebody asks.
 const MAX_PROBLEMS: usize = 64;
 
@@ -101,7 +104,7 @@ impl Refresher {
         list: Vec<SnapshotEntry>,
     ) -> std::result::Result<Vec<Arc<Shown>>, VolumeError> {
         self.ever.extend(list.iter().map(|entry| (entry.snapshot.time, entry.id)));
-        self.names = snapshot_names(self.ever.iter().copied(), &volume.options.zone);
+        self.names = snapshot_names(self.ever.iter().copied(), &volume.options.naming);
         let all = Arc::new(list);
         let takes = |entry: &&SnapshotEntry| {
             volume.options.filter.as_ref().is_none_or(|filter| filter(&entry.id, &entry.snapshot))
@@ -141,7 +144,7 @@ impl Refresher {
         }
         let number = self.scopes.len();
         let scope_no = u32::try_from(number).map(ScopeNo).map_err(|_| VolumeError::Damaged)?;
-        let top = volume.tables.place_named(parent, name, || Made::Top(scope_no))?;
+        let top = volume.tables.place_named(parent, name, Made::Top(scope_no));
         self.scopes.push((scope, Naming::at(top)));
         let shown = self.build_scope(volume, number)?;
         self.told.push(Arc::clone(&shown));
@@ -180,13 +183,46 @@ pub(crate) fn poll(volume: &SnapshotVolume) {
     }
 }
 
-/// Looks for new snapshots now, and tells what changed since the last call.
-pub(crate) fn refresh(volume: &SnapshotVolume) -> Changed {
-    let mut refresher = volume.refresher.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Err(error) = refresher.update(volume) {
-        refresher.problems.push(error);
+/// Looks for new snapshots now, and tells what changed since the last call; `host` is told what it must
+/// forget before any name that it holds comes to stand for another state.
+pub(crate) fn refresh(volume: &SnapshotVolume, host: &dyn Fn(&Changed)) -> Changed {
+    let mut changed = {
+        let mut refresher = lock(volume);
+        if let Err(error) = refresher.update(volume) {
+            refresher.problems.push(error);
+        }
+        refresher.tell(volume.all_shown())
+    };
+    let begun = volume.tables.begin_moves();
+    if !begun.is_empty() {
+        // Answers that are on their way may still be kept; they have arrived by then.
+        std::thread::sleep(ARRIVAL);
     }
-    refresher.tell(volume.all_shown())
+    let lists = changed.directories.len();
+    for Moved { place, before } in volume.tables.take_moved() {
+        match follow::dir_of(volume, place) {
+            Ok(Some(after)) => follow::differences(volume, place, before, after, &mut changed),
+            Ok(None) | Err(_) => changed.directories.push(place.ino()),
+        }
+    }
+    for (Moved { place, before }, state) in &begun {
+        match state.top(&volume.tables, &volume.reader) {
+            Ok(top) => follow::differences(volume, *place, before.clone(), top, &mut changed),
+            Err(_) => changed.directories.push(place.ino()),
+        }
+    }
+    host(&changed);
+    begun.iter().for_each(|(moved, state)| volume.tables.end_move(moved.place, state));
+    if changed.directories.len() > lists {
+        // A listing that somebody asked for meanwhile is the old one.
+        let directories = changed.directories[lists..].to_vec();
+        host(&Changed { directories, ..Changed::default() });
+    }
+    changed
+}
+
+fn lock(volume: &SnapshotVolume) -> std::sync::MutexGuard<'_, Refresher> {
+    volume.refresher.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Finds or adds the scope of a machine or a tag, under a name; returns its top.
@@ -196,6 +232,5 @@ pub(crate) fn scope(
     parent: PlaceNo,
     name: &[u8],
 ) -> std::result::Result<PlaceNo, VolumeError> {
-    let mut refresher = volume.refresher.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    refresher.scope(volume, scope, (parent, name))
+    lock(volume).scope(volume, scope, (parent, name))
 }

@@ -1,6 +1,9 @@
 //! Scopes: all snapshots, those of one machine, those with one tag. Each has the whole tree.
 
-use yore_engine::Snapshot;
+use sha2::{Digest, Sha256};
+use yore_engine::{Snapshot, encode_hex};
+
+use crate::version_name::shortened;
 
 /// A scope, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,14 +34,76 @@ impl Scope {
     }
 }
 
-/// Shows a machine's name or a tag as a file name: `/` as U+2215, and what is no name with one before
-/// it. Nothing that is not shown so can be mistaken for it, but for names that hold U+2215.
-pub(crate) fn file_name(text: &str) -> Option<Vec<u8>> {
-    let shown = text.replace('/', "\u{2215}");
-    let shown = match shown.as_str() {
-        "" => return None,
-        "." | ".." => format!("\u{2215}{shown}"),
-        _ => shown,
-    };
-    (shown.len() <= 255 && !shown.contains('\0')).then(|| shown.into_bytes())
+/// What stands for `/`.
+const SLASH: char = '\u{2215}';
+/// What stands before that which would be taken for something else.
+const ESCAPE: char = '\u{29f5}';
+const MAX_NAME: usize = 255;
+/// Digits that tell apart what is too long to be shown.
+const DIGITS: usize = 32;
+
+/// Shows a machine's name or a tag as a file name; no two show as one.
+pub(crate) fn file_name(text: &str) -> Vec<u8> {
+    let mut shown = String::with_capacity(text.len());
+    if matches!(text, "" | "." | "..") {
+        shown.push(ESCAPE);
+    }
+    for letter in text.chars() {
+        match letter {
+            '/' => shown.push(SLASH),
+            '\0' => shown.extend([ESCAPE, '0']),
+            SLASH | ESCAPE => shown.extend([ESCAPE, letter]),
+            _ => shown.push(letter),
+        }
+    }
+    if shown.len() <= MAX_NAME {
+        return shown.into_bytes();
+    }
+    // Nothing else has this letter before a tilde.
+    let digits = &encode_hex(&Sha256::digest(text))[..DIGITS];
+    let end = format!("{ESCAPE}~{digits}");
+    [shortened(shown.as_bytes(), MAX_NAME - end.len()), end.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_names_of_machines_show_as_one() {
+        let long = "l".repeat(300);
+        let words = [
+            "x/y",
+            "x\u{2215}y",
+            "x\u{29f5}y",
+            "x\u{29f5}\u{2215}y",
+            "x\u{29f5}/y",
+            "x//y",
+            "x/\u{2215}y",
+            "x\u{2215}/y",
+            "",
+            ".",
+            "..",
+            "/.",
+            "/..",
+            "\u{2215}.",
+            "\u{29f5}",
+            "\u{29f5}.",
+            "\u{29f5}0",
+            "\0",
+            "0",
+            "x",
+            &long,
+            &long[1..],
+        ];
+        let mut shown = std::collections::BTreeMap::new();
+        for word in words {
+            let name = file_name(word);
+            assert!(!name.is_empty() && name.len() <= MAX_NAME);
+            assert!(!name.iter().any(|byte| matches!(byte, b'/' | 0)) && !b"..".starts_with(&name));
+            assert_eq!(shown.insert(name, word), None, "{word:?}");
+        }
+        assert_eq!(file_name("x/y"), "x\u{2215}y".as_bytes());
+        assert_eq!(file_name("a machine"), b"a machine");
+    }
 }

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use yore_engine::{Catalog, Pattern, Query, SnapshotId, Unobserved};
 use yore_platform::{Entry, Kind, Listed, More, Timestamp, VolumeError};
 
-use crate::attributes::link_entry;
+use crate::attributes::{SOON, link_entry};
 use crate::listing::Each;
 use crate::made::{Made, Path};
-use crate::memo::{Memo, Weigh};
+use crate::memo::{Memo, Most, Weigh};
 use crate::node::damaged;
 use crate::number::{FoundNo, PlaceNo, link_ino};
 use crate::past::{escape, versions_of};
@@ -31,7 +32,14 @@ pub(crate) struct Searches {
     found: Memo<(ScopeNo, Path), Found>,
     /// Guards what links were numbered, by its number. Who follows a link of what is not remembered any
     /// more is told to look it up again.
-    numbered: Mutex<Vec<Weak<Found>>>,
+    numbered: Mutex<Numbered>,
+}
+
+/// Searches by their numbers.
+#[derive(Default)]
+struct Numbered {
+    found: HashMap<FoundNo, Weak<Found>>,
+    next: u64,
 }
 
 /// The links of one search, which are numbered by their positions.
@@ -51,25 +59,28 @@ impl Weigh for Found {
 }
 
 impl Searches {
-    pub(crate) fn new() -> Self {
-        let found = Memo::new(SEARCHES);
+    pub(crate) fn new(most: Most) -> Self {
+        let found = Memo::new(SEARCHES, most);
         Self { catalog: OnceLock::new(), found, numbered: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Found>>> {
+    fn lock(&self) -> MutexGuard<'_, Numbered> {
         self.numbered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn number(&self, found: &Arc<Found>) -> FoundNo {
         *found.number.get_or_init(|| {
             let mut numbered = self.lock();
-            numbered.push(Arc::downgrade(found));
-            FoundNo(u32::try_from(numbered.len() - 1).unwrap_or(u32::MAX))
+            numbered.found.retain(|_, found| found.strong_count() > 0);
+            let number = FoundNo(numbered.next);
+            numbered.next += 1;
+            numbered.found.insert(number, Arc::downgrade(found));
+            number
         })
     }
 
     fn numbered(&self, number: FoundNo) -> Answer<Arc<Found>> {
-        let found = self.lock().get(number.0 as usize).and_then(Weak::upgrade);
+        let found = self.lock().found.get(&number).and_then(Weak::upgrade);
         found.ok_or(VolumeError::Stale)
     }
 }
@@ -111,8 +122,7 @@ pub(crate) fn find_results(
     let text = Path::from(name);
     let readable = std::str::from_utf8(name).map_err(|_| VolumeError::NotFound)?;
     Pattern::parse(readable).map_err(|_| VolumeError::NotFound)?;
-    let made = || Made::Results(scope, text);
-    volume.entry_of(volume.tables.place_named(place, name, made)?)
+    volume.entry_of(volume.tables.place_named(place, name, Made::Results(scope, text)))
 }
 
 /// Finds a link among the results of a pattern.
@@ -127,9 +137,18 @@ pub(crate) fn find(
     entry_at(volume, &found, at)
 }
 
+/// The entry of a link, with the length of its text.
 fn entry_at(volume: &SnapshotVolume, found: &Arc<Found>, at: usize) -> Answer<Entry> {
+    let length = target_at(volume, found, at)?.len() as u64;
     let ino = link_ino(volume.searches.number(found), at).ok_or(VolumeError::Damaged)?;
-    Ok(link_entry(&volume.presentation, ino, found.modified))
+    Ok(link_entry(&volume.presentation, ino, (found.modified, length), SOON))
+}
+
+/// The entry of a link in a listing, which must not be kept: its length is found when somebody asks, so that
+/// a thousand links are listed without looking into a thousand pasts.
+fn listed_at(volume: &SnapshotVolume, found: &Arc<Found>, at: usize) -> Answer<Entry> {
+    let ino = link_ino(volume.searches.number(found), at).ok_or(VolumeError::Damaged)?;
+    Ok(link_entry(&volume.presentation, ino, (found.modified, 0), Duration::ZERO))
 }
 
 /// The entry of a link that was numbered.
@@ -137,11 +156,14 @@ pub(crate) fn entry(volume: &SnapshotVolume, number: FoundNo, at: u32) -> Answer
     entry_at(volume, &volume.searches.numbered(number)?, at as usize)
 }
 
-/// Where the newest version is, seen from the results. Worked out when a link is followed: a thousand
-/// links are listed without looking into a thousand pasts.
+/// Where the newest version is, seen from the results.
 pub(crate) fn target(volume: &SnapshotVolume, number: FoundNo, at: u32) -> Answer<Vec<u8>> {
     let found = volume.searches.numbered(number)?;
-    let path = found.links.path(at as usize).ok_or(VolumeError::Stale)?;
+    target_at(volume, &found, at as usize)
+}
+
+fn target_at(volume: &SnapshotVolume, found: &Found, at: usize) -> Answer<Vec<u8>> {
+    let path = found.links.path(at).ok_or(VolumeError::Stale)?;
     let versions = versions_of(volume, found.scope, &Path::from(path))?;
     let newest = versions.iter().max_by_key(|named| named.last()).ok_or(VolumeError::NotFound)?;
     let ever_directory = versions.iter().any(|named| named.kind() == Kind::Directory);
@@ -166,7 +188,7 @@ pub(crate) fn list(
     let from = usize::try_from(from).unwrap_or(usize::MAX);
     for (at, next) in (from..).zip(from as u64 + 1..) {
         let Some(name) = found.links.name(at) else { break };
-        let entry = entry_at(volume, &found, at)?;
+        let entry = listed_at(volume, &found, at)?;
         if each(Listed { name: &name, next, entry }) == More::Stop {
             return Ok(());
         }

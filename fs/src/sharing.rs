@@ -6,15 +6,14 @@
 //! one's number, which may itself come from a base before. What is remembered is stretches of
 //! positions, of which one change makes two or three.
 
-use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use yore_engine::Node;
-use yore_platform::{Ino, VolumeError};
+use yore_platform::VolumeError;
 
 use crate::directories::{Directory, Leaf, Nodes};
-use crate::number::{TreeNo, node_ino};
+use crate::number::{NodeNo, TreeNo};
 use crate::tables::{OriginNo, TreeSource};
 use crate::volume::SnapshotVolume;
 
@@ -45,74 +44,36 @@ pub(crate) struct Shared {
 struct Stretch {
     position: u32,
     length: u32,
-    first: Ino,
+    first: NodeNo,
 }
 
 impl Shared {
     /// The number of the node at a position, if it has one from elsewhere.
-    pub(crate) fn number(&self, position: usize) -> Option<Ino> {
+    pub(crate) fn number(&self, position: usize) -> Option<NodeNo> {
         let position = u32::try_from(position).ok()?;
         let after = self.stretches.partition_point(|stretch| stretch.position <= position);
         let stretch = self.stretches.get(after.checked_sub(1)?)?;
         let into = position - stretch.position;
-        (into < stretch.length).then(|| Ino(stretch.first.0 + u64::from(into)))
+        (into < stretch.length).then(|| stretch.first.after(into))
+    }
+
+    /// The trees in which the numbers are.
+    pub(crate) fn trees(&self) -> impl Iterator<Item = TreeNo> {
+        self.stretches.iter().map(|stretch| stretch.first.tree())
     }
 
     /// Adds a position after all that it has.
-    fn push(&mut self, position: usize, ino: Ino) {
+    fn push(&mut self, position: usize, node: NodeNo) {
         let Ok(position) = u32::try_from(position) else { return };
         match self.stretches.last_mut() {
             Some(last)
                 if last.position + last.length == position
-                    && last.first.0 + u64::from(last.length) == ino.0 =>
+                    && last.first.after(last.length) == node =>
             {
                 last.length += 1;
             }
-            _ => self.stretches.push(Stretch { position, length: 1, first: ino }),
+            _ => self.stretches.push(Stretch { position, length: 1, first: node }),
         }
-    }
-}
-
-/// What is remembered of trees that were looked into.
-#[derive(Default)]
-pub(crate) struct Bases {
-    /// The tree that was looked into last at each path.
-    last: HashMap<PathHash, TreeNo>,
-    entered: HashSet<TreeNo>,
-    bases: HashMap<TreeNo, TreeNo>,
-    shared: HashMap<TreeNo, Arc<OnceLock<Shared>>>,
-}
-
-impl Bases {
-    /// Notes that the tree of a directory is looked into at a path.
-    pub(crate) fn enter(&mut self, path: PathHash, tree: TreeNo) {
-        let before = self.last.insert(path, tree);
-        if before == Some(tree) || !self.entered.insert(tree) {
-            return;
-        }
-        if let Some(base) = before {
-            self.bases.insert(tree, base);
-        }
-    }
-
-    /// The number that a node of a tree that was looked into has from elsewhere.
-    pub(crate) fn known(&self, tree: TreeNo, position: usize) -> Option<Ino> {
-        self.shared.get(&tree)?.get()?.number(position)
-    }
-
-    /// Where the shared numbers of a tree belong: `part` is the tree itself or one of its leaves.
-    ///
-    /// `None` for a tree without a base, and for a leaf that already has numbers of its own.
-    fn slot(&mut self, tree: TreeNo, part: TreeNo) -> Option<(TreeNo, Arc<OnceLock<Shared>>)> {
-        if let Some(slot) = self.shared.get(&part) {
-            let base = self.bases.get(&tree).copied().unwrap_or(part);
-            return Some((base, Arc::clone(slot)));
-        }
-        if part != tree && !self.entered.insert(part) {
-            return None;
-        }
-        let base = *self.bases.get(&tree)?;
-        Some((base, Arc::clone(self.shared.entry(part).or_default())))
     }
 }
 
@@ -123,7 +84,7 @@ pub(crate) fn shared(
     part: TreeNo,
     nodes: &Nodes,
 ) -> Option<Arc<OnceLock<Shared>>> {
-    let (base, slot) = volume.tables.bases(|bases| bases.slot(tree, part))?;
+    let (base, slot) = volume.tables.slot(tree, part)?;
     // Numbers of their own serve as well, where the base can't be read.
     slot.get_or_init(|| compare(volume, base, part, nodes).unwrap_or_default());
     Some(slot)
@@ -149,10 +110,10 @@ fn compare(
     if base == part {
         return Ok(Shared::default());
     }
-    let before = volume.tables.bases(|bases| bases.shared.get(&base).cloned());
+    let before = volume.tables.shared_of(base);
     let before = before.as_ref().and_then(|slot| slot.get());
     Ok(join(&directory.nodes()?.nodes, &nodes.nodes, |position| {
-        before.and_then(|shared| shared.number(position)).or_else(|| node_ino(base, position))
+        before.and_then(|shared| shared.number(position)).or_else(|| NodeNo::new(base, position))
     }))
 }
 
@@ -170,15 +131,15 @@ fn leaf_holding(
 }
 
 /// Finds the nodes that are equal in both; both are in order of names.
-fn join(old: &[Node], new: &[Node], number: impl Fn(usize) -> Option<Ino>) -> Shared {
+fn join(old: &[Node], new: &[Node], number: impl Fn(usize) -> Option<NodeNo>) -> Shared {
     let mut shared = Shared::default();
     let mut old = old.iter().enumerate().peekable();
     for (position, node) in new.iter().enumerate() {
         while old.next_if(|(_, candidate)| candidate.name < node.name).is_some() {}
         let same = old.next_if(|(_, candidate)| candidate.name == node.name);
         let same = same.filter(|(_, candidate)| node.subtree.is_none() && *candidate == node);
-        if let Some(ino) = same.and_then(|(position, _)| number(position)) {
-            shared.push(position, ino);
+        if let Some(node) = same.and_then(|(position, _)| number(position)) {
+            shared.push(position, node);
         }
     }
     shared
@@ -191,11 +152,12 @@ mod tests {
     #[test]
     fn stretches_grow_and_end() {
         let mut shared = Shared::default();
-        for (position, ino) in [(1, 10), (2, 11), (4, 13), (5, 14), (6, 99)] {
-            shared.push(position, Ino(ino));
+        let node = |position| NodeNo::new(TreeNo(3), position).expect("a number");
+        for (position, at) in [(1, 10), (2, 11), (4, 13), (5, 14), (6, 99)] {
+            shared.push(position, node(at));
         }
         assert_eq!(shared.stretches.len(), 3);
-        let numbers = (0..8).map(|position| shared.number(position).map(|ino| ino.0));
+        let numbers = (0..8).map(|position| shared.number(position).map(NodeNo::position));
         let expected = [None, Some(10), Some(11), None, Some(13), Some(14), Some(99), None];
         assert_eq!(numbers.collect::<Vec<_>>(), expected);
     }

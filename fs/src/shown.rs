@@ -1,6 +1,7 @@
 //! The lists of one scope as they are shown: its snapshots, their names and days, the newest state.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use yore_engine::{Clock, Moment, Part, Snapshot, SnapshotEntry, SnapshotId, state};
 use yore_platform::{Space, Timestamp, VolumeError};
@@ -8,8 +9,9 @@ use yore_platform::{Space, Timestamp, VolumeError};
 use crate::calendar::days;
 use crate::made::{LATEST, SNAPSHOTS, fixed};
 use crate::number::PlaceNo;
+use crate::place::Lasting;
 use crate::refresh::Changed;
-use crate::states::{Made, State, StateNo, StatePart};
+use crate::states::{Made, State, StatePart};
 use crate::tables::{OriginNo, Tables};
 use crate::volume::SnapshotVolume;
 
@@ -26,9 +28,8 @@ pub(crate) struct Shown {
     /// The top of the scope, and its list of snapshots.
     top: Option<PlaceNo>,
     snapshots: Option<PlaceNo>,
-    pub(crate) latest: Option<PlaceNo>,
-    pub(crate) newest: Option<StateNo>,
-    pub(crate) names: BTreeMap<Vec<u8>, PlaceNo>,
+    pub(crate) newest: Option<Arc<State>>,
+    pub(crate) names: BTreeMap<Vec<u8>, (Arc<State>, Lasting)>,
     /// The names in the order in which they came: each with a position that it always keeps.
     pub(crate) order: Vec<(u64, Vec<u8>)>,
     pub(crate) space: Space,
@@ -39,7 +40,6 @@ pub(crate) struct Naming {
     /// The scope's top.
     pub(crate) top: PlaceNo,
     positions: HashMap<Vec<u8>, u64>,
-    states: HashMap<Vec<u8>, (StateNo, PlaceNo)>,
 }
 
 type Answer<T> = Result<T, VolumeError>;
@@ -60,26 +60,26 @@ pub(crate) fn build(
     let mut shown = Shown { generation, modified: Timestamp { nanos, ..end }, ..Shown::default() };
     let parts = state(&list, &Moment::Latest).unwrap_or_default();
     shown.space = space(volume, &parts);
-    let (newest, latest) = naming.place(tables, LATEST, made(&parts, origins))?;
-    (shown.newest, shown.latest) = (Some(newest), Some(latest));
-    for (name, moment) in days(&list, &volume.options.zone) {
-        let made = made(&state(&list, &moment).unwrap_or_default(), origins);
-        let (_, place) = naming.place(tables, name.as_bytes(), made)?;
-        shown.names.insert(name.into_bytes(), place);
+    let state_of = |(made, modified)| tables.state(made, modified);
+    shown.newest = Some(state_of(made(&parts, origins)));
+    for (name, moment) in days(&list, &volume.options.naming) {
+        let state = state_of(made(&state(&list, &moment).unwrap_or_default(), origins));
+        shown.names.insert(name.into_bytes(), (state, Lasting::Following));
     }
     for SnapshotEntry { id, snapshot, .. } in &list {
         let (Some(name), Some(origin)) = (names.get(id), origins.get(id)) else {
             return Err(VolumeError::Damaged);
         };
-        let made = (Made::Whole(*origin), snapshot.end);
-        let (_, place) = naming.place(tables, name.as_bytes(), made)?;
-        shown.names.insert(name.clone().into_bytes(), place);
+        let state = state_of((Made::Whole(*origin), snapshot.end));
+        shown.names.insert(name.clone().into_bytes(), (state, Lasting::Forever));
         shown.labels.push((name.clone().into_bytes(), *origin));
     }
     shown.order = shown.names.keys().map(|name| (naming.position(name), name.clone())).collect();
     shown.order.sort_unstable();
     shown.top = Some(naming.top);
-    shown.snapshots = Some(fixed(volume, naming.top, SNAPSHOTS)?);
+    let snapshots = fixed(volume, naming.top, SNAPSHOTS)?;
+    [naming.top, snapshots].iter().for_each(|place| tables.pin(*place));
+    shown.snapshots = Some(snapshots);
     shown.list = list;
     Ok(shown)
 }
@@ -109,25 +109,7 @@ pub(crate) fn made(parts: &[Part<'_>], origins: &Origins) -> (Made, Timestamp) {
 impl Naming {
     /// For the scope whose top is in a place.
     pub(crate) fn at(top: PlaceNo) -> Self {
-        Self { top, positions: HashMap::new(), states: HashMap::new() }
-    }
-
-    /// The state and place of a name: those it had, unless it is made of something else now.
-    fn place(
-        &mut self,
-        tables: &Tables,
-        name: &[u8],
-        (made, modified): (Made, Timestamp),
-    ) -> Answer<(StateNo, PlaceNo)> {
-        if let Some(known) = self.states.get(name)
-            && tables.state(known.0)?.made == made
-        {
-            return Ok(*known);
-        }
-        let state = tables.add_state(State::new(made, modified))?;
-        let added = (state, tables.add_top(state)?);
-        self.states.insert(name.to_vec(), added);
-        Ok(added)
+        Self { top, positions: HashMap::new() }
     }
 
     fn position(&mut self, name: &[u8]) -> u64 {
@@ -147,14 +129,20 @@ impl Shown {
         let (Some(top), Some(snapshots)) = (self.top, self.snapshots) else { return };
         let (top, snapshots) = (top.ino(), snapshots.ino());
         changed.directories.extend([top, snapshots]);
-        if before.latest != self.latest {
-            changed.names.push((top, LATEST.to_vec()));
-        }
+        let come = self.names.keys().filter(|name| !before.names.contains_key(*name));
         let gone = before.names.keys().filter(|name| !self.names.contains_key(*name));
-        let other = self.names.iter();
-        let other = other.filter(|(name, place)| before.names.get(*name) != Some(place));
-        let names = gone.chain(other.map(|(name, _)| name));
-        changed.names.extend(names.map(|name| (snapshots, name.clone())));
+        changed.names.extend(gone.chain(come).map(|name| (snapshots, name.clone())));
+    }
+
+    /// Makes the names that somebody looked at stand for the states that they are now.
+    pub(crate) fn lead(&self, tables: &Tables) {
+        let (Some(top), Some(snapshots)) = (self.top, self.snapshots) else { return };
+        if let Some(newest) = &self.newest {
+            tables.lead(top, LATEST, newest);
+        }
+        for (name, (state, _)) in &self.names {
+            tables.lead(snapshots, name, state);
+        }
     }
 }
 

@@ -7,11 +7,12 @@ use yore_platform::{Timestamp, VolumeError};
 
 use crate::node::damaged;
 use crate::number::TreeNo;
-use crate::tables::{OriginNo, PlaceKind, Tables};
+use crate::place::Entered;
+use crate::tables::{OriginNo, Tables};
 
 /// A state, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct StateNo(pub(crate) u32);
+pub(crate) struct StateNo(pub(crate) u64);
 
 /// Of what a state is made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,16 +34,17 @@ pub(crate) struct StatePart {
 
 /// The tree under one name.
 pub(crate) struct State {
+    pub(crate) number: StateNo,
     pub(crate) made: Made,
     /// When the newest of its snapshots ended.
     pub(crate) modified: Timestamp,
     /// Guards the top, once it has been put together.
-    top: Mutex<Option<PlaceKind>>,
+    top: Mutex<Option<DirRef>>,
 }
 
 impl State {
-    pub(crate) fn new(made: Made, modified: Timestamp) -> Self {
-        Self { made, modified, top: Mutex::new(None) }
+    pub(crate) fn new(number: StateNo, made: Made, modified: Timestamp) -> Self {
+        Self { number, made, modified, top: Mutex::new(None) }
     }
 
     /// The snapshot of what lies at `path`; where several do, the newest of the state.
@@ -56,30 +58,24 @@ impl State {
             }
         }
     }
+
+    /// Returns the top; puts it together the first time.
+    pub(crate) fn top(&self, tables: &Tables, reader: &Reader) -> Result<DirRef, VolumeError> {
+        // Whoever comes second waits, rather than do the same.
+        let mut top = self.top.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(top) = &*top {
+            return Ok(top.clone());
+        }
+        let made = put_together(tables, reader, self)?;
+        *top = Some(made.clone());
+        Ok(made)
+    }
 }
 
 /// Whether the source at `outer` is, or holds, what is at `inner`.
 fn holds(outer: &[u8], inner: &[u8]) -> bool {
     outer.is_empty()
         || inner.strip_prefix(outer).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
-}
-
-/// Returns the top of a state as a place inside it; puts it together the first time.
-pub(crate) fn enter(
-    tables: &Tables,
-    reader: &Reader,
-    number: StateNo,
-) -> Result<PlaceKind, VolumeError> {
-    let state = tables.state(number)?;
-    // Whoever comes second waits, rather than do the same.
-    let mut top = state.top.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(top) = *top {
-        return Ok(top);
-    }
-    let dir = put_together(tables, reader, &state)?;
-    let made = place_of(tables, number, &state, &Arc::from([]), &dir)?;
-    *top = Some(made);
-    Ok(made)
 }
 
 fn put_together(tables: &Tables, reader: &Reader, state: &State) -> Result<DirRef, VolumeError> {
@@ -99,23 +95,22 @@ fn put_together(tables: &Tables, reader: &Reader, state: &State) -> Result<DirRe
     }
 }
 
-/// Says what a directory of a state, at a path of a merged one, is.
-pub(crate) fn place_of(
+/// Numbers the tree of a directory of a state, at a path of a merged one.
+pub(crate) fn numbered(
     tables: &Tables,
-    number: StateNo,
-    state: &State,
+    state: &Arc<State>,
     path: &Arc<[u8]>,
     dir: &DirRef,
-) -> Result<PlaceKind, VolumeError> {
+) -> Result<Entered, VolumeError> {
     let origin = state.origin(path);
     let tree = match (dir, origin) {
         (DirRef::Merged(nodes), _) => {
-            Some(tables.add_merged(number, Arc::clone(path), Arc::clone(nodes))?)
+            Some(tables.add_merged(Arc::clone(state), Arc::clone(path), Arc::clone(nodes))?)
         }
         (DirRef::Tree(id), Some(origin)) => Some(tables.tree_of_blob(*id, origin)?),
         (DirRef::Tree(_), None) | (DirRef::Unreadable, _) => None,
     };
-    Ok(PlaceKind::Inside { state: number, origin, tree })
+    Ok(Entered { origin, tree })
 }
 
 /// The number of the tree of a place inside a state.

@@ -1,60 +1,34 @@
 //! What has a number: directories by place, trees by content, snapshots and states as they came.
 //!
-//! Numbers are given when somebody first sees what they stand for, and are never taken back, so
-//! that whoever holds one can go on asking. Nothing here grows with the number of files, except
-//! for files of several names, and for those whose versions were looked at.
+//! Numbers are given when somebody first sees what they stand for. They are known as long as a host holds
+//! them, and of the others so many as were used last (see `sweep`). Nothing here grows with the number of
+//! files, except for files of several names.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use lru::LruCache;
 use yore_engine::{BlobId, SeenNode, SnapshotEntry};
-use yore_platform::{Ino, VolumeError};
+use yore_platform::{Ino, Timestamp, VolumeError};
 
 use crate::made::Made;
-use crate::number::{PlaceNo, TreeNo};
+use crate::number::{NodeNo, Number, PlaceNo, TreeNo};
+use crate::place::{Body, Entry, Version};
 use crate::scope::ScopeNo;
-use crate::sharing::{Bases, PathHash};
+use crate::sharing::{PathHash, Shared};
 use crate::states::{Made as Of, State, StateNo};
+
+pub(crate) use self::moves::Moved;
+pub(crate) use self::places::Step;
+
+mod moves;
+mod places;
+mod sweep;
+mod trees;
 
 /// A snapshot, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct OriginNo(pub(crate) u32);
-
-/// A directory as it is reached.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) node: NodeOf,
-    pub(crate) kind: PlaceKind,
-    /// Where it is within its state.
-    pub(crate) path: PathHash,
-}
-
-/// Where the node of a place is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum NodeOf {
-    /// It has none.
-    None,
-    /// At a position of the directory in another place.
-    Parent(PlaceNo, u32),
-    /// At a position of a tree.
-    Tree(TreeNo, u32),
-}
-
-/// What a place holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PlaceKind {
-    /// Made by the drive; no backup has it.
-    Made(MadeNo),
-    /// The top of a state, put together when it is entered.
-    State(StateNo),
-    /// A directory of a state; no tree when it could not be read at its backup.
-    Inside { state: StateNo, origin: Option<OriginNo>, tree: Option<TreeNo> },
-}
-
-/// Something made by the drive, by its number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct MadeNo(pub(crate) u32);
 
 /// Where the nodes of a tree are.
 #[derive(Clone)]
@@ -62,7 +36,7 @@ pub(crate) enum TreeSource {
     /// In a blob; it was first seen in this snapshot.
     Blob(BlobId, OriginNo),
     /// Here, put together from several snapshots for a state, at this path.
-    Merged { state: StateNo, path: Arc<[u8]>, nodes: Arc<Vec<SeenNode>> },
+    Merged { state: Arc<State>, path: Arc<[u8]>, nodes: Arc<Vec<SeenNode>> },
 }
 
 /// What makes names of one state one file.
@@ -78,30 +52,64 @@ pub(crate) struct LinkKey {
 /// How many entries the tables have, for tests and for reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TableSizes {
-    /// Directories seen, by place.
+    /// Directories known, by place.
     pub places: usize,
-    /// Distinct trees seen.
+    /// Distinct trees known.
     pub trees: usize,
-    /// States named.
+    /// States in use.
     pub states: usize,
-    /// Files of several names seen.
+    /// Files of several names known.
     pub links: usize,
+    /// Directories and trees that hosts hold.
+    pub held: usize,
 }
 
-#[derive(Default)]
+/// A tree in the table.
+struct Tree {
+    source: TreeSource,
+    /// How often hosts hold files of it.
+    held: u64,
+    /// When it was used last.
+    used: u64,
+    /// Whether it was looked into, so that its nodes have their numbers.
+    entered: bool,
+    /// The tree that was looked into before at its path.
+    base: Option<TreeNo>,
+    /// Numbers that its nodes have from elsewhere.
+    shared: Option<Arc<OnceLock<Shared>>>,
+}
+
 struct Inner {
-    places: Vec<Place>,
-    place_numbers: HashMap<(PlaceNo, u32), PlaceNo>,
-    named: HashMap<(PlaceNo, Box<[u8]>), PlaceNo>,
-    made: Vec<Made>,
-    trees: Vec<TreeSource>,
-    tree_numbers: HashMap<BlobId, TreeNo>,
-    states: Vec<Arc<State>>,
-    state_numbers: HashMap<Of, StateNo>,
+    places: HashMap<PlaceNo, Entry>,
+    by_name: HashMap<(PlaceNo, Arc<[u8]>), PlaceNo>,
+    trees: HashMap<TreeNo, Tree>,
+    by_blob: HashMap<BlobId, TreeNo>,
+    states: HashMap<Of, Weak<State>>,
     origins: Vec<Arc<SnapshotEntry>>,
-    links: HashMap<LinkKey, Ino>,
-    incomplete: HashSet<PlaceNo>,
-    bases: Bases,
+    links: HashMap<LinkKey, NodeNo>,
+    /// The tree that was looked into last at each path.
+    last: LruCache<PathHash, TreeNo>,
+    /// States that held places are to show once hosts were told.
+    pending: HashMap<PlaceNo, Arc<State>>,
+    /// What held places showed before they came to mean something else.
+    moved: HashMap<PlaceNo, Option<TreeSource>>,
+    counts: Counts,
+}
+
+/// What only ever grows, and when the next sweep is due.
+struct Counts {
+    places: u64,
+    trees: u64,
+    states: u64,
+    version: u64,
+    clock: u64,
+    /// Entries that are remembered though nobody holds them.
+    remembered: usize,
+    /// Entries at which the next sweep is due.
+    due: usize,
+    /// What hosts let go since the last sweep, and how much of that makes one due.
+    released: usize,
+    released_due: usize,
 }
 
 /// All tables.
@@ -110,23 +118,50 @@ pub(crate) struct Tables {
     inner: Mutex<Inner>,
 }
 
-/// Gives a new entry its number, from 1.
-fn push<T>(table: &mut Vec<T>, entry: T) -> Result<u32, VolumeError> {
-    let number = u32::try_from(table.len()).ok().and_then(|n| n.checked_add(1));
-    table.push(entry);
-    number.ok_or(VolumeError::Damaged)
-}
+impl Counts {
+    fn next_version(&mut self) -> Version {
+        self.version += 1;
+        Version(self.version)
+    }
 
-fn entry<T>(table: &[T], number: u32) -> Result<&T, VolumeError> {
-    let at = (number as usize).checked_sub(1).ok_or(VolumeError::Stale)?;
-    table.get(at).ok_or(VolumeError::Stale)
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
 }
 
 impl Tables {
-    pub(crate) fn new() -> Self {
-        let tables = Self { inner: Mutex::default() };
-        let top = tables.add_made(Made::Top(ScopeNo::WHOLE));
-        assert_eq!(top, Ok(PlaceNo::ROOT), "the top has the first number");
+    /// Makes tables that remember so many bytes of what no host holds.
+    pub(crate) fn new(budget: usize) -> Self {
+        let remembered = sweep::entries_of(budget);
+        let counts = Counts {
+            places: 0,
+            trees: 0,
+            states: 0,
+            version: 0,
+            clock: 0,
+            remembered: remembered.get(),
+            due: remembered.get() * 2,
+            released: 0,
+            released_due: remembered.get(),
+        };
+        let inner = Inner {
+            places: HashMap::new(),
+            by_name: HashMap::new(),
+            trees: HashMap::new(),
+            by_blob: HashMap::new(),
+            states: HashMap::new(),
+            origins: Vec::new(),
+            links: HashMap::new(),
+            last: LruCache::new(remembered),
+            pending: HashMap::new(),
+            moved: HashMap::new(),
+            counts,
+        };
+        let tables = Self { inner: Mutex::new(inner) };
+        let top = tables.place_named(PlaceNo::ROOT, b"", Made::Top(ScopeNo::WHOLE));
+        assert_eq!(top, PlaceNo::ROOT, "the top has the first number");
+        tables.pin(top);
         tables
     }
 
@@ -134,179 +169,91 @@ impl Tables {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn place(&self, place: PlaceNo) -> Result<Place, VolumeError> {
-        entry(&self.lock().places, place.0).copied()
-    }
-
-    /// Numbers the directory `name` at a position of another.
-    pub(crate) fn place_inside(
-        &self,
-        parent: PlaceNo,
-        (index, name): (u32, &[u8]),
-        kind: impl FnOnce() -> Result<PlaceKind, VolumeError>,
-    ) -> Result<PlaceNo, VolumeError> {
-        if let Some(place) = self.lock().place_numbers.get(&(parent, index)) {
-            return Ok(*place);
-        }
-        let kind = kind()?;
+    /// Returns the state that is made of this; the same while it is in use.
+    pub(crate) fn state(&self, made: Of, modified: Timestamp) -> Arc<State> {
         let inner = &mut *self.lock();
-        match inner.place_numbers.entry((parent, index)) {
-            Entry::Occupied(place) => Ok(*place.get()),
-            Entry::Vacant(vacant) => {
-                let path = entry(&inner.places, parent.0)?.path.child(name);
-                let place = Place { node: NodeOf::Parent(parent, index), kind, path };
-                Ok(*vacant.insert(PlaceNo(push(&mut inner.places, place)?)))
-            }
+        if let Some(state) = inner.states.get(&made).and_then(Weak::upgrade) {
+            return state;
         }
-    }
-
-    /// Numbers something made by the drive, by its name in a directory that is made as well; the same
-    /// name is made once.
-    pub(crate) fn place_named(
-        &self,
-        parent: PlaceNo,
-        name: &[u8],
-        make: impl FnOnce() -> Made,
-    ) -> Result<PlaceNo, VolumeError> {
-        let key = (parent, Box::from(name));
-        if let Some(place) = self.lock().named.get(&key) {
-            return Ok(*place);
-        }
-        let place = self.add_made(make())?;
-        Ok(*self.lock().named.entry(key).or_insert(place))
-    }
-
-    fn add_made(&self, made: Made) -> Result<PlaceNo, VolumeError> {
-        let inner = &mut *self.lock();
-        let kind = PlaceKind::Made(MadeNo(push(&mut inner.made, made)?));
-        let place = Place { node: NodeOf::None, kind, path: PathHash::TOP };
-        push(&mut inner.places, place).map(PlaceNo)
-    }
-
-    pub(crate) fn made(&self, made: MadeNo) -> Result<Made, VolumeError> {
-        entry(&self.lock().made, made.0).cloned()
-    }
-
-    /// Numbers a directory of a state that stands in a made directory, by its name there and by what
-    /// it is.
-    pub(crate) fn place_of_tree(
-        &self,
-        parent: PlaceNo,
-        name: &[u8],
-        node: (TreeNo, u32),
-        (kind, path): (PlaceKind, PathHash),
-    ) -> Result<PlaceNo, VolumeError> {
-        let inner = &mut *self.lock();
-        // Another version under the same name is another directory.
-        let name = [name, &node.0.0.to_be_bytes(), &node.1.to_be_bytes()].concat();
-        match inner.named.entry((parent, name.into())) {
-            Entry::Occupied(place) => Ok(*place.get()),
-            Entry::Vacant(vacant) => {
-                let place = Place { node: NodeOf::Tree(node.0, node.1), kind, path };
-                Ok(*vacant.insert(PlaceNo(push(&mut inner.places, place)?)))
-            }
-        }
-    }
-
-    /// Numbers a state; one that is made of the same is the same.
-    pub(crate) fn add_state(&self, state: State) -> Result<StateNo, VolumeError> {
-        let inner = &mut *self.lock();
-        match inner.state_numbers.entry(state.made.clone()) {
-            Entry::Occupied(number) => Ok(*number.get()),
-            Entry::Vacant(vacant) => {
-                let number = StateNo(push(&mut inner.states, Arc::new(state))?);
-                Ok(*vacant.insert(number))
-            }
-        }
-    }
-
-    /// Numbers a place for the top of a state under a name of a made directory.
-    pub(crate) fn place_state(
-        &self,
-        parent: PlaceNo,
-        name: &[u8],
-        state: StateNo,
-    ) -> Result<PlaceNo, VolumeError> {
-        // The same words may mean another state tomorrow.
-        let key = (parent, [name, &state.0.to_be_bytes()].concat().into());
-        if let Some(place) = self.lock().named.get(&key) {
-            return Ok(*place);
-        }
-        let place = self.add_top(state)?;
-        Ok(*self.lock().named.entry(key).or_insert(place))
-    }
-
-    /// Numbers a place for the top of a state.
-    pub(crate) fn add_top(&self, state: StateNo) -> Result<PlaceNo, VolumeError> {
-        let (kind, path) = (PlaceKind::State(state), PathHash::TOP);
-        push(&mut self.lock().places, Place { node: NodeOf::None, kind, path }).map(PlaceNo)
-    }
-
-    pub(crate) fn state(&self, state: StateNo) -> Result<Arc<State>, VolumeError> {
-        entry(&self.lock().states, state.0).cloned()
-    }
-
-    /// Numbers a tree blob.
-    pub(crate) fn tree_of_blob(&self, id: BlobId, origin: OriginNo) -> Result<TreeNo, VolumeError> {
-        let inner = &mut *self.lock();
-        match inner.tree_numbers.entry(id) {
-            Entry::Occupied(tree) => Ok(*tree.get()),
-            Entry::Vacant(vacant) => {
-                let tree = TreeNo(push(&mut inner.trees, TreeSource::Blob(id, origin))?);
-                Ok(*vacant.insert(tree))
-            }
-        }
-    }
-
-    /// Numbers a merged directory.
-    pub(crate) fn add_merged(
-        &self,
-        state: StateNo,
-        path: Arc<[u8]>,
-        nodes: Arc<Vec<SeenNode>>,
-    ) -> Result<TreeNo, VolumeError> {
-        let source = TreeSource::Merged { state, path, nodes };
-        push(&mut self.lock().trees, source).map(TreeNo)
-    }
-
-    pub(crate) fn tree(&self, tree: TreeNo) -> Result<TreeSource, VolumeError> {
-        entry(&self.lock().trees, tree.0).cloned()
+        inner.counts.states += 1;
+        let state = Arc::new(State::new(StateNo(inner.counts.states), made.clone(), modified));
+        inner.states.insert(made, Arc::downgrade(&state));
+        state
     }
 
     pub(crate) fn add_origin(&self, snapshot: Arc<SnapshotEntry>) -> Result<OriginNo, VolumeError> {
-        push(&mut self.lock().origins, snapshot).map(OriginNo)
+        let origins = &mut self.lock().origins;
+        let number = u32::try_from(origins.len()).map_err(|_| VolumeError::Damaged)?;
+        origins.push(snapshot);
+        Ok(OriginNo(number))
     }
 
     pub(crate) fn origin(&self, origin: OriginNo) -> Result<Arc<SnapshotEntry>, VolumeError> {
-        entry(&self.lock().origins, origin.0).cloned()
+        self.lock().origins.get(origin.0 as usize).cloned().ok_or(VolumeError::Stale)
     }
 
-    /// The number that the first seen name of a file of several names has.
-    pub(crate) fn link(&self, key: LinkKey, ino: Ino) -> Ino {
-        *self.lock().links.entry(key).or_insert(ino)
+    /// Notes that a host holds a number once more.
+    ///
+    /// # Errors
+    /// Stale when the number was forgotten meanwhile: the host must not give it out.
+    pub(crate) fn hold(&self, ino: Ino) -> Result<(), VolumeError> {
+        let inner = &mut *self.lock();
+        let used = inner.counts.tick();
+        match Number::of(ino).ok_or(VolumeError::Stale)? {
+            Number::Place(place) => {
+                let entry = inner.places.get_mut(&place).ok_or(VolumeError::Stale)?;
+                entry.held += 1;
+                entry.used = used;
+            }
+            Number::Node(node) => {
+                let tree = inner.trees.get_mut(&node.tree()).ok_or(VolumeError::Stale)?;
+                tree.held += 1;
+                tree.used = used;
+            }
+            Number::Link(..) => {}
+        }
+        Ok(())
     }
 
-    /// Asks or changes what is known of trees that were looked into.
-    pub(crate) fn bases<T>(&self, ask: impl FnOnce(&mut Bases) -> T) -> T {
-        ask(&mut self.lock().bases)
-    }
-
-    /// Remembers that a directory holds names that can't be presented.
-    pub(crate) fn mark_incomplete(&self, place: PlaceNo) {
-        self.lock().incomplete.insert(place);
-    }
-
-    pub(crate) fn is_incomplete(&self, place: PlaceNo) -> bool {
-        self.lock().incomplete.contains(&place)
+    /// Notes that a host lets go of a number that it held so often.
+    pub(crate) fn forget(&self, ino: Ino, times: u64) {
+        let inner = &mut *self.lock();
+        let held = match Number::of(ino) {
+            Some(Number::Place(place)) => inner.places.get_mut(&place).map(|entry| &mut entry.held),
+            Some(Number::Node(node)) => {
+                inner.trees.get_mut(&node.tree()).map(|tree| &mut tree.held)
+            }
+            Some(Number::Link(..)) | None => None,
+        };
+        if let Some(held) = held.filter(|held| **held > 0) {
+            *held = held.saturating_sub(times);
+            inner.counts.released += usize::from(*held == 0);
+        }
+        inner.sweep_if_due();
     }
 
     pub(crate) fn sizes(&self) -> TableSizes {
         let inner = self.lock();
+        let held = inner.places.values().filter(|entry| entry.held > 0).count()
+            + inner.trees.values().filter(|tree| tree.held > 0).count();
         TableSizes {
             places: inner.places.len(),
             trees: inner.trees.len(),
-            states: inner.states.len(),
+            states: inner.states.values().filter(|state| state.strong_count() > 0).count(),
             links: inner.links.len(),
+            held,
         }
+    }
+}
+
+impl Inner {
+    /// Where the nodes are of what a place holds; `None` while nobody looked into it.
+    fn source(&self, body: &Body) -> Option<TreeSource> {
+        let tree = match body {
+            Body::Made(_) | Body::Top(_, None) => None,
+            Body::Top(_, Some(entered)) => entered.tree,
+            Body::Inside(dir) => dir.tree,
+        };
+        Some(self.trees.get(&tree?)?.source.clone())
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use yore_engine::{Node, OpenFile, Problems, Reader, Repository, Result, SnapshotEntry};
 use yore_platform::{
-    Entry, Ino, Kind, Listed, More, Seek, Space, Volume, VolumeError, current_ids,
+    Entry, FOREVER, Ino, Kind, Listed, More, Seek, Space, Volume, VolumeError, current_ids,
 };
 
 use crate::attributes::{self, Presentation, made_entry, node_entry};
@@ -12,25 +12,34 @@ use crate::changes::Differences;
 use crate::counters::{COUNTERS, Counters, add};
 use crate::directories::Directories;
 use crate::files::{Files, Opened};
+use crate::follow::{current, inside};
 use crate::gone::Gones;
-use crate::listing::{self, inside, node_at, node_of_place};
+use crate::listing::{self, node_at};
 use crate::made::{self, Made};
+use crate::memo::Most;
 use crate::node::damaged;
 use crate::number::{Number, PlaceNo};
 use crate::options::VolumeOptions;
 use crate::past::Pasts;
+use crate::place::Body;
 use crate::prefetch::Prefetcher;
 use crate::refresh::{self, Changed, Refresher};
 use crate::scope::ScopeNo;
 use crate::search::{self, Searches};
 use crate::shown::Shown;
-use crate::tables::{PlaceKind, TableSizes, Tables};
+use crate::tables::{TableSizes, Tables};
 
 /// The share of the budget that decoded directories get; frames get the rest.
 const DIRECTORIES_SHARE: usize = 8;
 
 /// The share that is left to what is not counted: the program itself, tables, buffers of requests.
 const UNCOUNTED_SHARE: usize = 8;
+
+/// The share of the budget that remembers the numbers of what no host holds, out of what is not counted.
+const TABLES_SHARE: usize = 16;
+
+/// The share of the budget that what was worked out about paths may take, of each kind, unless it is one.
+const MEMO_SHARE: usize = 16;
 
 /// Presents the snapshots of a repository as a read-only tree.
 pub struct SnapshotVolume {
@@ -67,6 +76,8 @@ impl SnapshotVolume {
         let refresher = Refresher::start(&repository)?;
         let for_directories = options.cache_size / DIRECTORIES_SHARE;
         let uncounted = options.cache_size / UNCOUNTED_SHARE;
+        let for_tables = options.cache_size / TABLES_SHARE;
+        let most = Most(options.cache_size / MEMO_SHARE);
         let (reader, mut problems) =
             repository.reader(options.cache_size - for_directories - uncounted)?;
         let reader = Arc::new(reader);
@@ -78,15 +89,15 @@ impl SnapshotVolume {
             reader,
             options,
             presentation,
-            tables: Tables::new(),
+            tables: Tables::new(for_tables),
             directories: Directories::new(for_directories),
             files: Files::new(),
             refresher: Mutex::new(refresher),
             shown: RwLock::default(),
-            pasts: Pasts::new(),
-            gones: Gones::new(),
-            differences: Differences::new(),
-            searches: Searches::new(),
+            pasts: Pasts::new(most),
+            gones: Gones::new(most),
+            differences: Differences::new(most),
+            searches: Searches::new(most),
             counters: Counters::default(),
             everything: RwLock::default(),
         };
@@ -103,7 +114,13 @@ impl SnapshotVolume {
     /// Costs two lists of names at the destination when nothing changed. When the destination does
     /// not answer, everything stays as it was, and that is among the problems.
     pub fn refresh(&self) -> Changed {
-        refresh::refresh(self)
+        self.refresh_and_tell(&|_| {})
+    }
+
+    /// Does the same; `host` is told what it must forget, at once and before any name that it holds comes to
+    /// stand for another state, so that nobody sees an old file after a new one.
+    pub fn refresh_and_tell(&self, host: &dyn Fn(&Changed)) -> Changed {
+        refresh::refresh(self, host)
     }
 
     /// Tells how much is remembered of what was seen.
@@ -131,7 +148,8 @@ impl SnapshotVolume {
     }
 
     pub(crate) fn show(&self, shown: Vec<Arc<Shown>>) {
-        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = shown;
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = shown.clone();
+        shown.iter().for_each(|shown| shown.lead(&self.tables));
     }
 
     pub(crate) fn show_also(&self, shown: Arc<Shown>) {
@@ -145,17 +163,12 @@ impl SnapshotVolume {
         each: &mut dyn FnMut(&Node) -> T,
     ) -> Answer<Option<T>> {
         let (holder, at) = match Number::of(ino).ok_or(VolumeError::Stale)? {
-            Number::Node(tree, position) => node_at(self, tree, position as usize)?,
+            Number::Node(node) => node_at(self, node.tree(), node.position())?,
             Number::Link(..) => return Ok(None),
-            Number::Place(place) => match self.tables.place(place)?.kind {
-                PlaceKind::Made(made) => {
-                    return Ok(match self.tables.made(made)? {
-                        Made::Held(seen) => Some(each(&seen.node)),
-                        _ => None,
-                    });
-                }
-                PlaceKind::State(_) => return Ok(None),
-                PlaceKind::Inside { .. } => node_of_place(self, place)?,
+            Number::Place(place) => match current(self, place)?.body {
+                Body::Made(Made::Held(seen)) => return Ok(Some(each(&seen.node))),
+                Body::Made(_) | Body::Top(..) => return Ok(None),
+                Body::Inside(dir) => node_at(self, dir.node.0, dir.node.1 as usize)?,
             },
         };
         Ok(Some(each(holder.node(at)?)))
@@ -163,15 +176,13 @@ impl SnapshotVolume {
 
     /// The entry of a place.
     pub(crate) fn entry_of(&self, place: PlaceNo) -> Answer<Entry> {
-        match self.tables.place(place)?.kind {
-            PlaceKind::Made(made) => made::entry(self, place, &self.tables.made(made)?),
-            PlaceKind::State(state) => {
-                let modified = self.tables.state(state)?.modified;
-                Ok(made_entry(&self.presentation, place.ino(), modified))
-            }
-            PlaceKind::Inside { .. } => {
-                let (holder, at) = node_of_place(self, place)?;
-                Ok(node_entry(&self.presentation, place.ino(), holder.node(at)?))
+        let now = current(self, place)?;
+        match now.body {
+            Body::Made(made) => made::entry(self, place, &made),
+            Body::Top(state, _) => Ok(made_entry(&self.presentation, place.ino(), state.modified)),
+            Body::Inside(dir) => {
+                let (holder, at) = node_at(self, dir.node.0, dir.node.1 as usize)?;
+                Ok(node_entry(&self.presentation, place.ino(), holder.node(at)?, now.ttl))
             }
         }
     }
@@ -197,9 +208,12 @@ impl Volume for SnapshotVolume {
         let Some(Number::Place(place)) = Number::of(parent) else {
             return Err(VolumeError::NotDirectory);
         };
-        match self.tables.place(place)?.kind {
-            PlaceKind::Made(made) => made::find(self, place, &self.tables.made(made)?, name),
-            kind => listing::find(self, inside(self, place, kind)?, name),
+        let now = current(self, place)?;
+        match now.body {
+            Body::Made(made) => made::find(self, place, &made, name),
+            Body::Top(..) | Body::Inside(_) => {
+                listing::find(self, &inside(self, place, now)?, name)
+            }
         }
     }
 
@@ -207,9 +221,10 @@ impl Volume for SnapshotVolume {
         match Number::of(ino).ok_or(VolumeError::Stale)? {
             Number::Place(place) => self.entry_of(place),
             Number::Link(found, position) => search::entry(self, found, position),
-            Number::Node(tree, position) => {
-                let (holder, at) = node_at(self, tree, position as usize)?;
-                Ok(node_entry(&self.presentation, ino, holder.node(at)?))
+            // The number belongs to what the file is, so that its attributes never change.
+            Number::Node(node) => {
+                let (holder, at) = node_at(self, node.tree(), node.position())?;
+                Ok(node_entry(&self.presentation, ino, holder.node(at)?, FOREVER))
             }
         }
     }
@@ -219,9 +234,12 @@ impl Volume for SnapshotVolume {
         let Some(Number::Place(place)) = Number::of(ino) else {
             return Err(VolumeError::NotDirectory);
         };
-        match self.tables.place(place)?.kind {
-            PlaceKind::Made(made) => made::list(self, place, &self.tables.made(made)?, from, each),
-            kind => listing::list(self, inside(self, place, kind)?, from, each),
+        let now = current(self, place)?;
+        match now.body {
+            Body::Made(made) => made::list(self, place, &made, from, each),
+            Body::Top(..) | Body::Inside(_) => {
+                listing::list(self, &inside(self, place, now)?, from, each)
+            }
         }
     }
 
@@ -252,7 +270,8 @@ impl Volume for SnapshotVolume {
     fn xattr(&self, ino: Ino, name: &[u8]) -> Answer<Vec<u8>> {
         if ino == Ino::ROOT && name == COUNTERS {
             let fetched = self.options.meter.as_ref().map(|meter| meter.fetched());
-            return Ok(self.counters.json(fetched.unwrap_or_default()).into_bytes());
+            let sizes = self.tables.sizes();
+            return Ok(self.counters.json(fetched.unwrap_or_default(), sizes).into_bytes());
         }
         attributes::xattr(self, ino, name)
     }
@@ -269,6 +288,21 @@ impl Volume for SnapshotVolume {
             Seek::Hole => opened.file.next_hole(offset),
         };
         found.ok_or(VolumeError::BeyondEnd)
+    }
+
+    fn parent(&self, ino: Ino) -> Answer<Ino> {
+        match Number::of(ino).ok_or(VolumeError::Stale)? {
+            Number::Place(place) => self.tables.parent(place).map(PlaceNo::ino),
+            Number::Node(_) | Number::Link(..) => Err(VolumeError::NotDirectory),
+        }
+    }
+
+    fn hold(&self, ino: Ino) -> Answer<()> {
+        self.tables.hold(ino)
+    }
+
+    fn forget(&self, ino: Ino, times: u64) {
+        self.tables.forget(ino, times);
     }
 
     fn space(&self) -> Answer<Space> {

@@ -15,6 +15,8 @@ mod adapter;
 mod asked;
 mod attach;
 mod encode;
+mod numbers;
 mod session;
 
+pub use numbers::InodeNumbers;
 pub use session::{Access, MountOptions, Mounted, MountedHandle, Unmounted, mount};

@@ -28,7 +28,8 @@ pub(crate) fn unused_name_of<T>(
     }
 }
 
-fn random() -> io::Result<u64> {
+/// Draws a number.
+pub(crate) fn random() -> io::Result<u64> {
     let mut bytes = [0_u8; 8];
     // SAFETY: the buffer is writable for its length.
     let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };

@@ -67,7 +67,8 @@ pub struct Listed<'a> {
     pub name: &'a [u8],
     /// Where the listing goes on after this name: the `from` of a later [`Volume::list`].
     pub next: u64,
-    /// What the name stands for, as [`Volume::lookup`] would answer.
+    /// What the name stands for, as [`Volume::lookup`] would answer. Where its `ttl` is zero, the
+    /// attributes may be incomplete, and are to be asked for by [`Volume::attr`].
     pub entry: Entry,
 }
 
@@ -173,6 +174,19 @@ pub trait Volume: Send + Sync {
 
     /// Finds the next data or hole at or after `offset`.
     fn seek(&self, ino: Ino, offset: u64, whence: Seek) -> Result<u64, VolumeError>;
+
+    /// Returns the directory above the directory `ino`; the top has itself.
+    fn parent(&self, ino: Ino) -> Result<Ino, VolumeError>;
+
+    /// Notes that the host holds a number once more: it is known until the host lets go of it. Numbers
+    /// that nobody holds are remembered for a while, and answer [`VolumeError::Stale`] after it.
+    ///
+    /// # Errors
+    /// [`VolumeError::Stale`] when the number is not known any more: the host must not give it out.
+    fn hold(&self, ino: Ino) -> Result<(), VolumeError>;
+
+    /// Notes that the host lets go of a number that it held `times` times.
+    fn forget(&self, ino: Ino, times: u64);
 
     /// Tells the volume's sizes.
     fn space(&self) -> Result<Space, VolumeError>;

@@ -21,12 +21,17 @@ pub struct MountGuard {
 impl MountGuard {
     /// Mounts the repository's drive; fails with what the program says when it does not appear.
     pub fn new(yore: &Yore, options: &[&str]) -> Self {
+        Self::in_zone(yore, options, "UTC")
+    }
+
+    /// The same, by somebody who lives in a time zone.
+    pub fn in_zone(yore: &Yore, options: &[&str], zone: &str) -> Self {
         let mountpoint = yore.scratch.folder("drive");
         let mut words: Vec<&str> = vec!["mount"];
         words.extend(options);
         let mountpoint_word = mountpoint.to_str().expect("a name that is text");
         words.push(mountpoint_word);
-        let child = yore.start(words);
+        let child = yore.command(words).env("TZ", zone).spawn().expect("the program runs");
         let mut guard = Self { mountpoint, child };
         let began = Instant::now();
         while !is_mounted(&guard.mountpoint) {

@@ -1,11 +1,9 @@
 //! Programs that people use, on the drive.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
-use yore_tests::{MountGuard, Yore, in_shell, needs_root, noise};
+use yore_tests::{MountGuard, Yore, in_shell, noise};
 
 /// A project under git, a database, and texts, backed up; the sources change afterwards.
 fn backed_up() -> (Yore, PathBuf) {
@@ -95,91 +93,4 @@ fn an_editor_shows_a_file_of_the_past() {
     );
     assert!(seen.contains("needle in the past"), "{seen}");
     assert!(seen.contains("E45"), "{seen}");
-}
-
-/// A file server of its own, ended when it is dropped.
-struct Smbd(Child);
-
-impl Drop for Smbd {
-    fn drop(&mut self) {
-        let pid = self.0.id().to_string();
-        let _ = Command::new("kill").arg(pid).status();
-        let _ = self.0.wait();
-    }
-}
-
-/// The lines of the README's recipe, with the share's own paths.
-fn recipe(share: &Path, snapshots: &Path) -> String {
-    let readme = fs::read_to_string(yore_tests::root().join("README.md")).expect("the README");
-    let start = readme.find("    [documents]").expect("the README has the recipe");
-    let lines: Vec<&str> =
-        readme[start..].lines().take_while(|line| line.starts_with("    ")).collect();
-    let recipe = lines.iter().map(|line| line.trim_start()).collect::<Vec<_>>().join("\n");
-    assert!(recipe.contains("vfs objects = shadow_copy2"), "{recipe}");
-    let inside = share.strip_prefix("/").expect("absolute").to_str().expect("text");
-    recipe
-        .replace("= srv/documents", &format!("= {inside}"))
-        .replace("/srv/documents", share.to_str().expect("text"))
-        .replace("/mnt/yore/snapshots", snapshots.to_str().expect("text"))
-}
-
-#[test]
-fn samba_shows_previous_versions_by_the_recipe_of_the_readme() {
-    needs_root("run a file server for others");
-    let (yore, source) = backed_up();
-    fs::write(source.join("notes.txt"), "second thoughts\n").expect("a file");
-    let word = source.to_str().expect("text");
-    yore.run(["backup", "--time", "2026-02-20T09:00:00Z", word]).assert_code(0);
-    fs::write(source.join("notes.txt"), "now\n").expect("a file");
-    let drive = MountGuard::new(&yore, &["--allow-other"]);
-    let state = yore.scratch.folder("samba");
-    let folders = ["lock", "state", "cache", "pid", "private", "ncalrpc"];
-    folders.iter().for_each(|name| fs::create_dir(state.join(name)).expect("a folder"));
-    let place = |name: &str| state.join(name).display().to_string();
-    let port = 20_000 + std::process::id() % 20_000;
-    let global = format!(
-        "[global]\nserver role = standalone server\nworkgroup = TEST\nmap to guest = Bad User\nguest account = root\n\
-         interfaces = lo\nbind interfaces only = yes\nsmb ports = {port}\nlog file = {}\nlog level = 1\n\
-         lock directory = {}\nstate directory = {}\ncache directory = {}\npid directory = {}\nprivate dir = {}\n\
-         ncalrpc dir = {}\nload printers = no\ndisable spoolss = yes\n",
-        place("log"),
-        place("lock"),
-        place("state"),
-        place("cache"),
-        place("pid"),
-        place("private"),
-        place("ncalrpc"),
-    );
-    let share = recipe(&source, &drive.path().join("snapshots"));
-    fs::write(state.join("smb.conf"), format!("{global}{share}\nguest ok = yes\n"))
-        .expect("a file");
-    let conf = place("smb.conf");
-    let mut command = Command::new("smbd");
-    command.args(["--foreground", "--debug-stdout", "-s", &conf]);
-    command.env("TZ", "UTC").stdin(Stdio::null());
-    let out = fs::File::create(state.join("out")).expect("a file");
-    command.stdout(out.try_clone().expect("a file")).stderr(out);
-    let _smbd = Smbd(command.spawn().expect("smbd runs"));
-    let ask = |what: &str| {
-        let output = Command::new("smbclient")
-            .args(["-N", "-s", &conf, "-p", &port.to_string(), "//127.0.0.1/documents", "-c", what])
-            .env("TZ", "UTC")
-            .current_dir(&state)
-            .output()
-            .expect("smbclient runs");
-        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
-    };
-    let began = Instant::now();
-    while !ask("ls").contains("notes.txt") {
-        assert!(began.elapsed() < Duration::from_secs(60), "{}", ask("ls"));
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    let listed = ask("allinfo notes.txt");
-    for version in ["@GMT-2026.01.15-10.30.00", "@GMT-2026.02.20-09.00.00"] {
-        assert!(listed.contains(version), "{listed}");
-    }
-    ask("get @GMT-2026.01.15-10.30.00\\notes.txt old.txt");
-    let old = fs::read_to_string(state.join("old.txt"))
-        .unwrap_or_else(|error| panic!("{error}: {listed}"));
-    assert_eq!(old, "the first line\nneedle in the past\n");
 }

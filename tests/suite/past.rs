@@ -155,8 +155,10 @@ fn the_drive_shows_the_past_to_ordinary_programs() {
     let text =
         |path: PathBuf| fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
     let listed = in_shell("ls -1 \"$1\"", &[&at("versions", "report.txt")]);
-    assert_eq!(listed, "2026-01-15T103000.txt\n2026-01-15T113000.txt\n");
-    assert_eq!(text(at("versions", "report.txt").join("2026-01-15T103000.txt")), "first\n");
+    assert_eq!(listed, "report.2026-01-15T103000.txt\nreport.2026-01-15T113000.txt\n");
+    for name in ["report.2026-01-15T103000.txt", "2026-01-15T103000.txt"] {
+        assert_eq!(text(at("versions", "report.txt").join(name)), "first\n");
+    }
     assert_eq!(text(at("deleted", "report.txt")), "first\nsecond\n");
     assert_eq!(text(at("at/2026-01-15T10:45", "report.txt")), "first\n");
     let deleted = in_shell("cd \"$1\" && find . -type f", &[&drive.path().join("deleted")]);

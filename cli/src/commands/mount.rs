@@ -8,7 +8,8 @@ use clap::Args;
 use serde_json::json;
 use yore_engine::Repository;
 use yore_platform::{
-    Access, DetachError, MountOptions, Readiness, check_mountpoint, fuse_available, spawn_detached,
+    Access, DetachError, InodeNumbers, MountOptions, Readiness, check_mountpoint, fuse_available,
+    spawn_detached,
 };
 use zeroize::Zeroizing;
 
@@ -35,6 +36,9 @@ pub struct Options {
     /// Let other users look as well, as far as the files' permissions let them
     #[arg(long)]
     allow_other: bool,
+    /// Number files within 32 bits, for old programs that refuse larger numbers
+    #[arg(long)]
+    inode32: bool,
     #[command(flatten)]
     presented: Presented,
     #[arg(long, hide = true)]
@@ -90,7 +94,8 @@ fn check(context: &Context, mountpoint: &Path) -> Outcome<PathBuf> {
 fn mount(context: &Context, options: &Options, repository: Repository) -> Outcome<Drive> {
     let presented = options.presented.options(context);
     let access = if options.allow_other { Access::Everyone } else { Access::OwnerOnly };
-    let how = MountOptions { access, ..MountOptions::default() };
+    let inode_numbers = if options.inode32 { InodeNumbers::Short } else { InodeNumbers::Long };
+    let how = MountOptions { access, inode_numbers, ..MountOptions::default() };
     drive::mount(Arc::new(repository), &options.mountpoint, presented, &how, &context.screen)
 }
 

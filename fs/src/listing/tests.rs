@@ -6,6 +6,7 @@ use yore_platform::{Timestamp, Volume};
 
 use super::*;
 use crate::options::VolumeOptions;
+use crate::sharing::PathHash;
 
 const ID: BlobId = BlobId([1; 32]);
 
@@ -27,9 +28,10 @@ fn volume(nodes: Vec<Node>, tree: Option<BlobId>) -> (tempfile::TempDir, Snapsho
     volume.directories.keep(ID, Tree::Nodes { nodes, strange }).expect("a directory");
     let origin = OriginNo(1);
     let tree = tree.map(|id| volume.tables.tree_of_blob(id, origin).expect("a number"));
-    let kind = PlaceKind::Inside { state: StateNo(1), origin: Some(origin), tree };
-    let place =
-        volume.tables.place_inside(PlaceNo::ROOT, (0, b"x"), || Ok(kind)).expect("a number");
+    let state = volume.tables.state(crate::states::Made::Empty, Timestamp::default());
+    let above = volume.tables.tree_of_blob(BlobId([2; 32]), origin).expect("a number");
+    let inside = Dir { state, origin: Some(origin), tree, node: (above, 0) };
+    let place = volume.tables.place_of_tree(PlaceNo::ROOT, b"x", (inside, PathHash::TOP));
     (dir, volume, place)
 }
 

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use sha2::{Digest, Sha256};
 use yore_engine::encode_hex;
 
-use crate::past::{extension, split};
+use crate::past::split;
+use crate::version_name::{extension, shortened};
 
 /// What stands for `/`.
 const SLASH: &str = "\u{2215}";
@@ -138,14 +139,8 @@ fn with_digest(path: &[u8], name: &[u8]) -> Vec<u8> {
     let digits = &encode_hex(&Sha256::digest(path))[..DIGITS];
     let end: &[u8] = if end.len() > MAX_NAME / 2 { b"" } else { end };
     let room = MAX_NAME - end.len() - digits.len() - 1;
-    let mut kept = name.strip_suffix(end).unwrap_or(name);
-    kept = &kept[..kept.len().min(room)];
-    // Not in the middle of a letter.
-    let valid = kept.utf8_chunks().last().map_or(0, |last| match last.invalid().len() {
-        1..=3 if name.len() > room => last.invalid().len(),
-        _ => 0,
-    });
-    [&kept[..kept.len() - valid], b"~", digits.as_bytes(), end].concat()
+    let kept = shortened(name.strip_suffix(end).unwrap_or(name), room);
+    [kept, b"~", digits.as_bytes(), end].concat()
 }
 
 #[cfg(test)]

@@ -77,10 +77,13 @@ fn versions(snaps: &[&Snap], path: &[u8]) -> Vec<(usize, usize, Tree)> {
     runs.into_iter().filter_map(|(first, last, what)| Some((first, last, what?))).collect()
 }
 
-fn extension(path: &[u8]) -> &str {
+/// The name of a version: that of the file, with a time before its extension.
+fn version_name(path: &[u8], label: &str) -> String {
     let name = path.rsplit(|byte| *byte == b'/').next().expect("a name");
     let name = std::str::from_utf8(name).expect("UTF-8");
-    name.rfind('.').filter(|at| *at > 0).map_or("", |at| &name[at..])
+    let end = name.rfind('.').filter(|at| *at > 0).unwrap_or(name.len());
+    let end = name[..end].strip_suffix(".tar").map_or(end, str::len);
+    format!("{}.{label}{}", &name[..end], &name[end..])
 }
 
 fn all_paths(snaps: &[&Snap]) -> BTreeMap<Vec<u8>, bool> {
@@ -97,7 +100,7 @@ fn expected_versions(snaps: &[&Snap]) -> Tree {
         tree.insert(path.clone(), None);
         if !ever_directory {
             for (first, _, what) in versions(snaps, &path) {
-                let name = format!("{}{}", snaps[first].label, extension(&path));
+                let name = version_name(&path, &snaps[first].label);
                 tree.insert(join(&path, name.as_bytes()), what[&Vec::new()].clone());
             }
         }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{HOUR, MORNING, World, names};
+use crate::harness::{HOUR, MORNING, World, at, names, read_all, resolve};
 
 #[test]
 fn snapshots_are_named_by_local_time_and_days_by_date() {
@@ -55,4 +55,36 @@ fn a_filter_hides_snapshots_and_renames_none() {
     });
     let wanted = ["2026-01-15".to_owned(), format!("2026-01-15T103000-{second:.8}")];
     assert_eq!(names(&volume, b"snapshots"), wanted);
+}
+
+#[test]
+fn names_in_utc_tell_so() {
+    let world = World::new();
+    let source = world.source("source");
+    for (n, seconds) in [MORNING, MORNING + 14 * HOUR].into_iter().enumerate() {
+        fs::write(source.join("file.txt"), n.to_string()).expect("a file");
+        world.back_up(&[&source], seconds);
+    }
+    let volume = world.volume_with(|options| options.naming = yore_fs::Naming::Utc);
+    let wanted = ["2026-01-15Z", "2026-01-15T093000Z", "2026-01-15T233000Z"];
+    let mut wanted = wanted.map(str::to_owned);
+    wanted.sort();
+    assert_eq!(names(&volume, b"snapshots"), wanted);
+    let versions = names(&volume, &at("versions", &source.join("file.txt")));
+    let wanted = ["file.2026-01-15T093000Z.txt", "file.2026-01-15T233000Z.txt"];
+    assert_eq!(versions, wanted);
+    assert_eq!(names(&volume, b"changes"), ["2026-01-15T093000Z..2026-01-15T233000Z"]);
+    // Words and times without a zone are those of the person; names of both kinds are understood.
+    for (state, content) in [
+        ("at/2026-01-15T10:30", "0"),
+        ("at/2026-01-15T093000Z", "0"),
+        ("at/2026-01-15", "0"),
+        ("at/2026-01-15Z", "1"),
+        ("snapshots/2026-01-15Z", "1"),
+    ] {
+        let file = resolve(&volume, &at(state, &source.join("file.txt"))).expect("there");
+        let bytes = read_all(&volume, file.attr.ino).expect("it reads");
+        assert_eq!(String::from_utf8(bytes).expect("text"), content, "{state}");
+    }
+    assert!(resolve(&volume, b"snapshots/2026-01-15").is_err());
 }

@@ -53,12 +53,18 @@ fn a_file_is_a_directory_of_its_versions_with_their_numbers_in_snapshots() {
     let source = changing(&world, 3);
     let volume = world.volume();
     let file = at("versions", &source.join("report.odt"));
-    let times = ["2026-01-15T103000.odt", "2026-01-15T113000.odt", "2026-01-15T123000.odt"];
-    assert_eq!(names(&volume, &file), times);
+    let times = ["2026-01-15T103000", "2026-01-15T113000", "2026-01-15T123000"];
+    assert_eq!(names(&volume, &file), times.map(|time| format!("report.{time}.odt")));
     for (hour, time) in times.iter().enumerate() {
-        let version = [file.as_slice(), b"/", time.as_bytes()].concat();
+        let version = [file.as_slice(), b"/report.", time.as_bytes(), b".odt"].concat();
         assert_eq!(text(&volume, &version), format!("report {hour}"));
-        let state = format!("snapshots/{}", time.trim_end_matches(".odt"));
+        // By this name it is found and not listed.
+        let bare = [file.as_slice(), b"/", time.as_bytes(), b".odt"].concat();
+        assert_eq!(
+            resolve(&volume, &bare).expect("there").attr,
+            resolve(&volume, &version).expect("there").attr
+        );
+        let state = format!("snapshots/{time}");
         let there = resolve(&volume, &at(&state, &source.join("report.odt"))).expect("there");
         assert_eq!(resolve(&volume, &version).expect("there").attr, there.attr);
     }
@@ -78,8 +84,8 @@ fn the_states_of_a_directory_are_looked_up_and_names_of_at_signs_are_escaped() {
     let times = ["2026-01-15T103000", "2026-01-15T113000", "2026-01-15T153000"];
     assert_eq!(names(&volume, states.as_bytes()), times);
     assert_eq!(text(&volume, format!("{states}/{}/report.odt", times[0]).as_bytes()), "report 0");
-    assert_eq!(text(&volume, format!("{folder}/@@/{}", times[2]).as_bytes()), "at");
-    assert_eq!(text(&volume, format!("{folder}/@@@/{}", times[2]).as_bytes()), "at at");
+    assert_eq!(text(&volume, format!("{folder}/@@/@.{}", times[2]).as_bytes()), "at");
+    assert_eq!(text(&volume, format!("{folder}/@@@/@@.{}", times[2]).as_bytes()), "at at");
     assert_eq!(names(&volume, b"versions/@"), times);
 }
 
@@ -97,8 +103,13 @@ fn what_was_a_file_and_a_directory_is_reachable_as_both() {
     let both = String::from_utf8(at("versions", &source.join("both.x"))).expect("a path");
     assert_eq!(names(&volume, both.as_bytes()), ["in"]);
     let states = format!("{both}/@");
-    assert_eq!(names(&volume, states.as_bytes()), ["2026-01-15T103000.x", "2026-01-15T113000"]);
-    assert_eq!(text(&volume, format!("{states}/2026-01-15T103000.x").as_bytes()), "file");
+    assert_eq!(
+        names(&volume, states.as_bytes()),
+        ["both.2026-01-15T103000.x", "2026-01-15T113000"]
+    );
+    for name in ["both.2026-01-15T103000.x", "2026-01-15T103000.x"] {
+        assert_eq!(text(&volume, format!("{states}/{name}").as_bytes()), "file");
+    }
     assert_eq!(text(&volume, format!("{states}/2026-01-15T113000/in").as_bytes()), "inside");
 }
 
@@ -145,10 +156,14 @@ fn a_search_gives_links_to_the_newest_versions() {
         assert_eq!(attr.kind, Kind::Symlink);
         let shown = String::from_utf8(name.clone()).expect("UTF-8").replace('\u{2215}', "/");
         let target = volume.read_link(attr.ino).expect("a link");
+        let told = volume.lookup(results, name).expect("there").attr;
+        assert_eq!((told.ino, told.size), (attr.ino, target.len() as u64));
+        assert_eq!(volume.attr(attr.ino).expect("there").attr, told);
         let target = target.strip_prefix(b"../../").expect("a relative link").to_vec();
         let found = resolve(&volume, &target).expect("it leads somewhere");
         targets.push((shown, found.attr.kind));
-        if found.attr.kind == Kind::File && target.ends_with(b"gone.odt/2026-01-15T133000.odt") {
+        if found.attr.kind == Kind::File && target.ends_with(b"gone.odt/gone.2026-01-15T133000.odt")
+        {
             assert_eq!(read_all(&volume, found.attr.ino).expect("it reads"), b"gone");
         }
     }
@@ -223,6 +238,12 @@ fn machines_and_tags_have_the_whole_tree_each() {
         let snapshots = names(&volume, format!("{scope}/snapshots").as_bytes());
         assert_eq!(snapshots, ["2026-01-15", "2026-01-15T103000"]);
     }
+    // One that would show alike has another name.
+    world.back_up_as("two", &["a\u{2215}b"], &[&source], MORNING + 2 * HOUR);
+    assert!(volume.refresh().problems.is_empty());
+    assert_eq!(names(&volume, b"tags"), ["a\u{2215}b", "a\u{29f5}\u{2215}b", "c"]);
+    let only = names(&volume, "tags/a\u{29f5}\u{2215}b/snapshots".as_bytes());
+    assert_eq!(only, ["2026-01-15", "2026-01-15T123000"]);
     assert_eq!(missing(&volume, "hosts/three"), Some(VolumeError::NotFound));
     assert_eq!(missing(&volume, "hosts/one/hosts"), Some(VolumeError::NotFound));
     // A snapshot that comes later shows in the scope that is open.
@@ -251,7 +272,7 @@ fn what_is_worked_out_is_worked_out_anew_when_snapshots_come_and_go() {
     let ids: Vec<_> = world.repository.snapshots().expect("snapshots").list;
     world.forget(ids[1].id);
     assert!(volume.refresh().problems.is_empty());
-    assert_eq!(names(&volume, &file), ["2026-01-15T103000.odt"]);
+    assert_eq!(names(&volume, &file), ["report.2026-01-15T103000.odt"]);
     assert_eq!(text(&volume, &gone), "report 0");
     // Who had it open reads on.
     assert_eq!(read_all(&volume, old).expect("it reads"), b"report 1");

@@ -150,9 +150,17 @@ fn only_lists_of_snapshots_expire() {
     for path in ["", "latest", "snapshots", "snapshots/2026-01-15T103000"] {
         assert!(resolve(&volume, path.as_bytes()).expect("there").ttl.as_secs() <= 1, "{path}");
     }
-    let top = at("latest", &source);
-    assert_eq!(resolve(&volume, &top).expect("there").ttl, FOREVER);
-    assert_eq!(resolve(&volume, &[&top[..], b"/file"].concat()).expect("there").ttl, FOREVER);
+    let ttl = |state: &str| {
+        let top = at(state, &source);
+        let ttl = resolve(&volume, &top).expect("there").ttl;
+        assert_eq!(resolve(&volume, &[&top[..], b"/file"].concat()).expect("there").ttl, ttl);
+        ttl
+    };
+    assert_eq!(ttl("snapshots/2026-01-15T103000"), FOREVER);
+    // What follows the list of snapshots is told when it changes, and asked for again at times.
+    assert_eq!((ttl("latest").as_secs(), ttl("snapshots/2026-01-15").as_secs()), (60, 60));
+    // What words mean may be otherwise at the next look.
+    assert!(ttl("at/yesterday").as_secs() <= 1);
 }
 
 #[test]

@@ -6,19 +6,23 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use fuser::{
-    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, FileType, Filesystem,
-    FopenFlags, Generation, INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenAccMode,
-    OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus,
-    ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
-    Request, TimeOrNow, WriteFlags,
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileAttr, FileHandle, FileType,
+    Filesystem, FopenFlags, Generation, INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner,
+    OpenAccMode, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
+    ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs,
+    ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
-use super::asked::{Adapter, EnforceAcls, Open};
+use super::asked::{Adapter, EnforceAcls, Full, Open};
 use super::encode::{attributes, file_type};
-use crate::volume::{Ino, Seek};
+use super::numbers::Numbers;
+use crate::volume::Seek;
 
 /// The longest name that Linux has.
 const NAME_MAX: usize = 255;
+
+/// The longest path that Linux follows, with the zero byte at its end.
+const PATH_MAX: usize = libc::PATH_MAX as usize;
 
 /// The largest piece that the kernel asks for at once.
 const REQUEST_BYTES: u32 = 1 << 20;
@@ -45,10 +49,14 @@ fn is_for_writing(flags: OpenFlags) -> bool {
 impl Filesystem for Adapter {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
         let offered = config.capabilities();
+        // The kernel keeps listings, and with them numbers for longer than it holds what they stand for.
+        let keeps_listings = matches!(*self.numbers, Numbers::Long(_));
         let mut wanted = InitFlags::FUSE_ASYNC_READ
             | InitFlags::FUSE_PARALLEL_DIROPS
             | InitFlags::FUSE_DO_READDIRPLUS
             | InitFlags::FUSE_CACHE_SYMLINKS
+            // Handles of files are understood after the kernel forgot them, as a server of NFS needs.
+            | InitFlags::FUSE_EXPORT_SUPPORT
             // A listing or content is thrown away when its time changes; nothing is asked of what
             // never expires.
             | InitFlags::FUSE_AUTO_INVAL_DATA;
@@ -63,34 +71,42 @@ impl Filesystem for Adapter {
         if offered.contains(InitFlags::FUSE_NO_OPEN_SUPPORT) {
             self.opening.file = Open::LeftToKernel;
         }
-        if offered.contains(InitFlags::FUSE_NO_OPENDIR_SUPPORT) {
+        if !keeps_listings {
+            self.opening.directory = Open::AnsweredUncached;
+        } else if offered.contains(InitFlags::FUSE_NO_OPENDIR_SUPPORT) {
             self.opening.directory = Open::LeftToKernel;
         }
         Ok(())
     }
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        let parent = Ino(parent.0);
         let name = name.as_bytes();
         if name.len() > NAME_MAX {
             return reply.error(Errno::ENAMETOOLONG);
         }
-        match self.ask(|volume| volume.lookup(parent, name)) {
-            Ok(entry) => reply.entry(&entry.ttl, &attributes(&entry.attr), Generation(0)),
+        let found = self.find(parent, name);
+        match found.and_then(|entry| Ok((entry.ttl, self.hold(&entry.attr)?))) {
+            Ok((ttl, (attr, generation))) => reply.entry(&ttl, &attr, generation),
             Err(Errno::ENOENT) => self.no_such_name(parent, reply),
             Err(error) => reply.error(error),
         }
     }
 
+    fn forget(&self, _: &Request, ino: INodeNo, times: u64) {
+        self.let_go(ino, times);
+    }
+
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        match self.ask(|volume| volume.attr(Ino(ino.0))) {
-            Ok(entry) => reply.attr(&entry.ttl, &attributes(&entry.attr)),
+        match self.ask_of(ino, |volume, ino| volume.attr(ino)) {
+            Ok(entry) => reply.attr(&entry.ttl, &FileAttr { ino, ..attributes(&entry.attr) }),
             Err(error) => reply.error(error),
         }
     }
 
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
-        match self.ask(|volume| volume.read_link(Ino(ino.0))) {
+        match self.ask_of(ino, |volume, ino| volume.read_link(ino)) {
+            // The kernel follows no longer ones, and takes what does not fit into a page for a failure.
+            Ok(text) if text.len() >= PATH_MAX => reply.error(Errno::ENAMETOOLONG),
             Ok(text) => reply.data(&text),
             Err(error) => reply.error(error),
         }
@@ -118,8 +134,8 @@ impl Filesystem for Adapter {
         reply: ReplyData,
     ) {
         let mut reply = Some(reply);
-        let answer = self.ask(|volume| {
-            volume.read(Ino(ino.0), offset, size, &mut |bytes| {
+        let answer = self.ask_of(ino, |volume, ino| {
+            volume.read(ino, offset, size, &mut |bytes| {
                 let wanted = bytes.len().min(size as usize);
                 if let (Some(reply), Some(bytes)) = (reply.take(), bytes.get(..wanted)) {
                     reply.data(bytes);
@@ -150,7 +166,7 @@ impl Filesystem for Adapter {
         let Ok(offset) = u64::try_from(offset) else {
             return reply.error(Errno::ENXIO);
         };
-        match self.ask(|volume| volume.seek(Ino(ino.0), offset, whence)) {
+        match self.ask_of(ino, |volume, ino| volume.seek(ino, offset, whence)) {
             Ok(found) => match i64::try_from(found) {
                 Ok(found) => reply.offset(found),
                 Err(_) => reply.error(Errno::EOVERFLOW),
@@ -160,11 +176,11 @@ impl Filesystem for Adapter {
     }
 
     fn opendir(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        if self.opening.directory == Open::LeftToKernel {
-            reply.error(Errno::ENOSYS);
-        } else {
-            let cached = FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE;
-            reply.opened(FileHandle(0), cached);
+        let cached = FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE;
+        match self.opening.directory {
+            Open::LeftToKernel => reply.error(Errno::ENOSYS),
+            Open::Answered => reply.opened(FileHandle(0), cached),
+            Open::AnsweredUncached => reply.opened(FileHandle(0), FopenFlags::empty()),
         }
     }
 
@@ -177,7 +193,7 @@ impl Filesystem for Adapter {
         mut reply: ReplyDirectory,
     ) {
         let answer = self.list(ino, offset, &mut |next, listed| {
-            let ino = INodeNo(listed.entry.attr.ino.0);
+            let ino = self.numbers.tell(listed.entry.attr.ino);
             let kind: FileType = file_type(listed.entry.attr.kind);
             let name = OsStr::from_bytes(listed.name);
             reply.add(ino, next, kind, name).into()
@@ -196,16 +212,34 @@ impl Filesystem for Adapter {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
+        let (mut held, mut added) = (Ok(()), false);
         let answer = self.list(ino, offset, &mut |next, listed| {
-            let attr = attributes(&listed.entry.attr);
-            let name = OsStr::from_bytes(listed.name);
-            let ttl = listed.entry.ttl;
-            let full = reply.add(attr.ino, next, name, &ttl, &attr, Generation(0));
-            full.into()
+            let (name, ttl) = (OsStr::from_bytes(listed.name), listed.entry.ttl);
+            let attr = &listed.entry.attr;
+            // The kernel holds what it learns by a name, but for these two.
+            if matches!(listed.name, b"." | b"..") {
+                let attr = self.told(attr);
+                return reply.add(attr.ino, next, name, &ttl, &attr, Generation(0)).into();
+            }
+            match self.hold(attr) {
+                Ok((attr, generation)) => {
+                    let full = reply.add(attr.ino, next, name, &ttl, &attr, generation);
+                    if full {
+                        self.let_go(attr.ino, 1);
+                    }
+                    added |= !full;
+                    full.into()
+                }
+                Err(error) => {
+                    held = Err(error);
+                    Full::Yes
+                }
+            }
         });
-        match answer {
-            Ok(()) => reply.ok(),
-            Err(error) => reply.error(error),
+        match answer.and(held) {
+            // What the kernel holds by this answer must reach it; the next one begins at the error.
+            Err(error) if !added => reply.error(error),
+            Ok(()) | Err(_) => reply.ok(),
         }
     }
 
@@ -221,14 +255,14 @@ impl Filesystem for Adapter {
     }
 
     fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        match self.ask(|volume| volume.xattr(Ino(ino.0), name.as_bytes())) {
+        match self.ask_of(ino, |volume, ino| volume.xattr(ino, name.as_bytes())) {
             Ok(value) => answer_sized(&value, size, reply),
             Err(error) => reply.error(error),
         }
     }
 
     fn listxattr(&self, _: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        match self.ask(|volume| volume.xattr_names(Ino(ino.0))) {
+        match self.ask_of(ino, |volume, ino| volume.xattr_names(ino)) {
             Ok(names) => {
                 let mut list = Vec::new();
                 for name in names {

@@ -5,11 +5,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use fuser::{Errno, Generation, INodeNo, ReplyEntry};
+use fuser::{Errno, FileAttr, Generation, INodeNo, ReplyEntry};
 
 use super::encode::{attributes, errno};
+use super::numbers::Numbers;
 use crate::metadata::{DeviceNumber, Kind, Owner, Timestamp};
-use crate::volume::{Attr, Ino, Listed, More, Volume, VolumeError};
+use crate::volume::{Attr, Entry, Ino, Listed, More, Volume, VolumeError};
 
 /// Positions that `.` and `..` take before those of the volume.
 const DOTS: u64 = 2;
@@ -17,6 +18,7 @@ const DOTS: u64 = 2;
 /// The volume, and what was agreed with the kernel.
 pub(super) struct Adapter {
     volume: Arc<dyn Volume>,
+    pub(super) numbers: Arc<Numbers>,
     pub(super) enforce_acls: EnforceAcls,
     pub(super) opening: Opening,
 }
@@ -42,13 +44,62 @@ pub(super) enum Open {
     /// Each time, keeping what is cached.
     #[default]
     Answered,
+    /// Each time, keeping nothing.
+    AnsweredUncached,
     /// With ENOSYS, after which the kernel opens by itself, keeping what is cached.
     LeftToKernel,
 }
 
 impl Adapter {
-    pub(super) fn new(volume: Arc<dyn Volume>, enforce_acls: EnforceAcls) -> Adapter {
-        Adapter { volume, enforce_acls, opening: Opening::default() }
+    pub(super) fn new(
+        volume: Arc<dyn Volume>,
+        numbers: Arc<Numbers>,
+        enforce_acls: EnforceAcls,
+    ) -> Adapter {
+        Adapter { volume, numbers, enforce_acls, opening: Opening::default() }
+    }
+
+    /// Asks the volume about what the kernel knows by a number.
+    pub(super) fn ask_of<T>(
+        &self,
+        number: INodeNo,
+        question: impl FnOnce(&dyn Volume, Ino) -> Result<T, VolumeError>,
+    ) -> Result<T, Errno> {
+        let ino = self.numbers.ino(number)?;
+        self.ask(|volume| question(volume, ino))
+    }
+
+    /// Finds a name; `.` and `..` are what the kernel asks for who has only a handle.
+    pub(super) fn find(&self, parent: INodeNo, name: &[u8]) -> Result<Entry, Errno> {
+        let ino = self.numbers.ino(parent)?;
+        self.ask(|volume| match name {
+            b"." => volume.attr(ino),
+            b".." => volume.attr(volume.parent(ino)?),
+            _ => volume.lookup(ino, name),
+        })
+    }
+
+    /// Takes what the kernel is about to hold; the attributes are in the kernel's terms, with its number.
+    pub(super) fn hold(&self, attr: &Attr) -> Result<(FileAttr, Generation), Errno> {
+        self.ask(|volume| volume.hold(attr.ino))?;
+        let (number, generation) = self.numbers.hold(attr.ino);
+        Ok((FileAttr { ino: number, ..attributes(attr) }, generation))
+    }
+
+    /// Lets go of what the kernel forgets.
+    pub(super) fn let_go(&self, number: INodeNo, times: u64) {
+        if let Some(ino) = self.numbers.forget(number, times) {
+            // A panic loses what was to be forgotten.
+            let _ = self.ask(|volume| {
+                volume.forget(ino, times);
+                Ok(())
+            });
+        }
+    }
+
+    /// The attributes of what is told and not held.
+    pub(super) fn told(&self, attr: &Attr) -> FileAttr {
+        FileAttr { ino: self.numbers.tell(attr.ino), ..attributes(attr) }
     }
 
     /// Asks the volume.
@@ -63,24 +114,24 @@ impl Adapter {
             .map_err(errno)
     }
 
-    /// Lists `ino` from the kernel's `offset`, `.` and `..` first; `each` tells whether it is full.
+    /// Lists a directory from the kernel's `offset`, `.` and `..` first; `each` tells whether it is full.
     ///
     /// An error after the first names is told by the next call, which begins at it.
     pub(super) fn list(
         &self,
-        ino: INodeNo,
+        number: INodeNo,
         offset: u64,
         each: &mut dyn FnMut(u64, Listed<'_>) -> Full,
     ) -> Result<(), Errno> {
-        let ino = Ino(ino.0);
+        let ino = self.numbers.ino(number)?;
         let mut from = offset.saturating_sub(DOTS);
         if offset < DOTS {
             let own = self.ask(|volume| volume.attr(ino))?;
             if own.attr.kind != Kind::Directory {
                 return Err(Errno::ENOTDIR);
             }
-            for (name, next) in [(&b"."[..], 1), (&b".."[..], DOTS)] {
-                let entry = own;
+            let above = self.ask(|volume| volume.attr(volume.parent(ino)?))?;
+            for (name, next, entry) in [(&b"."[..], 1, own), (&b".."[..], DOTS, above)] {
                 let full = next > offset && each(next, Listed { name, next, entry }) == Full::Yes;
                 if full {
                     return Ok(());
@@ -106,8 +157,8 @@ impl Adapter {
     }
 
     /// Answers that `parent` has no such name, for as long as `parent` stays as it is.
-    pub(super) fn no_such_name(&self, parent: Ino, reply: ReplyEntry) {
-        match self.ask(|volume| volume.attr(parent)) {
+    pub(super) fn no_such_name(&self, parent: INodeNo, reply: ReplyEntry) {
+        match self.ask_of(parent, |volume, ino| volume.attr(ino)) {
             Ok(entry) if !entry.ttl.is_zero() => {
                 // Number 0 is the kernel's sign for a name that is known not to be.
                 reply.entry(&entry.ttl, &attributes(&NOTHING), Generation(0));

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use fuser::{Config, INodeNo, Notifier, Session, SessionACL};
+use fuser::{Config, Notifier, Session, SessionACL};
 
 use super::asked::{Adapter, EnforceAcls};
 use super::attach::attach;
+use super::numbers::{InodeNumbers, Numbers};
 use crate::mount_error::MountError;
 use crate::mount_table::{MountLine, mounted_at};
 use crate::mountpoint::{WhenBusy, check_mountpoint, refused, resolve, unmount_line};
@@ -29,11 +30,18 @@ pub struct MountOptions {
     pub access: Access,
     /// The name under which the system lists the drive.
     pub name: String,
+    /// Which numbers programs see.
+    pub inode_numbers: InodeNumbers,
 }
 
 impl Default for MountOptions {
     fn default() -> MountOptions {
-        MountOptions { threads: 0, access: Access::OwnerOnly, name: "yore".to_owned() }
+        MountOptions {
+            threads: 0,
+            access: Access::OwnerOnly,
+            name: "yore".to_owned(),
+            inode_numbers: InodeNumbers::Long,
+        }
     }
 }
 
@@ -60,6 +68,8 @@ pub fn mount(
         Access::OwnerOnly => EnforceAcls::No,
         Access::Everyone => EnforceAcls::Yes,
     };
+    let numbers = Numbers::new(options.inode_numbers);
+    let numbers = Arc::new(numbers.map_err(|source| refused(&point, source))?);
     let connection = attach(&point, options)?;
     let line = mounted_at(&point)
         .map_err(|source| refused(&point, source))?
@@ -68,8 +78,8 @@ pub fn mount(
     let mut config = Config::default();
     config.n_threads = Some(threads(options.threads));
     // The kernel lets nobody else in; a second check would refuse what the kernel does by itself.
-    let session =
-        Session::from_fd(Adapter::new(volume, enforce_acls), connection, SessionACL::All, config);
+    let adapter = Adapter::new(volume, Arc::clone(&numbers), enforce_acls);
+    let session = Session::from_fd(adapter, connection, SessionACL::All, config);
     let started = session.and_then(|session| {
         let notifier = session.notifier();
         let run = move || session.run();
@@ -85,7 +95,7 @@ pub fn mount(
         }
     };
     raise_read_ahead(&line);
-    let handle = MountedHandle { drive: Arc::new(line), notifier };
+    let handle = MountedHandle { drive: Arc::new(line), notifier, numbers };
     Ok(Mounted { session: Some(session), handle })
 }
 
@@ -155,6 +165,7 @@ impl Drop for Mounted {
 pub struct MountedHandle {
     drive: Arc<MountLine>,
     notifier: Notifier,
+    numbers: Arc<Numbers>,
 }
 
 /// How completely a drive was unmounted.
@@ -190,7 +201,7 @@ impl MountedHandle {
     ///
     /// Not to be called by a volume while it answers: the kernel may wait for that answer.
     pub fn invalidate(&self, ino: Ino) -> io::Result<()> {
-        self.notifier.inval_inode(INodeNo(ino.0), 0, 0)
+        self.numbers.known(ino).map_or(Ok(()), |number| self.notifier.inval_inode(number, 0, 0))
     }
 
     /// Makes the kernel forget what `name` in the directory `parent` stands for, also that it
@@ -199,6 +210,6 @@ impl MountedHandle {
     /// Not to be called by a volume while it answers: the kernel may wait for that answer.
     pub fn invalidate_entry(&self, parent: Ino, name: &[u8]) -> io::Result<()> {
         let name = OsStr::from_bytes(name);
-        self.notifier.inval_entry(INodeNo(parent.0), name)
+        self.numbers.known(parent).map_or(Ok(()), |number| self.notifier.inval_entry(number, name))
     }
 }

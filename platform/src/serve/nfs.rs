@@ -108,6 +108,7 @@ impl NFSFileSystem for Export {
         let name = name.to_vec();
         self.ask(move |volume, pages| match &*name {
             b"." => Ok(directory),
+            b".." => Ok(volume.parent(pages.ino(directory))?.0),
             _ => Ok(volume.lookup(pages.ino(directory), &name)?.attr.ino.0),
         })
         .await

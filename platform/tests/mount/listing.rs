@@ -21,7 +21,7 @@ fn a_listing_of_ten_thousand_names_is_complete_and_can_be_resumed() {
     let folder = File::open(&many).expect("a directory");
     let entries = raw_listing(&folder);
     assert_eq!(entries.len(), MANY + 2, "with . and ..");
-    assert_eq!((entries[0].0, entries[1].0), (14, 14));
+    assert_eq!((entries[0].0, entries[1].0), (14, 1), "its own number, and that of the top");
     for pair in entries.windows(2).rev().step_by(97) {
         let place = rustix::fs::SeekFrom::Start(pair[0].1);
         rustix::fs::seek(&folder, place).expect("a place told before");
@@ -102,4 +102,22 @@ fn a_name_too_long_is_refused_as_such() {
     assert_eq!(error.raw_os_error(), Some(libc::ENAMETOOLONG));
     let error = fs::metadata(drive.path(&"n".repeat(255))).expect_err("not there");
     assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
+}
+
+#[test]
+fn what_the_kernel_knows_is_held_until_it_forgets_it() {
+    let drive = Drive::mount(Access::OwnerOnly);
+    let all = output("find", &["-H"], &drive.path("many")).lines().count() + 1;
+    let held = drive.volume.held();
+    assert!(held.len() >= all - 1 && held.contains(&Ino(14)), "{} of {all}", held.len());
+    let open = File::open(drive.path("hello")).expect("a file");
+    let began = std::time::Instant::now();
+    // Other programs may hold what they look at for a moment.
+    while drive.volume.held().iter().any(|ino| ![Ino(1), Ino(2)].contains(ino)) {
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", drive.volume.held().len());
+        fs::write("/proc/sys/vm/drop_caches", "2").expect("only root makes the kernel forget");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(drive.volume.held().contains(&Ino(2)), "an open file is held");
+    drop(open);
 }

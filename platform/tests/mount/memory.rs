@@ -21,6 +21,8 @@ pub struct Node {
 
 pub struct Memory {
     nodes: Mutex<HashMap<Ino, Node>>,
+    /// How often the host holds each.
+    held: Mutex<HashMap<Ino, u64>>,
 }
 
 pub const BIG: usize = 9 * 1024 * 1024 + 17;
@@ -54,7 +56,7 @@ pub fn big_content() -> Vec<u8> {
 
 impl Memory {
     pub fn sample() -> Memory {
-        let memory = Memory { nodes: Mutex::new(HashMap::new()) };
+        let memory = Memory { nodes: Mutex::default(), held: Mutex::default() };
         memory.insert(Ino::ROOT, Kind::Directory);
         memory.add_fixed();
         memory.add_changing();
@@ -163,6 +165,12 @@ impl Memory {
         }
     }
 
+    /// What the host holds.
+    pub fn held(&self) -> Vec<Ino> {
+        let held = self.held.lock().expect("no panic");
+        held.iter().filter(|(_, count)| **count > 0).map(|(ino, _)| *ino).collect()
+    }
+
     fn with<T>(
         &self,
         ino: Ino,
@@ -255,6 +263,24 @@ impl Volume for Memory {
                 (Seek::Hole, _) => Ok(offset),
             }
         })
+    }
+
+    fn parent(&self, ino: Ino) -> Result<Ino, VolumeError> {
+        let nodes = self.nodes.lock().expect("no panic");
+        let holds = |node: &Node| node.names.iter().any(|(_, child)| *child == ino);
+        Ok(nodes.iter().find(|(_, node)| holds(node)).map_or(Ino::ROOT, |(parent, _)| *parent))
+    }
+
+    fn hold(&self, ino: Ino) -> Result<(), VolumeError> {
+        let known = self.nodes.lock().expect("no panic").contains_key(&ino);
+        *self.held.lock().expect("no panic").entry(ino).or_default() += 1;
+        known.then_some(()).ok_or(VolumeError::Stale)
+    }
+
+    fn forget(&self, ino: Ino, times: u64) {
+        let mut held = self.held.lock().expect("no panic");
+        let count = held.entry(ino).or_default();
+        *count = count.checked_sub(times).expect("nothing is forgotten that is not held");
     }
 
     fn space(&self) -> Result<Space, VolumeError> {

@@ -21,6 +21,8 @@ pub(super) struct Named {
     pub(super) id: u64,
     pub(super) name: Vec<u8>,
     pub(super) attr: Attr,
+    /// Whether the listing had not all attributes.
+    incomplete: bool,
 }
 
 /// A part of a listing.
@@ -77,9 +79,13 @@ impl Pages {
                 return More::Stop;
             }
             let (name, attr) = (listed.name.to_vec(), listed.entry.attr);
-            found.push((Named { id: attr.ino.0, name, attr }, listed.next));
+            let incomplete = listed.entry.ttl.is_zero();
+            found.push((Named { id: attr.ino.0, name, attr, incomplete }, listed.next));
             More::Wanted
         })?;
+        for (named, _) in found.iter_mut().filter(|(named, _)| named.incomplete) {
+            named.attr = volume.attr(named.attr.ino)?.attr;
+        }
         self.number(volume, directory, from, &mut found)?;
         let mut places = lock(&self.places);
         for (named, next) in &found {
