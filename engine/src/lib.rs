@@ -31,6 +31,7 @@ mod id;
 mod index;
 mod keys;
 mod lists;
+mod machine;
 mod moment;
 mod namer;
 mod object;
@@ -76,6 +77,7 @@ pub use history::{
 pub use id::{BlobId, ObjectId, RepositoryId, SnapshotId, encode_hex};
 pub use index::{BlobIndex, Location};
 pub use keys::BlobKind;
+pub use machine::Machine;
 pub use moment::{Moment, Part, last_instant, state};
 pub use object::{Area, Kind as ObjectKind, ObjectName};
 pub use observer::{Event, Observer, Problem, Unobserved};

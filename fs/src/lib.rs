@@ -29,6 +29,7 @@ mod sharing;
 mod shown;
 mod states;
 mod tables;
+mod undecided;
 mod version_name;
 mod volume;
 

@@ -1,6 +1,5 @@
 //! Directories that no backup has: what kinds there are, and who answers for each.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use yore_engine::SeenNode;
@@ -14,7 +13,7 @@ use crate::number::PlaceNo;
 use crate::place::{Body, Lasting};
 use crate::scope::{Scope, ScopeNo, file_name};
 use crate::volume::SnapshotVolume;
-use crate::{at, gone, label, past, refresh, search};
+use crate::{at, gone, label, past, refresh, search, undecided};
 
 pub(crate) const LATEST: &[u8] = b"latest";
 pub(crate) const SNAPSHOTS: &[u8] = b"snapshots";
@@ -27,7 +26,8 @@ const HOSTS: &[u8] = b"hosts";
 const TAGS: &[u8] = b"tags";
 
 /// What every scope has.
-const OF_SCOPES: [&[u8]; 7] = [LATEST, SNAPSHOTS, AT, VERSIONS, DELETED, CHANGES, SEARCH];
+pub(crate) const OF_SCOPES: [&[u8]; 7] =
+    [LATEST, SNAPSHOTS, AT, VERSIONS, DELETED, CHANGES, SEARCH];
 /// What only the whole has besides.
 const OF_THE_WHOLE: [&[u8]; 2] = [HOSTS, TAGS];
 
@@ -65,6 +65,8 @@ pub(crate) enum Made {
     Search(ScopeNo),
     /// What was found for a pattern.
     Results(ScopeNo, Path),
+    /// A folder of a scope in which no machine can be meant: it says so in a file.
+    Undecided(ScopeNo),
     /// A node that stands in a directory put together by the drive.
     Held(Arc<SeenNode>),
 }
@@ -76,6 +78,7 @@ impl Made {
     pub(crate) fn is(&self, other: &Made) -> bool {
         match (self, other) {
             (Made::Top(a), Made::Top(b))
+            | (Made::Undecided(a), Made::Undecided(b))
             | (Made::Snapshots(a), Made::Snapshots(b))
             | (Made::At(a), Made::At(b))
             | (Made::ChangeList(a), Made::ChangeList(b))
@@ -99,11 +102,30 @@ impl Made {
     }
 }
 
+/// The scope of which a place is the top.
+pub(crate) fn scope_of(volume: &SnapshotVolume, top: PlaceNo) -> Answer<ScopeNo> {
+    match current(volume, top)?.body {
+        Body::Made(Made::Top(scope)) => Ok(scope),
+        _ => Err(VolumeError::Stale),
+    }
+}
+
 /// The place of a fixed name at the top of a scope.
 pub(crate) fn fixed(volume: &SnapshotVolume, top: PlaceNo, name: &[u8]) -> Answer<PlaceNo> {
-    let Body::Made(Made::Top(scope)) = current(volume, top)?.body else {
-        return Err(VolumeError::Stale);
-    };
+    let scope = scope_of(volume, top)?;
+    if OF_SCOPES.contains(&name) && volume.shown(scope)?.undecided.is_some() {
+        return Ok(undecided::folder(volume, top, scope, name));
+    }
+    place_of_fixed(volume, top, name)
+}
+
+/// The place of a fixed name whose scope shows a machine.
+pub(crate) fn place_of_fixed(
+    volume: &SnapshotVolume,
+    top: PlaceNo,
+    name: &[u8],
+) -> Answer<PlaceNo> {
+    let scope = scope_of(volume, top)?;
     let nowhere = || Path::from(&b""[..]);
     let made = match name {
         LATEST => {
@@ -149,6 +171,7 @@ pub(crate) fn entry(volume: &SnapshotVolume, place: PlaceNo, made: &Made) -> Ans
         | Made::Gone(scope, _)
         | Made::Search(scope)
         | Made::Results(scope, _)
+        | Made::Undecided(scope)
         | Made::ChangeList(scope) => volume.shown(*scope)?.modified,
     };
     Ok(made_entry(presentation, place.ino(), modified))
@@ -180,6 +203,7 @@ pub(crate) fn find(
         Made::Changed(dir) => changes::find(volume, place, dir, name),
         Made::Search(scope) => search::find_results(volume, place, *scope, name),
         Made::Results(scope, text) => search::find(volume, *scope, text, name),
+        Made::Undecided(scope) => undecided::find(volume, place, *scope, name),
         Made::Held(_) => Err(VolumeError::NotDirectory),
     }
 }
@@ -216,6 +240,11 @@ pub(crate) fn list(
         Made::ChangeList(scope) => changes::list_between(volume, place, *scope, from, each),
         Made::Between(between) => changes::list_which(volume, place, between, from, each),
         Made::Changed(dir) => changes::list(volume, place, dir, from, each),
+        Made::Undecided(scope) => {
+            list_names(&undecided::NAMES.map(<[u8]>::to_vec), from, each, |name| {
+                undecided::find(volume, place, *scope, name)
+            })
+        }
         Made::Held(_) => Err(VolumeError::NotDirectory),
     }
 }
@@ -265,15 +294,14 @@ fn list_snapshots(
 /// The machines or tags that there are, by the names that they are shown by.
 fn scopes(volume: &SnapshotVolume, made: &Made) -> Answer<Vec<(Vec<u8>, Scope)>> {
     let shown = volume.shown(ScopeNo::WHOLE)?;
-    let snapshots = shown.list.iter().map(|entry| &entry.snapshot);
-    let words: BTreeSet<&String> = match made {
-        Made::Hosts => snapshots.map(|snapshot| &snapshot.host).collect(),
-        _ => snapshots.flat_map(|snapshot| &snapshot.tags).collect(),
+    let words = match made {
+        Made::Hosts => &shown.words.hosts,
+        _ => &shown.words.tags,
     };
-    let named = |word: &&String| {
+    let named = |word: &String| {
         let scope = match made {
-            Made::Hosts => Scope::Host((*word).clone()),
-            _ => Scope::Tag((*word).clone()),
+            Made::Hosts => Scope::Host(word.clone()),
+            _ => Scope::Tag(word.clone()),
         };
         (file_name(word), scope)
     };

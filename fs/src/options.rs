@@ -25,6 +25,8 @@ pub struct VolumeOptions {
     pub owner: Option<Owner>,
     /// Permission bits that are taken away.
     pub umask: u32,
+    /// The machine that the top shows; where it has no snapshots, the only one that has some.
+    pub machine: Option<String>,
     /// Which snapshots are presented; `None` presents all.
     pub filter: Option<Filter>,
     /// What file managers call the drive; `None` leaves that to them.
@@ -44,6 +46,7 @@ impl VolumeOptions {
             cache_size: 128 << 20,
             owner: None,
             umask: 0,
+            machine: None,
             filter: None,
             label: None,
             meter: None,

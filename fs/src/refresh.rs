@@ -13,7 +13,7 @@ use crate::follow;
 use crate::made::Made;
 use crate::number::PlaceNo;
 use crate::scope::{Scope, ScopeNo};
-use crate::shown::{Naming, Shown, build};
+use crate::shown::{Naming, Shown, Words, build};
 use crate::tables::{Moved, OriginNo};
 use crate::volume::SnapshotVolume;
 
@@ -126,9 +126,12 @@ impl Refresher {
         number: usize,
     ) -> std::result::Result<Arc<Shown>, VolumeError> {
         let (scope, naming) = self.scopes.get_mut(number).ok_or(VolumeError::Stale)?;
-        let list: Vec<_> =
-            self.list.iter().filter(|entry| scope.has(&entry.snapshot)).cloned().collect();
-        let shown = build(volume, list, naming, (&self.names, &self.origins), self.generation)?;
+        let taken = scope.take(&self.list, volume.options.machine.as_deref());
+        let mut shown =
+            build(volume, taken, naming, (&self.names, &self.origins), self.generation)?;
+        if *scope == Scope::Whole {
+            shown.words = Words::of(&self.list);
+        }
         Ok(Arc::new(shown))
     }
 

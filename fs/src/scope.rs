@@ -1,7 +1,7 @@
-//! Scopes: all snapshots, those of one machine, those with one tag. Each has the whole tree.
+//! Scopes: one machine at the top, each machine under `hosts`, each tag. Each has the whole tree, of one machine.
 
 use sha2::{Digest, Sha256};
-use yore_engine::{Snapshot, encode_hex};
+use yore_engine::{Machine, SnapshotEntry, encode_hex};
 
 use crate::version_name::shortened;
 
@@ -16,21 +16,30 @@ impl ScopeNo {
 /// Which snapshots a scope has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// All that are presented.
+    /// The top: of all that are presented, the machine that is meant.
     Whole,
     /// Those of a machine.
     Host(String),
-    /// Those with a tag.
+    /// Those with a tag, of the machine that is meant among them.
     Tag(String),
 }
 
 impl Scope {
-    pub(crate) fn has(&self, snapshot: &Snapshot) -> bool {
-        match self {
+    /// Takes the snapshots of the scope, and names the machine that they are of.
+    pub(crate) fn take(
+        &self,
+        all: &[SnapshotEntry],
+        wanted: Option<&str>,
+    ) -> (Vec<SnapshotEntry>, Machine) {
+        let fits = |entry: &&SnapshotEntry| match self {
             Scope::Whole => true,
-            Scope::Host(host) => snapshot.host == *host,
-            Scope::Tag(tag) => snapshot.tags.contains(tag),
-        }
+            Scope::Host(host) => entry.snapshot.host == *host,
+            Scope::Tag(tag) => entry.snapshot.tags.contains(tag),
+        };
+        let mut list: Vec<SnapshotEntry> = all.iter().filter(fits).cloned().collect();
+        let machine = Machine::choose(&list, wanted);
+        list.retain(|entry| machine.has(entry));
+        (list, machine)
     }
 }
 

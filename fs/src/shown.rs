@@ -1,18 +1,19 @@
 //! The lists of one scope as they are shown: its snapshots, their names and days, the newest state.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use yore_engine::{Clock, Moment, Part, Snapshot, SnapshotEntry, SnapshotId, state};
+use yore_engine::{Clock, Machine, Moment, Part, Snapshot, SnapshotEntry, SnapshotId, state};
 use yore_platform::{Space, Timestamp, VolumeError};
 
 use crate::calendar::days;
-use crate::made::{LATEST, SNAPSHOTS, fixed};
+use crate::made::{LATEST, OF_SCOPES, SNAPSHOTS, place_of_fixed, scope_of};
 use crate::number::PlaceNo;
 use crate::place::Lasting;
 use crate::refresh::Changed;
 use crate::states::{Made, State, StatePart};
 use crate::tables::{OriginNo, Tables};
+use crate::undecided;
 use crate::volume::SnapshotVolume;
 
 /// The lists of a scope.
@@ -33,6 +34,27 @@ pub(crate) struct Shown {
     /// The names in the order in which they came: each with a position that it always keeps.
     pub(crate) order: Vec<(u64, Vec<u8>)>,
     pub(crate) space: Space,
+    /// The machines that have snapshots, where none of them is the one that is meant; then nothing else is shown.
+    pub(crate) undecided: Option<Vec<String>>,
+    /// At the top, what `hosts` and `tags` list.
+    pub(crate) words: Words,
+}
+
+/// The machines and tags of all snapshots that are presented.
+#[derive(Default)]
+pub(crate) struct Words {
+    pub(crate) hosts: BTreeSet<String>,
+    pub(crate) tags: BTreeSet<String>,
+}
+
+impl Words {
+    pub(crate) fn of(all: &[SnapshotEntry]) -> Self {
+        let snapshots = || all.iter().map(|entry| &entry.snapshot);
+        Self {
+            hosts: snapshots().map(|snapshot| snapshot.host.clone()).collect(),
+            tags: snapshots().flat_map(|snapshot| snapshot.tags.iter().cloned()).collect(),
+        }
+    }
 }
 
 /// What keeps the names of a scope what they are.
@@ -49,7 +71,7 @@ type Origins = HashMap<SnapshotId, OriginNo>;
 /// Makes the lists of a scope from its snapshots.
 pub(crate) fn build(
     volume: &SnapshotVolume,
-    list: Vec<SnapshotEntry>,
+    (list, machine): (Vec<SnapshotEntry>, Machine),
     naming: &mut Naming,
     (names, origins): (&Names, &Origins),
     generation: u32,
@@ -77,10 +99,16 @@ pub(crate) fn build(
     shown.order = shown.names.keys().map(|name| (naming.position(name), name.clone())).collect();
     shown.order.sort_unstable();
     shown.top = Some(naming.top);
-    let snapshots = fixed(volume, naming.top, SNAPSHOTS)?;
+    let snapshots = match (&machine, scope_of(volume, naming.top)?) {
+        (Machine::Several(_), scope) => undecided::folder(volume, naming.top, scope, SNAPSHOTS),
+        _ => place_of_fixed(volume, naming.top, SNAPSHOTS)?,
+    };
     [naming.top, snapshots].iter().for_each(|place| tables.pin(*place));
     shown.snapshots = Some(snapshots);
     shown.list = list;
+    if let Machine::Several(hosts) = machine {
+        shown.undecided = Some(hosts);
+    }
     Ok(shown)
 }
 
@@ -129,6 +157,9 @@ impl Shown {
         let (Some(top), Some(snapshots)) = (self.top, self.snapshots) else { return };
         let (top, snapshots) = (top.ino(), snapshots.ino());
         changed.directories.extend([top, snapshots]);
+        if before.undecided.is_some() != self.undecided.is_some() {
+            changed.names.extend(OF_SCOPES.map(|name| (top, name.to_vec())));
+        }
         let come = self.names.keys().filter(|name| !before.names.contains_key(*name));
         let gone = before.names.keys().filter(|name| !self.names.contains_key(*name));
         changed.names.extend(gone.chain(come).map(|name| (snapshots, name.clone())));
@@ -137,6 +168,9 @@ impl Shown {
     /// Makes the names that somebody looked at stand for the states that they are now.
     pub(crate) fn lead(&self, tables: &Tables) {
         let (Some(top), Some(snapshots)) = (self.top, self.snapshots) else { return };
+        if self.undecided.is_some() {
+            return;
+        }
         if let Some(newest) = &self.newest {
             tables.lead(top, LATEST, newest);
         }

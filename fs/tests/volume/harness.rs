@@ -111,6 +111,7 @@ impl World {
 
     pub fn volume_with(&self, set: impl FnOnce(&mut VolumeOptions)) -> SnapshotVolume {
         let mut options = VolumeOptions::new(TimeZone::fixed(jiff::tz::offset(1)));
+        options.machine = Some("one".into());
         set(&mut options);
         let repository = Arc::clone(&self.repository);
         SnapshotVolume::open(repository, options).expect("a volume").0

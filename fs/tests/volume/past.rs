@@ -254,6 +254,39 @@ fn machines_and_tags_have_the_whole_tree_each() {
 }
 
 #[test]
+fn the_top_shows_one_machine_and_says_so_where_none_is_meant() {
+    let world = World::new();
+    let source = world.source("source");
+    for (n, host) in ["one", "two"].into_iter().enumerate() {
+        fs::write(source.join("file"), host).expect("a file");
+        fs::write(source.join(format!("of-{host}")), host).expect("a file");
+        world.back_up_as(host, &["red"], &[&source], MORNING + n as i64 * HOUR);
+        fs::remove_file(source.join(format!("of-{host}"))).expect("removed");
+    }
+    let volume = world.volume();
+    assert_eq!(text(&volume, &at("latest", &source.join("file"))), "one");
+    assert_eq!(text(&volume, &at("tags/red/latest", &source.join("file"))), "one");
+    assert_eq!(names(&volume, b"snapshots"), ["2026-01-15", "2026-01-15T103000"]);
+    assert_eq!(names(&volume, b"deleted"), Vec::<String>::new());
+    assert_eq!(names(&volume, b"changes"), Vec::<String>::new());
+
+    let volume = world.volume_with(|options| options.machine = Some("three".into()));
+    let top = ["latest", "snapshots", "at", "versions", "deleted", "changes", "search"];
+    for folder in top {
+        assert_eq!(names(&volume, folder.as_bytes()), ["README.txt"]);
+        let told = text(&volume, format!("{folder}/README.txt").as_bytes());
+        assert!(told.contains("three") && told.contains("hosts/one") && told.contains("hosts/two"));
+    }
+    assert_eq!(text(&volume, &at("hosts/two/latest", &source.join("file"))), "two");
+    // Its first snapshot makes it the machine that is meant.
+    fs::write(source.join("file"), "three").expect("a file");
+    world.back_up_as("three", &[], &[&source], MORNING + 9 * HOUR);
+    assert!(volume.refresh().problems.is_empty());
+    assert_eq!(text(&volume, &at("latest", &source.join("file"))), "three");
+    assert_eq!(missing(&volume, "at/README.txt"), Some(VolumeError::NotFound));
+}
+
+#[test]
 fn what_is_worked_out_is_worked_out_anew_when_snapshots_come_and_go() {
     let world = World::new();
     let source = changing(&world, 2);
