@@ -26,7 +26,7 @@ pub struct Arguments {
 /// Options that every command knows.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// The repository: /path or file:///path
+    /// The repository: /path or file:///path (a name with a colon: ./a:b)
     #[arg(long, global = true, value_name = "URL", env = "YORE_REPO", hide_env_values = true)]
     pub repo: Option<OsString>,
     /// A key file that opens the repository (init: that is made)

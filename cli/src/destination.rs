@@ -51,7 +51,10 @@ impl Destination {
 pub fn parse(text: &OsStr) -> Outcome<Destination> {
     let bytes = name_bytes(text);
     let path = match scheme(bytes) {
-        None => PathBuf::from(text),
+        None => {
+            must_be_a_path(bytes)?;
+            PathBuf::from(text)
+        }
         Some((b"file", rest)) => match rest.strip_prefix(b"localhost").unwrap_or(rest) {
             path @ [b'/', ..] => PathBuf::from(name_from_bytes(&percent_decoded(path))),
             _ => {
@@ -70,6 +73,28 @@ pub fn parse(text: &OsStr) -> Outcome<Destination> {
     };
     let folder = std::path::absolute(&path).map_err(|error| Failure::local(&path, error))?;
     Ok(Destination { folder })
+}
+
+/// Refuses a colon before the first slash: no person means a folder of that name in the working directory.
+fn must_be_a_path(bytes: &[u8]) -> Outcome<()> {
+    let first = bytes.split(|byte| *byte == b'/').next().unwrap_or_default();
+    let Some(colon) = first.iter().position(|byte| *byte == b':') else { return Ok(()) };
+    let (before, rest) = (escape::name(&bytes[..colon]), escape::name(&bytes[colon + 1..]));
+    let meant = match before.as_str() {
+        "s3" => format!("s3://{}", rest.trim_start_matches('/')),
+        "sftp" => format!("sftp://{}", rest.replacen(':', "", 1)),
+        "file" => format!("file:///{}", rest.trim_start_matches('/')),
+        "rest" | "b2" | "azure" | "gs" | "rclone" => format!("rclone:REMOTE:{rest}"),
+        drive if drive.len() == 1 => "a path of this system, such as /mnt/backup".to_owned(),
+        host => format!("sftp://{host}/{}", rest.trim_start_matches('/')),
+    };
+    let typed = escape::name(bytes);
+    Err(Failure::usage(
+        format!("{typed} is no place that is understood"),
+        format!(
+            "perhaps {meant} was meant (this version writes to folders only); a folder of that name is ./{typed}"
+        ),
+    ))
 }
 
 /// Splits `scheme://rest`, or `volume:rest`.
@@ -125,8 +150,22 @@ mod tests {
 
     #[test]
     fn other_schemes_are_refused_and_not_taken_for_folders() {
-        for text in ["s3://bucket/x", "sftp://me@host/x", "volume:LABEL/x", "file://host/x"] {
+        for text in [
+            "s3://bucket/x",
+            "sftp://me@host/x",
+            "volume:LABEL/x",
+            "file://host/x",
+            "s3:bucket",
+            "sftp:me@nas:/x",
+            "me@nas:/backup",
+            "b2:x",
+            "rest:http://host/x",
+            "C:\\backup",
+            "rclone:remote:path",
+            "file:relative",
+        ] {
             assert_eq!(folder(text), None, "{text}");
         }
+        assert!(folder("./a:b").is_some_and(|path| path.ends_with("/a:b")));
     }
 }

@@ -13,6 +13,8 @@ mod escape;
 mod exclude;
 mod failure;
 mod format;
+mod in_place;
+mod machine;
 mod mount_error;
 mod place;
 mod presented;

@@ -1,26 +1,49 @@
 //! `MOMENT:PATH`: a place in the past, as people type it.
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 use jiff::Zoned;
-use yore_engine::{DirRef, Flags, Found, Moment, Reader, Repository, find, merge, state};
-use yore_platform::name_bytes;
+use yore_engine::{
+    DirRef, Error, Flags, Found, Moment, Reader, Repository, SnapshotEntry, SnapshotId, find,
+    last_instant, merge, state,
+};
+use yore_platform::{name_bytes, snapshot_path};
 
 use crate::context::Context;
-use crate::escape;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::when;
+use crate::machine::Whose;
+use crate::{clock, escape, format, when};
 
 /// How many bytes of decoded frames a command keeps that reads in order.
 pub const BUDGET: usize = 32 << 20;
 
-/// A moment, and a path in its tree: components joined by `/`.
+/// A moment, and a path in its tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// When.
-    pub moment: Moment,
-    /// Where; empty for everything.
-    pub path: Vec<u8>,
+    /// The moment as it was typed.
+    text: String,
+    /// What it says; `None` for a name that only the drive gives.
+    moment: Option<Moment>,
+    /// The second of two readings, in an hour that a clock repeats.
+    later: Option<Moment>,
+    /// Where, by components joined by `/`: the first of these that is there. Empty for everything.
+    paths: Vec<Vec<u8>>,
+}
+
+impl Place {
+    /// A path at a moment that was typed beside it.
+    pub fn at(moment: &str, path: &Path, now: &Zoned) -> Outcome<Self> {
+        let mut place = parse(OsStr::new(moment), now)?;
+        place.paths = alternatives(name_bytes(path.as_os_str()));
+        Ok(place)
+    }
+
+    /// A path in one snapshot.
+    pub fn in_snapshot(id: SnapshotId, path: Vec<u8>) -> Self {
+        let text = id.to_string();
+        Self { moment: Some(Moment::Id(text.clone())), text, later: None, paths: vec![path] }
+    }
 }
 
 /// Reads `MOMENT` or `MOMENT:PATH`. Moments have colons too: the longest that is one counts.
@@ -28,13 +51,69 @@ pub fn parse(text: &OsStr, now: &Zoned) -> Outcome<Place> {
     let bytes = name_bytes(text);
     let ends = (0..=bytes.len()).rev().filter(|end| matches!(bytes.get(*end), None | Some(b':')));
     for end in ends {
-        let moment = std::str::from_utf8(&bytes[..end]).ok().and_then(|t| Moment::parse(t, now));
-        if let Some(moment) = moment {
-            let path = normal(bytes.get(end + 1..).unwrap_or_default());
-            return Ok(Place { moment, path });
+        let Ok(text) = std::str::from_utf8(&bytes[..end]) else { continue };
+        let moment = Moment::parse(text, now);
+        if moment.is_some() || may_be_a_name(text) {
+            let later =
+                Moment::parse_later(text, now).filter(|later| Some(later) != moment.as_ref());
+            let paths = bytes.get(end + 1..).map_or_else(|| vec![Vec::new()], alternatives);
+            return Ok(Place { text: text.to_owned(), moment, later, paths });
         }
     }
     Err(Failure::usage(format!("{:?} is not a moment", escape::name(bytes)), when::FORMS))
+}
+
+/// Reports whether a text looks like a snapshot's name in the drive: a time to the second without colons, perhaps
+/// in UTC, perhaps with digits of an id.
+fn may_be_a_name(text: &str) -> bool {
+    let Some((time, rest)) = text.split_at_checked(17) else { return false };
+    let is_time = time.bytes().enumerate().all(|(at, byte)| match at {
+        4 | 7 => byte == b'-',
+        10 => byte == b'T',
+        _ => byte.is_ascii_digit(),
+    });
+    let rest = rest.strip_prefix('Z').unwrap_or(rest);
+    let digits = rest.strip_prefix('-').unwrap_or(rest);
+    is_time && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The paths that a typed one may mean: as it is found from where one stands, then as the snapshots have it.
+pub fn alternatives(typed: &[u8]) -> Vec<Vec<u8>> {
+    let from_top = normal(typed);
+    let home = || std::env::var_os("HOME").filter(|home| !home.is_empty());
+    let from_here = match (typed, home()) {
+        ([b'/', ..] | [], _) => None,
+        ([b'~'] | [b'~', b'/', ..], Some(home)) => {
+            Some(join(normal(name_bytes(&home)), &typed[1..]))
+        }
+        _ => std::env::current_dir().ok().map(|here| join(snapshot_path(&here), typed)),
+    };
+    // The name by which somebody came there may lead through a link.
+    let logical =
+        std::env::var_os("PWD").filter(|_| !typed.is_empty() && !matches!(typed[0], b'/' | b'~'));
+    let logical = logical.map(|here| join(normal(name_bytes(&here)), typed));
+    let mut paths: Vec<Vec<u8>> = Vec::new();
+    for path in from_here.into_iter().chain(logical).chain([from_top]) {
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    paths
+}
+
+/// Appends a relative path, following its `..`.
+fn join(mut base: Vec<u8>, relative: &[u8]) -> Vec<u8> {
+    for name in normal(relative).split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+        if name == b".." {
+            base.truncate(base.iter().rposition(|byte| *byte == b'/').unwrap_or(0));
+            continue;
+        }
+        if !base.is_empty() {
+            base.push(b'/');
+        }
+        base.extend_from_slice(name);
+    }
+    base
 }
 
 /// Leaves out what says nothing in a path: empty components and `.`.
@@ -55,10 +134,17 @@ pub struct Past {
     pub left_out: Vec<String>,
     /// What the backups say of the file system's root.
     pub root_flags: Flags,
+    /// The machines whose snapshots make up the state.
+    pub hosts: Vec<String>,
 }
 
 /// Opens the state at a moment; what of the repository is damaged is told on the way.
-pub fn open(context: &Context, repository: &Repository, moment: &Moment) -> Outcome<Past> {
+pub fn open(
+    context: &Context,
+    repository: &Repository,
+    place: &Place,
+    whose: &Whose,
+) -> Outcome<Past> {
     let snapshots = repository.snapshots()?;
     tell(context, snapshots.problems);
     if snapshots.list.is_empty() {
@@ -68,7 +154,17 @@ pub fn open(context: &Context, repository: &Repository, moment: &Moment) -> Outc
             "make the first: yore backup PATH",
         ));
     }
-    let parts = state(&snapshots.list, moment)?;
+    let all = snapshots.list;
+    let (list, moment) = match snapshot_named(context, place, &all)? {
+        // One snapshot, of whatever machine.
+        Some(moment) => (all, moment),
+        None => {
+            let list = whose.take(all)?;
+            let moment = unambiguous(context, place, &list)?;
+            (list, moment)
+        }
+    };
+    let parts = state(&list, &moment).map_err(|error| not_then(context, &moment, &list, error))?;
     let (reader, problems) = repository.reader(BUDGET)?;
     tell(context, problems);
     let root = merge(&reader, &parts)?;
@@ -77,18 +173,96 @@ pub fn open(context: &Context, repository: &Repository, moment: &Moment) -> Outc
     let mut left_out: Vec<String> = excludes.collect();
     left_out.dedup();
     let all = parts.iter().fold(0, |flags, part| flags | part.snapshot.snapshot.root_flags.0);
-    Ok(Past { reader, root, sources, left_out, root_flags: Flags(all) })
+    let hosts = parts.iter().map(|part| part.snapshot.snapshot.host.clone()).collect();
+    Ok(Past { reader, root, sources, left_out, root_flags: Flags(all), hosts })
 }
 
-/// Finds a path in a state.
-pub fn found(past: &Past, path: &[u8]) -> Outcome<Found> {
-    find(&past.reader, &past.root, path)?.ok_or_else(|| {
-        Failure::new(
+/// Finds the one snapshot that is meant by its name in the drive or by its id.
+fn snapshot_named(
+    context: &Context,
+    place: &Place,
+    all: &[SnapshotEntry],
+) -> Outcome<Option<Moment>> {
+    let named = yore_fs::find_snapshot(all, &place.text, context.now.time_zone());
+    if let Some(id) = named {
+        return Ok(Some(Moment::Id(id.to_string())));
+    }
+    let is_year = place.text.len() == 4 && matches!(place.moment, Some(Moment::At(_)));
+    if is_year && let Some(one) = all.iter().find(|one| one.id.to_string().starts_with(&place.text))
+    {
+        return Err(Failure::usage(
+            format!("{0} is a year, and snapshot {1:.8} begins so", place.text, one.id),
+            format!(
+                "write {0}-12-31 for the end of the year, or more digits of the id",
+                place.text
+            ),
+        ));
+    }
+    match &place.moment {
+        Some(moment @ Moment::Id(_)) => Ok(Some(moment.clone())),
+        Some(Moment::Latest | Moment::Back(_) | Moment::At(_)) => Ok(None),
+        None => Err(Failure::new(
             Exit::Failed,
-            format!("there is no {} at that moment", shown(path)),
-            "`yore ls MOMENT` shows what there is, `yore snapshots` the moments",
-        )
-    })
+            format!("there is no snapshot {}", escape::text(&place.text)),
+            "`yore snapshots` lists them",
+        )),
+    }
+}
+
+/// Refuses a time in an hour that the clock repeated, where the two readings are different states.
+fn unambiguous(context: &Context, place: &Place, list: &[SnapshotEntry]) -> Outcome<Moment> {
+    let moment = place.moment.clone().unwrap_or(Moment::Latest);
+    let Some(later) = &place.later else { return Ok(moment) };
+    let ids = |moment: &Moment| {
+        let parts = state(list, moment).unwrap_or_default();
+        parts.iter().map(|part| part.snapshot.id).collect::<Vec<_>>()
+    };
+    if ids(&moment) == ids(later) {
+        return Ok(moment);
+    }
+    let instant = |moment: &Moment| match moment {
+        Moment::At(second) => {
+            format::exact_time(last_instant(*second)).split('.').next().map(|t| format!("{t}Z"))
+        }
+        _ => None,
+    };
+    let both = [&moment, later].map(|moment| instant(moment).unwrap_or_default());
+    Err(Failure::usage(
+        format!("the clock showed {} twice, with different states", escape::text(&place.text)),
+        format!(
+            "write {} or {}, or a name of `yore snapshots`; this zone is {}",
+            both[0],
+            both[1],
+            context.now.time_zone().iana_name().unwrap_or("unnamed")
+        ),
+    ))
+}
+
+/// Names the oldest snapshot where there was none yet.
+fn not_then(context: &Context, moment: &Moment, list: &[SnapshotEntry], error: Error) -> Failure {
+    match (moment, list.iter().min_by_key(|entry| entry.since)) {
+        (Moment::At(_), Some(oldest)) => Failure::new(
+            Exit::Failed,
+            "there is no snapshot at that time",
+            format!("the oldest is of {}", clock::time(oldest, context.now.time_zone())),
+        ),
+        _ => error.into(),
+    }
+}
+
+/// Finds the path of a place in its state, and what is there.
+pub fn locate(past: &Past, place: &Place) -> Outcome<(Vec<u8>, Found)> {
+    for path in &place.paths {
+        if let Some(found) = find(&past.reader, &past.root, path)? {
+            return Ok((path.clone(), found));
+        }
+    }
+    let path = place.paths.first().map_or(&[][..], Vec::as_slice);
+    Err(Failure::new(
+        Exit::Failed,
+        format!("there is no {} at that moment", shown(path)),
+        "`yore ls MOMENT` shows what there is, `yore snapshots` the moments",
+    ))
 }
 
 /// Tells of what is damaged and not needed.
@@ -107,10 +281,21 @@ pub fn shown(path: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    /// The moment, and the path as the snapshots have it.
     fn read(text: &str) -> Option<(Moment, String)> {
         let now: Zoned = "2026-03-29T12:00:00+02:00[Europe/Berlin]".parse().expect("a time");
         let place = parse(OsStr::new(text), &now).ok()?;
-        Some((place.moment, String::from_utf8(place.path).expect("UTF-8")))
+        let path = place.paths.last().expect("a path").clone();
+        Some((place.moment?, String::from_utf8(path).expect("UTF-8")))
+    }
+
+    #[test]
+    fn a_relative_path_is_found_from_here_and_then_from_the_top() {
+        let here = snapshot_path(&std::env::current_dir().expect("a folder"));
+        let paths = alternatives(b"a/../b");
+        assert_eq!(paths.first(), Some(&[here.as_slice(), b"/b"].concat()));
+        assert_eq!(alternatives(b"/a/b"), [b"a/b".to_vec()]);
+        assert_eq!(alternatives(b""), [Vec::<u8>::new()]);
     }
 
     #[test]

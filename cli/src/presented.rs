@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use yore_engine::Meter;
 use yore_fs::{Naming, VolumeOptions};
-use yore_platform::{Names, Owner};
+use yore_platform::{Names, Owner, hostname};
 
 use crate::context::Context;
 use crate::size;
@@ -69,6 +69,7 @@ impl Presented {
             options.naming = Naming::Utc;
         }
         options.label = label(context);
+        options.machine = Some(self.filter.host.first().cloned().unwrap_or_else(hostname));
         options.owner = self.owner;
         options.meter = Some(self.meter(context));
         options.umask = self.umask.unwrap_or(0);

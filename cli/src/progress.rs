@@ -121,6 +121,7 @@ impl Observer for Progress<'_> {
                 }
                 self.tell();
             }
+            Event::Planned { .. } => {}
             Event::At(path) => {
                 if let Some(bar) = &self.bar
                     && self.is_due(DRAWN)

@@ -131,6 +131,11 @@ impl Screen {
         }
     }
 
+    /// Prints a line of a question, on standard error.
+    pub fn ask(&self, line: &str) {
+        self.to_stderr(&escape::text(line));
+    }
+
     /// Puts a bar below what is printed, or takes it away.
     pub fn set_bar(&self, bar: Option<ProgressBar>) {
         let old = std::mem::replace(&mut self.state().bar, bar);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use yore_engine::Snapshot;
 use yore_platform::snapshot_path;
 
@@ -10,10 +11,10 @@ use yore_platform::snapshot_path;
 #[derive(Debug, Clone, Default, Args)]
 pub struct Filter {
     /// Only those of this machine (may be repeated)
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", value_parser = NonEmptyStringValueParser::new())]
     pub host: Vec<String>,
     /// Only those with this tag (may be repeated: any of them)
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", value_parser = NonEmptyStringValueParser::new())]
     pub tag: Vec<String>,
     /// Only those that hold this path (may be repeated: any of them)
     #[arg(long, value_name = "PATH")]

@@ -14,6 +14,7 @@ use yore_platform::Interrupt;
 use crate::commands::backup::writer;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::machine::Whose;
 use crate::place::{self, Past};
 use crate::progress::Progress;
 use crate::{exclude, format, sample, state, when};
@@ -130,8 +131,8 @@ impl Stage {
 
     /// Opens the state of the first backup.
     pub fn open(&self, context: &Context) -> Outcome<Past> {
-        let moment = place::parse(self.then.as_ref(), &context.now)?.moment;
-        place::open(context, &self.repository()?, &moment)
+        let place = place::parse(self.then.as_ref(), &context.now)?;
+        place::open(context, &self.repository()?, &place, &Whose::default())
     }
 
     /// Makes the first backup, and tells of it in lines.

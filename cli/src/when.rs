@@ -7,8 +7,8 @@ use yore_platform::Timestamp;
 use crate::failure::{Failure, Outcome};
 
 /// What a moment may look like, for hints.
-pub const FORMS: &str = "a moment is an id or its beginning, latest, latest~3, 2026-01-15, \
-                         2026-01-15T10:30, yesterday, \"3 days ago\"";
+pub const FORMS: &str = "a moment is an id or its beginning, a name of the drive, latest, latest~3, 2026-01-15, \
+                         15.01.2026, 2026-01-15T10:30, 17:15, yesterday, monday, \"last week\", 2d, \"3 days ago\"";
 
 /// The instant for which `--time` asks, and the offset from UTC then.
 ///

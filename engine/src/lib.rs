@@ -80,7 +80,7 @@ pub use keys::BlobKind;
 pub use machine::Machine;
 pub use moment::{Moment, Part, last_instant, state};
 pub use object::{Area, Kind as ObjectKind, ObjectName};
-pub use observer::{Event, Observer, Problem, Unobserved};
+pub use observer::{Event, Observer, Planned, Problem, Unobserved};
 pub use order::{Clock, SnapshotEntry};
 pub use pack::{Codec, FrameInfo, PackInfo, PackKind};
 pub use pattern::Pattern;

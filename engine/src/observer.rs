@@ -21,6 +21,24 @@ pub enum Event {
     },
     /// This is being worked on; a path for people.
     At(String),
+    /// In a dry run: something that is there would change.
+    Planned {
+        /// The path in the snapshot.
+        path: Vec<u8>,
+        /// The change.
+        change: Planned,
+    },
+}
+
+/// A change of a dry run to something that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planned {
+    /// It would be replaced.
+    Replace,
+    /// It would be replaced, and is newer than what replaces it.
+    ReplaceNewer,
+    /// It would be removed.
+    Remove,
 }
 
 /// Something that went wrong without ending the operation.

@@ -124,6 +124,10 @@ pub struct RestoreReport {
     pub skipped: u64,
     /// What was removed because the snapshot does not have it; a directory counts once.
     pub deleted: u64,
+    /// What was there otherwise and was replaced.
+    pub replaced: u64,
+    /// Of those, what was newer than in the snapshot.
+    pub newer: u64,
     /// What could not be restored; each was told to the observer.
     pub failed: u64,
     /// Parts of metadata that the system refused; told to the observer, summed up where they are many.

@@ -69,6 +69,18 @@ pub(crate) fn snapshot_names(
     names
 }
 
+/// Finds the snapshot that a drive shows by a name, in a zone or in UTC.
+///
+/// The names are those over all snapshots that count, as a drive that is mounted now gives them.
+pub fn find_snapshot(list: &[SnapshotEntry], name: &str, zone: &TimeZone) -> Option<SnapshotId> {
+    let mut times: Vec<_> = list.iter().map(|entry| (entry.snapshot.time, entry.id)).collect();
+    times.sort_unstable();
+    [Naming::Local(zone.clone()), Naming::Utc].iter().find_map(|naming| {
+        let names = snapshot_names(times.iter().copied(), naming);
+        names.into_iter().find_map(|(id, known)| (known == name).then_some(id))
+    })
+}
+
 /// The days that have a snapshot whose time is believed: their names, and the moments at which they end.
 pub(crate) fn days(snapshots: &[SnapshotEntry], naming: &Naming) -> Vec<(String, Moment)> {
     let zone = naming.zone();

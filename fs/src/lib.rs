@@ -33,7 +33,7 @@ mod undecided;
 mod version_name;
 mod volume;
 
-pub use calendar::Naming;
+pub use calendar::{Naming, find_snapshot};
 pub use counters::COUNTERS;
 pub use options::{Filter, VolumeOptions};
 pub use refresh::Changed;

@@ -17,6 +17,7 @@ mod killed;
 mod killed_restore;
 mod layers;
 mod model;
+mod moments;
 mod mountpoints;
 mod mutations;
 mod past;

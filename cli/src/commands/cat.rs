@@ -9,6 +9,7 @@ use yore_platform::Kind;
 
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::machine::Whose;
 use crate::{escape, place};
 
 /// The options of `cat`.
@@ -17,26 +18,29 @@ pub struct Options {
     /// MOMENT:PATH, as in yesterday:/home/me/report.odt
     #[arg(value_name = "MOMENT:PATH")]
     place: OsString,
+    #[command(flatten)]
+    whose: Whose,
 }
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let place = place::parse(&options.place, &context.now)?;
     let repository = context.open()?;
-    let past = place::open(context, &repository, &place.moment)?;
-    let node = match place::found(&past, &place.path)? {
+    let past = place::open(context, &repository, &place, &options.whose)?;
+    let (path, found) = place::locate(&past, &place)?;
+    let node = match found {
         Found::Node(seen) => seen.node,
-        Found::Root(_) => return Err(no_file(&place.path, "a folder")),
+        Found::Root(_) => return Err(no_file(&path, "a folder")),
     };
     match node.kind {
         Kind::File => {}
-        Kind::Directory => return Err(no_file(&place.path, "a folder")),
+        Kind::Directory => return Err(no_file(&path, "a folder")),
         Kind::Symlink => {
             let what = format!("a link to {}", escape::name(&node.target));
-            return Err(no_file(&place.path, &what));
+            return Err(no_file(&path, &what));
         }
         Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => {
-            return Err(no_file(&place.path, "not a regular file"));
+            return Err(no_file(&path, "not a regular file"));
         }
     }
     let mut printed = Ok(());

@@ -12,6 +12,7 @@ use yore_platform::Kind;
 use crate::commands::{cat, ls};
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::machine::Whose;
 use crate::place::{self, Past};
 use crate::{escape, format};
 
@@ -33,6 +34,8 @@ pub struct Options {
     /// Show what changed in text files, line by line
     #[arg(long)]
     content: bool,
+    #[command(flatten)]
+    whose: Whose,
 }
 
 /// How much changed.
@@ -48,10 +51,10 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let from = place::parse(&options.from, &context.now)?;
     let to = place::parse(&options.to, &context.now)?;
     let repository = context.open()?;
-    let from_past = place::open(context, &repository, &from.moment)?;
-    let to_past = place::open(context, &repository, &to.moment)?;
-    let (before, after) =
-        (place::found(&from_past, &from.path)?, place::found(&to_past, &to.path)?);
+    let from_past = place::open(context, &repository, &from, &options.whose)?;
+    let to_past = place::open(context, &repository, &to, &options.whose)?;
+    let (_, before) = place::locate(&from_past, &from)?;
+    let (to_path, after) = place::locate(&to_past, &to)?;
     let mut counts = Counts::default();
     let mut done = Done::Whole;
     let mut each = |path: &[u8], change: Change| {
@@ -71,7 +74,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let mut failed = false;
     match (dir(&before), dir(&after)) {
         (Some(before), Some(after)) => {
-            let top = &to.path;
+            let top = &to_path;
             diff(
                 &to_past.reader,
                 before,
@@ -88,7 +91,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
                 && is_modified(&before.node, &after.node)
             {
                 let _: ControlFlow<()> =
-                    each(&to.path, Change::Modified { from: before, to: after });
+                    each(&to_path, Change::Modified { from: before, to: after });
             }
         }
         (Some(_), None) | (None, Some(_)) => {

@@ -13,7 +13,7 @@ use crate::failure::{Done, Outcome};
 use crate::format::{self, Side};
 use crate::progress::Progress;
 use crate::snapshot_filter::Filter;
-use crate::{clock, place, size, when};
+use crate::{clock, machine, place, size, when};
 
 /// The options of `find`.
 #[derive(Debug, Args)]
@@ -35,6 +35,9 @@ pub struct Options {
     size: Option<std::ops::RangeInclusive<u64>>,
     #[command(flatten)]
     filter: Filter,
+    /// Search the snapshots of all machines, not only of this one
+    #[arg(long, conflicts_with = "host")]
+    all_hosts: bool,
 }
 
 /// What people look for.
@@ -78,9 +81,12 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let timeline = snapshots.list;
     let (reader, problems) = repository.reader(place::BUDGET)?;
     place::tell(context, problems);
+    let everybodys = options.all_hosts || !options.filter.host.is_empty();
+    let is_meant = machine::here_or_all(&timeline, everybodys);
     let counts = |entry: &SnapshotEntry| {
         let second = entry.since.seconds;
         options.filter.takes(&entry.snapshot)
+            && is_meant(entry)
             && from.is_none_or(|from| second >= from)
             && to.is_none_or(|to| second <= to)
     };

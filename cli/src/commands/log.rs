@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::format::{self, Side};
 use crate::snapshot_filter::Filter;
-use crate::{clock, escape, place, size};
+use crate::{clock, escape, machine, place, size};
 
 /// The options of `log`.
 #[derive(Debug, Args)]
@@ -21,6 +21,9 @@ pub struct Options {
     file: PathBuf,
     #[command(flatten)]
     filter: Filter,
+    /// Show the versions of all machines, not only of this one
+    #[arg(long, conflicts_with = "host")]
+    all_hosts: bool,
     /// Only the newest N versions
     #[arg(long, value_name = "N", value_parser = size::parse_count)]
     limit: Option<usize>,
@@ -34,7 +37,9 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let is_whole = snapshots.problems.is_empty();
     place::tell(context, snapshots.problems);
     let mut timeline = snapshots.list;
-    timeline.retain(|entry| options.filter.takes(&entry.snapshot));
+    let everybodys = options.all_hosts || !options.filter.host.is_empty();
+    let is_meant = machine::here_or_all(&timeline, everybodys);
+    timeline.retain(|entry| options.filter.takes(&entry.snapshot) && is_meant(entry));
     let (reader, problems) = repository.reader(place::BUDGET)?;
     place::tell(context, problems);
     let mut found = path_versions(&reader, &timeline, &path)?;

@@ -9,6 +9,7 @@ use yore_platform::{Kind, Names};
 
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
+use crate::machine::Whose;
 use crate::{escape, format, place};
 
 /// The options of `ls`.
@@ -23,29 +24,32 @@ pub struct Options {
     /// Show everything about each name (as always)
     #[arg(long, short)]
     long: bool,
+    #[command(flatten)]
+    whose: Whose,
 }
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let place = place::parse(&options.place, &context.now)?;
     let repository = context.open()?;
-    let past = place::open(context, &repository, &place.moment)?;
+    let past = place::open(context, &repository, &place, &options.whose)?;
     let names = Names::new();
     let print = |path: &[u8], node: &Node, shown: &[u8]| match context.screen.is_json() {
         true => context.screen.object(&object(path, node)),
         false => context.screen.line(line(context, &names, node, shown)),
     };
-    let top = match place::found(&past, &place.path)? {
+    let (top_path, found) = place::locate(&past, &place)?;
+    let top = match found {
         Found::Root(dir) => dir,
         Found::Node(seen) => match seen.dir {
             Some(dir) => dir,
             None => {
-                print(&place.path, &seen.node, &seen.node.name);
+                print(&top_path, &seen.node, &seen.node.name);
                 return Ok(Done::Whole);
             }
         },
     };
-    let mut pending: Vec<(Vec<u8>, DirRef)> = vec![(place.path.clone(), top)];
+    let mut pending: Vec<(Vec<u8>, DirRef)> = vec![(top_path.clone(), top)];
     let mut done = Done::Whole;
     let mut first = Some(());
     while let Some((at, dir)) = pending.pop() {
@@ -53,7 +57,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         let listed = children(&past.reader, &dir, &mut |seen| {
             let path = join(&at, &seen.node.name);
             let shown = match options.recursive {
-                true => relative(&path, &place.path),
+                true => relative(&path, &top_path),
                 false => &seen.node.name,
             };
             print(&path, &seen.node, shown);

@@ -6,30 +6,39 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use yore_engine::{Extra, Found, Overwrite, RestoreOptions, RestoreReport, Run, Verify, restore};
+use yore_engine::{
+    Extra, Found, Overwrite, Repository, RestoreOptions, RestoreReport, Run, Verify, path_versions,
+    restore,
+};
 use yore_platform::system_path;
 
 use crate::context::Context;
-use crate::failure::{Done, Failure, Outcome};
-use crate::place::Past;
+use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::machine::Whose;
+use crate::place::{Past, Place};
 use crate::progress::Progress;
-use crate::{exclude, format, place};
+use crate::{clock, escape, exclude, format, in_place, place};
 
 /// The options of `restore`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// MOMENT or MOMENT:PATH, as in yesterday:/home/me/Documents
-    #[arg(value_name = "MOMENT[:PATH]")]
+    /// MOMENT or MOMENT:PATH, as in yesterday:/home/me/Documents; or a FILE, which is taken from the newest
+    /// snapshot that has it, and goes back to where it was unless --target is given
+    #[arg(value_name = "MOMENT[:PATH]|FILE")]
     place: OsString,
+    /// The moment from which FILE is taken
+    #[arg(long, value_name = "MOMENT")]
+    at: Option<String>,
     /// The folder into which it is copied; made if it is not there
-    #[arg(long, value_name = "DIR", required_unless_present = "in_place")]
+    #[arg(long, value_name = "DIR")]
     target: Option<PathBuf>,
     /// Copy it to where it came from
     #[arg(long, conflicts_with = "target")]
     in_place: bool,
     /// Which files that are there already are replaced
-    #[arg(long, value_enum, value_name = "WHICH", default_value_t = Which::Different)]
-    overwrite: Which,
+    /// (different, unless --in-place: then you are asked, or have to say it)
+    #[arg(long, value_enum, value_name = "WHICH")]
+    overwrite: Option<Which>,
     /// Remove what is there and not in the snapshot
     #[arg(long)]
     delete: bool,
@@ -45,6 +54,8 @@ pub struct Options {
     /// Tell what would be done, do nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    whose: Whose,
 }
 
 /// Which files that are there already are replaced.
@@ -62,16 +73,31 @@ enum Which {
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
-    let place = place::parse(&options.place, &context.now)?;
-    let target = target(context, options, &place.path)?;
+    let typed = typed(context, options)?;
     let repository = context.open()?;
     let interrupt = context.interrupt()?;
-    let past = place::open(context, &repository, &place.moment)?;
-    let what = place::found(&past, &place.path)?;
-    let settings = settings(options, &past, own_folders(context, &target, &place.path)?);
+    let place = match typed {
+        Typed::Place(place) => place,
+        Typed::File(file) => newest_of(context, options, &repository, &file)?,
+    };
+    let past = place::open(context, &repository, &place, &options.whose)?;
+    let (path, what) = place::locate(&past, &place)?;
+    let target = target(context, options, &path)?;
+    let mut settings = settings(options, &past, own_folders(context, &target, &path)?);
+    if options.target.is_none() {
+        must_be_of_this_machine(options, &past)?;
+        in_place::agree(
+            context,
+            options.overwrite.is_some(),
+            &mut settings,
+            |settings, observer| {
+                Ok(restore(&past.reader, &what, &path, &target, settings, observer)?)
+            },
+        )?;
+    }
     let began = Instant::now();
     let progress = Progress::start(context, "restoring", Some(interrupt));
-    let report = restore(&past.reader, &what, &place.path, &target, &settings, &progress)?;
+    let report = restore(&past.reader, &what, &path, &target, &settings, &progress)?;
     drop(progress);
     let landed = match &what {
         Found::Root(_) => target,
@@ -79,6 +105,78 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     };
     summary(context, options, &landed, &report, began.elapsed());
     Ok(if report.failed + report.refused > 0 { Done::Partly } else { Done::Whole })
+}
+
+/// What is to be restored, as it was typed.
+enum Typed {
+    Place(Place),
+    /// A path without a moment.
+    File(PathBuf),
+}
+
+fn typed(context: &Context, options: &Options) -> Outcome<Typed> {
+    let file = PathBuf::from(&options.place);
+    if let Some(at) = &options.at {
+        return Place::at(at, &file, &context.now).map(Typed::Place);
+    }
+    match place::parse(&options.place, &context.now) {
+        Ok(place) if options.target.is_some() || options.in_place => Ok(Typed::Place(place)),
+        Ok(_) => Err(Failure::usage(
+            "restore does not know where to",
+            "name a folder with --target DIR, or say --in-place: to where it came from",
+        )),
+        Err(_) => Ok(Typed::File(file)),
+    }
+}
+
+/// Finds the newest version of a path, also of one that is gone.
+fn newest_of(
+    context: &Context,
+    options: &Options,
+    repository: &Repository,
+    file: &Path,
+) -> Outcome<Place> {
+    let timeline = options.whose.take(repository.snapshots()?.list)?;
+    let (reader, _) = repository.reader(place::BUDGET)?;
+    for path in place::alternatives(yore_platform::name_bytes(file.as_os_str())) {
+        let versions = path_versions(&reader, &timeline, &path)?;
+        if let Some(version) = versions.iter().rev().find(|version| version.what.is_some()) {
+            let newest = &timeline[version.last];
+            let time = clock::time(newest, context.now.time_zone());
+            context
+                .screen
+                .detail(format!("{} is taken from the snapshot of {time}", place::shown(&path)));
+            return Ok(Place::in_snapshot(newest.id, path));
+        }
+    }
+    Err(Failure::new(
+        Exit::Failed,
+        format!(
+            "{} is neither a moment nor a file that a snapshot has",
+            escape::text(&file.to_string_lossy())
+        ),
+        format!("`yore find NAME` looks for a file; {}", crate::when::FORMS),
+    ))
+}
+
+/// Refuses to put another machine's files in the place of this one's, unless it was named.
+fn must_be_of_this_machine(options: &Options, past: &Past) -> Outcome<()> {
+    let here = yore_platform::hostname();
+    let other = past.hosts.iter().find(|host| **host != here);
+    match other.filter(|host| options.whose.host.as_ref() != Some(host)) {
+        None => Ok(()),
+        Some(host) => Err(Failure::usage(
+            format!(
+                "that is of the machine {}, and this is {}",
+                escape::text(host),
+                escape::text(&here)
+            ),
+            format!(
+                "to put its files in the place of this machine's: --host {}; or name a --target",
+                escape::text(host)
+            ),
+        )),
+    }
 }
 
 fn system_name(name: &[u8]) -> OsString {
@@ -130,7 +228,7 @@ fn settings(options: &Options, past: &Past, own: Vec<String>) -> RestoreOptions 
         },
     };
     RestoreOptions {
-        overwrite: match options.overwrite {
+        overwrite: match options.overwrite.unwrap_or(Which::Different) {
             Which::Never => Overwrite::Never,
             Which::Different => Overwrite::Different,
             Which::Newer => Overwrite::Newer,
@@ -164,6 +262,8 @@ fn summary(
         "unchanged": report.unchanged,
         "skipped": report.skipped,
         "deleted": report.deleted,
+        "replaced": report.replaced,
+        "newer": report.newer,
         "failed": report.failed,
         "refused": report.refused,
         "seconds": took.as_secs_f64(),

@@ -41,6 +41,8 @@ pub(super) struct Counts {
     pub(super) unchanged: Count,
     pub(super) skipped: Count,
     pub(super) deleted: Count,
+    pub(super) replaced: Count,
+    pub(super) newer: Count,
     failed: Count,
 }
 
@@ -176,6 +178,8 @@ impl<'a> Context<'a> {
             unchanged: counts.unchanged.get(),
             skipped: counts.skipped.get(),
             deleted: counts.deleted.get(),
+            replaced: counts.replaced.get(),
+            newer: counts.newer.get(),
             failed: counts.failed.get(),
             refused,
         })

@@ -14,6 +14,7 @@ use super::select::Selection;
 use super::{Extra, Overwrite, was_there};
 use crate::backup::{NO_BACKUP, Run};
 use crate::error::Error;
+use crate::observer::{Event, Planned};
 use crate::tree::Flags;
 
 /// The names in a directory of the target that have not been met in the snapshot yet.
@@ -218,7 +219,13 @@ fn remove(
         (None, _) | (_, Run::Dry) => Ok(()),
     };
     match removed {
-        Ok(()) => context.counts.deleted.add(1),
+        Ok(()) => {
+            context.counts.deleted.add(1);
+            if context.options.run == Run::Dry {
+                let change = Planned::Remove;
+                context.observer.event(Event::Planned { path: path.to_vec(), change });
+            }
+        }
         Err(error) => context.failed(path, open.local(name, error)),
     }
 }

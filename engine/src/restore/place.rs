@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::file::{OpenFile, Piece};
 use crate::keys::BlobKind;
 use crate::namer::TOGETHER;
+use crate::observer::{Event, Planned};
 use crate::tree::{Content, Node};
 
 /// What became of a node.
@@ -57,8 +58,25 @@ pub(super) fn way(
         return Ok(Err(Outcome::Unchanged));
     }
     check_replaceable(context, open, node, &found)?;
+    note_replaced(context, open, node, &found);
     let in_one_step = node.kind == Kind::File && found.kind != Kind::Directory;
     Ok(Ok(if in_one_step { Way::Replace } else { Way::Clear }))
+}
+
+/// Counts what is replaced by something else, and tells of it in a dry run.
+fn note_replaced(context: &Context<'_>, open: &OpenDir<'_>, node: &Node, found: &Metadata) {
+    // A link is made anew although it may be right.
+    if node.kind == Kind::Symlink && found.kind == Kind::Symlink && found.modified == node.modified
+    {
+        return;
+    }
+    let is_newer = found.modified > node.modified;
+    context.counts.replaced.add(1);
+    context.counts.newer.add(u64::from(is_newer));
+    if context.options.run == Run::Dry {
+        let change = if is_newer { Planned::ReplaceNewer } else { Planned::Replace };
+        context.observer.event(Event::Planned { path: join(&open.path, &node.name), change });
+    }
 }
 
 /// Refuses to remove a directory, unless that was asked for.

@@ -1,0 +1,114 @@
+//! Agreement to a restore over files that are in use: the plan first, then a question.
+
+use std::io::{self, BufRead, IsTerminal};
+use std::sync::{Mutex, PoisonError};
+
+use yore_engine::{
+    Event, Observer, Overwrite, Planned, Problem, RestoreOptions, RestoreReport, Run,
+};
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::{format, place};
+
+/// How many names of each kind of change are shown.
+const SHOWN: usize = 5;
+
+/// Notes what a dry run would change.
+#[derive(Default)]
+struct Plan {
+    /// Guards the first names of each kind of change.
+    first: Mutex<Vec<(Planned, Vec<u8>)>>,
+}
+
+impl Observer for Plan {
+    fn event(&self, event: Event) {
+        let Event::Planned { path, change } = event else { return };
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.iter().filter(|(known, _)| *known == change).count() < SHOWN {
+            first.push((change, path));
+        }
+    }
+
+    // What goes wrong goes wrong again, and is told, when it is done.
+    fn problem(&self, _problem: Problem) {}
+
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// Makes sure that somebody agrees to what a restore in place replaces and removes.
+///
+/// Without `--overwrite`, and without a terminal on which to ask, nothing that is there may change.
+pub fn agree(
+    context: &Context,
+    is_said: bool,
+    settings: &mut RestoreOptions,
+    restore: impl Fn(&RestoreOptions, &dyn Observer) -> Outcome<RestoreReport>,
+) -> Outcome<()> {
+    if is_said || settings.run == Run::Dry || settings.overwrite == Overwrite::Never {
+        return Ok(());
+    }
+    let plan = Plan::default();
+    let dry = RestoreOptions { run: Run::Dry, ..settings.clone() };
+    let report = restore(&dry, &plan)?;
+    if report.replaced + report.deleted == 0 {
+        return Ok(());
+    }
+    let numbers = format!(
+        "it would replace {} ({} newer than in the snapshot) and remove {}",
+        format::counted(report.replaced, "file"),
+        format::count(report.newer),
+        format::count(report.deleted),
+    );
+    if context.screen.is_json() || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(Failure::usage(
+            format!("nothing was restored: {numbers}, and nobody can be asked"),
+            "say --overwrite different (or never, newer, always), or look first with --dry-run, or choose another \
+             place with --target DIR",
+        ));
+    }
+    tell(context, &plan, &report);
+    match answer(context)? {
+        true => Ok(()),
+        false => Err(Failure::new(
+            Exit::Failed,
+            "nothing was restored",
+            "--target DIR copies it elsewhere",
+        )),
+    }
+}
+
+fn tell(context: &Context, plan: &Plan, report: &RestoreReport) {
+    let first = plan.first.lock().unwrap_or_else(PoisonError::into_inner);
+    let older = report.replaced - report.newer;
+    for (change, number, what) in [
+        (Planned::ReplaceNewer, report.newer, "would be replaced by OLDER versions"),
+        (Planned::Replace, older, "would be replaced"),
+        (Planned::Remove, report.deleted, "would be removed"),
+    ] {
+        if number == 0 {
+            continue;
+        }
+        context.screen.ask(&format!("{} {what}:", format::counted(number, "file")));
+        let names = first.iter().filter(|(of, _)| *of == change);
+        names.for_each(|(_, path)| context.screen.ask(&format!("  {}", place::shown(path))));
+        if number > SHOWN as u64 {
+            context.screen.ask(&format!("  and {} more", format::count(number - SHOWN as u64)));
+        }
+    }
+    context
+        .screen
+        .ask(&format!("{} would be written in all.", format::counted(report.files, "file")));
+}
+
+fn answer(context: &Context) -> Outcome<bool> {
+    context.screen.ask("Restore all this? [y/N]");
+    let mut line = String::new();
+    let read = io::stdin().lock().read_line(&mut line);
+    read.map_err(|error| {
+        Failure::new(Exit::Failed, format!("no answer could be read: {error}"), "say --overwrite")
+    })?;
+    Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
