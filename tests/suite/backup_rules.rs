@@ -209,14 +209,14 @@ fn a_root_of_which_some_was_left_out_loses_nothing_to_a_restore() {
     write(root.join(".nobackup"), "");
     write(root.join("precious"), "");
     yore("backup /").assert_code(0);
-    let restored = yore("restore latest --in-place --delete");
+    let restored = yore("restore latest --in-place --delete --overwrite different");
     assert!(restored.err.contains("left out"), "{}", restored.err);
     assert!(root.join("precious").exists());
     std::fs::remove_file(root.join(".nobackup")).expect("it is there");
     yore("backup /").assert_code(0);
     write(root.join("extra"), "");
     // Its code is 3 where the C library needs /proc to set a mode.
-    let restored = yore("restore latest --in-place --delete");
+    let restored = yore("restore latest --in-place --delete --overwrite different");
     assert!(restored.out.contains("1 removed"), "{}", restored.out);
     assert!(root.join("precious").exists() && !root.join("extra").exists());
 }
