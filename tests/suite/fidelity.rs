@@ -53,7 +53,15 @@ fn a_restore_over_what_is_there_changes_nothing_that_is_right() {
     let scene = scene();
     let place = format!("latest:{}", scene.source.display());
     let before = look(&scene.source);
-    let ended = scene.yore.run(["restore", &place, "--in-place", "--delete", "--overwrite", "different", "--json"]);
+    let ended = scene.yore.run([
+        "restore",
+        &place,
+        "--in-place",
+        "--delete",
+        "--overwrite",
+        "different",
+        "--json",
+    ]);
     let ended = ended.assert_code(0);
     let objects = ended.objects();
     let report = objects.iter().find(|line| line["type"] == "restore").expect("a report");

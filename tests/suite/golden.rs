@@ -129,7 +129,9 @@ fn the_program_goes_on_with_a_golden_repository() {
         let place = format!("latest:{}/file", source.display());
         assert_eq!(run(&["cat", &place]).assert_code(0).out, "new in an old repository");
         assert_eq!(
-            run(&["cat", "2026-01-16T09:00:00Z:/dumps/stream.sql", "--host", "golden"]).assert_code(0).out,
+            run(&["cat", "2026-01-16T09:00:00Z:/dumps/stream.sql", "--host", "golden"])
+                .assert_code(0)
+                .out,
             "a stream"
         );
         run(&["check", "--read-data"]).assert_code(0);

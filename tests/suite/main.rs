@@ -20,6 +20,7 @@ mod model;
 mod moments;
 mod mountpoints;
 mod mutations;
+mod own_drive;
 mod past;
 mod program;
 mod readers;

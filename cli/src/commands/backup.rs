@@ -9,7 +9,9 @@ use serde_json::json;
 use yore_engine::{
     BackupOptions, BackupReport, ClientId, Excludes, FileSystems, Reading, Repository, Run, Writer,
 };
-use yore_platform::{Interruptible, Timestamp, hostname, name_bytes, process_identity, user_name};
+use yore_platform::{
+    Interruptible, Timestamp, drives, hostname, name_bytes, process_identity, user_name,
+};
 
 use super::snapshots;
 use crate::context::Context;
@@ -163,7 +165,7 @@ fn canonical(paths: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
     Ok(sources)
 }
 
-/// Patterns that keep the repository and the cache out of the backup, where a source holds them.
+/// Patterns that keep the repository, the cache and mounted drives out of the backup, where a source holds them.
 fn own_folders(context: &Context, sources: &[PathBuf]) -> Outcome<Vec<String>> {
     let repository = context.destination()?.folder().to_owned();
     let mut patterns = Vec::new();
@@ -178,6 +180,16 @@ fn own_folders(context: &Context, sources: &[PathBuf]) -> Outcome<Vec<String>> {
         if sources.iter().any(|source| folder.starts_with(source)) {
             context.screen.detail(format!("left out: {} (Yore's own)", folder.display()));
             patterns.extend(exclude::exactly(&folder));
+        }
+    }
+    // Without the table of mounts nothing is known of drives; the walk meets them as any folder.
+    for drive in drives().unwrap_or_default() {
+        let is_below = |source: &PathBuf| drive.starts_with(source) && drive != *source;
+        if sources.iter().any(is_below) {
+            context
+                .screen
+                .detail(format!("left out: {} (a mounted drive of Yore)", drive.display()));
+            patterns.extend(exclude::exactly(&drive));
         }
     }
     Ok(patterns)
