@@ -26,6 +26,8 @@ fn a_snapshot_of_a_clock_that_was_ahead_hides_nothing_that_came_later() {
     let file = source.join("file");
     fs::write(&file, "before").expect("a file");
     at(&yore, "2040-01-01 00:00:00", &["backup", text(&source)]).assert_code(0);
+    let red = yore.run(["status", "--max-age", "26h"]).assert_code(1);
+    assert!(red.err.contains("clock"), "{}", red.err);
     fs::write(&file, "today's").expect("a file");
     fs::write(source.join("new"), "new").expect("a file");
     let warned = yore.run_on("backup", &[&source]).assert_code(0);
@@ -33,6 +35,7 @@ fn a_snapshot_of_a_clock_that_was_ahead_hides_nothing_that_came_later() {
     let again = yore.run_on("backup", &[&source]).assert_code(0);
     assert!(!again.err.contains("clock"), "the newest snapshot is right: {}", again.err);
 
+    yore.run(["status", "--max-age", "26h"]).assert_code(0);
     let content = yore.run(["cat", &format!("latest:{}", text(&file))]).assert_code(0);
     assert_eq!(content.out, "today's");
     let target = yore.scratch.at("restored");

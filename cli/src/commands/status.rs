@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
-use yore_engine::{Snapshot, SnapshotEntry, SnapshotId};
+use yore_engine::{Clock, Snapshot, SnapshotEntry, SnapshotId};
 use yore_platform::{drive_attribute, drives};
 
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::format::{self, Side};
-use crate::{escape, place};
+use crate::{clock, escape, place};
 
 /// How long a drive may take to tell its counters.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -46,7 +46,9 @@ struct Last {
     source: Vec<u8>,
     id: SnapshotId,
     snapshot: Snapshot,
-    age: Duration,
+    /// `None` where the time that the snapshot claims is not believed.
+    age: Option<Duration>,
+    clock: Clock,
 }
 
 /// Runs the command.
@@ -73,15 +75,18 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
 /// The newest snapshot of each source of each machine.
 fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<Last> {
     let now = context.now.timestamp().as_second();
-    let mut lasts: BTreeMap<(String, Vec<u8>), (SnapshotId, Snapshot)> = BTreeMap::new();
-    for SnapshotEntry { id, snapshot, .. } in list {
-        for source in &snapshot.sources {
-            lasts.insert((snapshot.host.clone(), source.clone()), (id, snapshot.clone()));
+    let mut lasts: BTreeMap<(String, Vec<u8>), SnapshotEntry> = BTreeMap::new();
+    for entry in list {
+        for source in &entry.snapshot.sources {
+            lasts.insert((entry.snapshot.host.clone(), source.clone()), entry.clone());
         }
     }
-    let last = |((host, source), (id, snapshot)): ((String, Vec<u8>), (SnapshotId, Snapshot))| {
+    let last = |((host, source), entry): ((String, Vec<u8>), SnapshotEntry)| {
+        let SnapshotEntry { id, snapshot, clock, .. } = entry;
+        // Clocks of two machines differ a little.
         let seconds = u64::try_from(now.saturating_sub(snapshot.time.seconds)).unwrap_or(0);
-        Last { host, source, id, snapshot, age: Duration::from_secs(seconds) }
+        let age = (clock != Clock::Wrong).then(|| Duration::from_secs(seconds));
+        Last { host, source, id, snapshot, age, clock }
     };
     lasts.into_iter().map(last).collect()
 }
@@ -96,7 +101,8 @@ fn tell_backups(context: &Context, location: &str, lasts: &[Last]) {
                 "path": format!("/{}", String::from_utf8_lossy(&last.source)),
                 "snapshot": last.id.to_string(),
                 "time": format::exact_time(last.snapshot.time),
-                "age_seconds": last.age.as_secs(),
+                "age_seconds": last.age.map(|age| age.as_secs()),
+                "clock": clock::word(last.clock),
                 "unreadable": last.snapshot.totals.unreadable,
             }));
         }
@@ -112,7 +118,7 @@ fn tell_backups(context: &Context, location: &str, lasts: &[Last]) {
             place::shown(&last.source),
             escape::text(&last.host),
             format::time(last.snapshot.time, zone),
-            format::duration(last.age),
+            last.age.map_or_else(|| "wrong clock".to_owned(), format::duration),
         ]
     }));
     let sides = [Side::Left; 4];
@@ -120,14 +126,19 @@ fn tell_backups(context: &Context, location: &str, lasts: &[Last]) {
 }
 
 fn must_be_recent(context: &Context, lasts: &[Last], limit: Duration) -> Outcome<()> {
-    let oldest = lasts.iter().max_by_key(|last| last.age);
+    let oldest = lasts.iter().max_by_key(|last| last.age.unwrap_or(Duration::MAX));
     let what = match oldest {
         None => "nothing was backed up yet".to_owned(),
-        Some(last) if last.age > limit => format!(
+        Some(last) if last.age.is_none() => format!(
+            "nobody knows how old the last backup of {} on {} is: its clock was wrong, or this one's is",
+            place::shown(&last.source),
+            escape::text(&last.host),
+        ),
+        Some(last) if last.age.is_some_and(|age| age > limit) => format!(
             "the last backup of {} on {} is {} old",
             place::shown(&last.source),
             escape::text(&last.host),
-            format::duration(last.age)
+            format::duration(last.age.unwrap_or_default())
         ),
         Some(_) => return Ok(()),
     };
