@@ -3,6 +3,7 @@
 //! Each command is a file under `commands`; everything that is printed goes through `screen`.
 
 mod arguments;
+mod backup_summary;
 mod clock;
 mod commands;
 mod context;
@@ -26,9 +27,11 @@ mod screen;
 mod secret;
 mod size;
 mod snapshot_filter;
+mod sources;
 mod stage;
 mod state;
 mod tree;
+mod unchanged_by;
 mod when;
 mod window;
 

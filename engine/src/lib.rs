@@ -58,7 +58,8 @@ pub use backend::{
     Backend, Fetched, Folder, Meter, Metered, NewObject, Patient, Published, Stored, load, save,
 };
 pub use backup::{
-    BackupOptions, BackupReport, Excludes, FileSystems, Reading, Run, backup, backup_stream,
+    BackupOptions, BackupReport, ChangeTime, Emptied, EmptySources, Excludes, FileSystems,
+    InodeNumbers, LeftOut, NotEntered, Reading, Run, UnchangedBy, backup, backup_stream,
 };
 pub use catalog::{Catalog, Hit, Query};
 pub use check::{CheckOptions, CheckReport, Finding, ReadData, check};
@@ -68,7 +69,7 @@ pub use directory::Nodes;
 pub use error::{Error, Result};
 pub use file::{OpenFile, Piece};
 pub use forget::{ForgetReport, forget};
-pub use globs::check_glob;
+pub use globs::{Bases, Rule, check_glob, escape_glob};
 pub use header::{FORMAT_VERSION, Header, Parameters};
 pub use history::{
     Below, DirHistory, DirState, Kinds, Seen, Timeline, Version, below, descend, dir_history,

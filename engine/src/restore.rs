@@ -15,6 +15,7 @@ use yore_platform::{Made, SourceDir, TargetDir};
 use crate::backup::Run;
 use crate::children::Children;
 use crate::error::{Error, Result};
+use crate::globs::Rule;
 use crate::observer::Observer;
 use crate::reader::Reader;
 use crate::tree::Flags;
@@ -96,9 +97,9 @@ pub struct RestoreOptions {
     pub extra: Extra,
     /// Patterns as in `.gitignore`, against absolute paths: only what fits one, or is in a directory
     /// that does, is restored. Empty: everything.
-    pub include: Vec<String>,
+    pub include: Vec<Rule>,
     /// Patterns likewise: what fits one is left out.
-    pub exclude: Vec<String>,
+    pub exclude: Vec<Rule>,
     /// Whether anything is written.
     pub run: Run,
     /// Whether it is read again.

@@ -39,6 +39,8 @@ mod mount_table;
 #[cfg(target_os = "linux")]
 mod mountpoint;
 #[cfg(target_os = "linux")]
+mod mounts;
+#[cfg(target_os = "linux")]
 mod name;
 #[cfg(target_os = "linux")]
 mod process;
@@ -67,6 +69,7 @@ pub use crate::{
     memory::return_freed_memory,
     mount_error::{FuseMissing, Hold, Holder, MountError},
     mountpoint::{WhenBusy, check_mountpoint, fuse_available, is_mounted, unmount},
+    mounts::{MountKind, Mounts},
     name::{name_bytes, name_from_bytes, snapshot_path, system_path},
     process::{
         DetachError, Detached, Readiness, hostname, is_alive, process_identity,

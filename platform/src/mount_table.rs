@@ -27,6 +27,12 @@ impl MountLine {
     }
 }
 
+/// Reads every line, in the order of mounting.
+pub(crate) fn lines() -> io::Result<Vec<MountLine>> {
+    let table = std::fs::read("/proc/self/mountinfo")?;
+    Ok(table.split(|&byte| byte == b'\n').filter_map(parse).collect())
+}
+
 /// Finds what is mounted at `point` itself; of several mounts on top of each other, the topmost.
 pub(crate) fn mounted_at(point: &Path) -> io::Result<Option<MountLine>> {
     let table = std::fs::read("/proc/self/mountinfo")?;

@@ -23,6 +23,25 @@ use crate::look::{self, component};
 use crate::xattr::{self, Place};
 use crate::{Metadata, Xattrs};
 
+/// The types, as statfs(2) has them, of file systems that may number a file anew each time they are mounted:
+/// served over a network (9P, AFS, Ceph, Coda, NFS, SMB 1, SMB 2 and 3, VirtualBox's folders), served by programs
+/// (FUSE, virtiofs among them), laid over others (overlay), and without numbers of their own (FAT, exFAT).
+const MADE_UP_NUMBERS: [u64; 13] = [
+    0x0102_1997,
+    0x5346_414f,
+    0x6b41_4653,
+    0x00c3_6400,
+    0x7375_7245,
+    0x6969,
+    0xff53_4d42,
+    0xfe53_4d42,
+    0x786f_4256,
+    0x6573_5546,
+    0x794c_7630,
+    0x4d44,
+    0x2011_bab0,
+];
+
 /// An open directory of a source.
 ///
 /// Holds one file descriptor; a walk that keeps one per level needs
@@ -58,6 +77,15 @@ impl SourceDir {
     /// Looks at the directory itself.
     pub fn metadata(&self) -> io::Result<Metadata> {
         look::open(self.dir.as_fd())
+    }
+
+    /// Tells whether its file system gives a file the same number whenever it is mounted.
+    ///
+    /// # Errors
+    /// The file system does not say what it is.
+    pub fn keeps_inode_numbers(&self) -> io::Result<bool> {
+        let kind = rustix::fs::fstatfs(&self.dir)?.f_type as u64;
+        Ok(!MADE_UP_NUMBERS.contains(&(kind & 0xffff_ffff)))
     }
 
     /// Looks at what `name` stands for, without following a link.

@@ -13,6 +13,7 @@ use yore_engine::{
 use yore_platform::system_path;
 
 use crate::context::Context;
+use crate::exclude::FromHere;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::machine::Whose;
 use crate::place::{Past, Place};
@@ -83,7 +84,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let past = place::open(context, &repository, &place, &options.whose)?;
     let (path, what) = place::locate(&past, &place)?;
     let target = target(context, options, &path)?;
-    let mut settings = settings(options, &past, own_folders(context, &target, &path)?);
+    let mut settings = settings(options, &past, &path, own_folders(context, &target, &path)?);
     if options.target.is_none() {
         must_be_of_this_machine(options, &past)?;
         in_place::agree(
@@ -213,12 +214,14 @@ fn own_folders(context: &Context, target: &Path, path: &[u8]) -> Outcome<Vec<Str
     let within = folders.filter_map(|folder| {
         let folder = std::fs::canonicalize(folder).ok()?;
         let below = folder.strip_prefix(&target).ok()?.to_owned();
-        exclude::exactly(&system_path(&path[..above]).join(below))
+        Some(exclude::exactly(&system_path(&path[..above]).join(below)).patterns)
     });
-    Ok(within.collect())
+    Ok(within.flatten().collect())
 }
 
-fn settings(options: &Options, past: &Past, own: Vec<String>) -> RestoreOptions {
+fn settings(options: &Options, past: &Past, path: &[u8], own: Vec<String>) -> RestoreOptions {
+    let sources = past.sources.iter().map(Vec::as_slice).chain([path]).map(<[u8]>::to_vec);
+    let bases = exclude::bases(sources.collect(), FromHere::Yes);
     let extra = match options.delete {
         false => Extra::Keep,
         true => Extra::Delete {
@@ -235,8 +238,8 @@ fn settings(options: &Options, past: &Past, own: Vec<String>) -> RestoreOptions 
             Which::Always => Overwrite::Always,
         },
         extra,
-        include: options.include.clone(),
-        exclude: options.exclude.clone(),
+        include: exclude::rules(&options.include, &bases),
+        exclude: exclude::rules(&options.exclude, &bases),
         run: if options.dry_run { Run::Dry } else { Run::Real },
         verify: if options.verify { Verify::Reread } else { Verify::Trust },
     }

@@ -15,9 +15,10 @@ use yore_platform::{
 
 use crate::backup::budget::Budget;
 use crate::backup::large::{HashJob, read_chunked};
+use crate::backup::left_out::Tally;
 use crate::backup::slice::Slice;
 use crate::backup::walk::join;
-use crate::backup::{Reading, StoredBlobs};
+use crate::backup::{BackupOptions, ChangeTime, Reading, StoredBlobs};
 use crate::buffers::{Buffer, Buffers};
 use crate::chunker::Gear;
 use crate::error::Error;
@@ -43,6 +44,8 @@ pub(super) struct Wanted {
     pub(super) kind: Option<Kind>,
     /// What the previous snapshot has of it.
     pub(super) previous: Option<Node>,
+    /// Whether it was named as a source, and is saved whatever its size.
+    pub(super) is_source: bool,
 }
 
 /// A batch of names of one directory.
@@ -50,6 +53,8 @@ pub(super) struct Job {
     pub(super) dir: Arc<SourceDir>,
     pub(super) path: Arc<[u8]>,
     pub(super) names: Vec<Wanted>,
+    /// Whether the files can be known by their inode numbers.
+    pub(super) compares_inodes: bool,
     pub(super) results: Sender<Results>,
     /// Counts the batches, from 0.
     pub(super) number: u64,
@@ -117,7 +122,8 @@ pub(super) struct Readers<'a> {
     pub(super) keys: &'a Keys,
     pub(super) gear: &'a Gear,
     pub(super) inline: u64,
-    pub(super) reading: Reading,
+    pub(super) options: &'a BackupOptions,
+    pub(super) tally: &'a Tally,
     pub(super) trusted_before: Timestamp,
     pub(super) stored: &'a StoredBlobs<'a>,
     pub(super) observer: &'a dyn Observer,
@@ -235,14 +241,13 @@ impl Batch<'_> {
             return self.read_file(wanted);
         }
         let metadata = self.job.dir.child_metadata(&wanted.name)?;
+        if self.is_too_large(wanted, &metadata) {
+            return Ok(self.push(Found::Incomplete, 0)?);
+        }
         if let Some(previous) = &wanted.previous
             && self.is_unchanged(previous, &metadata)
         {
-            let mut node = previous.clone();
-            // The system may number its file systems anew each time it starts.
-            if node.link_group().is_some() {
-                node.filesystem = metadata.device;
-            }
+            let node = self.known_again(wanted, previous, &metadata)?;
             self.readers.observer.event(Event::Done { files: 0, bytes: node.size });
             return Ok(self.push(Found::Node(Box::new(node), Status::Unchanged), 0)?);
         }
@@ -264,25 +269,68 @@ impl Batch<'_> {
         }
     }
 
-    /// Whether a file is the one that the previous snapshot has: the same in size, both times and
-    /// number, not changed too recently to tell, and all that it needs is still stored.
+    /// Counts a file that is too large to be backed up.
+    fn is_too_large(&self, wanted: &Wanted, metadata: &Metadata) -> bool {
+        let limit = self.readers.options.excludes.larger_than.filter(|_| !wanted.is_source);
+        let is_too_large =
+            metadata.kind == Kind::File && limit.is_some_and(|limit| metadata.size > limit);
+        if is_too_large {
+            self.readers.tally.too_large();
+        }
+        is_too_large
+    }
+
+    /// Whether a file is the one that the previous snapshot has: the same in size and, as far as they are compared,
+    /// both times and number, not changed too recently to tell, and all that it needs is still stored.
+    ///
+    /// Anything but a file costs as much to read as to compare, and is always compared in full.
     fn is_unchanged(&self, previous: &Node, metadata: &Metadata) -> bool {
-        self.readers.reading == Reading::Changed
+        let is_file = metadata.kind == Kind::File;
+        let by = self.readers.options.unchanged_by;
+        let compares_change = by.change_time == ChangeTime::Compared || !is_file;
+        let is_settled = |time: Timestamp| time < self.readers.trusted_before;
+        self.readers.options.reading == Reading::Changed
             && previous.kind == metadata.kind
-            && (metadata.kind != Kind::File || previous.size == metadata.size)
+            && (!is_file || previous.size == metadata.size)
             && previous.modified == metadata.modified
-            && previous.changed == metadata.changed
-            && previous.inode == metadata.inode
+            && (!compares_change || previous.changed == metadata.changed)
+            && (previous.inode == metadata.inode || is_file && !self.job.compares_inodes)
             && previous.flags == Flags::default()
-            && metadata.changed.is_some_and(|changed| changed < self.readers.trusted_before)
-            && metadata.modified < self.readers.trusted_before
+            && (!compares_change || metadata.changed.is_some_and(is_settled))
+            && is_settled(metadata.modified)
             && self.readers.stored.all_of(previous)
+    }
+
+    /// Describes a file whose content is the one that the previous snapshot has.
+    fn known_again(
+        &self,
+        wanted: &Wanted,
+        previous: &Node,
+        metadata: &Metadata,
+    ) -> Result<Node, Failed> {
+        if previous.changed == metadata.changed && previous.inode == metadata.inode {
+            let mut node = previous.clone();
+            // The system may number its file systems anew each time it starts.
+            if node.link_group().is_some() {
+                node.filesystem = metadata.device;
+            }
+            return Ok(node);
+        }
+        // Mode, owner and attributes may have changed without its content.
+        let mut node = node_of(&wanted.name, metadata);
+        node.content = previous.content.clone();
+        node.holes = previous.holes.clone();
+        node.xattrs = within_bounds(self.job.dir.child_xattrs(&wanted.name)?)?;
+        Ok(node)
     }
 
     fn read_file(&mut self, wanted: &Wanted) -> Result<(), Failed> {
         for attempt in 1..=ATTEMPTS {
             let mut file = self.job.dir.open_file(&wanted.name, ReadMode::Buffered)?;
             let before = *file.opened();
+            if self.is_too_large(wanted, &before) {
+                return Ok(self.push(Found::Incomplete, 0)?);
+            }
             if before.size > LARGE {
                 file = self.job.dir.open_file(&wanted.name, ReadMode::Direct)?;
             }

@@ -1,11 +1,8 @@
 //! Which paths are restored, by patterns.
 
-use ignore::gitignore::Gitignore;
-use yore_platform::system_path;
-
 use super::{Extra, RestoreOptions};
 use crate::error::Result;
-use crate::globs;
+use crate::globs::Globs;
 
 /// What the patterns say about a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +16,9 @@ pub(super) enum Selected {
 }
 
 pub(super) struct Selection {
-    include: Option<Gitignore>,
-    exclude: Option<Gitignore>,
-    left_out: Option<Gitignore>,
+    include: Globs,
+    exclude: Globs,
+    left_out: Globs,
 }
 
 impl Selection {
@@ -33,23 +30,23 @@ impl Selection {
             Extra::Delete { left_out, .. } => left_out,
         };
         Ok(Self {
-            include: globs::compile(&options.include)?,
-            exclude: globs::compile(&options.exclude)?,
-            left_out: globs::compile_recorded(left_out)?,
+            include: Globs::new(&options.include)?,
+            exclude: Globs::new(&options.exclude)?,
+            left_out: Globs::recorded(left_out)?,
         })
     }
 
     /// What a selected directory begins with.
     pub(super) fn at_top(&self) -> Selected {
-        if self.include.is_some() { Selected::Through } else { Selected::In }
+        if self.include.is_empty() { Selected::In } else { Selected::Through }
     }
 
     /// Chooses about a path in a directory about which `above` was chosen.
     pub(super) fn choose(&self, path: &[u8], above: Selected, is_dir: bool) -> Selected {
-        if fits(self.exclude.as_ref(), path, is_dir) {
+        if self.exclude.name(path, is_dir) {
             return Selected::Out;
         }
-        let included = above == Selected::In || fits(self.include.as_ref(), path, is_dir);
+        let included = above == Selected::In || self.include.name(path, is_dir);
         match (included, is_dir) {
             (true, _) => Selected::In,
             (false, true) => Selected::Through,
@@ -59,10 +56,6 @@ impl Selection {
 
     /// Whether something that the snapshot does not have may be removed.
     pub(super) fn may_remove(&self, path: &[u8], is_dir: bool) -> bool {
-        !fits(self.exclude.as_ref(), path, is_dir) && !fits(self.left_out.as_ref(), path, is_dir)
+        !self.exclude.name(path, is_dir) && !self.left_out.name(path, is_dir)
     }
-}
-
-fn fits(patterns: Option<&Gitignore>, path: &[u8], is_dir: bool) -> bool {
-    patterns.is_some_and(|patterns| patterns.matched(system_path(path), is_dir).is_ignore())
 }

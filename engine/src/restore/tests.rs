@@ -6,6 +6,7 @@ use std::path::Path;
 use yore_platform::{Kind, Listing, ReadMode, SourceDir, snapshot_path};
 
 use super::*;
+use crate::backup::Excludes;
 use crate::testing::{Notes, Sample};
 
 /// Fills a folder with a file of every kind that does not need privileges.
@@ -188,8 +189,8 @@ fn patterns_choose_what_is_restored() {
     }
     sample.back_up(&source, 1_500_000_000);
     let target = sample.folder.path().join("target");
-    let include = vec!["*.txt".into()];
-    let exclude = vec!["deep".into()];
+    let include = vec![Rule::added(vec!["*.txt".into()])];
+    let exclude = vec![Rule::added(vec!["deep".into()])];
     let options = RestoreOptions { include, exclude, ..RestoreOptions::default() };
     let (report, _) = run_restore(&sample, &snapshot_path(&source), &target, &options);
     assert_eq!(report.files, 1);
@@ -314,7 +315,8 @@ fn what_a_mark_left_out_is_not_removed() {
     let sample = Sample::new();
     let source = sample.folder.path().join("source");
     put(&source, &["marked/.nobackup", "marked/precious", "marked/sub/precious", "plain/a"]);
-    sample.back_up(&source, 1_500_000_000);
+    let excludes = Excludes { if_present: vec![b".nobackup".to_vec()], ..Excludes::default() };
+    sample.back_up_without(&source, 1_500_000_000, excludes);
     put(&source, &["plain/extra"]);
     std::fs::create_dir(source.join("empty")).expect("a folder");
     let (deleted, told) = restore_exactly(&sample, &source, &[]);

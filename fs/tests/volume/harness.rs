@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use yore_engine::{
-    BackupOptions, ClientId, Cost, CreateOptions, Excludes, FileSystems, Folder, Parameters,
-    Reading, Repository, Run, Secret, Unobserved, Writer, backup, create,
+    BackupOptions, ClientId, Cost, CreateOptions, EmptySources, Excludes, FileSystems, Folder,
+    Parameters, Reading, Repository, Run, Secret, UnchangedBy, Unobserved, Writer, backup, create,
 };
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::{
@@ -76,7 +76,10 @@ impl World {
         let options = BackupOptions {
             excludes: Excludes::default(),
             reading: Reading::Changed,
+            unchanged_by: UnchangedBy::default(),
             file_systems: FileSystems::All,
+            empty_sources: EmptySources::Accept,
+            own_folders: Vec::new(),
             run: Run::Real,
             tags: tags.iter().map(|tag| tag.to_string()).collect(),
             time: Some(Timestamp { seconds, nanos: 0 }),
