@@ -40,7 +40,7 @@ pub fn counted(number: u64, noun: &str) -> String {
 pub fn time(time: Timestamp, zone: &TimeZone) -> String {
     instant(time).map_or_else(
         || format!("@{}", time.seconds),
-        |instant| instant.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        |instant| instant.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
     )
 }
 
