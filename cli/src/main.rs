@@ -28,9 +28,11 @@ mod size;
 mod snapshot_filter;
 mod stage;
 mod state;
+mod table;
 mod tree;
 mod when;
 mod window;
+mod wrap;
 
 use std::process::ExitCode;
 
