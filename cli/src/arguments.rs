@@ -47,10 +47,10 @@ pub struct Global {
     /// Print results as JSON, one object a line (errors too, on standard error)
     #[arg(long, global = true)]
     pub json: bool,
-    /// Print results and errors only
+    /// Print nothing on success but what was asked for
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Tell more of what is done
+    /// Tell more of what is done, and what happens to each file
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub verbose: u8,
     /// Show no progress

@@ -97,6 +97,12 @@ impl Screen {
         columns(io::stdout().is_terminal(), terminal_size_of(io::stdout()))
     }
 
+    /// The columns of the terminal on which progress is drawn.
+    pub fn width_of_progress(&self) -> usize {
+        let size = terminal_size_of(io::stderr());
+        columns(io::stderr().is_terminal(), size).unwrap_or(USUAL_WIDTH)
+    }
+
     /// Prints a line of the result, broken between words where it is wider than the terminal.
     pub fn line(&self, text: impl AsRef<str>) {
         if self.form == Form::Text {

@@ -23,6 +23,7 @@ mod mutations;
 mod own_drive;
 mod past;
 mod program;
+mod progress;
 mod readers;
 mod samba;
 mod search_links;

@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::json;
 use yore_engine::{
     BackupOptions, BackupReport, ClientId, Excludes, FileSystems, Reading, Repository, Run, Writer,
+    count_sources,
 };
 use yore_platform::{
     Interruptible, Timestamp, drives, hostname, name_bytes, process_identity, user_name,
@@ -76,7 +77,12 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let progress = Progress::start(context, "backing up", Some(interrupt));
     let report = match &plan {
         Plan::Paths { sources, .. } => {
-            yore_engine::backup(&repository, sources, &settings, &progress)?
+            let BackupOptions { excludes, file_systems, .. } = &settings;
+            progress.counting(
+                // A pattern that is none is told by the backup.
+                |counter| drop(count_sources(sources, excludes, *file_systems, counter)),
+                || yore_engine::backup(&repository, sources, &settings, &progress),
+            )?
         }
         Plan::Stdin { path } => {
             let mut input = Interruptible::new(std::io::stdin(), interrupt);
@@ -258,10 +264,10 @@ fn summary(context: &Context, repository: &Repository, report: &BackupReport, to
         "seconds": took.as_secs_f64(),
     }));
     match report.snapshot {
-        Some(id) => screen.line(format!("Saved snapshot {id:.8} in {}.", format::duration(took))),
-        None => screen.line("A trial: nothing was saved."),
+        Some(id) => screen.say(format!("Saved snapshot {id:.8} in {}.", format::duration(took))),
+        None => screen.say("A trial: nothing was saved."),
     }
-    screen.line(format!(
+    screen.say(format!(
         "  {}: {} new, {} changed, {} unchanged; {}",
         format::counted(totals.files, "file"),
         format::count(totals.new_files),
@@ -269,7 +275,7 @@ fn summary(context: &Context, repository: &Repository, report: &BackupReport, to
         format::count(unchanged),
         format::bytes(totals.bytes),
     ));
-    screen.line(match report.snapshot {
+    screen.say(match report.snapshot {
         Some(_) => format!(
             "  {} were new to the repository, and take {} there",
             format::bytes(totals.new_bytes),
