@@ -67,6 +67,13 @@ impl Screen {
         Self { form, talk, moving, state: Mutex::default() }
     }
 
+    /// Prints before the options are known: only whether errors are objects can be seen.
+    pub fn before_arguments() -> Self {
+        let is_json = std::env::args_os().any(|argument| argument == "--json");
+        let form = if is_json { Form::Json } else { Form::Text };
+        Self { form, talk: Talk::Usual, moving: false, state: Mutex::default() }
+    }
+
     /// Whether results are objects.
     pub fn is_json(&self) -> bool {
         self.form == Form::Json
@@ -261,17 +268,9 @@ fn error_object(what: &str, hint: &Option<String>, code: u8) -> String {
     escape::json(&value.to_string())
 }
 
-/// Prints what is wrong with the arguments, or the help that was asked for.
-pub fn usage(error: &clap::Error) -> ExitCode {
-    let is_json = std::env::args_os().any(|argument| argument == "--json");
-    if !error.use_stderr() || !is_json {
-        // Nobody can be told when this fails.
-        let _ = error.print();
-    } else {
-        let text = error.to_string();
-        let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let hint = Some("yore COMMAND --help".to_owned());
-        eprintln!("{}", error_object(what, &hint, 2));
-    }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+/// Prints the help or the version that was asked for.
+pub fn text(text: &clap::Error) -> ExitCode {
+    // Nobody can be told when this fails.
+    let _ = text.print();
+    ExitCode::SUCCESS
 }

@@ -9,6 +9,7 @@ mod damage;
 mod desktop;
 mod fidelity;
 mod golden;
+mod help;
 mod hostile;
 mod inodes;
 mod interrupted;
