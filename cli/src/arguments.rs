@@ -13,7 +13,7 @@ use crate::commands::{
 
 /// Yore keeps the past of your files, encrypted, and shows it as a drive.
 #[derive(Debug, Parser)]
-#[command(name = "yore", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "yore", version, max_term_width = 100)]
 pub struct Arguments {
     /// Options that every command knows.
     #[command(flatten)]
@@ -25,6 +25,7 @@ pub struct Arguments {
 
 /// Options that every command knows.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The repository: /path or file:///path (a name with a colon: ./a:b)
     #[arg(long, global = true, value_name = "URL", env = "YORE_REPO", hide_env_values = true)]
@@ -47,10 +48,10 @@ pub struct Global {
     /// Print results as JSON, one object a line (errors too, on standard error)
     #[arg(long, global = true)]
     pub json: bool,
-    /// Print results and errors only
+    /// Print nothing on success but what was asked for
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Tell more of what is done
+    /// Tell more of what is done, and what happens to each file
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub verbose: u8,
     /// Show no progress

@@ -32,10 +32,10 @@ pub fn print(context: &Context, repository: &Repository, report: &BackupReport, 
         "seconds": took.as_secs_f64(),
     }));
     match report.snapshot {
-        Some(id) => screen.line(format!("Saved snapshot {id:.8} in {}.", format::duration(took))),
-        None => screen.line("A trial: nothing was saved."),
+        Some(id) => screen.say(format!("Saved snapshot {id:.8} in {}.", format::duration(took))),
+        None => screen.say("A trial: nothing was saved."),
     }
-    screen.line(format!(
+    screen.say(format!(
         "  {}: {} new, {} changed, {} unchanged; {}",
         format::counted(totals.files, "file"),
         format::count(totals.new_files),
@@ -44,7 +44,7 @@ pub fn print(context: &Context, repository: &Repository, report: &BackupReport, 
         format::bytes(totals.bytes),
     ));
     if report.removed_files > 0 {
-        screen.line(format!(
+        screen.say(format!(
             "  {} of the snapshot before removed",
             match report.removed_files {
                 1 => "1 file is".into(),
@@ -52,7 +52,7 @@ pub fn print(context: &Context, repository: &Repository, report: &BackupReport, 
             }
         ));
     }
-    screen.line(match report.snapshot {
+    screen.say(match report.snapshot {
         Some(_) => format!(
             "  {} were new to the repository, and take {} there",
             format::bytes(totals.new_bytes),
@@ -61,7 +61,7 @@ pub fn print(context: &Context, repository: &Repository, report: &BackupReport, 
         None => format!("  {} would be new to the repository", format::bytes(totals.new_bytes)),
     });
     if let Some(line) = in_words(&report.left_out) {
-        screen.line(format!("  left out: {line}"));
+        screen.say(format!("  left out: {line}"));
     }
     for (path, why) in &report.left_out.folders {
         screen.detail(format!("left out: {} ({})", shown(path), reason(why, 1)));
@@ -96,7 +96,7 @@ fn warnings(context: &Context, report: &BackupReport) {
         screen.line(format!("  nothing of {source} is saved: all that is in it is left out"));
     }
     for pattern in &report.left_out.unused_patterns {
-        screen.line(format!("  note: the pattern {pattern} fits nothing here"));
+        screen.say(format!("  note: the pattern {pattern} fits nothing here"));
     }
 }
 

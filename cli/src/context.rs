@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use jiff::Zoned;
+use jiff::ZonedDateTime;
 use yore_engine::{Meter, Metered, Patient, Repository, Secret};
 use yore_platform::Interrupt;
 
@@ -28,7 +28,7 @@ pub struct Context {
     /// Where it prints.
     pub screen: Arc<Screen>,
     /// When it began, and in which zone times are meant.
-    pub now: Zoned,
+    pub now: ZonedDateTime,
     /// Set by whoever serves a drive: then what is fetched is counted, and nothing is waited for
     /// without end.
     meter: OnceLock<Arc<Meter>>,
@@ -37,7 +37,7 @@ pub struct Context {
 impl Context {
     /// Takes the options.
     pub fn new(global: Global, screen: Screen) -> Self {
-        Self { global, screen: Arc::new(screen), now: Zoned::now(), meter: OnceLock::new() }
+        Self { global, screen: Arc::new(screen), now: ZonedDateTime::now(), meter: OnceLock::new() }
     }
 
     /// Catches interrupts from now on.

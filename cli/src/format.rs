@@ -1,4 +1,4 @@
-//! Numbers, times and tables for people.
+//! Numbers and times for people.
 
 use jiff::tz::TimeZone;
 use yore_platform::Timestamp;
@@ -40,7 +40,7 @@ pub fn counted(number: u64, noun: &str) -> String {
 pub fn time(time: Timestamp, zone: &TimeZone) -> String {
     instant(time).map_or_else(
         || format!("@{}", time.seconds),
-        |instant| instant.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        |instant| instant.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
     )
 }
 
@@ -61,34 +61,6 @@ pub fn duration(time: std::time::Duration) -> String {
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
     }
-}
-
-/// Which side of its column a cell is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// Text.
-    Left,
-    /// Numbers.
-    Right,
-}
-
-/// Lays rows out as columns; cells are as wide as their characters.
-pub fn table(sides: &[Side], rows: &[Vec<String>]) -> Vec<String> {
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
-    };
-    let widths: Vec<usize> = (0..sides.len()).map(|column| width(column).unwrap_or(0)).collect();
-    let lay = |row: &Vec<String>| {
-        let mut line = String::new();
-        for ((cell, side), width) in row.iter().zip(sides).zip(&widths) {
-            match side {
-                Side::Left => line.push_str(&format!("{cell:<width$}  ")),
-                Side::Right => line.push_str(&format!("{cell:>width$}  ")),
-            }
-        }
-        line.trim_end().to_owned()
-    };
-    rows.iter().map(lay).collect()
 }
 
 #[cfg(test)]

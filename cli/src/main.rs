@@ -14,6 +14,7 @@ mod escape;
 mod exclude;
 mod failure;
 mod format;
+mod help;
 mod in_place;
 mod machine;
 mod mount_error;
@@ -30,23 +31,25 @@ mod snapshot_filter;
 mod sources;
 mod stage;
 mod state;
+mod table;
 mod tree;
 mod unchanged_by;
+mod usage;
 mod when;
 mod window;
+mod wrap;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::arguments::Arguments;
 use crate::context::Context;
 use crate::screen::Screen;
+use crate::usage::Read;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => return screen::usage(&error),
+    let arguments = match usage::read() {
+        Read::Arguments(arguments) => arguments,
+        Read::Text(text) => return screen::text(&text),
+        Read::Wrong(failure) => return Screen::before_arguments().finish(Err(failure)),
     };
     yore_platform::raise_open_file_limit();
     yore_platform::return_freed_memory();

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use jiff::Zoned;
+use jiff::ZonedDateTime;
 use yore_engine::{
     DirRef, Error, Flags, Found, Moment, Reader, Repository, SnapshotEntry, SnapshotId, find,
     last_instant, merge, state,
@@ -33,7 +33,7 @@ pub struct Place {
 
 impl Place {
     /// A path at a moment that was typed beside it.
-    pub fn at(moment: &str, path: &Path, now: &Zoned) -> Outcome<Self> {
+    pub fn at(moment: &str, path: &Path, now: &ZonedDateTime) -> Outcome<Self> {
         let mut place = parse(OsStr::new(moment), now)?;
         place.paths = alternatives(name_bytes(path.as_os_str()));
         Ok(place)
@@ -47,7 +47,7 @@ impl Place {
 }
 
 /// Reads `MOMENT` or `MOMENT:PATH`. Moments have colons too: the longest that is one counts.
-pub fn parse(text: &OsStr, now: &Zoned) -> Outcome<Place> {
+pub fn parse(text: &OsStr, now: &ZonedDateTime) -> Outcome<Place> {
     let bytes = name_bytes(text);
     let ends = (0..=bytes.len()).rev().filter(|end| matches!(bytes.get(*end), None | Some(b':')));
     for end in ends {
@@ -283,7 +283,8 @@ mod tests {
 
     /// The moment, and the path as the snapshots have it.
     fn read(text: &str) -> Option<(Moment, String)> {
-        let now: Zoned = "2026-03-29T12:00:00+02:00[Europe/Berlin]".parse().expect("a time");
+        let now: ZonedDateTime =
+            "2026-03-29T12:00:00+02:00[Europe/Berlin]".parse().expect("a time");
         let place = parse(OsStr::new(text), &now).ok()?;
         let path = place.paths.last().expect("a path").clone();
         Some((place.moment?, String::from_utf8(path).expect("UTF-8")))

@@ -11,11 +11,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
+use terminal_size::{Height, Width, terminal_size_of};
 use yore_platform::Interrupt;
 
 use crate::arguments::Global;
 use crate::escape;
 use crate::failure::{Failure, Outcome};
+use crate::table::Table;
+use crate::wrap::wrap;
+
+/// The width of a terminal that does not tell its own.
+const USUAL_WIDTH: usize = 80;
+/// Nothing is made narrower than this.
+const LEAST_WIDTH: usize = 20;
 
 /// Where a command prints.
 pub struct Screen {
@@ -59,6 +67,13 @@ impl Screen {
         Self { form, talk, moving, state: Mutex::default() }
     }
 
+    /// Prints before the options are known: only whether errors are objects can be seen.
+    pub fn before_arguments() -> Self {
+        let is_json = std::env::args_os().any(|argument| argument == "--json");
+        let form = if is_json { Form::Json } else { Form::Text };
+        Self { form, talk: Talk::Usual, moving: false, state: Mutex::default() }
+    }
+
     /// Whether results are objects.
     pub fn is_json(&self) -> bool {
         self.form == Form::Json
@@ -84,10 +99,35 @@ impl Screen {
         self.state().interrupt = Some(interrupt);
     }
 
-    /// Prints a line of the result.
+    /// The columns of the terminal on which results appear; `None` where lines have no end.
+    pub fn width(&self) -> Option<usize> {
+        columns(io::stdout().is_terminal(), terminal_size_of(io::stdout()))
+    }
+
+    /// The columns of the terminal on which progress is drawn.
+    pub fn width_of_progress(&self) -> usize {
+        let size = terminal_size_of(io::stderr());
+        columns(io::stderr().is_terminal(), size).unwrap_or(USUAL_WIDTH)
+    }
+
+    /// Prints a line of the result, broken between words where it is wider than the terminal.
     pub fn line(&self, text: impl AsRef<str>) {
         if self.form == Form::Text {
+            self.to_stdout(&broken(&escape::text(text.as_ref()), self.width(), 0));
+        }
+    }
+
+    /// Prints a line of the result that is no prose: its spaces mean something.
+    pub fn literal(&self, text: impl AsRef<str>) {
+        if self.form == Form::Text {
             self.to_stdout(&escape::text(text.as_ref()));
+        }
+    }
+
+    /// Prints a table of the result.
+    pub fn table(&self, table: &Table) {
+        if self.form == Form::Text {
+            table.lines(self.width()).iter().for_each(|line| self.literal(line));
         }
     }
 
@@ -113,17 +153,15 @@ impl Screen {
     /// Tells what only those want to know who ask for more.
     pub fn detail(&self, text: impl AsRef<str>) {
         if self.talk == Talk::Much && self.form == Form::Text {
-            self.to_stderr(&escape::text(text.as_ref()));
+            self.complain(text.as_ref(), 0);
         }
     }
 
     /// Tells of something that went wrong without ending the command.
     pub fn problem(&self, subject: &str, what: &str) {
         match (self.form, subject.is_empty()) {
-            (Form::Text, true) => self.to_stderr(&escape::text(&format!("warning: {what}"))),
-            (Form::Text, false) => {
-                self.to_stderr(&escape::text(&format!("warning: {subject}: {what}")));
-            }
+            (Form::Text, true) => self.complain(&format!("warning: {what}"), 2),
+            (Form::Text, false) => self.complain(&format!("warning: {subject}: {what}"), 2),
             (Form::Json, _) => {
                 let value = json!({ "type": "problem", "subject": subject, "message": what });
                 self.to_stderr(&escape::json(&value.to_string()));
@@ -133,7 +171,7 @@ impl Screen {
 
     /// Prints a line of a question, on standard error.
     pub fn ask(&self, line: &str) {
-        self.to_stderr(&escape::text(line));
+        self.complain(line, 0);
     }
 
     /// Puts a bar below what is printed, or takes it away.
@@ -169,13 +207,19 @@ impl Screen {
     fn failure(&self, failure: &Failure, code: u8) {
         match self.form {
             Form::Text => {
-                self.to_stderr(&escape::text(&format!("yore: {}", failure.what)));
+                self.complain(&format!("yore: {}", failure.what), 2);
                 if let Some(hint) = &failure.hint {
-                    self.to_stderr(&escape::text(&format!("  {hint}")));
+                    self.complain(&format!("  {hint}"), 0);
                 }
             }
             Form::Json => self.to_stderr(&error_object(&failure.what, &failure.hint, code)),
         }
+    }
+
+    /// Prints a line on standard error, broken between words, with a further indent of `indent`.
+    fn complain(&self, text: &str, indent: usize) {
+        let width = columns(io::stderr().is_terminal(), terminal_size_of(io::stderr()));
+        self.to_stderr(&broken(&escape::text(text), width, indent));
     }
 
     fn to_stdout(&self, line: &str) {
@@ -205,22 +249,28 @@ impl Screen {
     }
 }
 
+/// The width of a stream: that of its terminal, or what `COLUMNS` says of it; `None` for what is no terminal.
+fn columns(is_terminal: bool, size: Option<(Width, Height)>) -> Option<usize> {
+    let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse::<usize>().ok());
+    let width = said.or(size.map(|(width, _)| usize::from(width.0))).unwrap_or(USUAL_WIDTH);
+    is_terminal.then(|| width.max(LEAST_WIDTH))
+}
+
+/// Breaks a line into lines; what follows begins as far in as the line does, and `indent` further.
+fn broken(line: &str, width: Option<usize>, indent: usize) -> String {
+    let Some(width) = width else { return line.to_owned() };
+    let begins = line.len() - line.trim_start_matches(' ').len();
+    wrap(line, width, begins + indent).join("\n")
+}
+
 fn error_object(what: &str, hint: &Option<String>, code: u8) -> String {
     let value = json!({ "type": "error", "message": what, "hint": hint, "code": code });
     escape::json(&value.to_string())
 }
 
-/// Prints what is wrong with the arguments, or the help that was asked for.
-pub fn usage(error: &clap::Error) -> ExitCode {
-    let is_json = std::env::args_os().any(|argument| argument == "--json");
-    if !error.use_stderr() || !is_json {
-        // Nobody can be told when this fails.
-        let _ = error.print();
-    } else {
-        let text = error.to_string();
-        let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let hint = Some("yore COMMAND --help".to_owned());
-        eprintln!("{}", error_object(what, &hint, 2));
-    }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+/// Prints the help or the version that was asked for.
+pub fn text(text: &clap::Error) -> ExitCode {
+    // Nobody can be told when this fails.
+    let _ = text.print();
+    ExitCode::SUCCESS
 }

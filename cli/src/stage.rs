@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::{ToSpan, Zoned};
+use jiff::{ToSpan, ZonedDateTime};
 use tempfile::TempDir;
 use yore_engine::{
     BackupOptions, ClientId, Cost, CreateOptions, EmptySources, Excludes, FileSystems, Folder,
@@ -31,7 +31,7 @@ pub struct Stage {
     kind: Kind,
     secret: Secret,
     client: ClientId,
-    first: Zoned,
+    first: ZonedDateTime,
     then: String,
 }
 
@@ -161,7 +161,12 @@ impl Stage {
         Ok(lines)
     }
 
-    fn back_up(&self, context: &Context, interrupt: Interrupt, at: &Zoned) -> Outcome<Totals> {
+    fn back_up(
+        &self,
+        context: &Context,
+        interrupt: Interrupt,
+        at: &ZonedDateTime,
+    ) -> Outcome<Totals> {
         let whole = std::fs::canonicalize(self.place.path());
         let whole = whole.map_err(|error| Failure::local(self.place.path(), error))?;
         let rules = match self.kind {

@@ -1,6 +1,6 @@
 //! Times as people type them, where one instant is needed.
 
-use jiff::Zoned;
+use jiff::ZonedDateTime;
 use yore_engine::Moment;
 use yore_platform::Timestamp;
 
@@ -13,7 +13,7 @@ pub const FORMS: &str = "a moment is an id or its beginning, a name of the drive
 /// The instant for which `--time` asks, and the offset from UTC then.
 ///
 /// A time without seconds is the minute's first; a day is its last second, but today is now.
-pub fn instant(text: &str, now: &Zoned) -> Outcome<(Timestamp, i64)> {
+pub fn instant(text: &str, now: &ZonedDateTime) -> Outcome<(Timestamp, i64)> {
     let with_seconds = Moment::parse(&format!("{}:00", text.trim()), now);
     let second = match with_seconds.or_else(|| Moment::parse(text, now)) {
         moment if moment == Moment::parse("today", now) => now.timestamp().as_second(),
@@ -29,7 +29,7 @@ pub fn instant(text: &str, now: &Zoned) -> Outcome<(Timestamp, i64)> {
 }
 
 /// The first second of a day or time.
-pub fn beginning(text: &str, now: &Zoned) -> Outcome<i64> {
+pub fn beginning(text: &str, now: &ZonedDateTime) -> Outcome<i64> {
     match Moment::parse(&format!("{}T00:00:00", text.trim()), now) {
         Some(Moment::At(second)) => Ok(second),
         _ => instant(text, now).map(|(time, _)| time.seconds),
@@ -37,7 +37,7 @@ pub fn beginning(text: &str, now: &Zoned) -> Outcome<i64> {
 }
 
 /// The last second of a day or time.
-pub fn ending(text: &str, now: &Zoned) -> Outcome<i64> {
+pub fn ending(text: &str, now: &ZonedDateTime) -> Outcome<i64> {
     match Moment::parse(text, now) {
         Some(Moment::At(second)) => Ok(second),
         _ => instant(text, now).map(|(time, _)| time.seconds),
@@ -45,14 +45,14 @@ pub fn ending(text: &str, now: &Zoned) -> Outcome<i64> {
 }
 
 /// Now, and the offset from UTC.
-pub fn present(now: &Zoned) -> (Timestamp, i64) {
+pub fn present(now: &ZonedDateTime) -> (Timestamp, i64) {
     let stamp = now.timestamp();
     let nanos = u32::try_from(stamp.as_nanosecond().rem_euclid(1_000_000_000)).unwrap_or(0);
     let seconds = stamp.as_nanosecond().div_euclid(1_000_000_000) as i64;
     (Timestamp { seconds, nanos }, i64::from(now.offset().seconds()))
 }
 
-fn offset(second: i64, now: &Zoned) -> i64 {
+fn offset(second: i64, now: &ZonedDateTime) -> i64 {
     jiff::Timestamp::from_second(second)
         .map_or(0, |instant| i64::from(now.time_zone().to_offset(instant).seconds()))
 }
@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn a_time_without_seconds_is_the_first_of_its_minute() {
-        let now: Zoned = "2026-03-29T12:00:00+02:00[Europe/Berlin]".parse().expect("a time");
+        let now: ZonedDateTime =
+            "2026-03-29T12:00:00+02:00[Europe/Berlin]".parse().expect("a time");
         let second = |text: &str| instant(text, &now).map(|(time, _)| time.seconds).ok();
         let at = |text: &str| text.parse::<jiff::Timestamp>().ok().map(|t| t.as_second());
         assert_eq!(second("2026-01-15T10:30"), at("2026-01-15T09:30:00Z"));

@@ -34,7 +34,7 @@ use crate::keys::{BlobKind, Keys};
 use crate::moment::{Moment, Part, state};
 use crate::namer::TOGETHER;
 use crate::object::{Kind, ObjectName};
-use crate::observer::{Event, Observer};
+use crate::observer::Observer;
 use crate::order::SnapshotEntry;
 use crate::reader::Reader;
 use crate::record::{Snapshot, Totals};
@@ -46,6 +46,7 @@ use crate::{backend, seal};
 
 mod assemble;
 mod budget;
+mod count;
 mod exclude;
 mod large;
 mod left_out;
@@ -57,6 +58,7 @@ mod stored;
 mod stream;
 mod walk;
 
+pub use count::count_sources;
 pub(crate) use exclude::NO_BACKUP;
 pub use left_out::{LeftOut, NotEntered};
 pub use stream::backup_stream;
@@ -384,7 +386,7 @@ fn save(
         entry.snapshot.host == *host || entry.snapshot.client == *client
     };
     let here: Vec<_> = known.iter().filter(own).cloned().collect();
-    let (previous, trusted_before) = previous_state(&reader, &here, observer);
+    let (previous, trusted_before) = previous_state(&reader, &here);
     let parameters = &repository.header.parameters;
     let gear = Gear::new(&keys, parameters);
     let stored = StoredBlobs::new(index.clone(), &reader);
@@ -444,7 +446,7 @@ fn save(
         let shared = &shared;
         scope.spawn(move || writer.run(shared).unwrap_or_else(|error| shared.fail(error)));
         let closing = Closing(&budget);
-        let assembled = Assembly::new(&keys, &mut store, &budget).run(&ordered);
+        let assembled = Assembly::new(&keys, &mut store, &budget, observer).run(&ordered);
         drop((ordered, closing));
         let fed = feeder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let whole = both(fed, assembled).and_then(|((), built)| store.flush().map(|()| built));
@@ -517,17 +519,10 @@ fn name(keys: &Keys, first: HashJob, more: &Receiver<HashJob>) {
 
 /// The state that the snapshots of this machine or installation have now, and the instant before which it can be
 /// trusted.
-fn previous_state(
-    reader: &Reader,
-    snapshots: &[SnapshotEntry],
-    observer: &dyn Observer,
-) -> (Option<DirRef>, Timestamp) {
+fn previous_state(reader: &Reader, snapshots: &[SnapshotEntry]) -> (Option<DirRef>, Timestamp) {
     let Ok(parts) = state(snapshots, &Moment::Latest) else {
         return (None, Timestamp::default());
     };
-    let mut totals = parts.iter().map(|part| part.snapshot.snapshot.totals);
-    let (files, bytes) = totals.next_back().map_or((0, 0), |totals| (totals.files, totals.bytes));
-    observer.event(Event::Expected { files, bytes });
     let began = |part: &Part<'_>| part.snapshot.snapshot.time.min(part.snapshot.since);
     let oldest = parts.iter().map(began).min().unwrap_or_default();
     let trusted = Timestamp { seconds: oldest.seconds - COARSEST_TIME, nanos: oldest.nanos };

@@ -15,6 +15,7 @@ mod children;
 mod chunker;
 mod content;
 mod content_id;
+mod count;
 mod diff;
 mod directory;
 mod error;
@@ -60,10 +61,12 @@ pub use backend::{
 pub use backup::{
     BackupOptions, BackupReport, ChangeTime, Emptied, EmptySources, Excludes, FileSystems,
     InodeNumbers, LeftOut, NotEntered, Reading, Run, UnchangedBy, backup, backup_stream,
+    count_sources,
 };
 pub use catalog::{Catalog, Hit, Query};
 pub use check::{CheckOptions, CheckReport, Finding, ReadData, check};
 pub use content_id::{ContentId, content_id};
+pub use count::count_below;
 pub use diff::{Change, Pair, Pairs, Which, any_change, diff, is_modified};
 pub use directory::Nodes;
 pub use error::{Error, Result};
@@ -81,7 +84,7 @@ pub use keys::BlobKind;
 pub use machine::Machine;
 pub use moment::{Moment, Part, last_instant, state};
 pub use object::{Area, Kind as ObjectKind, ObjectName};
-pub use observer::{Event, Observer, Planned, Problem, Unobserved};
+pub use observer::{Event, Fate, Observer, Planned, Problem, Unit, Unobserved};
 pub use order::{Clock, SnapshotEntry};
 pub use pack::{Codec, FrameInfo, PackInfo, PackKind};
 pub use pattern::Pattern;

@@ -19,6 +19,15 @@ pub enum Event {
         /// Bytes.
         bytes: u64,
     },
+    /// From now on these are counted, from 0.
+    Counting(Unit),
+    /// What became of a file, or of anything else that is not a folder; only for observers that want files.
+    File {
+        /// The path in the snapshot.
+        path: Vec<u8>,
+        /// What became of it.
+        fate: Fate,
+    },
     /// This is being worked on; a path for people.
     At(String),
     /// In a dry run: something that is there would change.
@@ -28,6 +37,35 @@ pub enum Event {
         /// The change.
         change: Planned,
     },
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unit {
+    /// Files.
+    #[default]
+    Files,
+    /// Packs of the repository.
+    Packs,
+    /// Snapshots.
+    Snapshots,
+}
+
+/// What became of a file in a backup or restore, or would become of it in a dry run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Saved, and not in the previous snapshot.
+    New,
+    /// Saved, and otherwise in the previous snapshot.
+    Changed,
+    /// As it is in the previous snapshot, or in the place into which it was to be restored.
+    Unchanged,
+    /// Written.
+    Restored,
+    /// Something is in its place, and stays.
+    Kept,
+    /// Removed, since the snapshot does not have it.
+    Removed,
 }
 
 /// A change of a dry run to something that is there.
@@ -60,6 +98,11 @@ pub trait Observer: Sync {
 
     /// Whether the operation should stop as soon as it can.
     fn interrupted(&self) -> bool;
+
+    /// Whether it wants [`Event::File`]: their paths cost time to put together.
+    fn wants_files(&self) -> bool {
+        false
+    }
 }
 
 /// An observer that looks away.

@@ -40,7 +40,7 @@ pub(crate) fn state_at(
         // The name of a snapshot is a moment too, but it may share its second with another.
         Some(number) => state(&shown.list[..=number], &Moment::Latest),
         None => {
-            let now = Instant::now().to_zoned(volume.options.zone.clone());
+            let now = Instant::now().to_zoned_datetime(volume.options.zone.clone());
             let moment = moment(text, &now).ok_or(VolumeError::NotFound)?;
             state(&shown.list, &moment)
         }

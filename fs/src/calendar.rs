@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::tz::TimeZone;
-use jiff::{Timestamp as Instant, Zoned};
+use jiff::{Timestamp as Instant, ZonedDateTime};
 use yore_engine::{Clock, Moment, SnapshotEntry, SnapshotId};
 use yore_platform::Timestamp;
 
@@ -37,10 +37,10 @@ impl Naming {
 }
 
 /// Converts a time to a zone; `None` beyond the years that have names.
-pub(crate) fn local(time: Timestamp, zone: &TimeZone) -> Option<Zoned> {
+pub(crate) fn local(time: Timestamp, zone: &TimeZone) -> Option<ZonedDateTime> {
     let nanos = i32::try_from(time.nanos).ok()?;
     let instant = Instant::new(time.seconds, nanos).ok()?;
-    Some(instant.to_zoned(zone.clone())).filter(|zoned| (0..=9999).contains(&zoned.year()))
+    Some(instant.to_zoned_datetime(zone.clone())).filter(|zoned| (0..=9999).contains(&zoned.year()))
 }
 
 /// Names snapshots; they come in order of time and id.
@@ -96,13 +96,14 @@ pub(crate) fn days(snapshots: &[SnapshotEntry], naming: &Naming) -> Vec<(String,
 }
 
 /// Reads what somebody calls a moment: words, a time, or a name as any naming has it.
-pub(crate) fn moment(text: &str, now: &Zoned) -> Option<Moment> {
+pub(crate) fn moment(text: &str, now: &ZonedDateTime) -> Option<Moment> {
     let is_date = |text: &&str| {
         text.starts_with(|letter: char| letter.is_ascii_digit()) && !text.ends_with("ago")
     };
     let utc = text.strip_suffix(IN_UTC).filter(is_date);
     if let Some(name) = utc
-        && let Some(moment) = Moment::parse(name, &Instant::UNIX_EPOCH.to_zoned(TimeZone::UTC))
+        && let Some(moment) =
+            Moment::parse(name, &Instant::UNIX_EPOCH.to_zoned_datetime(TimeZone::UTC))
         && matches!(moment, Moment::At(_))
     {
         return Some(moment);
@@ -111,7 +112,7 @@ pub(crate) fn moment(text: &str, now: &Zoned) -> Option<Moment> {
 }
 
 fn end_of_day(date: &str, zone: &TimeZone) -> Option<Moment> {
-    Moment::parse(date, &Instant::UNIX_EPOCH.to_zoned(zone.clone()))
+    Moment::parse(date, &Instant::UNIX_EPOCH.to_zoned_datetime(zone.clone()))
 }
 
 #[cfg(test)]

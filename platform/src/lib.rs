@@ -72,8 +72,8 @@ pub use crate::{
     mounts::{MountKind, Mounts},
     name::{name_bytes, name_from_bytes, snapshot_path, system_path},
     process::{
-        DetachError, Detached, Readiness, hostname, is_alive, process_identity,
-        raise_open_file_limit, spawn_detached, user_name,
+        DetachError, Detached, Readiness, hostname, is_alive, lower_thread_priority,
+        process_identity, raise_open_file_limit, spawn_detached, user_name,
     },
     source::{ListedName, Listing, ReadMode, SourceDir, SourceFile, path_metadata},
     target::{Made, Part, Refused, Replace, Restore, TargetDir, TargetFile, TemporaryFile},

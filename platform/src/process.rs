@@ -2,9 +2,11 @@
 
 mod detach;
 mod identity;
+mod priority;
 
 pub use detach::{DetachError, Detached, Readiness, spawn_detached};
 pub use identity::{hostname, is_alive, process_identity, user_name};
+pub use priority::lower_thread_priority;
 
 use rustix::process::{Resource, Rlimit};
 

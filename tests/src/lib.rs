@@ -16,6 +16,7 @@ mod rules;
 mod scratch;
 mod sources;
 mod system;
+mod terminal;
 mod world;
 
 pub use describe::describe;
@@ -34,4 +35,5 @@ pub use rules::{SourceFile, root, source_files};
 pub use scratch::Scratch;
 pub use sources::{small_source, vary};
 pub use system::{in_shell, is_root, needs_root, peak_memory};
+pub use terminal::on_terminal;
 pub use world::{World, dead_writer, options, small_parameters, time};

@@ -7,7 +7,8 @@ use std::time::Instant;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use yore_engine::{
-    BackupOptions, ClientId, EmptySources, Excludes, FileSystems, Reading, Run, UnchangedBy, Writer,
+    BackupOptions, ClientId, EmptySources, Excludes, FileSystems, Reading, Run, UnchangedBy,
+    Writer, count_sources,
 };
 use yore_platform::{
     Interruptible, Timestamp, hostname, name_bytes, process_identity, snapshot_path, user_name,
@@ -90,7 +91,11 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let progress = Progress::start(context, "backing up", Some(interrupt));
     let report = match &plan {
         Plan::Paths { sources, .. } => {
-            yore_engine::backup(&repository, &sources.paths, &settings, &progress)?
+            progress.counting(
+                // A pattern that is none is told by the backup.
+                |counter| drop(count_sources(&sources.paths, &settings, counter)),
+                || yore_engine::backup(&repository, &sources.paths, &settings, &progress),
+            )?
         }
         Plan::Stdin { path } => {
             let mut input = Interruptible::new(std::io::stdin(), interrupt);

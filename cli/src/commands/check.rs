@@ -82,7 +82,11 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         "bytes_read": report.bytes_read,
         "seconds": began.elapsed().as_secs_f64(),
     }));
-    screen.line(format!(
+    let tell = |line: String| match report.is_sound() {
+        true => screen.say(line),
+        false => screen.line(line),
+    };
+    tell(format!(
         "Checked {}, {}, {} in {}; read the content of {} of the packs ({}).",
         format::counted(report.snapshots, "snapshot"),
         format::counted(report.nodes, "name"),
@@ -93,7 +97,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     ));
     match report.is_sound() {
         true => {
-            screen.line("Everything is as it should be.");
+            screen.say("Everything is as it should be.");
             Ok(Done::Whole)
         }
         false => {

@@ -182,10 +182,10 @@ fn tell_content(
     let shown = changes.unified_diff().context_radius(3).to_string();
     let name = place::shown(path);
     if !shown.is_empty() {
-        context.screen.line(format!("--- {name}"));
-        context.screen.line(format!("+++ {name}"));
+        context.screen.literal(format!("--- {name}"));
+        context.screen.literal(format!("+++ {name}"));
     }
-    shown.lines().for_each(|line| context.screen.line(escape::text(line)));
+    shown.lines().for_each(|line| context.screen.literal(escape::text(line)));
     Ok(())
 }
 

@@ -10,10 +10,10 @@ use yore_platform::Kind;
 use crate::commands::ls::kind_name;
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
-use crate::format::{self, Side};
 use crate::progress::Progress;
 use crate::snapshot_filter::Filter;
-use crate::{clock, machine, place, size, when};
+use crate::table::{Column, Table};
+use crate::{clock, format, machine, place, size, when};
 
 /// The options of `find`.
 #[derive(Debug, Args)]
@@ -142,10 +142,14 @@ fn tell(context: &Context, timeline: &[SnapshotEntry], hits: &[Hit]) {
         let time = |place: usize| clock::time(&timeline[place], zone);
         vec![time(hit.first), time(hit.last), size, format!("{}{end}", place::shown(&hit.path))]
     };
-    let mut rows = vec![["first seen", "last seen", "size", "path"].map(str::to_owned).to_vec()];
-    rows.extend(hits.iter().map(row));
-    let sides = [Side::Left, Side::Left, Side::Right, Side::Left];
-    format::table(&sides, &rows).iter().for_each(|line| context.screen.line(line));
+    let mut table = Table::new([
+        ("first seen", Column::Fixed),
+        ("last seen", Column::Fixed),
+        ("size", Column::Number),
+        ("path", Column::Text),
+    ]);
+    hits.iter().for_each(|hit| table.row(row(hit)));
+    context.screen.table(&table);
 }
 
 fn object(timeline: &[SnapshotEntry], hit: &Hit) -> Value {

@@ -47,7 +47,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             "dry_run": options.dry_run,
         }));
         let time = format::time(snapshot.time, context.now.time_zone());
-        context.screen.line(format!("{done} snapshot {id:.8} of {time}, {}.", snapshot.host));
+        context.screen.say(format!("{done} snapshot {id:.8} of {time}, {}.", snapshot.host));
     }
     if !options.dry_run {
         context.screen.say("Its space is not free yet: this version does not reclaim it.");

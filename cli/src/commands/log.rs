@@ -9,9 +9,9 @@ use yore_platform::{Kind, snapshot_path};
 
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::format::{self, Side};
 use crate::snapshot_filter::Filter;
-use crate::{clock, escape, machine, place, size};
+use crate::table::{Column, Table};
+use crate::{clock, escape, format, machine, place, size};
 
 /// The options of `log`.
 #[derive(Debug, Args)]
@@ -55,12 +55,16 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     if context.screen.is_json() {
         found.iter().for_each(|v| context.screen.object(&object(&path, &timeline, v)));
     } else {
-        let header = ["since", "last seen", "size", "snapshot", "host", ""];
-        let mut rows = vec![header.map(str::to_owned).to_vec()];
-        rows.extend(found.iter().map(|version| row(context, &timeline, version)));
-        let (left, right) = (Side::Left, Side::Right);
-        let sides = [left, left, right, left, left, left];
-        format::table(&sides, &rows).iter().for_each(|line| context.screen.line(line));
+        let mut table = Table::new([
+            ("since", Column::Fixed),
+            ("last seen", Column::Fixed),
+            ("size", Column::Number),
+            ("snapshot", Column::Fixed),
+            ("host", Column::Text),
+            ("", Column::Fixed),
+        ]);
+        found.iter().for_each(|version| table.row(row(context, &timeline, version)));
+        context.screen.table(&table);
     }
     Ok(if is_whole { Done::Whole } else { Done::Partly })
 }

@@ -4,12 +4,14 @@ use std::ffi::OsString;
 
 use clap::Args;
 use serde_json::{Value, json};
+use textwrap::core::display_width;
 use yore_engine::{DirRef, Flags, Found, LONGEST_PATH, Node, children};
 use yore_platform::{Kind, Names};
 
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::machine::Whose;
+use crate::wrap::{pad, pad_left};
 use crate::{escape, format, place};
 
 /// The options of `ls`.
@@ -36,7 +38,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let names = Names::new();
     let print = |path: &[u8], node: &Node, shown: &[u8]| match context.screen.is_json() {
         true => context.screen.object(&object(path, node)),
-        false => context.screen.line(line(context, &names, node, shown)),
+        false => tell(context, &names, node, shown),
     };
     let (top_path, found) = place::locate(&past, &place)?;
     let top = match found {
@@ -96,7 +98,8 @@ fn relative<'p>(path: &'p [u8], top: &[u8]) -> &'p [u8] {
     rest.strip_prefix(b"/").unwrap_or(rest)
 }
 
-fn line(context: &Context, names: &Names, node: &Node, shown: &[u8]) -> String {
+/// Prints a node on one line, or, on a narrow terminal, with its name on a line of its own.
+fn tell(context: &Context, names: &Names, node: &Node, shown: &[u8]) {
     let (user, group) = match node.owner {
         None => ("?".into(), "?".into()),
         Some(owner) => (
@@ -111,20 +114,34 @@ fn line(context: &Context, names: &Names, node: &Node, shown: &[u8]) -> String {
         Kind::File => node.size.to_string(),
         Kind::Directory | Kind::Symlink | Kind::Fifo | Kind::Socket => "-".into(),
     };
+    let (permissions, name) = (permissions(node), label(node, shown));
     let time = format::time(node.modified, context.now.time_zone());
-    let mut line = format!(
-        "{} {user:<8} {group:<8} {size:>13} {time} {}",
-        permissions(node),
-        escape::name(shown)
+    let line = format!(
+        "{permissions} {} {} {} {time} {name}",
+        pad(&user, 8),
+        pad(&group, 8),
+        pad_left(&size, 13),
     );
+    match context.screen.width() {
+        Some(width) if display_width(&line) > width => {
+            context.screen.line(format!("{permissions} {user} {group} {size} {time}"));
+            context.screen.line(format!("  {name}"));
+        }
+        _ => context.screen.literal(line),
+    }
+}
+
+/// The name of a node, with where it leads and what is to be known of it.
+fn label(node: &Node, shown: &[u8]) -> String {
+    let mut label = escape::name(shown);
     if node.kind == Kind::Symlink {
-        line.push_str(" -> ");
-        line.push_str(&escape::name(&node.target));
+        label.push_str(" -> ");
+        label.push_str(&escape::name(&node.target));
     }
     for flag in flags(node) {
-        line.push_str(&format!("  ({flag})"));
+        label.push_str(&format!("  ({flag})"));
     }
-    line
+    label
 }
 
 fn permissions(node: &Node) -> String {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use yore_engine::{
-    Extra, Found, Overwrite, Repository, RestoreOptions, RestoreReport, Run, Verify, path_versions,
-    restore,
+    Event, Extra, Found, Observer, Overwrite, Repository, RestoreOptions, RestoreReport, Run,
+    Verify, count_below, path_versions, restore,
 };
 use yore_platform::system_path;
 
@@ -98,7 +98,13 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     }
     let began = Instant::now();
     let progress = Progress::start(context, "restoring", Some(interrupt));
-    let report = restore(&past.reader, &what, &path, &target, &settings, &progress)?;
+    let count = |counter: &dyn Observer| {
+        if let Some((files, bytes)) = count_below(&past.reader, &what, counter) {
+            counter.event(Event::Expected { files, bytes });
+        }
+    };
+    let report = progress
+        .counting(count, || restore(&past.reader, &what, &path, &target, &settings, &progress))?;
     drop(progress);
     let landed = match &what {
         Found::Root(_) => target,
@@ -273,7 +279,7 @@ fn summary(
     }));
     let at = landed.display();
     let (files, bytes) = (format::counted(report.files, "file"), format::bytes(report.bytes));
-    screen.line(match options.dry_run {
+    screen.say(match options.dry_run {
         true => format!("A trial: {files} ({bytes}) would be written to {at}."),
         false => format!("Restored {files} ({bytes}) to {at} in {}.", format::duration(took)),
     });
@@ -285,6 +291,12 @@ fn summary(
         (report.unchanged, "there already as they should be"),
         (report.skipped, "there and left as they are (--overwrite)"),
         (report.deleted, deleted),
+    ] {
+        if number > 0 {
+            screen.say(format!("  {} {what}", format::count(number)));
+        }
+    }
+    for (number, what) in [
         (report.failed, "could not be restored: see the list above"),
         (report.refused, "times the system refused an owner, a time or an attribute: see above"),
     ] {

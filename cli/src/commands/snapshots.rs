@@ -7,9 +7,9 @@ use yore_engine::{Snapshot, SnapshotEntry, SnapshotId};
 
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
-use crate::format::{self, Side};
 use crate::snapshot_filter::Filter;
-use crate::{clock, escape, place, size};
+use crate::table::{Column, Table};
+use crate::{clock, escape, format, place, size};
 
 /// The options of `snapshots`.
 #[derive(Debug, Args)]
@@ -41,15 +41,18 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         });
     } else {
         let zone = context.now.time_zone();
-        let mut rows = vec![
-            ["id", "time", "host", "sources", "files", "size", "added", "tags"]
-                .map(str::to_owned)
-                .to_vec(),
-        ];
-        rows.extend(list.iter().map(|entry| row(entry, zone)));
-        let (left, right) = (Side::Left, Side::Right);
-        let sides = [left, left, left, left, right, right, right, left];
-        format::table(&sides, &rows).iter().for_each(|line| context.screen.line(line));
+        let mut table = Table::new([
+            ("id", Column::Fixed),
+            ("time", Column::Fixed),
+            ("host", Column::Text),
+            ("sources", Column::Text),
+            ("files", Column::Number),
+            ("size", Column::Number),
+            ("added", Column::Number),
+            ("tags", Column::Text),
+        ]);
+        list.iter().for_each(|entry| table.row(row(entry, zone)));
+        context.screen.table(&table);
     }
     Ok(if is_whole { Done::Whole } else { Done::Partly })
 }

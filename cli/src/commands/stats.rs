@@ -6,8 +6,8 @@ use yore_engine::stats;
 
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
-use crate::format::{self, Side};
-use crate::place;
+use crate::table::{Column, Table};
+use crate::{format, place};
 
 /// The options of `stats`.
 #[derive(Debug, Args)]
@@ -46,9 +46,9 @@ pub fn run(context: &Context, _options: &Options) -> Outcome {
         ("saved by storing the same once", times(stats.deduplication())),
         ("saved by compression", times(stats.compression())),
     ];
-    let rows = rows.map(|(name, value)| vec![name.to_owned(), value]);
-    let lines = format::table(&[Side::Left, Side::Left], &rows);
-    lines.iter().for_each(|line| context.screen.line(line));
+    let mut table = Table::untitled([Column::Text, Column::Text]);
+    rows.into_iter().for_each(|(name, value)| table.row(vec![name.to_owned(), value]));
+    context.screen.table(&table);
     let is_whole = stats.problems.is_empty();
     place::tell(context, stats.problems);
     Ok(if is_whole { Done::Whole } else { Done::Partly })

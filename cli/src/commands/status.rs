@@ -11,8 +11,8 @@ use yore_platform::{drive_attribute, drives};
 
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::format::{self, Side};
-use crate::{clock, escape, place};
+use crate::table::{Column, Table};
+use crate::{clock, escape, format, place};
 
 /// How long a drive may take to tell its counters.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -112,17 +112,21 @@ fn tell_backups(context: &Context, location: &str, lasts: &[Last]) {
         return context.screen.say(format!("{location} holds no snapshots yet."));
     }
     let zone = context.now.time_zone();
-    let mut rows = vec![["source", "host", "last backup", "age"].map(str::to_owned).to_vec()];
-    rows.extend(lasts.iter().map(|last| {
-        vec![
+    let mut table = Table::new([
+        ("source", Column::Text),
+        ("host", Column::Text),
+        ("last backup", Column::Fixed),
+        ("age", Column::Fixed),
+    ]);
+    for last in lasts {
+        table.row(vec![
             place::shown(&last.source),
             escape::text(&last.host),
             format::time(last.snapshot.time, zone),
             last.age.map_or_else(|| "wrong clock".to_owned(), format::duration),
-        ]
-    }));
-    let sides = [Side::Left; 4];
-    format::table(&sides, &rows).iter().for_each(|line| context.screen.line(line));
+        ]);
+    }
+    context.screen.table(&table);
 }
 
 fn must_be_recent(context: &Context, lasts: &[Last], limit: Duration) -> Outcome<()> {

@@ -16,9 +16,13 @@ use crate::context::Context;
 use crate::drive::{self, Drive};
 use crate::engine_error::quoted;
 use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::format;
 use crate::stage::{self, Lost, Stage};
+use crate::table::{Column, Table};
 use crate::window::Window;
+use crate::{escape, format};
+
+/// What is set off from the text around it begins so.
+const INDENT: &str = "    ";
 
 /// The options of `try`.
 #[derive(Debug, Args)]
@@ -156,9 +160,9 @@ fn compare(context: &Context, stage: &Stage, lost: &Lost) -> Outcome<()> {
         present => {
             let now = present.as_deref().unwrap_or(b"(deleted)");
             screen.say("");
-            for line in side_by_side(stage.then(), &lost.content, "now", now) {
-                screen.say(format!("    {line}"));
-            }
+            let table = side_by_side(stage.then(), &lost.content, "now", now);
+            let width = screen.width().map(|width| width - INDENT.len());
+            table.lines(width).iter().for_each(|line| screen.say(format!("{INDENT}{line}")));
             screen.say("");
             screen.say(format!("    It is, byte for byte, what it was then ({size})."));
         }
@@ -166,23 +170,19 @@ fn compare(context: &Context, stage: &Stage, lost: &Lost) -> Outcome<()> {
     Ok(())
 }
 
-/// Lays two short texts next to each other.
-fn side_by_side(then: &str, past: &[u8], now: &str, present: &[u8]) -> Vec<String> {
-    const WIDTH: usize = 66;
+/// Lays the first lines of two texts next to each other.
+fn side_by_side(then: &str, past: &[u8], now: &str, present: &[u8]) -> Table {
+    const HEIGHT: usize = 8;
     let lines = |bytes: &[u8]| -> Vec<String> {
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        text.lines().take(8).map(|line| line.chars().take(WIDTH).collect()).collect()
+        String::from_utf8_lossy(bytes).lines().take(HEIGHT).map(escape::text).collect()
     };
     let (past, present) = (lines(past), lines(present));
-    let width = past.iter().map(|line| line.chars().count()).max().unwrap_or(0).max(then.len());
-    let row = |one: &str, other: &str| format!("{one:<width$}  │  {other}").trim_end().to_owned();
-    let rule = format!("{:─<1$}──┼──{2:─<3$}", "", width, "", 30);
-    let mut rows = vec![row(then, now), rule];
+    let mut table = Table::new([(then, Column::Text), (now, Column::Text)]);
     for at in 0..past.len().max(present.len()) {
         let line = |of: &[String]| of.get(at).cloned().unwrap_or_default();
-        rows.push(row(&line(&past), &line(&present)));
+        table.row(vec![line(&past), line(&present)]);
     }
-    rows
+    table
 }
 
 /// Lets a person look around until Ctrl-C; where there is none, it is over at once.

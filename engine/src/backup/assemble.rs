@@ -8,10 +8,11 @@ use crate::backup::budget::Budget;
 use crate::backup::read::{Bytes, ChunkId, Found, Results, Status};
 use crate::backup::slice::Slice;
 use crate::backup::store::{Added, Store};
-use crate::backup::walk::Step;
+use crate::backup::walk::{Step, join};
 use crate::content::{ContentBuilder, keep_holes};
 use crate::error::{Error, Result};
 use crate::keys::{BlobKind, Keys};
+use crate::observer::{Event, Fate, Observer};
 use crate::record::Totals;
 use crate::tree::{Chunk, Content, Flags, Holes, Node, TreeBuilder};
 
@@ -21,6 +22,7 @@ pub(super) struct Assembly<'a, 's, 'r> {
     names: Names,
     store: &'a mut Store<'s, 'r>,
     budget: &'a Budget,
+    observer: &'a dyn Observer,
     /// The directories from the root down to the present one; the root has no node.
     levels: Vec<(Option<Node>, TreeBuilder)>,
     /// The chunks and holes of the file whose node is still to come.
@@ -32,10 +34,16 @@ pub(super) struct Assembly<'a, 's, 'r> {
 }
 
 impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
-    pub(super) fn new(keys: &'a Keys, store: &'a mut Store<'s, 'r>, budget: &'a Budget) -> Self {
+    pub(super) fn new(
+        keys: &'a Keys,
+        store: &'a mut Store<'s, 'r>,
+        budget: &'a Budget,
+        observer: &'a dyn Observer,
+    ) -> Self {
         Self {
             keys,
             budget,
+            observer,
             names: Names::new(),
             store,
             levels: vec![(None, TreeBuilder::default())],
@@ -174,17 +182,33 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
         if !self.holes.is_empty() {
             node.holes = std::mem::take(&mut self.holes);
         }
+        let fate = match status {
+            Status::New => Fate::New,
+            Status::Known(previous) => match is_same(&node, *previous) {
+                true => Fate::Unchanged,
+                false => Fate::Changed,
+            },
+            Status::Unchanged => Fate::Unchanged,
+        };
         if node.kind == Kind::File {
-            match status {
-                Status::New => self.totals.new_files += 1,
-                Status::Known(previous) => {
-                    self.totals.changed_files += u64::from(!is_same(&node, *previous));
-                }
-                Status::Unchanged => {}
-            }
+            self.totals.new_files += u64::from(fate == Fate::New);
+            self.totals.changed_files += u64::from(fate == Fate::Changed);
+        }
+        if self.observer.wants_files() {
+            self.tell(&node, fate);
         }
         self.count(&node);
         self.add(node)
+    }
+
+    /// Tells what became of a file. Of one that could not be read, that was told already.
+    fn tell(&self, node: &Node, fate: Fate) {
+        if node.flags.contains(Flags::STALE) {
+            return;
+        }
+        let above = self.levels.iter().filter_map(|(node, _)| node.as_ref());
+        let above = above.fold(Vec::new(), |path, node| join(&path, &node.name));
+        self.observer.event(Event::File { path: join(&above, &node.name), fate });
     }
 }
 

@@ -17,7 +17,7 @@ use crate::id::ObjectId;
 use crate::index::{self, BlobIndex};
 use crate::keys::{BlobKind, Keys};
 use crate::object::{Area, ObjectName};
-use crate::observer::{Event, Observer};
+use crate::observer::{Event, Observer, Unit};
 use crate::pack::{self, PackInfo, PackKey, PackKind};
 use crate::repository::Repository;
 use crate::seal::PREFIX;
@@ -119,6 +119,7 @@ impl Packs {
         packs.sort_unstable();
         let chosen = choose(&packs, read_data);
         let bytes = packs.iter().filter(|(id, _)| chosen.contains(id)).map(|(_, size)| size).sum();
+        observer.event(Event::Counting(Unit::Packs));
         observer.event(Event::Expected { files: packs.len() as u64, bytes });
         let next = AtomicUsize::new(0);
         let shared = Mutex::new(findings);

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::file::MAX_HOLES;
 use crate::id::{BlobId, SnapshotId};
 use crate::keys::BlobKind;
-use crate::observer::Observer;
+use crate::observer::{Event, Observer, Unit};
 use crate::pack::PackKind;
 use crate::reader::Reader;
 use crate::record::Snapshot;
@@ -34,6 +34,8 @@ pub(super) fn check(
         stack: Vec::new(),
         snapshot: None,
     };
+    observer.event(Event::Counting(Unit::Snapshots));
+    observer.event(Event::Expected { files: snapshots.len() as u64, bytes: 0 });
     for (id, snapshot) in snapshots {
         walk.snapshot = Some(*id);
         let top = Arc::new(At { parent: None, name: Vec::new() });
@@ -44,6 +46,7 @@ pub(super) fn check(
             }
             walk.visit(step);
         }
+        observer.event(Event::Done { files: 1, bytes: 0 });
     }
     Ok(())
 }

@@ -18,7 +18,7 @@
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{Disambiguation, TimeZone};
-use jiff::{SignedDuration, Span, Zoned};
+use jiff::{SignedDuration, Span, ZonedDateTime};
 
 use super::Moment;
 
@@ -29,19 +29,19 @@ impl Moment {
     /// Reads a moment; `now` says what `yesterday` is and in which zone times are meant.
     ///
     /// In an hour that a clock repeats, the first one is meant. Returns `None` for what is no moment.
-    pub fn parse(text: &str, now: &Zoned) -> Option<Self> {
+    pub fn parse(text: &str, now: &ZonedDateTime) -> Option<Self> {
         Reading { now, fold: Disambiguation::Compatible }.read(text.trim())
     }
 
     /// Reads a moment as [`Moment::parse`] does, but takes the second of two hours that a clock repeats.
-    pub fn parse_later(text: &str, now: &Zoned) -> Option<Self> {
+    pub fn parse_later(text: &str, now: &ZonedDateTime) -> Option<Self> {
         Reading { now, fold: Disambiguation::Later }.read(text.trim())
     }
 }
 
 /// A way to read times.
 struct Reading<'a> {
-    now: &'a Zoned,
+    now: &'a ZonedDateTime,
     fold: Disambiguation,
 }
 
@@ -143,9 +143,9 @@ impl Reading<'_> {
         Some(Moment::At(last.as_second()))
     }
 
-    fn zoned(&self, when: DateTime) -> Option<Zoned> {
+    fn zoned(&self, when: DateTime) -> Option<ZonedDateTime> {
         let zone: &TimeZone = self.now.time_zone();
-        zone.to_ambiguous_zoned(when).disambiguate(self.fold).ok()
+        zone.to_ambiguous_zoned_datetime(when).disambiguate(self.fold).ok()
     }
 }
 
@@ -247,7 +247,7 @@ mod tests {
 
     use super::*;
 
-    fn now() -> Zoned {
+    fn now() -> ZonedDateTime {
         "2026-03-29T12:00:00+02:00[Europe/Berlin]".parse().expect("a time")
     }
 
@@ -320,7 +320,7 @@ mod tests {
             text in "(last |latest~)?[0-9a-z.:~T -]{0,24}( ago| years ago|d|h|w|y)?", number in any::<u64>(),
             unit in "(second|minute|hour|day|week|month|year|d|h|y)s? ?(ago)?", year in -9999i64..9999,
         ) {
-            for now in [now(), jiff::Timestamp::MIN.to_zoned(TimeZone::UTC), jiff::Timestamp::MAX.to_zoned(TimeZone::UTC)] {
+            for now in [now(), jiff::Timestamp::MIN.to_zoned_datetime(TimeZone::UTC), jiff::Timestamp::MAX.to_zoned_datetime(TimeZone::UTC)] {
                 let _ = Moment::parse(&text, &now);
                 let _ = Moment::parse(&format!("{number} {unit}"), &now);
                 let _ = Moment::parse(&format!("{number}{unit}"), &now);

@@ -14,7 +14,7 @@ use super::select::Selection;
 use super::{Extra, Overwrite, was_there};
 use crate::backup::{NO_BACKUP, Run};
 use crate::error::Error;
-use crate::observer::{Event, Planned};
+use crate::observer::{Event, Fate, Planned};
 use crate::tree::Flags;
 
 /// The names in a directory of the target that have not been met in the snapshot yet.
@@ -221,6 +221,10 @@ fn remove(
     match removed {
         Ok(()) => {
             context.counts.deleted.add(1);
+            if context.observer.wants_files() {
+                let fate = Fate::Removed;
+                context.observer.event(Event::File { path: path.to_vec(), fate });
+            }
             if context.options.run == Run::Dry {
                 let change = Planned::Remove;
                 context.observer.event(Event::Planned { path: path.to_vec(), change });

@@ -46,7 +46,11 @@ pub(super) fn begin<'c>(
         Opened::Settled(item, outcome) => {
             let usable = matches!(outcome, Ok(Outcome::Written(_) | Outcome::Unchanged));
             match outcome {
-                Ok(outcome) => count(context, &item.node, &outcome),
+                Ok(outcome) => {
+                    count(context, &item, &outcome);
+                    let bytes = item.node.data_length();
+                    context.observer.event(Event::Done { files: 1, bytes });
+                }
                 Err(error) => context.failed(item.path(), error),
             }
             settle(context, &item, usable);
@@ -161,7 +165,7 @@ fn finish_last<'c>(context: &'c Context<'c>, large: Arc<Large<'c>>) {
     let usable = done.is_ok();
     match done {
         Ok(()) => {
-            count(context, &item.node, &Outcome::Written(item.node.data_length()));
+            count(context, &item, &Outcome::Written(item.node.data_length()));
             context.observer.event(Event::Done { files: 1, bytes: 0 });
         }
         Err(error) => context.failed(item.path(), error),

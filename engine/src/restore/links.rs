@@ -6,10 +6,11 @@ use yore_platform::TargetDir;
 
 use super::context::Context;
 use super::place::{self, Outcome};
-use super::work::{Item, Role, restore_item};
+use super::work::{Item, Role, restore_item, tell};
 use super::{Overwrite, was_there};
 use crate::backup::Run;
 use crate::error::{Error, Result};
+use crate::observer::Event;
 
 /// What became of the first name of a file.
 pub(super) struct LinkGroup<'c> {
@@ -68,7 +69,12 @@ impl<'c> LinkGroup<'c> {
 }
 
 fn link<'c>(context: &'c Context<'c>, item: Item<'c>, below: &[u8], name: &[u8]) {
-    match make_link(context, &item, below, name) {
+    let made = make_link(context, &item, below, name);
+    if let Ok(outcome) = &made {
+        tell(context, &item, outcome);
+        context.observer.event(Event::Done { files: 1, bytes: item.node.data_length() });
+    }
+    match made {
         Ok(Outcome::Written(_)) => context.counts.links.add(1),
         Ok(Outcome::Unchanged) => context.counts.unchanged.add(1),
         Ok(Outcome::Skipped) => context.counts.skipped.add(1),

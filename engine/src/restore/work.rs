@@ -11,7 +11,7 @@ use super::directory::{OpenDir, join};
 use super::large::{Large, stretch};
 use super::links::LinkGroup;
 use super::place::{Outcome, place};
-use crate::observer::Event;
+use crate::observer::{Event, Fate};
 use crate::tree::Node;
 
 /// What a worker is given.
@@ -72,7 +72,7 @@ pub(super) fn restore_item<'c>(context: &'c Context<'c>, item: Item<'c>) {
     let usable = matches!(outcome, Ok(Outcome::Written(_) | Outcome::Unchanged));
     match outcome {
         Ok(outcome) => {
-            count(context, &item.node, &outcome);
+            count(context, &item, &outcome);
             context.observer.event(Event::Done { files: 1, bytes: item.node.data_length() });
         }
         Err(error) => context.failed(item.path(), error),
@@ -82,8 +82,10 @@ pub(super) fn restore_item<'c>(context: &'c Context<'c>, item: Item<'c>) {
     }
 }
 
-pub(super) fn count(context: &Context<'_>, node: &Node, outcome: &Outcome) {
-    let counts = &context.counts;
+/// Counts what became of a node, and tells it.
+pub(super) fn count(context: &Context<'_>, item: &Item<'_>, outcome: &Outcome) {
+    let (counts, node) = (&context.counts, &item.node);
+    tell(context, item, outcome);
     match outcome {
         Outcome::Written(bytes) if node.kind == Kind::File => {
             counts.files.add(1);
@@ -92,5 +94,17 @@ pub(super) fn count(context: &Context<'_>, node: &Node, outcome: &Outcome) {
         Outcome::Written(_) => counts.others.add(1),
         Outcome::Unchanged => counts.unchanged.add(1),
         Outcome::Skipped => counts.skipped.add(1),
+    }
+}
+
+/// Tells what became of a node.
+pub(super) fn tell(context: &Context<'_>, item: &Item<'_>, outcome: &Outcome) {
+    if context.observer.wants_files() {
+        let fate = match outcome {
+            Outcome::Written(_) => Fate::Restored,
+            Outcome::Unchanged => Fate::Unchanged,
+            Outcome::Skipped => Fate::Kept,
+        };
+        context.observer.event(Event::File { path: item.path(), fate });
     }
 }

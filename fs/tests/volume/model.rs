@@ -26,7 +26,7 @@ pub(crate) struct Snap {
 
 fn label(seconds: i64) -> String {
     let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(1));
-    let time = jiff::Timestamp::from_second(seconds).expect("a time").to_zoned(zone);
+    let time = jiff::Timestamp::from_second(seconds).expect("a time").to_zoned_datetime(zone);
     time.strftime("%Y-%m-%dT%H%M%S").to_string()
 }
 

@@ -1,0 +1,75 @@
+//! Reading what was typed: the arguments, or what is wrong with them in the style of every other error.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, FromArgMatches};
+
+use crate::arguments::Arguments;
+use crate::failure::Failure;
+use crate::help;
+
+/// What came of reading the arguments.
+pub enum Read {
+    /// They are understood.
+    Arguments(Box<Arguments>),
+    /// A text was asked for: the help, or the version.
+    Text(clap::Error),
+    /// They make no sense.
+    Wrong(Failure),
+}
+
+/// Reads the arguments of this process.
+pub fn read() -> Read {
+    let command = help::complete(Arguments::command());
+    let read = command.clone().try_get_matches().and_then(|matches| {
+        Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command.clone()))
+    });
+    match read {
+        Ok(arguments) => Read::Arguments(Box::new(arguments)),
+        Err(error) if !error.use_stderr() => Read::Text(error),
+        Err(error) => Read::Wrong(explain(&error, &command)),
+    }
+}
+
+/// Says in one line what is wrong, and in one what to do.
+fn explain(error: &clap::Error, command: &clap::Command) -> Failure {
+    let text = error.to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let what = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            "a command is missing".to_owned()
+        }
+        _ => first.lines().map(str::trim).collect::<Vec<_>>().join(" "),
+    };
+    let named = named_command(command);
+    let help = match &named {
+        Some(name) => format!("yore help {name}"),
+        None => "yore help".to_owned(),
+    };
+    let hint = match suggestion(error) {
+        Some(similar) => format!("did you mean {similar}? `{help}` shows what there is"),
+        None => format!("`{help}` shows what there is"),
+    };
+    Failure::usage(what, hint)
+}
+
+/// The command that was typed, as far as it is one.
+fn named_command(command: &clap::Command) -> Option<String> {
+    let mut typed = std::env::args_os().skip(1);
+    typed.find_map(|word| {
+        let found = command.find_subcommand(&word).filter(|_| word != "help")?;
+        Some(found.get_name().to_owned())
+    })
+}
+
+/// The word that was meant, where one is alike.
+fn suggestion(error: &clap::Error) -> Option<String> {
+    let kinds =
+        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    let similar = kinds.into_iter().find_map(|kind| error.get(kind))?;
+    match similar {
+        ContextValue::String(word) => Some(word.clone()),
+        ContextValue::Strings(words) => words.first().cloned(),
+        _ => None,
+    }
+}

@@ -1,0 +1,125 @@
+//! Counting ahead: how much a backup will meet, for whoever wants to know how long it will take.
+
+use std::path::PathBuf;
+
+use yore_platform::{
+    Kind, Listing, MountKind, Mounts, SourceDir, path_metadata, snapshot_path, system_path,
+};
+
+use crate::backup::exclude::Excluder;
+use crate::backup::walk::join;
+use crate::backup::{BackupOptions, FileSystems};
+use crate::error::Result;
+use crate::observer::{Event, Observer};
+
+/// A count of sources.
+struct Count<'a> {
+    excluder: Excluder<'a>,
+    options: &'a BackupOptions,
+    mounts: Mounts,
+    observer: &'a dyn Observer,
+    files: u64,
+    bytes: u64,
+}
+
+/// Counts the files and bytes that a backup of `sources` meets, and tells them as [`Event::Expected`] when all are
+/// counted.
+///
+/// What can't be read counts as nothing. Ends early when the observer is interrupted.
+///
+/// # Errors
+/// A pattern that is none.
+pub fn count_sources(
+    sources: &[PathBuf],
+    options: &BackupOptions,
+    observer: &dyn Observer,
+) -> Result<()> {
+    let excluder = Excluder::new(&options.excludes)?;
+    let mounts = Mounts::read().unwrap_or_default();
+    let mut count = Count { excluder, options, mounts, observer, files: 0, bytes: 0 };
+    for (number, source) in sources.iter().enumerate() {
+        let is_within = |other: &PathBuf| source != other && source.starts_with(other);
+        if sources.iter().any(is_within) || sources[..number].contains(source) {
+            continue;
+        }
+        match path_metadata(source) {
+            Ok(found) if found.kind == Kind::Directory => count.walk(snapshot_path(source)),
+            Ok(found) => count.add(found.kind, found.size),
+            Err(_) => {}
+        }
+    }
+    if !observer.interrupted() {
+        observer.event(Event::Expected { files: count.files, bytes: count.bytes });
+    }
+    Ok(())
+}
+
+impl Count<'_> {
+    fn add(&mut self, kind: Kind, size: u64) {
+        self.files += 1;
+        self.bytes += if kind == Kind::File { size } else { 0 };
+    }
+
+    /// Walks a directory and everything below it.
+    fn walk(&mut self, top: Vec<u8>) {
+        let mut listing = Listing::new();
+        let mut device = None;
+        let mut pending = vec![top];
+        while let Some(path) = pending.pop() {
+            if self.observer.interrupted() {
+                return;
+            }
+            let Ok(dir) = SourceDir::open(&system_path(&path)) else { continue };
+            let Ok(found) = dir.metadata() else { continue };
+            let is_other = *device.get_or_insert(found.device) != found.device;
+            if is_other && self.options.file_systems == FileSystems::One {
+                continue;
+            }
+            if dir.list(&mut listing).is_err() {
+                continue;
+            }
+            if self.excluder.marker(&dir, &listing).is_some() {
+                self.add(Kind::File, 0);
+                continue;
+            }
+            self.take(&dir, &path, &listing, &mut pending);
+        }
+    }
+
+    /// Counts what is in a directory, and notes the directories in it.
+    fn take(
+        &mut self,
+        dir: &SourceDir,
+        path: &[u8],
+        listing: &Listing,
+        pending: &mut Vec<Vec<u8>>,
+    ) {
+        for listed in listing.iter() {
+            let known = listed.kind.filter(|kind| *kind != Kind::File);
+            let (kind, size) = match known {
+                Some(kind) => (kind, 0),
+                None => match dir.child_metadata(listed.name) {
+                    Ok(found) => (found.kind, found.size),
+                    Err(_) => continue,
+                },
+            };
+            if self.excluder.leaves_out(path, listed.name, kind) {
+                continue;
+            }
+            match kind {
+                Kind::Directory => {
+                    let below = join(path, listed.name);
+                    let mounted = self.mounts.on(&system_path(&below));
+                    // A drive may hang, and then the counter would never end.
+                    if !matches!(mounted, Some(MountKind::Drive | MountKind::System(_))) {
+                        pending.push(below);
+                    }
+                }
+                kind if self.options.excludes.larger_than.is_none_or(|limit| size <= limit) => {
+                    self.add(kind, size);
+                }
+                _ => {}
+            }
+        }
+    }
+}
