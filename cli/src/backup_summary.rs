@@ -24,6 +24,7 @@ pub fn print(context: &Context, repository: &Repository, report: &BackupReport, 
         "totals": snapshots::totals(totals),
         "unchanged_files": unchanged,
         "removed_files": report.removed_files,
+        "changed_while_read": report.changed_while_read,
         "left_out": left_out(&report.left_out),
         "emptied": report.emptied.iter().map(|emptied| json!({
             "path": shown(&emptied.path),
@@ -74,6 +75,16 @@ pub fn print(context: &Context, repository: &Repository, report: &BackupReport, 
         screen.line(format!(
             "  {what} could not be read, listed above; what earlier snapshots have of them is kept. \
              All else is saved."
+        ));
+    }
+    if report.changed_while_read > 0 {
+        let what = match report.changed_while_read {
+            1 => "1 file".into(),
+            more => format!("{} files", format::count(more)),
+        };
+        screen.line(format!(
+            "  {what} changed each time it was read, listed above: what is saved of it may be of \
+             several moments."
         ));
     }
     warnings(context, report);

@@ -45,6 +45,7 @@ use crate::view::{DirRef, merge};
 use crate::{backend, seal};
 
 mod assemble;
+mod attributes;
 mod budget;
 mod count;
 mod exclude;
@@ -185,6 +186,8 @@ pub struct BackupReport {
     pub totals: Totals,
     /// Files that the snapshot before has and that are there no more.
     pub removed_files: u64,
+    /// Files that changed each time they were read: what is saved of them may never have been there at one moment.
+    pub changed_while_read: u64,
     /// What was left out on purpose.
     pub left_out: LeftOut,
     /// Folders that had files and came up empty, of which the last state was kept.
@@ -359,7 +362,15 @@ fn report(
     ahead: Option<SnapshotEntry>,
 ) -> BackupReport {
     let (left_out, emptied) = (LeftOut::default(), Vec::new());
-    BackupReport { snapshot, totals, removed_files: 0, left_out, emptied, ahead }
+    BackupReport {
+        snapshot,
+        totals,
+        removed_files: 0,
+        changed_while_read: 0,
+        left_out,
+        emptied,
+        ahead,
+    }
 }
 
 /// What the threads of a backup made.

@@ -77,4 +77,5 @@ pub use crate::{
     },
     source::{ListedName, Listing, ReadMode, SourceDir, SourceFile, path_metadata},
     target::{Made, Part, Refused, Replace, Restore, TargetDir, TargetFile, TemporaryFile},
+    xattr::FoundXattrs,
 };

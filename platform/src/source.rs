@@ -21,7 +21,7 @@ pub use listing::{ListedName, Listing};
 
 use crate::look::{self, component};
 use crate::xattr::{self, Place};
-use crate::{Metadata, Xattrs};
+use crate::{FoundXattrs, Metadata};
 
 /// The types, as statfs(2) has them, of file systems that may number a file anew each time they are mounted:
 /// served over a network (9P, AFS, Ceph, Coda, NFS, SMB 1, SMB 2 and 3, VirtualBox's folders), served by programs
@@ -104,6 +104,15 @@ impl SourceDir {
         listing.fill(self.dir.as_fd())
     }
 
+    /// Lists the directory as it is now, apart from any other listing of it.
+    pub fn list_again(&self) -> io::Result<Listing> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let again = rustix::fs::openat(&self.dir, ".", flags, Mode::empty())?;
+        let mut listing = Listing::new();
+        listing.fill(again.as_fd())?;
+        Ok(listing)
+    }
+
     /// Reads the text of a link.
     pub fn read_link(&self, name: &[u8]) -> io::Result<Vec<u8>> {
         Ok(rustix::fs::readlinkat(&self.dir, component(name)?, Vec::new())?.into_bytes())
@@ -120,15 +129,18 @@ impl SourceDir {
     ///
     /// Those that the caller may not read are left out, apart from `user.` ones, where that is an
     /// error. A file system that keeps none gives none.
-    pub fn xattrs(&self) -> io::Result<Xattrs> {
+    pub fn xattrs(&self) -> FoundXattrs {
         xattr::read(Place::Open(self.dir.as_fd()))
     }
 
     /// Reads the extended attributes of what `name` stands for, without following a link.
     ///
     /// Costs one system call where there are none.
-    pub fn child_xattrs(&self, name: &[u8]) -> io::Result<Xattrs> {
-        xattr::read(Place::Child(self.dir.as_fd(), component(name)?))
+    ///
+    /// # Errors
+    /// `name` is no name.
+    pub fn child_xattrs(&self, name: &[u8]) -> io::Result<FoundXattrs> {
+        Ok(xattr::read(Place::Child(self.dir.as_fd(), component(name)?)))
     }
 }
 

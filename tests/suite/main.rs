@@ -25,6 +25,7 @@ mod model;
 mod moments;
 mod mountpoints;
 mod mutations;
+mod odd_files;
 mod own_drive;
 mod past;
 mod program;

@@ -118,7 +118,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     }
     backup_summary::print(context, &repository, &report, began.elapsed());
     let missing = if let Plan::Paths { sources, .. } = &plan { sources.missing } else { 0 };
-    let is_whole = report.totals.unreadable + missing == 0
+    let is_whole = report.totals.unreadable + report.changed_while_read + missing == 0
         && report.emptied.is_empty()
         && (report.left_out.whole_sources.is_empty() || options.allow_empty_source);
     Ok(if is_whole { Done::Whole } else { Done::Partly })

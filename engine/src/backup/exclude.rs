@@ -39,15 +39,15 @@ impl<'a> Excluder<'a> {
     /// Finds the file by which a directory says that its content is not to be backed up.
     pub(super) fn marker(&self, dir: &SourceDir, listing: &Listing) -> Option<&[u8]> {
         let marks = self.excludes.if_present.iter().map(Vec::as_slice);
-        let mut marks = marks.filter(|mark| lists(listing, mark));
-        let cache = || self.excludes.caches && lists(listing, CACHE_TAG) && is_cache_tag(dir);
+        let mut marks = marks.filter(|mark| listing.has(mark));
+        let cache = || self.excludes.caches && listing.has(CACHE_TAG) && is_cache_tag(dir);
         marks.next().or_else(|| cache().then_some(CACHE_TAG))
     }
 
     /// Reports whether a directory is the repository of this id, whatever name led to it.
     pub(super) fn is_repository(dir: &SourceDir, listing: &Listing, id: RepositoryId) -> bool {
         let name = ObjectName::header();
-        lists(listing, name.as_str().as_bytes()) && {
+        listing.has(name.as_str().as_bytes()) && {
             let mut start = vec![0; MAX_HEADER as usize];
             let file = dir.open_file(name.as_str().as_bytes(), ReadMode::Buffered);
             let read = file.and_then(|file| file.read_at(&mut start, 0)).unwrap_or(0);
@@ -62,20 +62,6 @@ impl<'a> Excluder<'a> {
         let rule = |at: usize| self.excludes.rules.get(at)?.typed.clone();
         self.globs.unused().into_iter().filter_map(rule).collect()
     }
-}
-
-/// Reports whether a listing, which is sorted by the bytes of the names, has a name.
-fn lists(listing: &Listing, name: &[u8]) -> bool {
-    let (mut low, mut high) = (0, listing.len());
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match listing.get(middle).map(|listed| listed.name.cmp(name)) {
-            Some(std::cmp::Ordering::Less) => low = middle + 1,
-            Some(std::cmp::Ordering::Equal) => return true,
-            Some(std::cmp::Ordering::Greater) | None => high = middle,
-        }
-    }
-    false
 }
 
 fn is_cache_tag(dir: &SourceDir) -> bool {

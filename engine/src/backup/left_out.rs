@@ -45,6 +45,7 @@ pub(super) struct Tally {
     by_patterns: AtomicU64,
     too_large: AtomicU64,
     removed_files: AtomicU64,
+    changed_while_read: AtomicU64,
     emptied: Mutex<Vec<Emptied>>,
     rest: Mutex<LeftOut>,
 }
@@ -75,6 +76,11 @@ impl Tally {
         self.with(|rest| rest.whole_sources.push(path.to_vec()));
     }
 
+    /// Counts a file that changed each time it was read.
+    pub(super) fn changed_while_read(&self) {
+        self.changed_while_read.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts files that the previous snapshot has and that are there no more.
     pub(super) fn removed(&self, files: u64) {
         self.removed_files.fetch_add(files, Ordering::Relaxed);
@@ -98,6 +104,7 @@ impl Tally {
     pub(super) fn finish(self, unused_patterns: Vec<String>, report: &mut BackupReport) {
         let rest = self.rest.into_inner().unwrap_or_else(PoisonError::into_inner);
         report.removed_files = self.removed_files.into_inner();
+        report.changed_while_read = self.changed_while_read.into_inner();
         report.emptied = self.emptied.into_inner().unwrap_or_else(PoisonError::into_inner);
         report.left_out = LeftOut {
             by_patterns: self.by_patterns.into_inner(),

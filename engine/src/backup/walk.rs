@@ -154,7 +154,7 @@ impl<'a> Walk<'a> {
                 Ok(dir) => self.dir_node(&dir, name, &path, &metadata, None),
                 Err(_) => node_of(name, &metadata),
             };
-            node.flags = flags;
+            node.flags = node.flags.with(flags);
             self.step(Step::Enter(Box::new(node)))?;
             let dir = seen.as_ref().and_then(|seen| seen.dir.as_ref());
             self.walk_way(below, &path, dir, flags)?;
@@ -201,7 +201,7 @@ impl<'a> Walk<'a> {
         let last = previous.as_ref().map(|seen| &seen.node);
         match self.level(Listing::new(), opened, last, below) {
             Ok(level) => {
-                node.flags = level.flags;
+                node.flags = node.flags.with(level.flags);
                 self.step(Step::Enter(Box::new(node)))?;
                 self.walk_dir(level)?;
                 self.step(Step::Leave)?;

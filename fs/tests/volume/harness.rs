@@ -12,8 +12,8 @@ use yore_engine::{
 };
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::{
-    Attr, Entry, Ino, Kind, Listing, Metadata, More, ReadMode, SourceDir, Timestamp, Volume,
-    VolumeError, Xattrs, snapshot_path,
+    Attr, Entry, FoundXattrs, Ino, Kind, Listing, Metadata, More, ReadMode, SourceDir, Timestamp,
+    Volume, VolumeError, Xattrs, snapshot_path,
 };
 
 /// 2026-01-15T09:30:00Z.
@@ -142,7 +142,7 @@ pub fn capture(source: &Path) -> Model {
     let top = Expected {
         metadata: dir.metadata().expect("metadata"),
         bytes: Vec::new(),
-        xattrs: dir.xattrs().expect("attributes"),
+        xattrs: dir.xattrs().all().expect("attributes"),
     };
     let mut model = Model::from([(Vec::new(), top)]);
     capture_below(&dir, &[], &mut model);
@@ -164,7 +164,7 @@ fn capture_below(dir: &SourceDir, path: &[u8], model: &mut Model) {
         if metadata.kind == Kind::Directory {
             capture_below(&dir.open_child(name).expect("it opens"), &below, model);
         }
-        let xattrs = dir.child_xattrs(name).expect("attributes");
+        let xattrs = dir.child_xattrs(name).and_then(FoundXattrs::all).expect("attributes");
         model.insert(below, Expected { metadata, bytes, xattrs });
     }
 }

@@ -6,9 +6,10 @@ use yore_platform::{Kind, Listing, Metadata, MountKind, SourceDir, system_path};
 
 use super::emptied::{self, Emptied};
 use super::{Advance, Level, Opened, Sources, Step, Unlisted, Walk, join};
+use crate::backup::attributes;
 use crate::backup::exclude::Excluder;
 use crate::backup::left_out::NotEntered;
-use crate::backup::read::{node_of, within_bounds};
+use crate::backup::read::node_of;
 use crate::backup::{EmptySources, FileSystems, Reading, now};
 use crate::error::Result;
 use crate::tree::{Flags, Node};
@@ -40,7 +41,11 @@ impl<'a> Walk<'a> {
         let opened = parent.dir.open_child(name).and_then(|dir| Ok((dir.metadata()?, dir)));
         let (metadata, dir) = match (opened, mounted) {
             (Ok(opened), _) => opened,
-            (Err(error), _) if error.kind() == ErrorKind::NotFound => return Ok(Advance::Stay),
+            (Err(error), _)
+                if error.kind() == ErrorKind::NotFound && is_gone(&parent.dir, name) =>
+            {
+                return Ok(Advance::Stay);
+            }
             (Err(error), Some(MountKind::Fuse(kind)))
                 if error.kind() == ErrorKind::PermissionDenied =>
             {
@@ -79,7 +84,10 @@ impl<'a> Walk<'a> {
                 self.pass_by(&path, node, previous, way, NotEntered::Own)
             }
             Ok(level) => {
-                self.step(Step::Enter(Box::new(Node { flags: level.flags, ..node })))?;
+                self.step(Step::Enter(Box::new(Node {
+                    flags: node.flags.with(level.flags),
+                    ..node
+                })))?;
                 Ok(Advance::Down(Box::new(level)))
             }
             Err(Unlisted) => {
@@ -99,7 +107,7 @@ impl<'a> Walk<'a> {
         why: NotEntered,
     ) -> Result<Advance<'a>> {
         self.tally.folder(path, why);
-        node.flags = Flags::INCOMPLETE;
+        node.flags = node.flags.with(Flags::INCOMPLETE);
         self.step(Step::Enter(Box::new(node)))?;
         if let Some(way) = way {
             let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
@@ -123,7 +131,7 @@ impl<'a> Walk<'a> {
             Ok((metadata, dir)) => self.dir_node(&dir, name, &path, &metadata, None),
             Err(_) => passed_by(name, previous.as_ref()),
         };
-        node.flags = Flags::INCOMPLETE;
+        node.flags = node.flags.with(Flags::INCOMPLETE);
         self.step(Step::Enter(Box::new(node)))?;
         let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
         self.walk_way(way, &path, below, Flags::INCOMPLETE)?;
@@ -182,7 +190,7 @@ impl<'a> Walk<'a> {
     /// Takes a node of the previous state, with all that is below it.
     fn keep(&self, seen: SeenNode) -> Result<()> {
         let SeenNode { mut node, dir } = seen;
-        node.flags = Flags(node.flags.0 | Flags::STALE.0);
+        node.flags = node.flags.with(Flags::STALE);
         let Some(DirRef::Merged(nodes)) = dir else {
             return self.step(Step::Take(Box::new(node)));
         };
@@ -210,13 +218,15 @@ impl<'a> Walk<'a> {
         });
         match known {
             Some(previous) => node.xattrs = previous.xattrs.clone(),
-            None => match dir.xattrs().and_then(within_bounds) {
-                Ok(xattrs) => node.xattrs = xattrs,
-                Err(error) => self.unreadable(path, error),
-            },
+            None => attributes::give(&mut node, dir.xattrs(), path, self.observer, self.unreadable),
         }
         node
     }
+}
+
+/// Tells whether a name that was not found is not listed any more, either.
+fn is_gone(dir: &SourceDir, name: &[u8]) -> bool {
+    dir.list_again().is_ok_and(|listing| !listing.has(name))
 }
 
 /// Describes a directory that is not looked at: as the previous snapshot has it, so that a tree stays the same
