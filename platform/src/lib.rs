@@ -69,7 +69,7 @@ pub use crate::{
     mountpoint::{WhenBusy, check_mountpoint, fuse_available, is_mounted, unmount},
     name::{name_bytes, name_from_bytes, snapshot_path, system_path},
     process::{
-        DetachError, Detached, Readiness, hostname, is_alive, process_identity,
+        DetachError, Detached, Readiness, hostname, is_alive, open_log, process_identity,
         raise_open_file_limit, spawn_detached, user_name,
     },
     source::{ListedName, Listing, ReadMode, SourceDir, SourceFile, path_metadata},

@@ -1,9 +1,10 @@
 //! Processes: going to the background, telling processes apart, limits, names.
 
+mod descriptors;
 mod detach;
 mod identity;
 
-pub use detach::{DetachError, Detached, Readiness, spawn_detached};
+pub use detach::{DetachError, Detached, Readiness, open_log, spawn_detached};
 pub use identity::{hostname, is_alive, process_identity, user_name};
 
 use rustix::process::{Resource, Rlimit};
