@@ -61,7 +61,7 @@ pub use crate::{
         DurableFile, Map, ObjectFile, Published, free_space, make_dir_durable, private_dir,
         remove_durable, write_program,
     },
-    fuse::{Access, InodeNumbers, MountOptions, Mounted, MountedHandle, Unmounted, mount},
+    fuse::{Access, Held, InodeNumbers, MountOptions, Mounted, MountedHandle, Unmounted, mount},
     identity::{Names, current_ids},
     interrupt::{Interrupt, Interruptible, restore_sigpipe},
     memory::return_freed_memory,

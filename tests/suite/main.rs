@@ -28,3 +28,4 @@ mod samba;
 mod search_links;
 mod second_reader;
 mod served;
+mod unmounting;
