@@ -47,6 +47,8 @@ mod random;
 #[cfg(target_os = "linux")]
 mod source;
 #[cfg(target_os = "linux")]
+mod stamp;
+#[cfg(target_os = "linux")]
 mod target;
 #[cfg(target_os = "linux")]
 mod unnamed;
@@ -73,5 +75,6 @@ pub use crate::{
         raise_open_file_limit, spawn_detached, user_name,
     },
     source::{ListedName, Listing, ReadMode, SourceDir, SourceFile, path_metadata},
+    stamp::{folder_metadata, keeps_folder_times},
     target::{Made, Part, Refused, Replace, Restore, TargetDir, TargetFile, TemporaryFile},
 };

@@ -22,6 +22,7 @@ mod mountpoints;
 mod mutations;
 mod own_drive;
 mod past;
+mod polling;
 mod program;
 mod readers;
 mod samba;
