@@ -56,7 +56,8 @@ mod view;
 
 pub use ahead::FrameAhead;
 pub use backend::{
-    Backend, Fetched, Folder, Meter, Metered, NewObject, Patient, Published, Stored, load, save,
+    Backend, Fetched, Folder, Meter, Metered, NewObject, Patient, Published, SETTLED, Stamp,
+    Stored, load, save,
 };
 pub use backup::{
     BackupOptions, BackupReport, ChangeTime, Emptied, EmptySources, Excludes, FileSystems,
