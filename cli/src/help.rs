@@ -69,7 +69,7 @@ const EXAMPLES: [(&str, &[&str]); 21] = [
     ("check", &["yore check", "yore check --read-data", "yore check --read-data=5%"]),
     ("status", &["yore status", "yore status --max-age 26h"]),
     ("stats", &["yore stats"]),
-    ("forget", &["yore forget 0a1b2c3d --dry-run", "yore forget 2026-01-15T103000"]),
+    ("forget", &["yore forget 0a1b2c3d --dry-run", "yore forget latest~3 2026-01-15"]),
 ];
 
 /// Gives a command, and every command below it, the end of its help.

@@ -21,6 +21,7 @@ mod place;
 mod presented;
 mod program_output;
 mod progress;
+mod question;
 mod refresher;
 mod sample;
 mod screen;

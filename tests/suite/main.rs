@@ -8,6 +8,7 @@ mod cost;
 mod damage;
 mod desktop;
 mod fidelity;
+mod forgetting;
 mod golden;
 mod help;
 mod hostile;
