@@ -8,6 +8,7 @@ mod commands;
 mod context;
 mod destination;
 mod drive;
+mod dropped;
 mod engine_error;
 mod escape;
 mod exclude;

@@ -31,4 +31,5 @@ mod samba;
 mod search_links;
 mod second_reader;
 mod served;
+mod status;
 mod widths;
