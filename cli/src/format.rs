@@ -48,7 +48,9 @@ pub fn time(time: Timestamp, zone: &TimeZone) -> String {
 /// 9999, and beyond them as `@` and the seconds since 1970, as `date` of GNU reads it.
 pub fn exact_time(time: Timestamp) -> String {
     match instant(time) {
-        Some(instant) if instant.to_zoned(TimeZone::UTC).year() >= 0 => instant.to_string(),
+        Some(instant) if instant.to_zoned_datetime(TimeZone::UTC).year() >= 0 => {
+            instant.to_string()
+        }
         _ => exact_seconds(time),
     }
 }

@@ -67,9 +67,12 @@ const EXAMPLES: [(&str, &[&str]); 21] = [
     ("nfs", &["yore serve nfs"]),
     ("desktop", &["yore desktop install", "yore desktop open ~/Documents/plan.odt"]),
     ("check", &["yore check", "yore check --read-data", "yore check --read-data=5%"]),
-    ("status", &["yore status", "yore status --max-age 26h"]),
+    (
+        "status",
+        &["yore status", "yore status --max-age 26h", "yore status --forget-source /mnt/usb"],
+    ),
     ("stats", &["yore stats"]),
-    ("forget", &["yore forget 0a1b2c3d --dry-run", "yore forget 2026-01-15T103000"]),
+    ("forget", &["yore forget 0a1b2c3d --dry-run", "yore forget latest~3 2026-01-15"]),
 ];
 
 /// Gives a command, and every command below it, the end of its help.

@@ -39,6 +39,11 @@ impl Place {
         Ok(place)
     }
 
+    /// Whether nothing but a moment was typed.
+    pub fn is_whole(&self) -> bool {
+        self.paths.iter().all(Vec::is_empty)
+    }
+
     /// A path in one snapshot.
     pub fn in_snapshot(id: SnapshotId, path: Vec<u8>) -> Self {
         let text = id.to_string();
@@ -175,6 +180,47 @@ pub fn open(
     let all = parts.iter().fold(0, |flags, part| flags | part.snapshot.snapshot.root_flags.0);
     let hosts = parts.iter().map(|part| part.snapshot.snapshot.host.clone()).collect();
     Ok(Past { reader, root, sources, left_out, root_flags: Flags(all), hosts })
+}
+
+/// Finds the one snapshot that a moment means: by its id or name, or because it alone is the state then.
+pub fn one_snapshot(
+    context: &Context,
+    place: &Place,
+    all: &[SnapshotEntry],
+    whose: &Whose,
+) -> Outcome<SnapshotEntry> {
+    let (list, moment) = match snapshot_named(context, place, all)? {
+        Some(moment) => (all.to_vec(), moment),
+        None => {
+            let list = whose.take(all.to_vec())?;
+            match unambiguous(context, place, &list)? {
+                Moment::Latest => (list, Moment::Back(0)),
+                moment => (list, moment),
+            }
+        }
+    };
+    let parts = state(&list, &moment).map_err(|error| not_then(context, &moment, &list, error))?;
+    let mut meant: Vec<&SnapshotEntry> = Vec::new();
+    for part in parts {
+        if !meant.iter().any(|one| one.id == part.snapshot.id) {
+            meant.push(part.snapshot);
+        }
+    }
+    match meant.as_slice() {
+        [one] => Ok((*one).clone()),
+        several => {
+            let ids: Vec<String> = several.iter().map(|one| format!("{:.8}", one.id)).collect();
+            Err(Failure::usage(
+                format!("{} means no single snapshot", escape::text(&place.text)),
+                match ids.is_empty() {
+                    true => "`yore snapshots` lists them".to_owned(),
+                    false => {
+                        format!("several sources make up that state; name one: {}", ids.join(", "))
+                    }
+                },
+            ))
+        }
+    }
 }
 
 /// Finds the one snapshot that is meant by its name in the drive or by its id.

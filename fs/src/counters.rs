@@ -9,6 +9,9 @@ use crate::tables::TableSizes;
 /// The attribute of the drive's top that tells the counters.
 pub const COUNTERS: &[u8] = b"user.yore.counters";
 
+/// The attribute of the drive's top that tells the id of its repository.
+pub const REPOSITORY: &[u8] = b"user.yore.repository";
+
 /// Counts what programs ask.
 #[derive(Default)]
 pub(crate) struct Counters {

@@ -34,7 +34,7 @@ mod version_name;
 mod volume;
 
 pub use calendar::{Naming, find_snapshot};
-pub use counters::COUNTERS;
+pub use counters::{COUNTERS, REPOSITORY};
 pub use options::{Filter, VolumeOptions};
 pub use refresh::Changed;
 pub use tables::TableSizes;

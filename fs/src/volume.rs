@@ -9,7 +9,7 @@ use yore_platform::{
 
 use crate::attributes::{self, Presentation, made_entry, node_entry};
 use crate::changes::Differences;
-use crate::counters::{COUNTERS, Counters, add};
+use crate::counters::{COUNTERS, Counters, REPOSITORY, add};
 use crate::directories::Directories;
 use crate::files::{Files, Opened};
 use crate::follow::{current, inside};
@@ -272,6 +272,9 @@ impl Volume for SnapshotVolume {
             let fetched = self.options.meter.as_ref().map(|meter| meter.fetched());
             let sizes = self.tables.sizes();
             return Ok(self.counters.json(fetched.unwrap_or_default(), sizes).into_bytes());
+        }
+        if ino == Ino::ROOT && name == REPOSITORY {
+            return Ok(self.repository.id().to_string().into_bytes());
         }
         attributes::xattr(self, ino, name)
     }

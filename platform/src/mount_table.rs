@@ -37,10 +37,10 @@ impl MountLine {
     }
 }
 
-/// Reads every line, in the order of mounting.
-pub(crate) fn lines() -> io::Result<Vec<MountLine>> {
-    let table = std::fs::read("/proc/self/mountinfo")?;
-    Ok(table.split(|&byte| byte == b'\n').filter_map(parse).collect())
+/// Finds every mount, in the order of mounting.
+pub(crate) fn mounts() -> io::Result<Vec<MountLine>> {
+    let table = std::fs::read(OWN_TABLE)?;
+    Ok(lines(&table).collect())
 }
 
 /// Finds what is mounted at `point` itself; of several mounts on top of each other, the topmost.

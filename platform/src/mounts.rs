@@ -64,7 +64,7 @@ impl Mounts {
     /// # Errors
     /// The table can't be read: `/proc` is not mounted.
     pub fn read() -> io::Result<Self> {
-        let lines = mount_table::lines()?;
+        let lines = mount_table::mounts()?;
         // Of several on top of each other the last one is seen.
         Ok(Self { points: lines.into_iter().map(|line| (line.point.clone(), of(&line))).collect() })
     }
@@ -104,7 +104,13 @@ mod tests {
     #[test]
     fn types_are_told_apart() {
         let kind = |kind: &str| {
-            of(&MountLine { point: "/x".into(), device: (0, 1), kind: kind.as_bytes().to_vec() })
+            of(&MountLine {
+                id: 2,
+                parent: 1,
+                point: "/x".into(),
+                device: (0, 1),
+                kind: kind.as_bytes().to_vec(),
+            })
         };
         assert_eq!(kind("fuse.yore"), MountKind::Drive);
         assert_eq!(kind("fuse.sshfs"), MountKind::Fuse("fuse.sshfs".into()));

@@ -1,53 +1,66 @@
 //! `yore forget`: snapshots that do not count any more.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
 use clap::Args;
 use serde_json::json;
-use yore_engine::{Moment, SnapshotEntry, SnapshotId, forget, state};
+use yore_engine::{SnapshotEntry, SnapshotId, forget};
 
 use super::backup::writer;
+use super::snapshots;
 use crate::context::Context;
-use crate::failure::{Done, Failure, Outcome};
-use crate::{format, place, state as own_state, when};
+use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::machine::Whose;
+use crate::{escape, format, place, question, state as own_state, when};
 
 /// The options of `forget`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Ids of snapshots or their beginnings, as `yore snapshots` lists them
-    #[arg(value_name = "ID", required = true)]
-    ids: Vec<String>,
+    /// Snapshots, each by its id, the beginning of it, or a moment of this machine: latest, 2026-01-15T10:30
+    #[arg(value_name = "MOMENT", required = true)]
+    moments: Vec<OsString>,
     /// Tell what would be forgotten, do nothing
     #[arg(long)]
     dry_run: bool,
+    /// Forget the last snapshot of a source, too
+    #[arg(long)]
+    allow_empty: bool,
+    /// Ask nothing
+    #[arg(long, short)]
+    yes: bool,
+    #[command(flatten)]
+    whose: Whose,
 }
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
-    let snapshots = repository.snapshots()?;
-    place::tell(context, snapshots.problems);
-    // All of them must be there before any is forgotten.
-    let mut chosen: Vec<&SnapshotEntry> = Vec::new();
-    for id in &options.ids {
-        let one = choose(context, &snapshots.list, id)?;
-        if !chosen.iter().any(|other| other.id == one.id) {
-            chosen.push(one);
-        }
+    let known = repository.snapshots()?;
+    place::tell(context, known.problems);
+    let chosen = choose(context, options, &known.list)?;
+    if !options.allow_empty {
+        must_leave_something(&known.list, &chosen)?;
     }
+    let writer = writer(own_state::client()?, None);
     if !options.dry_run {
+        if !options.yes && question::can_be_asked(context) {
+            agree(context, &chosen)?;
+        }
         let ids: Vec<SnapshotId> = chosen.iter().map(|entry| entry.id).collect();
-        let writer = writer(own_state::client()?, None);
         let (now, _) = when::present(&context.now);
-        forget(&repository, &ids, &writer, now, "chosen by id")?;
+        forget(&repository, &ids, &writer, now, "chosen by name")?;
     }
     let done = if options.dry_run { "Would forget" } else { "Forgot" };
-    for SnapshotEntry { id, snapshot, .. } in chosen.iter().copied() {
+    for SnapshotEntry { id, snapshot, .. } in &chosen {
         context.screen.object(&json!({
             "type": "forget",
             "snapshot": id.to_string(),
             "dry_run": options.dry_run,
         }));
         let time = format::time(snapshot.time, context.now.time_zone());
-        context.screen.say(format!("{done} snapshot {id:.8} of {time}, {}.", snapshot.host));
+        let host = escape::text(&snapshot.host);
+        context.screen.say(format!("{done} snapshot {id:.8} of {time}, {host}."));
     }
     if !options.dry_run {
         context.screen.say("Its space is not free yet: this version does not reclaim it.");
@@ -55,24 +68,69 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     Ok(Done::Whole)
 }
 
-/// Finds the one snapshot that was named.
-fn choose<'s>(
+/// Finds the snapshots that were named; all of them must be there before any is forgotten.
+fn choose(
     context: &Context,
-    list: &'s [SnapshotEntry],
-    id: &str,
-) -> Outcome<&'s SnapshotEntry> {
-    let moment = match Moment::parse(id, &context.now) {
-        Some(Moment::Latest) => Moment::Back(0),
-        Some(moment @ (Moment::Back(_) | Moment::Id(_))) => moment,
-        Some(Moment::At(_)) | None => {
+    options: &Options,
+    list: &[SnapshotEntry],
+) -> Outcome<Vec<SnapshotEntry>> {
+    let mut chosen: Vec<SnapshotEntry> = Vec::new();
+    for text in &options.moments {
+        let place = place::parse(text, &context.now)?;
+        if !place.is_whole() {
             return Err(Failure::usage(
-                format!("{id:?} does not name one snapshot"),
-                "name it by its id or the beginning of it: yore snapshots",
+                format!("{} names a path in a snapshot", escape::text(&text.to_string_lossy())),
+                "whole snapshots are forgotten; name one without a path",
             ));
         }
-    };
-    let parts = state(list, &moment)?;
-    parts.first().map(|part| part.snapshot).ok_or_else(|| {
-        yore_engine::Error::NotFound { what: format!("there is no snapshot {id}") }.into()
-    })
+        let one = place::one_snapshot(context, &place, list, &options.whose)?;
+        if !chosen.iter().any(|other| other.id == one.id) {
+            chosen.push(one);
+        }
+    }
+    Ok(chosen)
+}
+
+/// Refuses to forget all snapshots of a source of a machine.
+fn must_leave_something(list: &[SnapshotEntry], chosen: &[SnapshotEntry]) -> Outcome<()> {
+    let is_chosen = |entry: &&SnapshotEntry| chosen.iter().any(|other| other.id == entry.id);
+    let sources =
+        |entries: &mut dyn Iterator<Item = &SnapshotEntry>| -> BTreeSet<(String, Vec<u8>)> {
+            entries
+                .flat_map(|entry| {
+                    let host = &entry.snapshot.host;
+                    entry.snapshot.sources.iter().map(move |source| (host.clone(), source.clone()))
+                })
+                .collect()
+        };
+    let goes = sources(&mut list.iter().filter(is_chosen));
+    let stays = sources(&mut list.iter().filter(|entry| !is_chosen(entry)));
+    let Some((host, source)) = goes.difference(&stays).next() else { return Ok(()) };
+    Err(Failure::usage(
+        format!(
+            "nothing was forgotten: no snapshot of {} on {} would be left",
+            place::shown(source),
+            escape::text(host)
+        ),
+        "to forget the last one, too, say --allow-empty",
+    ))
+}
+
+/// Shows what is to be forgotten, and asks.
+fn agree(context: &Context, chosen: &[SnapshotEntry]) -> Outcome<()> {
+    let table = snapshots::table(chosen, context.now.time_zone());
+    table
+        .lines(Some(context.screen.width_of_progress()))
+        .iter()
+        .for_each(|line| context.screen.ask(line));
+    let number = chosen.len() as u64;
+    let question = format!("Forget {}?", format::counted(number, "snapshot"));
+    match question::is_agreed(context, &question, "say --yes")? {
+        true => Ok(()),
+        false => Err(Failure::new(
+            Exit::Failed,
+            "nothing was forgotten",
+            "--dry-run shows what would be forgotten",
+        )),
+    }
 }

@@ -41,20 +41,25 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         });
     } else {
         let zone = context.now.time_zone();
-        let mut table = Table::new([
-            ("id", Column::Fixed),
-            ("time", Column::Fixed),
-            ("host", Column::Text),
-            ("sources", Column::Text),
-            ("files", Column::Number),
-            ("size", Column::Number),
-            ("added", Column::Number),
-            ("tags", Column::Text),
-        ]);
-        list.iter().for_each(|entry| table.row(row(entry, zone)));
-        context.screen.table(&table);
+        context.screen.table(&table(&list, zone));
     }
     Ok(if is_whole { Done::Whole } else { Done::Partly })
+}
+
+/// Lays snapshots out, one a row.
+pub fn table(list: &[SnapshotEntry], zone: &TimeZone) -> Table {
+    let mut table = Table::new([
+        ("id", Column::Fixed),
+        ("time", Column::Fixed),
+        ("host", Column::Text),
+        ("sources", Column::Text),
+        ("files", Column::Number),
+        ("size", Column::Number),
+        ("added", Column::Number),
+        ("tags", Column::Text),
+    ]);
+    list.iter().for_each(|entry| table.row(row(entry, zone)));
+    table
 }
 
 fn row(entry: &SnapshotEntry, zone: &TimeZone) -> Vec<String> {

@@ -1,15 +1,17 @@
 //! `yore status`: how old the last backups are, and what the mounted drives do.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
-use yore_engine::{Clock, Snapshot, SnapshotEntry, SnapshotId};
-use yore_platform::{drive_attribute, drives};
+use yore_engine::{Clock, RepositoryId, Snapshot, SnapshotEntry, SnapshotId};
+use yore_platform::{drive_attribute, drives, hostname};
 
 use crate::context::Context;
+use crate::dropped::Dropped;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::table::{Column, Table};
 use crate::{clock, escape, format, place};
@@ -17,12 +19,20 @@ use crate::{clock, escape, format, place};
 /// How long a drive may take to tell its counters.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+const HOW_TO_BE_RECENT: &str = "make them: yore backup PATH; one that will not come any more: yore status --forget-source PATH";
+
 /// The options of `status`.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Fail when the last backup of a source is older, as in 26h or 2d
     #[arg(long, value_name = "AGE", value_parser = parse_age)]
     max_age: Option<Duration>,
+    /// Drop a source that is not backed up any more: it does not count until it is backed up again
+    #[arg(long, value_name = "PATH", conflicts_with = "max_age")]
+    forget_source: Option<PathBuf>,
+    /// The machine of the source that is dropped, if it is not this one
+    #[arg(long, value_name = "HOST", requires = "forget_source", value_parser = NonEmptyStringValueParser::new())]
+    host: Option<String>,
 }
 
 fn parse_age(text: &str) -> Result<Duration, String> {
@@ -54,22 +64,70 @@ struct Last {
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let names_one = context.global.repo.as_ref().is_some_and(|repo| !repo.is_empty());
-    let mut done = Done::Whole;
-    if names_one || options.max_age.is_some() {
-        let repository = context.open()?;
-        let snapshots = repository.snapshots()?;
-        if !snapshots.problems.is_empty() {
-            done = Done::Partly;
-        }
-        place::tell(context, snapshots.problems);
-        let lasts = last_backups(context, snapshots.list);
-        tell_backups(context, &repository.location(), &lasts);
-        if let Some(limit) = options.max_age {
-            must_be_recent(context, &lasts, limit)?;
-        }
+    if !names_one && options.max_age.is_none() && options.forget_source.is_none() {
+        tell_drives(context, None)?;
+        return Ok(Done::Whole);
     }
-    tell_drives(context)?;
-    Ok(done)
+    let repository = context.open()?;
+    let snapshots = repository.snapshots()?;
+    let done = if snapshots.problems.is_empty() { Done::Whole } else { Done::Partly };
+    place::tell(context, snapshots.problems);
+    let mut dropped = Dropped::read(repository.id())?;
+    let mut lasts = last_backups(context, snapshots.list);
+    if let Some(source) = &options.forget_source {
+        forget_source(context, options, source, &lasts, &mut dropped)?;
+        return Ok(done);
+    }
+    let all = lasts.len();
+    lasts.retain(|last| !dropped.has(&last.host, &last.source, last.id));
+    tell_backups(context, &repository.location(), &lasts);
+    if lasts.len() < all {
+        let number = (all - lasts.len()) as u64;
+        let those = format::counted(number, "source");
+        context.screen.say(format!("Not counted, since dropped: {those}."));
+    }
+    tell_drives(context, Some(repository.id()))?;
+    match options.max_age {
+        Some(_) if lasts.is_empty() && all > 0 => Err(Failure::new(
+            Exit::Failed,
+            "every source was dropped, and none is backed up any more",
+            "back one up, and it counts again: yore backup PATH",
+        )),
+        Some(limit) => must_be_recent(&lasts, limit).map(|()| done),
+        None => Ok(done),
+    }
+}
+
+/// Drops a source: from now on its age is no concern, until it is backed up again.
+fn forget_source(
+    context: &Context,
+    options: &Options,
+    source: &Path,
+    lasts: &[Last],
+    dropped: &mut Dropped,
+) -> Outcome<()> {
+    let path = super::log::live_path(source);
+    let host = options.host.clone().unwrap_or_else(hostname);
+    let Some(last) = lasts.iter().find(|last| last.host == host && last.source == path) else {
+        let known: Vec<String> = lasts
+            .iter()
+            .map(|last| format!("{} on {}", place::shown(&last.source), escape::text(&last.host)))
+            .collect();
+        return Err(Failure::usage(
+            format!("{} on {} is no source of a backup", place::shown(&path), escape::text(&host)),
+            match known.is_empty() {
+                true => "nothing was backed up yet".to_owned(),
+                false => format!("the sources are {} (--host NAME)", known.join(", ")),
+            },
+        ));
+    };
+    dropped.add(&last.host, &last.source, last.id)?;
+    let (path, host) = (place::shown(&path), escape::text(&host));
+    context.screen.object(&json!({ "type": "dropped_source", "host": host, "path": path }));
+    context.screen.say(format!(
+        "{path} on {host} does not count any more, until it is backed up again. Its snapshots stay."
+    ));
+    Ok(())
 }
 
 /// The newest snapshot of each source of each machine.
@@ -129,36 +187,54 @@ fn tell_backups(context: &Context, location: &str, lasts: &[Last]) {
     context.screen.table(&table);
 }
 
-fn must_be_recent(context: &Context, lasts: &[Last], limit: Duration) -> Outcome<()> {
-    let oldest = lasts.iter().max_by_key(|last| last.age.unwrap_or(Duration::MAX));
-    let what = match oldest {
-        None => "nothing was backed up yet".to_owned(),
-        Some(last) if last.age.is_none() => format!(
-            "nobody knows how old the last backup of {} on {} is: its clock was wrong, or this one's is",
-            place::shown(&last.source),
-            escape::text(&last.host),
-        ),
-        Some(last) if last.age.is_some_and(|age| age > limit) => format!(
-            "the last backup of {} on {} is {} old",
-            place::shown(&last.source),
-            escape::text(&last.host),
-            format::duration(last.age.unwrap_or_default())
-        ),
-        Some(_) => return Ok(()),
+/// Fails with every source whose last backup is older than `limit`, or of an age that nobody knows.
+fn must_be_recent(lasts: &[Last], limit: Duration) -> Outcome<()> {
+    let fail = |what: String| Err(Failure::new(Exit::Failed, what, HOW_TO_BE_RECENT));
+    if lasts.is_empty() {
+        return fail("nothing was backed up yet".to_owned());
+    }
+    let shown = |last: &Last| {
+        let (source, host) = (place::shown(&last.source), escape::text(&last.host));
+        let age = match last.age {
+            Some(age) => format!("{} old", format::duration(age)),
+            None => "its clock was wrong, or this one's is".to_owned(),
+        };
+        format!("{source} on {host} ({age})")
     };
-    tell_drives(context)?;
-    Err(Failure::new(Exit::Failed, what, "make one: yore backup PATH"))
+    let is_stale = |last: &&Last| last.age.is_none_or(|age| age > limit);
+    let stale: Vec<String> = lasts.iter().filter(is_stale).map(shown).collect();
+    match stale.as_slice() {
+        [] => Ok(()),
+        [one] => fail(format!("the last backup is too old: {one}")),
+        several => {
+            fail(format!("{} last backups are too old: {}", several.len(), several.join(", ")))
+        }
+    }
 }
 
-fn tell_drives(context: &Context) -> Outcome<()> {
+/// Tells what drives do: those of a repository, or all. Whose a drive is that does not answer, nobody knows.
+fn tell_drives(context: &Context, of: Option<RepositoryId>) -> Outcome<()> {
     let found =
         drives().map_err(|error| Failure::local(Path::new("/proc/self/mountinfo"), error))?;
     for drive in found {
-        let told = drive_attribute(&drive, "user.yore.counters", PATIENCE);
-        let counters = told.ok().and_then(|told| serde_json::from_slice::<Value>(&told).ok());
+        let ask = |name: &str| drive_attribute(&drive, name, PATIENCE).ok();
+        let told = ask("user.yore.counters");
+        let repository = told.as_ref().and_then(|_| ask("user.yore.repository"));
+        let repository = repository.and_then(|id| String::from_utf8(id).ok());
+        if let (Some(of), Some(repository)) = (of, &repository)
+            && of.to_string() != *repository
+        {
+            continue;
+        }
+        let counters = told.and_then(|told| serde_json::from_slice::<Value>(&told).ok());
         let shown = drive.display().to_string();
         if context.screen.is_json() {
-            let object = json!({ "type": "drive", "mountpoint": shown, "counters": counters });
+            let object = json!({
+                "type": "drive",
+                "mountpoint": shown,
+                "repository": repository,
+                "counters": counters,
+            });
             context.screen.object(&object);
             continue;
         }
