@@ -10,6 +10,7 @@ mod desktop;
 mod fidelity;
 mod golden;
 mod hostile;
+mod in_place;
 mod inodes;
 mod interrupted;
 mod kernel;

@@ -14,10 +14,11 @@ use yore_platform::system_path;
 
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::in_place::{self, Request};
 use crate::machine::Whose;
 use crate::place::{Past, Place};
 use crate::progress::Progress;
-use crate::{clock, escape, exclude, format, in_place, place};
+use crate::{clock, escape, exclude, format, place};
 
 /// The options of `restore`.
 #[derive(Debug, Args)]
@@ -83,22 +84,19 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let past = place::open(context, &repository, &place, &options.whose)?;
     let (path, what) = place::locate(&past, &place)?;
     let target = target(context, options, &path)?;
-    let mut settings = settings(options, &past, own_folders(context, &target, &path)?);
-    if options.target.is_none() {
-        must_be_of_this_machine(options, &past)?;
-        in_place::agree(
-            context,
-            options.overwrite.is_some(),
-            &mut settings,
-            |settings, observer| {
-                Ok(restore(&past.reader, &what, &path, &target, settings, observer)?)
-            },
-        )?;
-    }
+    let settings = settings(options, &past, own_folders(context, &target, &path)?);
     let began = Instant::now();
-    let progress = Progress::start(context, "restoring", Some(interrupt));
-    let report = restore(&past.reader, &what, &path, &target, &settings, &progress)?;
-    drop(progress);
+    let report = match options.target.is_some() {
+        true => {
+            let progress = Progress::start(context, "restoring", Some(interrupt));
+            restore(&past.reader, &what, &path, &target, &settings, &progress)?
+        }
+        false => {
+            must_be_of_this_machine(options, &past)?;
+            let request = Request { past: &past, path: &path, settings: &settings };
+            in_place::run(context, &request, options.overwrite.is_some(), interrupt)?
+        }
+    };
     let landed = match &what {
         Found::Root(_) => target,
         Found::Node(seen) => target.join(system_name(&seen.node.name)),
@@ -219,14 +217,6 @@ fn own_folders(context: &Context, target: &Path, path: &[u8]) -> Outcome<Vec<Str
 }
 
 fn settings(options: &Options, past: &Past, own: Vec<String>) -> RestoreOptions {
-    let extra = match options.delete {
-        false => Extra::Keep,
-        true => Extra::Delete {
-            sources: past.sources.clone(),
-            left_out: past.left_out.iter().cloned().chain(own).collect(),
-            root_flags: past.root_flags,
-        },
-    };
     RestoreOptions {
         overwrite: match options.overwrite.unwrap_or(Which::Different) {
             Which::Never => Overwrite::Never,
@@ -234,7 +224,9 @@ fn settings(options: &Options, past: &Past, own: Vec<String>) -> RestoreOptions 
             Which::Newer => Overwrite::Newer,
             Which::Always => Overwrite::Always,
         },
-        extra,
+        extra: if options.delete { Extra::Delete } else { Extra::Keep },
+        parts: past.parts.clone(),
+        protected: own,
         include: options.include.clone(),
         exclude: options.exclude.clone(),
         run: if options.dry_run { Run::Dry } else { Run::Real },
@@ -266,6 +258,7 @@ fn summary(
         "newer": report.newer,
         "failed": report.failed,
         "refused": report.refused,
+        "leftovers": report.leftovers,
         "seconds": took.as_secs_f64(),
     }));
     let at = landed.display();
@@ -282,6 +275,7 @@ fn summary(
         (report.unchanged, "there already as they should be"),
         (report.skipped, "there and left as they are (--overwrite)"),
         (report.deleted, deleted),
+        (report.leftovers, "temporary files of a restore that was interrupted, removed now"),
         (report.failed, "could not be restored: see the list above"),
         (report.refused, "times the system refused an owner, a time or an attribute: see above"),
     ] {

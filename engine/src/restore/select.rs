@@ -1,9 +1,9 @@
 //! Which paths are restored, by patterns.
 
 use ignore::gitignore::Gitignore;
-use yore_platform::system_path;
 
-use super::{Extra, RestoreOptions};
+use super::RestoreOptions;
+use super::sources::{Sources, Way, fits};
 use crate::error::Result;
 use crate::globs;
 
@@ -21,21 +21,17 @@ pub(super) enum Selected {
 pub(super) struct Selection {
     include: Option<Gitignore>,
     exclude: Option<Gitignore>,
-    left_out: Option<Gitignore>,
+    pub(super) sources: Sources,
 }
 
 impl Selection {
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused) names a pattern that is none.
-    pub(super) fn new(options: &RestoreOptions) -> Result<Self> {
-        let left_out = match &options.extra {
-            Extra::Keep => &[][..],
-            Extra::Delete { left_out, .. } => left_out,
-        };
+    pub(super) fn new(options: &RestoreOptions, way: Way) -> Result<Self> {
         Ok(Self {
             include: globs::compile(&options.include)?,
             exclude: globs::compile(&options.exclude)?,
-            left_out: globs::compile_recorded(left_out)?,
+            sources: Sources::new(options, way)?,
         })
     }
 
@@ -59,10 +55,6 @@ impl Selection {
 
     /// Whether something that the snapshot does not have may be removed.
     pub(super) fn may_remove(&self, path: &[u8], is_dir: bool) -> bool {
-        !fits(self.exclude.as_ref(), path, is_dir) && !fits(self.left_out.as_ref(), path, is_dir)
+        !fits(self.exclude.as_ref(), path, is_dir) && self.sources.may_remove(path, is_dir)
     }
-}
-
-fn fits(patterns: Option<&Gitignore>, path: &[u8], is_dir: bool) -> bool {
-    patterns.is_some_and(|patterns| patterns.matched(system_path(path), is_dir).is_ignore())
 }
