@@ -94,7 +94,10 @@ pub use record::{ClientId, DestinationId, Outcome, Session, Snapshot, Tombstone,
 pub use repository::{
     CreateOptions, KnownSnapshots, Problems, Repository, Snapshots, create, open,
 };
-pub use restore::{Extra, Overwrite, RestoreOptions, RestoreReport, Verify, restore};
+pub use restore::{
+    Extra, Overwrite, RestoreOptions, RestorePlan, RestoreReport, SourcePart, Verify, restore,
+    restore_in_place,
+};
 pub use secret::{Secret, SecretKind};
 pub use session::Writer;
 pub use slot::{Cost, Slot};

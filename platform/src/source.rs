@@ -10,7 +10,7 @@ mod listing;
 mod tests;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -68,6 +68,11 @@ impl SourceDir {
     pub fn open_child(&self, name: &[u8]) -> io::Result<Self> {
         let dir = look::open_quietly(self.dir.as_fd(), component(name)?, OFlags::DIRECTORY)?;
         Ok(Self::new(dir))
+    }
+
+    /// Opens the directory `dir` once more.
+    pub(crate) fn of(dir: BorrowedFd<'_>) -> io::Result<Self> {
+        Ok(Self::new(look::open_quietly(dir, b".", OFlags::DIRECTORY)?))
     }
 
     fn new(dir: OwnedFd) -> Self {

@@ -122,6 +122,11 @@ pub(crate) fn has(file: BorrowedFd<'_>, name: &[u8]) -> bool {
     rustix::fs::fgetxattr(file, name, &mut [0_u8; 0][..]).is_ok()
 }
 
+/// Tells whether an attribute is there and has this value.
+pub(crate) fn is(place: Place<'_>, name: &[u8], wanted: &[u8]) -> bool {
+    value(place, name).is_ok_and(|found| found == wanted)
+}
+
 fn list(place: Place<'_>, into: &mut [u8]) -> Result<usize, Errno> {
     match place {
         Place::Open(file) => rustix::fs::flistxattr(file, into),

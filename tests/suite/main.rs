@@ -14,6 +14,7 @@ mod forgetting;
 mod golden;
 mod help;
 mod hostile;
+mod in_place;
 mod inodes;
 mod interrupted;
 mod kernel;

@@ -1,6 +1,7 @@
 //! Which paths are restored, by patterns.
 
-use super::{Extra, RestoreOptions};
+use super::RestoreOptions;
+use super::sources::{Sources, Way};
 use crate::error::Result;
 use crate::globs::Globs;
 
@@ -18,21 +19,17 @@ pub(super) enum Selected {
 pub(super) struct Selection {
     include: Globs,
     exclude: Globs,
-    left_out: Globs,
+    pub(super) sources: Sources,
 }
 
 impl Selection {
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused) names a pattern that is none.
-    pub(super) fn new(options: &RestoreOptions) -> Result<Self> {
-        let left_out = match &options.extra {
-            Extra::Keep => &[][..],
-            Extra::Delete { left_out, .. } => left_out,
-        };
+    pub(super) fn new(options: &RestoreOptions, way: Way) -> Result<Self> {
         Ok(Self {
             include: Globs::new(&options.include)?,
             exclude: Globs::new(&options.exclude)?,
-            left_out: Globs::recorded(left_out)?,
+            sources: Sources::new(options, way)?,
         })
     }
 
@@ -56,6 +53,6 @@ impl Selection {
 
     /// Whether something that the snapshot does not have may be removed.
     pub(super) fn may_remove(&self, path: &[u8], is_dir: bool) -> bool {
-        !self.exclude.name(path, is_dir) && !self.left_out.name(path, is_dir)
+        !self.exclude.name(path, is_dir) && self.sources.may_remove(path, is_dir)
     }
 }
