@@ -6,6 +6,7 @@
 //! is kept for each file. Who is ahead waits, so memory has a bound.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -256,6 +257,7 @@ pub fn backup(
             own: &own,
             mounts: &mounts,
             tally: &tally,
+            earlier: stage.earlier,
             reader: stage.reader,
             trusted_before: stage.trusted_before,
             observer,
@@ -275,6 +277,8 @@ pub fn backup(
 struct Stage<'a> {
     reader: &'a Reader,
     previous: Option<&'a DirRef>,
+    /// The sources of earlier snapshots of this machine or installation.
+    earlier: &'a BTreeSet<Vec<u8>>,
     trusted_before: Timestamp,
     unreadable: &'a AtomicU64,
     gear: &'a Gear,
@@ -349,7 +353,8 @@ fn run(
             return Err(error);
         }
     };
-    let description = Description { sources, time, options, known: &known };
+    let uncovered = tally.take_uncovered(&sources);
+    let description = Description { sources, uncovered, time, options, known: &known };
     let id = save_snapshot(repository, &session, description, &saved)?;
     session.commit(repository, vec![id], now())?;
     resume::end_dead(repository, &left, &options.writer);
@@ -397,6 +402,7 @@ fn save(
         entry.snapshot.host == *host || entry.snapshot.client == *client
     };
     let here: Vec<_> = known.iter().filter(own).cloned().collect();
+    let earlier = here.iter().flat_map(|entry| entry.snapshot.sources.iter().cloned()).collect();
     let (previous, trusted_before) = previous_state(&reader, &here);
     let parameters = &repository.header.parameters;
     let gear = Gear::new(&keys, parameters);
@@ -430,6 +436,7 @@ fn save(
     let stage = Stage {
         reader: &reader,
         previous: previous.as_ref(),
+        earlier: &earlier,
         trusted_before,
         unreadable: &unreadable,
         gear: &gear,
@@ -544,6 +551,7 @@ fn previous_state(reader: &Reader, snapshots: &[SnapshotEntry]) -> (Option<DirRe
 /// What a snapshot says of itself.
 struct Description<'a> {
     sources: Vec<Vec<u8>>,
+    uncovered: Vec<Vec<u8>>,
     time: Timestamp,
     options: &'a BackupOptions,
     known: &'a Snapshots,
@@ -555,7 +563,7 @@ fn save_snapshot(
     description: Description<'_>,
     saved: &Saved,
 ) -> Result<SnapshotId> {
-    let Description { sources, time, options, known } = description;
+    let Description { sources, uncovered, time, options, known } = description;
     let Writer { host, user, client, program, .. } = options.writer.clone();
     let mut seen = known.newest_of_each_client();
     let newest = seen.remove(&client);
@@ -579,6 +587,7 @@ fn save_snapshot(
         totals: saved.totals,
         program,
         excludes: options.excludes.rules.iter().flat_map(|rule| rule.patterns.clone()).collect(),
+        uncovered,
         session: session.id,
     };
     let content = snapshot.encode();

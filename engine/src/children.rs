@@ -6,7 +6,7 @@ use crate::directory::Nodes;
 use crate::error::Result;
 use crate::reader::Reader;
 use crate::tree::Strange;
-use crate::view::{DirRef, SeenNode};
+use crate::view::{DirRef, SeenNode, damaged};
 
 /// The nodes of a directory that are still to come.
 pub(crate) enum Children<'r> {
@@ -22,6 +22,7 @@ impl<'r> Children<'r> {
             DirRef::Tree(id) => Children::Tree(reader.nodes(id)?),
             DirRef::Merged(nodes) => Children::Merged(Arc::clone(nodes), 0),
             DirRef::Unreadable => Children::One(None),
+            DirRef::Damaged(why) => return Err(damaged(why)),
         })
     }
 

@@ -95,7 +95,7 @@ fn is_same(from: &DirRef, to: &DirRef) -> bool {
     match (from, to) {
         (DirRef::Tree(from), DirRef::Tree(to)) => from == to,
         (DirRef::Merged(from), DirRef::Merged(to)) => std::sync::Arc::ptr_eq(from, to),
-        (DirRef::Tree(_) | DirRef::Merged(_) | DirRef::Unreadable, _) => false,
+        (DirRef::Tree(_) | DirRef::Merged(_) | DirRef::Unreadable | DirRef::Damaged(_), _) => false,
     }
 }
 

@@ -394,9 +394,11 @@ pub fn find_seen(reader: &Reader, tree: &BlobId, name: &[u8]) -> Result<Option<S
     }))
 }
 
-/// Whether a snapshot tells what there was at a path: a source holds it, or lies below it.
+/// Whether a snapshot tells what there was at a path: a source holds it, or lies below it, and the path was not left
+/// out of it.
 pub fn reaches(snapshot: &Snapshot, path: &[u8]) -> bool {
     snapshot.sources.iter().any(|source| holds(source, path) || holds(path, source))
+        && !snapshot.uncovered.iter().any(|left_out| holds(left_out, path))
 }
 
 /// Whether the directory at `outer` is, or holds, what is at `inner`.

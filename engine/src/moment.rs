@@ -1,5 +1,7 @@
 //! Moments: how people name a point in time, and which snapshots make up the state then.
 
+use std::collections::{BTreeSet, HashMap};
+
 use yore_platform::Timestamp;
 
 use crate::error::{Error, Result};
@@ -31,8 +33,9 @@ pub struct Part<'s> {
 
 /// Chooses the parts of the state at a moment: for each source its newest snapshot not later.
 ///
-/// `snapshots` are in their order, those of one machine. The parts are in the same order, so that what
-/// comes later lies over what comes before; a source inside a newer one is left out.
+/// `snapshots` are in their order, those of one machine. What comes later in the parts lies over what comes before:
+/// a source inside of another comes after it. One inside of a newer one is no part, unless that one left it out; then
+/// it is taken from the newest snapshot that has it.
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is no snapshot then, or none of that id; [`Error::Refused`] when
@@ -72,24 +75,78 @@ fn whole(snapshot: &SnapshotEntry) -> Vec<Part<'_>> {
 fn newest_per_source<'s>(
     snapshots: impl DoubleEndedIterator<Item = &'s SnapshotEntry>,
 ) -> Result<Vec<Part<'s>>> {
-    let mut parts: Vec<Part<'_>> = Vec::new();
+    let mut chosen = Chosen::default();
     for snapshot in snapshots.rev() {
-        for source in &snapshot.snapshot.sources {
-            // Newer parts are there already: the same source, or one that holds this one.
-            if !parts.iter().any(|part| holds(part.source, source)) {
-                parts.push(Part { source, snapshot });
-            }
+        let sources = snapshot.snapshot.sources.iter().map(Vec::as_slice);
+        // What newer ones left out is taken from here, if this one has it.
+        let open: Vec<&[u8]> = chosen.open.iter().copied().collect();
+        let left_open = open.into_iter().filter(|path| covers(snapshot, path));
+        for source in sources.chain(left_open) {
+            chosen.add(Part { source, snapshot });
         }
     }
+    let mut parts = chosen.parts;
     parts.reverse();
+    // What lies inside of another part is there because that one left it out, or is older.
+    parts.sort_by_key(|part| part.source.split(|byte| *byte == b'/').count());
     match parts.is_empty() {
         false => Ok(parts),
         true => Err(Error::NotFound { what: "there is no snapshot at that time".into() }),
     }
 }
 
+/// The parts of a state, chosen from the newest to the oldest.
+#[derive(Default)]
+struct Chosen<'s> {
+    parts: Vec<Part<'s>>,
+    /// The places of the parts, by their sources.
+    places: HashMap<&'s [u8], usize>,
+    /// What parts left out and no other part has yet.
+    open: BTreeSet<&'s [u8]>,
+}
+
+impl<'s> Chosen<'s> {
+    /// Adds a part unless newer ones tell of all of it.
+    fn add(&mut self, part: Part<'s>) {
+        if self.is_covered(part.source) {
+            return;
+        }
+        self.places.insert(part.source, self.parts.len());
+        self.parts.push(part);
+        self.open.remove(part.source);
+        let left_out = part.snapshot.snapshot.uncovered.iter().map(Vec::as_slice);
+        self.open.extend(left_out.filter(|path| holds(part.source, path)));
+        let is_covered = |path: &&[u8]| self.is_covered(path);
+        self.open = self.open.iter().copied().filter(|path| !is_covered(path)).collect();
+    }
+
+    /// Whether a part is of this path or of a directory that holds it, and left it not out.
+    fn is_covered(&self, path: &[u8]) -> bool {
+        above(path).filter_map(|above| self.places.get(above)).any(|place| {
+            self.parts.get(*place).is_some_and(|part| !leaves_out(part.snapshot, path))
+        })
+    }
+}
+
+/// A path and every directory above it, up to the root.
+fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+    let ends = ends.chain([path.len()]).chain((!path.is_empty()).then_some(0));
+    ends.map(|end| &path[..end])
+}
+
+/// Whether a snapshot tells of all that is at a path.
+fn covers(entry: &SnapshotEntry, path: &[u8]) -> bool {
+    entry.snapshot.sources.iter().any(|source| holds(source, path)) && !leaves_out(entry, path)
+}
+
+/// Whether a snapshot says that it left out a path, or a directory that holds it.
+pub(crate) fn leaves_out(entry: &SnapshotEntry, path: &[u8]) -> bool {
+    entry.snapshot.uncovered.iter().any(|left_out| holds(left_out, path))
+}
+
 /// Whether the directory at `outer` is, or holds, the one at `inner`.
-fn holds(outer: &[u8], inner: &[u8]) -> bool {
+pub(crate) fn holds(outer: &[u8], inner: &[u8]) -> bool {
     outer.is_empty()
         || inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }

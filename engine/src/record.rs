@@ -77,6 +77,8 @@ pub struct Snapshot {
     pub program: String,
     /// The exclude patterns in force.
     pub excludes: Vec<String>,
+    /// Sources of earlier snapshots, inside of its own sources, of which it says nothing: it left them out. Sorted.
+    pub uncovered: Vec<Vec<u8>>,
     /// The session that wrote it first.
     pub session: ObjectId,
 }
@@ -90,11 +92,7 @@ impl Snapshot {
         map.key(3).i64(self.utc_offset);
         map.key(4).str(&self.host);
         map.key(5).str(&self.user);
-        let mut sources = map.key(6);
-        sources.array(self.sources.len() as u64);
-        self.sources.iter().for_each(|source| {
-            sources.bytes(source);
-        });
+        write_paths(&mut map, 6, &self.sources);
         map.key(7).bytes(&self.root.0);
         write_texts(&mut map, 8, &self.tags);
         map.key(9).bytes(&self.client.0);
@@ -135,6 +133,9 @@ impl Snapshot {
         if self.time_given {
             map.key(19).u64(TIME_GIVEN);
         }
+        if !self.uncovered.is_empty() {
+            write_paths(&mut map, 20, &self.uncovered);
+        }
         map.finish();
         out
     }
@@ -145,7 +146,7 @@ impl Snapshot {
         let (mut sequence, mut session, mut previous) = (None, None, None);
         let (mut utc_offset, mut host, mut user, mut program) = (0, None, None, String::new());
         let (mut sources, mut tags, mut excludes) = (None, Vec::new(), Vec::new());
-        let mut totals = Totals::default();
+        let (mut totals, mut uncovered) = (Totals::default(), Vec::new());
         cbor::whole_map(bytes, |key, d| {
             match key {
                 1 => time = Some(cbor::time(d, EPOCH)?),
@@ -153,12 +154,7 @@ impl Snapshot {
                 3 => utc_offset = d.i64()?,
                 4 => host = Some(d.str()?.to_owned()),
                 5 => user = Some(d.str()?.to_owned()),
-                6 => {
-                    let items = cbor::items(d)?;
-                    sources = Some(
-                        (0..items).map(|_| d.bytes().map(<[u8]>::to_vec)).collect::<Read<_>>()?,
-                    );
-                }
+                6 => sources = Some(read_paths(d)?),
                 7 => root = Some(BlobId(cbor::bytes32(d)?)),
                 8 => tags = cbor::texts(d)?,
                 9 => client = Some(ClientId(bytes16(d)?)),
@@ -171,6 +167,7 @@ impl Snapshot {
                 17 => root_flags = Flags(d.u64()?),
                 18 => seen = cbor::ids(d)?.into_iter().map(SnapshotId).collect(),
                 19 => flags = d.u64()?,
+                20 => uncovered = read_paths(d)?,
                 _ => return Ok(false),
             }
             Ok(true)
@@ -193,9 +190,23 @@ impl Snapshot {
             totals,
             program,
             excludes,
+            uncovered,
             session: cbor::required(session)?,
         })
     }
+}
+
+fn write_paths(map: &mut MapWriter<'_>, key: u64, paths: &[Vec<u8>]) {
+    let mut items = map.key(key);
+    items.array(paths.len() as u64);
+    paths.iter().for_each(|path| {
+        items.bytes(path);
+    });
+}
+
+fn read_paths(d: &mut minicbor::Decoder<'_>) -> Read<Vec<Vec<u8>>> {
+    let items = cbor::items(d)?;
+    (0..items).map(|_| d.bytes().map(<[u8]>::to_vec)).collect()
 }
 
 fn write_texts(map: &mut MapWriter<'_>, key: u64, texts: &[String]) {
@@ -496,6 +507,7 @@ mod tests {
             totals: Totals { files: 1, unreadable: u64::MAX, ..Totals::default() },
             program: "yore 1".into(),
             excludes: vec!["*.o".into()],
+            uncovered: vec![b"home/me/x".to_vec()],
             session: ObjectId([4; 32]),
         };
         assert_eq!(Snapshot::decode(&snapshot.encode()).expect("reads"), snapshot);

@@ -31,6 +31,8 @@ pub enum DirRef {
     Merged(Arc<Vec<SeenNode>>),
     /// It could not be read when it was backed up.
     Unreadable,
+    /// What the repository has of it can't be read now; why, in words.
+    Damaged(Arc<str>),
 }
 
 /// A node of a merged directory.
@@ -58,7 +60,6 @@ impl SeenNode {
 pub fn merge(reader: &Reader, parts: &[Part<'_>]) -> Result<DirRef> {
     if let Some(first) = parts.first()
         && parts.iter().all(|part| part.snapshot.id == first.snapshot.id)
-        && parts.len() == first.snapshot.snapshot.sources.len()
     {
         return Ok(DirRef::Tree(first.snapshot.snapshot.root));
     }
@@ -69,7 +70,11 @@ pub fn merge(reader: &Reader, parts: &[Part<'_>]) -> Result<DirRef> {
         let top = DirRef::Tree(part.snapshot.snapshot.root);
         match components.is_empty() {
             true => root = Building::open(reader, &top)?,
-            false => root.lay(reader, &top, &components)?,
+            // Damage stays with the part that is damaged.
+            false => match root.lay(reader, &top, &components) {
+                Ok(()) => {}
+                Err(error) => root.lay_damage(part, &components, error),
+            },
         }
     }
     Ok(root.finish())
@@ -117,6 +122,29 @@ impl Building {
         below.lay(reader, dir, rest)?;
         self.entries.insert(name.to_vec(), Entry::Open(seen.node, below));
         Ok(())
+    }
+
+    /// Shows, where the source of a part should be, that it can't be read.
+    fn lay_damage(&mut self, part: &Part<'_>, path: &[&[u8]], error: Error) {
+        let Some((name, rest)) = path.split_first() else { return };
+        let time = part.snapshot.snapshot.time;
+        if rest.is_empty() {
+            let dir = Some(DirRef::Damaged(error.to_string().into()));
+            let node = Node::new(name, Kind::Directory, time);
+            self.entries.insert(name.to_vec(), Entry::Seen(SeenNode { node, dir }));
+            return;
+        }
+        let (node, mut below) = match self.entries.remove(*name) {
+            Some(Entry::Open(node, below)) => (node, below),
+            Some(entry @ Entry::Seen(_)) => {
+                // A whole directory of another part: what would lie in it is told by `check`.
+                self.entries.insert(name.to_vec(), entry);
+                return;
+            }
+            None => (Node::new(name, Kind::Directory, time), Building::default()),
+        };
+        below.lay_damage(part, rest, error);
+        self.entries.insert(name.to_vec(), Entry::Open(node, below));
     }
 
     fn finish(self) -> DirRef {
@@ -196,6 +224,7 @@ pub fn child(reader: &Reader, dir: &DirRef, name: &[u8]) -> Result<Option<SeenNo
             Ok(at.and_then(|at| nodes.get(at)).cloned())
         }
         DirRef::Unreadable => Err(unreadable()),
+        DirRef::Damaged(why) => Err(damaged(why)),
     }
 }
 
@@ -239,7 +268,13 @@ pub fn children(
         }
         DirRef::Merged(nodes) => nodes.iter().try_for_each(|seen| each(seen.clone())),
         DirRef::Unreadable => Err(unreadable()),
+        DirRef::Damaged(why) => Err(damaged(why)),
     }
+}
+
+/// What is told of a directory that the repository has lost.
+pub(crate) fn damaged(why: &str) -> Error {
+    Error::NotFound { what: format!("the directory can't be read: {why}") }
 }
 
 /// What is told of a directory that could not be read when it was backed up.

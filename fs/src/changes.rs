@@ -244,7 +244,7 @@ fn node(
     let origin = state.origin(&path).ok_or(VolumeError::Stale)?;
     let located: Option<Seen> = match side {
         Some(DirRef::Tree(tree)) => find_seen(&volume.reader, tree, name).map_err(damaged)?,
-        Some(DirRef::Merged(_) | DirRef::Unreadable) | None => None,
+        Some(DirRef::Merged(_) | DirRef::Unreadable | DirRef::Damaged(_)) | None => None,
     };
     let Some(located) = located else {
         let held = Made::Held(Arc::new(seen.clone()));

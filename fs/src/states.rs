@@ -108,7 +108,7 @@ pub(crate) fn numbered(
             Some(tables.add_merged(Arc::clone(state), Arc::clone(path), Arc::clone(nodes))?)
         }
         (DirRef::Tree(id), Some(origin)) => Some(tables.tree_of_blob(*id, origin)?),
-        (DirRef::Tree(_), None) | (DirRef::Unreadable, _) => None,
+        (DirRef::Tree(_), None) | (DirRef::Unreadable | DirRef::Damaged(_), _) => None,
     };
     Ok(Entered { origin, tree })
 }

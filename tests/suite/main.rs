@@ -38,6 +38,7 @@ mod samba;
 mod search_links;
 mod second_reader;
 mod served;
+mod states;
 mod status;
 mod unchanged;
 mod unmounting;

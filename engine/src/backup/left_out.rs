@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::backup::BackupReport;
 use crate::backup::walk::Emptied;
+use crate::moment::holds;
 
 /// What a backup left out on purpose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +48,7 @@ pub(super) struct Tally {
     removed_files: AtomicU64,
     changed_while_read: AtomicU64,
     emptied: Mutex<Vec<Emptied>>,
+    uncovered: Mutex<Vec<(Vec<u8>, Vec<u8>)>>,
     rest: Mutex<LeftOut>,
 }
 
@@ -89,6 +91,28 @@ impl Tally {
     /// Notes a folder of which the last state is kept, because it came up empty.
     pub(super) fn emptied(&self, emptied: Emptied) {
         self.emptied.lock().unwrap_or_else(PoisonError::into_inner).push(emptied);
+    }
+
+    /// Notes that the source of an earlier snapshot lies in a folder that is left out.
+    pub(super) fn uncovered(&self, folder: &[u8], source: &[u8]) {
+        let mut uncovered = self.uncovered.lock().unwrap_or_else(PoisonError::into_inner);
+        uncovered.push((folder.to_vec(), source.to_vec()));
+    }
+
+    /// Lists the sources of earlier snapshots that a backup of `sources` says nothing of, sorted.
+    pub(super) fn take_uncovered(&self, sources: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let mut uncovered = self.uncovered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paths: Vec<Vec<u8>> = std::mem::take(&mut *uncovered)
+            .into_iter()
+            .filter(|(folder, path)| {
+                // Unless a source that was named inside of the folder holds it.
+                !sources.iter().any(|source| holds(folder, source) && holds(source, path))
+            })
+            .map(|(_, path)| path)
+            .collect();
+        paths.sort_unstable();
+        paths.dedup();
+        paths
     }
 
     /// Returns how much has been left out so far, as a number that grows.

@@ -4,6 +4,8 @@
 //! snapshot has of it, and hands batches of names to the threads that look and read. What those
 //! find arrives, in the order of the walk, where trees are built.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
@@ -18,6 +20,7 @@ use crate::backup::read::{Job, Results, Wanted, node_of};
 use crate::backup::{BackupOptions, InodeNumbers};
 use crate::error::{Error, Result};
 use crate::id::RepositoryId;
+use crate::moment::holds;
 use crate::observer::{Observer, Problem};
 use crate::reader::Reader;
 use crate::tree::{Flags, Node};
@@ -61,6 +64,8 @@ pub(super) struct Walk<'a> {
     pub(super) own: &'a [(u64, u64)],
     pub(super) mounts: &'a Mounts,
     pub(super) tally: &'a Tally,
+    /// The sources of earlier snapshots of this machine.
+    pub(super) earlier: &'a BTreeSet<Vec<u8>>,
     /// Reads the previous snapshot.
     pub(super) reader: &'a Reader,
     /// What changed at or after this instant may have changed unnoticed.
@@ -290,14 +295,31 @@ impl<'a> Walk<'a> {
     /// Reports whether a name in a directory is left out on purpose, and counts it.
     fn is_left_out(&self, level: &Level<'_>, name: &[u8], kind: Kind) -> bool {
         if let Some(mark) = &level.mark {
+            if mark != name {
+                self.note_uncovered(&join(&level.path, name));
+            }
             return mark != name;
         }
         // Some patterns are for directories alone, and some file systems list no kinds.
         let is_left_out = self.excluder.leaves_out(&level.path, name, kind);
         if is_left_out {
             self.tally.pattern();
+            self.note_uncovered(&join(&level.path, name));
         }
         is_left_out
+    }
+
+    /// Notes the sources of earlier snapshots that are left out with a path.
+    pub(super) fn note_uncovered(&self, path: &[u8]) {
+        if self.earlier.is_empty() {
+            return;
+        }
+        let from = self.earlier.range::<[u8], _>((Bound::Included(path), Bound::Unbounded));
+        for source in from.take_while(|source| source.starts_with(path)) {
+            if holds(path, source) {
+                self.tally.uncovered(path, source);
+            }
+        }
     }
 
     /// Counts the files of something that is there no more; in a marked directory nobody knows.

@@ -29,6 +29,7 @@ fn snapshot(client: u8, sequence: u64, seconds: i64) -> (SnapshotId, Snapshot) {
         totals: Totals::default(),
         program: "test".into(),
         excludes: Vec::new(),
+        uncovered: Vec::new(),
         session: ObjectId([0; 32]),
     };
     (SnapshotId(id), snapshot)

@@ -69,6 +69,7 @@ impl Forge {
             totals: Totals::default(),
             program: "forge".into(),
             excludes: Vec::new(),
+            uncovered: Vec::new(),
             session: session.id,
         };
         let content = snapshot.encode();

@@ -107,6 +107,7 @@ impl<'a> Walk<'a> {
         why: NotEntered,
     ) -> Result<Advance<'a>> {
         self.tally.folder(path, why);
+        self.note_uncovered(path);
         node.flags = node.flags.with(Flags::INCOMPLETE);
         self.step(Step::Enter(Box::new(node)))?;
         if let Some(way) = way {

@@ -20,7 +20,7 @@ impl<'r> Previous<'r> {
             Some(DirRef::Merged(nodes)) => {
                 Previous::Merged(nodes.as_ref().clone().into_iter().peekable())
             }
-            Some(DirRef::Unreadable) | None => Previous::Nothing,
+            Some(DirRef::Unreadable | DirRef::Damaged(_)) | None => Previous::Nothing,
         }
     }
 
