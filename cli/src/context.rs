@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use jiff::ZonedDateTime;
+use jiff::{Timestamp, ZonedDateTime};
 use yore_engine::{Meter, Metered, Patient, Repository, Secret};
 use yore_platform::Interrupt;
 
@@ -14,6 +14,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::Screen;
 use crate::secret::{self, Given};
 use crate::state;
+use crate::zone;
 
 /// How often a person may mistype a passphrase.
 const ATTEMPTS: usize = 3;
@@ -37,7 +38,9 @@ pub struct Context {
 impl Context {
     /// Takes the options.
     pub fn new(global: Global, screen: Screen) -> Self {
-        Self { global, screen: Arc::new(screen), now: ZonedDateTime::now(), meter: OnceLock::new() }
+        let zone = zone::ours(&screen);
+        let now = Timestamp::now().to_zoned_datetime(zone);
+        Self { global, screen: Arc::new(screen), now, meter: OnceLock::new() }
     }
 
     /// Catches interrupts from now on.

@@ -37,6 +37,7 @@ mod usage;
 mod when;
 mod window;
 mod wrap;
+mod zone;
 
 use std::process::ExitCode;
 

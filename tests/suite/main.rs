@@ -33,3 +33,4 @@ mod second_reader;
 mod served;
 mod status;
 mod widths;
+mod zones;
