@@ -30,6 +30,7 @@ mod readers;
 mod samba;
 mod search_links;
 mod second_reader;
+mod secrets;
 mod served;
 mod status;
 mod widths;
