@@ -2,15 +2,21 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 use yore_engine::Repository;
 use yore_fs::VolumeOptions;
-use yore_platform::{Interrupt, MountOptions, Mounted, Unmounted};
+use yore_platform::{Held, Holder, Interrupt, MountOptions, Mounted, MountedHandle, Unmounted};
 
 use crate::context::Context;
 use crate::failure::{Done, Failure, Outcome};
 use crate::refresher::{self, Refresher};
 use crate::screen::Screen;
+
+/// How long a drive that is to end waits for those who hold it.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A mounted drive; dropped, it is taken away.
 pub struct Drive {
@@ -46,13 +52,8 @@ impl Drive {
     pub fn serve(mut self, context: &Context, interrupt: Interrupt) -> Outcome {
         let Some(mounted) = self.mounted.take() else { return Ok(Done::Whole) };
         let handle = mounted.handle();
-        let raised = interrupt.on_raise(move || match handle.unmount() {
-            Ok(Unmounted::Completely) => {}
-            // Out of the tree; those who hold its files open would keep this process for ever.
-            Ok(Unmounted::StillInUse) => std::process::exit(0),
-            // Somebody else was faster, or nobody can; the drive goes with the process.
-            Err(_) => std::process::exit(1),
-        });
+        let screen = Arc::clone(&context.screen);
+        let raised = interrupt.on_raise(move || end(handle, &screen));
         raised.map_err(|error| Failure::local(mounted.mountpoint(), error))?;
         let waited = mounted.wait();
         drop(self);
@@ -67,4 +68,47 @@ impl Drop for Drive {
         self.refresher = None;
         self.mounted = None;
     }
+}
+
+/// Unmounts a drive and ends this process within a bounded time, whoever still holds the drive.
+///
+/// Where the drive goes, the process ends as soon as the drive's last request is answered.
+fn end(handle: MountedHandle, screen: &Screen) {
+    let (unmounted, outcome) = channel();
+    let unmount = move || {
+        // Whoever has stopped waiting needs no answer.
+        let _ = unmounted.send(handle.unmount(PATIENCE));
+    };
+    let started = thread::Builder::new().name("unmount".to_owned()).spawn(unmount);
+    let outcome = started.map(|_| outcome.recv_timeout(2 * PATIENCE));
+    std::process::exit(match outcome {
+        Ok(Ok(Ok(Unmounted::Completely))) => {
+            // By then the process has ended, unless a request waits for the repository.
+            thread::sleep(PATIENCE);
+            0
+        }
+        Ok(Ok(Ok(Unmounted::StillInUse(held)))) => tell(&held, screen),
+        Ok(Ok(Err(error))) => {
+            screen.problem("", &Failure::from(error).what);
+            1
+        }
+        Ok(Err(_)) | Err(_) => {
+            screen.problem("", "the drive could not be unmounted in time");
+            1
+        }
+    })
+}
+
+/// Tells what still held a drive; returns the exit code: 1 where a dead mount is left.
+fn tell(held: &Held, screen: &Screen) -> i32 {
+    for error in &held.mounts {
+        screen.problem("", &format!("{error}; without its process it answers errors"));
+    }
+    for Holder { pid, name, hold } in &held.holders {
+        screen.problem("", &format!("the drive ends while {name} ({pid}) still holds it: {hold}"));
+    }
+    if held.holders.is_empty() && held.mounts.is_empty() {
+        screen.problem("", "the drive ends while somebody who is not visible still holds it");
+    }
+    i32::from(!held.mounts.is_empty())
 }

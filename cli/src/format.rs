@@ -44,9 +44,25 @@ pub fn time(time: Timestamp, zone: &TimeZone) -> String {
     )
 }
 
-/// Shows an instant in UTC with its nanoseconds, for programs.
+/// Shows an instant in UTC with its nanoseconds, for programs: by RFC 3339, which has the years 0 to
+/// 9999, and beyond them as `@` and the seconds since 1970, as `date` of GNU reads it.
 pub fn exact_time(time: Timestamp) -> String {
-    instant(time).map_or_else(|| format!("@{}", time.seconds), |instant| instant.to_string())
+    match instant(time) {
+        Some(instant) if instant.to_zoned_datetime(TimeZone::UTC).year() >= 0 => {
+            instant.to_string()
+        }
+        _ => exact_seconds(time),
+    }
+}
+
+/// Shows the seconds since 1970 as a decimal number: `@-5.25`.
+fn exact_seconds(time: Timestamp) -> String {
+    const BILLION: u128 = 1_000_000_000;
+    let nanos = i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanos);
+    let sign = if nanos < 0 { "-" } else { "" };
+    let (whole, part) = (nanos.unsigned_abs() / BILLION, nanos.unsigned_abs() % BILLION);
+    let text = format!("@{sign}{whole}.{part:09}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn instant(time: Timestamp) -> Option<jiff::Timestamp> {
@@ -75,5 +91,34 @@ mod tests {
         assert_eq!(count(48000), "48,000");
         assert_eq!(count(999), "999");
         assert_eq!(counted(1, "file"), "1 file");
+    }
+
+    #[test]
+    fn exact_times_are_rfc_3339_as_far_as_that_goes_and_seconds_beyond() {
+        let told = |seconds, nanos| exact_time(Timestamp { seconds, nanos });
+        assert_eq!(told(-1, 500_000_000), "1969-12-31T23:59:59.5Z");
+        assert_eq!(told(-62_167_219_200, 0), "0000-01-01T00:00:00Z");
+        assert_eq!(told(-62_167_219_201, 999_999_999), "@-62167219200.000000001");
+        assert_eq!(told(-62_167_219_206, 750_000_000), "@-62167219205.25");
+        assert_eq!(told(253_402_300_800, 0), "@253402300800");
+        assert_eq!(told(i64::MIN, 0), "@-9223372036854775808");
+        assert_eq!(told(i64::MAX, 10), "@9223372036854775807.00000001");
+    }
+
+    #[test]
+    fn every_number_can_be_shown() {
+        let ends = [i64::MIN, i64::MIN + 1, -377_705_116_800, -1, 0, 253_402_207_200, i64::MAX];
+        for seconds in ends {
+            for zone in [jiff::tz::offset(-25), jiff::tz::offset(25)] {
+                let zone = TimeZone::fixed(zone);
+                let shown = time(Timestamp { seconds, nanos: u32::MAX }, &zone);
+                assert!(!shown.is_empty());
+                let shown = time(Timestamp { seconds, nanos: 999_999_999 }, &zone);
+                assert!(!shown.is_empty());
+            }
+        }
+        assert_eq!(bytes(u64::MAX), "16.0 EiB");
+        assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
+        assert!(!duration(std::time::Duration::MAX).is_empty());
     }
 }

@@ -4,24 +4,28 @@ use std::io::{self, BufRead, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 
 use yore_engine::{
-    Event, Observer, Overwrite, Planned, Problem, RestoreOptions, RestoreReport, Run,
+    Event, Found, Observer, Overwrite, Planned, Problem, Reader, RestoreOptions, RestorePlan,
+    RestoreReport, Run, count_below, restore_in_place,
 };
+use yore_platform::{Interrupt, system_path};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::place::Past;
+use crate::progress::Progress;
 use crate::{format, place};
 
 /// How many names of each kind of change are shown.
 const SHOWN: usize = 5;
 
-/// Notes what a dry run would change.
+/// The first changes of a plan.
 #[derive(Default)]
-struct Plan {
+struct Noted {
     /// Guards the first names of each kind of change.
     first: Mutex<Vec<(Planned, Vec<u8>)>>,
 }
 
-impl Observer for Plan {
+impl Observer for Noted {
     fn event(&self, event: Event) {
         let Event::Planned { path, change } = event else { return };
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
@@ -38,21 +42,54 @@ impl Observer for Plan {
     }
 }
 
-/// Makes sure that somebody agrees to what a restore in place replaces and removes.
+/// What is to be restored to where it came from.
+pub struct Request<'a> {
+    /// The state.
+    pub past: &'a Past,
+    /// What of it.
+    pub what: &'a Found,
+    /// Where that is.
+    pub path: &'a [u8],
+    /// How.
+    pub settings: &'a RestoreOptions,
+}
+
+/// Restores to where it came from, after somebody agreed to what that replaces and removes: exactly
+/// the plan that was shown is done.
 ///
 /// Without `--overwrite`, and without a terminal on which to ask, nothing that is there may change.
-pub fn agree(
+pub fn run(
     context: &Context,
+    request: &Request<'_>,
     is_said: bool,
-    settings: &mut RestoreOptions,
-    restore: impl Fn(&RestoreOptions, &dyn Observer) -> Outcome<RestoreReport>,
-) -> Outcome<()> {
+    interrupt: Interrupt,
+) -> Outcome<RestoreReport> {
+    let Request { past: Past { reader, root, .. }, what, path, settings } = *request;
+    let top = system_path(b"");
+    let start = |interrupt| Progress::start(context, "restoring", Some(interrupt));
     if is_said || settings.run == Run::Dry || settings.overwrite == Overwrite::Never {
-        return Ok(());
+        let progress = start(interrupt);
+        return Ok(progress.counting(
+            |counter| count(reader, what, counter),
+            || restore_in_place(reader, root, path, &top, settings, &progress),
+        )?);
     }
-    let plan = Plan::default();
-    let dry = RestoreOptions { run: Run::Dry, ..settings.clone() };
-    let report = restore(&dry, &plan)?;
+    let noted = Noted::default();
+    let plan = RestorePlan::new(reader, root, path, &top, settings, &noted)?;
+    agree(context, &noted, plan.report())?;
+    let progress = start(interrupt);
+    Ok(progress.counting(|counter| count(reader, what, counter), || plan.execute(&progress))?)
+}
+
+/// Counts what there is to restore, for the progress.
+pub fn count(reader: &Reader, what: &Found, counter: &dyn Observer) {
+    if let Some((files, bytes)) = count_below(reader, what, counter) {
+        counter.event(Event::Expected { files, bytes });
+    }
+}
+
+/// Makes sure that somebody agrees to what a plan replaces and removes.
+fn agree(context: &Context, noted: &Noted, report: &RestoreReport) -> Outcome<()> {
     if report.replaced + report.deleted == 0 {
         return Ok(());
     }
@@ -69,7 +106,7 @@ pub fn agree(
              place with --target DIR",
         ));
     }
-    tell(context, &plan, &report);
+    tell(context, noted, report);
     match answer(context)? {
         true => Ok(()),
         false => Err(Failure::new(
@@ -80,8 +117,8 @@ pub fn agree(
     }
 }
 
-fn tell(context: &Context, plan: &Plan, report: &RestoreReport) {
-    let first = plan.first.lock().unwrap_or_else(PoisonError::into_inner);
+fn tell(context: &Context, noted: &Noted, report: &RestoreReport) {
+    let first = noted.first.lock().unwrap_or_else(PoisonError::into_inner);
     let older = report.replaced - report.newer;
     for (change, number, what) in [
         (Planned::ReplaceNewer, report.newer, "would be replaced by OLDER versions"),

@@ -3,6 +3,7 @@
 //! Each command is a file under `commands`; everything that is printed goes through `screen`.
 
 mod arguments;
+mod backup_summary;
 mod clock;
 mod commands;
 mod context;
@@ -30,11 +31,13 @@ mod screen;
 mod secret;
 mod size;
 mod snapshot_filter;
+mod sources;
 mod stage;
 mod state;
 mod strength;
 mod table;
 mod tree;
+mod unchanged_by;
 mod usage;
 mod when;
 mod window;

@@ -24,6 +24,9 @@ pub fn explain(error: &MountError) -> (Exit, String) {
         MountError::NotMounted { path } => {
             format!("`mount | grep fuse.yore` lists the drives; {} is none", shown(path))
         }
+        MountError::Covered { path } => {
+            format!("take that away first: umount {}", shown(path))
+        }
         MountError::Busy { path, .. } => {
             let hint = format!("close them and try again, or: yore umount --force {}", shown(path));
             return (Exit::Busy, hint);

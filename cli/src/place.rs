@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::ZonedDateTime;
 use yore_engine::{
-    DirRef, Error, Flags, Found, Moment, Reader, Repository, SnapshotEntry, SnapshotId, find,
+    DirRef, Error, Found, Moment, Reader, Repository, SnapshotEntry, SnapshotId, SourcePart, find,
     last_instant, merge, state,
 };
 use yore_platform::{name_bytes, snapshot_path};
@@ -133,12 +133,8 @@ pub struct Past {
     pub reader: Reader,
     /// The top of the tree.
     pub root: DirRef,
-    /// The sources, the only places of which it tells what there was.
-    pub sources: Vec<Vec<u8>>,
-    /// Patterns of what the backups left out.
-    pub left_out: Vec<String>,
-    /// What the backups say of the file system's root.
-    pub root_flags: Flags,
+    /// The sources, the only places of which it tells what there was, each with its own rules.
+    pub parts: Vec<SourcePart>,
     /// The machines whose snapshots make up the state.
     pub hosts: Vec<String>,
 }
@@ -173,13 +169,9 @@ pub fn open(
     let (reader, problems) = repository.reader(BUDGET)?;
     tell(context, problems);
     let root = merge(&reader, &parts)?;
-    let sources = parts.iter().map(|part| part.source.to_vec()).collect();
-    let excludes = parts.iter().flat_map(|part| part.snapshot.snapshot.excludes.iter().cloned());
-    let mut left_out: Vec<String> = excludes.collect();
-    left_out.dedup();
-    let all = parts.iter().fold(0, |flags, part| flags | part.snapshot.snapshot.root_flags.0);
+    let sources = parts.iter().map(SourcePart::from).collect();
     let hosts = parts.iter().map(|part| part.snapshot.snapshot.host.clone()).collect();
-    Ok(Past { reader, root, sources, left_out, root_flags: Flags(all), hosts })
+    Ok(Past { reader, root, parts: sources, hosts })
 }
 
 /// Finds the one snapshot that a moment means: by its id or name, or because it alone is the state then.

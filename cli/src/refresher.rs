@@ -12,8 +12,12 @@ use crate::engine_error::words;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::Screen;
 
-/// How often the repository is asked for new snapshots.
-const REFRESHED: Duration = Duration::from_secs(1);
+/// How long to wait before the repository is asked for new snapshots again, after it had some.
+const SOON: Duration = Duration::from_secs(1);
+
+/// How long to wait at most, when it had none for a while. Whoever looks at the volume meanwhile has it
+/// asked at once.
+const LATER: Duration = Duration::from_secs(4);
 
 /// Opens the volume of a repository; tells what is not as it should be.
 pub fn open(
@@ -71,9 +75,11 @@ fn refresh(
     stopped: &Receiver<()>,
     screen: &Screen,
 ) {
-    let mut told = Vec::new();
-    while stopped.recv_timeout(REFRESHED) == Err(RecvTimeoutError::Timeout) {
+    let (mut told, mut wait) = (Vec::new(), SOON);
+    while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
         let changed = volume.refresh_and_tell(&host);
+        let is_quiet = changed.directories.is_empty() && changed.names.is_empty();
+        wait = if is_quiet { LATER.min(2 * wait) } else { SOON };
         let problems: Vec<String> = changed.problems.iter().map(words).collect();
         for problem in problems.iter().filter(|problem| !told.contains(*problem)) {
             screen.problem("", problem);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::{ToSpan, ZonedDateTime};
 use tempfile::TempDir;
 use yore_engine::{
-    BackupOptions, ClientId, Cost, CreateOptions, Excludes, FileSystems, Folder, Parameters,
-    Reading, Repository, Run, Secret, Totals, create,
+    BackupOptions, ClientId, Cost, CreateOptions, EmptySources, Excludes, FileSystems, Folder,
+    Parameters, Reading, Repository, Run, Secret, Totals, UnchangedBy, create,
 };
 use yore_platform::Interrupt;
 
@@ -169,15 +169,18 @@ impl Stage {
     ) -> Outcome<Totals> {
         let whole = std::fs::canonicalize(self.place.path());
         let whole = whole.map_err(|error| Failure::local(self.place.path(), error))?;
-        let patterns = match self.kind {
+        let rules = match self.kind {
             Kind::Sample => Vec::new(),
-            Kind::Own => exclude::exactly(&whole).into_iter().collect(),
+            Kind::Own => vec![exclude::exactly(&whole)],
         };
         let (time, utc_offset) = when::present(at);
         let options = BackupOptions {
-            excludes: Excludes { patterns, caches: false },
+            excludes: Excludes { rules, ..Excludes::default() },
             reading: Reading::Changed,
+            unchanged_by: UnchangedBy::default(),
             file_systems: FileSystems::All,
+            empty_sources: EmptySources::Accept,
+            own_folders: Vec::new(),
             run: Run::Real,
             tags: Vec::new(),
             time: Some(time),

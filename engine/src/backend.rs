@@ -5,8 +5,9 @@
 //! assumes that a destination is a path, or that a list is cheap.
 
 use std::ops::Range;
+use std::time::Duration;
 
-use yore_platform::{AlignedBuf, Space};
+use yore_platform::{AlignedBuf, Metadata, Space};
 
 use crate::error::{Error, Result};
 use crate::object::{Area, ObjectName};
@@ -39,6 +40,14 @@ pub struct Stored {
     /// Its size in bytes.
     pub size: u64,
 }
+
+/// What a destination looked like, to be compared with a later look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp(Vec<Option<Metadata>>);
+
+/// How long looks must be the same before a change is sure to make a difference: file systems keep times to
+/// two seconds (FAT) or to a tick of their clock.
+pub const SETTLED: Duration = Duration::from_secs(3);
 
 /// The room to spare with which [`Backend::fetch`] need not move what it read: the whole pages around a range.
 pub(crate) const ROOM_TO_FETCH: usize = 8 << 10;
@@ -86,6 +95,20 @@ pub trait Backend: Send + Sync {
     /// Lists the objects of an area in order of their names, consistently: what was published
     /// before the call began is listed.
     fn list(&self, area: Area) -> Result<Vec<Stored>>;
+
+    /// Lists the names alone, as [`list`](Self::list) does.
+    fn names(&self, area: Area) -> Result<Vec<ObjectName>> {
+        Ok(self.list(area)?.into_iter().map(|stored| stored.name).collect())
+    }
+
+    /// Looks, at a cost that does not grow with what is there, at whether objects of `areas` or the header
+    /// come or go; `None` where that can't be told.
+    ///
+    /// Whatever is published or deleted after a look makes the next one differ, once the looks have been
+    /// the same for [`SETTLED`].
+    fn stamp(&self, _areas: &[Area]) -> Result<Option<Stamp>> {
+        Ok(None)
+    }
 
     /// Deletes an object; one that is not there is no error.
     fn delete(&self, name: &ObjectName) -> Result<()>;

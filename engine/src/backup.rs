@@ -13,12 +13,13 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
-use yore_platform::{Timestamp, snapshot_path};
+use yore_platform::{Mounts, SourceDir, Timestamp, snapshot_path};
 
 use crate::backup::assemble::Assembly;
 use crate::backup::budget::{Budget, Closing};
 use crate::backup::exclude::Excluder;
 use crate::backup::large::HashJob;
+use crate::backup::left_out::Tally;
 use crate::backup::read::{Readers, SHARED_BUFFER};
 use crate::backup::store::{Channels, FrameJob, Sealer, Shared, Store};
 use crate::backup::stored::StoredBlobs;
@@ -26,6 +27,7 @@ use crate::backup::walk::{Sources, Step, Walk};
 use crate::buffers::Buffers;
 use crate::chunker::Gear;
 use crate::error::{Error, Result};
+use crate::globs::Rule;
 use crate::id::{BlobId, SnapshotId};
 use crate::index::BlobIndex;
 use crate::keys::{BlobKind, Keys};
@@ -43,10 +45,12 @@ use crate::view::{DirRef, merge};
 use crate::{backend, seal};
 
 mod assemble;
+mod attributes;
 mod budget;
 mod count;
 mod exclude;
 mod large;
+mod left_out;
 mod read;
 mod resume;
 mod slice;
@@ -57,15 +61,62 @@ mod walk;
 
 pub use count::count_sources;
 pub(crate) use exclude::NO_BACKUP;
+pub use left_out::{LeftOut, NotEntered};
 pub use stream::backup_stream;
+pub use walk::Emptied;
 
 /// What is left out of a backup.
 #[derive(Debug, Clone, Default)]
 pub struct Excludes {
-    /// Patterns as in `.gitignore`, against absolute paths.
-    pub patterns: Vec<String>,
+    /// Patterns as in `.gitignore`; a later one outweighs an earlier one.
+    pub rules: Vec<Rule>,
     /// Whether directories that say that they are caches (`CACHEDIR.TAG`) are left empty.
     pub caches: bool,
+    /// Directories that hold a file of one of these names are left empty, but for that file.
+    pub if_present: Vec<Vec<u8>>,
+    /// Files of more bytes are left out.
+    pub larger_than: Option<u64>,
+}
+
+/// By what, besides its size and the time of its content, a file is known to be unchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UnchangedBy {
+    /// The time of its last change, of metadata too.
+    pub change_time: ChangeTime,
+    /// Its number.
+    pub inode: InodeNumbers,
+}
+
+/// Whether files are known by the time of their last change, of metadata too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ChangeTime {
+    /// It must be the same.
+    #[default]
+    Compared,
+    /// It may be another, as in a copy of a source.
+    Ignored,
+}
+
+/// Whether files are known by their inode numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InodeNumbers {
+    /// They must be the same on file systems that keep them.
+    #[default]
+    WhereKept,
+    /// They must be the same.
+    Compared,
+    /// They may be others.
+    Ignored,
+}
+
+/// What becomes of a source that had files and comes up empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EmptySources {
+    /// Its last state is kept, and the report names it.
+    #[default]
+    KeepLast,
+    /// It is saved as it is.
+    Accept,
 }
 
 /// Whether files that look unchanged are read.
@@ -105,8 +156,14 @@ pub struct BackupOptions {
     pub excludes: Excludes,
     /// What is read.
     pub reading: Reading,
+    /// By what a file is known to be unchanged.
+    pub unchanged_by: UnchangedBy,
     /// Where the walk ends.
     pub file_systems: FileSystems,
+    /// What becomes of a source that comes up empty.
+    pub empty_sources: EmptySources,
+    /// Folders that are the program's own, and are not entered by whatever name.
+    pub own_folders: Vec<PathBuf>,
     /// Whether anything is written.
     pub run: Run,
     /// Words by which the snapshot can be found.
@@ -127,6 +184,14 @@ pub struct BackupReport {
     /// What was seen and stored. `unreadable` above 0 means that something is missing; each was
     /// told to the observer.
     pub totals: Totals,
+    /// Files that the snapshot before has and that are there no more.
+    pub removed_files: u64,
+    /// Files that changed each time they were read: what is saved of them may never have been there at one moment.
+    pub changed_while_read: u64,
+    /// What was left out on purpose.
+    pub left_out: LeftOut,
+    /// Folders that had files and came up empty, of which the last state was kept.
+    pub emptied: Vec<Emptied>,
     /// A snapshot that claims to be later than this machine's clock, and is the newest of its client: one of
     /// the clocks is wrong.
     pub ahead: Option<SnapshotEntry>,
@@ -175,11 +240,22 @@ pub fn backup(
     }
     let tree = Sources::new(sources);
     let paths: Vec<Vec<u8>> = sources.iter().map(|path| snapshot_path(path)).collect();
-    run(repository, paths, options, observer, |stage| {
+    // Without the table every mount is a folder like others.
+    let mounts = Mounts::read().unwrap_or_default();
+    let own = options.own_folders.iter().filter_map(|folder| {
+        let metadata = SourceDir::open(folder).and_then(|dir| dir.metadata()).ok()?;
+        Some((metadata.device, metadata.inode))
+    });
+    let own: Vec<(u64, u64)> = own.collect();
+    let tally = Tally::default();
+    let mut report = run(repository, paths, options, observer, &tally, |stage| {
         let walk = Walk {
             excluder: &excluder,
-            file_systems: options.file_systems,
-            reading: options.reading,
+            options,
+            repository: repository.id(),
+            own: &own,
+            mounts: &mounts,
+            tally: &tally,
             reader: stage.reader,
             trusted_before: stage.trusted_before,
             observer,
@@ -187,9 +263,12 @@ pub fn backup(
             steps: stage.steps,
             unreadable: stage.unreadable,
             batches: Cell::new(0),
+            names: Cell::new(0),
         };
         walk.run(&tree, stage.previous)
-    })
+    })?;
+    tally.finish(excluder.unused(), &mut report);
+    Ok(report)
 }
 
 /// What whoever feeds a backup is given.
@@ -207,7 +286,8 @@ struct Stage<'a> {
 
 /// Refuses more words than a snapshot can describe itself by.
 fn must_fit_a_record(sources: &[Vec<u8>], options: &BackupOptions) -> Result<()> {
-    let texts = options.tags.iter().chain(&options.excludes.patterns).map(String::len);
+    let patterns = options.excludes.rules.iter().flat_map(|rule| &rule.patterns);
+    let texts = options.tags.iter().chain(patterns).map(String::len);
     let lengths = sources.iter().map(Vec::len).chain(texts);
     // What else it holds, and how a text begins, are small beside it.
     if lengths.map(|length| length + 16).sum::<usize>() > seal::MAX_RECORD / 2 {
@@ -228,6 +308,7 @@ fn run(
     sources: Vec<Vec<u8>>,
     options: &BackupOptions,
     observer: &dyn Observer,
+    tally: &Tally,
     feed: impl FnOnce(Stage<'_>) -> Result<()> + Send,
 ) -> Result<BackupReport> {
     let started = now();
@@ -243,15 +324,15 @@ fn run(
     if options.run == Run::Dry {
         let (_, condemned) = repository.condemned()?;
         let index = repository.open_index_to_write(condemned)?;
-        let saved = save(repository, options, observer, &known.list, index, feed)?;
-        return Ok(BackupReport { snapshot: None, totals: saved.totals, ahead });
+        let saved = save(repository, options, observer, tally, &known.list, index, feed)?;
+        return Ok(report(None, saved.totals, ahead));
     }
     let left = resume::left_open(repository)?;
     let session = session::open(repository, &options.writer, started)?;
     let saved = repository
         .open_index_to_write(session.condemned.clone())
         .and_then(|index| resume::adopt(repository, &left, &session, index))
-        .and_then(|index| save(repository, options, observer, &known.list, index, feed));
+        .and_then(|index| save(repository, options, observer, tally, &known.list, index, feed));
     let saved = match saved {
         Ok(saved) => saved,
         // A destination in trouble may lack the index of packs that it has: while the session has
@@ -272,7 +353,24 @@ fn run(
     let id = save_snapshot(repository, &session, description, &saved)?;
     session.commit(repository, vec![id], now())?;
     resume::end_dead(repository, &left, &options.writer);
-    Ok(BackupReport { snapshot: Some(id), totals: saved.totals, ahead })
+    Ok(report(Some(id), saved.totals, ahead))
+}
+
+fn report(
+    snapshot: Option<SnapshotId>,
+    totals: Totals,
+    ahead: Option<SnapshotEntry>,
+) -> BackupReport {
+    let (left_out, emptied) = (LeftOut::default(), Vec::new());
+    BackupReport {
+        snapshot,
+        totals,
+        removed_files: 0,
+        changed_while_read: 0,
+        left_out,
+        emptied,
+        ahead,
+    }
 }
 
 /// What the threads of a backup made.
@@ -286,6 +384,7 @@ fn save(
     repository: &Repository,
     options: &BackupOptions,
     observer: &dyn Observer,
+    tally: &Tally,
     known: &[SnapshotEntry],
     index: BlobIndex,
     feed: impl FnOnce(Stage<'_>) -> Result<()> + Send,
@@ -317,7 +416,8 @@ fn save(
         keys: &keys,
         gear: &gear,
         inline: u64::from(parameters.inline),
-        reading: options.reading,
+        options,
+        tally,
         trusted_before,
         stored: &stored,
         observer,
@@ -478,7 +578,7 @@ fn save_snapshot(
         seen,
         totals: saved.totals,
         program,
-        excludes: options.excludes.patterns.clone(),
+        excludes: options.excludes.rules.iter().flat_map(|rule| rule.patterns.clone()).collect(),
         session: session.id,
     };
     let content = snapshot.encode();

@@ -1,71 +1,168 @@
-//! Patterns of paths as in `.gitignore`, against absolute paths.
+//! Patterns of paths as in `.gitignore`, against paths from the root.
+//!
+//! The last pattern that fits decides, and what is below a directory that is left out is not asked about, so it
+//! can't be taken back. The caller walks from the top, as Git does.
 
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use crate::error::{Error, Result};
 
-/// Tells what is wrong with a pattern that a person types, in words; nothing is if it can be used.
-pub fn check_glob(pattern: &str) -> std::result::Result<(), String> {
-    let mut builder = strict();
-    builder.add_line(None, pattern).map(drop).map_err(|error| reason(&error))
-}
-
-/// Compiles the patterns that somebody asked for; `None` where there are none.
-///
-/// # Errors
-/// [`Error::Refused`] names the first that is none.
-pub(crate) fn compile(patterns: &[String]) -> Result<Option<Gitignore>> {
-    build(strict(), patterns)
-}
-
-/// Compiles the patterns that a snapshot names: what an older program took for one still is.
-///
-/// # Errors
-/// [`Error::Refused`] names the first that is none.
-pub(crate) fn compile_recorded(patterns: &[String]) -> Result<Option<Gitignore>> {
-    build(GitignoreBuilder::new("/"), patterns)
-}
-
-fn strict() -> GitignoreBuilder {
-    let mut builder = GitignoreBuilder::new("/");
-    // Otherwise `[z` would silently fit nothing but a file of that name.
-    builder.allow_unclosed_class(false);
-    builder
-}
-
-fn build(mut builder: GitignoreBuilder, patterns: &[String]) -> Result<Option<Gitignore>> {
-    let refused = |what: String, error| Error::Refused {
-        what: format!("{what} can't be used as a pattern: {}", reason(&error)),
-    };
-    for pattern in patterns {
-        builder.add_line(None, pattern).map_err(|error| refused(format!("{pattern:?}"), error))?;
-    }
-    let built = builder.build().map_err(|error| refused("all patterns together".into(), error))?;
-    Ok((!built.is_empty()).then_some(built))
-}
-
-/// The words of an error without the pattern, which whoever tells it names anyway.
-fn reason(error: &ignore::Error) -> String {
-    match error {
-        ignore::Error::Glob { err, .. } => err.clone(),
-        other => other.to_string(),
-    }
-}
-
+mod rule;
 #[cfg(test)]
-mod tests {
-    use super::*;
+mod tests;
+mod translate;
 
-    #[test]
-    fn patterns_that_are_none_are_told_and_others_are_not() {
-        for pattern in ["[z", "a/[b-", "{a,b", "[b-a]", "x\\"] {
-            assert!(check_glob(pattern).is_err(), "{pattern}");
-            assert!(compile(&["*.o".into(), pattern.into()]).is_err(), "{pattern}");
+pub use rule::{Bases, Rule, escape_glob};
+
+use translate::translate;
+
+/// The most memory that all compiled patterns together may take: some 50,000 lines.
+const COMPILED: usize = 256 << 20;
+
+/// Returns what is wrong with a pattern that a person types, in words.
+pub fn check_glob(pattern: &str) -> std::result::Result<(), String> {
+    let Some(translated) = translate(pattern)? else { return Ok(()) };
+    RegexSet::new([&translated.regex]).map(drop).map_err(|_| "it is too long".into())
+}
+
+/// Patterns, ready to be matched.
+#[derive(Debug, Default)]
+pub(crate) struct Globs {
+    /// Matched against names.
+    names: Set,
+    /// Matched against paths.
+    paths: Set,
+    globs: Vec<Glob>,
+    /// For each rule, whether one of its patterns fitted anything yet.
+    fitted: Vec<AtomicBool>,
+}
+
+#[derive(Debug)]
+struct Glob {
+    rule: usize,
+    negated: bool,
+    dirs_only: bool,
+}
+
+/// Some of the patterns, and which.
+#[derive(Debug, Default)]
+struct Set {
+    regexes: Option<RegexSet>,
+    globs: Vec<usize>,
+}
+
+/// What patterns say of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// No pattern fits it.
+    Unmentioned,
+    /// The last pattern that fits it names it.
+    Named,
+    /// The last pattern that fits it, with `!`, takes it back.
+    TakenBack,
+}
+
+impl Globs {
+    /// Compiles rules; a later one outweighs an earlier one.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] names the first that is no pattern.
+    pub(crate) fn new(rules: &[Rule]) -> Result<Self> {
+        let patterns = rules.iter().enumerate();
+        let patterns = patterns.flat_map(|(at, rule)| rule.patterns.iter().map(move |p| (at, p)));
+        Self::build(patterns, rules.len(), |pattern, reason| {
+            Err(Error::Refused {
+                what: format!("{pattern:?} can't be used as a pattern: {reason}"),
+            })
+        })
+    }
+
+    /// Compiles patterns that a snapshot records; a line that older programs took for a pattern and that is none
+    /// fits nothing.
+    pub(crate) fn recorded(patterns: &[String]) -> Result<Self> {
+        Self::build(patterns.iter().enumerate(), patterns.len(), |_, _| Ok(()))
+    }
+
+    fn build<'p>(
+        patterns: impl Iterator<Item = (usize, &'p String)>,
+        rules: usize,
+        refuse: impl Fn(&str, String) -> Result<()>,
+    ) -> Result<Self> {
+        let mut globs = Vec::new();
+        let (mut names, mut paths) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+        for (rule, pattern) in patterns {
+            let translated = match translate(pattern) {
+                Ok(Some(translated)) => translated,
+                Ok(None) => continue,
+                Err(reason) => {
+                    refuse(pattern, reason)?;
+                    continue;
+                }
+            };
+            let set = if translated.is_name { &mut names } else { &mut paths };
+            set.0.push(translated.regex);
+            set.1.push(globs.len());
+            let (negated, dirs_only) = (translated.negated, translated.dirs_only);
+            globs.push(Glob { rule, negated, dirs_only });
         }
-        for pattern in ["*.o", "/home/*/[a-z]", "!keep", "\\[z", "#", "", "folder/"] {
-            assert_eq!(check_glob(pattern), Ok(()), "{pattern}");
+        let fitted = (0..rules).map(|_| AtomicBool::new(false)).collect();
+        Ok(Self { names: Set::new(names)?, paths: Set::new(paths)?, globs, fitted })
+    }
+
+    /// Reports whether there are no patterns.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.globs.is_empty()
+    }
+
+    /// Asks about one path, given by components joined by `/`.
+    pub(crate) fn ask(&self, path: &[u8], is_dir: bool) -> Verdict {
+        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let mut last = None;
+        for at in self.names.fitting(name).chain(self.paths.fitting(path)) {
+            let Some(glob) = self.globs.get(at).filter(|glob| is_dir || !glob.dirs_only) else {
+                continue;
+            };
+            if let Some(fitted) = self.fitted.get(glob.rule) {
+                fitted.store(true, Ordering::Relaxed);
+            }
+            last = last.max(Some((at, glob.negated)));
         }
-        assert!(compile_recorded(&["[z".into()]).is_ok_and(|built| built.is_some()));
-        assert!(compile(&["# a comment".into()]).is_ok_and(|built| built.is_none()));
+        match last {
+            None => Verdict::Unmentioned,
+            Some((_, false)) => Verdict::Named,
+            Some((_, true)) => Verdict::TakenBack,
+        }
+    }
+
+    /// Reports whether patterns name a path.
+    pub(crate) fn name(&self, path: &[u8], is_dir: bool) -> bool {
+        self.ask(path, is_dir) == Verdict::Named
+    }
+
+    /// Lists the rules of which no pattern fitted anything that was asked about, by their positions.
+    pub(crate) fn unused(&self) -> Vec<usize> {
+        let unused = |at: &usize| self.fitted.get(*at).is_some_and(|f| !f.load(Ordering::Relaxed));
+        (0..self.fitted.len()).filter(unused).collect()
+    }
+}
+
+impl Set {
+    fn new((regexes, globs): (Vec<String>, Vec<usize>)) -> Result<Self> {
+        if regexes.is_empty() {
+            return Ok(Self::default());
+        }
+        let built = RegexSetBuilder::new(&regexes).size_limit(COMPILED).build();
+        let too_long = |_| Error::Refused { what: "the patterns are too long together".into() };
+        Ok(Self { regexes: Some(built.map_err(too_long)?), globs })
+    }
+
+    /// The positions of the patterns that fit.
+    fn fitting(&self, text: &[u8]) -> impl Iterator<Item = usize> {
+        // Most paths fit nothing; to ask that first costs no allocation.
+        let fits = self.regexes.as_ref().filter(|regexes| regexes.is_match(text));
+        let fitting = fits.map(|regexes| regexes.matches(text).into_iter().collect::<Vec<_>>());
+        fitting.into_iter().flatten().filter_map(|at| self.globs.get(at).copied())
     }
 }

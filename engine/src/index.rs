@@ -163,7 +163,7 @@ pub(crate) fn open(
     condemned: HashSet<ObjectId>,
     cache: Option<&Path>,
 ) -> Result<Opened> {
-    let names: Vec<_> = backend.list(Area::Index)?.into_iter().map(|stored| stored.name).collect();
+    let names = backend.names(Area::Index)?;
     let listed: HashSet<ObjectId> = names.iter().filter_map(|n| n.id()).map(ObjectId).collect();
     let cached = cached_segments(cache, &listed);
     let covered: HashSet<ObjectId> = cached.iter().flat_map(|(_, s)| s.covers()).collect();

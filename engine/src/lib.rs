@@ -56,10 +56,12 @@ mod view;
 
 pub use ahead::FrameAhead;
 pub use backend::{
-    Backend, Fetched, Folder, Meter, Metered, NewObject, Patient, Published, Stored, load, save,
+    Backend, Fetched, Folder, Meter, Metered, NewObject, Patient, Published, SETTLED, Stamp,
+    Stored, load, save,
 };
 pub use backup::{
-    BackupOptions, BackupReport, Excludes, FileSystems, Reading, Run, backup, backup_stream,
+    BackupOptions, BackupReport, ChangeTime, Emptied, EmptySources, Excludes, FileSystems,
+    InodeNumbers, LeftOut, NotEntered, Reading, Run, UnchangedBy, backup, backup_stream,
     count_sources,
 };
 pub use catalog::{Catalog, Hit, Query};
@@ -71,7 +73,7 @@ pub use directory::Nodes;
 pub use error::{Error, Result};
 pub use file::{OpenFile, Piece};
 pub use forget::{ForgetReport, forget};
-pub use globs::check_glob;
+pub use globs::{Bases, Rule, check_glob, escape_glob};
 pub use header::{FORMAT_VERSION, Header, Parameters};
 pub use history::{
     Below, DirHistory, DirState, Kinds, Seen, Timeline, Version, below, descend, dir_history,
@@ -92,7 +94,10 @@ pub use record::{ClientId, DestinationId, Outcome, Session, Snapshot, Tombstone,
 pub use repository::{
     CreateOptions, KnownSnapshots, Problems, Repository, Snapshots, create, open,
 };
-pub use restore::{Extra, Overwrite, RestoreOptions, RestoreReport, Verify, restore};
+pub use restore::{
+    Extra, Overwrite, RestoreOptions, RestorePlan, RestoreReport, SourcePart, Verify, restore,
+    restore_in_place,
+};
 pub use secret::{Secret, SecretKind};
 pub use session::Writer;
 pub use slot::{Cost, Slot};

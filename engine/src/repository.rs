@@ -25,8 +25,10 @@ use crate::secret::{Secret, SecretKind};
 use crate::slot::{self, Cost, MAX_SLOT, Slot};
 
 mod known;
+mod records;
 
 pub use known::KnownSnapshots;
+use records::Records;
 
 /// How many passphrase slots are tried before a passphrase is called wrong.
 const MAX_PASSPHRASE_SLOTS: usize = 64;
@@ -300,65 +302,54 @@ impl Repository {
 
     /// Lists the snapshots that count.
     pub fn snapshots(&self) -> Result<Snapshots> {
+        let mut records = Records::open(self);
         let mut found = Snapshots::default();
-        let committed = self.committed(&mut found.problems)?;
-        for stored in self.backend.list(Area::Forgotten)? {
-            found.forgotten.extend(self.load_tombstone(&stored.name, &mut found.problems));
+        let sessions = self.sessions_in(&mut records)?;
+        found.problems.extend(sessions.problems);
+        for name in self.backend.names(Area::Forgotten)? {
+            found.forgotten.extend(records.tombstone(&name, &mut found.problems));
         }
         let forgotten: HashSet<SnapshotId> =
             found.forgotten.iter().map(|tombstone| tombstone.snapshot).collect();
+        let mut committed = HashSet::new();
+        for (_, verdict) in sessions.list.into_values() {
+            if let Some(Verdict { outcome: Outcome::Commit(snapshots), .. }) = verdict {
+                committed.extend(snapshots.into_iter().filter(|id| !forgotten.contains(id)));
+            }
+        }
         let mut list = Vec::new();
-        for id in committed.into_iter().filter(|id| !forgotten.contains(id)) {
-            match self.load_snapshot(id) {
+        for id in committed {
+            match records.snapshot(id) {
                 Ok(snapshot) => list.push((id, snapshot)),
                 Err(error) => found.problems.push(error),
             }
         }
+        records.keep_used();
         found.list = order::arrange(list, &found.forgotten, now());
         Ok(found)
     }
 
     pub(crate) fn load_snapshot(&self, id: SnapshotId) -> Result<Snapshot> {
-        let name = ObjectName::snapshot(id);
-        let content = load_sealed(&*self.backend, &self.keys, Kind::Snapshot, &name)?;
-        Snapshot::decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
-    }
-
-    fn load_tombstone(&self, name: &ObjectName, problems: &mut Problems) -> Option<Tombstone> {
-        let tombstone = load_sealed(&*self.backend, &self.keys, Kind::Tombstone, name)
-            .ok()
-            .and_then(|content| Tombstone::decode(&content).ok())
-            .filter(|tombstone| name.id() == Some(tombstone.snapshot.0));
-        if tombstone.is_none() {
-            // A snapshot whose tombstone is damaged is presented: better too much than too little.
-            problems.push(Error::damaged(name.as_str(), "it is no tombstone of this repository"));
-        }
-        tombstone
-    }
-
-    /// The snapshots that verdicts of sessions that are there commit.
-    fn committed(&self, problems: &mut Problems) -> Result<Vec<SnapshotId>> {
-        let sessions = self.sessions()?;
-        problems.extend(sessions.problems);
-        let mut committed = HashSet::new();
-        for (_, verdict) in sessions.list.into_values() {
-            if let Some(Verdict { outcome: Outcome::Commit(snapshots), .. }) = verdict {
-                committed.extend(snapshots);
-            }
-        }
-        Ok(committed.into_iter().collect())
+        Records::open(self).snapshot(id)
     }
 
     /// Loads all sessions with their verdicts, as far as they belong to this destination.
     pub(crate) fn sessions(&self) -> Result<Sessions> {
+        let mut records = Records::open(self);
+        let sessions = self.sessions_in(&mut records)?;
+        records.keep();
+        Ok(sessions)
+    }
+
+    fn sessions_in(&self, records: &mut Records<'_>) -> Result<Sessions> {
         let mut sessions = Sessions::default();
-        let listed = self.backend.list(Area::Sessions)?;
-        let names: HashSet<&ObjectName> = listed.iter().map(|stored| &stored.name).collect();
-        for stored in listed.iter().filter(|stored| stored.name.suffix().is_none()) {
-            let Some(id) = stored.name.id().map(ObjectId) else { continue };
+        let listed = self.backend.names(Area::Sessions)?;
+        let names: HashSet<&ObjectName> = listed.iter().collect();
+        for name in listed.iter().filter(|name| name.suffix().is_none()) {
+            let Some(id) = name.id().map(ObjectId) else { continue };
             let end = ObjectName::verdict(id);
             let verdict = match names.contains(&end) {
-                true => match self.load_verdict(&end) {
+                true => match records.verdict(&end) {
                     Ok(verdict) => Some(verdict),
                     Err(error) => {
                         sessions.problems.push(error);
@@ -367,7 +358,7 @@ impl Repository {
                 },
                 false => None,
             };
-            match self.load_session(&stored.name) {
+            match records.session(name) {
                 Ok(session) if session.destination == self.destination => {
                     let verdict = verdict.filter(|v| v.destination == self.destination);
                     sessions.list.insert(id, (session, verdict));
@@ -379,27 +370,17 @@ impl Repository {
         Ok(sessions)
     }
 
-    fn load_session(&self, name: &ObjectName) -> Result<Session> {
-        let content = load_sealed(&*self.backend, &self.keys, Kind::Session, name)?;
-        Session::decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
-    }
-
-    fn load_verdict(&self, name: &ObjectName) -> Result<Verdict> {
-        let content = load_sealed(&*self.backend, &self.keys, Kind::Verdict, name)?;
-        Verdict::decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
-    }
-
     /// Loads the newest generation of prune and the packs condemned up to it.
     pub(crate) fn condemned(&self) -> Result<(u64, HashSet<ObjectId>)> {
         let (mut newest, mut condemned, mut kept) = (0, HashSet::new(), HashSet::new());
-        for stored in self.backend.list(Area::Generations)? {
-            let is_end = stored.name.suffix().is_some();
+        for name in self.backend.names(Area::Generations)? {
+            let is_end = name.suffix().is_some();
             let kind = if is_end { Kind::GenerationEnd } else { Kind::Generation };
-            let content = load_sealed(&*self.backend, &self.keys, kind, &stored.name)?;
+            let content = load_sealed(&*self.backend, &self.keys, kind, &name)?;
             let generation = Generation::decode(&content)
-                .map_err(|_| Error::damaged(stored.name.as_str(), "it does not decode"))?;
-            if stored.name.number() != Some(generation.number) {
-                return Err(Error::damaged(stored.name.as_str(), "an object of another name"));
+                .map_err(|_| Error::damaged(name.as_str(), "it does not decode"))?;
+            if name.number() != Some(generation.number) {
+                return Err(Error::damaged(name.as_str(), "an object of another name"));
             }
             if generation.destination != self.destination {
                 continue;

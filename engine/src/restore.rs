@@ -4,22 +4,25 @@
 //! files, and stretches of large ones, to workers over a bounded channel; so memory does not depend
 //! on how much there is. A directory gets its metadata when the last thing in it is done.
 //!
-//! Nothing in a hostile tree leaves the target: everything goes through [`TargetDir`].
+//! Nothing in a hostile tree leaves the target: everything goes through [`TargetDir`]. Folders above a
+//! source are the way to it and not its content: they are made where they are missing, and nothing
+//! about those that are there changes.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use yore_platform::{Made, SourceDir, TargetDir};
+use yore_platform::{Made, TargetDir};
 
 use crate::backup::Run;
 use crate::children::Children;
 use crate::error::{Error, Result};
+use crate::globs::Rule;
 use crate::observer::Observer;
 use crate::reader::Reader;
-use crate::tree::Flags;
-use crate::view::Found;
+use crate::view::{self, DirRef, Found};
 
+mod agreed;
 mod context;
 mod delete;
 mod directory;
@@ -29,15 +32,20 @@ mod place;
 mod plan;
 mod refusals;
 mod select;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod verify;
 mod work;
 
+use agreed::Agreement;
+pub use agreed::RestorePlan;
 use context::Context;
 use directory::OpenDir;
 use plan::Planner;
 use select::Selection;
+pub use sources::SourcePart;
+use sources::{Links, Way};
 
 /// What happens to what is in the target already under a name that is restored.
 ///
@@ -57,24 +65,15 @@ pub enum Overwrite {
 }
 
 /// What happens to what is in the target and not in the snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Extra {
     /// It stays.
     #[default]
     Keep,
-    /// It is removed from restored directories, in which [`Overwrite`] allows anything to be
-    /// changed, and a directory that stands where the snapshot has something else is removed, too.
-    Delete {
-        /// The sources of the snapshots, the only places where they tell what there was; above
-        /// them nothing is removed.
-        sources: Vec<Vec<u8>>,
-        /// Patterns of what the backup left out, which is therefore not removed either.
-        left_out: Vec<String>,
-        /// What the snapshots say of the file system's root, which has no node ([`Snapshot::root_flags`]).
-        ///
-        /// [`Snapshot::root_flags`]: crate::Snapshot::root_flags
-        root_flags: Flags,
-    },
+    /// It is removed from restored directories within a source, in which [`Overwrite`] allows anything
+    /// to be changed, and a directory that stands where the snapshot has something else is removed,
+    /// too. What a backup left out stays ([`SourcePart::excludes`]).
+    Delete,
 }
 
 /// Whether what was written is read again.
@@ -94,11 +93,16 @@ pub struct RestoreOptions {
     pub overwrite: Overwrite,
     /// What happens to what the snapshot does not have.
     pub extra: Extra,
+    /// The parts of the state, in its order; only within them it tells what there was. Without any,
+    /// everything is restored as content of one source, and nothing is removed.
+    pub parts: Vec<SourcePart>,
+    /// Patterns of what is never removed.
+    pub protected: Vec<String>,
     /// Patterns as in `.gitignore`, against absolute paths: only what fits one, or is in a directory
     /// that does, is restored. Empty: everything.
-    pub include: Vec<String>,
+    pub include: Vec<Rule>,
     /// Patterns likewise: what fits one is left out.
-    pub exclude: Vec<String>,
+    pub exclude: Vec<Rule>,
     /// Whether anything is written.
     pub run: Run,
     /// Whether it is read again.
@@ -132,6 +136,8 @@ pub struct RestoreReport {
     pub failed: u64,
     /// Parts of metadata that the system refused; told to the observer, summed up where they are many.
     pub refused: u64,
+    /// Temporary names that restores which were killed had left, and that are removed now.
+    pub leftovers: u64,
 }
 
 /// Restores `what`, which is at `path` in its snapshot, into the folder `target`.
@@ -155,17 +161,57 @@ pub fn restore(
     options: &RestoreOptions,
     observer: &dyn Observer,
 ) -> Result<RestoreReport> {
-    let selection = Selection::new(options)?;
-    let root = open_root(target, options.run)?;
-    let context = Context::new(reader, options, &selection, observer, target, root.clone());
     let (above, children) = match what {
-        Found::Root(dir) => (&[][..], Children::open(reader, dir)?),
+        Found::Root(dir) => (Vec::new(), Children::open(reader, dir)?),
         Found::Node(seen) => {
             let cut = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-            (&path[..cut], Children::one(seen.clone()))
+            (path[..cut].to_vec(), Children::one(seen.clone()))
         }
     };
-    let base = OpenDir::base(&context, root, above.to_vec(), source_of(target, options));
+    let task = Task { reader, target, options, observer, agreement: Agreement::Free };
+    start(task, Way { base: above, to: Vec::new(), links: Links::Refused }, children)
+}
+
+/// Restores what a state has at `path` to where it came from: there below `top`, which is the root
+/// of the file system.
+///
+/// Folders above `path` are the way to it like those above a source: missing ones are made with
+/// what the snapshot knows of them, and a link that leads to a folder is followed there.
+///
+/// # Errors
+/// As for [`restore`]; [`Error::NotFound`] where the state has nothing at `path`.
+pub fn restore_in_place(
+    reader: &Reader,
+    root: &DirRef,
+    path: &[u8],
+    top: &Path,
+    options: &RestoreOptions,
+    observer: &dyn Observer,
+) -> Result<RestoreReport> {
+    let task = Task { reader, target: top, options, observer, agreement: Agreement::Free };
+    start_in_place(task, root, path)
+}
+
+/// What is restored, to where, and how.
+struct Task<'a> {
+    reader: &'a Reader,
+    target: &'a Path,
+    options: &'a RestoreOptions,
+    observer: &'a dyn Observer,
+    agreement: Agreement<'a>,
+}
+
+fn start_in_place(task: Task<'_>, root: &DirRef, path: &[u8]) -> Result<RestoreReport> {
+    let lone = view::alone(task.reader, root, path)?;
+    let children = Children::open(task.reader, &lone)?;
+    start(task, Way { base: Vec::new(), to: path.to_vec(), links: Links::Followed }, children)
+}
+
+fn start(task: Task<'_>, way: Way, children: Children<'_>) -> Result<RestoreReport> {
+    let selection = Selection::new(task.options, way)?;
+    let root = open_root(task.target, task.options.run)?;
+    let context = Context::new(&task, &selection, root.clone());
+    let base = OpenDir::base(&context, root);
     run(&context, &selection, Arc::new(base), children);
     context.finish()
 }
@@ -175,12 +221,6 @@ fn open_root(target: &Path, run: Run) -> Result<Option<TargetDir>> {
         return Ok(None);
     }
     TargetDir::create(target).map(Some).map_err(|source| Error::local(target, source))
-}
-
-/// Opens the target for reading, where that is needed.
-fn source_of(target: &Path, options: &RestoreOptions) -> Option<SourceDir> {
-    let needed = options.verify == Verify::Reread || options.extra != Extra::Keep;
-    SourceDir::open(target).ok().filter(|_| needed)
 }
 
 /// Walks in this thread while workers write; both end early when the context says so.

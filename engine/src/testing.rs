@@ -15,8 +15,8 @@ use crate::reader::Reader;
 use crate::repository::{CreateOptions, Repository, create, open};
 use crate::view::{DirRef, Found, find};
 use crate::{
-    ClientId, Cost, Excludes, FileSystems, Folder, Parameters, Reading, Run, Secret, SnapshotEntry,
-    SnapshotId, Writer,
+    ClientId, Cost, EmptySources, Excludes, FileSystems, Folder, Parameters, Reading, Run, Secret,
+    SnapshotEntry, SnapshotId, UnchangedBy, Writer,
 };
 
 /// A repository in a temporary folder, with small sizes, so that little makes many packs.
@@ -110,10 +110,33 @@ impl Sample {
 
     /// Makes a snapshot of another writer.
     pub(crate) fn back_up_as(&self, source: &Path, now: i64, writer: Writer) -> BackupReport {
+        self.back_up_with(source, now, writer, Excludes::default())
+    }
+
+    /// Makes a snapshot that leaves something out.
+    pub(crate) fn back_up_without(
+        &self,
+        source: &Path,
+        now: i64,
+        excludes: Excludes,
+    ) -> BackupReport {
+        self.back_up_with(source, now, writer(), excludes)
+    }
+
+    fn back_up_with(
+        &self,
+        source: &Path,
+        now: i64,
+        writer: Writer,
+        excludes: Excludes,
+    ) -> BackupReport {
         let options = BackupOptions {
-            excludes: Excludes::default(),
+            excludes,
             reading: Reading::Changed,
+            unchanged_by: UnchangedBy::default(),
             file_systems: FileSystems::All,
+            empty_sources: EmptySources::Accept,
+            own_folders: Vec::new(),
             run: Run::Real,
             tags: Vec::new(),
             time: Some(time(now)),

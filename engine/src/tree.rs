@@ -96,6 +96,15 @@ impl Flags {
     /// pattern, or could not be read.
     pub const INCOMPLETE: Flags = Flags(4);
 
+    /// Some of its extended attributes could not be read, and are missing.
+    pub const ATTRIBUTES_MISSING: Flags = Flags(8);
+
+    /// Adds flags.
+    #[must_use]
+    pub fn with(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+
     /// Whether all of `other`'s flags are set.
     pub fn contains(self, other: Flags) -> bool {
         self.0 & other.0 == other.0

@@ -149,6 +149,31 @@ pub fn find(reader: &Reader, root: &DirRef, path: &[u8]) -> Result<Option<Found>
     Ok(Some(found))
 }
 
+/// Cuts a state down to what is at `path` and the directories above it.
+///
+/// # Errors
+/// [`Error::NotFound`] where there is nothing.
+pub(crate) fn alone(reader: &Reader, root: &DirRef, path: &[u8]) -> Result<DirRef> {
+    let mut above = Vec::new();
+    let mut dir = root.clone();
+    let mut names = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).peekable();
+    while let Some(name) = names.next() {
+        let found = child(reader, &dir, name)?;
+        let what = || String::from_utf8_lossy(path).into_owned();
+        let mut seen = found.ok_or_else(|| Error::NotFound { what: what() })?;
+        if names.peek().is_some() {
+            dir = seen.dir.take().ok_or_else(|| Error::NotFound { what: what() })?;
+        }
+        above.push(seen);
+    }
+    let Some(last) = above.pop() else { return Ok(dir) };
+    let lone = |seen| DirRef::Merged(Arc::new(vec![seen]));
+    Ok(above.into_iter().rev().fold(lone(last), |below, mut seen| {
+        seen.dir = Some(below);
+        lone(seen)
+    }))
+}
+
 /// What a path stands for.
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant, reason = "one or two are alive at a time")]

@@ -1,7 +1,7 @@
 //! The FUSE host: mounts a [`Volume`](crate::Volume) on Linux.
 //!
 //! `encode` turns answers into the kernel's terms, `adapter` passes requests on, `attach` obtains
-//! the connection to the kernel, `session` runs it.
+//! the connection to the kernel, `session` runs it, `unmount` ends it.
 //!
 //! What the kernel keeps, and for how long:
 //!
@@ -17,6 +17,8 @@ mod attach;
 mod encode;
 mod numbers;
 mod session;
+mod unmount;
 
 pub use numbers::InodeNumbers;
-pub use session::{Access, MountOptions, Mounted, MountedHandle, Unmounted, mount};
+pub use session::{Access, MountOptions, Mounted, MountedHandle, mount};
+pub use unmount::{Held, Unmounted};

@@ -39,6 +39,8 @@ mod mount_table;
 #[cfg(target_os = "linux")]
 mod mountpoint;
 #[cfg(target_os = "linux")]
+mod mounts;
+#[cfg(target_os = "linux")]
 mod name;
 #[cfg(target_os = "linux")]
 mod process;
@@ -46,6 +48,8 @@ mod process;
 mod random;
 #[cfg(target_os = "linux")]
 mod source;
+#[cfg(target_os = "linux")]
+mod stamp;
 #[cfg(target_os = "linux")]
 mod target;
 #[cfg(target_os = "linux")]
@@ -61,17 +65,20 @@ pub use crate::{
         DurableFile, Map, ObjectFile, Published, free_space, make_dir_durable, private_dir,
         remove_durable, write_program,
     },
-    fuse::{Access, InodeNumbers, MountOptions, Mounted, MountedHandle, Unmounted, mount},
+    fuse::{Access, Held, InodeNumbers, MountOptions, Mounted, MountedHandle, Unmounted, mount},
     identity::{Names, current_ids},
     interrupt::{Interrupt, Interruptible, restore_sigpipe},
     memory::return_freed_memory,
     mount_error::{FuseMissing, Hold, Holder, MountError},
     mountpoint::{WhenBusy, check_mountpoint, fuse_available, is_mounted, unmount},
+    mounts::{MountKind, Mounts},
     name::{name_bytes, name_from_bytes, snapshot_path, system_path},
     process::{
-        DetachError, Detached, Readiness, hostname, is_alive, lower_thread_priority,
+        DetachError, Detached, Readiness, hostname, is_alive, lower_thread_priority, open_log,
         process_identity, raise_open_file_limit, spawn_detached, user_name,
     },
     source::{ListedName, Listing, ReadMode, SourceDir, SourceFile, path_metadata},
+    stamp::{folder_metadata, keeps_folder_times},
     target::{Made, Part, Refused, Replace, Restore, TargetDir, TargetFile, TemporaryFile},
+    xattr::FoundXattrs,
 };

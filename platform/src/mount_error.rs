@@ -53,6 +53,13 @@ pub enum MountError {
         /// The path that is no mountpoint.
         path: PathBuf,
     },
+    /// The path of the mountpoint leads to something else, which is mounted over the drive or over a
+    /// directory above it.
+    #[error("something else is mounted over the drive at {}", path.display())]
+    Covered {
+        /// The mountpoint.
+        path: PathBuf,
+    },
     /// Processes hold files or directories of the drive open.
     #[error("drive at {} is in use{}", path.display(), ListOfHolders(holders))]
     Busy {
@@ -126,22 +133,30 @@ pub enum Hold {
     OpenFile,
     /// It has a file mapped into its memory.
     MappedFile,
+    /// It lives in another mount namespace, where the drive is mounted too.
+    Namespace,
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Hold::WorkingDirectory => "working directory",
+            Hold::Root => "root directory",
+            Hold::Program => "program",
+            Hold::OpenFile => "open file",
+            Hold::MappedFile => "mapped file",
+            Hold::Namespace => "mount namespace of its own",
+        })
+    }
 }
 
 struct ListOfHolders<'a>(&'a [Holder]);
 
 impl fmt::Display for ListOfHolders<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, holder) in self.0.iter().enumerate() {
+        for (position, Holder { pid, name, hold }) in self.0.iter().enumerate() {
             let before = if position == 0 { " by " } else { ", " };
-            let how = match holder.hold {
-                Hold::WorkingDirectory => "working directory",
-                Hold::Root => "root directory",
-                Hold::Program => "program",
-                Hold::OpenFile => "open file",
-                Hold::MappedFile => "mapped file",
-            };
-            write!(out, "{before}{} ({}, {how})", holder.name, holder.pid)?;
+            write!(out, "{before}{name} ({pid}, {hold})")?;
         }
         Ok(())
     }

@@ -4,10 +4,36 @@ use std::fs;
 use std::path::Path;
 
 use crate::mount_error::{Hold, Holder};
-use crate::mount_table::MountLine;
+use crate::mount_table::{MountLine, mounts_in};
 
 /// Finds the processes that hold `drive`; those of other users are visible to root only.
 pub(crate) fn holders(drive: &MountLine) -> Vec<Holder> {
+    find(|process| hold_of(process, drive))
+}
+
+/// Finds processes whose mount namespace has the file system `device` mounted, one of each
+/// namespace but this process's own.
+pub(crate) fn namespaces(device: (u32, u32)) -> Vec<Holder> {
+    let namespace = |process: &Path| fs::read_link(process.join("ns/mnt")).ok();
+    let mut seen = vec![namespace(Path::new("/proc/self"))];
+    find(|process| {
+        let own = Some(namespace(process)?);
+        if seen.contains(&own) {
+            return None;
+        }
+        seen.push(own);
+        let mounts = mounts_in(&process.join("mountinfo"), device).ok()?;
+        (!mounts.is_empty()).then_some(Hold::Namespace)
+    })
+}
+
+/// Tells whether a process is still there.
+pub(crate) fn is_there(holder: &Holder) -> bool {
+    Path::new("/proc").join(holder.pid.to_string()).exists()
+}
+
+/// Asks for each process how it holds something.
+fn find(mut hold_of: impl FnMut(&Path) -> Option<Hold>) -> Vec<Holder> {
     let Ok(processes) = fs::read_dir("/proc") else {
         return Vec::new();
     };
@@ -15,7 +41,7 @@ pub(crate) fn holders(drive: &MountLine) -> Vec<Holder> {
         .flatten()
         .filter_map(|entry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
-            let hold = hold_of(&entry.path(), drive)?;
+            let hold = hold_of(&entry.path())?;
             let name = fs::read(entry.path().join("comm")).unwrap_or_default();
             let name = String::from_utf8_lossy(&name).trim_end().to_owned();
             Some(Holder { pid, name, hold })
@@ -70,7 +96,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let point = fs::canonicalize(folder.path()).expect("the folder is there");
         let file = fs::File::create(point.join("file")).expect("a file");
-        let drive = MountLine { point, device: (9999, 9999), kind: Vec::new() };
+        let drive = MountLine { id: 0, parent: 0, point, device: (9999, 9999), kind: Vec::new() };
         let found = holders(&drive);
         let own = found.iter().find(|holder| holder.pid == std::process::id());
         assert_eq!(own.map(|holder| holder.hold), Some(Hold::OpenFile));

@@ -13,7 +13,7 @@ use rustix::mount::UnmountFlags;
 
 use crate::mount_error::{FuseMissing, MountError};
 use crate::mount_holders::holders;
-use crate::mount_table::{MountLine, mounted_at};
+use crate::mount_table::{MountLine, is_on_top, mounted_at};
 
 /// Makes sure that a drive can be mounted at `path`: an empty directory with nothing of Yore's
 /// mounted on it, which the user may write to unless root.
@@ -64,9 +64,14 @@ pub fn unmount(path: &Path, when_busy: WhenBusy) -> Result<(), MountError> {
     unmount_line(&line, when_busy)
 }
 
-/// Unmounts the drive that `line` describes, which must be the topmost mount at its point.
+/// Unmounts the drive that `line` describes.
+///
+/// Refuses with [`MountError::Covered`] where its path leads to another mount, which is left alone.
 pub(crate) fn unmount_line(line: &MountLine, when_busy: WhenBusy) -> Result<(), MountError> {
     let path = &line.point;
+    if !is_on_top(line).map_err(|source| refused(path, source))? {
+        return Err(MountError::Covered { path: path.clone() });
+    }
     let mut flags = UnmountFlags::NOFOLLOW;
     if when_busy == WhenBusy::Detach {
         flags |= UnmountFlags::DETACH;

@@ -1,10 +1,11 @@
 //! Processes: going to the background, telling processes apart, limits, names.
 
+mod descriptors;
 mod detach;
 mod identity;
 mod priority;
 
-pub use detach::{DetachError, Detached, Readiness, spawn_detached};
+pub use detach::{DetachError, Detached, Readiness, open_log, spawn_detached};
 pub use identity::{hostname, is_alive, process_identity, user_name};
 pub use priority::lower_thread_priority;
 

@@ -10,7 +10,7 @@ mod listing;
 mod tests;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,7 +21,26 @@ pub use listing::{ListedName, Listing};
 
 use crate::look::{self, component};
 use crate::xattr::{self, Place};
-use crate::{Metadata, Xattrs};
+use crate::{FoundXattrs, Metadata};
+
+/// The types, as statfs(2) has them, of file systems that may number a file anew each time they are mounted:
+/// served over a network (9P, AFS, Ceph, Coda, NFS, SMB 1, SMB 2 and 3, VirtualBox's folders), served by programs
+/// (FUSE, virtiofs among them), laid over others (overlay), and without numbers of their own (FAT, exFAT).
+const MADE_UP_NUMBERS: [u64; 13] = [
+    0x0102_1997,
+    0x5346_414f,
+    0x6b41_4653,
+    0x00c3_6400,
+    0x7375_7245,
+    0x6969,
+    0xff53_4d42,
+    0xfe53_4d42,
+    0x786f_4256,
+    0x6573_5546,
+    0x794c_7630,
+    0x4d44,
+    0x2011_bab0,
+];
 
 /// An open directory of a source.
 ///
@@ -51,6 +70,11 @@ impl SourceDir {
         Ok(Self::new(dir))
     }
 
+    /// Opens the directory `dir` once more.
+    pub(crate) fn of(dir: BorrowedFd<'_>) -> io::Result<Self> {
+        Ok(Self::new(look::open_quietly(dir, b".", OFlags::DIRECTORY)?))
+    }
+
     fn new(dir: OwnedFd) -> Self {
         Self { dir, listed: AtomicBool::new(false) }
     }
@@ -58,6 +82,15 @@ impl SourceDir {
     /// Looks at the directory itself.
     pub fn metadata(&self) -> io::Result<Metadata> {
         look::open(self.dir.as_fd())
+    }
+
+    /// Tells whether its file system gives a file the same number whenever it is mounted.
+    ///
+    /// # Errors
+    /// The file system does not say what it is.
+    pub fn keeps_inode_numbers(&self) -> io::Result<bool> {
+        let kind = rustix::fs::fstatfs(&self.dir)?.f_type as u64;
+        Ok(!MADE_UP_NUMBERS.contains(&(kind & 0xffff_ffff)))
     }
 
     /// Looks at what `name` stands for, without following a link.
@@ -76,6 +109,15 @@ impl SourceDir {
         listing.fill(self.dir.as_fd())
     }
 
+    /// Lists the directory as it is now, apart from any other listing of it.
+    pub fn list_again(&self) -> io::Result<Listing> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let again = rustix::fs::openat(&self.dir, ".", flags, Mode::empty())?;
+        let mut listing = Listing::new();
+        listing.fill(again.as_fd())?;
+        Ok(listing)
+    }
+
     /// Reads the text of a link.
     pub fn read_link(&self, name: &[u8]) -> io::Result<Vec<u8>> {
         Ok(rustix::fs::readlinkat(&self.dir, component(name)?, Vec::new())?.into_bytes())
@@ -92,15 +134,18 @@ impl SourceDir {
     ///
     /// Those that the caller may not read are left out, apart from `user.` ones, where that is an
     /// error. A file system that keeps none gives none.
-    pub fn xattrs(&self) -> io::Result<Xattrs> {
+    pub fn xattrs(&self) -> FoundXattrs {
         xattr::read(Place::Open(self.dir.as_fd()))
     }
 
     /// Reads the extended attributes of what `name` stands for, without following a link.
     ///
     /// Costs one system call where there are none.
-    pub fn child_xattrs(&self, name: &[u8]) -> io::Result<Xattrs> {
-        xattr::read(Place::Child(self.dir.as_fd(), component(name)?))
+    ///
+    /// # Errors
+    /// `name` is no name.
+    pub fn child_xattrs(&self, name: &[u8]) -> io::Result<FoundXattrs> {
+        Ok(xattr::read(Place::Child(self.dir.as_fd(), component(name)?)))
     }
 }
 

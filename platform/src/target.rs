@@ -17,15 +17,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 
 pub use file::{Replace, TargetFile, TemporaryFile};
+use leftover::Temporary;
 pub use restore::{Part, Refused, Restore};
 
 use crate::look::{self, component};
 use crate::xattr::{self, Place};
-use crate::{DeviceNumber, Kind, Metadata};
+use crate::{DeviceNumber, Kind, Metadata, SourceDir};
 
 /// An open directory of the target; clones share it.
 #[derive(Debug, Clone)]
@@ -86,6 +87,93 @@ impl TargetDir {
             Err(error) => return Err(error.into()),
         };
         Ok((self.child(open_beneath(&self.dir, name)?), made))
+    }
+
+    /// Makes a directory on the way to something, or opens the one that is there or that a link leads
+    /// to; anything else in its place is an error.
+    ///
+    /// For names that a person chose, not for those of a tree: such a link leads anywhere.
+    pub fn make_way(&self, name: &[u8]) -> io::Result<(Self, Made)> {
+        if let Some(found) = self.follow_way(name)? {
+            return Ok((found, Made::Existing));
+        }
+        self.make_dir(name)
+    }
+
+    /// Opens a directory on the way to something, or the one that a link leads to; `None` where there
+    /// is nothing, an error where there is anything else.
+    pub fn follow_way(&self, name: &[u8]) -> io::Result<Option<Self>> {
+        let open = |access: OFlags| {
+            let flags = access | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            rustix::fs::openat(&self.dir, component(name)?, flags, Mode::empty())
+                .map_err(io::Error::from)
+        };
+        match open(OFlags::RDONLY) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match self.kind_of(name)? {
+                None => Ok(None),
+                Some(_) => Err(error),
+            },
+            // One may go through a directory that one may not list.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Ok(Some(self.child(open(OFlags::PATH)?)))
+            }
+            opened => Ok(Some(self.child(opened?))),
+        }
+    }
+
+    /// Puts what `make` makes under the name that it is given in the place of `name`, in one step.
+    ///
+    /// A directory is not replaced. What a killed process leaves of it,
+    /// [`remove_leftovers`](Self::remove_leftovers) takes away.
+    pub fn replace_with(
+        &self,
+        name: &[u8],
+        make: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let name = component(name)?;
+        let ((), temporary) = leftover::unused_name(&self.dir, Temporary::Placed, make)?;
+        rustix::fs::renameat(&self.dir, &temporary, &self.dir, name).map_err(|error| {
+            let _ = rustix::fs::unlinkat(&self.dir, &temporary, AtFlags::empty());
+            error.into()
+        })
+    }
+
+    /// Makes a directory in the place of something that is none, in one step where the file system
+    /// can exchange names.
+    pub fn replace_by_dir(&self, name: &[u8]) -> io::Result<Self> {
+        let name = component(name)?;
+        let ((), temporary) = leftover::unused_name(&self.dir, Temporary::Placed, |temporary| {
+            Ok(rustix::fs::mkdirat(&self.dir, temporary, Mode::RWXU)?)
+        })?;
+        let exchange = RenameFlags::EXCHANGE;
+        match rustix::fs::renameat_with(&self.dir, &temporary, &self.dir, name, exchange) {
+            Ok(()) => rustix::fs::unlinkat(&self.dir, &temporary, AtFlags::empty())?,
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                rustix::fs::unlinkat(&self.dir, name, AtFlags::empty())?;
+                rustix::fs::renameat(&self.dir, &temporary, &self.dir, name)?;
+            }
+            Err(error) => {
+                let _ = rustix::fs::unlinkat(&self.dir, &temporary, AtFlags::REMOVEDIR);
+                return Err(error.into());
+            }
+        }
+        Ok(self.child(open_beneath(&self.dir, name)?))
+    }
+
+    /// Opens the same directory for reading.
+    pub fn as_source(&self) -> io::Result<SourceDir> {
+        SourceDir::of(self.dir.as_fd())
+    }
+
+    /// Reads the text of a link.
+    pub fn read_link(&self, name: &[u8]) -> io::Result<Vec<u8>> {
+        Ok(rustix::fs::readlinkat(&self.dir, component(name)?, Vec::new())?.into_bytes())
+    }
+
+    /// Whether this process may add to and remove from the directory.
+    pub fn is_writable(&self) -> bool {
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        rustix::fs::accessat(&self.dir, c".", access, AtFlags::EACCESS).is_ok()
     }
 
     /// Looks at what `name` stands for, without following a link; `None` where there is nothing.
@@ -183,6 +271,11 @@ impl TargetDir {
         let refused = restore::apply(Place::Open(self.dir.as_fd()), restore, true);
         self.inherits.store(NOT_ASKED, Ordering::Relaxed);
         refused
+    }
+
+    /// Gives the directory another mode, and leaves everything else.
+    pub fn set_mode(&self, mode: u32) -> io::Result<()> {
+        Ok(rustix::fs::fchmod(&self.dir, Mode::from_raw_mode(mode))?)
     }
 
     /// Waits until everything written to the file system that holds this directory is durable.

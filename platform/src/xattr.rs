@@ -27,33 +27,56 @@ pub(crate) enum Place<'a> {
 /// Attributes that belong to one inode on one machine, so that restoring them would be wrong.
 const BOUND: [&[u8]; 1] = [b"security.evm"];
 
+/// The extended attributes of a file, as far as they could be read.
+#[derive(Debug, Default)]
+pub struct FoundXattrs {
+    /// Those that were read.
+    pub readable: Xattrs,
+    /// Those that were not, by name, and why; without a name, none could even be listed.
+    pub failed: Vec<(Vec<u8>, io::Error)>,
+}
+
+impl FoundXattrs {
+    /// Takes them all.
+    ///
+    /// # Errors
+    /// The first that could not be read.
+    pub fn all(mut self) -> io::Result<Xattrs> {
+        match self.failed.pop() {
+            None => Ok(self.readable),
+            Some((_, error)) => Err(error),
+        }
+    }
+}
+
 /// Reads all attributes, sorted by name; one call where there are none.
 ///
 /// Those of `trusted.`, `security.` and `system.` that the caller may not read are left out, as the
 /// kernel itself does for `trusted.`.
-pub(crate) fn read(place: Place<'_>) -> io::Result<Xattrs> {
-    let mut space = [0; 1024];
-    let names = match list(place, &mut space) {
-        Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(Xattrs::new()),
-        Ok(len) => space[..len].to_vec(),
-        Err(Errno::RANGE) => list_long(place)?,
-        Err(error) => return Err(error.into()),
+pub(crate) fn read(place: Place<'_>) -> FoundXattrs {
+    let mut found = FoundXattrs::default();
+    let names = match names(place) {
+        Ok(names) => names,
+        // More than 64 KiB of names (E2BIG), of which the kernel lists none.
+        Err(error) => {
+            found.failed.push((Vec::new(), error));
+            return found;
+        }
     };
-    let mut found = Xattrs::new();
-    for name in names.split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
-        if BOUND.contains(&name) {
+    for name in names {
+        if BOUND.contains(&name.as_slice()) {
             continue;
         }
-        match value(place, name) {
-            Ok(value) => found.push((name.to_vec(), value)),
+        match value(place, &name) {
+            Ok(value) => found.readable.push((name, value)),
             // Removed since it was listed, or listed by a layer that can't answer for it.
             Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
             Err(Errno::PERM | Errno::ACCESS) if !name.starts_with(b"user.") => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => found.failed.push((name, error.into())),
         }
     }
-    found.sort_unstable();
-    Ok(found)
+    found.readable.sort_unstable();
+    found
 }
 
 /// Lists the names alone; none where the file system keeps no attributes.
@@ -97,6 +120,11 @@ fn value(place: Place<'_>, name: &[u8]) -> Result<Vec<u8>, Errno> {
 /// Tells whether an attribute is there.
 pub(crate) fn has(file: BorrowedFd<'_>, name: &[u8]) -> bool {
     rustix::fs::fgetxattr(file, name, &mut [0_u8; 0][..]).is_ok()
+}
+
+/// Tells whether an attribute is there and has this value.
+pub(crate) fn is(place: Place<'_>, name: &[u8], wanted: &[u8]) -> bool {
+    value(place, name).is_ok_and(|found| found == wanted)
 }
 
 fn list(place: Place<'_>, into: &mut [u8]) -> Result<usize, Errno> {
@@ -296,11 +324,14 @@ mod tests {
             let mut space = [0; 64];
             let len = rustix::fs::lgetxattr(&path, attribute, &mut space).expect("got");
             assert_eq!(&space[..len], b"by name");
-            assert_eq!(read(place).expect("read"), [(attribute.to_vec(), b"by name".to_vec())]);
+            assert_eq!(
+                read(place).all().expect("read"),
+                [(attribute.to_vec(), b"by name".to_vec())]
+            );
             let len = rustix::fs::llistxattr(&path, &mut space).expect("listed");
             assert_eq!(space[..len].strip_suffix(b"\0"), Some(attribute));
             remove(place, attribute).expect("removed");
-            assert_eq!(read(place).expect("read"), Xattrs::new());
+            assert_eq!(read(place).all().expect("read"), Xattrs::new());
         }
     }
 }

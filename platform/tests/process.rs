@@ -12,20 +12,23 @@ fn main() {
 mod linux {
     use std::fs;
     use std::io::{self, BufRead, BufReader, Read, Write};
+    use std::os::fd::AsRawFd;
     use std::os::unix::process::ExitStatusExt;
+    use std::path::Path;
     use std::process::{Child, Command, ExitStatus, Stdio};
     use std::time::Duration;
 
     use rustix::process::{Pid, Signal, kill_process};
     use yore_platform::{
-        DetachError, Interrupt, Interruptible, Readiness, is_alive, process_identity,
-        raise_open_file_limit, restore_sigpipe, spawn_detached,
+        DetachError, Detached, Interrupt, Interruptible, Readiness, is_alive, open_log,
+        process_identity, raise_open_file_limit, restore_sigpipe, spawn_detached,
     };
 
     type Test = (&'static str, fn());
 
-    const TESTS: [Test; 9] = [
+    const TESTS: [Test; 10] = [
         ("a_background_process_works_when_its_parent_is_told", works),
+        ("a_background_process_keeps_nothing_of_its_parent", keeps_nothing),
         ("a_background_process_says_why_it_cannot_work", refuses),
         ("a_background_process_that_dies_is_noticed", dies),
         ("a_first_signal_is_told", first_signal),
@@ -58,6 +61,7 @@ mod linux {
     /// What the child of `spawn_detached` does.
     fn background(how: &str) {
         if how == "die" {
+            writeln!(io::stderr(), "no luck\ntoday").expect("somebody keeps it");
             std::process::exit(3);
         }
         let (readiness, secret) = Readiness::take().expect("started by spawn_detached");
@@ -69,29 +73,59 @@ mod linux {
         let leads = session == rustix::process::getpid();
         let text = format!("{}|{leads}|{}", String::from_utf8_lossy(&secret), process_identity());
         fs::write(how, text).expect("a place for the result");
-        readiness.ready();
+        writeln!(io::stderr(), "a warning").expect("somebody keeps it");
+        let log = open_log(&Path::new(how).with_extension("log")).expect("a log");
+        readiness.ready(Some(log)).expect("it works");
+        writeln!(io::stderr(), "for the log").expect("a log");
         std::thread::sleep(Duration::from_secs(30));
     }
 
     fn works() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (result, log) = (folder.path().join("result"), folder.path().join("log"));
+        let result = folder.path().join("result");
         let arguments = ["background".as_ref(), result.as_os_str()];
-        let detached = spawn_detached(arguments, b"open sesame", Some(&log)).expect("it works");
+        let detached = spawn_detached(arguments, b"open sesame").expect("it works");
+        assert_eq!(detached.said, "a warning\n");
         let text = fs::read_to_string(&result).expect("written before it was ready");
         let (rest, identity) = text.rsplit_once('|').expect("three parts");
         assert_eq!(rest, "open sesame|true");
         assert!(is_alive(identity), "{identity}");
-        assert!(log.exists());
+        let log = || fs::read_to_string(result.with_extension("log")).expect("a log");
+        while log() != "for the log\n" {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        end(&detached);
+        assert!(!is_alive(identity), "{identity}");
+    }
+
+    /// Ends a background process that these tests started.
+    fn end(detached: &Detached) {
         let pid = Pid::from_raw(detached.pid as i32).expect("a number");
         kill_process(pid, Signal::KILL).expect("it is a child");
         rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty())
             .expect("it is a child");
-        assert!(!is_alive(identity), "{identity}");
+    }
+
+    fn keeps_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let result = folder.path().join("result");
+        // As a shell leaves it open: not to be closed by `exec`.
+        let (_reader, left_open) = rustix::pipe::pipe().expect("a pipe");
+        let name = format!("/proc/self/fd/{}", left_open.as_raw_fd());
+        let name = fs::read_link(name).expect("an open file");
+        let arguments = ["background".as_ref(), result.as_os_str()];
+        let detached = spawn_detached(arguments, b"").expect("it works");
+        let process = Path::new("/proc").join(detached.pid.to_string());
+        assert_eq!(fs::read_link(process.join("cwd")).expect("a folder"), Path::new("/"));
+        let open = fs::read_dir(process.join("fd")).expect("its files").flatten();
+        let open: Vec<_> = open.filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
+        assert!(open.contains(&result.with_extension("log")), "{open:?}");
+        assert!(!open.contains(&name), "{open:?}");
+        end(&detached);
     }
 
     fn refuses() {
-        match spawn_detached(["background", "refuse"], b"", None) {
+        match spawn_detached(["background", "refuse"], b"") {
             Err(DetachError::Refused { message, code: 10 }) => {
                 assert_eq!(message, "no such repository\n  really");
             }
@@ -100,8 +134,11 @@ mod linux {
     }
 
     fn dies() {
-        match spawn_detached(["background", "die"], b"never read", None) {
-            Err(DetachError::Died { status }) => assert!(status.contains('3'), "{status}"),
+        match spawn_detached(["background", "die"], b"never read") {
+            Err(DetachError::Died { status, said }) => {
+                assert!(status.contains('3'), "{status}");
+                assert_eq!(said, "no luck\ntoday\n");
+            }
             other => panic!("{other:?}"),
         }
     }

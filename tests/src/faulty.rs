@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use yore_engine::{Area, Backend, Error, NewObject, ObjectName, Published, Result, Stored};
+use yore_engine::{Area, Backend, Error, NewObject, ObjectName, Published, Result, Stamp, Stored};
 use yore_platform::{AlignedBuf, Space};
 
 /// What was asked of a destination.
@@ -24,6 +24,8 @@ pub enum Call {
     Size(String),
     /// An area was listed.
     List(Area),
+    /// It was looked at whether objects come or go.
+    Stamp,
     /// An object was deleted.
     Delete(String),
     /// The destination's sizes were asked.
@@ -36,7 +38,7 @@ impl Call {
         match self {
             Call::Prepare | Call::Create(_) | Call::Append(..) | Call::Publish(_) => true,
             Call::Delete(_) => true,
-            Call::Read(..) | Call::Size(_) | Call::List(_) | Call::Space => false,
+            Call::Read(..) | Call::Size(_) | Call::List(_) | Call::Stamp | Call::Space => false,
         }
     }
 }
@@ -186,6 +188,10 @@ impl Backend for Faulty {
 
     fn list(&self, area: Area) -> Result<Vec<Stored>> {
         self.run(Call::List(area), || self.inner.list(area))
+    }
+
+    fn stamp(&self, areas: &[Area]) -> Result<Option<Stamp>> {
+        self.run(Call::Stamp, || self.inner.stamp(areas))
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use yore_platform::{
-    Attr, DeviceNumber, Ino, Kind, Listing, Metadata, More, Owner, ReadMode, Seek, SourceDir,
-    Timestamp, Volume, VolumeError, Xattrs,
+    Attr, DeviceNumber, FoundXattrs, Ino, Kind, Listing, Metadata, More, Owner, ReadMode, Seek,
+    SourceDir, Timestamp, Volume, VolumeError, Xattrs,
 };
 
 /// What one path is.
@@ -50,7 +50,7 @@ pub fn of_folder(folder: &Path) -> Picture {
     let dir = SourceDir::open(folder).expect("a folder");
     let mut picture = Picture::new();
     let metadata = dir.metadata().expect("metadata");
-    let xattrs = dir.xattrs().expect("attributes");
+    let xattrs = dir.xattrs().all().expect("attributes");
     let mut files = HashMap::new();
     picture.insert(Vec::new(), seen(&metadata, xattrs, Vec::new(), Vec::new(), Vec::new()));
     below(&dir, &[], &mut picture, &mut files);
@@ -95,7 +95,7 @@ fn below(dir: &SourceDir, path: &[u8], picture: &mut Picture, files: &mut HashMa
             Kind::Directory => here.clone(),
             _ => files.entry(metadata.inode).or_insert_with(|| here.clone()).clone(),
         };
-        let xattrs = dir.child_xattrs(name).expect("attributes");
+        let xattrs = dir.child_xattrs(name).and_then(FoundXattrs::all).expect("attributes");
         picture.insert(here.clone(), seen(&metadata, xattrs, bytes, data, first));
         if metadata.kind == Kind::Directory {
             below(&dir.open_child(name).expect("it opens"), &here, picture, files);

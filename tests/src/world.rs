@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use yore_engine::{
     Backend, BackupOptions, BackupReport, CheckOptions, CheckReport, ClientId, Cost, CreateOptions,
-    DirRef, Excludes, FileSystems, Parameters, ReadData, Reading, Repository, RestoreOptions, Run,
-    Secret, SnapshotId, Writer, backup, check, create, find, open, restore,
+    DirRef, EmptySources, Excludes, FileSystems, Parameters, ReadData, Reading, Repository,
+    RestoreOptions, Run, Secret, SnapshotId, UnchangedBy, Writer, backup, check, create, find,
+    open, restore,
 };
 use yore_platform::Timestamp;
 
@@ -57,7 +58,10 @@ pub fn options(at: Option<i64>) -> BackupOptions {
     BackupOptions {
         excludes: Excludes::default(),
         reading: Reading::Changed,
+        unchanged_by: UnchangedBy::default(),
         file_systems: FileSystems::All,
+        empty_sources: EmptySources::Accept,
+        own_folders: Vec::new(),
         run: Run::Real,
         tags: Vec::new(),
         time: at.map(time),

@@ -56,6 +56,8 @@ fn excludes_leave_out_what_they_name() {
         "--exclude-file",
         list_word,
         "--exclude-caches",
+        "--exclude-if-present",
+        ".nobackup",
         source_word,
     ];
     yore.run(words).assert_code(0);
@@ -179,6 +181,7 @@ fn a_source_on_another_file_system_is_entered_unless_told_otherwise() {
     let source = yore.scratch.folder("source");
     let other = yore.scratch.folder("source/other");
     in_shell("mount -t tmpfs none \"$1\"", &[&other]);
+    write(source.join("file"), "x");
     write(other.join("file"), "x");
     let all = yore.run_on("backup", &[&source]);
     let held_all = held(&yore, &source);
@@ -187,8 +190,8 @@ fn a_source_on_another_file_system_is_entered_unless_told_otherwise() {
     in_shell("umount \"$1\"", &[&other]);
     all.assert_code(0);
     one.assert_code(0);
-    assert_eq!(held_all, ["other", "other/file"]);
-    assert_eq!(held_one, ["other"]);
+    assert_eq!(held_all, ["file", "other", "other/file"]);
+    assert_eq!(held_one, ["file", "other"]);
 }
 
 #[test]
@@ -208,7 +211,7 @@ fn a_root_of_which_some_was_left_out_loses_nothing_to_a_restore() {
     yore("init").assert_code(0);
     write(root.join(".nobackup"), "");
     write(root.join("precious"), "");
-    yore("backup /").assert_code(0);
+    yore("backup / --exclude-if-present .nobackup").assert_code(0);
     let restored = yore("restore latest --in-place --delete --overwrite different");
     assert!(restored.err.contains("left out"), "{}", restored.err);
     assert!(root.join("precious").exists());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use yore_engine::{Parameters, Unobserved, backup};
+use yore_engine::{Folder, KnownSnapshots, Parameters, SETTLED, Unobserved, backup};
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::snapshot_path;
 use yore_tests::{Call, Fault, Faulty, Memory, Scratch, World, noise, of_volume, options};
@@ -96,4 +96,34 @@ fn listing_snapshots_costs_a_constant_for_each() {
     };
     let (few, more) = (calls(1), calls(6));
     assert!(more <= few + 5 * 8, "{few} calls with two snapshots, {more} with seven");
+}
+
+#[test]
+fn while_nothing_changes_one_look_tells_so_and_nothing_is_listed() {
+    // Memory dates every change of a folder.
+    let folder = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
+    let source = vec![folder.path().join("source")];
+    std::fs::create_dir(&source[0]).expect("a folder");
+    let inner = Arc::new(Folder::new(folder.path().join("repository")));
+    let world = World::with(inner.clone(), Parameters::default());
+    world.back_up(&source, None);
+    let faulty = Faulty::new(inner, Fault::None);
+    let repository = world.open_at(faulty.clone()).expect("it opens");
+    let mut known = KnownSnapshots::default();
+    let mut found = || known.update(&repository).expect("it answers").map(|all| all.list.len());
+    assert_eq!(found(), Some(1));
+    for snapshots in [2, 3] {
+        // A change in the same tick of the clock as the list before it is seen, too.
+        world.back_up(&source, None);
+        assert_eq!(found(), Some(snapshots));
+    }
+    std::thread::sleep(SETTLED);
+    assert_eq!(found(), None);
+    faulty.forget_calls();
+    for _ in 0..5 {
+        assert_eq!(found(), None);
+    }
+    assert_eq!(faulty.calls(), vec![Call::Stamp; 5]);
+    world.back_up(&source, None);
+    assert_eq!(found(), Some(4));
 }

@@ -123,6 +123,81 @@ fn a_drive_in_the_background_is_there_when_the_command_returns() {
     assert!(!is_mounted(&mountpoint));
 }
 
+/// Mounts in the background, from within a folder, by a line of shell with the program as `$1` and the
+/// mountpoint as `$2`; returns the process's number and what the command said.
+fn in_background(yore: &Yore, folder: &Path, line: &str) -> (u32, Ended) {
+    let mountpoint = yore.scratch.folder("drive");
+    let program = yore.command([""; 0]);
+    let mut command = std::process::Command::new("bash");
+    command.args(["-c", line, "bash"]).arg(program.get_program()).arg(&mountpoint);
+    command.env_clear().current_dir(folder);
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ended = Yore::finish(&mut command).assert_code(0);
+    assert!(is_mounted(&mountpoint), "{ended:?}");
+    let pid = ended.objects()[0]["pid"].as_u64().expect("a number");
+    (u32::try_from(pid).expect("a number of a process"), ended)
+}
+
+/// What a process has open, and where it is.
+fn held_by(pid: u32) -> Vec<std::path::PathBuf> {
+    let process = Path::new("/proc").join(pid.to_string());
+    let open = std::fs::read_dir(process.join("fd")).expect("its files").flatten();
+    let links = open.map(|entry| entry.path()).chain([process.join("cwd"), process.join("root")]);
+    links.filter_map(|link| std::fs::read_link(link).ok()).collect()
+}
+
+#[test]
+fn a_drive_in_the_background_keeps_no_disk_busy_from_which_it_was_started() {
+    yore_tests::needs_root("mount a disk");
+    let (yore, _) = backed_up();
+    let disk = yore.scratch.folder("disk");
+    in_shell("mount -t tmpfs disk \"$1\" && echo x > \"$1\"/file", &[&disk]);
+    let line = "exec 7< file 8> log; \"$1\" --json mount --detach -- \"$2\"";
+    let (pid, _) = in_background(&yore, &disk, line);
+    let held = held_by(pid);
+    let unmounted = std::process::Command::new("umount").arg(&disk).status().expect("umount runs");
+    if !unmounted.success() {
+        in_shell("umount --lazy \"$1\"", &[&disk]);
+    }
+    yore.run_on("umount", &[&yore.scratch.at("drive")]).assert_code(0);
+    assert!(unmounted.success(), "the disk is busy: {held:?}");
+    assert!(held.iter().all(|path| !path.starts_with(&disk)), "{held:?}");
+    assert!(held.contains(&yore.scratch.at("state/mount.log")), "{held:?}");
+}
+
+#[test]
+fn a_drive_in_the_background_finds_what_was_named_from_where_it_was_started() {
+    let (yore, _) = backed_up();
+    let line = "export YORE_REPO=repository YORE_CACHE_DIR=cache YORE_STATE_DIR=state && \
+                \"$1\" --json mount --detach --key-file key drive";
+    in_background(&yore, yore.scratch.path(), line);
+    let snapshots =
+        || std::fs::read_dir(yore.scratch.at("drive/snapshots")).map_or(0, Iterator::count);
+    assert_eq!(snapshots(), 2, "a day and a time");
+    // It goes on to look for new ones there.
+    std::thread::sleep(Duration::from_millis(1_100));
+    yore.run_on("backup", &[&yore.scratch.at("source")]).assert_code(0);
+    let appears = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        snapshots() >= 3
+    });
+    yore.run_on("umount", &[&yore.scratch.at("drive")]).assert_code(0);
+    assert!(appears, "the new snapshot does not appear");
+}
+
+#[test]
+fn a_drive_in_the_background_says_when_it_has_no_log() {
+    let (yore, _) = backed_up();
+    let line = "export YORE_STATE_DIR=/proc/absent && \"$1\" --json mount --detach \"$2\"";
+    let (pid, ended) = in_background(&yore, yore.scratch.path(), line);
+    let held = held_by(pid);
+    yore.run_on("umount", &[&yore.scratch.at("drive")]).assert_code(0);
+    let said: serde_json::Value = serde_json::from_str(ended.err.trim()).expect("an object");
+    let message = said["message"].as_str().expect("text");
+    assert!(message.contains("no log") && message.contains("/proc/absent"), "{message}");
+    assert!(held.iter().all(|path| !path.to_string_lossy().contains("memfd")), "{held:?}");
+}
+
 #[test]
 fn new_snapshots_appear_in_a_drive_and_forgotten_ones_go() {
     let (yore, source) = backed_up();

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use yore_tests::{Yore, in_shell, noise, root};
+use yore_tests::{MountGuard, Yore, in_shell, noise, root};
 
 /// More names than any client asks for at once.
 const MANY: usize = 10_000;
@@ -286,4 +286,119 @@ fn a_client_of_nfs_reads_the_past_and_needs_the_token() {
     in_shell("! nfs-cp \"$1\" \"$2\"", &[&source.join("noise"), &at("latest", "new")]);
     assert_eq!(cat(&at("latest", "a.txt")), "second\n");
     assert_eq!(server.end(), Some(0));
+}
+
+/// Backs up a file for each of some names and seconds since 1970, from memory: disks hold fewer years.
+fn of_times(times: &[(&str, i64)]) -> (Yore, tempfile::TempDir) {
+    let yore = Yore::with_repository();
+    let source = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
+    for (name, second) in times {
+        let file = source.path().join(name);
+        fs::write(&file, "content\n").expect("a file");
+        let date = format!("@{second}");
+        in_shell("touch --date \"$1\" \"$2\"", &[Path::new(&date), &file]);
+    }
+    yore.run_on("backup", &[source.path()]).assert_code(0);
+    (yore, source)
+}
+
+#[test]
+fn times_that_a_protocol_has_not_are_the_nearest_and_break_nothing() {
+    let last_of_9999 = 253_402_300_799;
+    let times = [
+        ("first", i64::MIN),
+        ("year-1019", -30_000_000_000),
+        ("year-1969", -43_200),
+        ("year-2001", 1_000_000_000),
+        ("year-9999", last_of_9999),
+        ("year-10000", last_of_9999 + 1),
+        ("last", i64::MAX),
+    ];
+    let dates = [
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Sun, 09 Sep 2001 01:46:40 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+    ];
+    let (yore, source) = of_times(&times);
+    let place = source.path().to_str().expect("text");
+    let (_server, told) = Server::of(&yore, "webdav --listen 127.0.0.1:0");
+    let body = r#"<propfind xmlns="DAV:" xmlns:Z="urn:schemas-microsoft-com:"><prop><creationdate/>
+        <getlastmodified/><getcontentlength/><Z:Win32CreationTime/><Z:Win32LastModifiedTime/></prop></propfind>"#;
+    for options in [&[][..], &["--data", body]] {
+        let mut words = vec!["--request", "PROPFIND", "--header", "Depth: 1"];
+        words.extend(options);
+        let (status, listing) = curl(&told, &words, &format!("latest{place}/"));
+        let listing = String::from_utf8(listing).expect("text");
+        assert_eq!(status, "207");
+        assert!(listing.trim_end().ends_with("</D:multistatus>"), "{listing}");
+        for ((name, _), date) in times.iter().zip(dates) {
+            let (_, after) = listing.split_once(&format!("/{name}<")).expect("a name");
+            let (own, _) = after.split_once("</D:response>").expect("an end");
+            let expected = format!("<D:getlastmodified>{date}</D:getlastmodified>");
+            assert!(own.contains(&expected), "{name}: {own}");
+        }
+    }
+    // As a browser lists it.
+    let (status, page) = curl(&told, &[], &format!("latest{place}/"));
+    let page = String::from_utf8(page).expect("text");
+    assert!(status == "200" && page.contains("year-1969") && page.ends_with("</html>"), "{page}");
+    for ((name, _), date) in times.iter().zip(dates) {
+        let (status, head) = curl(&told, &["--head"], &format!("latest{place}/{name}"));
+        let head = String::from_utf8(head).expect("text").to_lowercase();
+        assert_eq!(status, "200", "{name}");
+        assert!(head.contains(&format!("last-modified: {}", date.to_lowercase())), "{head}");
+    }
+    let (_server, told) = Server::of(&yore, "nfs");
+    let port = text(&told, "address").rsplit(':').next().expect("a port");
+    let export = text(&told, "path");
+    let url = format!("nfs://127.0.0.1{export}/latest{place}?nfsport={port}&mountport={port}");
+    let mut listed: Vec<String> =
+        in_shell("nfs-ls \"$1\" | awk '{ print $NF }'", &[Path::new(&url)])
+            .lines()
+            .map(str::to_owned)
+            .collect();
+    listed.sort();
+    let mut names = times.map(|(name, _)| name.to_owned());
+    names.sort();
+    assert_eq!(listed, names);
+}
+
+#[test]
+fn times_of_any_year_are_told_by_a_drive_and_by_the_program_as_they_are() {
+    let times = [
+        ("first", i64::MIN, "@-9223372036854775808"),
+        ("year-1019", -30_000_000_000, "1019-05-04T18:40:00Z"),
+        ("year-1969", -43_200, "1969-12-31T12:00:00Z"),
+        ("year-10000", 253_402_300_800, "@253402300800"),
+        ("last", i64::MAX, "@9223372036854775807"),
+    ];
+    let (yore, source) = of_times(&times.map(|(name, second, _)| (name, second)));
+    let drive = MountGuard::new(&yore, &[]);
+    let shown = drive.shown("latest", source.path());
+    for (name, second, _) in times {
+        let told = in_shell("stat --format %Y \"$1\"", &[&shown.join(name)]);
+        assert_eq!(told.trim(), second.to_string(), "{name}");
+    }
+    let place = format!("latest:{}", source.path().display());
+    yore.run(["ls", "--long", &place]).assert_code(0);
+    let nodes = yore.run(["ls", "--json", &place]).assert_code(0).objects();
+    for (name, _, expected) in times {
+        let node = nodes.iter().find(|node| text(node, "path").ends_with(name)).expect("a node");
+        assert_eq!(text(node, "modified"), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_range_that_ends_far_past_the_file_ends_with_the_file() {
+    let (yore, source) = backed_up();
+    let (_server, told) = Server::of(&yore, "webdav --listen 127.0.0.1:0");
+    let path = format!("latest{}/a.txt", source.display());
+    for range in ["3-9223372036854775807", "3-18446744073709551615", "3-99999999999999999999999"] {
+        let answer = curl(&told, &["--max-time", "20", "--range", range], &path);
+        assert_eq!(answer, ("206".to_owned(), b"ond\n".to_vec()), "{range}");
+    }
 }

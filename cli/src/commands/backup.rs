@@ -2,32 +2,33 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
-use serde_json::json;
+use clap::builder::NonEmptyStringValueParser;
 use yore_engine::{
-    BackupOptions, BackupReport, ClientId, Excludes, FileSystems, Reading, Repository, Run, Writer,
-    count_sources,
+    BackupOptions, ClientId, EmptySources, Excludes, FileSystems, Reading, Run, UnchangedBy,
+    Writer, count_sources,
 };
 use yore_platform::{
-    Interruptible, Timestamp, drives, hostname, name_bytes, process_identity, user_name,
+    Interruptible, Timestamp, hostname, name_bytes, process_identity, snapshot_path, user_name,
 };
 
-use super::snapshots;
 use crate::context::Context;
+use crate::exclude::FromHere;
 use crate::failure::{Done, Failure, Outcome};
 use crate::program_output::ProgramOutput;
 use crate::progress::Progress;
-use crate::{clock, exclude, format, state, when};
+use crate::sources::{Named, Sources};
+use crate::{backup_summary, clock, exclude, size, state, unchanged_by, when};
 
 /// The options of `backup`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Files and folders
-    #[arg(value_name = "PATH", conflicts_with_all = ["stdin", "command"])]
-    paths: Vec<PathBuf>,
-    /// Leave out what fits, as in .gitignore (may be repeated)
+    #[command(flatten)]
+    named: Named,
+    /// Leave out what fits, as in .gitignore; with a slash, below each PATH and the working directory
+    /// (may be repeated)
     #[arg(long, value_name = "GLOB", value_parser = exclude::parse)]
     exclude: Vec<String>,
     /// Leave out what fits the lines of a file, as in .gitignore (may be repeated)
@@ -36,17 +37,30 @@ pub struct Options {
     /// Leave out the content of folders that say that they are caches (CACHEDIR.TAG)
     #[arg(long)]
     exclude_caches: bool,
+    /// Leave out the content of folders that hold a file of this name, as in .nobackup (may be repeated)
+    #[arg(long, value_name = "NAME", value_parser = file_name)]
+    exclude_if_present: Vec<OsString>,
+    /// Leave out files that are larger, as in 4G
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    exclude_larger_than: Option<u64>,
+    /// Save a PATH as empty that had files and has none, rather than to keep its last state
+    #[arg(long)]
+    allow_empty_source: bool,
+    /// Take a file for unchanged if these are the same: size,mtime[,ctime][,inode]
+    /// (all four, but inode only where the file system keeps it)
+    #[arg(long, value_name = "LIST", value_parser = unchanged_by::parse)]
+    unchanged_by: Option<UnchangedBy>,
     /// Stay on the file system of each path
     #[arg(long)]
     one_file_system: bool,
     /// Attach a word by which the snapshot can be found (may be repeated)
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", value_parser = NonEmptyStringValueParser::new())]
     tag: Vec<String>,
     /// The time that the snapshot gets, instead of now
     #[arg(long, value_name = "TIME")]
     time: Option<String>,
     /// The machine's name that the snapshot gets
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", value_parser = NonEmptyStringValueParser::new())]
     host: Option<String>,
     /// Read and count everything, write nothing
     #[arg(long)]
@@ -68,20 +82,19 @@ pub struct Options {
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let plan = plan(context, options)?;
-    let patterns = patterns(options, &plan)?;
+    let excludes = excludes(options, &plan)?;
     let time = time(context, options)?;
     let repository = context.open()?;
-    let settings = settings(options, patterns, time)?;
+    let settings = settings(options, &plan, excludes, time)?;
     let interrupt = context.interrupt()?;
     let began = Instant::now();
     let progress = Progress::start(context, "backing up", Some(interrupt));
     let report = match &plan {
         Plan::Paths { sources, .. } => {
-            let BackupOptions { excludes, file_systems, .. } = &settings;
             progress.counting(
                 // A pattern that is none is told by the backup.
-                |counter| drop(count_sources(sources, excludes, *file_systems, counter)),
-                || yore_engine::backup(&repository, sources, &settings, &progress),
+                |counter| drop(count_sources(&sources.paths, &settings, counter)),
+                || yore_engine::backup(&repository, &sources.paths, &settings, &progress),
             )?
         }
         Plan::Stdin { path } => {
@@ -103,13 +116,17 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     if let Some(ahead) = &report.ahead {
         clock::warn_of(context, ahead);
     }
-    summary(context, &repository, &report, began.elapsed());
-    Ok(if report.totals.unreadable > 0 { Done::Partly } else { Done::Whole })
+    backup_summary::print(context, &repository, &report, began.elapsed());
+    let missing = if let Plan::Paths { sources, .. } = &plan { sources.missing } else { 0 };
+    let is_whole = report.totals.unreadable + report.changed_while_read + missing == 0
+        && report.emptied.is_empty()
+        && (report.left_out.whole_sources.is_empty() || options.allow_empty_source);
+    Ok(if is_whole { Done::Whole } else { Done::Partly })
 }
 
 /// What is backed up.
 enum Plan {
-    Paths { sources: Vec<PathBuf>, own: Vec<String> },
+    Paths { sources: Sources, own: Vec<PathBuf> },
     Stdin { path: Vec<u8> },
     Command { path: Vec<u8>, command: OsString },
 }
@@ -123,14 +140,14 @@ fn plan(context: &Context, options: &Options) -> Outcome<Plan> {
             "--name goes with --stdin or --command",
             "yore backup --command 'pg_dump mydb' --name mydb.sql",
         )),
-        (_, _, None) if options.paths.is_empty() => Err(Failure::usage(
+        (_, _, None) if options.named.is_empty() => Err(Failure::usage(
             "there is nothing to back up",
             "name files and folders, as in `yore backup ~/Documents`, or use --stdin or --command",
         )),
         (_, _, None) => {
             context.destination()?.must_be_there()?;
-            let sources = canonical(&options.paths)?;
-            let own = own_folders(context, &sources)?;
+            let sources = options.named.find(context)?;
+            let own = own_folders(context, &sources.paths)?;
             Ok(Plan::Paths { sources, own })
         }
     }
@@ -152,32 +169,13 @@ fn stream_path(name: &Path) -> Outcome<Vec<u8>> {
     Ok(names.join(&b'/'))
 }
 
-/// Makes the paths absolute, without links, each once; all must be there.
-fn canonical(paths: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
-    let mut sources: Vec<PathBuf> = Vec::new();
-    for path in paths {
-        let source = std::fs::canonicalize(path).map_err(|error| {
-            let mut failure = Failure::local(path, error);
-            failure.hint = Some(format!(
-                "nothing was backed up; {}",
-                failure.hint.as_deref().unwrap_or("check the path")
-            ));
-            failure
-        })?;
-        if !sources.contains(&source) {
-            sources.push(source);
-        }
-    }
-    Ok(sources)
-}
-
-/// Patterns that keep the repository, the cache and mounted drives out of the backup, where a source holds them.
-fn own_folders(context: &Context, sources: &[PathBuf]) -> Outcome<Vec<String>> {
-    let repository = context.destination()?.folder().to_owned();
-    let mut patterns = Vec::new();
-    for folder in [Some(repository), context.cache()].into_iter().flatten() {
-        let Ok(folder) = std::fs::canonicalize(folder) else { continue };
-        if let Some(source) = sources.iter().find(|source| source.starts_with(&folder)) {
+/// The folders that are the program's own: the repository and the cache. None may be a source.
+fn own_folders(context: &Context, sources: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
+    let folders = [Some(context.destination()?.folder().to_owned()), context.cache()];
+    let folders = folders.into_iter().flatten().filter_map(|f| std::fs::canonicalize(f).ok());
+    let folders: Vec<PathBuf> = folders.collect();
+    for folder in &folders {
+        if let Some(source) = sources.iter().find(|source| source.starts_with(folder)) {
             return Err(Failure::usage(
                 format!("{} belongs to the repository or to Yore's cache", source.display()),
                 "back up what you want to keep; to copy the repository, copy its folder",
@@ -185,29 +183,27 @@ fn own_folders(context: &Context, sources: &[PathBuf]) -> Outcome<Vec<String>> {
         }
         if sources.iter().any(|source| folder.starts_with(source)) {
             context.screen.detail(format!("left out: {} (Yore's own)", folder.display()));
-            patterns.extend(exclude::exactly(&folder));
         }
     }
-    // Without the table of mounts nothing is known of drives; the walk meets them as any folder.
-    for drive in drives().unwrap_or_default() {
-        let is_below = |source: &PathBuf| drive.starts_with(source) && drive != *source;
-        if sources.iter().any(is_below) {
-            context
-                .screen
-                .detail(format!("left out: {} (a mounted drive of Yore)", drive.display()));
-            patterns.extend(exclude::exactly(&drive));
-        }
-    }
-    Ok(patterns)
+    Ok(folders)
 }
 
-fn patterns(options: &Options, plan: &Plan) -> Outcome<Vec<String>> {
-    let mut patterns = options.exclude.clone();
-    patterns.extend(exclude::read_files(&options.exclude_file)?);
-    if let Plan::Paths { own, .. } = plan {
-        patterns.extend(own.iter().cloned());
-    }
-    Ok(patterns)
+/// What is left out: what was typed, what files list, and the program's own folders.
+fn excludes(options: &Options, plan: &Plan) -> Outcome<Excludes> {
+    let Plan::Paths { sources, own } = plan else { return Ok(Excludes::default()) };
+    let sources = || sources.paths.iter().map(|source| snapshot_path(source)).collect();
+    let from_files = exclude::read_files(&options.exclude_file)?;
+    let mut rules = exclude::rules(&options.exclude, &exclude::bases(sources(), FromHere::Yes));
+    rules.extend(exclude::rules(&from_files, &exclude::bases(sources(), FromHere::No)));
+    // As patterns, too, so that a restore that deletes knows that they were left out.
+    rules.extend(own.iter().map(|folder| exclude::exactly(folder)));
+    let if_present = options.exclude_if_present.iter().map(|name| name_bytes(name).to_vec());
+    Ok(Excludes {
+        rules,
+        caches: options.exclude_caches,
+        if_present: if_present.collect(),
+        larger_than: options.exclude_larger_than,
+    })
 }
 
 /// The time that the snapshot gets, if not that of its making, and the offset from UTC.
@@ -226,13 +222,20 @@ fn time(context: &Context, options: &Options) -> Outcome<(Option<Timestamp>, i64
 
 fn settings(
     options: &Options,
-    patterns: Vec<String>,
+    plan: &Plan,
+    excludes: Excludes,
     (time, utc_offset): (Option<Timestamp>, i64),
 ) -> Outcome<BackupOptions> {
     Ok(BackupOptions {
-        excludes: Excludes { patterns, caches: options.exclude_caches },
+        excludes,
         reading: if options.force { Reading::Everything } else { Reading::Changed },
+        unchanged_by: options.unchanged_by.unwrap_or_default(),
         file_systems: if options.one_file_system { FileSystems::One } else { FileSystems::All },
+        empty_sources: match options.allow_empty_source {
+            true => EmptySources::Accept,
+            false => EmptySources::KeepLast,
+        },
+        own_folders: if let Plan::Paths { own, .. } = plan { own.clone() } else { Vec::new() },
         run: if options.dry_run { Run::Dry } else { Run::Real },
         tags: options.tag.clone(),
         time,
@@ -252,45 +255,10 @@ pub fn writer(client: ClientId, host: Option<String>) -> Writer {
     }
 }
 
-fn summary(context: &Context, repository: &Repository, report: &BackupReport, took: Duration) {
-    let (screen, totals) = (&context.screen, &report.totals);
-    let unchanged = totals.files.saturating_sub(totals.new_files + totals.changed_files);
-    screen.object(&json!({
-        "type": "backup",
-        "repository": repository.id().to_string(),
-        "snapshot": report.snapshot.map(|id| id.to_string()),
-        "totals": snapshots::totals(totals),
-        "unchanged_files": unchanged,
-        "seconds": took.as_secs_f64(),
-    }));
-    match report.snapshot {
-        Some(id) => screen.say(format!("Saved snapshot {id:.8} in {}.", format::duration(took))),
-        None => screen.say("A trial: nothing was saved."),
-    }
-    screen.say(format!(
-        "  {}: {} new, {} changed, {} unchanged; {}",
-        format::counted(totals.files, "file"),
-        format::count(totals.new_files),
-        format::count(totals.changed_files),
-        format::count(unchanged),
-        format::bytes(totals.bytes),
-    ));
-    screen.say(match report.snapshot {
-        Some(_) => format!(
-            "  {} were new to the repository, and take {} there",
-            format::bytes(totals.new_bytes),
-            format::bytes(totals.stored_bytes),
-        ),
-        None => format!("  {} would be new to the repository", format::bytes(totals.new_bytes)),
-    });
-    if totals.unreadable > 0 {
-        let what = match totals.unreadable {
-            1 => "1 file or folder".into(),
-            more => format!("{} files and folders", format::count(more)),
-        };
-        screen.line(format!(
-            "  {what} could not be read, listed above; what earlier snapshots have of them is kept. \
-             All else is saved."
-        ));
+/// Takes a name without a slash.
+fn file_name(text: &str) -> Result<OsString, String> {
+    match text.is_empty() || text.contains('/') {
+        true => Err("it is not the name of a file".into()),
+        false => Ok(text.into()),
     }
 }

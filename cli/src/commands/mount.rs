@@ -1,6 +1,7 @@
 //! `yore mount`: shows the snapshots as a drive, until it is asked to take it away.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use serde_json::json;
 use yore_engine::Repository;
 use yore_platform::{
     Access, DetachError, InodeNumbers, MountOptions, Readiness, check_mountpoint, fuse_available,
-    spawn_detached,
+    open_log, private_dir, spawn_detached,
 };
 use zeroize::Zeroizing;
 
@@ -117,14 +118,10 @@ fn detach(context: &Context, options: &Options, mountpoint: &Path) -> Outcome {
         // A mistyped passphrase is noticed while there is somebody to ask again.
         None => context.open_keeping()?.1,
     };
-    let log = state::state_folder().and_then(|folder| {
-        let made = yore_platform::private_dir(&folder);
-        made.is_ok().then(|| folder.join("mount.log"))
-    });
-    let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    arguments.push(IN_BACKGROUND.into());
-    match spawn_detached(&arguments, &given.to_bytes(), log.as_deref()) {
+    let arguments = for_background(std::env::args_os().skip(1).collect());
+    match spawn_detached(&arguments, &given.to_bytes()) {
         Ok(detached) => {
+            pass_on(context, &detached.said);
             tell(context, options, mountpoint, detached.pid);
             Ok(Done::Whole)
         }
@@ -133,13 +130,37 @@ fn detach(context: &Context, options: &Options, mountpoint: &Path) -> Outcome {
             let hint = (!hint.is_empty()).then(|| hint.to_owned());
             Err(Failure { exit: Exit::Code(code), what: what.to_owned(), hint })
         }
-        Err(error @ (DetachError::Died { .. } | DetachError::Io(_))) => {
-            let seen = log.map_or_else(String::new, |log| format!("see {}, or ", log.display()));
+        Err(error) => {
+            if let DetachError::Died { said, .. } = &error {
+                pass_on(context, said);
+            }
+            let what = match std::error::Error::source(&error) {
+                Some(cause) => format!("{error}: {cause}"),
+                None => error.to_string(),
+            };
             Err(Failure::new(
                 Exit::Failed,
-                error.to_string(),
-                format!("{seen}run it without --detach to see what happens"),
+                what,
+                "run it without --detach to see what happens, as in `yore mount DIR &`",
             ))
+        }
+    }
+}
+
+/// Returns the arguments by which the process in the background recognises itself: an option, which
+/// must come before a `--` that ends the options.
+fn for_background(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let end = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
+    arguments.insert(end, IN_BACKGROUND.into());
+    arguments
+}
+
+/// Prints what the process in the background said, which printed as this one would.
+fn pass_on(context: &Context, said: &str) {
+    for line in said.lines() {
+        match context.screen.is_json() && !line.starts_with('{') {
+            true => context.screen.problem("", line),
+            false => context.screen.ask(line),
         }
     }
 }
@@ -159,7 +180,8 @@ fn run_in_background(context: &Context, options: &Options) -> Outcome {
     drop(secret);
     match mounted {
         Ok(drive) => {
-            readiness.ready();
+            let log = log(context);
+            readiness.ready(log).map_err(|error| Failure::local(Path::new("/"), error))?;
             drive.serve(context, interrupt)
         }
         Err(failure) => {
@@ -172,9 +194,42 @@ fn run_in_background(context: &Context, options: &Options) -> Outcome {
     }
 }
 
+/// Opens the log of drives in the background; tells where there is none.
+fn log(context: &Context) -> Option<File> {
+    let opened = match state::state_folder() {
+        None => Err("there is no home folder".to_owned()),
+        Some(folder) => {
+            let log = folder.join("mount.log");
+            let opened = private_dir(&folder).and_then(|()| open_log(&log));
+            opened.map_err(|error| format!("{}: {error}", log.display()))
+        }
+    };
+    let without = |why: String| {
+        context.screen.problem("", &format!("this drive will keep no log of errors ({why})"));
+    };
+    opened.map_err(without).ok()
+}
+
 fn open_given(context: &Context, secret: &[u8]) -> Outcome<Repository> {
     let given = Given::from_bytes(secret).ok_or_else(|| {
         Failure::new(Exit::Failed, "the secret did not arrive", "run the command again")
     })?;
     context.open_given(&context.destination()?, &given)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_option_of_the_background_comes_before_the_end_of_the_options() {
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        for (typed, expected) in [
+            ("mount --detach dir", "mount --detach dir --in-background"),
+            ("mount --detach -- dir", "mount --detach --in-background -- dir"),
+            ("mount --detach -- --", "mount --detach --in-background -- --"),
+        ] {
+            assert_eq!(for_background(words(typed)), words(expected));
+        }
+    }
 }

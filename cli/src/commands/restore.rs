@@ -7,17 +7,19 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use yore_engine::{
-    Event, Extra, Found, Observer, Overwrite, Repository, RestoreOptions, RestoreReport, Run,
-    Verify, count_below, path_versions, restore,
+    Extra, Found, Overwrite, Repository, RestoreOptions, RestoreReport, Run, Verify, path_versions,
+    restore,
 };
 use yore_platform::system_path;
 
 use crate::context::Context;
+use crate::exclude::FromHere;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::in_place::{self, Request};
 use crate::machine::Whose;
 use crate::place::{Past, Place};
 use crate::progress::Progress;
-use crate::{clock, escape, exclude, format, in_place, place};
+use crate::{clock, escape, exclude, format, place};
 
 /// The options of `restore`.
 #[derive(Debug, Args)]
@@ -83,28 +85,22 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let past = place::open(context, &repository, &place, &options.whose)?;
     let (path, what) = place::locate(&past, &place)?;
     let target = target(context, options, &path)?;
-    let mut settings = settings(options, &past, own_folders(context, &target, &path)?);
-    if options.target.is_none() {
-        must_be_of_this_machine(options, &past)?;
-        in_place::agree(
-            context,
-            options.overwrite.is_some(),
-            &mut settings,
-            |settings, observer| {
-                Ok(restore(&past.reader, &what, &path, &target, settings, observer)?)
-            },
-        )?;
-    }
+    let settings = settings(options, &past, &path, own_folders(context, &target, &path)?);
     let began = Instant::now();
-    let progress = Progress::start(context, "restoring", Some(interrupt));
-    let count = |counter: &dyn Observer| {
-        if let Some((files, bytes)) = count_below(&past.reader, &what, counter) {
-            counter.event(Event::Expected { files, bytes });
+    let report = match options.target.is_some() {
+        true => {
+            let progress = Progress::start(context, "restoring", Some(interrupt));
+            progress.counting(
+                |counter| in_place::count(&past.reader, &what, counter),
+                || restore(&past.reader, &what, &path, &target, &settings, &progress),
+            )?
+        }
+        false => {
+            must_be_of_this_machine(options, &past)?;
+            let request = Request { past: &past, what: &what, path: &path, settings: &settings };
+            in_place::run(context, &request, options.overwrite.is_some(), interrupt)?
         }
     };
-    let report = progress
-        .counting(count, || restore(&past.reader, &what, &path, &target, &settings, &progress))?;
-    drop(progress);
     let landed = match &what {
         Found::Root(_) => target,
         Found::Node(seen) => target.join(system_name(&seen.node.name)),
@@ -219,20 +215,14 @@ fn own_folders(context: &Context, target: &Path, path: &[u8]) -> Outcome<Vec<Str
     let within = folders.filter_map(|folder| {
         let folder = std::fs::canonicalize(folder).ok()?;
         let below = folder.strip_prefix(&target).ok()?.to_owned();
-        exclude::exactly(&system_path(&path[..above]).join(below))
+        Some(exclude::exactly(&system_path(&path[..above]).join(below)).patterns)
     });
-    Ok(within.collect())
+    Ok(within.flatten().collect())
 }
 
-fn settings(options: &Options, past: &Past, own: Vec<String>) -> RestoreOptions {
-    let extra = match options.delete {
-        false => Extra::Keep,
-        true => Extra::Delete {
-            sources: past.sources.clone(),
-            left_out: past.left_out.iter().cloned().chain(own).collect(),
-            root_flags: past.root_flags,
-        },
-    };
+fn settings(options: &Options, past: &Past, path: &[u8], own: Vec<String>) -> RestoreOptions {
+    let sources = past.parts.iter().map(|part| part.path.as_slice()).chain([path]);
+    let bases = exclude::bases(sources.map(<[u8]>::to_vec).collect(), FromHere::Yes);
     RestoreOptions {
         overwrite: match options.overwrite.unwrap_or(Which::Different) {
             Which::Never => Overwrite::Never,
@@ -240,9 +230,11 @@ fn settings(options: &Options, past: &Past, own: Vec<String>) -> RestoreOptions 
             Which::Newer => Overwrite::Newer,
             Which::Always => Overwrite::Always,
         },
-        extra,
-        include: options.include.clone(),
-        exclude: options.exclude.clone(),
+        extra: if options.delete { Extra::Delete } else { Extra::Keep },
+        parts: past.parts.clone(),
+        protected: own,
+        include: exclude::rules(&options.include, &bases),
+        exclude: exclude::rules(&options.exclude, &bases),
         run: if options.dry_run { Run::Dry } else { Run::Real },
         verify: if options.verify { Verify::Reread } else { Verify::Trust },
     }
@@ -272,6 +264,7 @@ fn summary(
         "newer": report.newer,
         "failed": report.failed,
         "refused": report.refused,
+        "leftovers": report.leftovers,
         "seconds": took.as_secs_f64(),
     }));
     let at = landed.display();
@@ -288,6 +281,7 @@ fn summary(
         (report.unchanged, "there already as they should be"),
         (report.skipped, "there and left as they are (--overwrite)"),
         (report.deleted, deleted),
+        (report.leftovers, "temporary files of a restore that was interrupted, removed now"),
     ] {
         if number > 0 {
             screen.say(format!("  {} {what}", format::count(number)));

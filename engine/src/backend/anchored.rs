@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use yore_platform::{AlignedBuf, Space};
 
-use super::{Backend, NewObject, Stored, load};
+use super::{Backend, NewObject, Stamp, Stored, load};
 use crate::error::{Error, Result};
 use crate::header::{MAX_HEADER, Unverified};
 use crate::id::RepositoryId;
@@ -77,6 +77,17 @@ impl Backend for Anchored {
         Ok(listed)
     }
 
+    fn names(&self, area: Area) -> Result<Vec<ObjectName>> {
+        let listed = self.inner.names(area)?;
+        self.must_hold()?;
+        Ok(listed)
+    }
+
+    /// Only compared with an earlier look, after which a list was believed; the header is a part of it.
+    fn stamp(&self, areas: &[Area]) -> Result<Option<Stamp>> {
+        self.inner.stamp(areas)
+    }
+
     fn delete(&self, name: &ObjectName) -> Result<()> {
         self.must_hold()?;
         self.inner.delete(name)
@@ -109,6 +120,7 @@ mod tests {
         let fails = |is_right: fn(&Error) -> bool| {
             let errors = [
                 backend.list(Area::Keys).err(),
+                backend.names(Area::Keys).err(),
                 backend.size(&absent).err(),
                 backend.read(&absent, 0..1).err(),
                 save(backend, &absent, b"x").err(),

@@ -3,15 +3,18 @@
 //! An object is a file. It is written under no name or a temporary one, made durable, and published
 //! without clobbering; so a name is either absent or whole.
 
+use std::fs::DirEntry;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use yore_platform::{AlignedBuf, DurableFile, ObjectFile, Space};
+use yore_platform::{
+    AlignedBuf, DurableFile, ObjectFile, Space, folder_metadata, keeps_folder_times, path_metadata,
+};
 
 use super::open_packs::OpenPacks;
-use super::{Backend, NewObject, Published, Stored};
+use super::{Backend, NewObject, Published, Stamp, Stored};
 use crate::error::{Error, Result};
 use crate::object::{Area, ObjectName};
 
@@ -20,12 +23,14 @@ pub struct Folder {
     root: PathBuf,
     /// Packs are read in many small pieces.
     open: OpenPacks,
+    /// Guards whether the times of folders tell anything on the file system of this number.
+    keeps_times: Mutex<(bool, Option<u64>)>,
 }
 
 impl Folder {
     /// Names the folder at `root`; nothing is looked at yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), open: OpenPacks::new() }
+        Self { root: root.into(), open: OpenPacks::new(), keeps_times: Mutex::default() }
     }
 
     /// Where it is.
@@ -79,7 +84,13 @@ impl Folder {
         Ok(file)
     }
 
-    fn list_folder(&self, area: Area, folder: &str, found: &mut Vec<Stored>) -> Result<()> {
+    /// Hands every object of an area to `each`, in no order.
+    fn walk(
+        &self,
+        area: Area,
+        folder: &str,
+        each: &mut dyn FnMut(ObjectName, &DirEntry) -> io::Result<()>,
+    ) -> Result<()> {
         let path = self.root.join(folder);
         let failed = |source| Error::Backend { object: path.display().to_string(), source };
         let entries = match std::fs::read_dir(&path) {
@@ -93,16 +104,55 @@ impl Folder {
             let Some(file_name) = file_name.to_str() else { continue };
             let name = format!("{folder}/{file_name}");
             if area == Area::Packs && folder == area.folder() && file_name.len() == 2 {
-                self.list_folder(area, &name, found)?;
+                self.walk(area, &name, each)?;
             } else if let Some(name) = ObjectName::parse(area, &name) {
-                match entry.metadata() {
-                    Ok(metadata) => found.push(Stored { name, size: metadata.len() }),
+                match each(name, &entry) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(failed(error)),
+                    handed => handed.map_err(failed)?,
                 }
             }
         }
         Ok(())
+    }
+
+    /// Fails when the folder is not there.
+    fn must_be_a_folder(&self) -> Result<()> {
+        match self.root.is_dir() {
+            true => Ok(()),
+            false => Err(Error::NoRepository { location: self.location() }),
+        }
+    }
+
+    /// Looks at the folder, the header and the folders of areas; `None` on a file system whose times tell
+    /// nothing.
+    fn look(&self, areas: &[Area]) -> io::Result<Option<Stamp>> {
+        let root = folder_metadata(&self.root)?;
+        let (keeps_times, device) =
+            *self.keeps_times.lock().unwrap_or_else(PoisonError::into_inner);
+        let keeps_times = match device == Some(root.device) {
+            true => keeps_times,
+            false => {
+                let keeps_times = keeps_folder_times(&self.root)?;
+                let known = (keeps_times, Some(root.device));
+                *self.keeps_times.lock().unwrap_or_else(PoisonError::into_inner) = known;
+                keeps_times
+            }
+        };
+        if !keeps_times {
+            return Ok(None);
+        }
+        let header = path_metadata(&self.path_of(&ObjectName::header()))?;
+        let mut seen = vec![Some(root), Some(header)];
+        for area in areas {
+            seen.push(match folder_metadata(&self.root.join(area.folder())) {
+                // Of another disk, whose times may be worth less.
+                Ok(folder) if folder.device != root.device => return Ok(None),
+                Ok(folder) => Some(folder),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => return Err(error),
+            });
+        }
+        Ok(Some(Stamp(seen)))
     }
 }
 
@@ -164,15 +214,34 @@ impl Backend for Folder {
     }
 
     fn list(&self, area: Area) -> Result<Vec<Stored>> {
-        // A drive asks for lists all the time.
         self.open.close_unused();
-        if !self.root.is_dir() {
-            return Err(Error::NoRepository { location: self.location() });
-        }
+        self.must_be_a_folder()?;
         let mut found = Vec::new();
-        self.list_folder(area, area.folder(), &mut found)?;
+        self.walk(area, area.folder(), &mut |name, entry| {
+            found.push(Stored { name, size: entry.metadata()?.len() });
+            Ok(())
+        })?;
         found.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(found)
+    }
+
+    fn names(&self, area: Area) -> Result<Vec<ObjectName>> {
+        self.open.close_unused();
+        self.must_be_a_folder()?;
+        let mut found = Vec::new();
+        self.walk(area, area.folder(), &mut |name, _| {
+            found.push(name);
+            Ok(())
+        })?;
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    fn stamp(&self, areas: &[Area]) -> Result<Option<Stamp>> {
+        // A drive looks all the time.
+        self.open.close_unused();
+        // What can't be looked at is listed, which tells why.
+        Ok(self.look(areas).unwrap_or_default())
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
@@ -244,5 +313,62 @@ mod tests {
     fn to_delete_an_object_that_is_not_there_is_no_error() {
         let folder = tempfile::tempdir().unwrap();
         Folder::new(folder.path()).delete(&ObjectName::destination()).unwrap();
+    }
+
+    fn in_memory() -> (tempfile::TempDir, Folder) {
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+        let backend = Folder::new(folder.path());
+        crate::backend::save(&backend, &ObjectName::header(), b"header").unwrap();
+        (folder, backend)
+    }
+
+    #[test]
+    fn a_look_differs_when_an_object_comes_or_goes_or_the_header_changes() {
+        let (folder, backend) = in_memory();
+        let look = || {
+            // Longer than a tick of the clock by which files are dated.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            backend.stamp(&[Area::Sessions, Area::Forgotten]).unwrap().expect("memory keeps times")
+        };
+        let session = ObjectName::session(ObjectId([3; 32]));
+        let mut last = look();
+        assert_eq!(look(), last);
+        let mut differs = |change: &dyn Fn()| {
+            change();
+            let now = look();
+            assert_ne!(now, last);
+            last = now;
+        };
+        differs(&|| {
+            crate::backend::save(&backend, &session, b"x").unwrap();
+        });
+        differs(&|| backend.delete(&session).unwrap());
+        differs(&|| std::fs::write(folder.path().join("yore.cbor"), "HEADER").unwrap());
+        differs(&|| {
+            let away = folder.path().join("away");
+            std::fs::rename(folder.path().join("sessions"), &away).unwrap();
+            std::fs::create_dir(folder.path().join("sessions")).unwrap();
+        });
+        std::fs::remove_file(folder.path().join("yore.cbor")).unwrap();
+        assert_eq!(backend.stamp(&[Area::Sessions]).unwrap(), None, "it has to be listed");
+    }
+
+    #[test]
+    fn names_are_those_that_are_listed() {
+        let (_folder, backend) = in_memory();
+        for byte in [9, 1, 5] {
+            for name in [
+                ObjectName::pack(ObjectId([byte; 32])),
+                ObjectName::session(ObjectId([byte; 32])),
+                ObjectName::verdict(ObjectId([byte; 32])),
+            ] {
+                crate::backend::save(&backend, &name, b"x").unwrap();
+            }
+        }
+        for area in [Area::Packs, Area::Sessions, Area::Index] {
+            let listed = backend.list(area).unwrap();
+            let listed: Vec<_> = listed.into_iter().map(|stored| stored.name).collect();
+            assert_eq!(backend.names(area).unwrap(), listed);
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use yore_platform::{AlignedBuf, Space};
 
-use super::{Backend, NewObject, Stored};
+use super::{Backend, NewObject, Stamp, Stored};
 use crate::error::Result;
 use crate::object::{Area, ObjectName};
 
@@ -120,6 +120,14 @@ impl Backend for Metered {
 
     fn list(&self, area: Area) -> Result<Vec<Stored>> {
         self.counted(self.inner.list(area))
+    }
+
+    fn names(&self, area: Area) -> Result<Vec<ObjectName>> {
+        self.counted(self.inner.names(area))
+    }
+
+    fn stamp(&self, areas: &[Area]) -> Result<Option<Stamp>> {
+        self.counted(self.inner.stamp(areas))
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {

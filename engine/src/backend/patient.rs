@@ -14,7 +14,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use yore_platform::{AlignedBuf, Space};
 
-use super::{Backend, NewObject, Stored};
+use super::{Backend, NewObject, Stamp, Stored};
 use crate::error::{Error, Result};
 use crate::object::{Area, ObjectName};
 
@@ -119,6 +119,15 @@ impl Backend for Patient {
 
     fn list(&self, area: Area) -> Result<Vec<Stored>> {
         self.ask(move |inner| inner.list(area))
+    }
+
+    fn names(&self, area: Area) -> Result<Vec<ObjectName>> {
+        self.ask(move |inner| inner.names(area))
+    }
+
+    fn stamp(&self, areas: &[Area]) -> Result<Option<Stamp>> {
+        let areas = areas.to_vec();
+        self.ask(move |inner| inner.stamp(&areas))
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {

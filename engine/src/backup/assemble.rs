@@ -95,7 +95,7 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
     fn incomplete(&mut self) {
         let node = self.levels.last_mut().and_then(|(node, _)| node.as_mut());
         let flags = node.map_or(&mut self.root_flags, |node| &mut node.flags);
-        *flags = Flags(flags.0 | Flags::INCOMPLETE.0);
+        *flags = flags.with(Flags::INCOMPLETE);
     }
 
     fn leave(&mut self) -> Result<()> {

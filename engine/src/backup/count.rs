@@ -2,18 +2,21 @@
 
 use std::path::PathBuf;
 
-use yore_platform::{Kind, Listing, SourceDir, path_metadata, snapshot_path, system_path};
+use yore_platform::{
+    Kind, Listing, MountKind, Mounts, SourceDir, path_metadata, snapshot_path, system_path,
+};
 
 use crate::backup::exclude::Excluder;
 use crate::backup::walk::join;
-use crate::backup::{Excludes, FileSystems};
+use crate::backup::{BackupOptions, FileSystems};
 use crate::error::Result;
 use crate::observer::{Event, Observer};
 
 /// A count of sources.
 struct Count<'a> {
-    excluder: Excluder,
-    file_systems: FileSystems,
+    excluder: Excluder<'a>,
+    options: &'a BackupOptions,
+    mounts: Mounts,
     observer: &'a dyn Observer,
     files: u64,
     bytes: u64,
@@ -28,12 +31,12 @@ struct Count<'a> {
 /// A pattern that is none.
 pub fn count_sources(
     sources: &[PathBuf],
-    excludes: &Excludes,
-    file_systems: FileSystems,
+    options: &BackupOptions,
     observer: &dyn Observer,
 ) -> Result<()> {
-    let excluder = Excluder::new(excludes)?;
-    let mut count = Count { excluder, file_systems, observer, files: 0, bytes: 0 };
+    let excluder = Excluder::new(&options.excludes)?;
+    let mounts = Mounts::read().unwrap_or_default();
+    let mut count = Count { excluder, options, mounts, observer, files: 0, bytes: 0 };
     for (number, source) in sources.iter().enumerate() {
         let is_within = |other: &PathBuf| source != other && source.starts_with(other);
         if sources.iter().any(is_within) || sources[..number].contains(source) {
@@ -69,7 +72,7 @@ impl Count<'_> {
             let Ok(dir) = SourceDir::open(&system_path(&path)) else { continue };
             let Ok(found) = dir.metadata() else { continue };
             let is_other = *device.get_or_insert(found.device) != found.device;
-            if is_other && self.file_systems == FileSystems::One {
+            if is_other && self.options.file_systems == FileSystems::One {
                 continue;
             }
             if dir.list(&mut listing).is_err() {
@@ -104,8 +107,18 @@ impl Count<'_> {
                 continue;
             }
             match kind {
-                Kind::Directory => pending.push(join(path, listed.name)),
-                kind => self.add(kind, size),
+                Kind::Directory => {
+                    let below = join(path, listed.name);
+                    let mounted = self.mounts.on(&system_path(&below));
+                    // A drive may hang, and then the counter would never end.
+                    if !matches!(mounted, Some(MountKind::Drive | MountKind::System(_))) {
+                        pending.push(below);
+                    }
+                }
+                kind if self.options.excludes.larger_than.is_none_or(|limit| size <= limit) => {
+                    self.add(kind, size);
+                }
+                _ => {}
             }
         }
     }

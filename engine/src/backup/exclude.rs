@@ -1,66 +1,66 @@
 //! What is left out: patterns as in `.gitignore`, and directories that say so themselves.
 
-use ignore::Match;
-use ignore::gitignore::Gitignore;
-use yore_platform::{Kind, Listing, ReadMode, SourceDir, system_path};
+use yore_platform::{Kind, Listing, ReadMode, SourceDir};
 
 use crate::backup::Excludes;
+use crate::backup::walk::join;
 use crate::error::Result;
-use crate::globs;
+use crate::globs::Globs;
+use crate::header::{MAX_HEADER, Unverified};
+use crate::id::RepositoryId;
+use crate::object::ObjectName;
 
-/// A directory that holds a file of this name is kept without its content.
+/// A directory that holds a file of this name keeps its content when files are removed.
 pub(crate) const NO_BACKUP: &[u8] = b".nobackup";
 const CACHE_TAG: &[u8] = b"CACHEDIR.TAG";
 /// How a cache tag begins (Bryan Ford, *Cache Directory Tagging Specification*).
 const CACHE_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 
 /// Excludes, ready to be matched.
-pub(super) struct Excluder {
-    patterns: Option<Gitignore>,
-    caches: bool,
+pub(super) struct Excluder<'a> {
+    globs: Globs,
+    excludes: &'a Excludes,
 }
 
-impl Excluder {
+impl<'a> Excluder<'a> {
     /// Compiles the patterns.
     ///
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused) names the first pattern that is none.
-    pub(super) fn new(excludes: &Excludes) -> Result<Self> {
-        let patterns = globs::compile(&excludes.patterns)?;
-        Ok(Self { patterns, caches: excludes.caches })
+    pub(super) fn new(excludes: &'a Excludes) -> Result<Self> {
+        Ok(Self { globs: Globs::new(&excludes.rules)?, excludes })
     }
 
-    /// Whether patterns leave out `name` in the directory at `parent`.
+    /// Reports whether patterns leave out `name` in the directory at `parent`.
     pub(super) fn leaves_out(&self, parent: &[u8], name: &[u8], kind: Kind) -> bool {
-        let Some(patterns) = &self.patterns else { return false };
-        let mut path = parent.to_vec();
-        if !path.is_empty() {
-            path.push(b'/');
-        }
-        path.extend_from_slice(name);
-        let path = system_path(&path);
-        matches!(patterns.matched(path, kind == Kind::Directory), Match::Ignore(_))
+        !self.globs.is_empty() && self.globs.name(&join(parent, name), kind == Kind::Directory)
     }
 
-    /// The file by which a directory says that its content is not to be backed up.
-    pub(super) fn marker(&self, dir: &SourceDir, listing: &Listing) -> Option<&'static [u8]> {
-        let has = |name: &[u8]| {
-            // The listing is sorted by the bytes of the names.
-            let (mut low, mut high) = (0, listing.len());
-            while low < high {
-                let middle = low + (high - low) / 2;
-                match listing.get(middle).map(|listed| listed.name.cmp(name)) {
-                    Some(std::cmp::Ordering::Less) => low = middle + 1,
-                    Some(std::cmp::Ordering::Equal) => return true,
-                    Some(std::cmp::Ordering::Greater) | None => high = middle,
-                }
-            }
-            false
-        };
-        if has(NO_BACKUP) {
-            return Some(NO_BACKUP);
+    /// Finds the file by which a directory says that its content is not to be backed up.
+    pub(super) fn marker(&self, dir: &SourceDir, listing: &Listing) -> Option<&[u8]> {
+        let marks = self.excludes.if_present.iter().map(Vec::as_slice);
+        let mut marks = marks.filter(|mark| listing.has(mark));
+        let cache = || self.excludes.caches && listing.has(CACHE_TAG) && is_cache_tag(dir);
+        marks.next().or_else(|| cache().then_some(CACHE_TAG))
+    }
+
+    /// Reports whether a directory is the repository of this id, whatever name led to it.
+    pub(super) fn is_repository(dir: &SourceDir, listing: &Listing, id: RepositoryId) -> bool {
+        let name = ObjectName::header();
+        listing.has(name.as_str().as_bytes()) && {
+            let mut start = vec![0; MAX_HEADER as usize];
+            let file = dir.open_file(name.as_str().as_bytes(), ReadMode::Buffered);
+            let read = file.and_then(|file| file.read_at(&mut start, 0)).unwrap_or(0);
+            let header =
+                start.get(..read).and_then(|bytes| Unverified::decode(name.as_str(), bytes).ok());
+            header.is_some_and(|header| header.header.repository == id)
         }
-        (self.caches && has(CACHE_TAG) && is_cache_tag(dir)).then_some(CACHE_TAG)
+    }
+
+    /// Lists the patterns, as they were typed, that fitted nothing.
+    pub(super) fn unused(&self) -> Vec<String> {
+        let rule = |at: usize| self.excludes.rules.get(at)?.typed.clone();
+        self.globs.unused().into_iter().filter_map(rule).collect()
     }
 }
 

@@ -10,14 +10,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 use yore_platform::{
-    Kind, Metadata, ReadMode, SourceDir, SourceFile, Timestamp, Xattrs, system_path,
+    FoundXattrs, Kind, Listing, Metadata, ReadMode, SourceDir, SourceFile, Timestamp, system_path,
 };
 
+use crate::backup::attributes;
 use crate::backup::budget::Budget;
 use crate::backup::large::{HashJob, read_chunked};
+use crate::backup::left_out::Tally;
 use crate::backup::slice::Slice;
 use crate::backup::walk::join;
-use crate::backup::{Reading, StoredBlobs};
+use crate::backup::{BackupOptions, ChangeTime, Reading, StoredBlobs};
 use crate::buffers::{Buffer, Buffers};
 use crate::chunker::Gear;
 use crate::error::Error;
@@ -30,9 +32,6 @@ use crate::tree::{Content, Flags, Hole, Node};
 const ATTEMPTS: u32 = 3;
 /// Files above this are read by two threads, past the page cache.
 pub(super) const LARGE: u64 = 8 << 20;
-/// The most bytes of extended attributes of a node: a tree, cut when it has 1 MiB, stays well below
-/// the largest blob.
-const MAX_XATTRS: usize = 8 << 20;
 /// Size of the buffers that small files share.
 pub(super) const SHARED_BUFFER: usize = 512 << 10;
 
@@ -43,6 +42,8 @@ pub(super) struct Wanted {
     pub(super) kind: Option<Kind>,
     /// What the previous snapshot has of it.
     pub(super) previous: Option<Node>,
+    /// Whether it was named as a source, and is saved whatever its size.
+    pub(super) is_source: bool,
 }
 
 /// A batch of names of one directory.
@@ -50,6 +51,8 @@ pub(super) struct Job {
     pub(super) dir: Arc<SourceDir>,
     pub(super) path: Arc<[u8]>,
     pub(super) names: Vec<Wanted>,
+    /// Whether the files can be known by their inode numbers.
+    pub(super) compares_inodes: bool,
     pub(super) results: Sender<Results>,
     /// Counts the batches, from 0.
     pub(super) number: u64,
@@ -117,7 +120,8 @@ pub(super) struct Readers<'a> {
     pub(super) keys: &'a Keys,
     pub(super) gear: &'a Gear,
     pub(super) inline: u64,
-    pub(super) reading: Reading,
+    pub(super) options: &'a BackupOptions,
+    pub(super) tally: &'a Tally,
     pub(super) trusted_before: Timestamp,
     pub(super) stored: &'a StoredBlobs<'a>,
     pub(super) observer: &'a dyn Observer,
@@ -176,7 +180,14 @@ pub(super) fn run(readers: &Readers<'_>, jobs: &Receiver<Job>) {
         if readers.observer.interrupted() {
             return;
         }
-        let mut batch = Batch { readers, job: &job, found: Vec::new(), open: None, bytes: 0 };
+        let mut batch = Batch {
+            readers,
+            job: &job,
+            found: Vec::new(),
+            open: None,
+            bytes: 0,
+            listed_again: None,
+        };
         if batch.run().is_err() {
             return;
         }
@@ -192,6 +203,8 @@ pub(super) struct Batch<'b> {
     /// The buffer that small files are read into, until it is full.
     open: Option<Buffer>,
     bytes: usize,
+    /// The directory, as it was listed last when a name was not found.
+    listed_again: Option<Listing>,
 }
 
 impl Batch<'_> {
@@ -209,7 +222,9 @@ impl Batch<'_> {
             Ok(()) => Ok(()),
             Err(Failed::Gone) => Err(Gone),
             // It was deleted after its directory was listed: the snapshot is of a moment later.
-            Err(Failed::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Failed::Io(error))
+                if error.kind() == io::ErrorKind::NotFound && self.is_gone(wanted) =>
+            {
                 self.found.push(Found::Again);
                 Ok(())
             }
@@ -223,10 +238,29 @@ impl Batch<'_> {
                 let Some(mut node) = wanted.previous.clone() else {
                     return self.push(Found::Incomplete, 0);
                 };
-                node.flags = Flags(node.flags.0 | Flags::STALE.0);
+                node.flags = node.flags.with(Flags::STALE);
                 self.push(Found::Node(Box::new(node), Status::Unchanged), 0)
             }
         }
+    }
+
+    /// Tells whether a name that was not found is not listed any more, either.
+    ///
+    /// Some file systems list names that they do not find. The directory is listed anew when the last listing still
+    /// has the name: it may have been deleted since.
+    fn is_gone(&mut self, wanted: &Wanted) -> bool {
+        if self.listed_again.as_ref().is_some_and(|listing| !listing.has(&wanted.name)) {
+            return true;
+        }
+        self.listed_again = self.job.dir.list_again().ok();
+        self.listed_again.as_ref().is_some_and(|listing| !listing.has(&wanted.name))
+    }
+
+    /// Gives a node its extended attributes.
+    fn give_attributes(&self, node: &mut Node, found: FoundXattrs) {
+        let path = join(&self.job.path, &node.name);
+        let Readers { observer, unreadable, .. } = self.readers;
+        attributes::give(node, found, &path, *observer, unreadable);
     }
 
     fn find(&mut self, wanted: &Wanted) -> Result<(), Failed> {
@@ -235,14 +269,13 @@ impl Batch<'_> {
             return self.read_file(wanted);
         }
         let metadata = self.job.dir.child_metadata(&wanted.name)?;
+        if self.is_too_large(wanted, &metadata) {
+            return Ok(self.push(Found::Incomplete, 0)?);
+        }
         if let Some(previous) = &wanted.previous
             && self.is_unchanged(previous, &metadata)
         {
-            let mut node = previous.clone();
-            // The system may number its file systems anew each time it starts.
-            if node.link_group().is_some() {
-                node.filesystem = metadata.device;
-            }
+            let node = self.known_again(wanted, previous, &metadata)?;
             self.readers.observer.event(Event::Done { files: 0, bytes: node.size });
             return Ok(self.push(Found::Node(Box::new(node), Status::Unchanged), 0)?);
         }
@@ -258,47 +291,94 @@ impl Batch<'_> {
                 if metadata.kind == Kind::Symlink {
                     node.target = self.job.dir.read_link(&wanted.name)?;
                 }
-                node.xattrs = within_bounds(self.job.dir.child_xattrs(&wanted.name)?)?;
+                let found = self.job.dir.child_xattrs(&wanted.name)?;
+                self.give_attributes(&mut node, found);
                 Ok(self.push(Found::Node(Box::new(node), Status::of(wanted)), 0)?)
             }
         }
     }
 
-    /// Whether a file is the one that the previous snapshot has: the same in size, both times and
-    /// number, not changed too recently to tell, and all that it needs is still stored.
+    /// Counts a file that is too large to be backed up.
+    fn is_too_large(&self, wanted: &Wanted, metadata: &Metadata) -> bool {
+        let limit = self.readers.options.excludes.larger_than.filter(|_| !wanted.is_source);
+        let is_too_large =
+            metadata.kind == Kind::File && limit.is_some_and(|limit| metadata.size > limit);
+        if is_too_large {
+            self.readers.tally.too_large();
+        }
+        is_too_large
+    }
+
+    /// Whether a file is the one that the previous snapshot has: the same in size and, as far as they are compared,
+    /// both times and number, not changed too recently to tell, and all that it needs is still stored.
+    ///
+    /// Anything but a file costs as much to read as to compare, and is always compared in full.
     fn is_unchanged(&self, previous: &Node, metadata: &Metadata) -> bool {
-        self.readers.reading == Reading::Changed
+        let is_file = metadata.kind == Kind::File;
+        let by = self.readers.options.unchanged_by;
+        let compares_change = by.change_time == ChangeTime::Compared || !is_file;
+        let is_settled = |time: Timestamp| time < self.readers.trusted_before;
+        self.readers.options.reading == Reading::Changed
             && previous.kind == metadata.kind
-            && (metadata.kind != Kind::File || previous.size == metadata.size)
+            && (!is_file || previous.size == metadata.size)
             && previous.modified == metadata.modified
-            && previous.changed == metadata.changed
-            && previous.inode == metadata.inode
+            && (!compares_change || previous.changed == metadata.changed)
+            && (previous.inode == metadata.inode || is_file && !self.job.compares_inodes)
             && previous.flags == Flags::default()
-            && metadata.changed.is_some_and(|changed| changed < self.readers.trusted_before)
-            && metadata.modified < self.readers.trusted_before
+            && (!compares_change || metadata.changed.is_some_and(is_settled))
+            && is_settled(metadata.modified)
             && self.readers.stored.all_of(previous)
+    }
+
+    /// Describes a file whose content is the one that the previous snapshot has.
+    fn known_again(
+        &self,
+        wanted: &Wanted,
+        previous: &Node,
+        metadata: &Metadata,
+    ) -> Result<Node, Failed> {
+        if previous.changed == metadata.changed && previous.inode == metadata.inode {
+            let mut node = previous.clone();
+            // The system may number its file systems anew each time it starts.
+            if node.link_group().is_some() {
+                node.filesystem = metadata.device;
+            }
+            return Ok(node);
+        }
+        // Mode, owner and attributes may have changed without its content.
+        let mut node = node_of(&wanted.name, metadata);
+        node.content = previous.content.clone();
+        node.holes = previous.holes.clone();
+        let found = self.job.dir.child_xattrs(&wanted.name)?;
+        self.give_attributes(&mut node, found);
+        Ok(node)
     }
 
     fn read_file(&mut self, wanted: &Wanted) -> Result<(), Failed> {
         for attempt in 1..=ATTEMPTS {
             let mut file = self.job.dir.open_file(&wanted.name, ReadMode::Buffered)?;
             let before = *file.opened();
+            if self.is_too_large(wanted, &before) {
+                return Ok(self.push(Found::Incomplete, 0)?);
+            }
             if before.size > LARGE {
                 file = self.job.dir.open_file(&wanted.name, ReadMode::Direct)?;
             }
             let mut node = node_of(&wanted.name, &before);
             node.size = self.read_content(&file, &before, &mut node)?;
-            node.xattrs = within_bounds(file.xattrs()?)?;
+            let attributes = file.xattrs();
             let after = file.metadata()?;
-            let unmoved = node.size == before.size
-                && (after.size, after.modified, after.changed)
-                    == (before.size, before.modified, before.changed);
-            if !unmoved && attempt < ATTEMPTS {
+            let unmoved = (after.size, after.modified, after.changed)
+                == (before.size, before.modified, before.changed);
+            // A file system may also be wrong about a size each time it is asked.
+            if (!unmoved || node.size != before.size) && attempt < ATTEMPTS {
                 self.found.push(Found::Again);
                 continue;
             }
+            self.give_attributes(&mut node, attributes);
             if !unmoved {
-                node.flags = Flags::CHANGED_WHILE_READ;
+                node.flags = node.flags.with(Flags::CHANGED_WHILE_READ);
+                self.readers.tally.changed_while_read();
                 let what = "changed each time it was read; what was read last is kept".into();
                 let subject = join(&self.job.path, &wanted.name);
                 self.readers.observer.problem(Problem { subject, error: Error::Refused { what } });
@@ -322,31 +402,43 @@ impl Batch<'_> {
     ) -> Result<u64, Failed> {
         let sparse = is_sparse(metadata);
         if metadata.size > self.readers.gear.min() as u64 || sparse {
-            return read_chunked(self, file, metadata);
+            let read = read_chunked(self, file, metadata)?;
+            if read != metadata.size || !file.has_more(read)? {
+                return Ok(read);
+            }
+        } else if let Some(read) = self.read_small(file, metadata.size as usize, node)? {
+            return Ok(read);
         }
-        self.read_small(file, metadata.size as usize, node)
+        // The file has grown, which is seen when it is looked at again; or the file system says less than there is, as /proc does: what counts is where reading ends.
+        self.found.push(Found::Again);
+        node.content = Content::Empty;
+        read_chunked(self, file, &Metadata { size: u64::MAX, allocated: u64::MAX, ..*metadata })
     }
 
-    /// Reads a file of one chunk at most, into a buffer that such files share.
+    /// Reads a file of one chunk at most, into a buffer that such files share; `None` when there is more of it
+    /// than `size`.
     fn read_small(
         &mut self,
         file: &SourceFile,
         size: usize,
         node: &mut Node,
-    ) -> Result<u64, Failed> {
-        if size == 0 {
-            return Ok(0);
-        }
-        let fits = |buffer: &Buffer| buffer.len() + size <= buffer.capacity();
+    ) -> Result<Option<u64>, Failed> {
+        // One byte more than there should be costs nothing, and shows that there are more.
+        let asked = size + 1;
+        let fits = |buffer: &Buffer| buffer.len() + asked <= buffer.capacity();
         if !self.open.as_ref().is_some_and(fits) {
             self.send()?;
             self.open = Some(self.readers.shared.take());
         }
         let buffer = self.open.as_mut().expect("it was just opened");
         let start = buffer.len();
-        buffer.resize(start + size, 0);
+        buffer.resize(start + asked, 0);
         let read = file.read_at(&mut buffer[start..], 0)?;
         buffer.truncate(start + read);
+        if read == asked {
+            buffer.truncate(start);
+            return Ok(None);
+        }
         let bytes = &buffer[start..];
         self.readers.observer.event(Event::Done { files: 0, bytes: read as u64 });
         if read as u64 <= self.readers.inline {
@@ -359,7 +451,7 @@ impl Batch<'_> {
         if read == 0 {
             node.content = Content::Empty;
         }
-        Ok(read as u64)
+        Ok(Some(read as u64))
     }
 
     /// Adds something found; sends it on its way when enough has come together.
@@ -399,16 +491,6 @@ fn name_together(keys: &Keys, buffer: &[u8], found: &mut [Found]) {
             *id = ChunkId::Known(name);
         }
     }
-}
-
-/// Refuses extended attributes that would make a tree larger than a blob may be.
-pub(super) fn within_bounds(xattrs: Xattrs) -> io::Result<Xattrs> {
-    let bytes: usize = xattrs.iter().map(|(name, value)| name.len() + value.len() + 16).sum();
-    if bytes > MAX_XATTRS {
-        let what = "it has more than 8 MiB of extended attributes, which can't be kept";
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
-    }
-    Ok(xattrs)
 }
 
 /// Whether a file may have holes. (A file of less than a block may be kept without one.)

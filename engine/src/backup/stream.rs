@@ -8,6 +8,7 @@ use crossbeam_channel::{Sender, bounded};
 use yore_platform::Kind;
 
 use crate::backup::large::HashJob;
+use crate::backup::left_out::Tally;
 use crate::backup::read::{Bytes, ChunkId, Found, Results, Status};
 use crate::backup::slice::Slice;
 use crate::backup::walk::Step;
@@ -39,7 +40,8 @@ pub fn backup_stream(
         return Err(Error::Refused { what });
     };
     let source = names.join(&b'/');
-    run(repository, vec![source], options, observer, |stage| {
+    let tally = Tally::default();
+    run(repository, vec![source], options, observer, &tally, |stage| {
         let time = now();
         for name in way {
             let mut node = Node::new(name, Kind::Directory, time);

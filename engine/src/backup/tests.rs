@@ -14,7 +14,10 @@ fn options() -> BackupOptions {
     BackupOptions {
         excludes: Excludes::default(),
         reading: Reading::Changed,
+        unchanged_by: UnchangedBy::default(),
         file_systems: FileSystems::All,
+        empty_sources: EmptySources::KeepLast,
+        own_folders: Vec::new(),
         run: Run::Real,
         tags: Vec::new(),
         time: None,

@@ -4,23 +4,34 @@
 //! snapshot has of it, and hands batches of names to the threads that look and read. What those
 //! find arrives, in the order of the walk, where trees are built.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use yore_platform::{Kind, Listing, Metadata, SourceDir, Timestamp, snapshot_path};
+use yore_platform::{
+    Kind, Listing, Metadata, Mounts, SourceDir, Timestamp, snapshot_path, system_path,
+};
 
 use crate::backup::exclude::Excluder;
-use crate::backup::read::{Job, Results, Wanted, node_of, within_bounds};
-use crate::backup::{FileSystems, Reading};
-use crate::directory::Nodes;
+use crate::backup::left_out::Tally;
+use crate::backup::read::{Job, Results, Wanted, node_of};
+use crate::backup::{BackupOptions, InodeNumbers};
 use crate::error::{Error, Result};
+use crate::id::RepositoryId;
 use crate::observer::{Observer, Problem};
 use crate::reader::Reader;
 use crate::tree::{Flags, Node};
 use crate::view::{DirRef, SeenNode};
+
+mod emptied;
+mod enter;
+mod previous;
+mod sources;
+
+pub use emptied::Emptied;
+pub(super) use sources::Sources;
+
+use previous::{Previous, count_files};
 
 /// How many names one thread is handed at a time.
 const BATCH: usize = 64;
@@ -43,9 +54,13 @@ pub(super) enum Step {
 
 /// What does not change during a walk.
 pub(super) struct Walk<'a> {
-    pub(super) excluder: &'a Excluder,
-    pub(super) file_systems: FileSystems,
-    pub(super) reading: Reading,
+    pub(super) excluder: &'a Excluder<'a>,
+    pub(super) options: &'a BackupOptions,
+    pub(super) repository: RepositoryId,
+    /// The file systems and inode numbers of folders that are the program's own.
+    pub(super) own: &'a [(u64, u64)],
+    pub(super) mounts: &'a Mounts,
+    pub(super) tally: &'a Tally,
     /// Reads the previous snapshot.
     pub(super) reader: &'a Reader,
     /// What changed at or after this instant may have changed unnoticed.
@@ -56,77 +71,8 @@ pub(super) struct Walk<'a> {
     pub(super) unreadable: &'a std::sync::atomic::AtomicU64,
     /// Counts the batches.
     pub(super) batches: std::cell::Cell<u64>,
-}
-
-/// The sources as a tree of names: a source at a leaf, the way to it above.
-#[derive(Default)]
-pub(super) struct Sources {
-    source: bool,
-    below: BTreeMap<Vec<u8>, Sources>,
-}
-
-impl Sources {
-    /// Sorts sources into a tree; one inside another is part of it.
-    pub(super) fn new(paths: &[PathBuf]) -> Self {
-        let mut root = Self::default();
-        for path in paths {
-            let path = snapshot_path(path);
-            let mut at = &mut root;
-            for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
-                at = at.below.entry(name.to_vec()).or_default();
-            }
-            at.source = true;
-        }
-        root
-    }
-}
-
-/// What the previous snapshot has of a directory.
-#[allow(clippy::large_enum_variant, reason = "one for each level of the walk")]
-enum Previous<'r> {
-    Tree(Nodes<'r>),
-    Merged(std::iter::Peekable<std::vec::IntoIter<SeenNode>>),
-    Nothing,
-}
-
-impl<'r> Previous<'r> {
-    fn open(reader: &'r Reader, dir: Option<&DirRef>) -> Self {
-        match dir {
-            // What can't be read of the previous snapshot is read from the source.
-            Some(DirRef::Tree(id)) => reader.nodes(id).map_or(Previous::Nothing, Previous::Tree),
-            Some(DirRef::Merged(nodes)) => {
-                Previous::Merged(nodes.as_ref().clone().into_iter().peekable())
-            }
-            Some(DirRef::Unreadable) | None => Previous::Nothing,
-        }
-    }
-
-    /// Takes the node `name`; names are asked for in ascending order.
-    fn take(&mut self, name: &[u8]) -> Option<SeenNode> {
-        loop {
-            match self {
-                Previous::Nothing => return None,
-                Previous::Tree(nodes) => match nodes.peek() {
-                    Ok(Some(node)) if node.name.as_slice() > name => return None,
-                    Ok(Some(_)) => {
-                        let node = nodes.try_next().ok().flatten()?;
-                        if node.name == name {
-                            return Some(SeenNode::of(node));
-                        }
-                    }
-                    Ok(None) => return None,
-                    // A damaged leaf: its files are read again, the walk goes on behind it.
-                    Err(_) => {}
-                },
-                Previous::Merged(nodes) => {
-                    let seen = nodes.next_if(|seen| seen.node.name.as_slice() <= name)?;
-                    if seen.node.name == name {
-                        return Some(seen);
-                    }
-                }
-            }
-        }
-    }
+    /// Counts the names that were handed to readers.
+    pub(super) names: std::cell::Cell<u64>,
 }
 
 /// A directory that is being walked.
@@ -137,22 +83,42 @@ struct Level<'r> {
     next: usize,
     previous: Previous<'r>,
     device: u64,
+    /// Whether its files can be known by their inode numbers.
+    compares_inodes: bool,
+    /// Whether its own times are those that the previous snapshot has.
+    is_unmoved: bool,
+    /// The sources that are named inside of it.
+    way: Option<&'r Sources>,
+    /// The file by which it asks that nothing else in it is backed up.
+    mark: Option<Vec<u8>>,
     batch: Vec<Wanted>,
     /// What its node is to say of it.
     flags: Flags,
 }
 
+/// A directory before it is listed.
+struct Opened<'r> {
+    dir: SourceDir,
+    path: Arc<[u8]>,
+    metadata: Metadata,
+    /// The device and the trust in inode numbers of the directory above; `None` at a source.
+    above: Option<(u64, bool)>,
+    way: Option<&'r Sources>,
+}
+
 impl<'a> Walk<'a> {
     /// Walks every source.
-    pub(super) fn run(&self, sources: &Sources, previous: Option<&DirRef>) -> Result<()> {
-        if !sources.source {
-            return self.walk_way(sources, b"", previous);
+    pub(super) fn run(&self, sources: &'a Sources, previous: Option<&DirRef>) -> Result<()> {
+        if !sources.is_source {
+            return self.walk_way(sources, b"", previous, Flags::default());
         }
-        let root = yore_platform::system_path(b"");
+        let root = system_path(b"");
         let failed = |source| Error::local(&root, source);
         let dir = SourceDir::open(&root).map_err(failed)?;
-        let device = dir.metadata().map_err(failed)?.device;
-        match self.level(dir, b"".as_slice().into(), device, previous) {
+        let metadata = dir.metadata().map_err(failed)?;
+        let path = b"".as_slice().into();
+        let opened = Opened { dir, path, metadata, above: None, way: Some(sources) };
+        match self.level(Listing::new(), opened, None, previous) {
             Ok(level) => {
                 if level.flags.contains(Flags::INCOMPLETE) {
                     self.step(Step::Incomplete)?;
@@ -163,27 +129,35 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Goes from the root towards the sources, through directories of which nothing else is kept.
-    fn walk_way(&self, way: &Sources, path: &[u8], previous: Option<&DirRef>) -> Result<()> {
+    /// Goes towards the sources below `way`, through directories of which nothing else is kept; their nodes get
+    /// `flags`.
+    fn walk_way(
+        &self,
+        way: &'a Sources,
+        path: &[u8],
+        previous: Option<&DirRef>,
+        flags: Flags,
+    ) -> Result<()> {
         let mut before = Previous::open(self.reader, previous);
         for (name, below) in &way.below {
-            let seen = before.take(name);
+            let seen = before.take(name, &mut |_| {});
             let path = join(path, name);
-            let system = yore_platform::system_path(&path);
+            let system = system_path(&path);
             let metadata = yore_platform::path_metadata(&system)
                 .map_err(|source| Error::local(&system, source))?;
-            if below.source {
-                self.walk_source(&path, name, metadata, seen)?;
+            if below.is_source {
+                self.walk_source(&path, name, metadata, seen, below)?;
                 continue;
             }
             // The way to a source may be one that can be gone, but not be read.
-            let node = match SourceDir::open(&system) {
+            let mut node = match SourceDir::open(&system) {
                 Ok(dir) => self.dir_node(&dir, name, &path, &metadata, None),
                 Err(_) => node_of(name, &metadata),
             };
+            node.flags = node.flags.with(flags);
             self.step(Step::Enter(Box::new(node)))?;
             let dir = seen.as_ref().and_then(|seen| seen.dir.as_ref());
-            self.walk_way(below, &path, dir)?;
+            self.walk_way(below, &path, dir, flags)?;
             self.step(Step::Leave)?;
         }
         Ok(())
@@ -196,35 +170,48 @@ impl<'a> Walk<'a> {
         name: &[u8],
         metadata: Metadata,
         previous: Option<SeenNode>,
+        way: &'a Sources,
     ) -> Result<()> {
-        let system = yore_platform::system_path(path);
+        let system = system_path(path);
         if metadata.kind != Kind::Directory {
             let parent = system.parent().unwrap_or(&system);
             let dir = SourceDir::open(parent).map_err(|source| Error::local(parent, source))?;
+            let inodes = self.compares_inodes(&dir);
             let previous = previous.filter(|seen| seen.dir.is_none()).map(|seen| seen.node);
-            let wanted = Wanted { name: name.to_vec(), kind: None, previous };
+            let wanted = Wanted { name: name.to_vec(), kind: None, previous, is_source: true };
             let parent: Arc<[u8]> = snapshot_path(parent).into();
-            return self.send_batch(&Arc::new(dir), &parent, vec![wanted]);
+            return self.send_batch(&Arc::new(dir), &parent, inodes, vec![wanted]);
         }
-        let below = previous.as_ref().and_then(|seen| seen.dir.clone());
-        let last = previous.map(|seen| seen.node);
         let dir = match SourceDir::open(&system) {
             Ok(dir) => dir,
             Err(error) => {
                 self.unreadable(path, error);
-                return self.keep_last_state(name, last, Some(metadata));
+                return self.keep_last_state(name, previous, Some(metadata));
             }
         };
-        let mut node = self.dir_node(&dir, name, path, &metadata, last.as_ref());
-        match self.level(dir, path.into(), metadata.device, below.as_ref()) {
+        if let Some(emptied) = self.came_up_empty(&dir, path, &metadata, previous.as_ref()) {
+            self.tally.emptied(emptied);
+            return self.keep_last_state(name, previous, Some(metadata));
+        }
+        let mut node =
+            self.dir_node(&dir, name, path, &metadata, previous.as_ref().map(|seen| &seen.node));
+        let (names, left_out) = (self.names.get(), self.tally.so_far());
+        let opened = Opened { dir, path: path.into(), metadata, above: None, way: Some(way) };
+        let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
+        let last = previous.as_ref().map(|seen| &seen.node);
+        match self.level(Listing::new(), opened, last, below) {
             Ok(level) => {
-                node.flags = level.flags;
+                node.flags = node.flags.with(level.flags);
                 self.step(Step::Enter(Box::new(node)))?;
                 self.walk_dir(level)?;
-                self.step(Step::Leave)
+                self.step(Step::Leave)?;
             }
-            Err(Unlisted) => self.keep_last_state(name, last, Some(metadata)),
+            Err(Unlisted) => return self.keep_last_state(name, previous, Some(metadata)),
         }
+        if self.names.get() == names && self.tally.so_far() > left_out {
+            self.tally.whole_source(path);
+        }
+        Ok(())
     }
 
     /// Walks a directory and everything in it, without recursion: depth has no limit but handles.
@@ -263,157 +250,118 @@ impl<'a> Walk<'a> {
                     Err(_) => Kind::File,
                 },
             };
-            // Some patterns are for directories alone, and some file systems list no kinds.
-            if self.excluder.leaves_out(&level.path, name, kind) {
+            let is_marked = level.mark.is_some();
+            let mut removed = |gone| self.count_removed(&gone, is_marked);
+            let previous = level.previous.take(name, &mut removed);
+            let way = level.way.and_then(|way| way.below.get(name));
+            let is_source = way.is_some_and(|way| way.is_source);
+            // Whatever holds for the directory around it, a source that was named is backed up.
+            if !is_source && self.is_left_out(level, name, kind) {
+                if let (Some(way), Kind::Directory) = (way, kind) {
+                    let name = name.to_vec();
+                    self.flush(level)?;
+                    self.pass_through(level, &name, previous, way)?;
+                }
                 continue;
             }
-            let previous = level.previous.take(name);
             if kind == Kind::Directory {
                 let name = name.to_vec();
                 self.flush(level)?;
-                return self.enter(level, &name, previous, spare);
+                return self.enter(level, &name, previous, way, spare);
             }
             let previous = previous.filter(|seen| seen.dir.is_none()).map(|seen| seen.node);
-            level.batch.push(Wanted { name: name.to_vec(), kind: listed.kind, previous });
+            level.batch.push(Wanted {
+                name: name.to_vec(),
+                kind: listed.kind,
+                previous,
+                is_source,
+            });
             if level.batch.len() >= BATCH {
                 self.flush(level)?;
                 return Ok(Advance::Stay);
             }
         }
+        let is_marked = level.mark.is_some();
+        level.previous.finish(&mut |gone| self.count_removed(&gone, is_marked));
         self.flush(level)?;
         Ok(Advance::Up)
     }
 
-    fn enter(
-        &self,
-        parent: &Level<'a>,
-        name: &[u8],
-        previous: Option<SeenNode>,
-        spare: &mut Vec<Listing>,
-    ) -> Result<Advance<'a>> {
-        let path = join(&parent.path, name);
-        let opened = parent.dir.open_child(name).and_then(|dir| Ok((dir.metadata()?, dir)));
-        let (metadata, dir) = match opened {
-            Ok(opened) => opened,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Advance::Stay),
-            Err(error) => {
-                self.unreadable(&path, error);
-                let metadata = parent.dir.child_metadata(name).ok();
-                self.keep_last_state(name, previous.map(|seen| seen.node), metadata)?;
-                return Ok(Advance::Stay);
-            }
-        };
-        let last = previous.as_ref().map(|seen| &seen.node);
-        let mut node = self.dir_node(&dir, name, &path, &metadata, last);
-        let other_device = metadata.device != parent.device;
-        if other_device && self.file_systems == FileSystems::One {
-            node.flags = Flags::INCOMPLETE;
-            self.step(Step::Enter(Box::new(node)))?;
-            self.step(Step::Leave)?;
-            return Ok(Advance::Stay);
+    /// Reports whether a name in a directory is left out on purpose, and counts it.
+    fn is_left_out(&self, level: &Level<'_>, name: &[u8], kind: Kind) -> bool {
+        if let Some(mark) = &level.mark {
+            return mark != name;
         }
-        let below = previous.as_ref().and_then(|seen| seen.dir.clone());
-        let listing = spare.pop().unwrap_or_default();
-        match self.level_into(listing, dir, path.into(), metadata.device, below.as_ref()) {
-            Ok(level) => {
-                node.flags = level.flags;
-                self.step(Step::Enter(Box::new(node)))?;
-                Ok(Advance::Down(Box::new(level)))
-            }
-            Err(Unlisted) => {
-                self.keep_last_state(name, previous.map(|seen| seen.node), Some(metadata))?;
-                Ok(Advance::Stay)
-            }
+        // Some patterns are for directories alone, and some file systems list no kinds.
+        let is_left_out = self.excluder.leaves_out(&level.path, name, kind);
+        if is_left_out {
+            self.tally.pattern();
         }
+        is_left_out
     }
 
-    /// Keeps what the previous snapshot has of a directory that can't be read, marked as such; or,
-    /// without one, that there is such a directory.
-    fn keep_last_state(
-        &self,
-        name: &[u8],
-        previous: Option<Node>,
-        metadata: Option<Metadata>,
-    ) -> Result<()> {
-        let node = match (previous, metadata) {
-            (Some(mut node), _) => {
-                node.flags = Flags(node.flags.0 | Flags::STALE.0);
-                node
-            }
-            (None, Some(metadata)) if metadata.kind == Kind::Directory => node_of(name, &metadata),
-            // Something else has taken its place since it was listed; what that is, the next backup
-            // tells. (A node of it without its content would be no node.)
-            (None, _) => return self.step(Step::Incomplete),
+    /// Counts the files of something that is there no more; in a marked directory nobody knows.
+    fn count_removed(&self, gone: &SeenNode, is_marked: bool) {
+        if is_marked {
+            return;
+        }
+        let files = match &gone.dir {
+            Some(dir) => count_files(self.reader, dir, u64::MAX),
+            None => u64::from(gone.node.kind == Kind::File),
         };
-        self.step(Step::Take(Box::new(node)))
+        self.tally.removed(files);
     }
 
+    /// Lists an opened directory; `last` and `previous` are what the previous snapshot has of it.
     fn level(
         &self,
-        dir: SourceDir,
-        path: Arc<[u8]>,
-        device: u64,
-        previous: Option<&DirRef>,
-    ) -> std::result::Result<Level<'a>, Unlisted> {
-        self.level_into(Listing::new(), dir, path, device, previous)
-    }
-
-    fn level_into(
-        &self,
         mut listing: Listing,
-        dir: SourceDir,
-        path: Arc<[u8]>,
-        device: u64,
+        opened: Opened<'a>,
+        last: Option<&Node>,
         previous: Option<&DirRef>,
     ) -> std::result::Result<Level<'a>, Unlisted> {
+        let Opened { dir, path, metadata, above, way } = opened;
         if let Err(error) = dir.list(&mut listing) {
             self.unreadable(&path, error);
             return Err(Unlisted);
         }
-        let mut level = Level {
+        let compares_inodes = match above {
+            Some((device, compares)) if device == metadata.device => compares,
+            _ => self.compares_inodes(&dir),
+        };
+        // Nothing is recorded of the root's own times; who makes folders anew there is rare.
+        let is_unmoved = last.map_or(path.is_empty(), |last| {
+            last.modified == metadata.modified && last.changed == metadata.changed
+        });
+        let mark = self.excluder.marker(&dir, &listing).map(<[u8]>::to_vec);
+        let mut flags = Flags::default();
+        if let Some(mark) = &mark {
+            self.tally.mark(mark);
+            flags = Flags::INCOMPLETE;
+        }
+        Ok(Level {
+            dir: Arc::new(dir),
             path,
+            listing,
             next: 0,
             previous: Previous::open(self.reader, previous),
-            device,
+            device: metadata.device,
+            compares_inodes,
+            is_unmoved,
+            way,
+            mark,
             batch: Vec::new(),
-            flags: Flags::default(),
-            dir: Arc::new(dir),
-            listing,
-        };
-        if let Some(marker) = self.excluder.marker(&level.dir, &level.listing) {
-            // The marker itself stays, so that a restored directory is left out again.
-            let previous = level.previous.take(marker).map(|seen| seen.node);
-            level.batch.push(Wanted { name: marker.to_vec(), kind: None, previous });
-            level.next = level.listing.len();
-            level.flags = Flags::INCOMPLETE;
-        }
-        Ok(level)
+            flags,
+        })
     }
 
-    /// Describes a directory; its attributes are read only if it may have changed.
-    fn dir_node(
-        &self,
-        dir: &SourceDir,
-        name: &[u8],
-        path: &[u8],
-        metadata: &Metadata,
-        previous: Option<&Node>,
-    ) -> Node {
-        let mut node = node_of(name, metadata);
-        let known = previous.filter(|previous| {
-            self.reading == Reading::Changed
-                && previous.changed == metadata.changed
-                && previous.inode == metadata.inode
-                && metadata.changed.is_some_and(|changed| changed < self.trusted_before)
-        });
-        match known {
-            Some(previous) => node.xattrs = previous.xattrs.clone(),
-            None => match dir.xattrs().and_then(within_bounds) {
-                Ok(xattrs) => node.xattrs = xattrs,
-                Err(error) => self.unreadable(path, error),
-            },
+    /// Reports whether the files of a directory can be known by their inode numbers.
+    fn compares_inodes(&self, dir: &SourceDir) -> bool {
+        match self.options.unchanged_by.inode {
+            InodeNumbers::Compared => true,
+            InodeNumbers::Ignored => false,
+            InodeNumbers::WhereKept => dir.keeps_inode_numbers().unwrap_or(false),
         }
-        node
     }
 
     fn flush(&self, level: &mut Level<'_>) -> Result<()> {
@@ -421,15 +369,22 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let batch = std::mem::take(&mut level.batch);
-        self.send_batch(&level.dir, &level.path, batch)
+        self.send_batch(&level.dir, &level.path, level.compares_inodes, batch)
     }
 
-    fn send_batch(&self, dir: &Arc<SourceDir>, path: &Arc<[u8]>, names: Vec<Wanted>) -> Result<()> {
+    fn send_batch(
+        &self,
+        dir: &Arc<SourceDir>,
+        path: &Arc<[u8]>,
+        compares_inodes: bool,
+        names: Vec<Wanted>,
+    ) -> Result<()> {
         let (results, found) = bounded(RESULTS);
         let (dir, path) = (Arc::clone(dir), Arc::clone(path));
         let number = self.batches.get();
         self.batches.set(number + 1);
-        let job = Job { dir, path, names, results, number };
+        self.names.set(self.names.get() + names.len() as u64);
+        let job = Job { dir, path, names, compares_inodes, results, number };
         self.jobs.send(job).map_err(|_| Error::Interrupted)?;
         self.step(Step::Batch(number, found))
     }
@@ -440,7 +395,7 @@ impl<'a> Walk<'a> {
 
     fn unreadable(&self, path: &[u8], source: std::io::Error) {
         self.unreadable.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let error = Error::local(yore_platform::system_path(path), source);
+        let error = Error::local(system_path(path), source);
         self.observer.problem(Problem { subject: path.to_vec(), error });
     }
 }

@@ -1,9 +1,13 @@
-//! The snapshots that count, kept up to date at the price of two lists of names.
+//! The snapshots that count, kept up to date at the price of a look while nothing changes, and of two
+//! lists of names when something may have.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
+use super::records::Records;
 use super::{Repository, Snapshots};
+use crate::backend::{SETTLED, Stamp};
 use crate::backup::now;
 use crate::error::{Error, Result};
 use crate::id::{ObjectId, SnapshotId};
@@ -11,9 +15,29 @@ use crate::object::{Area, ObjectName};
 use crate::order;
 use crate::record::{Outcome, Snapshot, Tombstone};
 
+/// After this time names are listed although the destination looks the same.
+const LISTED_ANYWAY: Duration = Duration::from_secs(60);
+
+/// What a destination looked like when its names were listed.
+struct Look {
+    stamp: Stamp,
+    /// When it first looked so.
+    since: Instant,
+    listed: Instant,
+}
+
+impl Look {
+    /// Tells whether nothing can have changed since the list.
+    fn is_settled(&self) -> bool {
+        self.listed.duration_since(self.since) >= SETTLED && self.listed.elapsed() < LISTED_ANYWAY
+    }
+}
+
 /// What has been loaded of a repository's snapshots; objects never change, so it is kept.
 #[derive(Default)]
 pub struct KnownSnapshots {
+    /// What the destination looked like before it was listed last, if it can tell.
+    look: Option<Look>,
     /// The verdicts and tombstones that were listed last; `None` before the first time.
     names: Option<Vec<ObjectName>>,
     verdicts: HashMap<ObjectName, Vec<SnapshotId>>,
@@ -29,14 +53,15 @@ impl KnownSnapshots {
     /// The destination does not answer; what is known stays as it was. Damaged objects are no
     /// error: they are among the problems.
     pub fn update(&mut self, repository: &Repository) -> Result<Option<Snapshots>> {
-        let names = list(repository)?;
+        let Some(names) = self.list_if_changed(repository)? else { return Ok(None) };
         if self.names.as_ref() == Some(&names) {
             return Ok(None);
         }
         let mut found = Snapshots::default();
         let mut list = Vec::new();
+        let mut records = Records::open(repository);
         for name in &names {
-            match self.load(repository, name) {
+            match self.load(repository, &mut records, name) {
                 Ok(()) => {}
                 Err(error @ (Error::Damaged { .. } | Error::Missing { .. })) => {
                     found.problems.push(error);
@@ -45,7 +70,7 @@ impl KnownSnapshots {
             }
         }
         for id in self.counting(&names) {
-            match self.snapshot(repository, id) {
+            match self.snapshot(&mut records, id) {
                 Ok(snapshot) => list.push((id, snapshot.clone())),
                 Err(error @ (Error::Damaged { .. } | Error::Missing { .. })) => {
                     found.problems.push(error);
@@ -53,6 +78,7 @@ impl KnownSnapshots {
                 Err(error) => return Err(error),
             }
         }
+        records.keep();
         found.forgotten =
             names.iter().filter_map(|name| self.tombstones.get(name)).cloned().collect();
         found.list = order::arrange(list, &found.forgotten, now());
@@ -60,20 +86,44 @@ impl KnownSnapshots {
         Ok(Some(found))
     }
 
-    fn load(&mut self, repository: &Repository, name: &ObjectName) -> Result<()> {
+    /// Lists the verdicts and tombstones, unless nothing can have changed since the last list.
+    fn list_if_changed(&mut self, repository: &Repository) -> Result<Option<Vec<ObjectName>>> {
+        let stamp = repository.backend.stamp(&[Area::Sessions, Area::Forgotten])?;
+        let began = Instant::now();
+        let same = self.look.take_if(|look| stamp.as_ref() == Some(&look.stamp));
+        if let Some(look) = &same
+            && look.is_settled()
+        {
+            self.look = same;
+            return Ok(None);
+        }
+        // Until it is listed, it counts as changed.
+        self.look = None;
+        let names = list(repository)?;
+        let since = same.map_or(began, |look| look.since);
+        self.look = stamp.map(|stamp| Look { stamp, since, listed: began });
+        Ok(Some(names))
+    }
+
+    fn load(
+        &mut self,
+        repository: &Repository,
+        records: &mut Records<'_>,
+        name: &ObjectName,
+    ) -> Result<()> {
         if self.verdicts.contains_key(name) || self.tombstones.contains_key(name) {
             return Ok(());
         }
         if name.suffix().is_none() {
             let mut problems = Vec::new();
-            if let Some(tombstone) = repository.load_tombstone(name, &mut problems) {
+            if let Some(tombstone) = records.tombstone(name, &mut problems) {
                 self.tombstones.insert(name.clone(), tombstone);
             }
             return problems.pop().map_or(Ok(()), Err);
         }
         let Some(id) = name.id().map(ObjectId) else { return Ok(()) };
-        let session = repository.load_session(&ObjectName::session(id))?;
-        let verdict = repository.load_verdict(name)?;
+        let session = records.session(&ObjectName::session(id))?;
+        let verdict = records.verdict(name)?;
         let here = repository.destination;
         let committed = match verdict.outcome {
             Outcome::Commit(ids) if session.destination == here && verdict.destination == here => {
@@ -85,10 +135,10 @@ impl KnownSnapshots {
         Ok(())
     }
 
-    fn snapshot(&mut self, repository: &Repository, id: SnapshotId) -> Result<&Snapshot> {
+    fn snapshot(&mut self, records: &mut Records<'_>, id: SnapshotId) -> Result<&Snapshot> {
         Ok(match self.snapshots.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(repository.load_snapshot(id)?),
+            Entry::Vacant(unknown) => unknown.insert(records.snapshot(id)?),
         })
     }
 
@@ -107,14 +157,13 @@ impl KnownSnapshots {
 
 /// Lists the verdicts of sessions that are there, and the tombstones.
 fn list(repository: &Repository) -> Result<Vec<ObjectName>> {
-    let sessions = repository.backend.list(Area::Sessions)?;
-    let listed: HashSet<&ObjectName> = sessions.iter().map(|stored| &stored.name).collect();
+    let sessions = repository.backend.names(Area::Sessions)?;
+    let listed: HashSet<&ObjectName> = sessions.iter().collect();
     let has_session = |name: &ObjectName| {
         name.id().is_some_and(|id| listed.contains(&ObjectName::session(ObjectId(id))))
     };
-    let verdicts = sessions.iter().map(|stored| &stored.name);
-    let verdicts = verdicts.filter(|name| name.suffix() == Some("end") && has_session(name));
-    let mut names: Vec<ObjectName> = verdicts.cloned().collect();
-    names.extend(repository.backend.list(Area::Forgotten)?.into_iter().map(|stored| stored.name));
+    let is_verdict = |name: &&ObjectName| name.suffix() == Some("end") && has_session(name);
+    let mut names: Vec<ObjectName> = sessions.iter().filter(is_verdict).cloned().collect();
+    names.extend(repository.backend.names(Area::Forgotten)?);
     Ok(names)
 }

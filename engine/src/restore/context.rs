@@ -7,9 +7,11 @@ use std::sync::{Mutex, PoisonError};
 
 use yore_platform::{Refused, TargetDir, name_from_bytes};
 
+use super::agreed::Agreement;
 use super::refusals::Refusals;
 use super::select::Selection;
-use super::{RestoreOptions, RestoreReport};
+use super::sources::Links;
+use super::{RestoreOptions, RestoreReport, Task};
 use crate::error::{Error, Result};
 use crate::observer::{Observer, Problem};
 use crate::reader::Reader;
@@ -43,6 +45,7 @@ pub(super) struct Counts {
     pub(super) deleted: Count,
     pub(super) replaced: Count,
     pub(super) newer: Count,
+    pub(super) leftovers: Count,
     failed: Count,
 }
 
@@ -54,6 +57,7 @@ pub(super) struct Context<'a> {
     pub(super) counts: Counts,
     /// The folder into which is restored; `None` in a dry run where there is none.
     pub(super) root: Option<TargetDir>,
+    pub(super) agreement: Agreement<'a>,
     target: &'a Path,
     refusals: Refusals,
     stop: AtomicBool,
@@ -63,27 +67,31 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(
-        reader: &'a Reader,
-        options: &'a RestoreOptions,
-        selection: &'a Selection,
-        observer: &'a dyn Observer,
-        target: &'a Path,
-        root: Option<TargetDir>,
-    ) -> Self {
+    pub(super) fn new(task: &Task<'a>, selection: &'a Selection, root: Option<TargetDir>) -> Self {
         Self {
-            reader,
-            options,
+            reader: task.reader,
+            options: task.options,
             selection,
-            observer,
+            observer: task.observer,
             counts: Counts::default(),
             root,
-            target,
+            agreement: task.agreement,
+            target: task.target,
             refusals: Refusals::default(),
             stop: AtomicBool::new(false),
             unanswered: AtomicU32::new(0),
             fatal: Mutex::default(),
         }
+    }
+
+    /// Whether a directory is only on the way to what is restored.
+    pub(super) fn is_way(&self, path: &[u8]) -> bool {
+        self.selection.sources.is_way(path)
+    }
+
+    /// Whether links on that way are followed.
+    pub(super) fn links(&self) -> Links {
+        self.selection.sources.way.links
     }
 
     /// Whether everybody should stop.
@@ -181,6 +189,7 @@ impl<'a> Context<'a> {
             replaced: counts.replaced.get(),
             newer: counts.newer.get(),
             failed: counts.failed.get(),
+            leftovers: counts.leftovers.get(),
             refused,
         })
     }

@@ -10,6 +10,7 @@ use yore_platform::{Kind, Listing, SourceDir};
 
 use super::context::Context;
 use super::directory::{OpenDir, join};
+use super::place::not_agreed;
 use super::select::Selection;
 use super::{Extra, Overwrite, was_there};
 use crate::backup::{NO_BACKUP, Run};
@@ -74,10 +75,12 @@ impl Deletion {
         open: &OpenDir<'_>,
         keep: Option<Keep>,
     ) -> Option<Self> {
-        let Extra::Delete { sources, .. } = &context.options.extra else { return None };
-        let inside = sources.iter().any(|source| is_within(&open.path, source));
-        let may = context.options.overwrite != Overwrite::Never;
-        let source = open.source.as_ref().filter(|_| inside && may && was_there(open.made))?;
+        let sources = &context.selection.sources;
+        let may = context.options.extra == Extra::Delete
+            && context.options.overwrite != Overwrite::Never
+            && sources.is_covered(&open.path)
+            && !sources.is_way(&open.path);
+        let source = open.source.as_ref().filter(|_| may && was_there(open.made))?;
         let mut listing = Listing::new();
         match source.list(&mut listing) {
             Ok(()) => {
@@ -134,7 +137,7 @@ impl Deletion {
                 continue;
             }
             match self.keep {
-                None => remove(context, selection, open, listed.name, path),
+                None => remove(context, open, listed.name, path),
                 Some(_) if self.told => {}
                 Some(keep) => {
                     self.told = true;
@@ -154,16 +157,19 @@ fn is_directory(open: &OpenDir<'_>, name: &[u8]) -> bool {
     found.is_none_or(|found| found.kind == Kind::Directory)
 }
 
-/// Finds in a directory that is to be removed something that must stay; an unreadable one may hold
-/// that.
-pub(super) fn find_left_out(
-    selection: &Selection,
+/// Looks through a directory that is to be removed, and returns a number that stands for what is in it.
+///
+/// # Errors
+/// The path of something that must stay; an unreadable directory may hold that.
+pub(super) fn look_through(
+    context: &Context<'_>,
     parent: &OpenDir<'_>,
     name: &[u8],
-) -> Option<Vec<u8>> {
+) -> std::result::Result<u64, Vec<u8>> {
     let path = join(&parent.path, name);
-    let Some(source) = &parent.source else { return Some(path) };
+    let Some(source) = &parent.source else { return Err(path) };
     let device = source.metadata().map(|found| found.device).ok();
+    let mut contents = context.agreement.contents();
     let mut listing = Listing::new();
     let mut to_look_at = vec![(None::<Rc<SourceDir>>, name.to_vec(), path)];
     while let Some((above, name, path)) = to_look_at.pop() {
@@ -171,50 +177,55 @@ pub(super) fn find_left_out(
             None => source.open_child(&name),
             Some(above) => above.open_child(&name),
         };
-        let Ok(dir) = opened.map(Rc::new) else { return Some(path) };
+        let Ok(dir) = opened.map(Rc::new) else { return Err(path) };
         if dir.metadata().ok().map(|found| found.device) != device
             || dir.list(&mut listing).is_err()
         {
-            return Some(path);
+            return Err(path);
         }
         for listed in listing.iter() {
             let below = join(&path, listed.name);
-            let kind = match listed.kind {
-                Some(kind) => kind,
-                None => match dir.child_metadata(listed.name) {
-                    Ok(found) => found.kind,
-                    Err(_) => return Some(below),
-                },
+            let found = match (listed.kind, &contents) {
+                (Some(_), None) => None,
+                _ => dir.child_metadata(listed.name).ok(),
+            };
+            let Some(kind) = found.map(|found| found.kind).or(listed.kind) else {
+                return Err(below);
             };
             let is_dir = kind == Kind::Directory;
-            if listed.name == NO_BACKUP || !selection.may_remove(&below, is_dir) {
-                return Some(below);
+            if listed.name == NO_BACKUP || !context.selection.may_remove(&below, is_dir) {
+                return Err(below);
+            }
+            if let (Some(contents), Some(found)) = (&mut contents, &found) {
+                contents.add(&below, found);
             }
             if is_dir {
                 to_look_at.push((Some(Rc::clone(&dir)), listed.name.to_vec(), below));
             }
         }
     }
-    None
+    Ok(contents.map_or(0, |contents| contents.finish()))
 }
 
-fn remove(
-    context: &Context<'_>,
-    selection: &Selection,
-    open: &OpenDir<'_>,
-    name: &[u8],
-    path: Vec<u8>,
-) {
-    if is_directory(open, name)
-        && let Some(left_out) = find_left_out(selection, open, name)
-    {
-        let what = format!(
-            "it is not removed: {} is in it, which backups leave out or can't read",
-            String::from_utf8_lossy(&left_out)
-        );
-        return context.problem(path, kept(what));
+fn remove(context: &Context<'_>, open: &OpenDir<'_>, name: &[u8], path: Vec<u8>) {
+    let mut contents = 0;
+    if is_directory(open, name) {
+        match look_through(context, open, name) {
+            Ok(number) => contents = number,
+            Err(left_out) => {
+                let what = format!(
+                    "it is not removed: {} is in it, which backups leave out or can't read",
+                    String::from_utf8_lossy(&left_out)
+                );
+                return context.problem(path, kept(what));
+            }
+        }
     }
-    let removed = match (&open.dir, context.options.run) {
+    let found = open.source.as_ref().and_then(|source| source.child_metadata(name).ok());
+    if !found.is_some_and(|found| context.agreement.allows(&path, &found, contents)) {
+        return context.failed(path, not_agreed());
+    }
+    let removed = match (open.for_writing(), context.options.run) {
         (Some(dir), Run::Real) => dir.remove(name),
         (None, _) | (_, Run::Dry) => Ok(()),
     };
@@ -227,17 +238,9 @@ fn remove(
             }
             if context.options.run == Run::Dry {
                 let change = Planned::Remove;
-                context.observer.event(Event::Planned { path: path.to_vec(), change });
+                context.observer.event(Event::Planned { path, change });
             }
         }
         Err(error) => context.failed(path, open.local(name, error)),
     }
-}
-
-/// Whether `path` is, or is below, the source `source`.
-fn is_within(path: &[u8], source: &[u8]) -> bool {
-    source.is_empty()
-        || path
-            .strip_prefix(source)
-            .is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/'))
 }

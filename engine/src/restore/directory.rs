@@ -4,12 +4,14 @@
 //! last holder to let go is done with it, deepest first, and gives it its metadata then.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use yore_platform::{Kind, Made, Restore, SourceDir, TargetDir, Xattrs};
+use yore_platform::{Kind, Made, Metadata, Restore, SourceDir, TargetDir};
 
 use super::context::Context;
-use super::{Overwrite, was_there};
+use super::place::note_replaced;
+use super::sources::Links;
+use super::{Extra, Overwrite, Verify, was_there};
 use crate::backup::Run;
 use crate::error::{Error, Result};
 use crate::tree::Node;
@@ -27,7 +29,24 @@ pub(super) struct OpenDir<'c> {
     pub(super) below: Vec<u8>,
     /// The metadata that it shall get.
     node: Option<Node>,
+    /// Whether its owner can write into it by now.
+    opened_up: OnceLock<()>,
     parent: Option<Arc<OpenDir<'c>>>,
+}
+
+/// What became of a directory on the way to what is in it.
+struct Opened {
+    dir: Option<TargetDir>,
+    made: Made,
+    /// The metadata that it shall get.
+    gets: Option<Node>,
+}
+
+impl Opened {
+    /// In a dry run, one that is not there.
+    fn none() -> Self {
+        Self { dir: None, made: Made::New, gets: None }
+    }
 }
 
 /// Appends a name to a path.
@@ -49,17 +68,10 @@ pub(super) fn metadata_of(node: &Node) -> Restore<'_> {
 
 impl<'c> OpenDir<'c> {
     /// The target itself, whose metadata nobody restores.
-    pub(super) fn base(
-        context: &'c Context<'c>,
-        dir: Option<TargetDir>,
-        path: Vec<u8>,
-        source: Option<SourceDir>,
-    ) -> Self {
-        let (made, below) = (Made::Existing, Vec::new());
-        if let Some(dir) = &dir {
-            clear_leftovers(context, dir, &path, &below);
-        }
-        Self { context, dir, source, made, path, below, node: None, parent: None }
+    pub(super) fn base(context: &'c Context<'c>, dir: Option<TargetDir>) -> Self {
+        let (path, below) = (context.selection.sources.way.base.clone(), Vec::new());
+        let opened = Opened { dir, made: Made::Existing, gets: None };
+        Self::new(context, opened, path, below, None)
     }
 
     /// Makes the directory `node` in `parent`, or opens the one that is there.
@@ -70,29 +82,110 @@ impl<'c> OpenDir<'c> {
     ) -> Result<Self> {
         let below = join(&parent.below, &node.name);
         let path = join(&parent.path, &node.name);
-        let (dir, made) = match (&parent.dir, context.options.run) {
-            (None, _) => (None, Made::New),
-            (Some(target), Run::Dry) => (target.open_child(&node.name).ok(), Made::Existing),
-            (Some(target), Run::Real) => {
-                let (dir, made) = make_dir(context, target, &node)
-                    .map_err(|source| context.local(&below, source))?;
-                (Some(dir), made)
-            }
+        let opened = match context.is_way(&path) {
+            true => parent.make_way(node)?,
+            false => parent.make_content(node)?,
         };
-        let source = match &parent.source {
-            None => None,
-            Some(source) => source.open_child(&node.name).ok(),
-        };
-        let keeps = was_there(made) && context.options.overwrite == Overwrite::Never;
-        if let (Some(dir), true, false) = (&dir, was_there(made), keeps) {
-            open_for_writing(context, dir);
-        }
+        Ok(Self::new(context, opened, path, below, Some(Arc::clone(parent))))
+    }
+
+    fn new(
+        context: &'c Context<'c>,
+        opened: Opened,
+        path: Vec<u8>,
+        below: Vec<u8>,
+        parent: Option<Arc<OpenDir<'c>>>,
+    ) -> Self {
+        let Opened { dir, made, gets } = opened;
         if let Some(dir) = dir.as_ref().filter(|_| was_there(made)) {
             clear_leftovers(context, dir, &path, &below);
         }
-        let node = (!keeps && context.options.run == Run::Real).then_some(node);
-        let parent = Some(Arc::clone(parent));
-        Ok(Self { context, dir, source, made, path, below, node, parent })
+        let is_read =
+            context.options.verify == Verify::Reread || context.options.extra != Extra::Keep;
+        let source = dir.as_ref().filter(|_| is_read).and_then(|dir| dir.as_source().ok());
+        let node = gets.filter(|_| context.options.run == Run::Real);
+        let opened_up = OnceLock::new();
+        Self { context, dir, source, made, path, below, node, opened_up, parent }
+    }
+
+    /// Goes on to a directory above what is restored: made where it is missing, never changed.
+    fn make_way(&self, node: Node) -> Result<Opened> {
+        let local = |source| self.local(&node.name, source);
+        let Some(target) = &self.dir else { return Ok(Opened::none()) };
+        let follows = self.context.links() == Links::Followed;
+        let (dir, made) = match (self.context.options.run, follows) {
+            (Run::Dry, true) => (target.follow_way(&node.name).map_err(local)?, Made::Existing),
+            (Run::Dry, false) => (target.open_child(&node.name).ok(), Made::Existing),
+            (Run::Real, _) => {
+                let made = match follows {
+                    true => target.make_way(&node.name),
+                    false => target.make_dir(&node.name),
+                };
+                let (dir, made) =
+                    made.map_err(|error| local(on_the_way(target, &node.name, error)))?;
+                (Some(dir), made)
+            }
+        };
+        Ok(Opened { dir, made, gets: (made == Made::New).then_some(node) })
+    }
+
+    /// Makes or opens a directory that is restored itself.
+    fn make_content(&self, node: Node) -> Result<Opened> {
+        let Some(target) = &self.dir else { return Ok(Opened::none()) };
+        let local = |source| self.local(&node.name, source);
+        let found = match self.made {
+            Made::New => None,
+            Made::Existing => target.kind_of(&node.name).map_err(local)?,
+        };
+        let is_real = self.context.options.run == Run::Real;
+        let stays = self.context.options.overwrite == Overwrite::Never;
+        let (dir, made) = match found {
+            Some(found) if found.kind == Kind::Directory => {
+                let opened = target.open_child(&node.name);
+                (if is_real { Some(opened.map_err(local)?) } else { opened.ok() }, Made::Existing)
+            }
+            Some(found) => {
+                self.must_be_replaceable(&node, &found)?;
+                note_replaced(self.context, self, &node, &found, 0)?;
+                let replaced = self.for_writing().filter(|_| is_real);
+                (
+                    replaced.map(|it| it.replace_by_dir(&node.name)).transpose().map_err(local)?,
+                    Made::New,
+                )
+            }
+            None if is_real => {
+                let Some(target) = self.for_writing() else { return Ok(Opened::none()) };
+                let (dir, made) = target.make_dir(&node.name).map_err(local)?;
+                (Some(dir), made)
+            }
+            None => return Ok(Opened::none()),
+        };
+        let gets = !(was_there(made) && stays);
+        Ok(Opened { dir, made, gets: gets.then_some(node) })
+    }
+
+    /// Refuses to put a directory in the place of something that stays.
+    fn must_be_replaceable(&self, node: &Node, found: &Metadata) -> Result<()> {
+        let replace = match self.context.options.overwrite {
+            Overwrite::Never => false,
+            Overwrite::Newer => found.modified < node.modified,
+            Overwrite::Different | Overwrite::Always => true,
+        };
+        if replace {
+            return Ok(());
+        }
+        let what = "something that is not a folder is in its place";
+        Err(self.local(&node.name, io::Error::new(io::ErrorKind::NotADirectory, what)))
+    }
+
+    /// The directory, for changing what is in it: a read-only one lets its owner write until it gets
+    /// its mode at the end.
+    pub(super) fn for_writing(&self) -> Option<&TargetDir> {
+        let dir = self.dir.as_ref()?;
+        if was_there(self.made) && self.node.is_some() {
+            self.opened_up.get_or_init(|| open_for_writing(dir));
+        }
+        Some(dir)
     }
 
     /// Wraps an error about `name` in this directory.
@@ -133,51 +226,37 @@ impl Drop for OpenDir<'_> {
     }
 }
 
-fn make_dir(
-    context: &Context<'_>,
-    target: &TargetDir,
-    node: &Node,
-) -> io::Result<(TargetDir, Made)> {
-    let first = target.make_dir(&node.name);
-    let Err(error) = first else { return first };
-    let in_place = target.kind_of(&node.name)?.filter(|found| found.kind != Kind::Directory);
-    let Some(found) = in_place else { return Err(error) };
-    let replace = match context.options.overwrite {
-        Overwrite::Never => false,
-        Overwrite::Newer => found.modified < node.modified,
-        Overwrite::Different | Overwrite::Always => true,
-    };
-    if !replace {
-        let what = "something that is not a folder is in its place";
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, what));
+/// Tells what stands on the way, where that is not a folder.
+fn on_the_way(target: &TargetDir, name: &[u8], error: io::Error) -> io::Error {
+    match target.kind_of(name) {
+        Ok(Some(found)) if found.kind != Kind::Directory => {
+            let what = "it is no folder, and on the way to what is restored";
+            io::Error::new(io::ErrorKind::NotADirectory, what)
+        }
+        _ => error,
     }
-    target.remove(&node.name)?;
-    target.make_dir(&node.name)
 }
 
 /// Takes away what restores that were killed left in a directory.
 fn clear_leftovers(context: &Context<'_>, dir: &TargetDir, path: &[u8], below: &[u8]) {
-    if context.options.run == Run::Real
-        && let Err(error) = dir.remove_leftovers()
-    {
-        context.problem(path.to_vec(), context.local(below, error));
+    if context.options.run == Run::Dry {
+        return;
+    }
+    match dir.remove_leftovers() {
+        Ok(removed) => context.counts.leftovers.add(removed),
+        // On the way one need not be allowed to look around.
+        Err(_) if context.is_way(path) => {}
+        Err(error) => context.problem(path.to_vec(), context.local(below, error)),
     }
 }
 
-/// Lets the owner write into a directory that was read-only; it gets its mode at the end.
-fn open_for_writing(context: &Context<'_>, dir: &TargetDir) {
+/// Lets the owner write into a directory that was read-only.
+fn open_for_writing(dir: &TargetDir) {
     let Ok(found) = dir.metadata() else { return };
     let Some(mode) = found.mode.filter(|mode| mode & 0o700 != 0o700) else { return };
-    if context.options.run == Run::Real {
-        let (modified, xattrs) = (found.modified, &Xattrs::new());
-        let mode = Some(mode | 0o700);
-        // What is refused shows as soon as something is written.
-        drop(dir.set_metadata(&Restore {
-            kind: Kind::Directory,
-            mode,
-            owner: None,
-            modified,
-            xattrs,
-        }));
+    if dir.is_writable() {
+        return;
     }
+    // What is refused shows as soon as something is written.
+    drop(dir.set_mode(mode | 0o700));
 }

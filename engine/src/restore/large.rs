@@ -8,6 +8,7 @@ use yore_platform::{Replace, TemporaryFile};
 
 use super::context::Context;
 use super::directory::metadata_of;
+use super::links::FirstName;
 use super::place::{self, Outcome, Way};
 use super::work::{Item, Job, Role, count};
 use super::{Verify, verify};
@@ -25,7 +26,7 @@ pub(super) struct Large<'c> {
     item: Item<'c>,
     file: OpenFile,
     out: TemporaryFile,
-    replace: Replace,
+    way: Way,
     /// Guards why it can't become complete.
     failed: Mutex<Option<Error>>,
 }
@@ -44,7 +45,7 @@ pub(super) fn begin<'c>(
             finish_last(context, large);
         }
         Opened::Settled(item, outcome) => {
-            let usable = matches!(outcome, Ok(Outcome::Written(_) | Outcome::Unchanged));
+            let first = FirstName::of(&outcome);
             match outcome {
                 Ok(outcome) => {
                     count(context, &item, &outcome);
@@ -53,7 +54,7 @@ pub(super) fn begin<'c>(
                 }
                 Err(error) => context.failed(item.path(), error),
             }
-            settle(context, &item, usable);
+            settle(context, &item, first);
         }
     }
 }
@@ -65,15 +66,15 @@ enum Opened<'c> {
 
 fn open<'c>(context: &'c Context<'c>, item: Item<'c>) -> Opened<'c> {
     match try_open(context, &item) {
-        Ok(Ok((file, out, replace))) => {
-            Opened::Large(Arc::new(Large { item, file, out, replace, failed: Mutex::default() }))
+        Ok(Ok((file, out, way))) => {
+            Opened::Large(Arc::new(Large { item, file, out, way, failed: Mutex::default() }))
         }
         Ok(Err(outcome)) => Opened::Settled(Box::new(item), Ok(outcome)),
         Err(error) => Opened::Settled(Box::new(item), Err(error)),
     }
 }
 
-type Begun = (OpenFile, TemporaryFile, Replace);
+type Begun = (OpenFile, TemporaryFile, Way);
 
 fn try_open(context: &Context<'_>, item: &Item<'_>) -> Result<std::result::Result<Begun, Outcome>> {
     let Item { dir, node, .. } = item;
@@ -82,14 +83,8 @@ fn try_open(context: &Context<'_>, item: &Item<'_>) -> Result<std::result::Resul
         Ok(way) => way,
         Err(outcome) => return Ok(Err(outcome)),
     };
-    let Some(target) = &dir.dir else { return Ok(Err(Outcome::Written(node.data_length()))) };
-    let replace = match way {
-        Way::New => Replace::Never,
-        Way::Replace => Replace::Always,
-        Way::Clear => {
-            target.remove(&node.name).map_err(local)?;
-            Replace::Never
-        }
+    let Some(target) = dir.for_writing() else {
+        return Ok(Err(Outcome::Written(node.data_length())));
     };
     let file = OpenFile::open(context.reader, node)?;
     let hint = if node.holes.is_empty() { node.size } else { 0 };
@@ -101,7 +96,7 @@ fn try_open(context: &Context<'_>, item: &Item<'_>) -> Result<std::result::Resul
         }
         _ => local(source),
     })?;
-    Ok(Ok((file, out, replace)))
+    Ok(Ok((file, out, way)))
 }
 
 /// Cuts the file into stretches that end where chunks do, so that none is decoded twice.
@@ -156,13 +151,13 @@ impl Large<'_> {
 /// Completes the file when nobody else works on it any more.
 fn finish_last<'c>(context: &'c Context<'c>, large: Arc<Large<'c>>) {
     let Some(large) = Arc::into_inner(large) else { return };
-    let Large { item, file: _, out, replace, failed } = large;
+    let Large { item, file: _, out, way, failed } = large;
     let done = match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         // Dropped without being published, it leaves nothing.
         Some(error) => Err(error),
-        None => complete(context, &item, out, replace),
+        None => complete(context, &item, out, way),
     };
-    let usable = done.is_ok();
+    let first = if done.is_ok() { FirstName::Written } else { FirstName::Unusable };
     match done {
         Ok(()) => {
             count(context, &item, &Outcome::Written(item.node.data_length()));
@@ -170,15 +165,10 @@ fn finish_last<'c>(context: &'c Context<'c>, large: Arc<Large<'c>>) {
         }
         Err(error) => context.failed(item.path(), error),
     }
-    settle(context, &item, usable);
+    settle(context, &item, first);
 }
 
-fn complete(
-    context: &Context<'_>,
-    item: &Item<'_>,
-    out: TemporaryFile,
-    replace: Replace,
-) -> Result<()> {
+fn complete(context: &Context<'_>, item: &Item<'_>, out: TemporaryFile, way: Way) -> Result<()> {
     if context.stopped() {
         return Err(Error::Interrupted);
     }
@@ -186,6 +176,10 @@ fn complete(
     let local = |source| dir.local(&node.name, source);
     place::finish_length(node, &out).map_err(local)?;
     place::note_refused(context, dir, node, out.set_metadata(&metadata_of(node)));
+    let replace = match &dir.dir {
+        Some(target) => way.clear(target, &node.name).map_err(local)?,
+        None => Replace::Never,
+    };
     out.publish(&node.name, replace).map_err(local)?;
     if context.options.verify == Verify::Reread {
         verify::compare(context, dir, node)?;
@@ -193,8 +187,8 @@ fn complete(
     Ok(())
 }
 
-fn settle<'c>(context: &'c Context<'c>, item: &Item<'c>, usable: bool) {
+fn settle<'c>(context: &'c Context<'c>, item: &Item<'c>, first: FirstName) {
     if let Role::First(group) = &item.role {
-        group.settle(context, usable.then_some((&item.dir.below, &item.node.name)));
+        group.settle(context, item, first);
     }
 }

@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use yore_platform::TargetDir;
+use yore_platform::{Kind, Metadata, TargetDir};
 
 use super::context::Context;
+use super::directory::join;
 use super::place::{self, Outcome};
+use super::sources::Links;
 use super::work::{Item, Role, restore_item, tell};
 use super::{Overwrite, was_there};
 use crate::backup::Run;
@@ -21,10 +23,42 @@ pub(super) struct LinkGroup<'c> {
 enum State<'c> {
     /// It is being written; these wait for it.
     Pending(Vec<Item<'c>>),
-    /// It is there: its directory, by its path in the target, and its name.
-    There(Vec<u8>, Vec<u8>),
+    /// It is there.
+    There(Arc<First>),
     /// It could not be restored, or something else has its name: the others are files themselves.
     Unusable,
+}
+
+/// Where the first name of a file is.
+struct First {
+    /// The path in the snapshot of its directory.
+    path: Vec<u8>,
+    /// The directory's path in the target.
+    below: Vec<u8>,
+    name: Vec<u8>,
+    /// Whether it is a new file, of which nothing that was there can be another name.
+    is_new: bool,
+}
+
+/// What became of the first name of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FirstName {
+    /// It was written.
+    Written,
+    /// It was there already.
+    Unchanged,
+    /// It can't have other names.
+    Unusable,
+}
+
+impl FirstName {
+    pub(super) fn of(outcome: &Result<Outcome>) -> Self {
+        match outcome {
+            Ok(Outcome::Written(_)) => FirstName::Written,
+            Ok(Outcome::Unchanged) => FirstName::Unchanged,
+            Ok(Outcome::Skipped) | Err(_) => FirstName::Unusable,
+        }
+    }
 }
 
 impl<'c> LinkGroup<'c> {
@@ -32,19 +66,24 @@ impl<'c> LinkGroup<'c> {
         Arc::new(Self { state: Mutex::new(State::Pending(Vec::new())) })
     }
 
-    /// Tells what became of the first name, and goes on with those who waited for it.
-    pub(super) fn settle(&self, context: &'c Context<'c>, first: Option<(&[u8], &[u8])>) {
-        let state = match first {
-            Some((below, name)) => State::There(below.to_vec(), name.to_vec()),
-            None => State::Unusable,
-        };
+    /// Tells what became of the first name `item`, and goes on with those who waited for it.
+    pub(super) fn settle(&self, context: &'c Context<'c>, item: &Item<'c>, became: FirstName) {
+        let first = (became != FirstName::Unusable).then(|| {
+            Arc::new(First {
+                path: item.dir.path.clone(),
+                below: item.dir.below.clone(),
+                name: item.node.name.clone(),
+                is_new: became == FirstName::Written,
+            })
+        });
+        let state = first.as_ref().map_or(State::Unusable, |first| State::There(Arc::clone(first)));
         let mut locked = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *locked, state);
         drop(locked);
         let State::Pending(waiting) = before else { return };
         for item in waiting {
-            match first {
-                Some((below, name)) => link(context, item, below, name),
+            match &first {
+                Some(first) => link(context, item, first),
                 None => restore_item(context, item),
             }
         }
@@ -57,19 +96,19 @@ impl<'c> LinkGroup<'c> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let first = match &mut *state {
             State::Pending(waiting) => return waiting.push(item),
-            State::There(below, name) => Some((below.clone(), name.clone())),
+            State::There(first) => Some(Arc::clone(first)),
             State::Unusable => None,
         };
         drop(state);
         match first {
-            Some((below, name)) => link(context, item, &below, &name),
+            Some(first) => link(context, item, &first),
             None => restore_item(context, item),
         }
     }
 }
 
-fn link<'c>(context: &'c Context<'c>, item: Item<'c>, below: &[u8], name: &[u8]) {
-    let made = make_link(context, &item, below, name);
+fn link<'c>(context: &'c Context<'c>, item: Item<'c>, first: &First) {
+    let made = make_link(context, &item, first);
     if let Ok(outcome) = &made {
         tell(context, &item, outcome);
         context.observer.event(Event::Done { files: 1, bytes: item.node.data_length() });
@@ -78,7 +117,9 @@ fn link<'c>(context: &'c Context<'c>, item: Item<'c>, below: &[u8], name: &[u8])
         Ok(Outcome::Written(_)) => context.counts.links.add(1),
         Ok(Outcome::Unchanged) => context.counts.unchanged.add(1),
         Ok(Outcome::Skipped) => context.counts.skipped.add(1),
-        Err(error @ Error::Interrupted) => context.failed(item.path(), error),
+        Err(error @ (Error::Interrupted | Error::Refused { .. })) => {
+            context.failed(item.path(), error);
+        }
         Err(error) => {
             context.problem(item.path(), error);
             restore_item(context, item);
@@ -86,40 +127,63 @@ fn link<'c>(context: &'c Context<'c>, item: Item<'c>, below: &[u8], name: &[u8])
     }
 }
 
-fn make_link(context: &Context<'_>, item: &Item<'_>, below: &[u8], name: &[u8]) -> Result<Outcome> {
-    let (Some(root), Some(target), Run::Real) = (&context.root, &item.dir.dir, context.options.run)
-    else {
+fn make_link(context: &Context<'_>, item: &Item<'_>, first: &First) -> Result<Outcome> {
+    let Item { dir, node, .. } = item;
+    let (Some(root), Some(target)) = (&context.root, &dir.dir) else {
         return Ok(Outcome::Written(0));
     };
-    let local = |source| item.dir.local(&item.node.name, source);
-    let from = walk_to(root, below).map_err(local)?;
-    if was_there(item.dir.made)
-        && let Some(found) = target.kind_of(&item.node.name).map_err(local)?
-    {
-        let first = from.kind_of(name).map_err(local)?;
-        if first.is_some_and(|first| (first.inode, first.device) == (found.inode, found.device)) {
-            // Its metadata came with the first name.
-            return Ok(Outcome::Unchanged);
+    let local = |source| dir.local(&node.name, source);
+    let there = if was_there(dir.made) { target.kind_of(&node.name).map_err(local)? } else { None };
+    if let Some(found) = &there {
+        if !first.is_new {
+            let from = walk_to(context, root, first).map_err(local)?;
+            let first = from.kind_of(&first.name).map_err(local)?;
+            let is_same =
+                |first: Metadata| (first.inode, first.device) == (found.inode, found.device);
+            if first.is_some_and(is_same) {
+                // Its metadata came with the first name.
+                return Ok(Outcome::Unchanged);
+            }
         }
         let keep = match context.options.overwrite {
             Overwrite::Never => true,
-            Overwrite::Newer => found.modified >= item.node.modified,
+            Overwrite::Newer => found.modified >= node.modified,
             Overwrite::Different | Overwrite::Always => false,
         };
         if keep {
             return Ok(Outcome::Skipped);
         }
-        place::check_replaceable(context, &item.dir, &item.node, &found)?;
-        target.remove(&item.node.name).map_err(local)?;
+        let contents = place::check_replaceable(context, dir, node, found)?;
+        place::note_replaced(context, dir, node, found, contents)?;
     }
-    target.hard_link(&item.node.name, &from, name).map_err(local)?;
+    let (Some(target), Run::Real) = (dir.for_writing(), context.options.run) else {
+        return Ok(Outcome::Written(0));
+    };
+    let from = walk_to(context, root, first).map_err(local)?;
+    let linked = match there.map(|found| found.kind) {
+        None => target.hard_link(&node.name, &from, &first.name),
+        Some(Kind::Directory) => target
+            .remove(&node.name)
+            .and_then(|()| target.hard_link(&node.name, &from, &first.name)),
+        Some(_) => target
+            .replace_with(&node.name, |temporary| target.hard_link(temporary, &from, &first.name)),
+    };
+    linked.map_err(local)?;
     Ok(Outcome::Written(0))
 }
 
-/// Opens a directory of the target by its path in it.
-fn walk_to(root: &TargetDir, below: &[u8]) -> std::io::Result<TargetDir> {
-    below
-        .split(|&byte| byte == b'/')
-        .filter(|name| !name.is_empty())
-        .try_fold(root.clone(), |dir, name| dir.open_child(name))
+/// Opens the directory of a first name.
+fn walk_to(context: &Context<'_>, root: &TargetDir, first: &First) -> std::io::Result<TargetDir> {
+    let names = first.below.split(|&byte| byte == b'/').filter(|name| !name.is_empty());
+    let follows = context.links() == Links::Followed;
+    let mut path = first.path[..first.path.len().saturating_sub(first.below.len())].to_vec();
+    let mut dir = root.clone();
+    for name in names {
+        path = join(path.strip_suffix(b"/").unwrap_or(&path), name);
+        dir = match follows && context.is_way(&path) {
+            true => dir.follow_way(name)?.ok_or(std::io::ErrorKind::NotFound)?,
+            false => dir.open_child(name)?,
+        };
+    }
+    Ok(dir)
 }

@@ -3,7 +3,7 @@
 use yore_platform::{Kind, Metadata, Replace, TargetDir, TargetFile};
 
 use super::context::Context;
-use super::delete::find_left_out;
+use super::delete::look_through;
 use super::directory::{OpenDir, join, metadata_of};
 use super::{Extra, Overwrite, Verify, verify, was_there};
 use crate::backup::Run;
@@ -30,8 +30,19 @@ pub(super) enum Way {
     New,
     /// What has it is replaced in one step.
     Replace,
-    /// What has it is removed first, since it can't be replaced in one step.
+    /// A directory has it, which is removed when what comes in its place is complete.
     Clear,
+}
+
+impl Way {
+    /// Makes room for something complete; returns how it is published.
+    pub(super) fn clear(self, target: &TargetDir, name: &[u8]) -> std::io::Result<Replace> {
+        match self {
+            Way::New => Ok(Replace::Never),
+            Way::Replace => Ok(Replace::Always),
+            Way::Clear => target.remove(name).map(|()| Replace::Never),
+        }
+    }
 }
 
 /// Decides by what is in the place of a node; `None` with an outcome when nothing is to be written.
@@ -48,66 +59,81 @@ pub(super) fn way(
     let replace = match context.options.overwrite {
         Overwrite::Never => return Ok(Err(Outcome::Skipped)),
         Overwrite::Newer if found.modified >= node.modified => return Ok(Err(Outcome::Skipped)),
-        Overwrite::Different => !looks_alike(&found, node),
-        Overwrite::Newer | Overwrite::Always => true,
+        Overwrite::Different => !is_right(target, &found, node),
+        Overwrite::Newer | Overwrite::Always => {
+            node.kind == Kind::File || !is_right(target, &found, node)
+        }
     };
     if !replace {
         if context.options.run == Run::Real {
-            set_by_name(context, open, target, node);
+            set_by_name(context, open, target, &node.name, node);
         }
         return Ok(Err(Outcome::Unchanged));
     }
-    check_replaceable(context, open, node, &found)?;
-    note_replaced(context, open, node, &found);
-    let in_one_step = node.kind == Kind::File && found.kind != Kind::Directory;
-    Ok(Ok(if in_one_step { Way::Replace } else { Way::Clear }))
+    let contents = check_replaceable(context, open, node, &found)?;
+    note_replaced(context, open, node, &found, contents)?;
+    Ok(Ok(if found.kind == Kind::Directory { Way::Clear } else { Way::Replace }))
 }
 
 /// Counts what is replaced by something else, and tells of it in a dry run.
-fn note_replaced(context: &Context<'_>, open: &OpenDir<'_>, node: &Node, found: &Metadata) {
-    // A link is made anew although it may be right.
-    if node.kind == Kind::Symlink && found.kind == Kind::Symlink && found.modified == node.modified
-    {
-        return;
+///
+/// # Errors
+/// [`Error::Refused`] where nobody agreed to it.
+pub(super) fn note_replaced(
+    context: &Context<'_>,
+    open: &OpenDir<'_>,
+    node: &Node,
+    found: &Metadata,
+    contents: u64,
+) -> Result<()> {
+    let path = join(&open.path, &node.name);
+    if !context.agreement.allows(&path, found, contents) {
+        return Err(not_agreed());
     }
     let is_newer = found.modified > node.modified;
     context.counts.replaced.add(1);
     context.counts.newer.add(u64::from(is_newer));
     if context.options.run == Run::Dry {
         let change = if is_newer { Planned::ReplaceNewer } else { Planned::Replace };
-        context.observer.event(Event::Planned { path: join(&open.path, &node.name), change });
+        context.observer.event(Event::Planned { path, change });
     }
+    Ok(())
 }
 
-/// Refuses to remove a directory, unless that was asked for.
+/// What is told of something that is not as the plan had it.
+pub(super) fn not_agreed() -> Error {
+    Error::Refused { what: "it changed since the plan was shown, and stays as it is".into() }
+}
+
+/// Refuses to remove a directory, unless that was asked for; returns a number for what is in it.
 pub(super) fn check_replaceable(
     context: &Context<'_>,
     open: &OpenDir<'_>,
     node: &Node,
     found: &Metadata,
-) -> Result<()> {
+) -> Result<u64> {
     if found.kind != Kind::Directory {
-        return Ok(());
+        return Ok(0);
     }
     let what = match context.options.extra {
         Extra::Keep => "a folder is in its place (--delete removes it)",
-        Extra::Delete { .. } => match find_left_out(context.selection, open, &node.name) {
-            None => return Ok(()),
-            Some(_) => "a folder is in its place that holds what backups leave out or can't read",
+        Extra::Delete => match look_through(context, open, &node.name) {
+            Ok(contents) => return Ok(contents),
+            Err(_) => "a folder is in its place that holds what backups leave out or can't read",
         },
     };
     Err(open.local(&node.name, std::io::Error::new(std::io::ErrorKind::IsADirectory, what)))
 }
 
-fn looks_alike(found: &Metadata, node: &Node) -> bool {
-    let comparable = match node.kind {
-        Kind::File => found.size == node.size,
-        // Its text is not at hand, but a link made anew costs as much as a look at it.
-        Kind::Symlink => false,
+/// Whether what is there is the node already, apart from its metadata.
+fn is_right(target: &TargetDir, found: &Metadata, node: &Node) -> bool {
+    let same = match node.kind {
+        Kind::File => found.modified == node.modified && found.size == node.size,
+        Kind::Symlink => target.read_link(&node.name).is_ok_and(|text| text == node.target),
         Kind::CharDevice | Kind::BlockDevice => found.device_number == node.device_number,
         Kind::Directory | Kind::Fifo | Kind::Socket => true,
     };
-    found.kind == node.kind && found.modified == node.modified && comparable
+    found.kind == node.kind && same
 }
 
 /// Writes a node that is not a directory.
@@ -116,45 +142,70 @@ pub(super) fn place(context: &Context<'_>, open: &OpenDir<'_>, node: &Node) -> R
         Ok(way) => way,
         Err(outcome) => return Ok(outcome),
     };
-    let (Some(target), Run::Real) = (&open.dir, context.options.run) else {
+    let (Some(target), Run::Real) = (open.for_writing(), context.options.run) else {
         return Ok(Outcome::Written(node.data_length()));
     };
-    let local = |source| open.local(&node.name, source);
-    if let Way::Clear = way {
-        target.remove(&node.name).map_err(local)?;
-    }
     if node.kind != Kind::File {
-        make_special(target, node).map_err(local)?;
-        set_by_name(context, open, target, node);
+        place_special(context, open, target, node, way)?;
         return Ok(Outcome::Written(0));
     }
+    let local = |source| open.local(&node.name, source);
     let hint = if node.holes.is_empty() { node.size } else { 0 };
-    let replace = if let Way::Replace = way { Replace::Always } else { Replace::Never };
     // Whoever is killed in the middle of a file must not leave a part of it under its name, which a
     // later restore could take for something newer.
     let file = target.create_temporary(hint).map_err(local)?;
     fill(context, open, node, &file)?;
-    file.publish(&node.name, replace).map_err(local)?;
+    way.clear(target, &node.name)
+        .and_then(|replace| file.publish(&node.name, replace))
+        .map_err(local)?;
     if context.options.verify == Verify::Reread {
         verify::compare(context, open, node)?;
     }
     Ok(Outcome::Written(node.data_length()))
 }
 
-fn make_special(target: &TargetDir, node: &Node) -> std::io::Result<()> {
+/// Makes something that has no content.
+fn place_special(
+    context: &Context<'_>,
+    open: &OpenDir<'_>,
+    target: &TargetDir,
+    node: &Node,
+    way: Way,
+) -> Result<()> {
+    let make = |name: &[u8]| {
+        make_special(target, name, node)?;
+        set_by_name(context, open, target, name, node);
+        Ok(())
+    };
+    let made = match way {
+        Way::New => make(&node.name),
+        Way::Replace => target.replace_with(&node.name, make),
+        Way::Clear => target.remove(&node.name).and_then(|()| make(&node.name)),
+    };
+    made.map_err(|source| open.local(&node.name, source))
+}
+
+fn make_special(target: &TargetDir, name: &[u8], node: &Node) -> std::io::Result<()> {
     match node.kind {
-        Kind::Symlink => target.symlink(&node.name, &node.target),
-        Kind::Fifo => target.make_fifo(&node.name),
-        Kind::Socket => target.make_socket(&node.name),
+        Kind::Symlink => target.symlink(name, &node.target),
+        Kind::Fifo => target.make_fifo(name),
+        Kind::Socket => target.make_socket(name),
         Kind::CharDevice | Kind::BlockDevice => {
-            target.make_device(&node.name, node.kind, node.device_number)
+            target.make_device(name, node.kind, node.device_number)
         }
         Kind::File | Kind::Directory => Err(std::io::ErrorKind::InvalidInput.into()),
     }
 }
 
-fn set_by_name(context: &Context<'_>, open: &OpenDir<'_>, target: &TargetDir, node: &Node) {
-    let refused = target.set_child_metadata(&node.name, &metadata_of(node));
+/// Gives what has `name` the metadata of the node.
+fn set_by_name(
+    context: &Context<'_>,
+    open: &OpenDir<'_>,
+    target: &TargetDir,
+    name: &[u8],
+    node: &Node,
+) {
+    let refused = target.set_child_metadata(name, &metadata_of(node));
     note_refused(context, open, node, refused);
 }
 

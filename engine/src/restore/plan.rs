@@ -16,8 +16,8 @@ use super::work::{Item, Job, Role};
 use crate::backup::Run;
 use crate::children::Children;
 use crate::error::Error;
+use crate::id::SnapshotId;
 use crate::observer::Event;
-use crate::restore::Extra;
 use crate::tree::{Content, Node};
 use crate::view::{DirRef, SeenNode};
 
@@ -36,8 +36,11 @@ pub(super) struct Planner<'c, 's> {
     /// Bytes of the paths in the stack.
     pub(super) paths: usize,
     pub(super) batch: Vec<Item<'c>>,
-    pub(super) groups: HashMap<(u64, u64), Group<'c>>,
+    pub(super) groups: HashMap<FileKey, Group<'c>>,
 }
+
+/// What names of one file have in common: their snapshot, file system and number.
+pub(super) type FileKey = (Option<SnapshotId>, u64, u64);
 
 /// A directory that the walk is in.
 pub(super) struct Frame<'c> {
@@ -76,10 +79,7 @@ struct Sameness {
 impl<'c> Planner<'c, '_> {
     /// Walks everything in `children`, which comes into `base`.
     pub(super) fn walk(&mut self, base: Arc<OpenDir<'c>>, children: Children<'c>) {
-        let keep = match &self.context.options.extra {
-            Extra::Delete { root_flags, .. } => Keep::of(*root_flags, None),
-            Extra::Keep => None,
-        };
+        let keep = Keep::of(self.selection.sources.root_flags(), None);
         let deletion = Deletion::begin(self.context, &base, keep).filter(|_| base.path.is_empty());
         // A single node is not a directory's whole content.
         let deletion = deletion.filter(|_| !matches!(children, Children::One(_)));
@@ -122,7 +122,7 @@ impl<'c> Planner<'c, '_> {
         match (self.selection.choose(&path, frame.selected, is_dir), seen.dir) {
             (Selected::Out, _) => {}
             (selected, Some(dir)) => self.enter(seen.node, &dir, path, selected),
-            (_, None) => self.hand_on(seen.node),
+            (_, None) => self.hand_on(seen.node, &path),
         }
     }
 
@@ -187,13 +187,13 @@ impl<'c> Planner<'c, '_> {
         }
     }
 
-    fn hand_on(&mut self, node: Node) {
+    fn hand_on(&mut self, node: Node, path: &[u8]) {
         if !self.open_all(true) {
             return;
         }
         let Some(Place::Open(dir)) = self.stack.last().map(|frame| &frame.place) else { return };
         let dir = Arc::clone(dir);
-        let role = self.role(&node);
+        let role = self.role(&node, path);
         let is_large = node.data_length() >= LARGE
             && self.context.options.run == Run::Real
             && !matches!(role, Role::Link(_));
@@ -215,8 +215,9 @@ impl<'c> Planner<'c, '_> {
     }
 
     /// Tells whether the node is another name of a file that was met before.
-    fn role(&mut self, node: &Node) -> Role<'c> {
-        let Some(key) = node.link_group() else { return Role::Alone };
+    fn role(&mut self, node: &Node, path: &[u8]) -> Role<'c> {
+        let Some((filesystem, inode)) = node.link_group() else { return Role::Alone };
+        let key = (self.selection.sources.snapshot_of(path), filesystem, inode);
         let same = Sameness {
             kind: node.kind,
             size: node.size,

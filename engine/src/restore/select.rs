@@ -1,11 +1,9 @@
 //! Which paths are restored, by patterns.
 
-use ignore::gitignore::Gitignore;
-use yore_platform::system_path;
-
-use super::{Extra, RestoreOptions};
+use super::RestoreOptions;
+use super::sources::{Sources, Way};
 use crate::error::Result;
-use crate::globs;
+use crate::globs::Globs;
 
 /// What the patterns say about a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,37 +17,33 @@ pub(super) enum Selected {
 }
 
 pub(super) struct Selection {
-    include: Option<Gitignore>,
-    exclude: Option<Gitignore>,
-    left_out: Option<Gitignore>,
+    include: Globs,
+    exclude: Globs,
+    pub(super) sources: Sources,
 }
 
 impl Selection {
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused) names a pattern that is none.
-    pub(super) fn new(options: &RestoreOptions) -> Result<Self> {
-        let left_out = match &options.extra {
-            Extra::Keep => &[][..],
-            Extra::Delete { left_out, .. } => left_out,
-        };
+    pub(super) fn new(options: &RestoreOptions, way: Way) -> Result<Self> {
         Ok(Self {
-            include: globs::compile(&options.include)?,
-            exclude: globs::compile(&options.exclude)?,
-            left_out: globs::compile_recorded(left_out)?,
+            include: Globs::new(&options.include)?,
+            exclude: Globs::new(&options.exclude)?,
+            sources: Sources::new(options, way)?,
         })
     }
 
     /// What a selected directory begins with.
     pub(super) fn at_top(&self) -> Selected {
-        if self.include.is_some() { Selected::Through } else { Selected::In }
+        if self.include.is_empty() { Selected::In } else { Selected::Through }
     }
 
     /// Chooses about a path in a directory about which `above` was chosen.
     pub(super) fn choose(&self, path: &[u8], above: Selected, is_dir: bool) -> Selected {
-        if fits(self.exclude.as_ref(), path, is_dir) {
+        if self.exclude.name(path, is_dir) {
             return Selected::Out;
         }
-        let included = above == Selected::In || fits(self.include.as_ref(), path, is_dir);
+        let included = above == Selected::In || self.include.name(path, is_dir);
         match (included, is_dir) {
             (true, _) => Selected::In,
             (false, true) => Selected::Through,
@@ -59,10 +53,6 @@ impl Selection {
 
     /// Whether something that the snapshot does not have may be removed.
     pub(super) fn may_remove(&self, path: &[u8], is_dir: bool) -> bool {
-        !fits(self.exclude.as_ref(), path, is_dir) && !fits(self.left_out.as_ref(), path, is_dir)
+        !self.exclude.name(path, is_dir) && self.sources.may_remove(path, is_dir)
     }
-}
-
-fn fits(patterns: Option<&Gitignore>, path: &[u8], is_dir: bool) -> bool {
-    patterns.is_some_and(|patterns| patterns.matched(system_path(path), is_dir).is_ignore())
 }

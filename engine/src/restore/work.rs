@@ -9,7 +9,7 @@ use yore_platform::Kind;
 use super::context::Context;
 use super::directory::{OpenDir, join};
 use super::large::{Large, stretch};
-use super::links::LinkGroup;
+use super::links::{FirstName, LinkGroup};
 use super::place::{Outcome, place};
 use crate::observer::{Event, Fate};
 use crate::tree::Node;
@@ -69,7 +69,7 @@ pub(super) fn restore_item<'c>(context: &'c Context<'c>, item: Item<'c>) {
         return Arc::clone(group).link(context, item);
     }
     let outcome = place(context, &item.dir, &item.node);
-    let usable = matches!(outcome, Ok(Outcome::Written(_) | Outcome::Unchanged));
+    let first = FirstName::of(&outcome);
     match outcome {
         Ok(outcome) => {
             count(context, &item, &outcome);
@@ -78,7 +78,7 @@ pub(super) fn restore_item<'c>(context: &'c Context<'c>, item: Item<'c>) {
         Err(error) => context.failed(item.path(), error),
     }
     if let Role::First(group) = &item.role {
-        group.settle(context, usable.then_some((&item.dir.below, &item.node.name)));
+        group.settle(context, &item, first);
     }
 }
 

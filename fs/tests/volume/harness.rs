@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use yore_engine::{
-    BackupOptions, ClientId, Cost, CreateOptions, Excludes, FileSystems, Folder, Parameters,
-    Reading, Repository, Run, Secret, Unobserved, Writer, backup, create,
+    BackupOptions, ClientId, Cost, CreateOptions, EmptySources, Excludes, FileSystems, Folder,
+    Parameters, Reading, Repository, Run, Secret, UnchangedBy, Unobserved, Writer, backup, create,
 };
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::{
-    Attr, Entry, Ino, Kind, Listing, Metadata, More, ReadMode, SourceDir, Timestamp, Volume,
-    VolumeError, Xattrs, snapshot_path,
+    Attr, Entry, FoundXattrs, Ino, Kind, Listing, Metadata, More, ReadMode, SourceDir, Timestamp,
+    Volume, VolumeError, Xattrs, snapshot_path,
 };
 
 /// 2026-01-15T09:30:00Z.
@@ -76,7 +76,10 @@ impl World {
         let options = BackupOptions {
             excludes: Excludes::default(),
             reading: Reading::Changed,
+            unchanged_by: UnchangedBy::default(),
             file_systems: FileSystems::All,
+            empty_sources: EmptySources::Accept,
+            own_folders: Vec::new(),
             run: Run::Real,
             tags: tags.iter().map(|tag| tag.to_string()).collect(),
             time: Some(Timestamp { seconds, nanos: 0 }),
@@ -139,7 +142,7 @@ pub fn capture(source: &Path) -> Model {
     let top = Expected {
         metadata: dir.metadata().expect("metadata"),
         bytes: Vec::new(),
-        xattrs: dir.xattrs().expect("attributes"),
+        xattrs: dir.xattrs().all().expect("attributes"),
     };
     let mut model = Model::from([(Vec::new(), top)]);
     capture_below(&dir, &[], &mut model);
@@ -161,7 +164,7 @@ fn capture_below(dir: &SourceDir, path: &[u8], model: &mut Model) {
         if metadata.kind == Kind::Directory {
             capture_below(&dir.open_child(name).expect("it opens"), &below, model);
         }
-        let xattrs = dir.child_xattrs(name).expect("attributes");
+        let xattrs = dir.child_xattrs(name).and_then(FoundXattrs::all).expect("attributes");
         model.insert(below, Expected { metadata, bytes, xattrs });
     }
 }

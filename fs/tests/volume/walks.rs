@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use yore_platform::{Attr, Ino, Kind, MountOptions, Volume, VolumeError, mount};
 
@@ -178,7 +179,7 @@ fn a_hundred_thousand_random_calls_of_the_kernel_are_answered_as_the_model_says(
     while calls < CALLS_OF_THE_KERNEL {
         calls += kernel_step(&mountpoint, &map, &mut random).expect("an answer");
     }
-    mounted.handle().unmount().expect("it goes");
+    mounted.handle().unmount(Duration::ZERO).expect("it goes");
     mounted.wait().expect("an end");
 }
 

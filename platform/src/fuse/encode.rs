@@ -22,10 +22,14 @@ pub(super) fn errno(error: VolumeError) -> Errno {
     }
 }
 
+/// The largest size that the kernel takes; it answers EIO for a file with a larger one.
+const LARGEST: u64 = i64::MAX as u64;
+
+/// Encodes what a file is; what the kernel has no number for becomes the nearest that it has.
 pub(super) fn attributes(attr: &Attr) -> FileAttr {
     FileAttr {
         ino: INodeNo(attr.ino.0),
-        size: attr.size,
+        size: attr.size.min(LARGEST),
         blocks: attr.allocated.div_ceil(512),
         atime: time(attr.modified),
         mtime: time(attr.modified),
@@ -57,9 +61,15 @@ pub(super) fn file_type(kind: Kind) -> FileType {
 
 /// Encodes a device's number as the kernel's `new_encode_dev`: minor's low byte, 12 bits of major,
 /// the rest of minor.
+///
+/// A number that needs more bits, as other systems have them, becomes 0:0, which is no device.
 fn device(number: DeviceNumber) -> u32 {
-    let DeviceNumber { major, minor } = number;
-    (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xf_ff00) << 12)
+    match number {
+        DeviceNumber { major: major @ 0..=0xfff, minor: minor @ 0..=0xf_ffff } => {
+            (minor & 0xff) | (major << 8) | ((minor & 0xf_ff00) << 12)
+        }
+        DeviceNumber { .. } => 0,
+    }
 }
 
 /// Returns the instant as the standard library has it, which on Linux holds every `Timestamp`.
@@ -76,7 +86,11 @@ fn time(timestamp: Timestamp) -> SystemTime {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::metadata::Owner;
+    use crate::volume::Ino;
 
     #[test]
     fn every_error_has_its_own_number() {
@@ -113,6 +127,53 @@ mod tests {
         for seconds in [i64::MIN, i64::MAX] {
             let end = time(Timestamp { seconds, nanos: 7 });
             assert_ne!(end, UNIX_EPOCH);
+        }
+    }
+
+    /// Returns what `time` is as the kernel's seconds and nanoseconds, as `fuser` encodes it.
+    fn kernel_time(time: SystemTime) -> (i128, u32) {
+        let since = |time: SystemTime| time.duration_since(UNIX_EPOCH);
+        match since(time) {
+            Ok(after) => (i128::from(after.as_secs()), after.subsec_nanos()),
+            Err(before) => match (before.duration().as_secs(), before.duration().subsec_nanos()) {
+                (seconds, 0) => (-i128::from(seconds), 0),
+                (seconds, nanos) => (-i128::from(seconds) - 1, 1_000_000_000 - nanos),
+            },
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_time_reaches_the_kernel_as_it_is(seconds: i64, nanos in 0..1_000_000_000_u32) {
+            let told = kernel_time(time(Timestamp { seconds, nanos }));
+            prop_assert_eq!(told, (i128::from(seconds), nanos));
+        }
+
+        #[test]
+        fn no_attribute_is_out_of_the_kernels_range(
+            (size, allocated, mode, links) in any::<(u64, u64, u32, u32)>(),
+            (seconds, nanos, major, minor) in any::<(i64, u32, u32, u32)>(),
+        ) {
+            let instant = Timestamp { seconds, nanos };
+            let told = attributes(&Attr {
+                ino: Ino(2),
+                kind: Kind::BlockDevice,
+                mode,
+                owner: Owner { uid: 1, gid: 1 },
+                size,
+                allocated,
+                modified: instant,
+                changed: instant,
+                born: instant,
+                links,
+                device_number: DeviceNumber { major, minor },
+            });
+            prop_assert!(i64::try_from(told.size).is_ok());
+            prop_assert!(told.size == size || i64::try_from(size).is_err());
+            prop_assert_eq!(u32::from(told.perm), mode & 0o7777);
+            let wide = u64::from(told.rdev);
+            let device = (libc::major(wide), libc::minor(wide));
+            prop_assert!(device == (major, minor) || device == (0, 0));
         }
     }
 }

@@ -2,16 +2,19 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use fuser::{Config, Notifier, Session, SessionACL};
 
 use super::asked::{Adapter, EnforceAcls};
 use super::attach::attach;
 use super::numbers::{InodeNumbers, Numbers};
+use super::unmount::{Unmounted, take_away};
 use crate::mount_error::MountError;
 use crate::mount_table::{MountLine, mounted_at};
 use crate::mountpoint::{WhenBusy, check_mountpoint, refused, resolve, unmount_line};
@@ -75,6 +78,7 @@ pub fn mount(
         .map_err(|source| refused(&point, source))?
         .filter(MountLine::is_drive)
         .ok_or_else(|| MountError::NotMounted { path: point.clone() })?;
+    let kept = connection.try_clone().map_err(|source| refused(&point, source))?;
     let mut config = Config::default();
     config.n_threads = Some(threads(options.threads));
     // The kernel lets nobody else in; a second check would refuse what the kernel does by itself.
@@ -95,7 +99,8 @@ pub fn mount(
         }
     };
     raise_read_ahead(&line);
-    let handle = MountedHandle { drive: Arc::new(line), notifier, numbers };
+    let handle =
+        MountedHandle { drive: Arc::new(line), connection: Arc::new(kept), notifier, numbers };
     Ok(Mounted { session: Some(session), handle })
 }
 
@@ -120,7 +125,7 @@ pub struct Mounted {
 }
 
 impl Mounted {
-    /// Returns the mountpoint, as the kernel knows it.
+    /// Returns the mountpoint, as the kernel knew it when it was mounted.
     pub fn mountpoint(&self) -> &Path {
         &self.handle.drive.point
     }
@@ -143,7 +148,7 @@ impl Mounted {
             Ok(()) => Ok(()),
             Err(source) => {
                 // Nobody answers any more.
-                let _ = self.handle.unmount();
+                let _ = self.handle.unmount(Duration::ZERO);
                 let path = self.mountpoint().to_owned();
                 Err(MountError::Io { path, source })
             }
@@ -155,7 +160,7 @@ impl Drop for Mounted {
     fn drop(&mut self) {
         if self.session.is_some() {
             // What can't be unmounted answers ENOTCONN once this process ends.
-            let _ = self.handle.unmount();
+            let _ = self.handle.unmount(Duration::ZERO);
         }
     }
 }
@@ -164,37 +169,18 @@ impl Drop for Mounted {
 #[derive(Clone)]
 pub struct MountedHandle {
     drive: Arc<MountLine>,
+    connection: Arc<OwnedFd>,
     notifier: Notifier,
     numbers: Arc<Numbers>,
 }
 
-/// How completely a drive was unmounted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unmounted {
-    /// It is gone.
-    Completely,
-    /// It is out of the tree and serves the files that are still open, as long as its process lives.
-    StillInUse,
-}
-
 impl MountedHandle {
-    /// Unmounts the drive, taking it out of the tree at least when it is in use.
+    /// Unmounts the drive wherever it is mounted by now, taking it out of the tree at least where it is
+    /// in use, and waits at most `limit` until it is gone.
     ///
     /// Succeeds when the drive is gone already; whatever else is mounted there now is left alone.
-    pub fn unmount(&self) -> Result<Unmounted, MountError> {
-        let point: &PathBuf = &self.drive.point;
-        let line = mounted_at(point).map_err(|source| refused(point, source))?;
-        if line.as_ref() != Some(&*self.drive) {
-            return Ok(Unmounted::Completely);
-        }
-        match unmount_line(&self.drive, WhenBusy::Refuse) {
-            Ok(()) => Ok(Unmounted::Completely),
-            Err(MountError::Busy { .. }) => {
-                unmount_line(&self.drive, WhenBusy::Detach)?;
-                Ok(Unmounted::StillInUse)
-            }
-            Err(error) => Err(error),
-        }
+    pub fn unmount(&self, limit: Duration) -> Result<Unmounted, MountError> {
+        take_away(&self.drive, &*self.connection, limit)
     }
 
     /// Makes the kernel forget the attributes, content or listing of `ino`.

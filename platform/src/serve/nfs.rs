@@ -30,7 +30,7 @@ use subtle::ConstantTimeEq;
 use super::asked::ask;
 use super::{Served, runtime};
 use crate::volume::{Volume, VolumeError};
-use encode::{attributes, status};
+use encode::{MAX_FILE_SIZE, attributes, status};
 use pages::Pages;
 
 /// The largest piece that is read at once.
@@ -186,7 +186,7 @@ impl NFSFileSystem for Export {
             wtpref: READ_BYTES,
             wtmult: 4096,
             dtpref: READ_BYTES,
-            maxfilesize: i64::MAX as u64,
+            maxfilesize: MAX_FILE_SIZE,
             time_delta: nfstime3 { seconds: 0, nseconds: 1 },
             properties: FSF_LINK | FSF_SYMLINK | FSF_HOMOGENEOUS,
         })

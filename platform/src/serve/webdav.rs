@@ -4,6 +4,7 @@
 //! that is a path within the volume; links that lead elsewhere, devices, pipes and sockets are not
 //! listed.
 
+mod encode;
 mod shown;
 mod walk;
 
@@ -18,7 +19,7 @@ use dav_server::{DavHandler, DavMethodSet};
 use headers::authorization::Basic;
 use headers::{Authorization, HeaderMapExt};
 use hyper::body::Incoming;
-use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{HeaderValue, RANGE, WWW_AUTHENTICATE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -28,6 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{Served, runtime};
 use crate::volume::Volume;
+use encode::bounded_range;
 use shown::Shown;
 
 /// How much of a file is read at once.
@@ -108,7 +110,14 @@ async fn converse(stream: TcpStream, handler: DavHandler, login: Arc<Login>) {
     drop(served);
 }
 
-async fn answer(handler: &DavHandler, login: &Login, request: Request<Incoming>) -> Response<Body> {
+async fn answer(
+    handler: &DavHandler,
+    login: &Login,
+    mut request: Request<Incoming>,
+) -> Response<Body> {
+    if let Some(range) = request.headers_mut().remove(RANGE).as_ref().and_then(bounded_range) {
+        request.headers_mut().insert(RANGE, range);
+    }
     match request.headers().typed_get::<Authorization<Basic>>() {
         Some(given) if login.admits(&given) => return handler.handle(request).await,
         Some(_) => tokio::time::sleep(PENALTY).await,

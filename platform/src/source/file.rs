@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use crate::aligned::{ALIGNMENT, AlignedBlock};
 use crate::look;
 use crate::xattr::{self, Place};
-use crate::{Kind, Metadata, Xattrs};
+use crate::{FoundXattrs, Kind, Metadata};
 
 /// How a file is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl SourceFile {
     }
 
     /// Reads the extended attributes, as [`SourceDir::xattrs`](crate::SourceDir::xattrs) does.
-    pub fn xattrs(&self) -> io::Result<Xattrs> {
+    pub fn xattrs(&self) -> FoundXattrs {
         xattr::read(Place::Open(self.file.as_fd()))
     }
 
@@ -92,6 +92,20 @@ impl SourceFile {
             }
         }
         Ok(done)
+    }
+
+    /// Tells whether there are bytes at `offset`, where the file should end.
+    ///
+    /// Past the page cache, where only whole blocks are read, it is taken for `false`: file systems that can do that
+    /// know their sizes.
+    pub fn has_more(&self, offset: u64) -> io::Result<bool> {
+        loop {
+            match rustix::io::pread(&self.file, &mut [0][..], offset) {
+                Err(Errno::INTR) => {}
+                Err(Errno::INVAL) if self.direct.load(Ordering::Relaxed) => return Ok(false),
+                read => return Ok(read? > 0),
+            }
+        }
     }
 
     fn read_some(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {

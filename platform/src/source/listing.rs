@@ -54,6 +54,21 @@ impl Listing {
         self.entries.len()
     }
 
+    /// Tells whether a name is in it.
+    #[must_use]
+    pub fn has(&self, name: &[u8]) -> bool {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.get(middle).map(|listed| listed.name.cmp(name)) {
+                Some(Ordering::Less) => low = middle + 1,
+                Some(Ordering::Equal) => return true,
+                Some(Ordering::Greater) | None => high = middle,
+            }
+        }
+        false
+    }
+
     /// Whether there are no names.
     #[must_use]
     pub fn is_empty(&self) -> bool {

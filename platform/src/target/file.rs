@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use rustix::fs::{AtFlags, FallocateFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
+use super::leftover::Temporary;
 use super::restore::{self, Refused, Restore};
 use super::{TargetDir, leftover};
 use crate::Metadata;
@@ -141,7 +142,7 @@ impl TemporaryFile {
     }
 
     pub(super) fn create_named(dir: &TargetDir, size_hint: u64) -> io::Result<Self> {
-        let (file, name) = leftover::unused_name(&dir.dir, |name| {
+        let (file, name) = leftover::unused_name(&dir.dir, Temporary::Written, |name| {
             let file = TargetFile::create(dir, name, size_hint)?;
             leftover::claim(&file.file)?;
             Ok(file)
@@ -170,7 +171,7 @@ impl TemporaryFile {
     /// Takes a temporary name: only renaming replaces in one step.
     fn take_name(&mut self) -> io::Result<()> {
         leftover::hold(&self.file.file);
-        let ((), name) = leftover::unused_name(&self.dir, |name| {
+        let ((), name) = leftover::unused_name(&self.dir, Temporary::Written, |name| {
             Ok(unnamed::link(&self.file.file, &self.dir, name)?)
         })?;
         self.name = Some(name);

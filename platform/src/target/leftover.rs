@@ -1,9 +1,10 @@
-//! What a killed process leaves of a file that had a temporary name, and how it is told from
+//! What a killed process leaves of something that had a temporary name, and how it is told from
 //! everything else.
 //!
 //! Such a name ends in a mark that follows from the rest of it and from the directory's number: a
 //! file that was backed up and restored under it, copied or moved to another folder, or named so by
-//! somebody is none. The process that writes it holds a lock on it as long as it lives.
+//! somebody is none. The process that writes a file holds a lock on it as long as it lives; what
+//! can't be locked has such a name only for the instant before it takes another's place.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,20 +16,38 @@ use crate::random::unused_name_of;
 use crate::{Kind, look};
 
 const PREFIX: &str = ".yore-";
-const SUFFIX: &str = ".tmp";
+
+/// What has a temporary name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Temporary {
+    /// A file that is being written, locked.
+    Written,
+    /// Anything that is about to take another's place, or has made place for it.
+    Placed,
+}
+
+impl Temporary {
+    fn suffix(self) -> &'static str {
+        match self {
+            Temporary::Written => ".tmp",
+            Temporary::Placed => ".new",
+        }
+    }
+}
 
 /// Makes something in a directory under a temporary name that nothing has.
 pub(super) fn unused_name<T>(
     dir: &OwnedFd,
+    what: Temporary,
     make: impl FnMut(&[u8]) -> io::Result<T>,
 ) -> io::Result<(T, Vec<u8>)> {
     let inode = look::open(dir.as_fd())?.inode;
-    unused_name_of(|number| name_of(number, inode), make)
+    unused_name_of(|number| name_of(number, inode, what), make)
 }
 
-fn name_of(number: u64, inode: u64) -> Vec<u8> {
+fn name_of(number: u64, inode: u64, what: Temporary) -> Vec<u8> {
     let mark = mix(number ^ mix(inode));
-    format!("{PREFIX}{number:016x}-{mark:016x}{SUFFIX}").into_bytes()
+    format!("{PREFIX}{number:016x}-{mark:016x}{}", what.suffix()).into_bytes()
 }
 
 /// The finisher of SplitMix64 (Steele, Lea, Flood 2014): other numbers give other marks.
@@ -39,12 +58,12 @@ fn mix(number: u64) -> u64 {
     number ^ (number >> 31)
 }
 
-/// Whether this is a temporary name that was given in the directory of this number.
-fn is_given(name: &[u8], inode: u64) -> bool {
-    let number = name.strip_prefix(PREFIX.as_bytes()).and_then(|rest| rest.get(..16));
-    let number = number.and_then(|digits| std::str::from_utf8(digits).ok());
-    let number = number.and_then(|digits| u64::from_str_radix(digits, 16).ok());
-    number.is_some_and(|number| name_of(number, inode) == name)
+/// Tells what a temporary name was given to in the directory of this number; `None` for any other.
+fn given(name: &[u8], inode: u64) -> Option<Temporary> {
+    let digits = name.strip_prefix(PREFIX.as_bytes())?.get(..16)?;
+    let number = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    let both = [Temporary::Written, Temporary::Placed];
+    both.into_iter().find(|what| name_of(number, inode, *what) == name)
 }
 
 /// Locks a file that was just made under a temporary name.
@@ -69,8 +88,12 @@ pub(super) fn hold(file: &OwnedFd) {
 /// Removes every leftover in a directory.
 pub(super) fn remove_all(dir: &OwnedFd) -> io::Result<u64> {
     let (mut removed, mut wrong) = (0, Ok(()));
-    for name in find(dir)? {
-        match remove(dir, &name) {
+    for (name, what) in find(dir)? {
+        let fate = match what {
+            Temporary::Written => remove(dir, &name),
+            Temporary::Placed => remove_placed(dir, &name),
+        };
+        match fate {
             Ok(Fate::Removed) => removed += 1,
             Ok(Fate::Kept) => {}
             Err(error) => wrong = Err(error),
@@ -79,7 +102,7 @@ pub(super) fn remove_all(dir: &OwnedFd) -> io::Result<u64> {
     wrong.map(|()| removed)
 }
 
-fn find(dir: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
+fn find(dir: &OwnedFd) -> io::Result<Vec<(Vec<u8>, Temporary)>> {
     let inode = look::open(dir.as_fd())?.inode;
     let mut buffer = Vec::with_capacity(32 << 10);
     let mut found = Vec::new();
@@ -88,8 +111,8 @@ fn find(dir: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
     while let Some(entry) = listing.next() {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
-        if is_given(name, inode) {
-            found.push(name.to_vec());
+        if let Some(what) = given(name, inode) {
+            found.push((name.to_vec(), what));
         }
     }
     Ok(found)
@@ -123,6 +146,20 @@ fn remove(dir: &OwnedFd, name: &[u8]) -> io::Result<Fate> {
     Ok(Fate::Removed)
 }
 
+/// Removes what did not come to take another's place, or what had to make place; a directory only if
+/// it is empty.
+fn remove_placed(dir: &OwnedFd, name: &[u8]) -> io::Result<Fate> {
+    let flags = match look::child(dir.as_fd(), name)?.kind {
+        Kind::Directory => AtFlags::REMOVEDIR,
+        _ => AtFlags::empty(),
+    };
+    match rustix::fs::unlinkat(dir, name, flags) {
+        Ok(()) => Ok(Fate::Removed),
+        Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(Fate::Kept),
+        Err(error) => Err(error.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -140,7 +177,7 @@ mod tests {
     /// Makes a leftover: the writer is gone, and never came to removing its file.
     fn leave(folder: &std::path::Path, dir: &TargetDir) -> String {
         let file = TemporaryFile::create_named(dir, 0).expect("a file");
-        let name = find(&dir.dir).expect("names").pop().expect("its name");
+        let (name, _) = find(&dir.dir).expect("names").pop().expect("its name");
         drop(file);
         let name = String::from_utf8(name).expect("text");
         fs::write(folder.join(&name), "a part").expect("the same name");
@@ -185,6 +222,21 @@ mod tests {
         dir.symlink(left.as_bytes(), b"precious").expect("a link");
         assert_eq!(dir.remove_leftovers().expect("nothing to remove"), 0);
         assert_eq!(names(folder.path()).len(), 7);
+    }
+
+    #[test]
+    fn what_was_about_to_take_a_place_goes_unless_something_is_in_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = TargetDir::create(folder.path()).expect("a target");
+        let inode = look::open(dir.dir.as_fd()).expect("metadata").inode;
+        let name = |number| name_of(number, inode, Temporary::Placed);
+        dir.symlink(&name(1), b"x").expect("a link");
+        dir.make_fifo(&name(2)).expect("a pipe");
+        dir.make_dir(&name(3)).expect("a folder");
+        let (full, _) = dir.make_dir(&name(4)).expect("a folder");
+        full.symlink(b"x", b"x").expect("a link");
+        assert_eq!(dir.remove_leftovers().expect("removed"), 3);
+        assert_eq!(names(folder.path()), [name(4)]);
     }
 
     #[test]

@@ -1,20 +1,20 @@
-//! Removing a tree of any depth with two open directories.
+//! Removing a tree of any depth with one open directory.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, RenameFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::open_beneath;
-use crate::random::unused_name;
-use crate::{Kind, Listing};
+use crate::{Kind, Listing, look};
 
 /// Removes what `name` stands for in `dir`, never following a link.
 ///
-/// Rather than descending, it lifts every directory that is not empty to the top of the tree being
-/// removed, so that depth costs neither descriptors nor stack, and a directory that somebody
-/// moves meanwhile can't lead the removal out of the tree.
+/// It descends and comes back by `..`, compared with the directory that it came from, so that depth
+/// costs neither descriptors nor stack and a directory that somebody moves meanwhile can't lead the
+/// removal out of the tree. Nothing gets another name: what can't be removed, and whatever had not
+/// been removed before it, stays where it was.
 pub(super) fn remove(dir: &OwnedFd, name: &[u8]) -> io::Result<()> {
     match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
         // POSIX says EPERM for a directory, Linux EISDIR.
@@ -27,33 +27,57 @@ pub(super) fn remove(dir: &OwnedFd, name: &[u8]) -> io::Result<()> {
         Err(Errno::NOTDIR) => return Err(Errno::PERM.into()),
         removed => return Ok(removed?),
     }
-    let top = open_beneath(dir, name)?;
-    let mut listing = Listing::new();
-    loop {
-        list(&top, &mut listing)?;
-        if listing.is_empty() {
-            return Ok(rustix::fs::unlinkat(dir, name, AtFlags::REMOVEDIR)?);
+    let mut here = open_beneath(dir, name)?;
+    let mut levels = vec![Level::clear(&here, name)?];
+    while let Some(level) = levels.last_mut() {
+        if let Some(child) = level.full.pop() {
+            here = open_beneath(&here, &child)?;
+            levels.push(Level::clear(&here, &child)?);
+            continue;
         }
-        let mut inner = Listing::new();
+        let Some(done) = levels.pop() else { break };
+        if let Some(above) = levels.last() {
+            here = open_above(&here, above)?;
+            rustix::fs::unlinkat(&here, &done.name, AtFlags::REMOVEDIR)?;
+        }
+    }
+    Ok(rustix::fs::unlinkat(dir, name, AtFlags::REMOVEDIR)?)
+}
+
+/// A directory that is being removed.
+struct Level {
+    name: Vec<u8>,
+    inode: u64,
+    device: u64,
+    /// The directories in it that are not empty.
+    full: Vec<Vec<u8>>,
+}
+
+impl Level {
+    /// Removes what is in the open directory `dir`, apart from directories that are not empty.
+    fn clear(dir: &OwnedFd, name: &[u8]) -> io::Result<Self> {
+        let found = look::open(dir.as_fd())?;
+        let mut listing = Listing::new();
+        listing.fill(dir.as_fd())?;
+        let mut full = Vec::new();
         for entry in listing.iter() {
-            if clear(&top, entry.name, entry.kind)? == Cleared::Gone {
-                continue;
+            if clear(dir, entry.name, entry.kind)? == Cleared::Full {
+                full.push(entry.name.to_vec());
             }
-            let child = open_beneath(&top, entry.name)?;
-            list(&child, &mut inner)?;
-            for entry in inner.iter() {
-                if clear(&child, entry.name, entry.kind)? == Cleared::Full {
-                    lift(&child, entry.name, &top)?;
-                }
-            }
-            rustix::fs::unlinkat(&top, entry.name, AtFlags::REMOVEDIR)?;
         }
+        Ok(Self { name: name.to_vec(), inode: found.inode, device: found.device, full })
     }
 }
 
-fn list(dir: &OwnedFd, listing: &mut Listing) -> io::Result<()> {
-    rustix::fs::seek(dir, rustix::fs::SeekFrom::Start(0))?;
-    listing.fill(dir.as_fd())
+/// Opens the directory above, which must be the one that the removal came from.
+fn open_above(dir: &OwnedFd, above: &Level) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat(dir, c"..", flags, Mode::empty())?;
+    let found = look::open(opened.as_fd())?;
+    if (found.inode, found.device) == (above.inode, above.device) {
+        return Ok(opened);
+    }
+    Err(io::Error::other("a folder in it was moved meanwhile"))
 }
 
 #[derive(PartialEq, Eq)]
@@ -74,17 +98,8 @@ fn clear(dir: &OwnedFd, name: &[u8], hint: Option<Kind>) -> io::Result<Cleared> 
     match rustix::fs::unlinkat(dir, name, AtFlags::REMOVEDIR) {
         Ok(()) | Err(Errno::NOENT) => Ok(Cleared::Gone),
         Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(Cleared::Full),
+        // Not a directory: the first answer was meant.
+        Err(Errno::NOTDIR) => Err(Errno::PERM.into()),
         Err(error) => Err(error.into()),
     }
-}
-
-fn lift(from: &OwnedFd, name: &[u8], top: &OwnedFd) -> io::Result<()> {
-    unused_name(b".yore-", b".removed", |unused| {
-        match rustix::fs::renameat_with(from, name, top, unused, RenameFlags::NOREPLACE) {
-            // 64 random bits do not meet a name that is taken.
-            Err(Errno::INVAL | Errno::NOSYS) => Ok(rustix::fs::renameat(from, name, top, unused)?),
-            lifted => Ok(lifted?),
-        }
-    })?;
-    Ok(())
 }

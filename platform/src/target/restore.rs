@@ -58,6 +58,8 @@ pub struct Refused {
 }
 
 /// Applies `restore`; `inherited` tells that the file may have attributes nobody asked for.
+///
+/// Only what differs is set: a file that is as it shall be keeps the time of its last change.
 pub(super) fn apply(place: Place<'_>, restore: &Restore<'_>, inherited: bool) -> Vec<Refused> {
     let now = match look(place) {
         Ok(now) => now,
@@ -69,21 +71,21 @@ pub(super) fn apply(place: Place<'_>, restore: &Restore<'_>, inherited: bool) ->
     }
     let mut refused = Vec::new();
     let (in_force, changed) = set_owner(place, &now, restore.owner, &mut refused);
-    if inherited {
-        remove_others(place, restore.xattrs, &mut refused);
-    }
+    let removed = inherited && remove_others(place, restore.xattrs, &mut refused);
     set_xattrs(place, restore.xattrs, When::BeforeMode, &mut refused);
     if let Some(mode) = restore.mode
         && restore.kind != Kind::Symlink
     {
         let mode = trusted_bits(mode & 0o7777, restore, in_force, &mut refused);
-        // Changing the owner clears bits; an ACL removed or a directory's own may have, too.
-        if changed || inherited || now.mode != Some(mode) {
+        // Changing the owner clears bits; an ACL removed may have, too.
+        if changed || removed || now.mode != Some(mode) {
             note(&mut refused, || Part::Mode, set_mode(place, mode));
         }
     }
     set_xattrs(place, restore.xattrs, When::AfterMode, &mut refused);
-    note(&mut refused, || Part::Modified, set_modified(place, restore.modified));
+    if now.modified != restore.modified {
+        note(&mut refused, || Part::Modified, set_modified(place, restore.modified));
+    }
     refused
 }
 
@@ -189,7 +191,7 @@ enum When {
 fn set_xattrs(place: Place<'_>, xattrs: &Xattrs, when: When, refused: &mut Vec<Refused>) {
     for (name, value) in xattrs {
         let due = if name.starts_with(b"user.") { When::BeforeMode } else { When::AfterMode };
-        if due == when {
+        if due == when && !xattr::is(place, name, value) {
             let set = xattr::set(place, name, value).map_err(io::Error::from);
             note(refused, || Part::Xattr(name.clone()), set);
         }
@@ -197,15 +199,18 @@ fn set_xattrs(place: Place<'_>, xattrs: &Xattrs, when: When, refused: &mut Vec<R
 }
 
 /// Removes ACLs and `user.` attributes that are not wanted; labels and the like are the system's.
-fn remove_others(place: Place<'_>, wanted: &Xattrs, refused: &mut Vec<Refused>) {
-    let Ok(names) = xattr::names(place) else { return };
-    for name in names {
+/// Returns whether there were any.
+fn remove_others(place: Place<'_>, wanted: &Xattrs, refused: &mut Vec<Refused>) -> bool {
+    let mut any = false;
+    for name in xattr::names(place).unwrap_or_default() {
         let ours = name.starts_with(b"user.") || name.starts_with(b"system.posix_acl_");
         if ours && !wanted.iter().any(|(wanted, _)| *wanted == name) {
             let removed = xattr::remove(place, &name).map_err(io::Error::from);
             note(refused, || Part::Xattr(name), removed);
+            any = true;
         }
     }
+    any
 }
 
 fn set_modified(place: Place<'_>, modified: Timestamp) -> io::Result<()> {

@@ -13,7 +13,8 @@ use dav_server::fs::{
 };
 use futures_util::stream;
 
-use super::super::asked::{ask, system_time};
+use super::super::asked::ask;
+use super::encode::{http_size, http_time};
 use super::walk::{Way, walk};
 use crate::metadata::Kind;
 use crate::volume::{Attr, More, Volume, VolumeError};
@@ -136,19 +137,19 @@ struct Told(Attr);
 
 impl DavMetaData for Told {
     fn len(&self) -> u64 {
-        if self.is_dir() { 0 } else { self.0.size }
+        if self.is_dir() { 0 } else { http_size(self.0.size) }
     }
 
     fn modified(&self) -> FsResult<SystemTime> {
-        Ok(system_time(self.0.modified))
+        Ok(http_time(self.0.modified))
     }
 
     fn created(&self) -> FsResult<SystemTime> {
-        Ok(system_time(self.0.born))
+        Ok(http_time(self.0.born))
     }
 
     fn status_changed(&self) -> FsResult<SystemTime> {
-        Ok(system_time(self.0.changed))
+        Ok(http_time(self.0.changed))
     }
 
     fn executable(&self) -> FsResult<bool> {
@@ -192,7 +193,7 @@ impl DavFile for OpenFile {
         Box::pin(async move { Ok(Box::new(Told(self.attr)) as _) })
     }
 
-    /// Never empty before the end: the server would fill up with zeros.
+    /// Never empty: the server would fill up with zeros, without end where it counts too far.
     fn read_bytes(&mut self, count: usize) -> FsFuture<'_, Bytes> {
         Box::pin(async move {
             let (ino, at) = (self.attr.ino, self.at);
@@ -203,10 +204,10 @@ impl DavFile for OpenFile {
                 Ok(bytes)
             });
             let bytes = read.await.map_err(refusal)?;
-            if bytes.is_empty() && at < self.attr.size && count > 0 {
+            if bytes.is_empty() && count > 0 {
                 return Err(FsError::GeneralFailure);
             }
-            self.at += bytes.len() as u64;
+            self.at = at.saturating_add(bytes.len() as u64);
             Ok(bytes)
         })
     }

@@ -1,0 +1,121 @@
+//! Counting what a backup leaves out on purpose, so that it can say so.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::backup::BackupReport;
+use crate::backup::walk::Emptied;
+
+/// What a backup left out on purpose.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Names that fit a pattern; what is below a folder is not counted.
+    pub by_patterns: u64,
+    /// Folders without their content, by the name of the file in them that asked for it.
+    pub by_marks: BTreeMap<Vec<u8>, u64>,
+    /// Files above the size limit.
+    pub too_large: u64,
+    /// Folders that were not entered, by their paths in the snapshot.
+    pub folders: Vec<(Vec<u8>, NotEntered)>,
+    /// Sources of which nothing is saved, since all in them is left out.
+    pub whole_sources: Vec<Vec<u8>>,
+    /// The patterns, as they were typed, that fitted nothing.
+    pub unused_patterns: Vec<String>,
+}
+
+/// Why a folder was not entered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotEntered {
+    /// It is on another file system, and the backup stays on one.
+    OtherFileSystem,
+    /// A drive of Yore's is mounted there.
+    Drive,
+    /// A file system without files of its own is mounted there, of this type.
+    System(String),
+    /// Somebody else's file system is mounted there, of this type, and its owner keeps others out.
+    Private(String),
+    /// It is the repository, or the program's cache, under another name.
+    Own,
+}
+
+/// Counts while a backup runs, in several threads.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    by_patterns: AtomicU64,
+    too_large: AtomicU64,
+    removed_files: AtomicU64,
+    changed_while_read: AtomicU64,
+    emptied: Mutex<Vec<Emptied>>,
+    rest: Mutex<LeftOut>,
+}
+
+impl Tally {
+    /// Counts a name that fits a pattern.
+    pub(super) fn pattern(&self) {
+        self.by_patterns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a file above the size limit.
+    pub(super) fn too_large(&self) {
+        self.too_large.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a folder that says that its content is not to be backed up.
+    pub(super) fn mark(&self, mark: &[u8]) {
+        self.with(|rest| *rest.by_marks.entry(mark.to_vec()).or_default() += 1);
+    }
+
+    /// Notes a folder that is not entered.
+    pub(super) fn folder(&self, path: &[u8], why: NotEntered) {
+        self.with(|rest| rest.folders.push((path.to_vec(), why)));
+    }
+
+    /// Notes a source of which nothing is saved.
+    pub(super) fn whole_source(&self, path: &[u8]) {
+        self.with(|rest| rest.whole_sources.push(path.to_vec()));
+    }
+
+    /// Counts a file that changed each time it was read.
+    pub(super) fn changed_while_read(&self) {
+        self.changed_while_read.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts files that the previous snapshot has and that are there no more.
+    pub(super) fn removed(&self, files: u64) {
+        self.removed_files.fetch_add(files, Ordering::Relaxed);
+    }
+
+    /// Notes a folder of which the last state is kept, because it came up empty.
+    pub(super) fn emptied(&self, emptied: Emptied) {
+        self.emptied.lock().unwrap_or_else(PoisonError::into_inner).push(emptied);
+    }
+
+    /// Returns how much has been left out so far, as a number that grows.
+    pub(super) fn so_far(&self) -> u64 {
+        let mut others = 0;
+        self.with(|rest| {
+            others = rest.by_marks.values().sum::<u64>() + rest.folders.len() as u64;
+        });
+        others + self.by_patterns.load(Ordering::Relaxed)
+    }
+
+    /// Ends counting, and adds what was counted to a report.
+    pub(super) fn finish(self, unused_patterns: Vec<String>, report: &mut BackupReport) {
+        let rest = self.rest.into_inner().unwrap_or_else(PoisonError::into_inner);
+        report.removed_files = self.removed_files.into_inner();
+        report.changed_while_read = self.changed_while_read.into_inner();
+        report.emptied = self.emptied.into_inner().unwrap_or_else(PoisonError::into_inner);
+        report.left_out = LeftOut {
+            by_patterns: self.by_patterns.into_inner(),
+            too_large: self.too_large.into_inner(),
+            unused_patterns,
+            ..rest
+        };
+    }
+
+    fn with(&self, change: impl FnOnce(&mut LeftOut)) {
+        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut rest);
+    }
+}

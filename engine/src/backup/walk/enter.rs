@@ -1,0 +1,241 @@
+//! Going into a directory of a source, or deciding not to.
+
+use std::io::ErrorKind;
+
+use yore_platform::{Kind, Listing, Metadata, MountKind, SourceDir, system_path};
+
+use super::emptied::{self, Emptied};
+use super::{Advance, Level, Opened, Sources, Step, Unlisted, Walk, join};
+use crate::backup::attributes;
+use crate::backup::exclude::Excluder;
+use crate::backup::left_out::NotEntered;
+use crate::backup::read::node_of;
+use crate::backup::{EmptySources, FileSystems, Reading, now};
+use crate::error::Result;
+use crate::tree::{Flags, Node};
+use crate::view::{DirRef, SeenNode};
+
+impl<'a> Walk<'a> {
+    /// Goes into a directory; `way` leads to sources that are named inside of it, or is one itself.
+    pub(super) fn enter(
+        &self,
+        parent: &Level<'a>,
+        name: &[u8],
+        previous: Option<SeenNode>,
+        way: Option<&'a Sources>,
+        spare: &mut Vec<Listing>,
+    ) -> Result<Advance<'a>> {
+        let path = join(&parent.path, name);
+        let is_source = way.is_some_and(|way| way.is_source);
+        let mounted = self.mounts.on(&system_path(&path));
+        let stays_out = match mounted {
+            Some(MountKind::Drive) => Some(NotEntered::Drive),
+            Some(MountKind::System(kind)) => Some(NotEntered::System(kind.clone())),
+            Some(MountKind::Fuse(_) | MountKind::Files) | None => None,
+        };
+        if let Some(why) = stays_out.filter(|_| !is_source) {
+            // Not even looked at: it may hang, or its owner keep others out.
+            let node = passed_by(name, previous.as_ref());
+            return self.pass_by(&path, node, previous, way, why);
+        }
+        let opened = parent.dir.open_child(name).and_then(|dir| Ok((dir.metadata()?, dir)));
+        let (metadata, dir) = match (opened, mounted) {
+            (Ok(opened), _) => opened,
+            (Err(error), _)
+                if error.kind() == ErrorKind::NotFound && is_gone(&parent.dir, name) =>
+            {
+                return Ok(Advance::Stay);
+            }
+            (Err(error), Some(MountKind::Fuse(kind)))
+                if error.kind() == ErrorKind::PermissionDenied =>
+            {
+                self.tally.folder(&path, NotEntered::Private(kind.clone()));
+                self.keep_last_state(name, previous, None)?;
+                return Ok(Advance::Stay);
+            }
+            (Err(error), _) => {
+                self.unreadable(&path, error);
+                let metadata = parent.dir.child_metadata(name).ok();
+                self.keep_last_state(name, previous, metadata)?;
+                return Ok(Advance::Stay);
+            }
+        };
+        let last = previous.as_ref().map(|seen| &seen.node);
+        let node = self.dir_node(&dir, name, &path, &metadata, last);
+        let other_device = metadata.device != parent.device && !is_source;
+        if other_device && self.options.file_systems == FileSystems::One {
+            return self.pass_by(&path, node, previous, way, NotEntered::OtherFileSystem);
+        }
+        if self.own.contains(&(metadata.device, metadata.inode)) {
+            return self.pass_by(&path, node, previous, way, NotEntered::Own);
+        }
+        if let Some(emptied) = self.lost_its_disk(parent, &dir, &path, &metadata, previous.as_ref())
+        {
+            self.tally.emptied(emptied);
+            self.keep_last_state(name, previous, Some(metadata))?;
+            return Ok(Advance::Stay);
+        }
+        let above = Some((parent.device, parent.compares_inodes));
+        let opened = Opened { dir, path: path.as_slice().into(), metadata, above, way };
+        let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
+        let listing = spare.pop().unwrap_or_default();
+        match self.level(listing, opened, last, below) {
+            Ok(level) if Excluder::is_repository(&level.dir, &level.listing, self.repository) => {
+                self.pass_by(&path, node, previous, way, NotEntered::Own)
+            }
+            Ok(level) => {
+                self.step(Step::Enter(Box::new(Node {
+                    flags: node.flags.with(level.flags),
+                    ..node
+                })))?;
+                Ok(Advance::Down(Box::new(level)))
+            }
+            Err(Unlisted) => {
+                self.keep_last_state(name, previous, Some(metadata))?;
+                Ok(Advance::Stay)
+            }
+        }
+    }
+
+    /// Keeps a directory without what is in it, but for the sources that are named inside of it.
+    fn pass_by(
+        &self,
+        path: &[u8],
+        mut node: Node,
+        previous: Option<SeenNode>,
+        way: Option<&'a Sources>,
+        why: NotEntered,
+    ) -> Result<Advance<'a>> {
+        self.tally.folder(path, why);
+        node.flags = node.flags.with(Flags::INCOMPLETE);
+        self.step(Step::Enter(Box::new(node)))?;
+        if let Some(way) = way {
+            let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
+            self.walk_way(way, path, below, Flags::INCOMPLETE)?;
+        }
+        self.step(Step::Leave)?;
+        Ok(Advance::Stay)
+    }
+
+    /// Goes through a directory that is left out to the sources that are named inside of it.
+    pub(super) fn pass_through(
+        &self,
+        parent: &Level<'a>,
+        name: &[u8],
+        previous: Option<SeenNode>,
+        way: &'a Sources,
+    ) -> Result<()> {
+        let path = join(&parent.path, name);
+        let mut node = match parent.dir.open_child(name).and_then(|dir| Ok((dir.metadata()?, dir)))
+        {
+            Ok((metadata, dir)) => self.dir_node(&dir, name, &path, &metadata, None),
+            Err(_) => passed_by(name, previous.as_ref()),
+        };
+        node.flags = node.flags.with(Flags::INCOMPLETE);
+        self.step(Step::Enter(Box::new(node)))?;
+        let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
+        self.walk_way(way, &path, below, Flags::INCOMPLETE)?;
+        self.step(Step::Leave)
+    }
+
+    /// Finds out whether a source has lost all of its files since the previous snapshot.
+    pub(super) fn came_up_empty(
+        &self,
+        dir: &SourceDir,
+        path: &[u8],
+        metadata: &Metadata,
+        previous: Option<&SeenNode>,
+    ) -> Option<Emptied> {
+        let previous = previous.filter(|_| self.options.empty_sources == EmptySources::KeepLast)?;
+        let last = (&previous.node, previous.dir.as_ref()?);
+        let keeps_inodes = dir.keeps_inode_numbers().unwrap_or(false);
+        emptied::look(self.reader, self.mounts, path, metadata, last, keeps_inodes)
+    }
+
+    /// Finds out whether a folder is another than before although nobody changed the folder above it: then
+    /// something was mounted, or is not any more.
+    fn lost_its_disk(
+        &self,
+        parent: &Level<'a>,
+        dir: &SourceDir,
+        path: &[u8],
+        metadata: &Metadata,
+        previous: Option<&SeenNode>,
+    ) -> Option<Emptied> {
+        let previous = previous
+            .filter(|seen| parent.is_unmoved && seen.node.inode != metadata.inode)
+            .filter(|_| metadata.device == parent.device)?;
+        self.came_up_empty(dir, path, metadata, Some(previous))
+            .filter(|found| found.is_other_folder)
+    }
+
+    /// Keeps what the previous snapshot has of a directory that can't be read, marked as such; or,
+    /// without one, that there is such a directory.
+    pub(super) fn keep_last_state(
+        &self,
+        name: &[u8],
+        previous: Option<SeenNode>,
+        metadata: Option<Metadata>,
+    ) -> Result<()> {
+        let node = match (previous, metadata) {
+            (Some(seen), _) => return self.keep(seen),
+            (None, Some(metadata)) if metadata.kind == Kind::Directory => node_of(name, &metadata),
+            // Something else has taken its place since it was listed; what that is, the next backup
+            // tells. (A node of it without its content would be no node.)
+            (None, _) => return self.step(Step::Incomplete),
+        };
+        self.step(Step::Take(Box::new(node)))
+    }
+
+    /// Takes a node of the previous state, with all that is below it.
+    fn keep(&self, seen: SeenNode) -> Result<()> {
+        let SeenNode { mut node, dir } = seen;
+        node.flags = node.flags.with(Flags::STALE);
+        let Some(DirRef::Merged(nodes)) = dir else {
+            return self.step(Step::Take(Box::new(node)));
+        };
+        // Of several snapshots: no tree of the repository has all of it yet.
+        self.step(Step::Enter(Box::new(node)))?;
+        nodes.iter().try_for_each(|below| self.keep(below.clone()))?;
+        self.step(Step::Leave)
+    }
+
+    /// Describes a directory; its attributes are read only if it may have changed.
+    pub(super) fn dir_node(
+        &self,
+        dir: &SourceDir,
+        name: &[u8],
+        path: &[u8],
+        metadata: &Metadata,
+        previous: Option<&Node>,
+    ) -> Node {
+        let mut node = node_of(name, metadata);
+        let known = previous.filter(|previous| {
+            self.options.reading == Reading::Changed
+                && previous.changed == metadata.changed
+                && previous.inode == metadata.inode
+                && metadata.changed.is_some_and(|changed| changed < self.trusted_before)
+        });
+        match known {
+            Some(previous) => node.xattrs = previous.xattrs.clone(),
+            None => attributes::give(&mut node, dir.xattrs(), path, self.observer, self.unreadable),
+        }
+        node
+    }
+}
+
+/// Tells whether a name that was not found is not listed any more, either.
+fn is_gone(dir: &SourceDir, name: &[u8]) -> bool {
+    dir.list_again().is_ok_and(|listing| !listing.has(name))
+}
+
+/// Describes a directory that is not looked at: as the previous snapshot has it, so that a tree stays the same
+/// from backup to backup.
+fn passed_by(name: &[u8], previous: Option<&SeenNode>) -> Node {
+    match previous {
+        Some(seen) if seen.node.kind == Kind::Directory => {
+            Node { subtree: None, ..seen.node.clone() }
+        }
+        Some(_) | None => Node::new(name, Kind::Directory, now()),
+    }
+}

@@ -1,0 +1,315 @@
+//! Sessions, verdicts, tombstones and snapshots that this machine has read before.
+//!
+//! Such an object never changes, so what was read and authenticated once is kept in a file beside the
+//! index: a repository of thousands of snapshots is listed by names and one file, instead of three
+//! objects for each. It is a cache: what is cut off or damaged in it is read from the destination.
+//! That an object is there is never taken from it: its name must be listed.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::{Problems, Repository, load_sealed};
+use crate::error::{Error, Result};
+use crate::id::{RepositoryId, SnapshotId};
+use crate::object::{Area, Kind, ObjectName};
+use crate::record::{Session, Snapshot, Tombstone, Verdict};
+
+/// The file in the repository's folder of the cache; another format has another name.
+const FILE: &str = "records-1";
+/// Bytes of an entry's checksum.
+const CHECKSUM: usize = 16;
+/// So many unused records are kept for those that come back.
+const UNUSED: usize = 1000;
+
+struct Record {
+    content: Vec<u8>,
+    /// Whether somebody asked for it since the file was read.
+    used: bool,
+}
+
+/// What was read before, and what is read now.
+pub(super) struct Records<'r> {
+    repository: &'r Repository,
+    file: Option<PathBuf>,
+    known: HashMap<ObjectName, Record>,
+    /// Entries that are not in the file yet.
+    fresh: Vec<u8>,
+    /// Whether the file is as it was written.
+    whole: bool,
+    /// The snapshots at the destination, once they are listed.
+    snapshots: Option<HashSet<ObjectName>>,
+}
+
+impl<'r> Records<'r> {
+    /// Reads what is kept; whatever is wrong with that, nothing is.
+    pub(super) fn open(repository: &'r Repository) -> Self {
+        let file = repository.cache.as_ref().map(|folder| folder.join(FILE));
+        let bytes = file.as_deref().and_then(|file| fs::read(file).ok()).unwrap_or_default();
+        let (known, whole) = decode(repository.id(), &bytes);
+        Self { repository, file, known, fresh: Vec::new(), whole, snapshots: None }
+    }
+
+    pub(super) fn session(&mut self, name: &ObjectName) -> Result<Session> {
+        let content = self.content(Kind::Session, name)?;
+        Session::decode(&content).map_err(|_| undecodable(name))
+    }
+
+    pub(super) fn verdict(&mut self, name: &ObjectName) -> Result<Verdict> {
+        let content = self.content(Kind::Verdict, name)?;
+        Verdict::decode(&content).map_err(|_| undecodable(name))
+    }
+
+    pub(super) fn snapshot(&mut self, id: SnapshotId) -> Result<Snapshot> {
+        let name = ObjectName::snapshot(id);
+        if self.known.contains_key(&name) && !self.is_there(&name)? {
+            return Err(Error::Missing { object: name.to_string() });
+        }
+        let content = self.content(Kind::Snapshot, &name)?;
+        Snapshot::decode(&content).map_err(|_| undecodable(&name))
+    }
+
+    pub(super) fn tombstone(
+        &mut self,
+        name: &ObjectName,
+        problems: &mut Problems,
+    ) -> Option<Tombstone> {
+        let tombstone = self
+            .content(Kind::Tombstone, name)
+            .ok()
+            .and_then(|content| Tombstone::decode(&content).ok())
+            .filter(|tombstone| name.id() == Some(tombstone.snapshot.0));
+        if tombstone.is_none() {
+            // A snapshot whose tombstone is damaged is presented: better too much than too little.
+            problems.push(Error::damaged(name.as_str(), "it is no tombstone of this repository"));
+        }
+        tombstone
+    }
+
+    /// Tells whether the destination has a snapshot, by a list that is made once.
+    fn is_there(&mut self, name: &ObjectName) -> Result<bool> {
+        let listed = match self.snapshots.take() {
+            Some(listed) => listed,
+            None => self.repository.backend.names(Area::Snapshots)?.into_iter().collect(),
+        };
+        let is_there = listed.contains(name);
+        self.snapshots = Some(listed);
+        Ok(is_there)
+    }
+
+    fn content(&mut self, kind: Kind, name: &ObjectName) -> Result<Vec<u8>> {
+        if let Some(record) = self.known.get_mut(name) {
+            record.used = true;
+            return Ok(record.content.clone());
+        }
+        let Repository { backend, keys, .. } = self.repository;
+        let content = load_sealed(&**backend, keys, kind, name)?;
+        encode(self.repository.id(), name, &content, &mut self.fresh);
+        let record = Record { content: content.clone(), used: true };
+        self.known.insert(name.clone(), record);
+        Ok(content)
+    }
+
+    /// Keeps what was read now.
+    pub(super) fn keep(self) {
+        if let Some(file) = self.file.as_deref()
+            && !self.fresh.is_empty()
+        {
+            // Without it, the next one reads it from the destination once more.
+            let _ = match self.whole {
+                true => append(file, &self.fresh),
+                false => self.rewrite(file),
+            };
+        }
+    }
+
+    /// Keeps what was read now, and no longer what nobody asked for: to be called by whoever asked for
+    /// everything.
+    pub(super) fn keep_used(mut self) {
+        let used = self.known.values().filter(|record| record.used).count();
+        if self.known.len() > 2 * used + UNUSED
+            && let Some(file) = self.file.as_deref()
+        {
+            self.known.retain(|_, record| record.used);
+            // A file that stays costs space, nothing else.
+            let _ = self.rewrite(file);
+            return;
+        }
+        self.keep();
+    }
+
+    fn rewrite(&self, file: &Path) -> std::io::Result<()> {
+        let mut bytes = Vec::new();
+        for (name, record) in &self.known {
+            encode(self.repository.id(), name, &record.content, &mut bytes);
+        }
+        let temporary = file.with_extension(std::process::id().to_string());
+        fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, file))
+    }
+}
+
+fn undecodable(name: &ObjectName) -> Error {
+    Error::damaged(name.as_str(), "it does not decode")
+}
+
+/// Adds entries at the end in one call, so that those of several processes do not mix.
+fn append(file: &Path, entries: &[u8]) -> std::io::Result<()> {
+    OpenOptions::new().append(true).create(true).open(file)?.write_all(entries)
+}
+
+/// Encodes an entry: the length of what follows, that of the name, the name, the content; and a checksum.
+fn encode(repository: RepositoryId, name: &ObjectName, content: &[u8], out: &mut Vec<u8>) {
+    let text = name.as_str().as_bytes();
+    let lengths = (u8::try_from(text.len()), u32::try_from(1 + text.len() + content.len()));
+    // No name and no record is longer.
+    let (Ok(name_length), Ok(length)) = lengths else { return };
+    out.extend_from_slice(&length.to_le_bytes());
+    let start = out.len();
+    out.push(name_length);
+    out.extend_from_slice(text);
+    out.extend_from_slice(content);
+    let sum = checksum(repository, &out[start..]);
+    out.extend_from_slice(&sum);
+}
+
+fn checksum(repository: RepositoryId, body: &[u8]) -> [u8; CHECKSUM] {
+    let digest = Sha256::new().chain_update(repository.0).chain_update(body).finalize();
+    let mut sum = [0; CHECKSUM];
+    sum.iter_mut().zip(digest).for_each(|(byte, digest)| *byte = digest);
+    sum
+}
+
+/// Decodes entries up to the first that is damaged; tells whether none is.
+fn decode(repository: RepositoryId, bytes: &[u8]) -> (HashMap<ObjectName, Record>, bool) {
+    let mut known = HashMap::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let Some((name, content, after)) = decode_entry(repository, rest) else {
+            return (known, false);
+        };
+        known.insert(name, Record { content: content.to_vec(), used: false });
+        rest = after;
+    }
+    (known, true)
+}
+
+fn decode_entry(repository: RepositoryId, bytes: &[u8]) -> Option<(ObjectName, &[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let (body, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    let (sum, rest) = rest.split_first_chunk::<CHECKSUM>()?;
+    if checksum(repository, body) != *sum {
+        return None;
+    }
+    let (name_length, body) = body.split_first()?;
+    let (name, content) = body.split_at_checked(usize::from(*name_length))?;
+    let name = std::str::from_utf8(name).ok()?;
+    let areas = [Area::Sessions, Area::Snapshots, Area::Forgotten];
+    let name = areas.iter().find_map(|area| ObjectName::parse(*area, name))?;
+    Some((name, content, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Sample;
+
+    /// A repository of three snapshots, opened with a cache that knows them.
+    fn cached() -> (Sample, Repository, PathBuf) {
+        let sample = Sample::new();
+        let source = sample.folder.path().join("source");
+        fs::create_dir(&source).expect("a folder");
+        for number in 0..3 {
+            fs::write(source.join("file"), format!("content {number}")).expect("a file");
+            sample.back_up(&source, 1_000_000 + number);
+        }
+        let cache = sample.folder.path().join("cache");
+        let repository = sample.reopen_with(Some(cache));
+        assert_eq!(ids(&repository).len(), 3);
+        let file = repository.cache.as_ref().expect("a cache").join(FILE);
+        assert!(file.exists());
+        (sample, repository, file)
+    }
+
+    fn ids(repository: &Repository) -> Vec<SnapshotId> {
+        let found = repository.snapshots().expect("snapshots");
+        assert!(found.problems.is_empty(), "{:?}", found.problems);
+        found.list.iter().map(|entry| entry.id).collect()
+    }
+
+    #[test]
+    fn records_that_were_read_once_are_not_read_again() {
+        let (sample, repository, _) = cached();
+        let before = ids(&repository);
+        // Their content can't be read any more; their names are listed.
+        for folder in ["sessions", "snapshots"] {
+            for entry in fs::read_dir(sample.path().join(folder)).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                fs::remove_file(&path).expect("removed");
+                fs::write(&path, "").expect("written");
+            }
+        }
+        assert_eq!(ids(&repository), before);
+    }
+
+    #[test]
+    fn what_is_not_listed_is_not_taken_from_the_cache() {
+        let (sample, repository, _) = cached();
+        let before = ids(&repository);
+        let gone = sample.path().join(ObjectName::snapshot(before[1]).as_str());
+        fs::remove_file(gone).expect("removed");
+        let found = repository.snapshots().expect("snapshots");
+        assert_eq!(found.list.len(), 2);
+        assert!(matches!(found.problems[..], [Error::Missing { .. }]), "{:?}", found.problems);
+        for entry in fs::read_dir(sample.path().join("sessions")).expect("a folder") {
+            fs::remove_file(entry.expect("an entry").path()).expect("removed");
+        }
+        assert!(ids(&repository).is_empty());
+    }
+
+    #[test]
+    fn a_cache_that_is_cut_damaged_or_foreign_changes_no_answer() {
+        let (_sample, repository, file) = cached();
+        let before = ids(&repository);
+        let bytes = fs::read(&file).expect("the cache");
+        let mut broken: Vec<Vec<u8>> =
+            (0..bytes.len()).step_by(97).map(|length| bytes[..length].to_vec()).collect();
+        for at in (0..bytes.len()).step_by(61) {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0x20;
+            broken.push(flipped);
+        }
+        broken.push(vec![0xff; 300]);
+        for bytes in broken {
+            fs::write(&file, bytes).expect("written");
+            assert_eq!(ids(&repository), before);
+            // It was mended.
+            let (known, whole) = decode(repository.id(), &fs::read(&file).expect("the cache"));
+            assert!(whole);
+            assert_eq!(known.len(), 9, "three of each");
+        }
+        let other = RepositoryId([9; 32]);
+        assert_eq!(decode(other, &bytes).0.len(), 0);
+        fs::remove_file(&file).expect("removed");
+        fs::create_dir(&file).expect("a folder in its place");
+        assert_eq!(ids(&repository), before);
+    }
+
+    #[test]
+    fn records_that_nobody_asks_for_are_dropped_when_they_are_many() {
+        let (_sample, repository, file) = cached();
+        let mut stale = Vec::new();
+        for number in 0..UNUSED + 20 {
+            let mut id = [7; 32];
+            id[..8].copy_from_slice(&(number as u64).to_le_bytes());
+            let name = ObjectName::session(crate::id::ObjectId(id));
+            encode(repository.id(), &name, b"stale", &mut stale);
+        }
+        append(&file, &stale).expect("appended");
+        assert_eq!(ids(&repository).len(), 3);
+        let (known, whole) = decode(repository.id(), &fs::read(&file).expect("the cache"));
+        assert_eq!((known.len(), whole), (9, true));
+    }
+}

@@ -1,0 +1,127 @@
+//! Which paths are the content of a source, which are only the way to it, and what a source's own rules
+//! say of a path.
+
+use super::RestoreOptions;
+use crate::error::Result;
+use crate::globs::Globs;
+use crate::id::SnapshotId;
+use crate::moment::Part;
+use crate::tree::Flags;
+
+/// A part of the state that is restored: a source, and what its backup says of all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourcePart {
+    /// The source's path.
+    pub path: Vec<u8>,
+    /// The snapshot from which the part is taken.
+    pub snapshot: SnapshotId,
+    /// The patterns of what its backup left out.
+    pub excludes: Vec<String>,
+    /// What the snapshot says of the file system's root, which has no node.
+    pub root_flags: Flags,
+}
+
+impl From<&Part<'_>> for SourcePart {
+    fn from(part: &Part<'_>) -> Self {
+        Self {
+            path: part.source.to_vec(),
+            snapshot: part.snapshot.id,
+            excludes: part.snapshot.snapshot.excludes.clone(),
+            root_flags: part.snapshot.snapshot.root_flags,
+        }
+    }
+}
+
+/// Whether links on the way to a source are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Links {
+    /// They are: the way is that of the file system from which the source came.
+    Followed,
+    /// They are not: they could lead out of the target.
+    Refused,
+}
+
+/// How a restore comes to what it restores.
+pub(super) struct Way {
+    /// The path in the snapshot of the target itself.
+    pub(super) base: Vec<u8>,
+    /// What is restored; only what is above it is on the way.
+    pub(super) to: Vec<u8>,
+    pub(super) links: Links,
+}
+
+/// The parts of a state, ready to be asked about paths.
+pub(super) struct Sources {
+    /// In the order of the state: what comes later lies over what comes before.
+    parts: Vec<Ruled>,
+    protected: Globs,
+    pub(super) way: Way,
+}
+
+struct Ruled {
+    path: Vec<u8>,
+    snapshot: SnapshotId,
+    excludes: Globs,
+    root_flags: Flags,
+}
+
+impl Sources {
+    /// # Errors
+    /// [`Error::Refused`](crate::Error::Refused) names a pattern that is none.
+    pub(super) fn new(options: &RestoreOptions, way: Way) -> Result<Self> {
+        let ruled = |part: &SourcePart| {
+            Ok(Ruled {
+                path: part.path.clone(),
+                snapshot: part.snapshot,
+                excludes: Globs::recorded(&part.excludes)?,
+                root_flags: part.root_flags,
+            })
+        };
+        Ok(Self {
+            parts: options.parts.iter().map(ruled).collect::<Result<_>>()?,
+            protected: Globs::recorded(&options.protected)?,
+            way,
+        })
+    }
+
+    fn holding(&self, path: &[u8]) -> impl DoubleEndedIterator<Item = &Ruled> {
+        self.parts.iter().filter(move |part| is_within(path, &part.path))
+    }
+
+    /// Whether a directory is only on the way to what is restored.
+    pub(super) fn is_way(&self, path: &[u8]) -> bool {
+        let to_source =
+            self.parts.iter().any(|part| is_within(&part.path, path)) && !self.is_covered(path);
+        to_source || (path != self.way.to && is_within(&self.way.to, path))
+    }
+
+    /// Whether the state tells what there was at a path.
+    pub(super) fn is_covered(&self, path: &[u8]) -> bool {
+        self.holding(path).next().is_some()
+    }
+
+    /// The snapshot from which a path is taken; `None` where no part is named.
+    pub(super) fn snapshot_of(&self, path: &[u8]) -> Option<SnapshotId> {
+        self.holding(path).next_back().map(|part| part.snapshot)
+    }
+
+    /// Whether something that the state does not have may be removed: each source that holds it
+    /// would have backed it up.
+    pub(super) fn may_remove(&self, path: &[u8], is_dir: bool) -> bool {
+        let mut rules = self.holding(path).map(|part| &part.excludes);
+        rules.all(|excludes| !excludes.name(path, is_dir)) && !self.protected.name(path, is_dir)
+    }
+
+    /// What is said of the file system's root.
+    pub(super) fn root_flags(&self) -> Flags {
+        Flags(self.parts.iter().fold(0, |flags, part| flags | part.root_flags.0))
+    }
+}
+
+/// Whether `path` is, or is below, `outer`.
+fn is_within(path: &[u8], outer: &[u8]) -> bool {
+    outer.is_empty()
+        || path
+            .strip_prefix(outer)
+            .is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/'))
+}

@@ -1,0 +1,270 @@
+//! A restore to where things came from changes what the snapshot has, and nothing beside it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use yore_platform::{Metadata, path_metadata};
+use yore_tests::{Ended, Yore, in_shell, needs_root};
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+fn put(folder: &Path, files: &[(&str, &str)]) {
+    for (name, content) in files {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, content).expect("a file");
+    }
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+}
+
+fn symlink(target: &str, link: PathBuf) {
+    in_shell("ln -s \"$1\" \"$2\"", &[Path::new(target), &link]);
+}
+
+fn file(path: &Path) -> Metadata {
+    path_metadata(path).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+}
+
+fn mode(path: &Path) -> u32 {
+    file(path).mode.expect("a mode")
+}
+
+/// Restores a place over what is there.
+fn restore(yore: &Yore, place: &str, options: &[&str]) -> Ended {
+    let mut words = vec!["restore", place, "--in-place", "--overwrite", "different"];
+    words.extend(options);
+    yore.run(words)
+}
+
+/// Everything about a folder itself that a restore could set.
+fn about(folder: &Path) -> String {
+    in_shell(
+        "stat -c '%a %u %g' \"$1\"; getfacl -cpn \"$1\"; getfattr -d --absolute-names \"$1\"",
+        &[folder],
+    )
+}
+
+#[test]
+fn a_link_above_a_source_is_followed_and_stays() {
+    let yore = Yore::with_repository();
+    let top = yore.scratch.folder("srv");
+    put(&top, &[("data/docs/plan", "the plan")]);
+    yore.run_on("backup", &[&top.join("data/docs")]).assert_code(0);
+    fs::rename(top.join("data"), top.join("big")).expect("moved");
+    symlink("big", top.join("data"));
+    put(&top, &[("big/other", "another"), ("big/docs/plan", "a newer plan")]);
+    restore(&yore, "latest", &[]).assert_code(0);
+    assert_eq!(fs::read_link(top.join("data")).expect("a link"), Path::new("big"));
+    assert_eq!(read(&top.join("data/other")), "another");
+    assert_eq!(read(&top.join("big/docs/plan")), "the plan");
+    // The same on the way to something within the source, also where it is gone.
+    fs::remove_dir_all(top.join("big/docs")).expect("removed");
+    restore(&yore, &format!("latest:{}/data/docs/plan", text(&top)), &["--delete"]).assert_code(0);
+    assert_eq!(read(&top.join("big/docs/plan")), "the plan");
+    assert_eq!(read(&top.join("big/other")), "another");
+    // A file on the way is not removed for it.
+    fs::remove_file(top.join("data")).expect("removed");
+    fs::write(top.join("data"), "somebody's").expect("a file");
+    let ended = restore(&yore, "latest", &["--delete"]).assert_code(3);
+    assert!(ended.err.contains("on the way"), "{}", ended.err);
+    assert_eq!(read(&top.join("data")), "somebody's");
+}
+
+#[test]
+fn folders_above_a_source_keep_what_they_have() {
+    needs_root("give files away");
+    let yore = Yore::with_repository();
+    let home = yore.scratch.folder("home");
+    let target = yore.scratch.at("target");
+    put(&home, &[("me/docs/plan", "the plan")]);
+    yore.run_on("backup", &[&home.join("me/docs")]).assert_code(0);
+    let me = home.join("me");
+    in_shell(
+        "chown 1234:1234 \"$1\"; chmod 700 \"$1\"; setfacl -m u:77:rx \"$1\"; \
+         setfattr -n user.note -v mine \"$1\"",
+        &[&me],
+    );
+    let before = about(&me);
+    fs::write(me.join("docs/plan"), "changed").expect("a file");
+    for place in [format!("latest:{}", text(&me)), "latest".into()] {
+        restore(&yore, &place, &[]).assert_code(0);
+        assert_eq!(about(&me), before, "{place}");
+    }
+    assert_eq!(read(&me.join("docs/plan")), "the plan");
+    // Nor in another target; there they are made with what they had.
+    let words = ["restore", "latest", "--target", text(&target)];
+    yore.run(words).assert_code(0);
+    let there = target.join(me.strip_prefix("/").expect("absolute"));
+    assert_eq!(mode(&there), 0o755);
+    in_shell("chmod 711 \"$1\"; chown 1234 \"$1\"", &[&there]);
+    let before = about(&there);
+    yore.run(words).assert_code(0);
+    assert_eq!(about(&there), before);
+}
+
+#[test]
+fn missing_folders_above_are_made_as_the_snapshot_knows_them() {
+    let yore = Yore::with_repository();
+    let home = yore.scratch.folder("home");
+    put(&home, &[("me/docs/sub/plan", "the plan")]);
+    in_shell("chmod 750 \"$1\" && chmod 701 \"$1\"/docs", &[&home.join("me")]);
+    yore.run_on("backup", &[&home.join("me")]).assert_code(0);
+    fs::remove_dir_all(home.join("me")).expect("removed");
+    restore(&yore, &format!("latest:{}/me/docs/sub", text(&home)), &[]).assert_code(0);
+    assert_eq!((mode(&home.join("me")), mode(&home.join("me/docs"))), (0o750, 0o701));
+    assert_eq!(read(&home.join("me/docs/sub/plan")), "the plan");
+}
+
+#[test]
+fn each_source_says_itself_what_its_backup_left_out() {
+    let yore = Yore::with_repository();
+    let top = yore.scratch.folder("top");
+    let (a, b) = (top.join("a"), top.join("b"));
+    put(&top, &[("a/keep.o", "left out"), ("a/x", "x"), ("b/keep.o", "kept"), ("b/y.o", "out")]);
+    yore.run(["backup", text(&a), "--exclude", "*.o"]).assert_code(0);
+    yore.run(["backup", text(&b), "--exclude", "*.o", "--exclude", "!keep.o"]).assert_code(0);
+    put(&top, &[("a/new", "new"), ("b/new", "new")]);
+    restore(&yore, "latest", &["--delete"]).assert_code(0);
+    assert_eq!(read(&a.join("keep.o")), "left out");
+    assert_eq!(read(&b.join("y.o")), "out");
+    assert!(!a.join("new").exists() && !b.join("new").exists());
+    // What the one would have had is an extra there, and only there.
+    fs::remove_file(b.join("keep.o")).expect("removed");
+    restore(&yore, "latest", &["--delete"]).assert_code(0);
+    assert_eq!(
+        (read(&a.join("keep.o")), read(&b.join("keep.o"))),
+        ("left out".into(), "kept".into())
+    );
+}
+
+#[test]
+fn what_can_not_be_removed_leaves_everything_its_name() {
+    needs_root("make files immutable");
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    put(&source, &[("kept", "kept")]);
+    yore.run_on("backup", &[&source]).assert_code(0);
+    put(&source, &[("new/deep/a/1", "1"), ("new/deep/b/fixed", "fixed"), ("new/deep/c/d/2", "2")]);
+    let fixed = source.join("new/deep/b/fixed");
+    in_shell("chattr +i \"$1\"", &[&fixed]);
+    let ended = restore(&yore, "latest", &["--delete"]);
+    let names = in_shell("find \"$1\" -name '.yore-*'", &[&source]);
+    in_shell("chattr -i \"$1\"", &[&fixed]);
+    assert_eq!((ended.code, names.as_str()), (Some(3), ""), "{ended:#?}");
+    assert_eq!(read(&fixed), "fixed");
+    for (name, content) in [("new/deep/a/1", "1"), ("new/deep/c/d/2", "2")] {
+        let left = fs::read_to_string(source.join(name));
+        assert!(left.is_err() || left.is_ok_and(|left| left == content), "{name}");
+    }
+    // The next run finishes it.
+    restore(&yore, "latest", &["--delete"]).assert_code(0);
+    assert_eq!(fs::read_dir(&source).expect("a folder").count(), 1);
+}
+
+#[test]
+fn what_was_one_file_in_two_snapshots_is_two() {
+    let yore = Yore::with_repository();
+    let top = yore.scratch.folder("top");
+    let (a, b) = (top.join("a"), top.join("b"));
+    put(&a, &[("f", "the same")]);
+    fs::hard_link(a.join("f"), a.join("g")).expect("a link");
+    yore.run_on("backup", &[&a]).assert_code(0);
+    fs::rename(&a, &b).expect("moved");
+    in_shell("chmod 600 \"$1\"", &[&b.join("f")]);
+    yore.run_on("backup", &[&b]).assert_code(0);
+    fs::remove_dir_all(&b).expect("removed");
+    restore(&yore, "latest", &[]).assert_code(0);
+    let (old, new) = (file(&a.join("f")), file(&b.join("f")));
+    assert_ne!(old.inode, new.inode);
+    assert_eq!((old.mode, new.mode), (Some(0o644), Some(0o600)));
+    assert_eq!(file(&a.join("g")).inode, old.inode);
+    assert_eq!(file(&b.join("g")).inode, new.inode);
+}
+
+/// Number and time of the last change of everything in a folder.
+fn changes(folder: &Path) -> String {
+    in_shell("find \"$1\" -printf '%P %i %C@ %T@\\n' | sort", &[folder])
+}
+
+#[test]
+fn what_is_as_it_should_be_is_not_written_to() {
+    needs_root("make devices");
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    put(&source, &[("plain", "plain"), ("acl", "acl"), ("locked/a", "a"), ("capable", "x")]);
+    in_shell(
+        "cd \"$1\"; ln plain second; ln -s plain link; ln -s nowhere dangling; mkfifo pipe; \
+         mknod device c 1 3; setfacl -m u:77:rw acl; setfacl -d -m u:77:rx locked; \
+         setfattr -n user.note -v text acl; setcap cap_net_raw+ep capable; chmod 444 plain; \
+         chown 1234:1234 pipe; chmod 6755 capable; chmod 555 locked; touch -d 2001-02-03 *; sync",
+        &[&source],
+    );
+    yore.run_on("backup", &[&source]).assert_code(0);
+    let before = changes(&source);
+    for options in [&[][..], &["--delete"], &["--verify"]] {
+        restore(&yore, "latest", options).assert_code(0);
+        assert_eq!(changes(&source), before, "{options:?}");
+    }
+    let newer = ["restore", "latest", "--in-place", "--overwrite", "newer"];
+    yore.run(newer).assert_code(0);
+    assert_eq!(changes(&source), before);
+    // Without a question, since nothing would be replaced.
+    yore.run(["restore", "latest", "--in-place"]).assert_code(0);
+    assert_eq!(changes(&source), before);
+    let again = yore.run(["backup", text(&source), "--json"]).assert_code(0).objects();
+    let summary = again.iter().find(|line| line["type"] == "backup").expect("a summary");
+    assert_eq!(summary["files_new"].as_u64().unwrap_or(0), 0, "{summary}");
+}
+
+#[test]
+fn a_right_link_stays_and_a_wrong_one_is_replaced() {
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    for name in ["right", "wrong", "file", "touched"] {
+        symlink(name, source.join(name));
+    }
+    yore.run_on("backup", &[&source]).assert_code(0);
+    let number = |name: &str| file(&source.join(name)).inode;
+    let (right, touched) = (number("right"), number("touched"));
+    in_shell(
+        "cd \"$1\"; ln -sfn elsewhere wrong; rm file; echo text > file; touch -h -d 2001-01-01 touched",
+        &[&source],
+    );
+    restore(&yore, "latest", &[]).assert_code(0);
+    for name in ["right", "wrong", "file", "touched"] {
+        assert_eq!(fs::read_link(source.join(name)).expect("a link"), Path::new(name));
+    }
+    assert_eq!((number("right"), number("touched")), (right, touched));
+    assert_eq!(fs::read_dir(&source).expect("a folder").count(), 4);
+}
+
+#[test]
+fn what_a_killed_restore_left_is_taken_away_and_told() {
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    put(&source, &[("a", "a")]);
+    yore.run_on("backup", &[&source]).assert_code(0);
+    // The name that a link would have for the instant before it takes another's place.
+    let left = in_shell(
+        "python3 - \"$1\" <<'END'\n\
+         import os, sys\n\
+         def mix(n):\n\
+        \x20   n = (n + 0x9e3779b97f4a7c15) & (2**64 - 1)\n\
+        \x20   n = (n ^ (n >> 30)) * 0xbf58476d1ce4e5b9 & (2**64 - 1)\n\
+        \x20   n = (n ^ (n >> 27)) * 0x94d049bb133111eb & (2**64 - 1)\n\
+        \x20   return n ^ (n >> 31)\n\
+         name = '.yore-%016x-%016x.new' % (7, mix(7 ^ mix(os.stat(sys.argv[1]).st_ino)))\n\
+         os.symlink('a', os.path.join(sys.argv[1], name))\n\
+         END\n",
+        &[&source],
+    );
+    assert_eq!((left.as_str(), fs::read_dir(&source).expect("a folder").count()), ("", 2));
+    let ended = restore(&yore, "latest", &["--json"]).assert_code(0);
+    assert_eq!(ended.objects()[0]["leftovers"], 1, "{}", ended.out);
+    assert_eq!(fs::read_dir(&source).expect("a folder").count(), 1);
+}
