@@ -104,3 +104,6 @@ pub enum Command {
     /// Forget snapshots
     Forget(forget::Options),
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use jiff::ZonedDateTime;
+use jiff::{Timestamp, ZonedDateTime};
 use yore_engine::{Meter, Metered, Patient, Repository, Secret};
 use yore_platform::Interrupt;
 
@@ -14,6 +14,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::Screen;
 use crate::secret::{self, Given};
 use crate::state;
+use crate::zone;
 
 /// How often a person may mistype a passphrase.
 const ATTEMPTS: usize = 3;
@@ -37,7 +38,9 @@ pub struct Context {
 impl Context {
     /// Takes the options.
     pub fn new(global: Global, screen: Screen) -> Self {
-        Self { global, screen: Arc::new(screen), now: ZonedDateTime::now(), meter: OnceLock::new() }
+        let zone = zone::ours(&screen);
+        let now = Timestamp::now().to_zoned_datetime(zone);
+        Self { global, screen: Arc::new(screen), now, meter: OnceLock::new() }
     }
 
     /// Catches interrupts from now on.
@@ -81,21 +84,27 @@ impl Context {
         // No passphrase is asked for where there is nothing to open.
         destination.must_be_there()?;
         if let Some(given) = secret::given(&self.global)? {
-            let repository = self.open_with(&destination, &given.secret()?)?;
+            let repository = self.open_given(&destination, &given)?;
             return Ok((repository, given));
         }
         secret::must_have_terminal()?;
         for attempt in 1.. {
-            let typed = secret::prompt(&format!("Passphrase for {}: ", destination.location()))?;
-            match self.open_with(&destination, &typed.secret()?) {
-                Err(Failure { exit: Exit::WrongSecret, .. }) if attempt < ATTEMPTS => {
-                    self.screen.problem("", "that is not it; try again");
+            let question = format!("Passphrase or recovery key for {}: ", destination.location());
+            let typed = secret::prompt(&question)?;
+            match self.open_given(&destination, &typed) {
+                Err(Failure { exit: Exit::WrongSecret, what, .. }) if attempt < ATTEMPTS => {
+                    self.screen.problem("", &format!("{what}; try again"));
                 }
                 Err(failure) => return Err(failure),
                 Ok(repository) => return Ok((repository, typed)),
             }
         }
         unreachable!("the last attempt returns")
+    }
+
+    /// Opens the repository at a destination with what was given.
+    pub fn open_given(&self, destination: &Destination, given: &Given) -> Outcome<Repository> {
+        self.open_with(destination, &given.secret()?).map_err(|failure| given.explain(failure))
     }
 
     /// Opens the repository at a destination with a secret.

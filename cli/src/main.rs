@@ -24,6 +24,7 @@ mod presented;
 mod program_output;
 mod progress;
 mod question;
+mod recovery;
 mod refresher;
 mod sample;
 mod screen;
@@ -33,6 +34,7 @@ mod snapshot_filter;
 mod sources;
 mod stage;
 mod state;
+mod strength;
 mod table;
 mod tree;
 mod unchanged_by;
@@ -40,6 +42,7 @@ mod usage;
 mod when;
 mod window;
 mod wrap;
+mod zone;
 
 use std::process::ExitCode;
 

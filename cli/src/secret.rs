@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::arguments::Global;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::recovery;
 
 /// The most that is read as a secret.
 const LIMIT: u64 = 64 << 10;
@@ -33,10 +34,25 @@ impl Given {
     /// Makes the engine's secret of it.
     pub fn secret(&self) -> Outcome<Secret> {
         match self {
-            Given::KeyFile { path, text } => {
-                Ok(Secret::key_file(&path.display().to_string(), text)?)
-            }
+            Given::KeyFile { path, text } => match Secret::recovery(text) {
+                Ok(recovery) => Ok(recovery),
+                Err(mistyped) if recovery::looks_like_one(text) => Err(mistyped.into()),
+                Err(_) => Ok(Secret::key_file(&path.display().to_string(), text)?),
+            },
             Given::Typed(text) => Ok(Secret::typed(text)),
+        }
+    }
+
+    /// Says more of a secret that opens nothing, where it is a recovery key with a mistake in it.
+    pub fn explain(&self, failure: Failure) -> Failure {
+        let Given::Typed(text) = self else { return failure };
+        match Secret::recovery(text) {
+            Err(mistyped)
+                if failure.exit == Exit::WrongSecret && recovery::looks_like_one(text) =>
+            {
+                mistyped.into()
+            }
+            _ => failure,
         }
     }
 

@@ -11,7 +11,7 @@ use yore_platform::DurableFile;
 use crate::context::Context;
 use crate::destination::Destination;
 use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::{escape, secret, when};
+use crate::{escape, secret, strength, when};
 
 /// The options of `init`.
 #[derive(Debug, Args)]
@@ -82,6 +82,7 @@ fn choose_passphrase(context: &Context) -> Outcome<Option<Secret>> {
         None if key_file_path(context).is_some() => None,
         None => Some(secret::prompt_new()?),
     };
+    text.iter().for_each(|text| strength::warn_of(context, text));
     Ok(text.map(|text| Secret::passphrase(&text)))
 }
 

@@ -214,7 +214,7 @@ fn open_given(context: &Context, secret: &[u8]) -> Outcome<Repository> {
     let given = Given::from_bytes(secret).ok_or_else(|| {
         Failure::new(Exit::Failed, "the secret did not arrive", "run the command again")
     })?;
-    context.open_with(&context.destination()?, &given.secret()?)
+    context.open_given(&context.destination()?, &given)
 }
 
 #[cfg(test)]
