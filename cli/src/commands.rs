@@ -26,10 +26,8 @@ use crate::failure::Outcome;
 
 /// Runs a command.
 pub fn run(context: &Context, command: &Command) -> Outcome {
-    match command {
-        // Their pipes must not end them: they have a drive to take away, or clients.
-        Command::Mount(_) | Command::Serve(_) | Command::Try(_) => {}
-        _ => yore_platform::restore_sigpipe(),
+    if prints_as_its_job(command) {
+        yore_platform::restore_sigpipe();
     }
     match command {
         Command::Try(options) => try_out::run(context, options),
@@ -50,5 +48,30 @@ pub fn run(context: &Context, command: &Command) -> Outcome {
         Command::Status(options) => status::run(context, options),
         Command::Stats(options) => stats::run(context, options),
         Command::Forget(options) => forget::run(context, options),
+    }
+}
+
+/// Tells whether what a command prints is all that it is for, so that it ends when nobody listens any
+/// more. The others do work that nobody has to watch: a closed pipe must not end a backup.
+fn prints_as_its_job(command: &Command) -> bool {
+    match command {
+        Command::Snapshots(_)
+        | Command::Ls(_)
+        | Command::Cat(_)
+        | Command::Log(_)
+        | Command::Diff(_)
+        | Command::Find(_)
+        | Command::Check(_)
+        | Command::Status(_)
+        | Command::Stats(_) => true,
+        Command::Try(_)
+        | Command::Init(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
+        | Command::Mount(_)
+        | Command::Serve(_)
+        | Command::Desktop(_)
+        | Command::Umount(_)
+        | Command::Forget(_) => false,
     }
 }

@@ -4,6 +4,7 @@ mod away;
 mod backup_rules;
 mod clients;
 mod clocks;
+mod closed_pipe;
 mod cost;
 mod damage;
 mod desktop;
