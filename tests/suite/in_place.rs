@@ -143,6 +143,22 @@ fn each_source_says_itself_what_its_backup_left_out() {
 }
 
 #[test]
+fn a_source_in_what_another_left_out_does_not_make_that_its_content() {
+    let yore = Yore::with_repository();
+    let top = yore.scratch.folder("top");
+    put(&top, &[("cache/never saved", "mine"), ("cache/inner/x", "x"), ("y", "y")]);
+    in_shell("chmod 700 \"$1\"", &[&top.join("cache")]);
+    yore.run(["backup", text(&top), "--exclude", "cache"]).assert_code(0);
+    yore.run_on("backup", &[&top.join("cache/inner")]).assert_code(0);
+    in_shell("chmod 711 \"$1\"", &[&top.join("cache")]);
+    put(&top, &[("cache/inner/new", "new"), ("new", "new")]);
+    restore(&yore, "latest", &["--delete"]).assert_code(0);
+    assert_eq!(read(&top.join("cache/never saved")), "mine");
+    assert_eq!(mode(&top.join("cache")), 0o711);
+    assert!(!top.join("cache/inner/new").exists() && !top.join("new").exists());
+}
+
+#[test]
 fn what_can_not_be_removed_leaves_everything_its_name() {
     needs_root("make files immutable");
     let yore = Yore::with_repository();

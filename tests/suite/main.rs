@@ -25,6 +25,7 @@ mod own_drive;
 mod past;
 mod program;
 mod readers;
+mod restore_random;
 mod samba;
 mod search_links;
 mod second_reader;

@@ -66,6 +66,22 @@ struct Ruled {
     snapshot: SnapshotId,
     excludes: Option<Gitignore>,
     root_flags: Flags,
+    /// Whether another source lies in this one: then the state may have what this one left out.
+    has_inner: bool,
+}
+
+impl Ruled {
+    /// Whether the source has told of a path: one that is in it, and in nothing that it left out.
+    fn holds(&self, path: &[u8]) -> bool {
+        if !is_within(path, &self.path) {
+            return false;
+        }
+        if !self.has_inner || self.excludes.is_none() {
+            return true;
+        }
+        let ends = (self.path.len() + 1..path.len()).filter(|&end| path[end] == b'/');
+        ends.map(|end| &path[..end]).all(|above| !fits(self.excludes.as_ref(), above, true))
+    }
 }
 
 impl Sources {
@@ -78,6 +94,10 @@ impl Sources {
                 snapshot: part.snapshot,
                 excludes: globs::compile_recorded(&part.excludes)?,
                 root_flags: part.root_flags,
+                has_inner: options
+                    .parts
+                    .iter()
+                    .any(|inner| inner.path != part.path && is_within(&inner.path, &part.path)),
             })
         };
         Ok(Self {
@@ -88,7 +108,7 @@ impl Sources {
     }
 
     fn holding(&self, path: &[u8]) -> impl DoubleEndedIterator<Item = &Ruled> {
-        self.parts.iter().filter(move |part| is_within(path, &part.path))
+        self.parts.iter().filter(move |part| part.holds(path))
     }
 
     /// Whether a directory is only on the way to what is restored.
@@ -98,9 +118,11 @@ impl Sources {
         to_source || (path != self.way.to && is_within(&self.way.to, path))
     }
 
-    /// Whether the state tells what there was at a path.
+    /// Whether a directory and what is in it are the content of a source.
     pub(super) fn is_covered(&self, path: &[u8]) -> bool {
-        self.holding(path).next().is_some()
+        self.holding(path).any(|part| {
+            part.path == path || !part.has_inner || !fits(part.excludes.as_ref(), path, true)
+        })
     }
 
     /// The snapshot from which a path is taken; `None` where no part is named.
