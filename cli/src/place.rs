@@ -5,8 +5,8 @@ use std::path::Path;
 
 use jiff::Zoned;
 use yore_engine::{
-    DirRef, Error, Found, Moment, Reader, Repository, SnapshotEntry, SnapshotId, SourcePart, find,
-    last_instant, merge, state,
+    DirRef, Error, Found, Moment, Part, Reader, Repository, SnapshotEntry, SnapshotId, SourcePart,
+    find, last_instant, merge, state,
 };
 use yore_platform::{name_bytes, snapshot_path};
 
@@ -164,9 +164,12 @@ pub fn open(
     let (reader, problems) = repository.reader(BUDGET)?;
     tell(context, problems);
     let root = merge(&reader, &parts)?;
-    let sources = parts.iter().map(SourcePart::from).collect();
+    let zone = context.now.time_zone();
+    let labelled =
+        |part: &Part<'_>| SourcePart { label: clock::label(part.snapshot, zone), ..part.into() };
+    let labelled = parts.iter().map(labelled).collect();
     let hosts = parts.iter().map(|part| part.snapshot.snapshot.host.clone()).collect();
-    Ok(Past { reader, root, parts: sources, hosts })
+    Ok(Past { reader, root, parts: labelled, hosts })
 }
 
 /// Finds the one snapshot that is meant by its name in the drive or by its id.

@@ -40,6 +40,9 @@ pub struct Options {
     /// (different, unless --in-place: then you are asked, or have to say it)
     #[arg(long, value_enum, value_name = "WHICH")]
     overwrite: Option<Which>,
+    /// Replace nothing: put the old version beside what is there, as "report (2026-01-15 10.30).odt"
+    #[arg(long, conflicts_with_all = ["overwrite", "delete"])]
+    keep_both: bool,
     /// Remove what is there and not in the snapshot
     #[arg(long)]
     delete: bool,
@@ -94,7 +97,8 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         false => {
             must_be_of_this_machine(options, &past)?;
             let request = Request { past: &past, path: &path, settings: &settings };
-            in_place::run(context, &request, options.overwrite.is_some(), interrupt)?
+            let is_said = options.overwrite.is_some() || options.keep_both;
+            in_place::run(context, &request, is_said, interrupt)?
         }
     };
     let landed = match &what {
@@ -219,6 +223,7 @@ fn own_folders(context: &Context, target: &Path, path: &[u8]) -> Outcome<Vec<Str
 fn settings(options: &Options, past: &Past, own: Vec<String>) -> RestoreOptions {
     RestoreOptions {
         overwrite: match options.overwrite.unwrap_or(Which::Different) {
+            _ if options.keep_both => Overwrite::Beside,
             Which::Never => Overwrite::Never,
             Which::Different => Overwrite::Different,
             Which::Newer => Overwrite::Newer,
@@ -259,6 +264,7 @@ fn summary(
         "failed": report.failed,
         "refused": report.refused,
         "leftovers": report.leftovers,
+        "kept_both": report.beside,
         "seconds": took.as_secs_f64(),
     }));
     let at = landed.display();
@@ -274,6 +280,7 @@ fn summary(
     for (number, what) in [
         (report.unchanged, "there already as they should be"),
         (report.skipped, "there and left as they are (--overwrite)"),
+        (report.beside, "put beside what is there, under names with the time of the snapshot"),
         (report.deleted, deleted),
         (report.leftovers, "temporary files of a restore that was interrupted, removed now"),
         (report.failed, "could not be restored: see the list above"),

@@ -22,6 +22,8 @@ pub struct SourcePart {
     pub excludes: Vec<String>,
     /// What the snapshot says of the file system's root, which has no node.
     pub root_flags: Flags,
+    /// What names an old version that comes beside a newer one, as the snapshot's time.
+    pub label: String,
 }
 
 impl From<&Part<'_>> for SourcePart {
@@ -31,6 +33,7 @@ impl From<&Part<'_>> for SourcePart {
             snapshot: part.snapshot.id,
             excludes: part.snapshot.snapshot.excludes.clone(),
             root_flags: part.snapshot.snapshot.root_flags,
+            label: format!("{:.8}", part.snapshot.id),
         }
     }
 }
@@ -66,6 +69,7 @@ struct Ruled {
     snapshot: SnapshotId,
     excludes: Option<Gitignore>,
     root_flags: Flags,
+    label: String,
     /// Whether another source lies in this one: then the state may have what this one left out.
     has_inner: bool,
 }
@@ -94,6 +98,7 @@ impl Sources {
                 snapshot: part.snapshot,
                 excludes: globs::compile_recorded(&part.excludes)?,
                 root_flags: part.root_flags,
+                label: part.label.clone(),
                 has_inner: options
                     .parts
                     .iter()
@@ -128,6 +133,11 @@ impl Sources {
     /// The snapshot from which a path is taken; `None` where no part is named.
     pub(super) fn snapshot_of(&self, path: &[u8]) -> Option<SnapshotId> {
         self.holding(path).next_back().map(|part| part.snapshot)
+    }
+
+    /// What names an old version of a path.
+    pub(super) fn label_of(&self, path: &[u8]) -> String {
+        self.holding(path).next_back().map_or_else(|| "restored".into(), |part| part.label.clone())
     }
 
     /// Whether something that the state does not have may be removed: each source that holds it
