@@ -134,6 +134,17 @@ pub struct Past {
     pub hosts: Vec<String>,
 }
 
+impl Past {
+    /// The snapshot from which a path is taken.
+    pub fn snapshot_of(&self, path: &[u8]) -> Option<SnapshotId> {
+        let holds = |source: &[u8]| {
+            source.is_empty()
+                || path.strip_prefix(source).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
+        };
+        self.parts.iter().rev().find(|part| holds(&part.path)).map(|part| part.snapshot)
+    }
+}
+
 /// Opens the state at a moment; what of the repository is damaged is told on the way.
 pub fn open(
     context: &Context,

@@ -30,8 +30,9 @@ pub struct Options {
     /// The moment from which FILE is taken
     #[arg(long, value_name = "MOMENT")]
     at: Option<String>,
-    /// The folder into which it is copied; made if it is not there
-    #[arg(long, value_name = "DIR")]
+    /// The folder into which it is copied, made if it is not there; for a single file also the file that it
+    /// becomes, unless a folder is there or / ends the name
+    #[arg(long, value_name = "DIR|FILE")]
     target: Option<PathBuf>,
     /// Copy it to where it came from
     #[arg(long, conflicts_with = "target")]
@@ -85,8 +86,14 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         Typed::File(file) => newest_of(context, options, &repository, &file)?,
     };
     let past = place::open(context, &repository, &place, &options.whose)?;
-    let (path, what) = place::locate(&past, &place)?;
-    let target = target(context, options, &path)?;
+    let (path, mut what) = place::locate(&past, &place)?;
+    let mut target = target(context, options, &path)?;
+    if let Some(name) = own_name(options, &target, &what)
+        && let Found::Node(seen) = &mut what
+    {
+        seen.node.name = name;
+        target.pop();
+    }
     let settings = settings(options, &past, own_folders(context, &target, &path)?);
     let began = Instant::now();
     let report = match options.target.is_some() {
@@ -179,6 +186,15 @@ fn must_be_of_this_machine(options: &Options, past: &Past) -> Outcome<()> {
             ),
         )),
     }
+}
+
+/// The name that `--target` gives to a single file; `None` where it is the folder for it.
+fn own_name(options: &Options, target: &Path, what: &Found) -> Option<Vec<u8>> {
+    let typed = yore_platform::name_bytes(options.target.as_ref()?.as_os_str());
+    let is_one = matches!(what, Found::Node(seen) if seen.dir.is_none());
+    let ends_in_a_name = !matches!(typed, [.., b'/'] | [.., b'/', b'.'] | b"." | []);
+    let named = target.file_name().filter(|_| is_one && ends_in_a_name && !target.is_dir())?;
+    Some(yore_platform::name_bytes(named).to_vec())
 }
 
 fn system_name(name: &[u8]) -> OsString {
