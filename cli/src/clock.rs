@@ -15,6 +15,12 @@ pub fn time(entry: &SnapshotEntry, zone: &TimeZone) -> String {
     }
 }
 
+/// The time of a snapshot for the name of a file: without colons, which some systems do not allow.
+pub fn label(entry: &SnapshotEntry, zone: &TimeZone) -> String {
+    let time = format::time(entry.snapshot.time, zone);
+    time.chars().take(16).map(|sign| if sign == ':' { '.' } else { sign }).collect()
+}
+
 /// Names the credit that a claimed time deserves, for programs.
 pub fn word(clock: Clock) -> &'static str {
     match clock {

@@ -102,7 +102,7 @@ fn agree(context: &Context, noted: &Noted, report: &RestoreReport) -> Outcome<()
     if context.screen.is_json() || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Failure::usage(
             format!("nothing was restored: {numbers}, and nobody can be asked"),
-            "say --overwrite different (or never, newer, always), or look first with --dry-run, or choose another \
+            "say --overwrite different (or never, newer, always) or --keep-both, or look first with --dry-run, or choose another \
              place with --target DIR",
         ));
     }
@@ -112,7 +112,7 @@ fn agree(context: &Context, noted: &Noted, report: &RestoreReport) -> Outcome<()
         false => Err(Failure::new(
             Exit::Failed,
             "nothing was restored",
-            "--target DIR copies it elsewhere",
+            "--keep-both puts old versions beside the new ones, --target DIR copies elsewhere",
         )),
     }
 }

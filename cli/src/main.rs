@@ -2,6 +2,7 @@
 //!
 //! Each command is a file under `commands`; everything that is printed goes through `screen`.
 
+mod archive;
 mod arguments;
 mod backup_summary;
 mod clock;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use jiff::ZonedDateTime;
 use yore_engine::{
-    DirRef, Error, Found, Moment, Reader, Repository, SnapshotEntry, SnapshotId, SourcePart, find,
-    last_instant, merge, state,
+    DirRef, Error, Found, Moment, Part, Reader, Repository, SnapshotEntry, SnapshotId, SourcePart,
+    find, last_instant, merge, state,
 };
 use yore_platform::{name_bytes, snapshot_path};
 
@@ -139,6 +139,17 @@ pub struct Past {
     pub hosts: Vec<String>,
 }
 
+impl Past {
+    /// The snapshot from which a path is taken.
+    pub fn snapshot_of(&self, path: &[u8]) -> Option<SnapshotId> {
+        let holds = |source: &[u8]| {
+            source.is_empty()
+                || path.strip_prefix(source).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
+        };
+        self.parts.iter().rev().find(|part| holds(&part.path)).map(|part| part.snapshot)
+    }
+}
+
 /// Opens the state at a moment; what of the repository is damaged is told on the way.
 pub fn open(
     context: &Context,
@@ -169,9 +180,12 @@ pub fn open(
     let (reader, problems) = repository.reader(BUDGET)?;
     tell(context, problems);
     let root = merge(&reader, &parts)?;
-    let sources = parts.iter().map(SourcePart::from).collect();
+    let zone = context.now.time_zone();
+    let labelled =
+        |part: &Part<'_>| SourcePart { label: clock::label(part.snapshot, zone), ..part.into() };
+    let labelled = parts.iter().map(labelled).collect();
     let hosts = parts.iter().map(|part| part.snapshot.snapshot.host.clone()).collect();
-    Ok(Past { reader, root, parts: sources, hosts })
+    Ok(Past { reader, root, parts: labelled, hosts })
 }
 
 /// Finds the one snapshot that a moment means: by its id or name, or because it alone is the state then.

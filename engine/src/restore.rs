@@ -23,6 +23,7 @@ use crate::reader::Reader;
 use crate::view::{self, DirRef, Found};
 
 mod agreed;
+mod beside;
 mod context;
 mod delete;
 mod directory;
@@ -62,6 +63,9 @@ pub enum Overwrite {
     Newer,
     /// It is replaced.
     Always,
+    /// It stays unless it is the same, and what the snapshot has comes beside it, under a name with
+    /// [`SourcePart::label`].
+    Beside,
 }
 
 /// What happens to what is in the target and not in the snapshot.
@@ -99,7 +103,7 @@ pub struct RestoreOptions {
     /// Patterns of what is never removed.
     pub protected: Vec<String>,
     /// Patterns as in `.gitignore`, against absolute paths: only what fits one, or is in a directory
-    /// that does, is restored. Empty: everything.
+    /// that does, is restored. Empty: everything. One that fits nothing is told as a failure.
     pub include: Vec<Rule>,
     /// Patterns likewise: what fits one is left out.
     pub exclude: Vec<Rule>,
@@ -132,6 +136,8 @@ pub struct RestoreReport {
     pub replaced: u64,
     /// Of those, what was newer than in the snapshot.
     pub newer: u64,
+    /// What came beside something else that has its name.
+    pub beside: u64,
     /// What could not be restored; each was told to the observer.
     pub failed: u64,
     /// Parts of metadata that the system refused; told to the observer, summed up where they are many.

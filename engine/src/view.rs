@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::id::BlobId;
 use crate::moment::Part;
 use crate::reader::Reader;
-use crate::tree::Node;
+use crate::tree::{Flags, Node};
 
 /// The longest path, in bytes, that is followed: deeper trees were made to do harm.
 pub const LONGEST_PATH: usize = 64 << 10;
@@ -114,13 +114,18 @@ impl Building {
             self.entries.insert(name.to_vec(), Entry::Seen(seen));
             return Ok(());
         };
-        let mut below = match self.entries.remove(*name) {
-            Some(Entry::Open(_, below)) => below,
-            Some(Entry::Seen(SeenNode { dir: Some(dir), .. })) => Building::open(reader, &dir)?,
-            Some(Entry::Seen(_)) | None => Building::default(),
+        let (before, mut below) = match self.entries.remove(*name) {
+            Some(Entry::Open(node, below)) => (node.flags, below),
+            Some(Entry::Seen(SeenNode { node, dir: Some(dir) })) => {
+                (node.flags, Building::open(reader, &dir)?)
+            }
+            Some(Entry::Seen(_)) | None => (Flags::default(), Building::default()),
         };
         below.lay(reader, dir, rest)?;
-        self.entries.insert(name.to_vec(), Entry::Open(seen.node, below));
+        let mut node = seen.node;
+        // What else is in it is as the part before has it, and as far as that has it.
+        node.flags.0 |= before.0 & (Flags::INCOMPLETE.0 | Flags::STALE.0);
+        self.entries.insert(name.to_vec(), Entry::Open(node, below));
         Ok(())
     }
 

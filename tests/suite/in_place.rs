@@ -143,6 +143,22 @@ fn each_source_says_itself_what_its_backup_left_out() {
 }
 
 #[test]
+fn a_source_in_what_another_left_out_does_not_make_that_its_content() {
+    let yore = Yore::with_repository();
+    let top = yore.scratch.folder("top");
+    put(&top, &[("cache/never saved", "mine"), ("cache/inner/x", "x"), ("y", "y")]);
+    in_shell("chmod 700 \"$1\"", &[&top.join("cache")]);
+    yore.run(["backup", text(&top), "--exclude", "cache"]).assert_code(0);
+    yore.run_on("backup", &[&top.join("cache/inner")]).assert_code(0);
+    in_shell("chmod 711 \"$1\"", &[&top.join("cache")]);
+    put(&top, &[("cache/inner/new", "new"), ("new", "new")]);
+    restore(&yore, "latest", &["--delete"]).assert_code(0);
+    assert_eq!(read(&top.join("cache/never saved")), "mine");
+    assert_eq!(mode(&top.join("cache")), 0o711);
+    assert!(!top.join("cache/inner/new").exists() && !top.join("new").exists());
+}
+
+#[test]
 fn what_can_not_be_removed_leaves_everything_its_name() {
     needs_root("make files immutable");
     let yore = Yore::with_repository();
@@ -267,4 +283,132 @@ fn what_a_killed_restore_left_is_taken_away_and_told() {
     let ended = restore(&yore, "latest", &["--json"]).assert_code(0);
     assert_eq!(ended.objects()[0]["leftovers"], 1, "{}", ended.out);
     assert_eq!(fs::read_dir(&source).expect("a folder").count(), 1);
+}
+
+#[test]
+fn both_versions_are_kept_and_nothing_is_written_over() {
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    put(&source, &[("report.odt", "old"), ("same", "same"), ("gone", "gone"), ("folder/x", "x")]);
+    symlink("old", source.join("link"));
+    fs::hard_link(source.join("report.odt"), source.join("second.odt")).expect("a link");
+    yore.run(["backup", text(&source), "--time", "2026-01-15T10:30:00Z"]).assert_code(0);
+    let time = " (2026-01-15 10.30)";
+    fs::remove_dir_all(source.join("folder")).expect("removed");
+    for name in ["report.odt", "second.odt", "gone", "link"] {
+        fs::remove_file(source.join(name)).expect("removed");
+    }
+    let taken = format!("report{time}.odt");
+    put(&source, &[("report.odt", "newer"), ("second.odt", "newer too"), (&taken, "somebody's")]);
+    put(&source, &[("folder", "a file by now")]);
+    symlink("new", source.join("link"));
+    let words = ["restore", "latest", "--in-place", "--keep-both", "--json"];
+    let report = yore.run(words).assert_code(0).objects();
+    assert_eq!((&report[0]["replaced"], &report[0]["kept_both"]), (&0.into(), &4.into()));
+    let look =
+        || in_shell("cd \"$1\"; grep -r . . | sort; readlink link*; ls -R | sort", &[&source]);
+    let names = [
+        ("report.odt", "newer"),
+        ("second.odt", "newer too"),
+        (&taken, "somebody's"),
+        ("report (2026-01-15 10.30, 2).odt", "old"),
+        (&format!("second{time}.odt"), "old"),
+        ("gone", "gone"),
+        ("same", "same"),
+        ("folder", "a file by now"),
+        (&format!("folder{time}/x"), "x"),
+    ];
+    for (name, content) in names {
+        assert_eq!(read(&source.join(name)), content, "{name}");
+    }
+    let old_link = source.join(format!("link{time}"));
+    assert_eq!(fs::read_link(old_link).expect("a link"), Path::new("old"));
+    assert_eq!(fs::read_link(source.join("link")).expect("a link"), Path::new("new"));
+    // Again: they are there.
+    let before = look();
+    let report = yore.run(words).assert_code(0).objects();
+    assert_eq!((&report[0]["files"], &report[0]["kept_both"]), (&0.into(), &0.into()));
+    assert_eq!(look(), before);
+    yore.run(["restore", "latest", "--in-place", "--keep-both", "--delete"]).assert_code(2);
+}
+
+#[test]
+fn an_include_that_fits_nothing_is_told() {
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    put(&source, &[("docs/a.txt", "a"), ("docs/b.txt", "b")]);
+    yore.run_on("backup", &[&source]).assert_code(0);
+    let target = yore.scratch.at("target");
+    let run = |patterns: &[&str]| {
+        let mut words = vec!["restore", "latest", "--target", text(&target)];
+        patterns.iter().for_each(|pattern| words.extend(["--include", pattern]));
+        yore.run(words)
+    };
+    run(&["docs", "a.txt", "*.txt", "*"]).assert_code(0);
+    let ended = run(&["*.txt", "nothing.odt"]).assert_code(3);
+    assert!(ended.err.contains("nothing.odt") && ended.err.contains("fits"), "{}", ended.err);
+}
+
+/// Runs a command where somebody sits at a terminal, and answers its question.
+fn answered(yore: &Yore, words: &[&str], answer: &str, meanwhile: &str) -> String {
+    let log = yore.scratch.at("screen");
+    let script = yore.scratch.at("script");
+    let command = yore.command(words);
+    let mut line = String::from("env -i");
+    for (key, value) in command.get_envs() {
+        let value = value.unwrap_or_default().to_string_lossy();
+        line.push_str(&format!(" {}='{value}'", key.to_string_lossy()));
+    }
+    line.push_str(&format!(" TERM=xterm '{}'", yore_tests::binary().display()));
+    words.iter().for_each(|word| line.push_str(&format!(" '{word}'")));
+    let text = format!("{line}; echo \"ended with $?\"; sleep 600\n");
+    fs::write(&script, text).expect("a script");
+    in_shell(
+        "socket=$1.socket; tmux -S \"$socket\" -f /dev/null new-session -d -x 200 -y 50 \"bash '$2'\"; \
+         see() { for n in {1..300}; do tmux -S \"$socket\" capture-pane -p > \"$1\"; \
+         grep -q \"$2\" \"$1\" && return; sleep 0.1; done; cat \"$1\" >&2; return 1; }; \
+         see \"$1\" 'y/N' && eval \"$4\" && tmux -S \"$socket\" send-keys \"$3\" Enter \
+         && see \"$1\" 'ended with'; code=$?; tmux -S \"$socket\" kill-server; exit $code",
+        &[&log, &script, Path::new(answer), Path::new(meanwhile)],
+    );
+    read(&log)
+}
+
+#[test]
+fn a_question_on_a_terminal_is_answered_and_what_was_shown_is_done() {
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    put(&source, &[("changed", "old"), ("edited", "old"), ("gone", "gone")]);
+    yore.run_on("backup", &[&source]).assert_code(0);
+    let change = || {
+        put(&source, &[("changed", "newer"), ("edited", "newer"), ("extra", "extra")]);
+        drop(fs::remove_file(source.join("gone")));
+    };
+    change();
+    let words = ["restore", "latest", "--in-place", "--delete"];
+    let screen = answered(&yore, &words, "n", "true");
+    assert!(screen.contains("OLDER") && screen.contains("source/changed"), "{screen}");
+    assert!(screen.contains("source/extra") && screen.contains("ended with 1"), "{screen}");
+    assert!(read(&source.join("changed")) == "newer" && !source.join("gone").exists());
+    // What somebody works on while the question stands is not what was shown.
+    let meanwhile = format!(
+        "echo 'newest work' > '{0}/edited'; echo 'came meanwhile' > '{0}/late'; \
+         echo 'came meanwhile' > '{0}/gone'",
+        source.display()
+    );
+    let screen = answered(&yore, &words, "y", &meanwhile);
+    assert!(screen.contains("ended with 3"), "{screen}");
+    assert!(screen.contains("changed since the plan was shown"), "{screen}");
+    assert_eq!(read(&source.join("changed")), "old");
+    assert_eq!(read(&source.join("edited")), "newest work\n");
+    assert_eq!(read(&source.join("late")), "came meanwhile\n");
+    assert_eq!(read(&source.join("gone")), "came meanwhile\n");
+    assert!(!source.join("extra").exists());
+    // Nothing changed meanwhile.
+    change();
+    fs::remove_file(source.join("late")).expect("removed");
+    let screen = answered(&yore, &words, "yes", "true");
+    assert!(screen.contains("ended with 0"), "{screen}");
+    assert_eq!(fs::read_dir(&source).expect("a folder").count(), 3);
+    assert!(["changed", "edited"].iter().all(|name| read(&source.join(name)) == "old"));
 }

@@ -1,5 +1,6 @@
 //! The whole system under test. Each module is one kind of test; each test's name is a sentence.
 
+mod archives;
 mod away;
 mod backup_rules;
 mod clients;
@@ -35,6 +36,7 @@ mod polling;
 mod program;
 mod progress;
 mod readers;
+mod restore_random;
 mod samba;
 mod search_links;
 mod second_reader;

@@ -141,7 +141,8 @@ fn paths_are_found_from_where_one_stands() {
     fs::remove_file(documents.join("file")).expect("removed");
     yore.run(["backup", "--time", "2026-01-17T10:00:00Z", text(&documents)]).assert_code(0);
     let target = yore.scratch.at("target");
-    run(&["restore", "file", "--target", text(&target)], &documents).assert_code(0);
+    let folder = format!("{}/", text(&target));
+    run(&["restore", "file", "--target", &folder], &documents).assert_code(0);
     assert_eq!(fs::read_to_string(target.join("file")).expect("a file"), "second");
     run(&["restore", "file", "--at", "2026-01-15"], &documents).assert_code(0);
     assert_eq!(fs::read_to_string(documents.join("file")).expect("back in its place"), "first");

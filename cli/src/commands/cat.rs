@@ -1,23 +1,29 @@
-//! `yore cat`: prints a file of a snapshot, byte for byte.
+//! `yore cat`: prints a file of a snapshot, byte for byte, or a folder as an archive.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, BufWriter, IsTerminal};
 
 use clap::Args;
-use yore_engine::{Found, Node, OpenFile, Piece, Reader};
+use yore_engine::{Found, Node, OpenFile, Piece, Reader, SeenNode};
 use yore_platform::Kind;
 
+use crate::archive::{self, Archive, Out, Tar, Zip};
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::machine::Whose;
+use crate::place::Past;
 use crate::{escape, place};
 
 /// The options of `cat`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// MOMENT:PATH, as in yesterday:/home/me/report.odt
+    /// MOMENT:PATH, as in yesterday:/home/me/report.odt; a folder is printed as a tar, as for
+    /// `yore cat yesterday:/home/me/docs | tar -x`
     #[arg(value_name = "MOMENT:PATH")]
     place: OsString,
+    /// Print a zip
+    #[arg(long)]
+    zip: bool,
     #[command(flatten)]
     whose: Whose,
 }
@@ -28,10 +34,11 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
     let past = place::open(context, &repository, &place, &options.whose)?;
     let (path, found) = place::locate(&past, &place)?;
-    let node = match found {
-        Found::Node(seen) => seen.node,
-        Found::Root(_) => return Err(no_file(&path, "a folder")),
-    };
+    let is_file = matches!(&found, Found::Node(seen) if seen.dir.is_none());
+    if options.zip || !is_file {
+        return print_archive(context, options, &past, &path, found);
+    }
+    let Found::Node(SeenNode { node, .. }) = found else { return Err(no_file(&path, "a folder")) };
     match node.kind {
         Kind::File => {}
         Kind::Directory => return Err(no_file(&path, "a folder")),
@@ -57,6 +64,28 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             "check where standard output goes",
         )),
     }
+}
+
+/// Prints a folder, or with `--zip` anything, as an archive.
+fn print_archive(
+    context: &Context,
+    options: &Options,
+    past: &Past,
+    path: &[u8],
+    found: Found,
+) -> Outcome {
+    if io::stdout().is_terminal() {
+        return Err(Failure::usage(
+            "an archive is not for a terminal",
+            "write it to a file (> docs.tar), or pipe it: | tar -x",
+        ));
+    }
+    let out = BufWriter::with_capacity(256 << 10, Out(context));
+    let archive: Box<dyn Archive + '_> = match options.zip {
+        true => Box::new(Zip::new(out, context.now.time_zone().clone())),
+        false => Box::new(Tar::new(out)),
+    };
+    archive::write(context, past, path, found, archive)
 }
 
 fn no_file(path: &[u8], what: &str) -> Failure {

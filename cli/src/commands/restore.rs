@@ -31,8 +31,9 @@ pub struct Options {
     /// The moment from which FILE is taken
     #[arg(long, value_name = "MOMENT")]
     at: Option<String>,
-    /// The folder into which it is copied; made if it is not there
-    #[arg(long, value_name = "DIR")]
+    /// The folder into which it is copied, made if it is not there; for a single file also the file that it
+    /// becomes, unless a folder is there or / ends the name
+    #[arg(long, value_name = "DIR|FILE")]
     target: Option<PathBuf>,
     /// Copy it to where it came from
     #[arg(long, conflicts_with = "target")]
@@ -41,6 +42,9 @@ pub struct Options {
     /// (different, unless --in-place: then you are asked, or have to say it)
     #[arg(long, value_enum, value_name = "WHICH")]
     overwrite: Option<Which>,
+    /// Replace nothing: put the old version beside what is there, as "report (2026-01-15 10.30).odt"
+    #[arg(long, conflicts_with_all = ["overwrite", "delete"])]
+    keep_both: bool,
     /// Remove what is there and not in the snapshot
     #[arg(long)]
     delete: bool,
@@ -83,8 +87,14 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         Typed::File(file) => newest_of(context, options, &repository, &file)?,
     };
     let past = place::open(context, &repository, &place, &options.whose)?;
-    let (path, what) = place::locate(&past, &place)?;
-    let target = target(context, options, &path)?;
+    let (path, mut what) = place::locate(&past, &place)?;
+    let mut target = target(context, options, &path)?;
+    if let Some(name) = own_name(options, &target, &what)
+        && let Found::Node(seen) = &mut what
+    {
+        seen.node.name = name;
+        target.pop();
+    }
     let settings = settings(options, &past, &path, own_folders(context, &target, &path)?);
     let began = Instant::now();
     let report = match options.target.is_some() {
@@ -98,7 +108,8 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         false => {
             must_be_of_this_machine(options, &past)?;
             let request = Request { past: &past, what: &what, path: &path, settings: &settings };
-            in_place::run(context, &request, options.overwrite.is_some(), interrupt)?
+            let is_said = options.overwrite.is_some() || options.keep_both;
+            in_place::run(context, &request, is_said, interrupt)?
         }
     };
     let landed = match &what {
@@ -181,6 +192,15 @@ fn must_be_of_this_machine(options: &Options, past: &Past) -> Outcome<()> {
     }
 }
 
+/// The name that `--target` gives to a single file; `None` where it is the folder for it.
+fn own_name(options: &Options, target: &Path, what: &Found) -> Option<Vec<u8>> {
+    let typed = yore_platform::name_bytes(options.target.as_ref()?.as_os_str());
+    let is_one = matches!(what, Found::Node(seen) if seen.dir.is_none());
+    let ends_in_a_name = !matches!(typed, [.., b'/'] | [.., b'/', b'.'] | b"." | []);
+    let named = target.file_name().filter(|_| is_one && ends_in_a_name && !target.is_dir())?;
+    Some(yore_platform::name_bytes(named).to_vec())
+}
+
 fn system_name(name: &[u8]) -> OsString {
     yore_platform::name_from_bytes(name)
 }
@@ -225,6 +245,7 @@ fn settings(options: &Options, past: &Past, path: &[u8], own: Vec<String>) -> Re
     let bases = exclude::bases(sources.map(<[u8]>::to_vec).collect(), FromHere::Yes);
     RestoreOptions {
         overwrite: match options.overwrite.unwrap_or(Which::Different) {
+            _ if options.keep_both => Overwrite::Beside,
             Which::Never => Overwrite::Never,
             Which::Different => Overwrite::Different,
             Which::Newer => Overwrite::Newer,
@@ -265,6 +286,7 @@ fn summary(
         "failed": report.failed,
         "refused": report.refused,
         "leftovers": report.leftovers,
+        "kept_both": report.beside,
         "seconds": took.as_secs_f64(),
     }));
     let at = landed.display();
@@ -280,6 +302,7 @@ fn summary(
     for (number, what) in [
         (report.unchanged, "there already as they should be"),
         (report.skipped, "there and left as they are (--overwrite)"),
+        (report.beside, "put beside what is there, under names with the time of the snapshot"),
         (report.deleted, deleted),
         (report.leftovers, "temporary files of a restore that was interrupted, removed now"),
     ] {

@@ -46,6 +46,7 @@ pub(super) struct Counts {
     pub(super) replaced: Count,
     pub(super) newer: Count,
     pub(super) leftovers: Count,
+    pub(super) beside: Count,
     failed: Count,
 }
 
@@ -167,6 +168,12 @@ impl<'a> Context<'a> {
         if let Some(error) = self.fatal.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(error);
         }
+        for pattern in self.selection.unfitted() {
+            self.counts.failed.add(1);
+            let what = "nothing fits this --include pattern".into();
+            let error = Error::NotFound { what };
+            self.observer.problem(Problem { subject: pattern.into_bytes(), error });
+        }
         let refused = self.refusals.count();
         let target = self.target;
         for what in self.refusals.summary() {
@@ -190,6 +197,7 @@ impl<'a> Context<'a> {
             newer: counts.newer.get(),
             failed: counts.failed.get(),
             leftovers: counts.leftovers.get(),
+            beside: counts.beside.get(),
             refused,
         })
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use yore_platform::{Kind, Made, Metadata, Restore, SourceDir, TargetDir};
 
+use super::beside::{self, Beside};
 use super::context::Context;
 use super::place::note_replaced;
 use super::sources::Links;
@@ -78,8 +79,11 @@ impl<'c> OpenDir<'c> {
     pub(super) fn make(
         context: &'c Context<'c>,
         parent: &Arc<OpenDir<'c>>,
-        node: Node,
+        mut node: Node,
     ) -> Result<Self> {
+        if context.options.overwrite == Overwrite::Beside {
+            parent.make_way_for(&mut node)?;
+        }
         let below = join(&parent.below, &node.name);
         let path = join(&parent.path, &node.name);
         let opened = match context.is_way(&path) {
@@ -129,6 +133,21 @@ impl<'c> OpenDir<'c> {
         Ok(Opened { dir, made, gets: (made == Made::New).then_some(node) })
     }
 
+    /// Gives a directory a name beside something that is none and stays.
+    fn make_way_for(&self, node: &mut Node) -> Result<()> {
+        let path = join(&self.path, &node.name);
+        let Some(target) = self.dir.as_ref().filter(|_| !self.context.is_way(&path)) else {
+            return Ok(());
+        };
+        let found = target.kind_of(&node.name).map_err(|error| self.local(&node.name, error))?;
+        if found.is_some_and(|found| found.kind != Kind::Directory)
+            && beside::rename(self.context, self, target, node)? == Beside::Free
+        {
+            self.context.counts.beside.add(1);
+        }
+        Ok(())
+    }
+
     /// Makes or opens a directory that is restored itself.
     fn make_content(&self, node: Node) -> Result<Opened> {
         let Some(target) = &self.dir else { return Ok(Opened::none()) };
@@ -138,7 +157,7 @@ impl<'c> OpenDir<'c> {
             Made::Existing => target.kind_of(&node.name).map_err(local)?,
         };
         let is_real = self.context.options.run == Run::Real;
-        let stays = self.context.options.overwrite == Overwrite::Never;
+        let stays = matches!(self.context.options.overwrite, Overwrite::Never | Overwrite::Beside);
         let (dir, made) = match found {
             Some(found) if found.kind == Kind::Directory => {
                 let opened = target.open_child(&node.name);
@@ -167,7 +186,7 @@ impl<'c> OpenDir<'c> {
     /// Refuses to put a directory in the place of something that stays.
     fn must_be_replaceable(&self, node: &Node, found: &Metadata) -> Result<()> {
         let replace = match self.context.options.overwrite {
-            Overwrite::Never => false,
+            Overwrite::Never | Overwrite::Beside => false,
             Overwrite::Newer => found.modified < node.modified,
             Overwrite::Different | Overwrite::Always => true,
         };

@@ -64,8 +64,8 @@ enum Opened<'c> {
     Settled(Box<Item<'c>>, Result<Outcome>),
 }
 
-fn open<'c>(context: &'c Context<'c>, item: Item<'c>) -> Opened<'c> {
-    match try_open(context, &item) {
+fn open<'c>(context: &'c Context<'c>, mut item: Item<'c>) -> Opened<'c> {
+    match try_open(context, &mut item) {
         Ok(Ok((file, out, way))) => {
             Opened::Large(Arc::new(Large { item, file, out, way, failed: Mutex::default() }))
         }
@@ -76,13 +76,16 @@ fn open<'c>(context: &'c Context<'c>, item: Item<'c>) -> Opened<'c> {
 
 type Begun = (OpenFile, TemporaryFile, Way);
 
-fn try_open(context: &Context<'_>, item: &Item<'_>) -> Result<std::result::Result<Begun, Outcome>> {
+fn try_open(
+    context: &Context<'_>,
+    item: &mut Item<'_>,
+) -> Result<std::result::Result<Begun, Outcome>> {
     let Item { dir, node, .. } = item;
-    let local = |source| dir.local(&node.name, source);
     let way = match place::way(context, dir, node)? {
         Ok(way) => way,
         Err(outcome) => return Ok(Err(outcome)),
     };
+    let local = |source| dir.local(&node.name, source);
     let Some(target) = dir.for_writing() else {
         return Ok(Err(Outcome::Written(node.data_length())));
     };

@@ -109,14 +109,15 @@ impl<'c> LinkGroup<'c> {
 
 fn link<'c>(context: &'c Context<'c>, item: Item<'c>, first: &First) {
     let made = make_link(context, &item, first);
-    if let Ok(outcome) = &made {
+    if let Ok(Linked::Done(outcome)) = &made {
         tell(context, &item, outcome);
         context.observer.event(Event::Done { files: 1, bytes: item.node.data_length() });
     }
     match made {
-        Ok(Outcome::Written(_)) => context.counts.links.add(1),
-        Ok(Outcome::Unchanged) => context.counts.unchanged.add(1),
-        Ok(Outcome::Skipped) => context.counts.skipped.add(1),
+        Ok(Linked::Done(Outcome::Written(_))) => context.counts.links.add(1),
+        Ok(Linked::Done(Outcome::Unchanged)) => context.counts.unchanged.add(1),
+        Ok(Linked::Done(Outcome::Skipped)) => context.counts.skipped.add(1),
+        Ok(Linked::Alone) => restore_item(context, item),
         Err(error @ (Error::Interrupted | Error::Refused { .. })) => {
             context.failed(item.path(), error);
         }
@@ -127,10 +128,17 @@ fn link<'c>(context: &'c Context<'c>, item: Item<'c>, first: &First) {
     }
 }
 
-fn make_link(context: &Context<'_>, item: &Item<'_>, first: &First) -> Result<Outcome> {
+/// What became of a further name.
+enum Linked {
+    Done(Outcome),
+    /// It is restored as a file of its own.
+    Alone,
+}
+
+fn make_link(context: &Context<'_>, item: &Item<'_>, first: &First) -> Result<Linked> {
     let Item { dir, node, .. } = item;
     let (Some(root), Some(target)) = (&context.root, &dir.dir) else {
-        return Ok(Outcome::Written(0));
+        return Ok(Linked::Done(Outcome::Written(0)));
     };
     let local = |source| dir.local(&node.name, source);
     let there = if was_there(dir.made) { target.kind_of(&node.name).map_err(local)? } else { None };
@@ -142,22 +150,23 @@ fn make_link(context: &Context<'_>, item: &Item<'_>, first: &First) -> Result<Ou
                 |first: Metadata| (first.inode, first.device) == (found.inode, found.device);
             if first.is_some_and(is_same) {
                 // Its metadata came with the first name.
-                return Ok(Outcome::Unchanged);
+                return Ok(Linked::Done(Outcome::Unchanged));
             }
         }
         let keep = match context.options.overwrite {
             Overwrite::Never => true,
             Overwrite::Newer => found.modified >= node.modified,
             Overwrite::Different | Overwrite::Always => false,
+            Overwrite::Beside => return Ok(Linked::Alone),
         };
         if keep {
-            return Ok(Outcome::Skipped);
+            return Ok(Linked::Done(Outcome::Skipped));
         }
         let contents = place::check_replaceable(context, dir, node, found)?;
         place::note_replaced(context, dir, node, found, contents)?;
     }
     let (Some(target), Run::Real) = (dir.for_writing(), context.options.run) else {
-        return Ok(Outcome::Written(0));
+        return Ok(Linked::Done(Outcome::Written(0)));
     };
     let from = walk_to(context, root, first).map_err(local)?;
     let linked = match there.map(|found| found.kind) {
@@ -169,7 +178,7 @@ fn make_link(context: &Context<'_>, item: &Item<'_>, first: &First) -> Result<Ou
             .replace_with(&node.name, |temporary| target.hard_link(temporary, &from, &first.name)),
     };
     linked.map_err(local)?;
-    Ok(Outcome::Written(0))
+    Ok(Linked::Done(Outcome::Written(0)))
 }
 
 /// Opens the directory of a first name.

@@ -2,6 +2,7 @@
 
 use yore_platform::{Kind, Metadata, Replace, TargetDir, TargetFile};
 
+use super::beside::{self, Beside};
 use super::context::Context;
 use super::delete::look_through;
 use super::directory::{OpenDir, join, metadata_of};
@@ -45,11 +46,12 @@ impl Way {
     }
 }
 
-/// Decides by what is in the place of a node; `None` with an outcome when nothing is to be written.
+/// Decides by what is in the place of a node, which may get another name; gives an outcome when
+/// nothing is to be written.
 pub(super) fn way(
     context: &Context<'_>,
     open: &OpenDir<'_>,
-    node: &Node,
+    node: &mut Node,
 ) -> Result<std::result::Result<Way, Outcome>> {
     let Some(target) = open.dir.as_ref().filter(|_| was_there(open.made)) else {
         return Ok(Ok(Way::New));
@@ -60,6 +62,16 @@ pub(super) fn way(
         Overwrite::Never => return Ok(Err(Outcome::Skipped)),
         Overwrite::Newer if found.modified >= node.modified => return Ok(Err(Outcome::Skipped)),
         Overwrite::Different => !is_right(target, &found, node),
+        Overwrite::Beside if is_right(target, &found, node) => false,
+        Overwrite::Beside => {
+            return Ok(match beside::rename(context, open, target, node)? {
+                Beside::Free => {
+                    context.counts.beside.add(1);
+                    Ok(Way::New)
+                }
+                Beside::There => Err(Outcome::Unchanged),
+            });
+        }
         Overwrite::Newer | Overwrite::Always => {
             node.kind == Kind::File || !is_right(target, &found, node)
         }
@@ -126,7 +138,7 @@ pub(super) fn check_replaceable(
 }
 
 /// Whether what is there is the node already, apart from its metadata.
-fn is_right(target: &TargetDir, found: &Metadata, node: &Node) -> bool {
+pub(super) fn is_right(target: &TargetDir, found: &Metadata, node: &Node) -> bool {
     let same = match node.kind {
         Kind::File => found.modified == node.modified && found.size == node.size,
         Kind::Symlink => target.read_link(&node.name).is_ok_and(|text| text == node.target),
@@ -137,7 +149,7 @@ fn is_right(target: &TargetDir, found: &Metadata, node: &Node) -> bool {
 }
 
 /// Writes a node that is not a directory.
-pub(super) fn place(context: &Context<'_>, open: &OpenDir<'_>, node: &Node) -> Result<Outcome> {
+pub(super) fn place(context: &Context<'_>, open: &OpenDir<'_>, node: &mut Node) -> Result<Outcome> {
     let way = match way(context, open, node)? {
         Ok(way) => way,
         Err(outcome) => return Ok(outcome),

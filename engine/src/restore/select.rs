@@ -3,7 +3,7 @@
 use super::RestoreOptions;
 use super::sources::{Sources, Way};
 use crate::error::Result;
-use crate::globs::Globs;
+use crate::globs::{Globs, Rule};
 
 /// What the patterns say about a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,7 @@ pub(super) enum Selected {
 
 pub(super) struct Selection {
     include: Globs,
+    rules: Vec<Rule>,
     exclude: Globs,
     pub(super) sources: Sources,
 }
@@ -28,6 +29,7 @@ impl Selection {
     pub(super) fn new(options: &RestoreOptions, way: Way) -> Result<Self> {
         Ok(Self {
             include: Globs::new(&options.include)?,
+            rules: options.include.clone(),
             exclude: Globs::new(&options.exclude)?,
             sources: Sources::new(options, way)?,
         })
@@ -43,12 +45,20 @@ impl Selection {
         if self.exclude.name(path, is_dir) {
             return Selected::Out;
         }
-        let included = above == Selected::In || self.include.name(path, is_dir);
+        let is_named = !self.include.is_empty() && self.include.name(path, is_dir);
+        let included = above == Selected::In || is_named;
         match (included, is_dir) {
             (true, _) => Selected::In,
             (false, true) => Selected::Through,
             (false, false) => Selected::Out,
         }
+    }
+
+    /// The patterns, as they were typed, that have chosen nothing.
+    pub(super) fn unfitted(&self) -> Vec<String> {
+        let rules = self.include.unused().into_iter().filter_map(|at| self.rules.get(at));
+        let typed = rules.filter_map(|rule| rule.typed.clone().or(rule.patterns.first().cloned()));
+        typed.filter(|pattern| !pattern.starts_with('!')).collect()
     }
 
     /// Whether something that the snapshot does not have may be removed.

@@ -19,6 +19,8 @@ pub struct SourcePart {
     pub excludes: Vec<String>,
     /// What the snapshot says of the file system's root, which has no node.
     pub root_flags: Flags,
+    /// What names an old version that comes beside a newer one, as the snapshot's time.
+    pub label: String,
 }
 
 impl From<&Part<'_>> for SourcePart {
@@ -28,6 +30,7 @@ impl From<&Part<'_>> for SourcePart {
             snapshot: part.snapshot.id,
             excludes: part.snapshot.snapshot.excludes.clone(),
             root_flags: part.snapshot.snapshot.root_flags,
+            label: format!("{:.8}", part.snapshot.id),
         }
     }
 }
@@ -63,6 +66,23 @@ struct Ruled {
     snapshot: SnapshotId,
     excludes: Globs,
     root_flags: Flags,
+    label: String,
+    /// Whether another source lies in this one: then the state may have what this one left out.
+    has_inner: bool,
+}
+
+impl Ruled {
+    /// Whether the source has told of a path: one that is in it, and in nothing that it left out.
+    fn holds(&self, path: &[u8]) -> bool {
+        if !is_within(path, &self.path) {
+            return false;
+        }
+        if !self.has_inner || self.excludes.is_empty() {
+            return true;
+        }
+        let ends = (self.path.len() + 1..path.len()).filter(|&end| path[end] == b'/');
+        ends.map(|end| &path[..end]).all(|above| !self.excludes.name(above, true))
+    }
 }
 
 impl Sources {
@@ -75,6 +95,11 @@ impl Sources {
                 snapshot: part.snapshot,
                 excludes: Globs::recorded(&part.excludes)?,
                 root_flags: part.root_flags,
+                label: part.label.clone(),
+                has_inner: options
+                    .parts
+                    .iter()
+                    .any(|inner| inner.path != part.path && is_within(&inner.path, &part.path)),
             })
         };
         Ok(Self {
@@ -85,7 +110,7 @@ impl Sources {
     }
 
     fn holding(&self, path: &[u8]) -> impl DoubleEndedIterator<Item = &Ruled> {
-        self.parts.iter().filter(move |part| is_within(path, &part.path))
+        self.parts.iter().filter(move |part| part.holds(path))
     }
 
     /// Whether a directory is only on the way to what is restored.
@@ -95,14 +120,20 @@ impl Sources {
         to_source || (path != self.way.to && is_within(&self.way.to, path))
     }
 
-    /// Whether the state tells what there was at a path.
+    /// Whether a directory and what is in it are the content of a source.
     pub(super) fn is_covered(&self, path: &[u8]) -> bool {
-        self.holding(path).next().is_some()
+        self.holding(path)
+            .any(|part| part.path == path || !part.has_inner || !part.excludes.name(path, true))
     }
 
     /// The snapshot from which a path is taken; `None` where no part is named.
     pub(super) fn snapshot_of(&self, path: &[u8]) -> Option<SnapshotId> {
         self.holding(path).next_back().map(|part| part.snapshot)
+    }
+
+    /// What names an old version of a path.
+    pub(super) fn label_of(&self, path: &[u8]) -> String {
+        self.holding(path).next_back().map_or_else(|| "restored".into(), |part| part.label.clone())
     }
 
     /// Whether something that the state does not have may be removed: each source that holds it

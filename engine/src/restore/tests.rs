@@ -298,6 +298,7 @@ fn part(sample: &Sample, source: &[u8], left_out: &[&str]) -> SourcePart {
         snapshot: sample.newest().id,
         excludes: left_out.iter().map(|&pattern| pattern.to_owned()).collect(),
         root_flags: Flags::default(),
+        label: "2026-01-15 10.30".into(),
     }
 }
 

@@ -64,11 +64,11 @@ pub(super) fn run<'c>(context: &'c Context<'c>, jobs: &Receiver<Job<'c>>) {
 }
 
 /// Restores one node, and whatever waited for it.
-pub(super) fn restore_item<'c>(context: &'c Context<'c>, item: Item<'c>) {
+pub(super) fn restore_item<'c>(context: &'c Context<'c>, mut item: Item<'c>) {
     if let Role::Link(group) = &item.role {
         return Arc::clone(group).link(context, item);
     }
-    let outcome = place(context, &item.dir, &item.node);
+    let outcome = place(context, &item.dir, &mut item.node);
     let first = FirstName::of(&outcome);
     match outcome {
         Ok(outcome) => {

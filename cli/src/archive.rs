@@ -1,0 +1,170 @@
+//! A folder of the past as one stream: a tar or a zip.
+
+use std::io::{self, Write};
+
+use yore_engine::{DirRef, Error, Found, LONGEST_PATH, Node, SeenNode, children};
+
+use crate::commands::cat::copy_out;
+use crate::context::Context;
+use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::place::{Past, shown};
+use crate::{engine_error, escape};
+
+mod as_tar;
+mod as_zip;
+
+pub use as_tar::Tar;
+pub use as_zip::Zip;
+
+/// What became of something that was to come into an archive.
+pub enum Added {
+    /// It is in it.
+    Whole,
+    /// It is in it, with zeros where its content could not be read.
+    Damaged(Error),
+    /// The archive's form has no place for it.
+    LeftOut(&'static str),
+}
+
+/// A stream into which nodes come one after the other.
+pub trait Archive {
+    /// Adds what is at `path` in the past, under `name` in the archive.
+    ///
+    /// # Errors
+    /// Those of the stream.
+    fn add(&mut self, past: &Past, path: &[u8], name: &[u8], node: &Node) -> io::Result<Added>;
+
+    /// Ends the stream.
+    ///
+    /// # Errors
+    /// Those of the stream.
+    fn finish(self: Box<Self>) -> io::Result<()>;
+}
+
+/// Writes bytes to standard output.
+pub struct Out<'c>(pub &'c Context);
+
+impl Write for Out<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.screen.content(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Puts what is at `path` and everything below it into an archive.
+pub fn write(
+    context: &Context,
+    past: &Past,
+    path: &[u8],
+    what: Found,
+    archive: Box<dyn Archive + '_>,
+) -> Outcome {
+    let mut walk = Walk { context, past, archive, done: Done::Whole };
+    let written = walk.all(path, what).and_then(|()| walk.archive.finish());
+    match written {
+        Ok(()) => Ok(walk.done),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Done::Whole),
+        Err(error) => Err(Failure::new(
+            Exit::Failed,
+            format!("the archive could not be written: {error}"),
+            "check where standard output goes",
+        )),
+    }
+}
+
+struct Walk<'a> {
+    context: &'a Context,
+    past: &'a Past,
+    archive: Box<dyn Archive + 'a>,
+    done: Done,
+}
+
+/// A directory whose children are still to come: its path, its name in the archive, and they.
+type Level = (Vec<u8>, Vec<u8>, std::vec::IntoIter<SeenNode>);
+
+impl Walk<'_> {
+    fn all(&mut self, path: &[u8], what: Found) -> io::Result<()> {
+        let mut stack: Vec<Level> = Vec::new();
+        let first = match what {
+            Found::Root(dir) => self.list(&dir, path),
+            Found::Node(seen) => vec![seen],
+        };
+        let above = path.iter().rposition(|&byte| byte == b'/').map_or(&[][..], |cut| &path[..cut]);
+        stack.push((above.to_vec(), Vec::new(), first.into_iter()));
+        while let Some((path, name, nodes)) = stack.last_mut() {
+            let Some(seen) = nodes.next() else {
+                stack.pop();
+                continue;
+            };
+            let (path, name) = (join(path, &seen.node.name), join(name, &seen.node.name));
+            self.add(&path, &name, &seen.node)?;
+            if let Some(dir) = &seen.dir {
+                let nodes = match path.len() > LONGEST_PATH {
+                    true => self.problem(&path, "it is nested more deeply than is followed"),
+                    false => self.list(dir, &path),
+                };
+                stack.push((path, name, nodes.into_iter()));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is in a directory, as far as it can be read.
+    fn list(&mut self, dir: &DirRef, path: &[u8]) -> Vec<SeenNode> {
+        let mut nodes = Vec::new();
+        let listed = children(&self.past.reader, dir, &mut |seen| {
+            nodes.push(seen);
+            Ok(())
+        });
+        if let Err(error) = listed {
+            let _ = self.problem(path, &engine_error::words(&error));
+        }
+        nodes
+    }
+
+    fn add(&mut self, path: &[u8], name: &[u8], node: &Node) -> io::Result<()> {
+        match self.archive.add(self.past, path, name, node)? {
+            Added::Whole => {}
+            Added::Damaged(error) => {
+                let what = format!("{}: zeros are in its place", engine_error::words(&error));
+                let _ = self.problem(path, &what);
+            }
+            Added::LeftOut(why) => drop(self.problem(path, why)),
+        }
+        Ok(())
+    }
+
+    /// Tells of something that is not in the archive; returns nothing.
+    fn problem(&mut self, path: &[u8], what: &str) -> Vec<SeenNode> {
+        self.done = Done::Partly;
+        self.context.screen.problem(&shown(path), what);
+        Vec::new()
+    }
+}
+
+fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
+    let separator: &[u8] = if path.is_empty() { b"" } else { b"/" };
+    [path, separator, name].concat()
+}
+
+/// Writes exactly as many bytes as a file has; zeros from where it can't be read.
+fn content(past: &Past, node: &Node, out: &mut dyn Write) -> io::Result<Option<Error>> {
+    let (mut left, mut written) = (node.size, Ok(()));
+    let read = copy_out(&past.reader, node, &mut |bytes| {
+        let length = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        written = out.write_all(&bytes[..length]);
+        left -= length as u64;
+        written.is_ok() && left > 0
+    });
+    written?;
+    io::copy(&mut io::Read::take(io::repeat(0), left), out)?;
+    Ok(read.err())
+}
+
+/// A name of an archive for forms that know text only.
+fn as_text(name: &[u8]) -> String {
+    std::str::from_utf8(name).map_or_else(|_| escape::name(name), str::to_owned)
+}
