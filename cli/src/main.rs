@@ -18,6 +18,7 @@ mod failure;
 mod format;
 mod help;
 mod in_place;
+mod live_path;
 mod machine;
 mod mount_error;
 mod place;

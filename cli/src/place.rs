@@ -13,7 +13,7 @@ use yore_platform::{name_bytes, snapshot_path};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::machine::Whose;
-use crate::{clock, escape, format, when};
+use crate::{clock, escape, format, live_path, when};
 
 /// How many bytes of decoded frames a command keeps that reads in order.
 pub const BUDGET: usize = 32 << 20;
@@ -98,7 +98,8 @@ pub fn alternatives(typed: &[u8]) -> Vec<Vec<u8>> {
         std::env::var_os("PWD").filter(|_| !typed.is_empty() && !matches!(typed[0], b'/' | b'~'));
     let logical = logical.map(|here| join(normal(name_bytes(&here)), typed));
     let mut paths: Vec<Vec<u8>> = Vec::new();
-    for path in from_here.into_iter().chain(logical).chain([from_top]) {
+    let written = from_here.into_iter().chain(logical).chain([from_top]);
+    for path in written.flat_map(live_path::spellings) {
         if !paths.contains(&path) {
             paths.push(path);
         }

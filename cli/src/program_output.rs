@@ -16,15 +16,21 @@ pub struct ProgramOutput {
 }
 
 impl ProgramOutput {
-    /// Starts a command in the shell.
+    /// Starts a command in bash, where a pipeline fails when any program of it does; without bash, in `sh`, where
+    /// that is so if it knows `pipefail`.
     pub fn start(command: &OsStr, interrupt: Interrupt) -> Outcome<Self> {
-        let mut child = Command::new("sh")
-            .arg("-c")
-            .arg(command)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| failed(&error.to_string()))?;
+        let start = |mut shell: Command| shell_output(&mut shell, command);
+        let mut bash = Command::new("bash");
+        bash.args(["-o", "pipefail", "-c"]);
+        let mut child = match start(bash) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut sh = Command::new("sh");
+                sh.args(["-c", SH_PIPEFAIL, "sh"]);
+                start(sh)
+            }
+            started => started,
+        }
+        .map_err(|error| failed(&error.to_string()))?;
         let output = child.stdout.take().map(|output| Interruptible::new(output, interrupt));
         Ok(Self { child, output, status: None })
     }
@@ -37,6 +43,13 @@ impl ProgramOutput {
             Err(error) => Some(failed(&error.to_string())),
         }
     }
+}
+
+/// Makes a pipeline fail with any program of it, in shells that can, and runs the command that is the next word.
+const SH_PIPEFAIL: &str = "(set -o pipefail) 2> /dev/null && set -o pipefail; eval \"$1\"";
+
+fn shell_output(shell: &mut Command, command: &OsStr) -> io::Result<Child> {
+    shell.arg(command).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()
 }
 
 fn failed(why: &str) -> Failure {
@@ -96,6 +109,8 @@ mod tests {
     fn a_command_that_fails_after_printing_is_an_error() {
         let (end, bytes, failure) = read("echo half; exit 3");
         assert!(end.is_err() && bytes == b"half\n" && failure.is_some());
+        let (end, bytes, failure) = read("(echo half; exit 3) | cat");
+        assert!(end.is_err() && bytes == b"half\n" && failure.is_some(), "any of a pipeline");
         let (end, bytes, failure) = read("echo whole");
         assert!(end.is_ok() && bytes == b"whole\n" && failure.is_none());
     }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use yore_engine::Snapshot;
-use yore_platform::snapshot_path;
+
+use crate::live_path;
 
 /// Which snapshots count.
 #[derive(Debug, Clone, Default, Args)]
@@ -32,10 +33,10 @@ impl Filter {
             && (self.path.is_empty() || self.paths().iter().any(|path| holds_path(snapshot, path)))
     }
 
-    /// The paths as snapshots hold them.
+    /// The paths as snapshots may hold them.
     pub fn paths(&self) -> Vec<Vec<u8>> {
-        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        self.path.iter().map(|path| snapshot_path(&absolute(path))).collect()
+        let spellings = |path: &PathBuf| live_path::spellings(live_path::absolute(path));
+        self.path.iter().flat_map(spellings).collect()
     }
 }
 

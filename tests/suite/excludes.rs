@@ -140,6 +140,17 @@ fn a_pattern_through_a_link_means_where_the_link_leads() {
     let words = ["--exclude", &pattern, through.to_str().expect("text")];
     source.yore.run(["backup"].iter().chain(&words)).assert_code(0);
     assert_eq!(source.saved(), Source::all_but(&["Documents/private/diary"]));
+    // Both names lead to what was saved, also when it is gone.
+    std::fs::remove_file(source.path.join("a.txt")).expect("it is there");
+    let file = through.join("a.txt");
+    for words in ["log", "snapshots --path", "find a.txt --path"] {
+        let listed = source.yore.run_on(words, &[&file]).assert_code(0).out;
+        assert!(listed.lines().count() > 1, "{words}: {listed}");
+    }
+    let place = format!("latest:{}", file.display());
+    assert_eq!(source.yore.run(["cat", &place]).assert_code(0).out, "text");
+    source.yore.run_on("restore", &[&file]).assert_code(0);
+    assert!(source.path.join("a.txt").exists());
 }
 
 #[test]

@@ -37,7 +37,10 @@ fn all_machines_whose_backups_are_too_old_are_named() {
     let source = yore.scratch.folder("source");
     for (host, day) in [("one", "15"), ("two", "16"), ("three", "17")] {
         let time = format!("2026-01-{day}T10:30:00Z");
-        yore.run(["backup", "--host", host, "--time", &time, text(&source)]).assert_code(0);
+        let words = ["backup", "--host", host, "--time", &time, text(&source)];
+        let mut command = yore.command(words);
+        command.env("YORE_STATE_DIR", yore.scratch.at(host));
+        Yore::finish(&mut command).assert_code(0);
     }
     yore.run(["backup", "--host", "fresh", text(&source)]).assert_code(0);
     let red = yore.run(["status", "--max-age", "26h"]).assert_code(1);
@@ -51,6 +54,21 @@ fn all_machines_whose_backups_are_too_old_are_named() {
     }
     let red = yore.run(["status", "--max-age", "26h"]).assert_code(1);
     assert!(red.err.contains("on three (") && !red.err.contains("on two"), "{}", red.err);
+}
+
+#[test]
+fn an_installation_counts_under_its_newest_name() {
+    let yore = Yore::with_repository();
+    let [source, other] = ["source", "other"].map(|name| yore.scratch.folder(name));
+    for (host, day) in [("a1b2", "15"), ("c3d4", "16")] {
+        let time = format!("2026-01-{day}T10:30:00Z");
+        yore.run(["backup", "--host", host, "--time", &time, text(&source)]).assert_code(0);
+    }
+    yore.run(["backup", "--host", "a1b2", text(&other)]).assert_code(0);
+    let listed = yore.run(["status", "--json"]).assert_code(0).objects();
+    let names: Vec<_> = listed.iter().filter_map(|line| line["host"].as_str()).collect();
+    // Each source has one row: that of its newest backup.
+    assert_eq!(names, ["a1b2", "c3d4"]);
 }
 
 #[test]

@@ -71,7 +71,8 @@ pub struct Options {
     /// Back up what comes from standard input
     #[arg(long, requires = "name", conflicts_with = "command")]
     stdin: bool,
-    /// Back up what a command prints; nothing is kept if it fails
+    /// Back up what a command prints; nothing is kept if it fails (any part of a pipeline, where there is bash or
+    /// another shell that knows pipefail)
     #[arg(long, value_name = "CMD", requires = "name")]
     command: Option<OsString>,
     /// The path that --stdin or --command gets in the snapshot

@@ -1,17 +1,17 @@
 //! `yore log`: every distinct version that a file or folder had.
 
-use std::path::{Component, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
 use yore_engine::{SnapshotEntry, Version, path_versions};
-use yore_platform::{Kind, snapshot_path};
+use yore_platform::Kind;
 
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::snapshot_filter::Filter;
 use crate::table::{Column, Table};
-use crate::{clock, escape, format, machine, place, size};
+use crate::{clock, escape, format, live_path, machine, place, size};
 
 /// The options of `log`.
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub struct Options {
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
-    let path = live_path(&options.file);
+    let written = live_path::absolute(&options.file);
     let repository = context.open()?;
     let snapshots = repository.snapshots()?;
     let is_whole = snapshots.problems.is_empty();
@@ -42,7 +42,15 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     timeline.retain(|entry| options.filter.takes(&entry.snapshot) && is_meant(entry));
     let (reader, problems) = repository.reader(place::BUDGET)?;
     place::tell(context, problems);
-    let mut found = path_versions(&reader, &timeline, &path)?;
+    let mut found = Vec::new();
+    let mut path = written.clone();
+    for spelling in live_path::spellings(written) {
+        found = path_versions(&reader, &timeline, &spelling)?;
+        if !found.is_empty() {
+            path = spelling;
+            break;
+        }
+    }
     if found.is_empty() {
         return Err(Failure::new(
             Exit::Failed,
@@ -67,21 +75,6 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         context.screen.table(&table);
     }
     Ok(if is_whole { Done::Whole } else { Done::Partly })
-}
-
-/// A path of this machine, there or not, as snapshots hold it.
-pub fn live_path(path: &std::path::Path) -> Vec<u8> {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut plain = PathBuf::new();
-    for component in absolute.components() {
-        match component {
-            Component::ParentDir => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    snapshot_path(&plain)
 }
 
 fn row(context: &Context, timeline: &[SnapshotEntry], version: &Version) -> Vec<String> {

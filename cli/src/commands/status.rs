@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::dropped::Dropped;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::table::{Column, Table};
-use crate::{clock, escape, format, place};
+use crate::{clock, escape, format, live_path, place};
 
 /// How long a drive may take to tell its counters.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -106,7 +106,7 @@ fn forget_source(
     lasts: &[Last],
     dropped: &mut Dropped,
 ) -> Outcome<()> {
-    let path = super::log::live_path(source);
+    let path = live_path::absolute(source);
     let host = options.host.clone().unwrap_or_else(hostname);
     let Some(last) = lasts.iter().find(|last| last.host == host && last.source == path) else {
         let known: Vec<String> = lasts
@@ -130,13 +130,22 @@ fn forget_source(
     Ok(())
 }
 
-/// The newest snapshot of each source of each machine.
+/// The newest snapshot of each source of each machine. An installation that goes by another name now, as a container
+/// does at each start, counts under its newest name.
 fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<Last> {
     let now = context.now.timestamp().as_second();
     let mut lasts: BTreeMap<(String, Vec<u8>), SnapshotEntry> = BTreeMap::new();
     for entry in list {
-        for source in &entry.snapshot.sources {
-            lasts.insert((entry.snapshot.host.clone(), source.clone()), entry.clone());
+        let Snapshot { host, client, sources, .. } = &entry.snapshot;
+        for source in sources {
+            // Of this installation, under another name.
+            let former = lasts.iter().find(|((name, of), last)| {
+                name != host && of == source && last.snapshot.client == *client
+            });
+            if let Some(former) = former.map(|(former, _)| former.clone()) {
+                lasts.remove(&former);
+            }
+            lasts.insert((host.clone(), source.clone()), entry.clone());
         }
     }
     let last = |((host, source), entry): ((String, Vec<u8>), SnapshotEntry)| {
