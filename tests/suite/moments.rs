@@ -139,7 +139,14 @@ fn paths_are_found_from_where_one_stands() {
 
     // A file by its path alone: its newest version, although it is gone.
     fs::remove_file(documents.join("file")).expect("removed");
-    yore.run(["backup", "--time", "2026-01-17T10:00:00Z", text(&documents)]).assert_code(0);
+    yore.run([
+        "backup",
+        "--allow-empty-source",
+        "--time",
+        "2026-01-17T10:00:00Z",
+        text(&documents),
+    ])
+    .assert_code(0);
     let target = yore.scratch.at("target");
     run(&["restore", "file", "--target", text(&target)], &documents).assert_code(0);
     assert_eq!(fs::read_to_string(target.join("file")).expect("a file"), "second");
