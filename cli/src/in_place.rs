@@ -1,6 +1,5 @@
 //! Agreement to a restore over files that are in use: the plan first, then a question.
 
-use std::io::{self, BufRead, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 
 use yore_engine::{
@@ -13,7 +12,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::place::Past;
 use crate::progress::Progress;
-use crate::{format, place};
+use crate::{format, place, question};
 
 /// How many names of each kind of change are shown.
 const SHOWN: usize = 5;
@@ -99,7 +98,7 @@ fn agree(context: &Context, noted: &Noted, report: &RestoreReport) -> Outcome<()
         format::count(report.newer),
         format::count(report.deleted),
     );
-    if context.screen.is_json() || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if !question::can_be_asked(context) {
         return Err(Failure::usage(
             format!("nothing was restored: {numbers}, and nobody can be asked"),
             "say --overwrite different (or never, newer, always) or --keep-both, or look first with --dry-run, or choose another \
@@ -107,7 +106,7 @@ fn agree(context: &Context, noted: &Noted, report: &RestoreReport) -> Outcome<()
         ));
     }
     tell(context, noted, report);
-    match answer(context)? {
+    match question::is_agreed(context, "Restore all this?", "say --overwrite")? {
         true => Ok(()),
         false => Err(Failure::new(
             Exit::Failed,
@@ -138,14 +137,4 @@ fn tell(context: &Context, noted: &Noted, report: &RestoreReport) {
     context
         .screen
         .ask(&format!("{} would be written in all.", format::counted(report.files, "file")));
-}
-
-fn answer(context: &Context) -> Outcome<bool> {
-    context.screen.ask("Restore all this? [y/N]");
-    let mut line = String::new();
-    let read = io::stdin().lock().read_line(&mut line);
-    read.map_err(|error| {
-        Failure::new(Exit::Failed, format!("no answer could be read: {error}"), "say --overwrite")
-    })?;
-    Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -2,8 +2,8 @@
 //!
 //! With `-v`, a line for each file says what became of it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,10 @@ use crate::escape;
 use crate::format;
 use crate::place;
 use crate::screen::Screen;
+
+mod counter;
+
+use counter::{Counter, Over};
 
 /// How often a line is told where nothing can be drawn.
 const TOLD: Duration = Duration::from_secs(5);
@@ -38,8 +42,13 @@ enum Known {
 }
 
 /// Watches an operation for a person.
-pub struct Progress<'c> {
-    screen: &'c Screen,
+pub struct Progress {
+    state: Arc<State>,
+}
+
+/// What is known of an operation; a count that nobody waits for holds it, too.
+struct State {
+    screen: Arc<Screen>,
     interrupt: Option<Interrupt>,
     verb: &'static str,
     bar: Option<ProgressBar>,
@@ -52,22 +61,18 @@ pub struct Progress<'c> {
     shown: Mutex<Instant>,
 }
 
-impl<'c> Progress<'c> {
+impl Progress {
     /// Begins; `verb` is what is being done, as `backing up`.
-    pub fn start(
-        context: &'c Context,
-        verb: &'static str,
-        interrupt: Option<Interrupt>,
-    ) -> Progress<'c> {
-        let screen = &context.screen;
+    pub fn start(context: &Context, verb: &'static str, interrupt: Option<Interrupt>) -> Self {
+        let screen = Arc::clone(&context.screen);
         let bar = screen.is_moving().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            bar.set_style(style(Known::Nothing, verb, screen));
+            bar.set_style(style(Known::Nothing, verb, &screen));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
         screen.set_bar(bar.clone());
-        Self {
+        let state = State {
             screen,
             interrupt,
             verb,
@@ -77,32 +82,52 @@ impl<'c> Progress<'c> {
             expected: AtomicU64::new(0),
             counting: Mutex::new((Unit::Files, Known::Nothing)),
             shown: Mutex::new(Instant::now()),
-        }
+        };
+        Self { state: Arc::new(state) }
     }
 
-    /// Works while `count` finds out in the background how much there is to do.
+    /// Works while `count` finds out how much there is to do; it ends when the work does.
     ///
-    /// The count gives way to everybody else, and ends when the work does. It does not begin where nobody would see it.
+    /// It does not begin where nobody would see it.
     pub fn counting<T>(
         &self,
         count: impl FnOnce(&dyn Observer) + Send,
         work: impl FnOnce() -> T,
     ) -> T {
-        if self.bar.is_none() {
+        if self.state.bar.is_none() {
             return work();
         }
-        let counter = Counter { progress: self, is_over: AtomicBool::new(false) };
+        let counter = Counter::of(&self.state);
         thread::scope(|scope| {
-            scope.spawn(|| {
-                lower_thread_priority();
-                count(&counter);
-            });
+            scope.spawn(|| count(&counter));
             // Also when the work panics, the count must end, or nobody would see why.
-            let _over = Over(&counter.is_over);
+            let _over = Over(&counter);
             work()
         })
     }
 
+    /// Does the same with a count that gives way to everybody else. Nobody waits for its end, since on a busy machine
+    /// it may take long until it sees that the work is over.
+    pub fn counting_aside<T>(
+        &self,
+        count: impl FnOnce(&dyn Observer) + Send + 'static,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        if self.state.bar.is_none() {
+            return work();
+        }
+        let counter = Arc::new(Counter::of(&self.state));
+        let counting = Arc::clone(&counter);
+        thread::spawn(move || {
+            lower_thread_priority();
+            count(&*counting);
+        });
+        let _over = Over(&counter);
+        work()
+    }
+}
+
+impl State {
     /// Whether `period` has passed since something was shown; if so, it counts as shown now.
     fn is_due(&self, period: Duration) -> bool {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,7 +167,7 @@ impl<'c> Progress<'c> {
         if let Some(bar) = &self.bar {
             bar.reset();
             bar.unset_length();
-            bar.set_style(style(Known::Nothing, self.verb, self.screen));
+            bar.set_style(style(Known::Nothing, self.verb, &self.screen));
             bar.set_prefix("");
             bar.set_message("");
         }
@@ -159,7 +184,7 @@ impl<'c> Progress<'c> {
         };
         bar.set_length(length);
         bar.set_position(done.load(Ordering::Relaxed));
-        bar.set_style(style(known, self.verb, self.screen));
+        bar.set_style(style(known, self.verb, &self.screen));
         bar.set_prefix(self.count_shown());
     }
 
@@ -204,34 +229,6 @@ impl<'c> Progress<'c> {
     }
 }
 
-/// Ends a count when it goes out of scope.
-struct Over<'o>(&'o AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Hands on what a count in the background finds, until the work is over.
-struct Counter<'p, 'c> {
-    progress: &'p Progress<'c>,
-    is_over: AtomicBool,
-}
-
-impl Observer for Counter<'_, '_> {
-    fn event(&self, event: Event) {
-        self.progress.event(event);
-    }
-
-    // What goes wrong goes wrong again in the work, and is told then.
-    fn problem(&self, _problem: Problem) {}
-
-    fn interrupted(&self) -> bool {
-        self.is_over.load(Ordering::Relaxed) || self.progress.interrupted()
-    }
-}
-
 fn style(known: Known, verb: &str, screen: &Screen) -> ProgressStyle {
     let is_wide = screen.width_of_progress() >= WIDE;
     let template = match (known, is_wide) {
@@ -252,7 +249,7 @@ fn style(known: Known, verb: &str, screen: &Screen) -> ProgressStyle {
         .progress_chars("=> ")
 }
 
-impl Observer for Progress<'_> {
+impl Observer for State {
     fn event(&self, event: Event) {
         match event {
             Event::Counting(unit) => self.turn_to(unit),
@@ -290,8 +287,26 @@ impl Observer for Progress<'_> {
     }
 }
 
-impl Drop for Progress<'_> {
+impl Observer for Progress {
+    fn event(&self, event: Event) {
+        self.state.event(event);
+    }
+
+    fn problem(&self, problem: Problem) {
+        self.state.problem(problem);
+    }
+
+    fn interrupted(&self) -> bool {
+        self.state.interrupted()
+    }
+
+    fn wants_files(&self) -> bool {
+        self.state.wants_files()
+    }
+}
+
+impl Drop for Progress {
     fn drop(&mut self) {
-        self.screen.set_bar(None);
+        self.state.screen.set_bar(None);
     }
 }

@@ -139,7 +139,14 @@ fn paths_are_found_from_where_one_stands() {
 
     // A file by its path alone: its newest version, although it is gone.
     fs::remove_file(documents.join("file")).expect("removed");
-    yore.run(["backup", "--time", "2026-01-17T10:00:00Z", text(&documents)]).assert_code(0);
+    yore.run([
+        "backup",
+        "--allow-empty-source",
+        "--time",
+        "2026-01-17T10:00:00Z",
+        text(&documents),
+    ])
+    .assert_code(0);
     let target = yore.scratch.at("target");
     let folder = format!("{}/", text(&target));
     run(&["restore", "file", "--target", &folder], &documents).assert_code(0);

@@ -99,6 +99,9 @@ fn errors_and_hints_are_broken_between_words() {
 fn the_recovery_key_is_broken_between_its_groups() {
     let yore = Yore::new();
     let shown = yore.run_on_terminal(40, &["init"]).assert_code(0).out;
+    let key: String = shown.split("Recovery key:").nth(1).expect("it is shown").into();
+    let key: Vec<&str> = key.lines().take_while(|line| !line.is_empty()).collect();
+    assert_readable(&key.join("\n"), 40, &[]);
     let is_group = |word: &str| {
         word.len() == 5 && word.chars().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
     };

@@ -92,9 +92,10 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let progress = Progress::start(context, "backing up", Some(interrupt));
     let report = match &plan {
         Plan::Paths { sources, .. } => {
-            progress.counting(
+            let (paths, options) = (sources.paths.clone(), settings.clone());
+            progress.counting_aside(
                 // A pattern that is none is told by the backup.
-                |counter| drop(count_sources(&sources.paths, &settings, counter)),
+                move |counter| drop(count_sources(&paths, &options, counter)),
                 || yore_engine::backup(&repository, &sources.paths, &settings, &progress),
             )?
         }
