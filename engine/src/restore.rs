@@ -24,6 +24,7 @@ use crate::view::{self, DirRef, Found};
 
 mod agreed;
 mod beside;
+mod case;
 mod context;
 mod delete;
 mod directory;

@@ -160,6 +160,12 @@ impl TargetDir {
         Ok(self.child(open_beneath(&self.dir, name)?))
     }
 
+    /// Whether the directory tells names apart that differ in case, found by making a file for an
+    /// instant.
+    pub fn tells_case(&self) -> io::Result<bool> {
+        leftover::tells_case(self)
+    }
+
     /// Opens the same directory for reading.
     pub fn as_source(&self) -> io::Result<SourceDir> {
         SourceDir::of(self.dir.as_fd())

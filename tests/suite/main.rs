@@ -3,6 +3,7 @@
 mod archives;
 mod away;
 mod backup_rules;
+mod case;
 mod clients;
 mod clocks;
 mod closed_pipe;

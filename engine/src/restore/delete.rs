@@ -8,10 +8,10 @@ use std::rc::Rc;
 
 use yore_platform::{Kind, Listing, SourceDir};
 
+use super::case::{Names, has_alias};
 use super::context::Context;
 use super::directory::{OpenDir, join};
 use super::place::not_agreed;
-use super::select::Selection;
 use super::{Extra, Overwrite, was_there};
 use crate::backup::{NO_BACKUP, Run};
 use crate::error::Error;
@@ -30,6 +30,8 @@ pub(super) struct Deletion {
     has_met: bool,
     keep: Option<Keep>,
     told: bool,
+    /// What has another name in the target that differs in case: it may be what the snapshot has.
+    aliased: Vec<Vec<u8>>,
 }
 
 /// Why nothing is removed from a directory.
@@ -86,7 +88,8 @@ impl Deletion {
             Ok(()) => {
                 let strange = HashSet::new();
                 let (certain, has_met, told) = (true, false, false);
-                Some(Self { listing, next: 0, strange, certain, has_met, keep, told })
+                let aliased = Vec::new();
+                Some(Self { listing, next: 0, strange, certain, has_met, keep, told, aliased })
             }
             Err(error) => {
                 context.problem(open.path.clone(), context.local(&open.below, error));
@@ -104,12 +107,13 @@ impl Deletion {
         self.strange.insert(name);
     }
 
-    /// Removes what comes before `name`, which the snapshot has; everything left without one.
+    /// Removes what comes before `name`, which the snapshot has; everything left without one. `names`
+    /// are those of the snapshot so far.
     pub(super) fn up_to(
         &mut self,
         name: Option<&[u8]>,
+        names: &Names,
         context: &Context<'_>,
-        selection: &Selection,
         open: &OpenDir<'_>,
     ) {
         self.has_met |= name.is_some();
@@ -125,24 +129,43 @@ impl Deletion {
             {
                 continue;
             }
-            if !self.has_met && self.keep.is_none() {
-                self.keep = open.is_mounted().then_some(Keep::Mounted);
+            let (extra, kind) = (listed.name.to_vec(), listed.kind);
+            match has_alias(open, &extra) {
+                true => self.aliased.push(extra),
+                false => self.extra(&extra, kind, context, open),
             }
-            let path = join(&open.path, listed.name);
-            let is_dir = match listed.kind {
-                Some(kind) => kind == Kind::Directory,
-                None => is_directory(open, listed.name),
-            };
-            if !selection.may_remove(&path, is_dir) {
-                continue;
-            }
-            match self.keep {
-                None => remove(context, open, listed.name, path),
-                Some(_) if self.told => {}
-                Some(keep) => {
-                    self.told = true;
-                    context.problem(open.path.clone(), kept(keep.words()));
+        }
+        if name.is_none() {
+            for extra in std::mem::take(&mut self.aliased) {
+                if !names.has(&extra) && self.certain {
+                    self.extra(&extra, None, context, open);
                 }
+            }
+        }
+    }
+
+    /// Removes something that the snapshot does not have, if it may be.
+    fn extra(
+        &mut self,
+        name: &[u8],
+        kind: Option<Kind>,
+        context: &Context<'_>,
+        open: &OpenDir<'_>,
+    ) {
+        if !self.has_met && self.keep.is_none() {
+            self.keep = open.is_mounted().then_some(Keep::Mounted);
+        }
+        let path = join(&open.path, name);
+        let is_dir = kind.map_or_else(|| is_directory(open, name), |kind| kind == Kind::Directory);
+        if !context.selection.may_remove(&path, is_dir) {
+            return;
+        }
+        match self.keep {
+            None => remove(context, open, name, path),
+            Some(_) if self.told => {}
+            Some(keep) => {
+                self.told = true;
+                context.problem(open.path.clone(), kept(keep.words()));
             }
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use yore_platform::{DeviceNumber, Kind};
 
+use super::case::Names;
 use super::context::Context;
 use super::delete::{Deletion, Keep};
 use super::directory::{OpenDir, join};
@@ -51,6 +52,8 @@ pub(super) struct Frame<'c> {
     deletion: Option<Deletion>,
     /// Why nothing is removed from it, if so.
     keep: Option<Keep>,
+    /// What the snapshot has in it.
+    names: Names,
 }
 
 /// Whether a directory is made yet.
@@ -85,7 +88,15 @@ impl<'c> Planner<'c, '_> {
         let deletion = deletion.filter(|_| !matches!(children, Children::One(_)));
         let selected = self.selection.at_top();
         let (path, place) = (base.path.clone(), Place::Open(base));
-        self.stack.push(Frame { path, children, selected, place, deletion, keep: None });
+        self.stack.push(Frame {
+            path,
+            children,
+            selected,
+            place,
+            deletion,
+            keep: None,
+            names: Names::default(),
+        });
         while let Some(frame) = self.stack.last_mut() {
             if self.context.stopped() {
                 break;
@@ -112,17 +123,37 @@ impl<'c> Planner<'c, '_> {
         self.groups.clear();
     }
 
-    fn meet(&mut self, seen: SeenNode) {
+    fn meet(&mut self, mut seen: SeenNode) {
         let Some(frame) = self.stack.last_mut() else { return };
         let path = join(&frame.path, &seen.node.name);
         if let (Some(deletion), Place::Open(open)) = (&mut frame.deletion, &frame.place) {
-            deletion.up_to(Some(&seen.node.name), self.context, self.selection, open);
+            deletion.up_to(Some(&seen.node.name), &frame.names, self.context, open);
         }
+        let may_be_one = frame.names.add(&seen.node.name);
         let is_dir = seen.node.kind == Kind::Directory;
-        match (self.selection.choose(&path, frame.selected, is_dir), seen.dir) {
+        let selected = self.selection.choose(&path, frame.selected, is_dir);
+        if may_be_one && selected != Selected::Out {
+            self.tell_apart(&mut seen.node);
+        }
+        match (selected, seen.dir) {
             (Selected::Out, _) => {}
             (selected, Some(dir)) => self.enter(seen.node, &dir, path, selected),
             (_, None) => self.hand_on(seen.node, &path),
+        }
+    }
+
+    /// Gives a node a name that the target tells from those before it.
+    fn tell_apart(&mut self, node: &mut Node) {
+        if !self.open_all(true) {
+            return;
+        }
+        let Some(Frame { place: Place::Open(open), names, deletion, .. }) = self.stack.last_mut()
+        else {
+            return;
+        };
+        names.settle(self.context, open, node);
+        if let Some(deletion) = deletion {
+            deletion.keep(node.name.clone());
         }
     }
 
@@ -144,7 +175,8 @@ impl<'c> Planner<'c, '_> {
         let keep = Keep::of(node.flags, self.stack.last().and_then(|frame| frame.keep));
         let place = Place::Planned(Box::new(node));
         self.paths += path.len();
-        self.stack.push(Frame { path, children, selected, place, deletion: None, keep });
+        let names = Names::default();
+        self.stack.push(Frame { path, children, selected, place, deletion: None, keep, names });
         if selected == Selected::In {
             self.open_all(readable);
         }
@@ -183,7 +215,7 @@ impl<'c> Planner<'c, '_> {
         let Some(mut frame) = self.stack.pop() else { return };
         self.paths = self.paths.saturating_sub(frame.path.len());
         if let (Some(deletion), Place::Open(open)) = (&mut frame.deletion, &frame.place) {
-            deletion.up_to(None, self.context, self.selection, open);
+            deletion.up_to(None, &frame.names, self.context, open);
         }
     }
 

@@ -193,7 +193,8 @@ fn rename_new(dir: &OwnedFd, from: &[u8], to: &[u8]) -> io::Result<()> {
             let _ = rustix::fs::unlinkat(dir, from, AtFlags::empty());
             return Ok(());
         }
-        Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {}
+        // rclone answers EIO to what it can't do.
+        Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK | Errno::IO) => {}
         Err(error) => return Err(error.into()),
     }
     match look::child(dir.as_fd(), to) {

@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
+use super::TargetDir;
 use crate::random::unused_name_of;
 use crate::{Kind, look};
 
@@ -64,6 +65,18 @@ fn given(name: &[u8], inode: u64) -> Option<Temporary> {
     let number = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
     let both = [Temporary::Written, Temporary::Placed];
     both.into_iter().find(|what| name_of(number, inode, *what) == name)
+}
+
+/// Whether a directory tells a temporary name from the same in other letters.
+pub(super) fn tells_case(dir: &TargetDir) -> io::Result<bool> {
+    let ((), name) = unused_name(&dir.dir, Temporary::Placed, |name| {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        rustix::fs::openat(&dir.dir, name, flags, Mode::RUSR | Mode::WUSR)?;
+        Ok(())
+    })?;
+    let found = dir.kind_of(&name.to_ascii_uppercase());
+    rustix::fs::unlinkat(&dir.dir, &name, AtFlags::empty())?;
+    Ok(found?.is_none())
 }
 
 /// Locks a file that was just made under a temporary name.
@@ -166,7 +179,7 @@ mod tests {
 
     use super::super::file::TemporaryFile;
     use super::*;
-    use crate::{Replace, TargetDir};
+    use crate::Replace;
 
     fn names(folder: &std::path::Path) -> Vec<Vec<u8>> {
         let listing = fs::read_dir(folder).expect("a folder");
