@@ -95,8 +95,8 @@ pub use repository::{
     CreateOptions, KnownSnapshots, Problems, Repository, Snapshots, create, open,
 };
 pub use restore::{
-    Extra, Overwrite, RestoreOptions, RestorePlan, RestoreReport, SourcePart, Verify, restore,
-    restore_in_place,
+    Extra, Overwrite, Owners, RestoreOptions, RestorePlan, RestoreReport, SourcePart, Verify,
+    restore, restore_in_place,
 };
 pub use secret::{Secret, SecretKind};
 pub use session::Writer;

@@ -106,9 +106,10 @@ struct Chosen<'s> {
 }
 
 impl<'s> Chosen<'s> {
-    /// Adds a part unless newer ones tell of all of it.
+    /// Adds a part unless newer ones tell of all of it. A source inside of another of the same snapshot is a part of
+    /// its own: what was left out of it is judged by itself.
     fn add(&mut self, part: Part<'s>) {
-        if self.is_covered(part.source) {
+        if self.is_covered(part.source, Some(part.snapshot)) {
             return;
         }
         self.places.insert(part.source, self.parts.len());
@@ -116,15 +117,18 @@ impl<'s> Chosen<'s> {
         self.open.remove(part.source);
         let left_out = part.snapshot.snapshot.uncovered.iter().map(Vec::as_slice);
         self.open.extend(left_out.filter(|path| holds(part.source, path)));
-        let is_covered = |path: &&[u8]| self.is_covered(path);
+        let is_covered = |path: &&[u8]| self.is_covered(path, None);
         self.open = self.open.iter().copied().filter(|path| !is_covered(path)).collect();
     }
 
-    /// Whether a part is of this path or of a directory that holds it, and left it not out.
-    fn is_covered(&self, path: &[u8]) -> bool {
-        above(path).filter_map(|above| self.places.get(above)).any(|place| {
-            self.parts.get(*place).is_some_and(|part| !leaves_out(part.snapshot, path))
-        })
+    /// Whether a part, of another snapshot than `own`, is of this path or of a directory that holds it, and left it
+    /// not out.
+    fn is_covered(&self, path: &[u8], own: Option<&SnapshotEntry>) -> bool {
+        let parts = above(path).filter_map(|above| self.parts.get(*self.places.get(above)?));
+        let is_own = |part: &&Part<'_>| own.is_some_and(|own| own.id == part.snapshot.id);
+        let exactly = |part: &Part<'_>| part.source == path;
+        let mut others = parts.filter(|part| exactly(part) || !is_own(part));
+        others.any(|part| !leaves_out(part.snapshot, path))
     }
 }
 

@@ -81,6 +81,16 @@ pub enum Extra {
     Delete,
 }
 
+/// Who gets what is restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Owners {
+    /// The user and the group of the same name, where this machine has them; else the number.
+    #[default]
+    ByName,
+    /// The user and the group of the same number.
+    ByNumber,
+}
+
 /// Whether what was written is read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Verify {
@@ -108,6 +118,8 @@ pub struct RestoreOptions {
     pub include: Vec<Rule>,
     /// Patterns likewise: what fits one is left out.
     pub exclude: Vec<Rule>,
+    /// Who gets what is restored.
+    pub owners: Owners,
     /// Whether anything is written.
     pub run: Run,
     /// Whether it is read again.

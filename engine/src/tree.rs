@@ -10,10 +10,12 @@ use crate::id::BlobId;
 mod builder;
 mod decode;
 mod encode;
+mod owner_names;
 
 pub(crate) use builder::TreeBuilder;
 pub(crate) use decode::{decode_hole_list, decode_list, decode_tree};
 pub(crate) use encode::{encode_hole_list, encode_list};
+pub use owner_names::OwnerNames;
 
 /// A stretch of a file's content, as the chunker cut it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +124,8 @@ pub struct Node {
     pub mode: Option<u32>,
     /// Its owner; `None` where none was known.
     pub owner: Option<Owner>,
+    /// What the owner was called, where a tree of the repository says so; a tree that is written asks the system.
+    pub owner_names: OwnerNames,
     /// When the content last changed.
     pub modified: Timestamp,
     /// When content or metadata last changed, where it was backed up.
@@ -162,6 +166,7 @@ impl Node {
             kind,
             mode: None,
             owner: None,
+            owner_names: OwnerNames::default(),
             modified,
             changed: None,
             born: None,

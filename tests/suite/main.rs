@@ -32,6 +32,7 @@ mod mountpoints;
 mod mutations;
 mod odd_files;
 mod own_drive;
+mod owners;
 mod past;
 mod polling;
 mod program;

@@ -107,7 +107,7 @@ fn an_attribute_that_can_not_be_read_costs_neither_the_content_nor_the_others() 
         assert_eq!(summary(&ended)["totals"]["unreadable"].as_u64(), Some(1));
     }
     assert_eq!(cat(&yore, &odd.at.join("good")).assert_code(0).out, "good");
-    let target = yore.scratch.at("target");
+    let target = yore.scratch.folder("target");
     let place = format!("latest:{}/good", odd.at.display());
     yore.run(["restore", &place, "--target", target.to_str().expect("text")]).assert_code(0);
     let words = "getfattr --only-values -n user.fine \"$1\"";

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use yore_engine::{
-    Extra, Found, Overwrite, Repository, RestoreOptions, RestoreReport, Run, Verify, path_versions,
-    restore,
+    Extra, Found, Overwrite, Owners, Repository, RestoreOptions, RestoreReport, Run, Verify,
+    path_versions, restore,
 };
 use yore_platform::system_path;
 
@@ -54,6 +54,9 @@ pub struct Options {
     /// Leave out what fits, as in .gitignore (may be repeated)
     #[arg(long, value_name = "GLOB", value_parser = exclude::parse)]
     exclude: Vec<String>,
+    /// Give files to the owners of the same numbers, not of the same names
+    #[arg(long)]
+    numeric_ids: bool,
     /// Read every file again after it is written, and compare
     #[arg(long)]
     verify: bool,
@@ -256,6 +259,7 @@ fn settings(options: &Options, past: &Past, path: &[u8], own: Vec<String>) -> Re
         protected: own,
         include: exclude::rules(&options.include, &bases),
         exclude: exclude::rules(&options.exclude, &bases),
+        owners: if options.numeric_ids { Owners::ByNumber } else { Owners::ByName },
         run: if options.dry_run { Run::Dry } else { Run::Real },
         verify: if options.verify { Verify::Reread } else { Verify::Trust },
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use yore_platform::{Refused, TargetDir, name_from_bytes};
+use yore_platform::{Names, Refused, TargetDir, name_from_bytes};
 
 use super::agreed::Agreement;
 use super::refusals::Refusals;
@@ -56,6 +56,8 @@ pub(super) struct Context<'a> {
     pub(super) selection: &'a Selection,
     pub(super) observer: &'a dyn Observer,
     pub(super) counts: Counts,
+    /// The users and groups of this machine.
+    pub(super) names: Names,
     /// The folder into which is restored; `None` in a dry run where there is none.
     pub(super) root: Option<TargetDir>,
     pub(super) agreement: Agreement<'a>,
@@ -75,6 +77,7 @@ impl<'a> Context<'a> {
             selection,
             observer: task.observer,
             counts: Counts::default(),
+            names: Names::new(),
             root,
             agreement: task.agreement,
             target: task.target,

@@ -6,13 +6,13 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use yore_platform::{Kind, Made, Metadata, Restore, SourceDir, TargetDir};
+use yore_platform::{Kind, Made, Metadata, Owner, Restore, SourceDir, TargetDir};
 
 use super::beside::{self, Beside};
 use super::context::Context;
 use super::place::note_replaced;
 use super::sources::Links;
-use super::{Extra, Overwrite, Verify, was_there};
+use super::{Extra, Overwrite, Owners, Verify, was_there};
 use crate::backup::Run;
 use crate::error::{Error, Result};
 use crate::tree::Node;
@@ -57,11 +57,28 @@ pub(super) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
 }
 
 /// The metadata of a node, as the platform takes it.
-pub(super) fn metadata_of(node: &Node) -> Restore<'_> {
+///
+/// An owner whose name this machine knows is that one, whatever its number is here.
+pub(super) fn metadata_of<'n>(context: &Context<'_>, node: &'n Node) -> Restore<'n> {
+    let by_name = |owner: Owner| Owner {
+        uid: node
+            .owner_names
+            .user(owner.uid)
+            .and_then(|n| context.names.uid(n))
+            .unwrap_or(owner.uid),
+        gid: node
+            .owner_names
+            .group(owner.gid)
+            .and_then(|n| context.names.gid(n))
+            .unwrap_or(owner.gid),
+    };
     Restore {
         kind: node.kind,
         mode: node.mode,
-        owner: node.owner,
+        owner: match context.options.owners {
+            Owners::ByName => node.owner.map(by_name),
+            Owners::ByNumber => node.owner,
+        },
         modified: node.modified,
         xattrs: &node.xattrs,
     }
@@ -227,7 +244,7 @@ impl<'c> OpenDir<'c> {
     /// Gives the directory its metadata, once.
     fn settle(&mut self) {
         if let (Some(node), Some(dir)) = (self.node.take(), &self.dir) {
-            let refused = dir.set_metadata(&metadata_of(&node));
+            let refused = dir.set_metadata(&metadata_of(self.context, &node));
             self.context.refused(refused, &self.path, &self.below);
         }
     }

@@ -178,7 +178,7 @@ fn complete(context: &Context<'_>, item: &Item<'_>, out: TemporaryFile, way: Way
     let Item { dir, node, .. } = item;
     let local = |source| dir.local(&node.name, source);
     place::finish_length(node, &out).map_err(local)?;
-    place::note_refused(context, dir, node, out.set_metadata(&metadata_of(node)));
+    place::note_refused(context, dir, node, out.set_metadata(&metadata_of(context, node)));
     let replace = match &dir.dir {
         Some(target) => way.clear(target, &node.name).map_err(local)?,
         None => Replace::Never,

@@ -217,7 +217,7 @@ fn set_by_name(
     name: &[u8],
     node: &Node,
 ) {
-    let refused = target.set_child_metadata(name, &metadata_of(node));
+    let refused = target.set_child_metadata(name, &metadata_of(context, node));
     note_refused(context, open, node, refused);
 }
 
@@ -258,7 +258,7 @@ fn fill(context: &Context<'_>, open: &OpenDir<'_>, node: &Node, out: &TargetFile
             finish_length(node, out).map_err(local)?;
         }
     }
-    note_refused(context, open, node, out.set_metadata(&metadata_of(node)));
+    note_refused(context, open, node, out.set_metadata(&metadata_of(context, node)));
     Ok(())
 }
 

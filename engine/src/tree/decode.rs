@@ -6,8 +6,10 @@ use yore_platform::{DeviceNumber, Kind, Owner};
 use crate::cbor::{self, Read};
 use crate::id::BlobId;
 use crate::tree::encode::Before;
+use crate::tree::owner_names::Table;
 use crate::tree::{
-    Chunk, Content, Flags, Hole, Holes, LeafRef, ListRef, Node, Strange, Tree, name_is_allowed,
+    Chunk, Content, Flags, Hole, Holes, LeafRef, ListRef, Node, OwnerNames, Strange, Tree,
+    name_is_allowed,
 };
 
 /// Unknown keys of a node from here on may be passed over.
@@ -19,6 +21,8 @@ const MAX_INLINE_HOLES: usize = 2048;
 /// How many nodes a tree blob may have, many times what a writer puts there: decoded they take
 /// thirty times the bytes that they need to have.
 const MAX_NODES: usize = 1 << 18;
+/// How many users or groups may own the nodes of a tree blob.
+const MAX_OWNERS: usize = 1 << 16;
 /// How many extended attributes a node may have; Linux allows names of 65,536 bytes together.
 const MAX_XATTRS: usize = 1 << 16;
 
@@ -26,14 +30,15 @@ const MAX_XATTRS: usize = 1 << 16;
 pub(crate) fn decode_tree(bytes: &[u8]) -> Read<Tree> {
     let mut d = Decoder::new(bytes);
     let (mut nodes, mut leaves, mut small) = (None, None, &[][..]);
+    let (mut users, mut groups) = (Vec::new(), Vec::new());
     cbor::map(
         &mut d,
         |key, d| {
             match key {
                 1 => nodes = Some(decode_nodes(d)?),
                 2 => leaves = Some(decode_leaves(d)?),
-                // Users' and groups' names are for people who look at a node without a system.
-                3 | 4 => cbor::skip(d)?,
+                3 => users = decode_names(d)?,
+                4 => groups = decode_names(d)?,
                 _ => return Ok(false),
             }
             Ok(true)
@@ -50,12 +55,29 @@ pub(crate) fn decode_tree(bytes: &[u8]) -> Read<Tree> {
     match (nodes, leaves) {
         (Some(nodes), None) => {
             let small = if small.is_empty() { small } else { Decoder::new(small).bytes()? };
-            let (nodes, strange) = settle(nodes, small)?;
+            let (nodes, strange) = settle(nodes, small, &OwnerNames::new(users, groups))?;
             Ok(Tree::Nodes { nodes, strange })
         }
         (None, Some(leaves)) => Ok(Tree::Leaves(leaves)),
         _ => cbor::refuse("neither nodes nor leaves"),
     }
+}
+
+/// Decodes the names of users or groups, by number.
+fn decode_names(d: &mut Decoder<'_>) -> Read<Table> {
+    let mut names = Table::new();
+    cbor::map(
+        d,
+        |number, d| {
+            if names.len() == MAX_OWNERS {
+                return cbor::refuse("more owners than a tree may have");
+            }
+            names.push((number, d.str()?.as_bytes().into()));
+            Ok(true)
+        },
+        |_, _| {},
+    )?;
+    Ok(names)
 }
 
 /// A node whose small content is still to be taken from the tree's bytes.
@@ -84,7 +106,11 @@ fn decode_nodes(d: &mut Decoder<'_>) -> Read<Vec<Unsettled>> {
 }
 
 /// Hands every small file its bytes, and sets the strange nodes apart.
-fn settle(unsettled: Vec<Unsettled>, mut small: &[u8]) -> Read<(Vec<Node>, Vec<Strange>)> {
+fn settle(
+    unsettled: Vec<Unsettled>,
+    mut small: &[u8],
+    names: &OwnerNames,
+) -> Read<(Vec<Node>, Vec<Strange>)> {
     let mut nodes = Vec::with_capacity(unsettled.len());
     let mut strange = Vec::new();
     for Unsettled { mut node, small: length, strange: reason } in unsettled {
@@ -95,6 +121,7 @@ fn settle(unsettled: Vec<Unsettled>, mut small: &[u8]) -> Read<(Vec<Node>, Vec<S
             node.content = Content::Inline(bytes.to_vec());
             small = rest;
         }
+        node.owner_names = names.clone();
         match reason.or_else(|| impossible(&node)) {
             None => nodes.push(node),
             Some(reason) => strange.push(Strange { name: node.name, reason }),
