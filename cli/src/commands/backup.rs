@@ -46,9 +46,9 @@ pub struct Options {
     /// Save a PATH as empty that had files and has none, rather than to keep its last state
     #[arg(long)]
     allow_empty_source: bool,
-    /// Take a file for unchanged if these are the same: size,mtime[,ctime][,inode]
+    /// Take a file for unchanged if these are the same: size, mtime and, if named, ctime and inode
     /// (all four, but inode only where the file system keeps it)
-    #[arg(long, value_name = "LIST", value_parser = unchanged_by::parse)]
+    #[arg(long, value_name = "size,mtime,…", value_parser = unchanged_by::parse)]
     unchanged_by: Option<UnchangedBy>,
     /// Stay on the file system of each path
     #[arg(long)]
