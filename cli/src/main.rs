@@ -15,6 +15,7 @@ mod engine_error;
 mod escape;
 mod exclude;
 mod failure;
+mod flushing;
 mod format;
 mod help;
 mod in_place;

@@ -332,6 +332,7 @@ fn run(
         return Ok(report(None, saved.totals, ahead));
     }
     let left = resume::left_open(repository)?;
+    resume::clear(repository, &left)?;
     let session = session::open(repository, &options.writer, started)?;
     let saved = repository
         .open_index_to_write(session.condemned.clone())
@@ -357,6 +358,7 @@ fn run(
     let description = Description { sources, uncovered, time, options, known: &known };
     let id = save_snapshot(repository, &session, description, &saved)?;
     session.commit(repository, vec![id], now())?;
+    let _ = repository.backend.remove_abandoned();
     resume::end_dead(repository, &left, &options.writer);
     Ok(report(Some(id), saved.totals, ahead))
 }

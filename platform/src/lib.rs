@@ -62,8 +62,8 @@ pub use crate::{
     aligned::{AlignedBuf, HUGE_PAGE, Slab},
     drives::{drive_attribute, drives},
     durable::{
-        DurableFile, Map, ObjectFile, Published, free_space, make_dir_durable, private_dir,
-        remove_durable, write_program,
+        DurableFile, Flushed, Map, ObjectFile, Published, free_space, is_abandoned, is_temporary,
+        make_dir_durable, private_dir, remove_durable, write_program,
     },
     fuse::{Access, Held, InodeNumbers, MountOptions, Mounted, MountedHandle, Unmounted, mount},
     identity::{Names, current_ids},

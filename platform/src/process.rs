@@ -6,6 +6,7 @@ mod identity;
 mod priority;
 
 pub use detach::{DetachError, Detached, Readiness, open_log, spawn_detached};
+pub(crate) use identity::{has_ended, process_mark};
 pub use identity::{hostname, is_alive, process_identity, user_name};
 pub use priority::lower_thread_priority;
 

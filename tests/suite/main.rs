@@ -45,6 +45,7 @@ mod served;
 mod states;
 mod status;
 mod unchanged;
+mod unfinished;
 mod unmounting;
 mod widths;
 mod zones;

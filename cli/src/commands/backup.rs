@@ -20,7 +20,7 @@ use crate::failure::{Done, Failure, Outcome};
 use crate::program_output::ProgramOutput;
 use crate::progress::Progress;
 use crate::sources::{Named, Sources};
-use crate::{backup_summary, clock, exclude, size, state, unchanged_by, when};
+use crate::{backup_summary, clock, exclude, flushing, size, state, unchanged_by, when};
 
 /// The options of `backup`.
 #[derive(Debug, Args)]
@@ -116,6 +116,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     if let Some(ahead) = &report.ahead {
         clock::warn_of(context, ahead);
     }
+    flushing::warn_of(context, &repository);
     backup_summary::print(context, &repository, &report, began.elapsed());
     let missing = if let Plan::Paths { sources, .. } = &plan { sources.missing } else { 0 };
     let is_whole = report.totals.unreadable + report.changed_while_read + missing == 0

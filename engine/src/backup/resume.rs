@@ -18,6 +18,18 @@ pub(super) fn left_open(repository: &Repository) -> Result<Vec<(ObjectId, Sessio
     Ok(open.map(|(id, (session, _))| (id, session)).collect())
 }
 
+/// Frees the room that killed writers' unfinished files take, as far as areas were listed.
+///
+/// Before anything is written: what is left of the room may be less than a session needs.
+pub(super) fn clear(repository: &Repository, left: &[(ObjectId, Session)]) -> Result<()> {
+    if !left.is_empty() {
+        repository.backend.names(Area::Packs)?;
+    }
+    // What can't be removed is in nobody's way; `check` and `stats` tell of it.
+    let _ = repository.backend.remove_abandoned();
+    Ok(())
+}
+
 /// Adopts the packs that no index describes, if a session may have left some.
 ///
 /// A pack is published whole, with contents that only a holder of the keys can seal, so its blobs

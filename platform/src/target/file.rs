@@ -13,6 +13,7 @@ use super::leftover::Temporary;
 use super::restore::{self, Refused, Restore};
 use super::{TargetDir, leftover};
 use crate::Metadata;
+use crate::durable::flush;
 use crate::look::{self, component};
 use crate::unnamed;
 use crate::xattr::Place;
@@ -92,9 +93,10 @@ impl TargetFile {
         restore::apply(Place::Open(self.file.as_fd()), restore, self.inherited)
     }
 
-    /// Waits until content and metadata are durable; the name is so once its directory is.
+    /// Waits until content and metadata are durable, as far as the file system can; the name is so once its
+    /// directory is.
     pub fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::fsync(&self.file)?)
+        flush(&self.file).map(drop)
     }
 }
 
