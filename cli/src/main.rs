@@ -31,6 +31,7 @@ mod refresher;
 mod sample;
 mod screen;
 mod secret;
+mod shared_client;
 mod size;
 mod snapshot_filter;
 mod sources;

@@ -44,6 +44,7 @@ mod secrets;
 mod served;
 mod states;
 mod status;
+mod two_machines;
 mod unchanged;
 mod unfinished;
 mod unmounting;

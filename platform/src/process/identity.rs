@@ -6,6 +6,9 @@ use std::ffi::CStr;
 use std::fs;
 use std::mem::MaybeUninit;
 
+/// Where a system is named (machine-id(5)).
+const MACHINE: &str = "/etc/machine-id";
+
 /// Where a process runs. Equal ones see the same processes under the same numbers; of a process that ran
 /// elsewhere nothing can be told here.
 #[derive(PartialEq, Eq)]
@@ -24,7 +27,7 @@ impl Origin {
         Self {
             boot: first_word("/proc/sys/kernel/random/boot_id"),
             namespace: one_word(&link.to_string_lossy()),
-            machine: first_word("/etc/machine-id"),
+            machine: first_word(MACHINE),
             host: one_word(&hostname()),
         }
     }
@@ -34,13 +37,10 @@ impl Origin {
         !self.boot.is_empty() && !self.namespace.is_empty()
     }
 
-    /// FNV-1a (Fowler, Noll, Vo) of all of it: the boot, a random number, can't be found from it.
+    /// Digests all of it: the boot, a random number, can't be found from it.
     fn digest(&self) -> u64 {
         let Self { boot, namespace, machine, host } = self;
-        let text = [boot, namespace, machine, host].map(|word| format!("{word} ")).concat();
-        text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        fnv([boot, namespace, machine, host].map(|word| format!("{word} ")).concat().bytes())
     }
 }
 
@@ -75,6 +75,26 @@ pub fn is_alive(identity: &str) -> bool {
         (host, &here.host),
     ];
     elsewhere.into_iter().any(|(its, own)| its != own) || !here.is_known() || may_run(pid, start)
+}
+
+/// Returns the boot in which a process ran that [`process_identity`] named; `None` when it is unknown.
+pub fn boot_of(identity: &str) -> Option<&str> {
+    identity.split(' ').next().filter(|boot| !boot.is_empty())
+}
+
+/// Returns a word for this machine, the same after each boot; `None` where the system has none.
+///
+/// It tells nobody the machine's id itself, and machines that were copied may have the same.
+pub fn machine_mark() -> Option<String> {
+    let machine = first_word(MACHINE);
+    (!machine.is_empty()).then(|| format!("{:016x}", fnv(machine.bytes())))
+}
+
+/// FNV-1a (Fowler, Noll, Vo).
+fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// Returns the same as [`process_identity`] for the names of files: three numbers, which tell nobody else
