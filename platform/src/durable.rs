@@ -8,6 +8,7 @@
 
 mod folder;
 mod leftover;
+mod map;
 mod object;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,8 @@ use rustix::io::{Errno, ReadWriteFlags};
 
 pub use folder::{free_space, make_dir_durable, private_dir, remove_durable, write_program};
 pub use leftover::{is_abandoned, is_temporary};
-pub use object::{Map, ObjectFile};
+pub use map::Map;
+pub use object::ObjectFile;
 
 use crate::look::component;
 use crate::unnamed;
@@ -96,10 +98,10 @@ impl DurableFile {
     pub fn create(folder: &Path, name: &str) -> io::Result<Self> {
         component(name.as_bytes())?;
         let folder = open_folder(folder)?;
-        let (file, temporary) = match unnamed::create(&folder)? {
+        let (file, temporary) = match unnamed::create(&folder, OFlags::WRONLY)? {
             Some(file) => (file, None),
             None => {
-                let (file, name) = create_named(&folder)?;
+                let (file, name) = create_named(&folder, OFlags::WRONLY)?;
                 (file, Some(name))
             }
         };

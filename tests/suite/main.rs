@@ -7,6 +7,7 @@ mod clients;
 mod clocks;
 mod closed_pipe;
 mod cost;
+mod cut_cache;
 mod damage;
 mod desktop;
 mod emptied;

@@ -20,8 +20,8 @@ const PREFIX: &str = ".tmp-";
 const SILENT: i64 = 7 * 24 * 60 * 60;
 
 /// Makes a file under a temporary name, which is returned.
-pub(super) fn create_named(folder: &OwnedFd) -> io::Result<(OwnedFd, Vec<u8>)> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+pub(super) fn create_named(folder: &OwnedFd, access: OFlags) -> io::Result<(OwnedFd, Vec<u8>)> {
+    let flags = access | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let prefix = format!("{PREFIX}{}-", process_mark());
     unused_name(prefix.as_bytes(), b"", |name| {
         Ok(rustix::fs::openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?)
@@ -54,10 +54,10 @@ pub fn is_abandoned(path: &Path) -> io::Result<bool> {
 
 /// Returns the time, in seconds, that the file system of a folder gives to what changes now.
 fn clock_of(folder: &OwnedFd) -> io::Result<i64> {
-    if let Some(file) = unnamed::create(folder)? {
+    if let Some(file) = unnamed::create(folder, OFlags::WRONLY)? {
         return Ok(look::open(file.as_fd())?.modified.seconds);
     }
-    let (file, name) = create_named(folder)?;
+    let (file, name) = create_named(folder, OFlags::WRONLY)?;
     let found = look::open(file.as_fd());
     rustix::fs::unlinkat(folder, name, AtFlags::empty())?;
     Ok(found?.modified.seconds)

@@ -133,7 +133,7 @@ impl Deref for TemporaryFile {
 impl TemporaryFile {
     pub(super) fn create(dir: &TargetDir, size_hint: u64) -> io::Result<Self> {
         if !dir.needs_names.load(Ordering::Relaxed) {
-            if let Some(file) = unnamed::create(&dir.dir)? {
+            if let Some(file) = unnamed::create(&dir.dir, OFlags::WRONLY)? {
                 let file = TargetFile { file, inherited: dir.inherits() };
                 file.reserve(size_hint)?;
                 return Ok(Self { file, dir: Arc::clone(&dir.dir), name: None });
