@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
 use yore_engine::ClientId;
-use yore_platform::{DurableFile, private_dir};
+use yore_platform::{DurableFile, machine_mark, private_dir};
 
 use crate::failure::{Exit, Failure, Outcome};
 
@@ -32,30 +32,56 @@ pub fn state_folder() -> Option<PathBuf> {
 
 /// Tells which installation this is; draws a name for it the first time.
 pub fn client() -> Outcome<ClientId> {
-    let folder = state_folder().ok_or_else(|| {
+    client_in(&folder_of_client()?, &own_name())
+}
+
+/// Keeps another name for this machine, which the others that share the folder do not see.
+pub fn replace_client(client: ClientId) -> Outcome<()> {
+    let (folder, name) = (folder_of_client()?, own_name());
+    let path = folder.join(&name);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        removed => removed.map_err(|error| Failure::local(&path, error))?,
+    }
+    save(&folder, &name, client)
+}
+
+fn folder_of_client() -> Outcome<PathBuf> {
+    state_folder().ok_or_else(|| {
         Failure::new(
             Exit::Failed,
             "there is no home folder in which to remember this installation",
             "name a folder: export YORE_STATE_DIR=/var/lib/yore",
         )
-    })?;
-    client_in(&folder)
+    })
 }
 
-fn client_in(folder: &Path) -> Outcome<ClientId> {
-    let path = folder.join(CLIENT);
-    let local = |error| Failure::local(&path, error);
-    private_dir(folder).map_err(local)?;
-    match std::fs::read(&path) {
-        Ok(bytes) => return whole(&path, &bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(local(error)),
+/// The file for a name that this machine does not share.
+fn own_name() -> String {
+    machine_mark().map_or(CLIENT.into(), |machine| format!("{CLIENT}-{machine}"))
+}
+
+fn client_in(folder: &Path, own: &str) -> Outcome<ClientId> {
+    private_dir(folder).map_err(|error| Failure::local(folder, error))?;
+    for name in [own, CLIENT] {
+        let path = folder.join(name);
+        match std::fs::read(&path) {
+            Ok(bytes) => return whole(&path, &bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Failure::local(&path, error)),
+        }
     }
-    let mut file = DurableFile::create(folder, CLIENT).map_err(local)?;
-    file.append(&drawn().0).map_err(local)?;
+    save(folder, CLIENT, drawn())?;
     // Of two that start at once, one draws the name, and both read it.
-    file.publish().map_err(local)?;
-    whole(&path, &std::fs::read(&path).map_err(local)?)
+    let path = folder.join(CLIENT);
+    whole(&path, &std::fs::read(&path).map_err(|error| Failure::local(&path, error))?)
+}
+
+fn save(folder: &Path, name: &str, client: ClientId) -> Outcome<()> {
+    let local = |error| Failure::local(&folder.join(name), error);
+    let mut file = DurableFile::create(folder, name).map_err(local)?;
+    file.append(&client.0).map_err(local)?;
+    file.publish().map(drop).map_err(local)
 }
 
 /// Draws a name for an installation.

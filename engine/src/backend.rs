@@ -41,6 +41,17 @@ pub struct Stored {
     pub size: u64,
 }
 
+/// A file of a destination that is no object, since its writer has not finished it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Where it is, below the destination.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Whether its writer will never finish it, as far as can be told from here.
+    pub is_abandoned: bool,
+}
+
 /// What a destination looked like, to be compared with a later look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp(Vec<Option<Metadata>>);
@@ -115,6 +126,22 @@ pub trait Backend: Send + Sync {
 
     /// Tells the destination's sizes, if it has any.
     fn space(&self) -> Result<Option<Space>>;
+
+    /// Describes the files of unfinished objects, as far as areas were listed before.
+    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+        Ok(Vec::new())
+    }
+
+    /// Removes those of them that are abandoned.
+    fn remove_abandoned(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Tells whether the destination could make durable what was published so far; one that can't be asked
+    /// for that writes when it likes.
+    fn can_flush(&self) -> bool {
+        true
+    }
 }
 
 /// An object that is being written. Dropped without being published, it leaves nothing.

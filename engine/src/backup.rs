@@ -38,7 +38,7 @@ use crate::object::{Kind, ObjectName};
 use crate::observer::Observer;
 use crate::order::SnapshotEntry;
 use crate::reader::Reader;
-use crate::record::{Snapshot, Totals};
+use crate::record::{ClientId, Snapshot, Totals};
 use crate::repository::{Repository, Snapshots};
 use crate::session::{self, OpenSession, Writer};
 use crate::tree::Flags;
@@ -48,6 +48,7 @@ use crate::{backend, seal};
 mod assemble;
 mod attributes;
 mod budget;
+mod clones;
 mod count;
 mod exclude;
 mod large;
@@ -196,6 +197,9 @@ pub struct BackupReport {
     /// A snapshot that claims to be later than this machine's clock, and is the newest of its client: one of
     /// the clocks is wrong.
     pub ahead: Option<SnapshotEntry>,
+    /// The id under which the snapshot was made instead of the writer's, which another system uses, too; the
+    /// writer is to keep it.
+    pub new_client: Option<ClientId>,
 }
 
 /// Threads that look and read: what is cold on a disk arrives sooner when several wait for it.
@@ -331,8 +335,13 @@ fn run(
         let saved = save(repository, options, observer, tally, &known.list, index, feed)?;
         return Ok(report(None, saved.totals, ahead));
     }
-    let left = resume::left_open(repository)?;
-    let session = session::open(repository, &options.writer, started)?;
+    let sessions = repository.sessions()?.list;
+    let new_client = clones::split(&known, &sessions, &options.writer);
+    let client = new_client.unwrap_or(options.writer.client);
+    let writer = Writer { client, ..options.writer.clone() };
+    let left = resume::left_open(sessions);
+    resume::clear(repository, &left)?;
+    let session = session::open(repository, &writer, started)?;
     let saved = repository
         .open_index_to_write(session.condemned.clone())
         .and_then(|index| resume::adopt(repository, &left, &session, index))
@@ -354,11 +363,12 @@ fn run(
         }
     };
     let uncovered = tally.take_uncovered(&sources);
-    let description = Description { sources, uncovered, time, options, known: &known };
+    let description = Description { sources, uncovered, time, options, writer, known: &known };
     let id = save_snapshot(repository, &session, description, &saved)?;
     session.commit(repository, vec![id], now())?;
+    let _ = repository.backend.remove_abandoned();
     resume::end_dead(repository, &left, &options.writer);
-    Ok(report(Some(id), saved.totals, ahead))
+    Ok(BackupReport { new_client, ..report(Some(id), saved.totals, ahead) })
 }
 
 fn report(
@@ -375,6 +385,7 @@ fn report(
         left_out,
         emptied,
         ahead,
+        new_client: None,
     }
 }
 
@@ -554,6 +565,7 @@ struct Description<'a> {
     uncovered: Vec<Vec<u8>>,
     time: Timestamp,
     options: &'a BackupOptions,
+    writer: Writer,
     known: &'a Snapshots,
 }
 
@@ -563,8 +575,8 @@ fn save_snapshot(
     description: Description<'_>,
     saved: &Saved,
 ) -> Result<SnapshotId> {
-    let Description { sources, uncovered, time, options, known } = description;
-    let Writer { host, user, client, program, .. } = options.writer.clone();
+    let Description { sources, uncovered, time, options, writer, known } = description;
+    let Writer { host, user, client, program, .. } = writer;
     let mut seen = known.newest_of_each_client();
     let newest = seen.remove(&client);
     let mut seen: Vec<SnapshotId> = seen.into_values().map(|(_, id)| id).collect();

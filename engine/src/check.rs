@@ -77,6 +77,7 @@ pub fn check(
     let (backend, keys) = (repository.backend.clone(), repository.keys.clone());
     let reader = Reader::new(backend, keys, index, TREE_BUDGET);
     trees::check(&reader, &counting, &packs, &mut findings, observer)?;
+    records::unfinished(repository, &mut findings);
     findings.report.snapshots = counting.len() as u64;
     Ok(findings.report)
 }

@@ -95,8 +95,9 @@ pub enum Error {
         /// Why, as a sentence.
         what: String,
     },
-    /// Prune published a newer generation while a session opened; the operation starts over.
-    #[error("prune began meanwhile")]
+    /// Prune published a newer generation while a session opened, or somebody gave the session up for dead; the
+    /// operation starts over.
+    #[error("prune began meanwhile, or another machine took this one for dead")]
     Overtaken,
     /// The person or the system asked the operation to stop.
     #[error("interrupted")]

@@ -198,8 +198,14 @@ fn cached_segments(
     let Some(entries) = cache.and_then(|folder| std::fs::read_dir(folder).ok()) else {
         return Vec::new();
     };
-    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let paths: Vec<PathBuf> =
+        entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    for path in paths.iter().filter(|path| yore_platform::is_abandoned(path).unwrap_or(false)) {
+        // A file that stays costs space, nothing else.
+        let _ = std::fs::remove_file(path);
+    }
     let mut found: Vec<_> = paths
+        .into_iter()
         .filter(|path| path.extension().is_some_and(|extension| extension == segment::EXTENSION))
         .filter_map(|path| Some((Segment::open(&path)?, path)))
         .collect();

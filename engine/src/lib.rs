@@ -57,7 +57,7 @@ mod view;
 pub use ahead::FrameAhead;
 pub use backend::{
     Backend, Fetched, Folder, Meter, Metered, NewObject, Patient, Published, SETTLED, Stamp,
-    Stored, load, save,
+    Stored, Unfinished, load, save,
 };
 pub use backup::{
     BackupOptions, BackupReport, ChangeTime, Emptied, EmptySources, Excludes, FileSystems,

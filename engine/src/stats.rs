@@ -19,6 +19,8 @@ pub struct Stats {
     pub blobs: u64,
     /// Bytes stored, by area, in the order of [`Area::ALL`].
     pub stored: Vec<(Area, u64)>,
+    /// Bytes of files that their writers have not finished, and that may be abandoned; not among `stored`.
+    pub unfinished: u64,
     /// Bytes of different chunks before compression.
     pub raw_data: u64,
     /// Bytes of different trees and lists before compression.
@@ -68,6 +70,11 @@ pub fn stats(repository: &Repository) -> Result<Stats> {
         if area == Area::Index {
             indexes = listed;
         }
+    }
+    // Now that every area was listed.
+    match repository.backend.unfinished() {
+        Ok(files) => stats.unfinished = files.iter().map(|file| file.size).sum(),
+        Err(error) => stats.problems.push(error),
     }
     let (mut blobs, mut packs) = (HashSet::new(), HashSet::new());
     for stored in indexes {

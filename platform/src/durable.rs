@@ -7,29 +7,33 @@
 #![allow(unsafe_code)]
 
 mod folder;
+mod leftover;
+mod map;
 mod object;
 #[cfg(test)]
 mod tests;
 
 use std::io::{self, IoSlice};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 
 pub use folder::{free_space, make_dir_durable, private_dir, remove_durable, write_program};
-pub use object::{Map, ObjectFile};
+pub use leftover::{is_abandoned, is_temporary};
+pub use map::Map;
+pub use object::ObjectFile;
 
 use crate::look::component;
-use crate::random::unused_name;
 use crate::unnamed;
 
 use folder::{open_folder, sync_folder};
+use leftover::create_named;
 
 /// A new file that nobody sees until it is published; dropped before that, nothing of it remains.
 ///
-/// Where the file system has no `O_TMPFILE`, a killed process leaves a file `.tmp-<random>`.
+/// Where the file system has no `O_TMPFILE`, a killed process leaves a file that [`is_abandoned`] tells.
 /// Its permissions are 0600.
 #[derive(Debug)]
 pub struct DurableFile {
@@ -57,6 +61,24 @@ enum Caching {
     Hurried,
 }
 
+/// Whether a file system could be asked to make a file durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flushed {
+    /// It is durable.
+    Yes,
+    /// The file system can't be asked: when it writes is its own affair.
+    Unsupported,
+}
+
+/// Flushes a file, where its file system can.
+pub(crate) fn flush(file: impl AsFd) -> io::Result<Flushed> {
+    match rustix::fs::fsync(file) {
+        Ok(()) => Ok(Flushed::Yes),
+        Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(Flushed::Unsupported),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// What publishing came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
@@ -76,9 +98,12 @@ impl DurableFile {
     pub fn create(folder: &Path, name: &str) -> io::Result<Self> {
         component(name.as_bytes())?;
         let folder = open_folder(folder)?;
-        let (file, temporary) = match unnamed::create(&folder)? {
+        let (file, temporary) = match unnamed::create(&folder, OFlags::WRONLY)? {
             Some(file) => (file, None),
-            None => named(&folder)?,
+            None => {
+                let (file, name) = create_named(&folder, OFlags::WRONLY)?;
+                (file, Some(name))
+            }
         };
         Ok(Self {
             file,
@@ -179,12 +204,17 @@ impl DurableFile {
         self.started = self.written;
     }
 
-    /// Makes the file durable and gives it its name, unless that is taken.
+    /// Makes the file durable, as far as its file system can, and gives it its name, unless that is taken.
     ///
     /// On file systems that can neither link nor rename without clobbering (FAT, some network
     /// shares), the name is first reserved with an empty file, which a crash or a power failure may
     /// leave, and which another writer may see.
-    pub fn publish(mut self) -> io::Result<Published> {
+    pub fn publish(self) -> io::Result<Published> {
+        self.publish_flushed().map(|(published, _)| published)
+    }
+
+    /// Does the same, and tells whether the file system could be asked for durability.
+    pub fn publish_flushed(mut self) -> io::Result<(Published, Flushed)> {
         if self.torn {
             return Err(io::Error::other("writing failed before, so that bytes are missing"));
         }
@@ -192,7 +222,7 @@ impl DurableFile {
         // Dropping the last page from the cache would only make the flush wait for it.
         self.caching = Caching::Hurried;
         self.write(&pending, &[])?;
-        rustix::fs::fsync(&self.file)?;
+        let flushed = flush(&self.file)?;
         let published = match &self.temporary {
             None => published(unnamed::link(&self.file, &self.folder, self.name.as_bytes()))?,
             Some(temporary) => rename_new(&self.folder, temporary, &self.name)?,
@@ -201,7 +231,7 @@ impl DurableFile {
             self.temporary = None;
         }
         sync_folder(&self.folder)?;
-        Ok(published)
+        Ok((published, flushed))
     }
 }
 
@@ -211,16 +241,6 @@ impl Drop for DurableFile {
             let _ = rustix::fs::unlinkat(&self.folder, temporary, AtFlags::empty());
         }
     }
-}
-
-type Begun = (OwnedFd, Option<Vec<u8>>);
-
-fn named(folder: &OwnedFd) -> io::Result<Begun> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let (file, name) = unused_name(b".tmp-", b"", |name| {
-        Ok(rustix::fs::openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?)
-    })?;
-    Ok((file, Some(name)))
 }
 
 /// Gives a file its name in the first way that the file system knows.

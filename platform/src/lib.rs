@@ -62,8 +62,8 @@ pub use crate::{
     aligned::{AlignedBuf, HUGE_PAGE, Slab},
     drives::{drive_attribute, drives},
     durable::{
-        DurableFile, Map, ObjectFile, Published, free_space, make_dir_durable, private_dir,
-        remove_durable, write_program,
+        DurableFile, Flushed, Map, ObjectFile, Published, free_space, is_abandoned, is_temporary,
+        make_dir_durable, private_dir, remove_durable, write_program,
     },
     fuse::{Access, Held, InodeNumbers, MountOptions, Mounted, MountedHandle, Unmounted, mount},
     identity::{Names, current_ids},
@@ -74,8 +74,8 @@ pub use crate::{
     mounts::{MountKind, Mounts},
     name::{name_bytes, name_from_bytes, snapshot_path, system_path},
     process::{
-        DetachError, Detached, Readiness, hostname, is_alive, lower_thread_priority, open_log,
-        process_identity, raise_open_file_limit, spawn_detached, user_name,
+        DetachError, Detached, Readiness, boot_of, hostname, is_alive, lower_thread_priority,
+        machine_mark, open_log, process_identity, raise_open_file_limit, spawn_detached, user_name,
     },
     source::{ListedName, Listing, ReadMode, SourceDir, SourceFile, path_metadata},
     stamp::{folder_metadata, keeps_folder_times},

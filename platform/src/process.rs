@@ -6,7 +6,8 @@ mod identity;
 mod priority;
 
 pub use detach::{DetachError, Detached, Readiness, open_log, spawn_detached};
-pub use identity::{hostname, is_alive, process_identity, user_name};
+pub use identity::{boot_of, hostname, is_alive, machine_mark, process_identity, user_name};
+pub(crate) use identity::{has_ended, process_mark};
 pub use priority::lower_thread_priority;
 
 use rustix::process::{Resource, Rlimit};

@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-/// Makes such a file in a folder, open for writing, with the permissions 0600.
+/// Makes such a file in a folder, open for `access`, which includes writing, with the permissions 0600.
 ///
 /// Returns `None` where the system can't make one or could not name it later.
-pub(crate) fn create(folder: &OwnedFd) -> io::Result<Option<OwnedFd>> {
+pub(crate) fn create(folder: &OwnedFd, access: OFlags) -> io::Result<Option<OwnedFd>> {
     static PROC: OnceLock<bool> = OnceLock::new();
     if !*PROC.get_or_init(|| Path::new("/proc/self/fd").is_dir()) {
         return Ok(None);
     }
-    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+    let flags = access | OFlags::TMPFILE | OFlags::CLOEXEC;
     match rustix::fs::openat(folder, c".", flags, Mode::RUSR | Mode::WUSR) {
         Ok(file) => Ok(Some(file)),
         // Kernels and file systems without it answer each of these.

@@ -4,7 +4,9 @@ use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use yore_engine::{Area, Backend, Error, NewObject, ObjectName, Published, Result, Stamp, Stored};
+use yore_engine::{
+    Area, Backend, Error, NewObject, ObjectName, Published, Result, Stamp, Stored, Unfinished,
+};
 use yore_platform::{AlignedBuf, Space};
 
 /// What was asked of a destination.
@@ -200,6 +202,18 @@ impl Backend for Faulty {
 
     fn space(&self) -> Result<Option<Space>> {
         self.run(Call::Space, || self.inner.space())
+    }
+
+    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+        self.inner.unfinished()
+    }
+
+    fn remove_abandoned(&self) -> Result<()> {
+        self.inner.remove_abandoned()
+    }
+
+    fn can_flush(&self) -> bool {
+        self.inner.can_flush()
     }
 }
 

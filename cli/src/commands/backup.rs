@@ -20,7 +20,9 @@ use crate::failure::{Done, Failure, Outcome};
 use crate::program_output::ProgramOutput;
 use crate::progress::Progress;
 use crate::sources::{Named, Sources};
-use crate::{backup_summary, clock, exclude, size, state, unchanged_by, when};
+use crate::{
+    backup_summary, clock, exclude, flushing, shared_client, size, state, unchanged_by, when,
+};
 
 /// The options of `backup`.
 #[derive(Debug, Args)]
@@ -118,6 +120,10 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     if let Some(ahead) = &report.ahead {
         clock::warn_of(context, ahead);
     }
+    if let Some(new) = report.new_client {
+        shared_client::leave(context, new);
+    }
+    flushing::warn_of(context, &repository);
     backup_summary::print(context, &repository, &report, began.elapsed());
     let missing = if let Plan::Paths { sources, .. } = &plan { sources.missing } else { 0 };
     let is_whole = report.totals.unreadable + report.changed_while_read + missing == 0

@@ -32,6 +32,7 @@ pub fn run(context: &Context, _options: &Options) -> Outcome {
         "packed_bytes": stats.packed,
         "stored_bytes": stats.stored_bytes(),
         "stored_by_area": areas,
+        "unfinished_bytes": stats.unfinished,
         "deduplication": stats.deduplication(),
         "compression": stats.compression(),
     }));
@@ -47,7 +48,11 @@ pub fn run(context: &Context, _options: &Options) -> Outcome {
         ("saved by compression", times(stats.compression())),
     ];
     let mut table = Table::untitled([Column::Text, Column::Text]);
-    rows.into_iter().for_each(|(name, value)| table.row(vec![name.to_owned(), value]));
+    let unfinished = ("left by killed programs, or being written", format::bytes(stats.unfinished));
+    let unfinished = (stats.unfinished > 0).then_some(unfinished);
+    rows.into_iter()
+        .chain(unfinished)
+        .for_each(|(name, value)| table.row(vec![name.to_owned(), value]));
     context.screen.table(&table);
     let is_whole = stats.problems.is_empty();
     place::tell(context, stats.problems);

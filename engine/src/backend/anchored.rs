@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use yore_platform::{AlignedBuf, Space};
 
-use super::{Backend, NewObject, Stamp, Stored, load};
+use super::{Backend, NewObject, Stamp, Stored, Unfinished, load};
 use crate::error::{Error, Result};
 use crate::header::{MAX_HEADER, Unverified};
 use crate::id::RepositoryId;
@@ -96,6 +96,19 @@ impl Backend for Anchored {
     fn space(&self) -> Result<Option<Space>> {
         self.must_hold()?;
         self.inner.space()
+    }
+
+    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+        self.inner.unfinished()
+    }
+
+    fn remove_abandoned(&self) -> Result<()> {
+        self.must_hold()?;
+        self.inner.remove_abandoned()
+    }
+
+    fn can_flush(&self) -> bool {
+        self.inner.can_flush()
     }
 }
 

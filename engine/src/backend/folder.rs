@@ -3,18 +3,22 @@
 //! An object is a file. It is written under no name or a temporary one, made durable, and published
 //! without clobbering; so a name is either absent or whole.
 
+mod unfinished;
+
 use std::fs::DirEntry;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use yore_platform::{
-    AlignedBuf, DurableFile, ObjectFile, Space, folder_metadata, keeps_folder_times, path_metadata,
+    AlignedBuf, DurableFile, Flushed, ObjectFile, Space, folder_metadata, keeps_folder_times,
+    path_metadata,
 };
 
 use super::open_packs::OpenPacks;
-use super::{Backend, NewObject, Published, Stamp, Stored};
+use super::{Backend, NewObject, Published, Stamp, Stored, Unfinished};
 use crate::error::{Error, Result};
 use crate::object::{Area, ObjectName};
 
@@ -25,12 +29,21 @@ pub struct Folder {
     open: OpenPacks,
     /// Guards whether the times of folders tell anything on the file system of this number.
     keeps_times: Mutex<(bool, Option<u64>)>,
+    unfinished: unfinished::Met,
+    /// Whether the file system could not be asked to make an object durable.
+    cannot_flush: AtomicBool,
 }
 
 impl Folder {
     /// Names the folder at `root`; nothing is looked at yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), open: OpenPacks::new(), keeps_times: Mutex::default() }
+        Self {
+            root: root.into(),
+            open: OpenPacks::new(),
+            keeps_times: Mutex::default(),
+            unfinished: unfinished::Met::default(),
+            cannot_flush: AtomicBool::new(false),
+        }
     }
 
     /// Where it is.
@@ -57,8 +70,10 @@ impl Folder {
         }
         for entry in entries {
             let entry = entry.map_err(|source| Error::local(&self.root, source))?;
-            if !matches!(entry.file_name().to_str(), Some("keys" | "destination")) {
-                return Err(occupied("is not empty"));
+            match entry.file_name().to_str() {
+                Some("keys" | "destination") => {}
+                Some(name) if yore_platform::is_temporary(name) => {}
+                _ => return Err(occupied("is not empty")),
             }
         }
         Ok(())
@@ -110,6 +125,8 @@ impl Folder {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     handed => handed.map_err(failed)?,
                 }
+            } else {
+                self.unfinished.meet(area, entry.path());
             }
         }
         Ok(())
@@ -216,6 +233,7 @@ impl Backend for Folder {
     fn list(&self, area: Area) -> Result<Vec<Stored>> {
         self.open.close_unused();
         self.must_be_a_folder()?;
+        self.unfinished.begin(area);
         let mut found = Vec::new();
         self.walk(area, area.folder(), &mut |name, entry| {
             found.push(Stored { name, size: entry.metadata()?.len() });
@@ -228,6 +246,7 @@ impl Backend for Folder {
     fn names(&self, area: Area) -> Result<Vec<ObjectName>> {
         self.open.close_unused();
         self.must_be_a_folder()?;
+        self.unfinished.begin(area);
         let mut found = Vec::new();
         self.walk(area, area.folder(), &mut |name, _| {
             found.push(name);
@@ -257,6 +276,25 @@ impl Backend for Folder {
             .map(Some)
             .map_err(|source| Error::local(&self.root, source))
     }
+
+    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+        self.unfinished.describe(&self.root)
+    }
+
+    fn remove_abandoned(&self) -> Result<()> {
+        for file in self.unfinished()?.iter().filter(|file| file.is_abandoned) {
+            let path = self.root.join(&file.name);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(|source| Error::local(&path, source))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn can_flush(&self) -> bool {
+        !self.cannot_flush.load(Ordering::Relaxed)
+    }
 }
 
 struct NewFile<'a> {
@@ -271,7 +309,13 @@ impl NewObject for NewFile<'_> {
     }
 
     fn publish(self: Box<Self>) -> Result<Published> {
-        match self.file.publish().map_err(|source| self.folder.error(&self.name, source))? {
+        let published = self.file.publish_flushed();
+        let (published, flushed) =
+            published.map_err(|source| self.folder.error(&self.name, source))?;
+        if flushed == Flushed::Unsupported {
+            self.folder.cannot_flush.store(true, Ordering::Relaxed);
+        }
+        match published {
             yore_platform::Published::Created => Ok(Published::Created),
             yore_platform::Published::Exists => Ok(Published::Exists),
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use yore_platform::{AlignedBuf, Space};
 
-use super::{Backend, NewObject, Stamp, Stored};
+use super::{Backend, NewObject, Stamp, Stored, Unfinished};
 use crate::error::Result;
 use crate::object::{Area, ObjectName};
 
@@ -136,6 +136,18 @@ impl Backend for Metered {
 
     fn space(&self) -> Result<Option<Space>> {
         self.counted(self.inner.space())
+    }
+
+    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+        self.counted(self.inner.unfinished())
+    }
+
+    fn remove_abandoned(&self) -> Result<()> {
+        self.inner.remove_abandoned()
+    }
+
+    fn can_flush(&self) -> bool {
+        self.inner.can_flush()
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use yore_platform::{AlignedBuf, Space};
 
-use super::{Backend, NewObject, Stamp, Stored};
+use super::{Backend, NewObject, Stamp, Stored, Unfinished};
 use crate::error::{Error, Result};
 use crate::object::{Area, ObjectName};
 
@@ -136,6 +136,18 @@ impl Backend for Patient {
 
     fn space(&self) -> Result<Option<Space>> {
         self.ask(|inner| inner.space())
+    }
+
+    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+        self.ask(|inner| inner.unfinished())
+    }
+
+    fn remove_abandoned(&self) -> Result<()> {
+        self.inner.remove_abandoned()
+    }
+
+    fn can_flush(&self) -> bool {
+        self.inner.can_flush()
     }
 }
 

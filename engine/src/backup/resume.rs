@@ -1,21 +1,39 @@
 //! Taking over what interrupted backups left: packs that reached the destination, and sessions
 //! without a verdict.
 
+use std::collections::BTreeMap;
+
 use crate::backup::now;
 use crate::error::{Error, Result};
 use crate::id::ObjectId;
 use crate::index::{self, BlobIndex};
-use crate::object::Area;
+use crate::object::{Area, ObjectName};
 use crate::pack;
-use crate::record::{Outcome, Session};
+use crate::record::{Outcome, Session, Verdict};
 use crate::repository::Repository;
 use crate::session::{self, OpenSession, Writer};
 
+/// After so many seconds without a sign of life, a session is given up wherever its process was.
+const SILENT: i64 = 7 * 24 * 60 * 60;
+
 /// Finds the sessions that have no verdict: interrupted ones, and those of writers at work.
-pub(super) fn left_open(repository: &Repository) -> Result<Vec<(ObjectId, Session)>> {
-    let sessions = repository.sessions()?.list;
+pub(super) fn left_open(
+    sessions: BTreeMap<ObjectId, (Session, Option<Verdict>)>,
+) -> Vec<(ObjectId, Session)> {
     let open = sessions.into_iter().filter(|(_, (_, verdict))| verdict.is_none());
-    Ok(open.map(|(id, (session, _))| (id, session)).collect())
+    open.map(|(id, (session, _))| (id, session)).collect()
+}
+
+/// Frees the room that killed writers' unfinished files take, as far as areas were listed.
+///
+/// Before anything is written: what is left of the room may be less than a session needs.
+pub(super) fn clear(repository: &Repository, left: &[(ObjectId, Session)]) -> Result<()> {
+    if !left.is_empty() {
+        repository.backend.names(Area::Packs)?;
+    }
+    // What can't be removed is in nobody's way; `check` and `stats` tell of it.
+    let _ = repository.backend.remove_abandoned();
+    Ok(())
 }
 
 /// Adopts the packs that no index describes, if a session may have left some.
@@ -52,13 +70,26 @@ pub(super) fn adopt(
     Ok(index)
 }
 
-/// Gives sessions of this installation whose process is gone their verdict, now that what they
-/// wrote is in use.
+/// Gives sessions of this installation that are given up for dead their verdict, now that what they wrote is
+/// in use.
 pub(super) fn end_dead(repository: &Repository, left: &[(ObjectId, Session)], writer: &Writer) {
-    for (id, session) in left {
-        if session.client == writer.client && !yore_platform::is_alive(&session.process) {
+    let own = left.iter().filter(|(_, session)| session.client == writer.client);
+    for (id, session) in own {
+        if !yore_platform::is_alive(&session.process) || is_silent(repository, *id, session) {
             // Without it, the next backup looks for packs to adopt once more.
             let _ = session::end(repository, *id, Outcome::Abort, now(), &writer.program);
         }
     }
+}
+
+/// Tells whether a session began long ago and gave no sign of life. Another machine, or another boot of this
+/// one, which may be that of a copied machine, can't know more.
+fn is_silent(repository: &Repository, id: ObjectId, session: &Session) -> bool {
+    if now().seconds.saturating_sub(session.time.seconds) <= SILENT {
+        return false;
+    }
+    let is_sign = |name: &ObjectName| {
+        name.id() == Some(id.0) && name.suffix().is_some_and(|suffix| suffix != "end")
+    };
+    repository.backend.names(Area::Sessions).is_ok_and(|names| !names.iter().any(is_sign))
 }

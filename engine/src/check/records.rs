@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::report::Findings;
-use crate::backend::{self, Stored};
+use crate::backend::{self, Stored, Unfinished};
 use crate::cbor::Read;
 use crate::error::{Error, Result};
 use crate::header::{MAX_HEADER, Unverified};
@@ -26,6 +26,21 @@ pub(super) fn load<T>(
 ) -> Result<T> {
     let content = load_sealed(&*repository.backend, &repository.keys, kind, name)?;
     decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
+}
+
+/// Notes what killed writers left, once every area was listed.
+pub(super) fn unfinished(repository: &Repository, findings: &mut Findings) {
+    let found = findings.take("unfinished files", repository.backend.unfinished());
+    for Unfinished { name, size, is_abandoned } in found.unwrap_or_default() {
+        findings.note(match is_abandoned {
+            true => format!(
+                "{name} ({size} bytes) is no object: a killed program left it, and the next backup removes it"
+            ),
+            false => format!(
+                "{name} ({size} bytes) is no object: it is being written, or a program killed elsewhere left it"
+            ),
+        });
+    }
 }
 
 /// Checks every header and the destination's own name.

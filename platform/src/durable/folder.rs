@@ -20,10 +20,10 @@ pub(super) fn open_folder(path: &Path) -> io::Result<OwnedFd> {
 
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(folder: &OwnedFd) -> io::Result<()> {
-    match rustix::fs::fsync(folder) {
-        // File systems that flush names by themselves, or not at all, answer so for a folder.
-        Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::BADF) => Ok(()),
-        Err(error) => Err(error.into()),
+    match super::flush(folder) {
+        // File systems that flush names by themselves, or not at all, may answer so for a folder.
+        Err(error) if error.raw_os_error() == Some(Errno::BADF.raw_os_error()) => Ok(()),
+        flushed => flushed.map(drop),
     }
 }
 

@@ -1,16 +1,13 @@
 //! Reading files that never change.
 
 use std::io;
-use std::num::NonZeroUsize;
-use std::ops::{Deref, Range};
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
-use std::ptr::NonNull;
 use std::sync::OnceLock;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::mm::{MapFlags, ProtFlags};
 
 use crate::aligned::{ALIGNMENT, AlignedBuf};
 use crate::{Kind, look};
@@ -113,57 +110,5 @@ impl ObjectFile {
         let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECT;
         Ok(rustix::fs::open(path, flags, Mode::empty())?)
-    }
-}
-
-/// A file mapped into memory, to be read as a slice.
-///
-/// Meant for files of the caller's own that nobody changes once they are published: a file that is
-/// cut short while it is mapped kills the process that reads past its new end.
-#[derive(Debug)]
-pub struct Map {
-    /// `None` for an empty file, which can't be mapped.
-    memory: Option<(NonNull<u8>, NonZeroUsize)>,
-}
-
-// SAFETY: the mapping is read-only and belongs to the value, not to a thread.
-unsafe impl Send for Map {}
-// SAFETY: shared access only reads.
-unsafe impl Sync for Map {}
-
-impl Map {
-    /// Maps a regular file that never changes.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let file = ObjectFile::open(path)?;
-        let len = usize::try_from(file.len()).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let Some(len) = NonZeroUsize::new(len) else { return Ok(Self { memory: None }) };
-        // SAFETY: a new mapping at a place of the kernel's choice; it outlives the descriptor.
-        let start = unsafe {
-            let anywhere = std::ptr::null_mut();
-            rustix::mm::mmap(anywhere, len.get(), ProtFlags::READ, MapFlags::SHARED, &file.file, 0)?
-        };
-        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { memory: Some((start, len)) })
-    }
-}
-
-impl Deref for Map {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self.memory {
-            // SAFETY: mapped for `len` bytes until dropped; the file does not change, as agreed.
-            Some((start, len)) => unsafe { std::slice::from_raw_parts(start.as_ptr(), len.get()) },
-            None => &[],
-        }
-    }
-}
-
-impl Drop for Map {
-    fn drop(&mut self) {
-        if let Some((start, len)) = self.memory {
-            // SAFETY: mapped in `open` with this length, and nothing borrows from it any more.
-            let _ = unsafe { rustix::mm::munmap(start.as_ptr().cast(), len.get()) };
-        }
     }
 }

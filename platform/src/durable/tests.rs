@@ -84,8 +84,7 @@ fn each_way_of_naming_neither_clobbers_nor_leaves_anything() {
         let folder = tempfile::tempdir().expect("a folder");
         let open = open_folder(folder.path()).expect("a folder");
         for (content, expected) in [("1", Published::Created), ("2", Published::Exists)] {
-            let (file, temporary) = named(&open).expect("a file");
-            let temporary = temporary.expect("a name");
+            let (file, temporary) = create_named(&open, OFlags::WRONLY).expect("a file");
             rustix::io::pwrite(&file, content.as_bytes(), 0).expect("written");
             let published = naming(&open, &temporary, "final").expect("published");
             assert_eq!(published, expected);
@@ -102,8 +101,8 @@ fn each_way_of_naming_neither_clobbers_nor_leaves_anything() {
 fn a_file_with_a_temporary_name_is_removed_when_dropped() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut file = DurableFile::create(folder.path(), "x").expect("a file");
-    let (named, temporary) = named(&file.folder).expect("a file");
-    (file.file, file.temporary) = (named, temporary);
+    let (named, temporary) = create_named(&file.folder, OFlags::WRONLY).expect("a file");
+    (file.file, file.temporary) = (named, Some(temporary));
     file.append(b"something").expect("appended");
     assert_eq!(names(folder.path()).len(), 1);
     drop(file);

@@ -6,42 +6,137 @@ use std::ffi::CStr;
 use std::fs;
 use std::mem::MaybeUninit;
 
-/// Returns words that name this process and no other of this computer, ever: the boot, the process
-/// namespace, the number and the start time.
+/// Where a system is named (machine-id(5)).
+const MACHINE: &str = "/etc/machine-id";
+
+/// Where a process runs. Equal ones see the same processes under the same numbers; of a process that ran
+/// elsewhere nothing can be told here.
+#[derive(PartialEq, Eq)]
+struct Origin {
+    boot: String,
+    /// The process namespace: a container has its own.
+    namespace: String,
+    /// A copied virtual machine keeps it, and two computers of one name have two.
+    machine: String,
+    host: String,
+}
+
+impl Origin {
+    fn here() -> Self {
+        let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+        Self {
+            boot: first_word("/proc/sys/kernel/random/boot_id"),
+            namespace: one_word(&link.to_string_lossy()),
+            machine: first_word(MACHINE),
+            host: one_word(&hostname()),
+        }
+    }
+
+    /// Tells whether what is missing here can be known to have ended.
+    fn is_known(&self) -> bool {
+        !self.boot.is_empty() && !self.namespace.is_empty()
+    }
+
+    /// Digests all of it: the boot, a random number, can't be found from it.
+    fn digest(&self) -> u64 {
+        let Self { boot, namespace, machine, host } = self;
+        fnv([boot, namespace, machine, host].map(|word| format!("{word} ")).concat().bytes())
+    }
+}
+
+/// Returns words that name this process and no other, ever: the boot, the process namespace, the number,
+/// the start time, the machine and its name.
 pub fn process_identity() -> String {
     let pid = std::process::id();
     let start = start_time(pid).unwrap_or_default();
-    format!("{} {} {pid} {start}", boot(), namespace())
+    let Origin { boot, namespace, machine, host } = Origin::here();
+    format!("{boot} {namespace} {pid} {start} {machine} {host}")
 }
 
-/// Tells whether the process that [`process_identity`] named still runs.
+/// Tells whether the process that [`process_identity`] named may still run.
 ///
-/// What can't be told, for instance because it ran in another container, counts as alive.
+/// Only the machine, boot and container in which it ran know that it ended. Whatever is named from
+/// elsewhere counts as alive: another boot may be that of a copied virtual machine.
 pub fn is_alive(identity: &str) -> bool {
-    let mut words = identity.split(' ');
-    let (Some(its_boot), Some(its_namespace)) = (words.next(), words.next()) else {
-        return true;
+    let words: Vec<&str> = identity.split(' ').collect();
+    let [boot, namespace, pid, start, rest @ ..] = words.as_slice() else { return true };
+    let (Ok(pid), Ok(start)) = (pid.parse(), start.parse()) else { return true };
+    let here = Origin::here();
+    let (machine, host) = match rest {
+        // Of an earlier version.
+        [] => (here.machine.as_str(), here.host.as_str()),
+        [machine, host] => (*machine, *host),
+        _ => return true,
     };
-    let numbers = (words.next(), words.next());
-    let (Some(Ok(pid)), Some(Ok(start))) =
-        (numbers.0.map(str::parse::<u32>), numbers.1.map(str::parse::<u64>))
+    let elsewhere = [
+        (*boot, &here.boot),
+        (*namespace, &here.namespace),
+        (machine, &here.machine),
+        (host, &here.host),
+    ];
+    elsewhere.into_iter().any(|(its, own)| its != own) || !here.is_known() || may_run(pid, start)
+}
+
+/// Returns the boot in which a process ran that [`process_identity`] named; `None` when it is unknown.
+pub fn boot_of(identity: &str) -> Option<&str> {
+    identity.split(' ').next().filter(|boot| !boot.is_empty())
+}
+
+/// Returns a word for this machine, the same after each boot; `None` where the system has none.
+///
+/// It tells nobody the machine's id itself, and machines that were copied may have the same.
+pub fn machine_mark() -> Option<String> {
+    let machine = first_word(MACHINE);
+    (!machine.is_empty()).then(|| format!("{:016x}", fnv(machine.bytes())))
+}
+
+/// FNV-1a (Fowler, Noll, Vo).
+fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// Returns the same as [`process_identity`] for the names of files: three numbers, which tell nobody else
+/// anything of this machine.
+pub(crate) fn process_mark() -> String {
+    let pid = std::process::id();
+    let start = start_time(pid).unwrap_or_default();
+    format!("{:016x}.{pid:x}.{start:x}", Origin::here().digest())
+}
+
+/// Tells whether the process that [`process_mark`] named has ended, for sure.
+pub(crate) fn has_ended(mark: &str) -> bool {
+    let mut numbers = mark.split('.').map(|number| u64::from_str_radix(number, 16));
+    let (Some(Ok(origin)), Some(Ok(pid)), Some(Ok(start)), None) =
+        (numbers.next(), numbers.next(), numbers.next(), numbers.next())
     else {
-        return true;
-    };
-    if its_boot != boot() {
         return false;
+    };
+    let (here, Ok(pid)) = (Origin::here(), u32::try_from(pid)) else { return false };
+    here.is_known() && here.digest() == origin && !may_run(pid, start)
+}
+
+/// Tells whether a process of this system that began then may still run.
+fn may_run(pid: u32, start: u64) -> bool {
+    match start_time(pid) {
+        Some(found) => found == start,
+        // `/proc` may hide the processes of other users (`hidepid`).
+        None => {
+            let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+            pid.is_some_and(|pid| {
+                rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::PERM)
+            })
+        }
     }
-    its_namespace != namespace() || start_time(pid) == Some(start)
 }
 
-fn boot() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.trim().to_owned()
+fn first_word(path: &str) -> String {
+    one_word(fs::read_to_string(path).unwrap_or_default().trim())
 }
 
-fn namespace() -> String {
-    let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    link.to_string_lossy().replace(' ', "_")
+fn one_word(text: &str) -> String {
+    text.replace(char::is_whitespace, "_")
 }
 
 /// Returns when a process started, in clock ticks since the boot; `None` when it is gone or a zombie.
@@ -91,26 +186,59 @@ fn name_of(uid: u32) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// The identity of this process with one of its words replaced.
+    fn with(word: usize, other: &str) -> String {
+        let own = process_identity();
+        let mut words: Vec<&str> = own.split(' ').collect();
+        words[word] = other;
+        words.join(" ")
+    }
+
     #[test]
     fn this_process_is_alive_and_a_finished_one_is_not() {
         let own = process_identity();
         assert!(is_alive(&own), "{own}");
-        let (rest, start) = own.rsplit_once(' ').expect("four words");
-        let start: u64 = start.parse().expect("a number");
-        assert!(!is_alive(&format!("{rest} {}", start + 1)));
+        assert_eq!(own.split(' ').count(), 6, "{own}");
+        assert!(!is_alive(&with(3, "1")));
+        let of_an_earlier_version: Vec<String> =
+            [own.clone(), with(3, "1")].iter().map(|identity| first_four(identity)).collect();
+        assert!(is_alive(&of_an_earlier_version[0]));
+        assert!(!is_alive(&of_an_earlier_version[1]));
+    }
+
+    fn first_four(identity: &str) -> String {
+        identity.split(' ').take(4).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
-    fn a_process_of_an_earlier_boot_is_not_alive() {
-        let own = process_identity();
-        let (_, rest) = own.split_once(' ').expect("four words");
-        assert!(!is_alive(&format!("another-boot {rest}")));
+    fn a_mark_tells_what_an_identity_tells() {
+        let own = process_mark();
+        assert!(!has_ended(&own), "{own}");
+        let (origin, rest) = own.split_once('.').expect("three numbers");
+        let (pid, _) = rest.split_once('.').expect("three numbers");
+        assert!(has_ended(&format!("{origin}.{pid}.1")));
+        assert!(!has_ended(&format!("{:016x}.{pid}.1", 7)), "it ran elsewhere");
+        for nonsense in ["", "a", "a.b", "x.1.1", &format!("{origin}.{pid}.1.1")] {
+            assert!(!has_ended(nonsense), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_process_of_another_boot_container_machine_or_host_cannot_be_told() {
+        // The start is another: here, the process would be known to have ended.
+        for word in [0, 1, 4, 5] {
+            let mut words: Vec<String> =
+                with(word, "other").split(' ').map(str::to_owned).collect();
+            words[3] = "1".into();
+            assert!(is_alive(&words.join(" ")), "word {word}");
+        }
     }
 
     #[test]
     fn what_cannot_be_told_counts_as_alive() {
-        assert!(is_alive(""));
-        assert!(is_alive("a b c d"));
+        for identity in ["", "a b c d", "a b 1 2 c", "a b 1 2 c d e"] {
+            assert!(is_alive(identity), "{identity}");
+        }
     }
 
     #[test]

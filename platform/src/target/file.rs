@@ -13,6 +13,7 @@ use super::leftover::Temporary;
 use super::restore::{self, Refused, Restore};
 use super::{TargetDir, leftover};
 use crate::Metadata;
+use crate::durable::flush;
 use crate::look::{self, component};
 use crate::unnamed;
 use crate::xattr::Place;
@@ -92,9 +93,10 @@ impl TargetFile {
         restore::apply(Place::Open(self.file.as_fd()), restore, self.inherited)
     }
 
-    /// Waits until content and metadata are durable; the name is so once its directory is.
+    /// Waits until content and metadata are durable, as far as the file system can; the name is so once its
+    /// directory is.
     pub fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::fsync(&self.file)?)
+        flush(&self.file).map(drop)
     }
 }
 
@@ -131,7 +133,7 @@ impl Deref for TemporaryFile {
 impl TemporaryFile {
     pub(super) fn create(dir: &TargetDir, size_hint: u64) -> io::Result<Self> {
         if !dir.needs_names.load(Ordering::Relaxed) {
-            if let Some(file) = unnamed::create(&dir.dir)? {
+            if let Some(file) = unnamed::create(&dir.dir, OFlags::WRONLY)? {
                 let file = TargetFile { file, inherited: dir.inherits() };
                 file.reserve(size_hint)?;
                 return Ok(Self { file, dir: Arc::clone(&dir.dir), name: None });
