@@ -23,7 +23,7 @@ pub use describe::describe;
 pub use eyes::{assert_same_tree, build_matrix, look};
 pub use faulty::{Call, Fault, Faulty, When};
 pub use memory::Memory;
-pub use mounted::MountGuard;
+pub use mounted::{MountGuard, MountedAt};
 pub use notes::Notes;
 pub use picture::{
     Ignoring, Picture, Seen, assert_same, of_folder, of_volume, on_its_own, relative_to,

@@ -97,3 +97,22 @@ impl Drop for MountGuard {
         }
     }
 }
+
+/// A file system that a test mounted with a line of the shell, taken away when this is dropped, also when the test
+/// fails.
+pub struct MountedAt<'p>(&'p Path);
+
+impl<'p> MountedAt<'p> {
+    /// Takes over what is mounted at a path.
+    pub fn new(path: &'p Path) -> Self {
+        Self(path)
+    }
+}
+
+impl Drop for MountedAt<'_> {
+    fn drop(&mut self) {
+        let mut umount = std::process::Command::new("umount");
+        // It is gone already where the test itself took it away.
+        let _ = umount.args(["--lazy", "--quiet"]).arg(self.0).status();
+    }
+}

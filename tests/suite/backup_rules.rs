@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use yore_tests::{Ended, Yore, binary, in_shell, is_root, needs_root};
+use yore_tests::{Ended, MountedAt, Yore, binary, in_shell, is_root, needs_root};
 
 /// The paths below the source that the newest snapshot holds.
 fn held(yore: &Yore, source: &Path) -> Vec<String> {
@@ -181,13 +181,14 @@ fn a_source_on_another_file_system_is_entered_unless_told_otherwise() {
     let source = yore.scratch.folder("source");
     let other = yore.scratch.folder("source/other");
     in_shell("mount -t tmpfs none \"$1\"", &[&other]);
+    let mounted = MountedAt::new(&other);
     write(source.join("file"), "x");
     write(other.join("file"), "x");
     let all = yore.run_on("backup", &[&source]);
     let held_all = held(&yore, &source);
     let one = yore.run_on("backup --one-file-system", &[&source]);
     let held_one = held(&yore, &source);
-    in_shell("umount \"$1\"", &[&other]);
+    drop(mounted);
     all.assert_code(0);
     one.assert_code(0);
     assert_eq!(held_all, ["file", "other", "other/file"]);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
-use yore_tests::{Yore, in_shell, needs_root};
+use yore_tests::{MountedAt, Yore, in_shell, needs_root};
 
 fn back_up(yore: &Yore, words: &str, source: &Path, code: i32) -> Value {
     let ended = yore.run_on(&format!("backup --json {words}"), &[source]).assert_code(code);
@@ -71,10 +71,11 @@ fn a_disk_that_is_not_mounted_is_noticed_wherever_it_belongs() {
     // What somebody wrote while the disk was not there.
     std::fs::write(disk.join("stray"), "").expect("a file");
     in_shell("mount -t tmpfs none \"$1\"", &[&disk]);
+    let mounted = MountedAt::new(&disk);
     fill(&disk, 30);
     let whole = back_up(&yore, "", &source, 0);
     let alone = back_up(&yore, "", &disk, 0);
-    in_shell("umount \"$1\"", &[&disk]);
+    drop(mounted);
     assert_eq!((files(&whole), files(&alone)), (Some(31), Some(30)));
     let inside = back_up(&yore, "", &source, 3);
     let as_source = back_up(&yore, "", &disk, 3);

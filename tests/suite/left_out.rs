@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use yore_tests::{Yore, in_shell, needs_root};
+use yore_tests::{MountedAt, Yore, in_shell, needs_root};
 
 fn back_up(yore: &Yore, words: &str, source: &Path) -> Value {
     let ended = yore.run_on(&format!("backup --json {words}"), &[source]).assert_code(0);
@@ -34,10 +34,11 @@ fn file_systems_of_the_kernel_are_left_out_unless_they_are_named() {
     let [proc, pts] = ["proc", "pts"].map(|name| yore.scratch.folder(&format!("source/{name}")));
     std::fs::write(source.join("file"), "").expect("a file");
     in_shell("mount -t proc proc \"$1\" && mount -t devpts devpts \"$2\"", &[&proc, &pts]);
+    let mounted = [MountedAt::new(&proc), MountedAt::new(&pts)];
     let report = back_up(&yore, "", &source);
     let text = yore.run_on("backup", &[&source]);
     let named = yore.run_on("backup --json", &[&source, &pts]);
-    in_shell("umount \"$1\" \"$2\"", &[&proc, &pts]);
+    drop(mounted);
     assert_eq!(not_entered(&report, &source), [pair("proc", "system"), pair("pts", "system")]);
     assert_eq!(report["totals"]["files"].as_u64(), Some(1), "{report}");
     let text = text.assert_code(0).out;
@@ -72,6 +73,7 @@ fn somebody_s_own_mount_is_a_note_and_no_error() {
     ]);
     command.args([&behind, &theirs]).stdin(Stdio::null());
     let mut bindfs = command.spawn().expect("bindfs runs");
+    let mounted = MountedAt::new(&theirs);
     let is_private = || std::fs::read_dir(&theirs).is_err();
     let since = std::time::Instant::now();
     while !is_private() && since.elapsed().as_secs() < 20 {
@@ -80,7 +82,7 @@ fn somebody_s_own_mount_is_a_note_and_no_error() {
     let was_private = is_private();
     let all = yore.run_on("backup --json", &[&source]);
     let one = yore.run_on("backup --json --one-file-system", &[&source]);
-    in_shell("umount \"$1\"", &[&theirs]);
+    drop(mounted);
     bindfs.wait().expect("it ends");
     assert!(was_private, "root is kept out");
     for ended in [all, one] {
@@ -99,8 +101,9 @@ fn the_repository_is_known_by_whatever_way_it_is_met() {
     let second = yore.scratch.folder("source/second");
     std::fs::write(source.join("file"), "text").expect("a file");
     in_shell("mount --bind \"$1\" \"$2\"", &[&yore.repository(), &second]);
+    let mounted = MountedAt::new(&second);
     let report = back_up(&yore, "", &source);
-    in_shell("umount \"$1\"", &[&second]);
+    drop(mounted);
     assert_eq!(not_entered(&report, &source), [pair("second", "own")]);
     // A copy of it is another folder, of the same repository.
     in_shell("cp -a \"$1\" \"$2\"/copy", &[&yore.repository(), &source]);

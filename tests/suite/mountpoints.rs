@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use yore_platform::is_mounted;
-use yore_tests::{Ended, MountGuard, Yore, in_shell};
+use yore_tests::{Ended, MountGuard, MountedAt, Yore, in_shell};
 
 fn backed_up() -> (Yore, std::path::PathBuf) {
     let yore = Yore::with_repository();
@@ -146,24 +146,13 @@ fn held_by(pid: u32) -> Vec<std::path::PathBuf> {
     links.filter_map(|link| std::fs::read_link(link).ok()).collect()
 }
 
-/// A mounted disk, taken away whatever happens.
-struct Disk<'a>(&'a Path);
-
-impl Drop for Disk<'_> {
-    fn drop(&mut self) {
-        let mut umount = std::process::Command::new("umount");
-        // It is gone already where the test went well.
-        let _ = umount.args(["--lazy", "--quiet"]).arg(self.0).status();
-    }
-}
-
 #[test]
 fn a_drive_in_the_background_keeps_no_disk_busy_from_which_it_was_started() {
     yore_tests::needs_root("mount a disk");
     let (yore, _) = backed_up();
     let disk = yore.scratch.folder("disk");
     in_shell("mount -t tmpfs disk \"$1\" && echo x > \"$1\"/file", &[&disk]);
-    let _guard = Disk(&disk);
+    let _guard = MountedAt::new(&disk);
     let line = "exec 7< file 8> log; \"$1\" --json mount --detach -- \"$2\"";
     let (pid, _) = in_background(&yore, &disk, line);
     let held = held_by(pid);

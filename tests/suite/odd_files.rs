@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use yore_tests::{Ended, Yore, in_shell, needs_root};
+use yore_tests::{Ended, MountedAt, Yore, in_shell, needs_root};
 
 /// A file system that lists a name it does not find, gives a file with content the size 0, and can't read one of
 /// two attributes. The file `found` beside it decides whether the name is found.
@@ -122,6 +122,7 @@ fn more_attribute_names_than_a_list_holds_do_not_cost_the_content() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     in_shell("mount -t tmpfs none \"$1\"", &[&source]);
+    let mounted = MountedAt::new(&source);
     let file = source.join("file");
     std::fs::write(&file, "content").expect("a file");
     // 300 names of 250 bytes: listxattr(2) ends with E2BIG.
@@ -130,7 +131,7 @@ fn more_attribute_names_than_a_list_holds_do_not_cost_the_content() {
         &[&file],
     );
     let ended = yore.run_on("backup", &[&source]);
-    in_shell("umount \"$1\"", &[&source]);
+    drop(mounted);
     let ended = ended.assert_code(3);
     assert!(ended.err.contains("attributes can't be read"), "{}", ended.err);
     assert_eq!(cat(&yore, &file).assert_code(0).out, "content");

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
 
-use yore_tests::{Yore, in_shell, needs_root, noise};
+use yore_tests::{MountedAt, Yore, in_shell, needs_root, noise};
 
 fn lines(text: &str) -> usize {
     text.lines().count()
@@ -264,22 +264,13 @@ fn a_stream_is_backed_up_whole_or_not_at_all() {
     yore.assert_sound();
 }
 
-/// A small file system, taken away whatever happens.
-struct SmallDisk<'p>(&'p Path);
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg(self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_ends_a_backup_that_is_far_ahead_in_many_large_files() {
     needs_root("mount a small file system");
     let yore = Yore::new();
     let disk = yore.scratch.folder("repository");
     in_shell("mount -t tmpfs -o size=5m none \"$1\"", &[&disk]);
-    let _disk = SmallDisk(&disk);
+    let _disk = MountedAt::new(&disk);
     yore.run(["init"]).assert_code(0);
     let source = yore.scratch.folder("source");
     let first = source.join("0");
@@ -303,7 +294,7 @@ fn a_full_disk_is_said_nothing_is_committed_and_the_next_run_goes_on() {
     let yore = Yore::new();
     let disk = yore.scratch.folder("repository");
     in_shell("mount -t tmpfs -o size=12m none \"$1\"", &[&disk]);
-    let _disk = SmallDisk(&disk);
+    let _disk = MountedAt::new(&disk);
     yore.run(["init"]).assert_code(0);
     let source = yore.scratch.folder("source");
     std::fs::write(source.join("small"), noise(100_000, 1)).expect("a file");
@@ -323,7 +314,7 @@ fn a_full_disk_is_said_nothing_is_committed_and_the_next_run_goes_on() {
     // A full target of a restore.
     let target = yore.scratch.folder("target");
     in_shell("mount -t tmpfs -o size=4m none \"$1\"", &[&target]);
-    let _target = SmallDisk(&target);
+    let _target = MountedAt::new(&target);
     let ended = yore.run(["restore", "latest", "--target", target.to_str().expect("text")]);
     assert_ne!(ended.code, Some(0));
     assert!(ended.err.contains("space"), "{}", ended.err);
