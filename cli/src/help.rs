@@ -7,7 +7,8 @@ Exit codes:
   0    done
   1    failed
   2    what was typed makes no sense
-  3    done, but something could not be read or written; each is listed
+  3    done, but something could not be read or written, or changed each time it was read;
+       each is listed
   10   there is no repository
   11   something else must end first
   12   the secret opens nothing
