@@ -79,6 +79,8 @@ pub use crate::{
     },
     source::{ListedName, Listing, ReadMode, SourceDir, SourceFile, path_metadata},
     stamp::{folder_metadata, keeps_folder_times},
-    target::{Made, Part, Refused, Replace, Restore, TargetDir, TargetFile, TemporaryFile},
+    target::{
+        Made, OtherXattrs, Part, Refused, Replace, Restore, TargetDir, TargetFile, TemporaryFile,
+    },
     xattr::FoundXattrs,
 };

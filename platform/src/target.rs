@@ -22,7 +22,7 @@ use rustix::io::Errno;
 
 pub use file::{Replace, TargetFile, TemporaryFile};
 use leftover::Temporary;
-pub use restore::{Part, Refused, Restore};
+pub use restore::{OtherXattrs, Part, Refused, Restore};
 
 use crate::look::{self, component};
 use crate::xattr::{self, Place};

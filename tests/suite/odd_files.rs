@@ -114,6 +114,10 @@ fn an_attribute_that_can_not_be_read_costs_neither_the_content_nor_the_others() 
     let mut getfattr = Command::new("sh");
     getfattr.args(["-c", words, "sh"]).arg(target.join("good"));
     assert_eq!(getfattr.output().expect("it runs").stdout, b"value");
+    // What the backup does not know of is not taken away, either.
+    in_shell("setfattr -n user.own -v mine \"$1\"", &[&target.join("good")]);
+    yore.run(["restore", &place, "--target", target.to_str().expect("text")]).assert_code(0);
+    in_shell("getfattr -n user.own \"$1\"", &[&target.join("good")]);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use yore_platform::{Kind, Made, Metadata, Owner, Restore, SourceDir, TargetDir};
+use yore_platform::{Kind, Made, Metadata, OtherXattrs, Owner, Restore, SourceDir, TargetDir};
 
 use super::beside::{self, Beside};
 use super::context::Context;
@@ -15,7 +15,7 @@ use super::sources::Links;
 use super::{Extra, Overwrite, Owners, Verify, was_there};
 use crate::backup::Run;
 use crate::error::{Error, Result};
-use crate::tree::Node;
+use crate::tree::{Flags, Node};
 
 pub(super) struct OpenDir<'c> {
     context: &'c Context<'c>,
@@ -81,6 +81,10 @@ pub(super) fn metadata_of<'n>(context: &Context<'_>, node: &'n Node) -> Restore<
         },
         modified: node.modified,
         xattrs: &node.xattrs,
+        others: match node.flags.contains(Flags::ATTRIBUTES_MISSING) {
+            true => OtherXattrs::Kept,
+            false => OtherXattrs::Removed,
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
-use yore_platform::{FoundXattrs, Kind, Listing, ReadMode, SourceDir, snapshot_path};
+use yore_platform::{FoundXattrs, Kind, Listing, OtherXattrs, ReadMode, SourceDir, snapshot_path};
 
 use super::*;
 use crate::backup::Excludes;
@@ -22,8 +22,8 @@ fn fill(folder: &Path) {
         let modified = yore_platform::Timestamp { seconds: 1_000_000_000, nanos: size as u32 };
         let xattrs = if mode == 0o640 { &xattrs } else { &none };
         let owner = None;
-        let wanted =
-            yore_platform::Restore { kind: Kind::File, mode: Some(mode), owner, modified, xattrs };
+        let (kind, mode, others) = (Kind::File, Some(mode), OtherXattrs::Removed);
+        let wanted = yore_platform::Restore { kind, mode, owner, modified, xattrs, others };
         assert!(file.set_metadata(&wanted).is_empty());
     };
     let noise: Vec<u8> =
@@ -57,6 +57,7 @@ fn fill(folder: &Path) {
         owner: None,
         modified: yore_platform::Timestamp { seconds: 5, nanos: 7 },
         xattrs: &none,
+        others: OtherXattrs::Removed,
     };
     target.make_dir(b"nothing in it").expect("a folder");
     assert!(deeper.set_metadata(&read_only).is_empty());

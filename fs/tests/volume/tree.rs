@@ -31,6 +31,7 @@ fn furnish(source: &Path) {
         owner: None,
         modified: Timestamp { seconds: -5, nanos: 123_456_789 },
         xattrs: &xattrs,
+        others: yore_platform::OtherXattrs::Removed,
     };
     // A file system without attributes refuses them; then the model has none either.
     drop(dir.set_child_metadata(b"attributed", &restore));

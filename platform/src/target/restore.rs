@@ -29,8 +29,19 @@ pub struct Restore<'a> {
     pub owner: Option<Owner>,
     /// When the content last changed.
     pub modified: Timestamp,
-    /// Extended attributes; other `user.` ones and ACLs that the file has are removed.
+    /// Extended attributes.
     pub xattrs: &'a Xattrs,
+    /// What becomes of other `user.` ones and ACLs that the file has.
+    pub others: OtherXattrs,
+}
+
+/// What becomes of extended attributes that a restored file shall not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherXattrs {
+    /// They are removed.
+    Removed,
+    /// They stay: not all that the file had could be read when it was backed up.
+    Kept,
 }
 
 /// A part of the metadata that could not be applied.
@@ -71,7 +82,8 @@ pub(super) fn apply(place: Place<'_>, restore: &Restore<'_>, inherited: bool) ->
     }
     let mut refused = Vec::new();
     let (in_force, changed) = set_owner(place, &now, restore.owner, &mut refused);
-    let removed = inherited && remove_others(place, restore.xattrs, &mut refused);
+    let removes = inherited && restore.others == OtherXattrs::Removed;
+    let removed = removes && remove_others(place, restore.xattrs, &mut refused);
     set_xattrs(place, restore.xattrs, When::BeforeMode, &mut refused);
     if let Some(mode) = restore.mode
         && restore.kind != Kind::Symlink

@@ -16,6 +16,7 @@ fn restore(kind: Kind, mode: u32, seconds: i64, xattrs: &Xattrs) -> Restore<'_> 
         owner: Some(Owner { uid: 1234, gid: 4321 }),
         modified: Timestamp { seconds, nanos: 123_456_789 },
         xattrs,
+        others: OtherXattrs::Removed,
     }
 }
 
@@ -107,6 +108,7 @@ fn set_id_bits_acls_and_capabilities_survive_the_change_of_owner() {
         owner: before.owner,
         modified: before.modified,
         xattrs: &xattrs,
+        others: OtherXattrs::Removed,
     };
     let file = dir.create_file(b"to", 7).expect("a file");
     file.write_at(b"program", 0).expect("written");
