@@ -10,7 +10,7 @@ use std::time::Duration;
 use yore_platform::{AlignedBuf, Metadata, Space};
 
 use crate::error::{Error, Result};
-use crate::object::{Area, ObjectName};
+use crate::format::object::{Area, ObjectName};
 
 mod anchored;
 mod folder;

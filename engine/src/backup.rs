@@ -11,13 +11,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use yore_platform::{Mounts, SourceDir, Timestamp, snapshot_path};
 
 use crate::backup::assemble::Assembly;
 use crate::backup::budget::{Budget, Closing};
+use crate::backup::buffers::Buffers;
 use crate::backup::exclude::Excluder;
 use crate::backup::large::HashJob;
 use crate::backup::left_out::Tally;
@@ -25,28 +25,30 @@ use crate::backup::read::{Readers, SHARED_BUFFER};
 use crate::backup::store::{Channels, FrameJob, Sealer, Shared, Store};
 use crate::backup::stored::StoredBlobs;
 use crate::backup::walk::{Sources, Step, Walk};
-use crate::buffers::Buffers;
-use crate::chunker::Gear;
+use crate::clock::now;
 use crate::error::{Error, Result};
-use crate::id::{BlobId, SnapshotId};
+use crate::format::blob_hasher::TOGETHER;
+use crate::format::chunker::Gear;
+use crate::format::id::{BlobId, SnapshotId};
+use crate::format::keys::{BlobKind, Keys};
+use crate::format::object::{Kind, ObjectName};
+use crate::format::record::{Snapshot, Totals};
+use crate::format::tree::Flags;
 use crate::index::BlobIndex;
-use crate::keys::{BlobKind, Keys};
-use crate::moment::{Moment, Part, state};
-use crate::namer::TOGETHER;
-use crate::object::{Kind, ObjectName};
 use crate::observer::Observer;
-use crate::order::SnapshotEntry;
-use crate::reader::Reader;
-use crate::record::{Snapshot, Totals};
+use crate::read::reader::Reader;
+use crate::read::view::{DirRef, merge};
+use crate::repository::session::{self, OpenSession, Writer};
 use crate::repository::{Repository, Snapshots};
-use crate::session::{self, OpenSession, Writer};
-use crate::tree::Flags;
-use crate::view::{DirRef, merge};
-use crate::{backend, seal};
+use crate::run::Run;
+use crate::snapshots::moment::{Moment, Part, state};
+use crate::snapshots::order::SnapshotEntry;
+use crate::{backend, format::seal};
 
 mod assemble;
 mod attributes;
 mod budget;
+mod buffers;
 mod clones;
 mod count;
 mod exclude;
@@ -62,11 +64,10 @@ mod stream;
 mod walk;
 
 pub use count::count_sources;
-pub(crate) use exclude::NO_BACKUP;
 pub use left_out::{LeftOut, NotEntered};
 pub use options::{
     BackupOptions, BackupReport, ChangeTime, EmptySources, Excludes, FileSystems, InodeNumbers,
-    Reading, Run, UnchangedBy,
+    Reading, UnchangedBy,
 };
 pub use stream::backup_stream;
 pub use walk::Emptied;
@@ -172,11 +173,6 @@ fn must_fit_a_record(sources: &[Vec<u8>], options: &BackupOptions) -> Result<()>
         return Err(Error::Refused { what });
     }
     Ok(())
-}
-
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp { seconds: since.as_secs() as i64, nanos: since.subsec_nanos() }
 }
 
 /// Runs a backup that `feed` feeds with what is to be saved.

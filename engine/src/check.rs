@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 
 use crate::error::Result;
-use crate::id::ObjectId;
+use crate::format::id::ObjectId;
 use crate::index::BlobIndex;
 use crate::observer::Observer;
-use crate::reader::Reader;
+use crate::read::reader::Reader;
 use crate::repository::Repository;
 
 mod packs;

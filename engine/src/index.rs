@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backend::{self, Backend};
-use crate::cbor::{self, MapWriter, Read};
 use crate::error::{Error, Result};
-use crate::id::{BlobId, ObjectId};
-use crate::keys::Keys;
-use crate::object::{Area, Kind, ObjectName};
-use crate::pack::{FrameInfo, PackInfo, PackKind};
-use crate::seal;
+use crate::format::cbor::{self, MapWriter, Read};
+use crate::format::id::{BlobId, ObjectId};
+use crate::format::keys::Keys;
+use crate::format::object::{Area, Kind, ObjectName};
+use crate::format::pack::{FrameInfo, PackInfo, PackKind};
+use crate::format::seal;
 
 mod segment;
 

@@ -7,25 +7,28 @@ use std::sync::Arc;
 use yore_platform::Timestamp;
 
 use crate::backend::{self, Anchored, Backend, Published};
-use crate::backup::now;
+use crate::clock::now;
 use crate::error::{Error, Result};
-use crate::header::{Header, MAX_HEADER, Parameters, Unverified};
-use crate::id::{ObjectId, RepositoryId, SnapshotId};
-use crate::index::{self, BlobIndex};
-use crate::keys::{Keys, MasterSecret, random};
-use crate::object::{Area, Kind, ObjectName};
-use crate::order::{self, SnapshotEntry};
-use crate::reader::Reader;
-use crate::record::{
+use crate::format::header::{Header, MAX_HEADER, Parameters, Unverified};
+use crate::format::id::{ObjectId, RepositoryId, SnapshotId};
+use crate::format::keys::{Keys, MasterSecret, random};
+use crate::format::object::{Area, Kind, ObjectName};
+use crate::format::record::{
     ClientId, DestinationId, Generation, Outcome, Session, Snapshot, Tombstone, Verdict,
     decode_destination, encode_destination,
 };
-use crate::seal::{self, MAX_OBJECT};
-use crate::secret::{Secret, SecretKind};
-use crate::slot::{self, Cost, MAX_SLOT, Slot};
+use crate::format::seal::{self, MAX_OBJECT};
+use crate::format::secret::{Secret, SecretKind};
+use crate::format::slot::{self, Cost, MAX_SLOT, Slot};
+use crate::index::{self, BlobIndex};
+use crate::read::reader::Reader;
+use crate::snapshots::order::{self, SnapshotEntry};
 
+pub(crate) mod forget;
 mod known;
 mod records;
+pub(crate) mod session;
+pub(crate) mod stats;
 
 pub use known::KnownSnapshots;
 use records::Records;

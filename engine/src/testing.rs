@@ -11,9 +11,9 @@ pub(crate) mod forge;
 use crate::backup::{BackupOptions, BackupReport, backup};
 use crate::error::Error;
 use crate::observer::{Event, Observer, Problem};
-use crate::reader::Reader;
+use crate::read::reader::Reader;
+use crate::read::view::{DirRef, Found, find};
 use crate::repository::{CreateOptions, Repository, create, open};
-use crate::view::{DirRef, Found, find};
 use crate::{
     ClientId, Cost, EmptySources, Excludes, FileSystems, Folder, Parameters, Reading, Run, Secret,
     SnapshotEntry, SnapshotId, UnchangedBy, Writer,
@@ -101,7 +101,8 @@ impl Sample {
 
     /// Forgets a snapshot.
     pub(crate) fn forget(&self, id: SnapshotId) {
-        crate::forget::forget(&self.repository, &[id], &writer(), time(9), "test").expect("done");
+        crate::repository::forget::forget(&self.repository, &[id], &writer(), time(9), "test")
+            .expect("done");
     }
 
     pub(crate) fn back_up(&self, source: &Path, now: i64) -> BackupReport {

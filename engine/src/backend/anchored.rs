@@ -10,9 +10,9 @@ use yore_platform::{AlignedBuf, Space};
 
 use super::{Backend, NewObject, Stamp, Stored, Unfinished, load};
 use crate::error::{Error, Result};
-use crate::header::{MAX_HEADER, Unverified};
-use crate::id::RepositoryId;
-use crate::object::{Area, ObjectName};
+use crate::format::header::{MAX_HEADER, Unverified};
+use crate::format::id::RepositoryId;
+use crate::format::object::{Area, ObjectName};
 
 /// A destination that must hold a certain repository.
 pub(crate) struct Anchored {
@@ -116,7 +116,7 @@ impl Backend for Anchored {
 mod tests {
     use std::fs;
 
-    use crate::object::{Area, ObjectName};
+    use crate::format::object::{Area, ObjectName};
     use crate::testing::Sample;
     use crate::{Error, save};
 

@@ -20,7 +20,7 @@ use yore_platform::{
 use super::open_packs::OpenPacks;
 use super::{Backend, NewObject, Published, Stamp, Stored, Unfinished};
 use crate::error::{Error, Result};
-use crate::object::{Area, ObjectName};
+use crate::format::object::{Area, ObjectName};
 
 /// A folder that holds a repository.
 pub struct Folder {
@@ -325,7 +325,7 @@ impl NewObject for NewFile<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::ObjectId;
+    use crate::format::id::ObjectId;
 
     #[test]
     fn an_open_pack_that_went_bad_is_opened_anew() {

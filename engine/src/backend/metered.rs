@@ -9,7 +9,7 @@ use yore_platform::{AlignedBuf, Space};
 
 use super::{Backend, NewObject, Stamp, Stored, Unfinished};
 use crate::error::Result;
-use crate::object::{Area, ObjectName};
+use crate::format::object::{Area, ObjectName};
 
 /// How much may be fetched at once after a while in which nothing was, in seconds of the rate.
 const BURST: f64 = 1.0;

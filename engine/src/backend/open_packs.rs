@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use lru::LruCache;
 use yore_platform::ObjectFile;
 
-use crate::object::ObjectName;
+use crate::format::object::ObjectName;
 
 /// How many packs are kept open: a file of 16 GiB lies in so many.
 const PACKS: usize = 256;
@@ -80,7 +80,7 @@ impl OpenPacks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::ObjectId;
+    use crate::format::id::ObjectId;
 
     #[test]
     fn packs_are_closed_when_nobody_reads_them() {

@@ -16,7 +16,7 @@ use yore_platform::{AlignedBuf, Space};
 
 use super::{Backend, NewObject, Stamp, Stored, Unfinished};
 use crate::error::{Error, Result};
-use crate::object::{Area, ObjectName};
+use crate::format::object::{Area, ObjectName};
 
 /// Threads that ask, at most.
 const THREADS: usize = 16;

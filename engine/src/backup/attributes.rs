@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use yore_platform::{FoundXattrs, Xattrs, system_path};
 
 use crate::error::Error;
+use crate::format::tree::{Flags, Node};
 use crate::observer::{Observer, Problem};
-use crate::tree::{Flags, Node};
 
 /// The most bytes of extended attributes of a node: a tree, cut when it has 1 MiB, stays well below the largest
 /// blob.

@@ -5,13 +5,11 @@ use yore_platform::{Kind, Listing, ReadMode, SourceDir};
 use crate::backup::Excludes;
 use crate::backup::walk::join;
 use crate::error::Result;
+use crate::format::header::{MAX_HEADER, Unverified};
+use crate::format::id::RepositoryId;
+use crate::format::object::ObjectName;
 use crate::globs::Globs;
-use crate::header::{MAX_HEADER, Unverified};
-use crate::id::RepositoryId;
-use crate::object::ObjectName;
 
-/// A directory that holds a file of this name keeps its content when files are removed.
-pub(crate) const NO_BACKUP: &[u8] = b".nobackup";
 const CACHE_TAG: &[u8] = b"CACHEDIR.TAG";
 /// How a cache tag begins (Bryan Ford, *Cache Directory Tagging Specification*).
 const CACHE_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";

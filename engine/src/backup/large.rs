@@ -5,14 +5,14 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use yore_platform::{AlignedBuf, Metadata, SourceFile};
 
+use crate::backup::buffers::Buffer;
 use crate::backup::read::{Batch, Bytes, ChunkId, Failed, Found, Gone, LARGE, is_sparse};
 use crate::backup::slice::Slice;
-use crate::buffers::Buffer;
-use crate::chunker::{Cutter, End};
-use crate::file::MAX_HOLES;
-use crate::id::BlobId;
+use crate::format::chunker::{Cutter, End};
+use crate::format::id::BlobId;
+use crate::format::tree::Hole;
 use crate::observer::Event;
-use crate::tree::Hole;
+use crate::read::file::MAX_HOLES;
 
 /// How much is read at a time.
 const BLOCK: usize = 1 << 20;

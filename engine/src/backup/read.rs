@@ -13,18 +13,18 @@ use yore_platform::{FoundXattrs, Kind, Listing, Metadata, SourceDir, Timestamp, 
 
 use crate::backup::attributes;
 use crate::backup::budget::Budget;
+use crate::backup::buffers::{Buffer, Buffers};
 use crate::backup::large::HashJob;
 use crate::backup::left_out::Tally;
 use crate::backup::slice::Slice;
 use crate::backup::walk::join;
 use crate::backup::{BackupOptions, ChangeTime, Reading, StoredBlobs};
-use crate::buffers::{Buffer, Buffers};
-use crate::chunker::Gear;
 use crate::error::Error;
-use crate::id::BlobId;
-use crate::keys::{BlobKind, Keys};
+use crate::format::chunker::Gear;
+use crate::format::id::BlobId;
+use crate::format::keys::{BlobKind, Keys};
+use crate::format::tree::{Flags, Hole, Node};
 use crate::observer::{Event, Observer, Problem};
-use crate::tree::{Flags, Hole, Node};
 
 mod content;
 

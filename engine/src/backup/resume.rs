@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use crate::backup::now;
 use crate::error::{Error, Result};
-use crate::id::ObjectId;
+use crate::format::id::ObjectId;
+use crate::format::object::{Area, ObjectName};
+use crate::format::pack;
+use crate::format::record::{Outcome, Session, Verdict};
 use crate::index::{self, BlobIndex};
-use crate::object::{Area, ObjectName};
-use crate::pack;
-use crate::record::{Outcome, Session, Verdict};
 use crate::repository::Repository;
-use crate::session::{self, OpenSession, Writer};
+use crate::repository::session::{self, OpenSession, Writer};
 
 /// After so many seconds without a sign of life, a session is given up wherever its process was.
 const SILENT: i64 = 7 * 24 * 60 * 60;

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::file::OpenFile;
-use crate::object::Area;
+use crate::format::object::Area;
+use crate::format::tree::Node;
+use crate::read::file::OpenFile;
+use crate::read::view::{Found, SeenNode, children};
 use crate::testing::{Notes, Sample, writer};
-use crate::tree::Node;
-use crate::view::{Found, SeenNode, children};
 
 fn options() -> BackupOptions {
     BackupOptions {

@@ -19,12 +19,12 @@ use crate::backup::left_out::Tally;
 use crate::backup::read::{Job, Results, Wanted, node_of};
 use crate::backup::{BackupOptions, InodeNumbers};
 use crate::error::{Error, Result};
-use crate::id::RepositoryId;
-use crate::moment::holds;
+use crate::format::id::RepositoryId;
+use crate::format::tree::{Flags, Node};
 use crate::observer::{Observer, Problem};
-use crate::reader::Reader;
-use crate::tree::{Flags, Node};
-use crate::view::{DirRef, SeenNode};
+use crate::read::reader::Reader;
+use crate::read::view::{DirRef, SeenNode};
+use crate::snapshots::moment::holds;
 
 mod emptied;
 mod enter;

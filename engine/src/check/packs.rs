@@ -13,14 +13,14 @@ use super::report::Findings;
 use super::{ReadData, Sizes};
 use crate::backend::{Backend, ROOM_TO_FETCH};
 use crate::error::{Error, Result};
-use crate::id::ObjectId;
+use crate::format::id::ObjectId;
+use crate::format::keys::{BlobKind, Keys};
+use crate::format::object::{Area, ObjectName};
+use crate::format::pack::{self, PackInfo, PackKey, PackKind};
+use crate::format::seal::PREFIX;
 use crate::index::{self, BlobIndex};
-use crate::keys::{BlobKind, Keys};
-use crate::object::{Area, ObjectName};
 use crate::observer::{Event, Observer, Unit};
-use crate::pack::{self, PackInfo, PackKey, PackKind};
 use crate::repository::Repository;
-use crate::seal::PREFIX;
 
 /// What an index says about a pack, in short.
 struct Described {
@@ -247,7 +247,7 @@ fn choose(packs: &[(ObjectId, u64)], read_data: ReadData) -> HashSet<ObjectId> {
             ids.filter(|id| of > 0 && leading(id) % of == n.wrapping_sub(1)).collect()
         }
         ReadData::Percent(percent) => {
-            let seed: [u8; 16] = crate::keys::random();
+            let seed: [u8; 16] = crate::format::keys::random();
             let mut drawn: Vec<_> =
                 ids.map(|id| (Sha256::digest([&seed[..], &id.0].concat()), id)).collect();
             drawn.sort_unstable();

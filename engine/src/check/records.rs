@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::report::Findings;
 use crate::backend::{self, Stored, Unfinished};
-use crate::cbor::Read;
 use crate::error::{Error, Result};
-use crate::header::{MAX_HEADER, Unverified};
-use crate::id::{ObjectId, SnapshotId};
-use crate::object::{Area, Kind, ObjectName};
-use crate::record::{Generation, Outcome, Session, Verdict, decode_destination};
+use crate::format::cbor::Read;
+use crate::format::header::{MAX_HEADER, Unverified};
+use crate::format::id::{ObjectId, SnapshotId};
+use crate::format::object::{Area, Kind, ObjectName};
+use crate::format::record::{Generation, Outcome, Session, Verdict, decode_destination};
 use crate::repository::{Repository, load_sealed};
 
 /// Lists an area; what can't be listed is a problem and holds nothing.

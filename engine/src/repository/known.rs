@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use super::records::Records;
 use super::{Repository, Snapshots};
 use crate::backend::{SETTLED, Stamp};
-use crate::backup::now;
+use crate::clock::now;
 use crate::error::{Error, Result};
-use crate::id::{ObjectId, SnapshotId};
-use crate::object::{Area, ObjectName};
-use crate::order;
-use crate::record::{Outcome, Snapshot, Tombstone};
+use crate::format::id::{ObjectId, SnapshotId};
+use crate::format::object::{Area, ObjectName};
+use crate::format::record::{Outcome, Snapshot, Tombstone};
+use crate::snapshots::order;
 
 /// After this time names are listed although the destination looks the same.
 const LISTED_ANYWAY: Duration = Duration::from_secs(60);

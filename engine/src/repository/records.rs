@@ -14,9 +14,9 @@ use sha2::{Digest, Sha256};
 
 use super::{Problems, Repository, load_sealed};
 use crate::error::{Error, Result};
-use crate::id::{RepositoryId, SnapshotId};
-use crate::object::{Area, Kind, ObjectName};
-use crate::record::{Session, Snapshot, Tombstone, Verdict};
+use crate::format::id::{RepositoryId, SnapshotId};
+use crate::format::object::{Area, Kind, ObjectName};
+use crate::format::record::{Session, Snapshot, Tombstone, Verdict};
 
 /// The file in the repository's folder of the cache; another format has another name.
 const FILE: &str = "records-1";
@@ -304,7 +304,7 @@ mod tests {
         for number in 0..UNUSED + 20 {
             let mut id = [7; 32];
             id[..8].copy_from_slice(&(number as u64).to_le_bytes());
-            let name = ObjectName::session(crate::id::ObjectId(id));
+            let name = ObjectName::session(crate::format::id::ObjectId(id));
             encode(repository.id(), &name, b"stale", &mut stale);
         }
         append(&file, &stale).expect("appended");

@@ -7,8 +7,8 @@ use yore_platform::{FoundXattrs, Kind, Listing, OtherXattrs, ReadMode, SourceDir
 
 use super::*;
 use crate::backup::Excludes;
+use crate::format::tree::Flags;
 use crate::testing::{Notes, Sample};
-use crate::tree::Flags;
 
 /// Fills a folder with a file of every kind that does not need privileges.
 fn fill(folder: &Path) {

@@ -3,18 +3,18 @@
 
 use std::collections::HashMap;
 
-use crate::backup::now;
-use crate::id::BlobId;
+use crate::clock::now;
+use crate::format::id::BlobId;
+use crate::format::keys::BlobKind;
+use crate::format::object::{Kind, ObjectName};
+use crate::format::pack::{Codec, Contents, FrameInfo, PackInfo, PackKey, PackKind};
+use crate::format::record::{Snapshot, Totals};
+use crate::format::seal::{self, TAG};
+use crate::format::tree::Flags;
 use crate::index;
-use crate::keys::BlobKind;
-use crate::object::{Kind, ObjectName};
-use crate::pack::{Codec, Contents, FrameInfo, PackInfo, PackKey, PackKind};
-use crate::record::{Snapshot, Totals};
 use crate::repository::Repository;
-use crate::seal::{self, TAG};
 use crate::testing::writer;
-use crate::tree::Flags;
-use crate::{SnapshotId, backend, session};
+use crate::{SnapshotId, backend, repository::session};
 
 /// Blobs to be written.
 #[derive(Default)]

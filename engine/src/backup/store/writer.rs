@@ -7,8 +7,8 @@ use crossbeam_channel::Receiver;
 use super::{Shared, Write, lock};
 use crate::backend::NewObject;
 use crate::error::{Error, Result};
-use crate::object::ObjectName;
-use crate::pack::{Contents, PackInfo, PackKey, PackKind};
+use crate::format::object::ObjectName;
+use crate::format::pack::{Contents, PackInfo, PackKey, PackKind};
 
 /// Writes packs; belongs to one thread.
 pub(in crate::backup) struct PackWriter {

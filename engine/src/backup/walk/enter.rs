@@ -12,8 +12,8 @@ use crate::backup::left_out::NotEntered;
 use crate::backup::read::node_of;
 use crate::backup::{EmptySources, FileSystems, Reading, now};
 use crate::error::Result;
-use crate::tree::{Flags, Node};
-use crate::view::{DirRef, SeenNode};
+use crate::format::tree::{Flags, Node};
+use crate::read::view::{DirRef, SeenNode};
 
 impl<'a> Walk<'a> {
     /// Goes into a directory; `way` leads to sources that are named inside of it, or is one itself.
