@@ -3,6 +3,7 @@
 //! An object is a file. It is written under no name or a temporary one, made durable, and published
 //! without clobbering; so a name is either absent or whole.
 
+mod open_packs;
 mod unfinished;
 
 use std::fs::DirEntry;
@@ -17,7 +18,7 @@ use yore_platform::{
     path_metadata,
 };
 
-use super::open_packs::OpenPacks;
+use self::open_packs::OpenPacks;
 use super::{Backend, NewObject, Published, Stamp, Stored, Unfinished};
 use crate::error::{Error, Result};
 use crate::format::object::{Area, ObjectName};

@@ -4,7 +4,7 @@ use std::sync::mpsc::Receiver;
 use yore_platform::{Kind, Names};
 
 use crate::backup::Saved;
-use crate::backup::budget::Budget;
+use crate::backup::read::budget::Budget;
 use crate::backup::read::{Bytes, ChunkId, Found, Results, Status};
 use crate::backup::slice::Slice;
 use crate::backup::store::{Added, Store};

@@ -7,8 +7,8 @@ use std::sync::mpsc::SyncSender;
 use crossbeam_channel::{Sender, bounded};
 use yore_platform::Kind;
 
-use crate::backup::large::HashJob;
 use crate::backup::left_out::Tally;
+use crate::backup::read::large::HashJob;
 use crate::backup::read::{Bytes, ChunkId, Found, Results, Status};
 use crate::backup::slice::Slice;
 use crate::backup::walk::Step;

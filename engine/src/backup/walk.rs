@@ -14,9 +14,9 @@ use yore_platform::{
     Kind, Listing, Metadata, Mounts, SourceDir, Timestamp, snapshot_path, system_path,
 };
 
-use crate::backup::exclude::Excluder;
 use crate::backup::left_out::Tally;
 use crate::backup::read::{Job, Results, Wanted, node_of};
+use crate::backup::walk::exclude::Excluder;
 use crate::backup::{BackupOptions, InodeNumbers};
 use crate::error::{Error, Result};
 use crate::format::id::RepositoryId;
@@ -28,6 +28,7 @@ use crate::snapshots::moment::holds;
 
 mod emptied;
 mod enter;
+pub(super) mod exclude;
 mod previous;
 mod sources;
 

@@ -4,7 +4,7 @@ use yore_platform::{Metadata, ReadMode, SourceFile};
 
 use super::{Batch, Bytes, ChunkId, Failed, Found, LARGE, Status, Wanted, is_sparse, node_of};
 use crate::backup::buffers::Buffer;
-use crate::backup::large::read_chunked;
+use crate::backup::read::large::read_chunked;
 use crate::backup::walk::join;
 use crate::error::Error;
 use crate::format::tree::{Content, Flags, Node};

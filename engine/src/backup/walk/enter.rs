@@ -6,10 +6,10 @@ use yore_platform::{Kind, Listing, Metadata, MountKind, SourceDir, system_path};
 
 use super::emptied::{self, Emptied};
 use super::{Advance, Level, Opened, Sources, Step, Unlisted, Walk, join};
-use crate::backup::attributes;
-use crate::backup::exclude::Excluder;
 use crate::backup::left_out::NotEntered;
+use crate::backup::read::attributes;
 use crate::backup::read::node_of;
+use crate::backup::walk::exclude::Excluder;
 use crate::backup::{EmptySources, FileSystems, Reading, now};
 use crate::error::Result;
 use crate::format::tree::{Flags, Node};

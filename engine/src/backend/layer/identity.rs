@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use yore_platform::{AlignedBuf, Space};
 
-use super::{Backend, NewObject, Stamp, Stored, Unfinished, load};
+use crate::backend::{Backend, NewObject, Stamp, Stored, Unfinished, load};
 use crate::error::{Error, Result};
 use crate::format::header::{MAX_HEADER, Unverified};
 use crate::format::id::RepositoryId;

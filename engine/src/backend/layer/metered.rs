@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use yore_platform::{AlignedBuf, Space};
 
-use super::{Backend, NewObject, Stamp, Stored, Unfinished};
+use crate::backend::{Backend, NewObject, Stamp, Stored, Unfinished};
 use crate::error::Result;
 use crate::format::object::{Area, ObjectName};
 

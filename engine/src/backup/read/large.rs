@@ -20,9 +20,9 @@ const BLOCK: usize = 1 << 20;
 const BLOCKS: usize = 3;
 
 /// A chunk to be named by a thread that seals, with others that wait.
-pub(super) struct HashJob {
-    pub(super) bytes: Slice,
-    pub(super) name: Sender<BlobId>,
+pub(in crate::backup) struct HashJob {
+    pub(in crate::backup) bytes: Slice,
+    pub(in crate::backup) name: Sender<BlobId>,
 }
 
 /// What a file turns out to be, stretch by stretch.
@@ -84,7 +84,7 @@ impl<'f> Stretches<'f> {
 }
 
 /// Reads a file of several chunks, or with holes; returns the size that it turned out to have.
-pub(super) fn read_chunked(
+pub(in crate::backup) fn read_chunked(
     batch: &mut Batch<'_>,
     file: &SourceFile,
     metadata: &Metadata,

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// A budget of bytes shared by batches that are needed in order.
 ///
 /// The batch whose turn it is may exceed the budget: those who wait for it hold the rest.
-pub(super) struct Budget {
+pub(in crate::backup) struct Budget {
     limit: usize,
     /// Guards what is in use, and whose turn it is.
     state: Mutex<State>,
@@ -18,7 +18,7 @@ struct State {
 }
 
 impl Budget {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(in crate::backup) fn new(limit: usize) -> Self {
         let state = Mutex::new(State { used: 0, turn: 0 });
         Self { limit, state, changed: Condvar::new() }
     }
@@ -28,7 +28,7 @@ impl Budget {
     }
 
     /// Takes bytes for a batch, waiting until there are some or it is the batch's turn.
-    pub(super) fn take(&self, batch: u64, bytes: usize) {
+    pub(in crate::backup) fn take(&self, batch: u64, bytes: usize) {
         let mut state = self.lock();
         while state.used > 0 && state.used + bytes > self.limit && batch > state.turn {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -37,20 +37,20 @@ impl Budget {
     }
 
     /// Gives bytes back.
-    pub(super) fn give_back(&self, bytes: usize) {
+    pub(in crate::backup) fn give_back(&self, bytes: usize) {
         self.lock().used -= bytes;
         self.changed.notify_all();
     }
 
     /// Says that a batch is needed now.
-    pub(super) fn turn_to(&self, batch: u64) {
+    pub(in crate::backup) fn turn_to(&self, batch: u64) {
         self.lock().turn = batch;
         self.changed.notify_all();
     }
 }
 
 /// Lets everybody go on once nobody takes what they read any more.
-pub(super) struct Closing<'b>(pub(super) &'b Budget);
+pub(in crate::backup) struct Closing<'b>(pub(in crate::backup) &'b Budget);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use yore_platform::{AlignedBuf, Space};
 
-use super::{Backend, NewObject, Stamp, Stored, Unfinished};
+use crate::backend::{Backend, NewObject, Stamp, Stored, Unfinished};
 use crate::error::{Error, Result};
 use crate::format::object::{Area, ObjectName};
 

@@ -15,7 +15,7 @@ const CACHE_TAG: &[u8] = b"CACHEDIR.TAG";
 const CACHE_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 
 /// Excludes, ready to be matched.
-pub(super) struct Excluder<'a> {
+pub(in crate::backup) struct Excluder<'a> {
     globs: Globs,
     excludes: &'a Excludes,
 }
@@ -25,17 +25,17 @@ impl<'a> Excluder<'a> {
     ///
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused) names the first pattern that is none.
-    pub(super) fn new(excludes: &'a Excludes) -> Result<Self> {
+    pub(in crate::backup) fn new(excludes: &'a Excludes) -> Result<Self> {
         Ok(Self { globs: Globs::new(&excludes.rules)?, excludes })
     }
 
     /// Reports whether patterns leave out `name` in the directory at `parent`.
-    pub(super) fn leaves_out(&self, parent: &[u8], name: &[u8], kind: Kind) -> bool {
+    pub(in crate::backup) fn leaves_out(&self, parent: &[u8], name: &[u8], kind: Kind) -> bool {
         !self.globs.is_empty() && self.globs.name(&join(parent, name), kind == Kind::Directory)
     }
 
     /// Finds the file by which a directory says that its content is not to be backed up.
-    pub(super) fn marker(&self, dir: &SourceDir, listing: &Listing) -> Option<&[u8]> {
+    pub(in crate::backup) fn marker(&self, dir: &SourceDir, listing: &Listing) -> Option<&[u8]> {
         let marks = self.excludes.if_present.iter().map(Vec::as_slice);
         let mut marks = marks.filter(|mark| listing.has(mark));
         let cache = || self.excludes.caches && listing.has(CACHE_TAG) && is_cache_tag(dir);
@@ -43,7 +43,11 @@ impl<'a> Excluder<'a> {
     }
 
     /// Reports whether a directory is the repository of this id, whatever name led to it.
-    pub(super) fn is_repository(dir: &SourceDir, listing: &Listing, id: RepositoryId) -> bool {
+    pub(in crate::backup) fn is_repository(
+        dir: &SourceDir,
+        listing: &Listing,
+        id: RepositoryId,
+    ) -> bool {
         let name = ObjectName::header();
         listing.has(name.as_str().as_bytes()) && {
             let mut start = vec![0; MAX_HEADER as usize];
@@ -56,7 +60,7 @@ impl<'a> Excluder<'a> {
     }
 
     /// Lists the patterns, as they were typed, that fitted nothing.
-    pub(super) fn unused(&self) -> Vec<String> {
+    pub(in crate::backup) fn unused(&self) -> Vec<String> {
         let rule = |at: usize| self.excludes.rules.get(at)?.typed.clone();
         self.globs.unused().into_iter().filter_map(rule).collect()
     }

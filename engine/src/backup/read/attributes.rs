@@ -14,7 +14,7 @@ const MAX_XATTRS: usize = 8 << 20;
 
 /// Gives a node the attributes that were read, and reports the others: the file counts as one that could not be
 /// read whole.
-pub(super) fn give(
+pub(in crate::backup) fn give(
     node: &mut Node,
     found: FoundXattrs,
     path: &[u8],
