@@ -9,6 +9,7 @@ pub(crate) mod content;
 pub(crate) mod content_id;
 pub(crate) mod header;
 pub(crate) mod id;
+pub(crate) mod index;
 pub(crate) mod keys;
 pub(crate) mod object;
 pub(crate) mod pack;

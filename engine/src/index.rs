@@ -10,15 +10,17 @@ use std::sync::Arc;
 
 use crate::backend::{self, Backend};
 use crate::error::{Error, Result};
-use crate::format::cbor::{self, MapWriter, Read};
+use crate::format;
 use crate::format::id::{BlobId, ObjectId};
 use crate::format::keys::Keys;
 use crate::format::object::{Area, Kind, ObjectName};
 use crate::format::pack::{FrameInfo, PackInfo, PackKind};
 use crate::format::seal;
 
+mod contents;
 mod segment;
 
+pub(crate) use contents::load_contents;
 pub(crate) use segment::FrameBlobs;
 use segment::Segment;
 
@@ -111,40 +113,17 @@ impl BlobIndex {
 pub(crate) fn load(backend: &dyn Backend, keys: &Keys, name: &ObjectName) -> Result<Vec<PackInfo>> {
     let mut object = backend::load(backend, name, seal::MAX_OBJECT as u64)?;
     let content = seal::open_whole(keys, Kind::Index, name, &mut object)?;
-    decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
+    format::index::decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
 }
 
 /// Saves packs as an index object.
 pub(crate) fn save(backend: &dyn Backend, keys: &Keys, packs: &[PackInfo]) -> Result<ObjectId> {
-    let content = encode(packs);
+    let content = format::index::encode(packs);
     let id = ObjectId(keys.draw_salt(&content));
     let name = ObjectName::index(id);
     let object = seal::seal_whole(keys, Kind::Index, &name, id.0, &content);
     backend::save(backend, &name, &object)?;
     Ok(id)
-}
-
-fn encode(packs: &[PackInfo]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut map = MapWriter::new(&mut out);
-    map.key(1).array(packs.len() as u64);
-    map.finish();
-    packs.iter().for_each(|pack| pack.encode(&mut out));
-    out
-}
-
-fn decode(content: &[u8]) -> Read<Vec<PackInfo>> {
-    let mut packs = Vec::new();
-    cbor::whole_map(content, |key, d| {
-        if key != 1 {
-            return Ok(false);
-        }
-        for _ in 0..cbor::items(d)? {
-            packs.push(PackInfo::decode(d)?);
-        }
-        Ok(true)
-    })?;
-    Ok(packs)
 }
 
 /// The index as it was opened, and what of it could not be read.

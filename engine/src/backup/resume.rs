@@ -7,7 +7,6 @@ use crate::backup::now;
 use crate::error::{Error, Result};
 use crate::format::id::ObjectId;
 use crate::format::object::{Area, ObjectName};
-use crate::format::pack;
 use crate::format::record::{Outcome, Session, Verdict};
 use crate::index::{self, BlobIndex};
 use crate::repository::Repository;
@@ -56,7 +55,7 @@ pub(super) fn adopt(
         if indexed.contains(&id) || session.condemned.contains(&id) {
             continue;
         }
-        match pack::load_contents(&*repository.backend, &repository.keys, id, stored.size) {
+        match index::load_contents(&*repository.backend, &repository.keys, id, stored.size) {
             Ok(pack) => adopted.push(pack),
             // It is nobody's; `check` tells of it.
             Err(Error::Damaged { .. } | Error::Missing { .. }) => {}

@@ -147,7 +147,7 @@ impl Packs {
     fn check_pack(&self, repository: &Repository, id: ObjectId, size: u64, whole: bool) -> Found {
         let (backend, keys) = (&*repository.backend, &*repository.keys);
         let mut found = Found { is_orphan: !self.described.contains_key(&id), ..Found::default() };
-        match pack::load_contents(backend, keys, id, size) {
+        match index::load_contents(backend, keys, id, size) {
             Ok(info) => {
                 let differs = self.described.get(&id).is_some_and(|described| {
                     described.kind != info.kind || described.digest != digest(&info)

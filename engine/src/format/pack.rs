@@ -1,24 +1,22 @@
 //! Packs: sealed frames of blobs, and the sealed contents that tell what they hold (FORMAT.md §6).
 
 use std::cell::RefCell;
-use std::ops::Range;
 
 use yore_platform::AlignedBuf;
 use zstd::bulk::Decompressor;
 
-use crate::backend::Backend;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::cbor::{self, MapWriter, Read};
 use crate::format::id::{BlobId, ObjectId};
 use crate::format::keys::Keys;
 use crate::format::object::{Kind, ObjectName};
-use crate::format::seal::{self, Counter, ObjectKey, PREFIX, TAG};
+use crate::format::seal::{self, Counter, ObjectKey, TAG};
 
 /// The most bytes that a frame's blobs, and so a blob, may have.
 pub const MAX_FRAME: u32 = 16 << 20;
 /// Length of the trailer.
-const TRAILER: usize = 16;
-const TRAILER_MAGIC: &[u8; 4] = b"yend";
+pub(crate) const TRAILER: usize = 16;
+pub(crate) const TRAILER_MAGIC: &[u8; 4] = b"yend";
 /// The frame number that the contents have in their associated data.
 const CONTENTS_NUMBER: u32 = u32::MAX;
 
@@ -39,7 +37,7 @@ impl PackKind {
         }
     }
 
-    fn from_number(number: u64) -> Option<Self> {
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
         [PackKind::Data, PackKind::Tree].into_iter().find(|k| k.object_kind() as u64 == number)
     }
 }
@@ -297,7 +295,7 @@ impl PackKey {
         end
     }
 
-    fn open_contents(&self, length: u32, sealed: &mut [u8]) -> Option<Contents> {
+    pub(crate) fn open_contents(&self, length: u32, sealed: &mut [u8]) -> Option<Contents> {
         let position = position(CONTENTS_NUMBER, length, 0, u8::MAX);
         let plain = self.key.open(Counter::CONTENTS, &position, sealed, 0)?;
         let content = seal::read_padded(plain, seal::MAX_CONTENT)?;
@@ -326,43 +324,4 @@ pub(crate) fn decode_frame(frame: &FrameInfo, stored: &[u8], out: &mut AlignedBu
         })?,
     };
     (length == out.len()).then_some(())
-}
-
-/// Reads what a pack holds from the pack itself, by its trailer.
-pub(crate) fn load_contents(
-    backend: &dyn Backend,
-    keys: &Keys,
-    id: ObjectId,
-    size: u64,
-) -> Result<PackInfo> {
-    let name = ObjectName::pack(id);
-    let damaged = |reason| Error::damaged(name.as_str(), reason);
-    if size < (PREFIX + TAG + TRAILER) as u64 {
-        return Err(damaged("truncated"));
-    }
-    let prefix = backend.read(&name, 0..PREFIX as u64)?;
-    let kind = PackKind::from_number(prefix[5].into()).ok_or_else(|| damaged("not a pack"))?;
-    let key = PackKey::of(keys, kind, id, &prefix)?;
-    let range = contents_range(backend, &name, size)?;
-    let start = range.start;
-    let mut sealed = backend.read(&name, range)?;
-    let contents = key
-        .open_contents(sealed.len() as u32, &mut sealed)
-        .ok_or_else(|| damaged("its contents were altered"))?;
-    if PREFIX as u64 + contents.sealed_bytes() != start {
-        return Err(damaged("its frames do not fill it"));
-    }
-    Ok(PackInfo { id, kind, size, contents })
-}
-
-fn contents_range(backend: &dyn Backend, name: &ObjectName, size: u64) -> Result<Range<u64>> {
-    let end = size - TRAILER as u64;
-    let trailer = backend.read(name, end..size)?;
-    let number = |bytes: &[u8]| bytes.iter().fold(0u64, |n, &byte| n << 8 | u64::from(byte));
-    let (offset, length) = (number(&trailer[..8]), number(&trailer[8..12]));
-    let fits = offset.checked_add(length) == Some(end) && offset >= PREFIX as u64;
-    if &trailer[12..] != TRAILER_MAGIC || !fits || length > seal::MAX_OBJECT as u64 {
-        return Err(Error::damaged(name.as_str(), "it has no end"));
-    }
-    Ok(offset..end)
 }
