@@ -33,6 +33,7 @@ use crate::format::id::{BlobId, SnapshotId};
 use crate::format::keys::{BlobKind, Keys};
 use crate::format::object::{Kind, ObjectName};
 use crate::format::record::{Snapshot, Totals};
+use crate::format::seal;
 use crate::format::tree::Flags;
 use crate::index::BlobIndex;
 use crate::observer::Observer;
@@ -43,7 +44,6 @@ use crate::repository::{Repository, Snapshots};
 use crate::run::Run;
 use crate::snapshots::moment::{Moment, Part, state};
 use crate::snapshots::order::SnapshotEntry;
-use crate::{backend, format::seal};
 
 mod assemble;
 mod buffers;
@@ -191,8 +191,7 @@ fn run(
     let known = repository.snapshots()?;
     let ahead = known.ahead(started);
     if options.run == Run::Dry {
-        let (_, condemned) = repository.condemned()?;
-        let index = repository.open_index_to_write(condemned)?;
+        let index = repository.open_index_to_write(repository.condemned()?)?;
         let saved = save(repository, options, observer, tally, &known.list, index, feed)?;
         return Ok(report(None, saved.totals, ahead));
     }
@@ -226,8 +225,8 @@ fn run(
     let uncovered = tally.take_uncovered(&sources);
     let description = Description { sources, uncovered, time, options, writer, known: &known };
     let id = save_snapshot(repository, &session, description, &saved)?;
-    session.commit(repository, vec![id], now())?;
-    let _ = repository.backend.remove_abandoned();
+    session.commit(repository, &[id], now())?;
+    repository.remove_abandoned();
     resume::end_dead(repository, &left, &options.writer);
     Ok(BackupReport { new_client, ..report(Some(id), saved.totals, ahead) })
 }
@@ -267,7 +266,7 @@ fn save(
     feed: impl FnOnce(Stage<'_>) -> Result<()> + Send,
 ) -> Result<Saved> {
     let keys = Arc::clone(&repository.keys);
-    let backend = Arc::clone(&repository.backend);
+    let backend = Arc::clone(repository.backend());
     let reader = Reader::new(backend, Arc::clone(&keys), index.clone(), PREVIOUS_BUDGET);
     let own = |entry: &&SnapshotEntry| {
         let Writer { host, client, .. } = &options.writer;
@@ -461,13 +460,13 @@ fn save_snapshot(
         program,
         excludes: options.excludes.rules.iter().flat_map(|rule| rule.patterns.clone()).collect(),
         uncovered,
-        session: session.id,
+        session: session.id(),
     };
     let content = snapshot.encode();
     let id = SnapshotId(repository.keys.draw_salt(&content));
     let name = ObjectName::snapshot(id);
     let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
-    backend::save(&*repository.backend, &name, &object)?;
+    repository.writer().save(&name, &object)?;
     Ok(id)
 }
 

@@ -25,7 +25,7 @@ mod snapshots;
 mod testing;
 
 pub use backend::{
-    Backend, Fetched, Folder, Meter, Metered, NewObject, Patient, Published, SETTLED, Stamp,
+    Backend, Deadline, Fetched, Folder, Meter, Metered, NewObject, Published, SETTLED, Stamp,
     Stored, Unfinished, load, save,
 };
 pub use backup::{
@@ -66,7 +66,8 @@ pub use repository::forget::{ForgetReport, forget};
 pub use repository::session::Writer;
 pub use repository::stats::{Stats, stats};
 pub use repository::{
-    CreateOptions, KnownSnapshots, Problems, Repository, Snapshots, create, open,
+    CreateOptions, Destination, KnownSnapshots, Problems, Repository, Snapshots, create,
+    create_copy, open,
 };
 pub use restore::{
     Extra, Overwrite, Owners, RestoreOptions, RestorePlan, RestoreReport, SourcePart, Verify,

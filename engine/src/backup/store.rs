@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::format::id::BlobId;
 use crate::format::keys::BlobKind;
 use crate::format::pack::{FrameInfo, MAX_FRAME, PackInfo, PackKey, PackKind};
-use crate::index::{self, BlobIndex};
+use crate::index::BlobIndex;
 use crate::repository::Repository;
 
 mod sealer;
@@ -309,7 +309,7 @@ impl<'s, 'r> Store<'s, 'r> {
 
     fn save_index(&mut self, packs: Vec<PackInfo>) -> Result<()> {
         let repository = self.shared.repository;
-        let id = index::save(&*repository.backend, &repository.keys, &packs)?;
+        let id = repository.save_index(&packs)?;
         for (id, _) in packs.iter().flat_map(|pack| &pack.contents.blobs) {
             self.seen.remove(id);
         }

@@ -71,7 +71,7 @@ impl Packs {
             if observer.interrupted() {
                 return Err(Error::Interrupted);
             }
-            let read = index::load(&*repository.backend, &repository.keys, &stored.name);
+            let read = index::load(&**repository.backend(), &repository.keys, &stored.name);
             let Some(packs) = findings.take(stored.name.as_str(), read) else { continue };
             let covers: Vec<_> = stored.name.id().map(ObjectId).into_iter().collect();
             for pack in &packs {
@@ -145,7 +145,7 @@ impl Packs {
     }
 
     fn check_pack(&self, repository: &Repository, id: ObjectId, size: u64, whole: bool) -> Found {
-        let (backend, keys) = (&*repository.backend, &*repository.keys);
+        let (backend, keys) = (&**repository.backend(), &*repository.keys);
         let mut found = Found { is_orphan: !self.described.contains_key(&id), ..Found::default() };
         match index::load_contents(backend, keys, id, size) {
             Ok(info) => {

@@ -65,7 +65,7 @@ impl PackWriter {
 
 fn begin<'r>(shared: &Shared<'r>, key: Arc<PackKey>) -> Result<Open<'r>> {
     let name = ObjectName::pack(key.id());
-    let mut object = shared.repository.backend.create(&name)?;
+    let mut object = shared.repository.writer().create(&name)?;
     object.append(key.prefix())?;
     let offset = key.prefix().len() as u64;
     Ok(Open { key, object, contents: Contents::default(), offset })
