@@ -1,0 +1,4 @@
+//! Reading objects into memory.
+
+pub(crate) mod buffer;
+pub(crate) mod object;
