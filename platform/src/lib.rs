@@ -10,37 +10,32 @@ mod host;
 mod linux;
 mod metadata;
 mod mount_error;
-#[cfg(target_os = "linux")]
 mod read;
 mod sys;
 mod volume;
 
+#[cfg(target_os = "linux")]
+pub use crate::host::fuse::{
+    Access, Held, InodeNumbers, MountOptions, Mounted, MountedHandle, Unmounted, WhenBusy,
+    check_mountpoint, drive_attribute, drives, fuse_available, is_mounted, mount, unmount,
+};
 pub use hash::multi_sha256::{Before, Lanes, SHA256_START, sha256_block};
 pub use host::nfs::{Token, nfs_path, serve_nfs};
 pub use host::server::{Served, ServedHandle};
 pub use host::webdav::{Login, serve_webdav};
 pub use metadata::{DeviceNumber, Kind, Metadata, Owner, Timestamp, Xattrs};
 pub use mount_error::{FuseMissing, Hold, Holder, MountError};
-pub use volume::{Attr, Entry, FOREVER, Ino, Listed, More, Seek, Space, Volume, VolumeError};
-
-#[cfg(target_os = "linux")]
-pub use crate::{
-    host::fuse::{
-        Access, Held, InodeNumbers, MountOptions, Mounted, MountedHandle, Unmounted, WhenBusy,
-        check_mountpoint, drive_attribute, drives, fuse_available, is_mounted, mount, unmount,
-    },
-    read::{
-        buffer::{AlignedBuf, HUGE_PAGE, Slab},
-        object::ObjectFile,
-    },
-};
+pub use read::buffer::{AlignedBuf, ReadBuffer};
+pub use read::object::ObjectFile;
+pub use read::slab::Slab;
 pub use sys::{
-    DetachError, Detached, DurableFile, Flushed, FoundXattrs, Interrupt, Interruptible, ListedName,
-    Listing, Made, Map, MountKind, Mounts, Names, OtherXattrs, Part, Published, ReadMode,
-    Readiness, Refused, Replace, Restore, SourceDir, SourceFile, TargetDir, TargetFile,
+    DetachError, Detached, DurableFile, Flushed, FoundXattrs, HUGE_PAGE, Interrupt, Interruptible,
+    ListedName, Listing, Made, Map, MountKind, Mounts, Names, OtherXattrs, Part, Published,
+    ReadMode, Readiness, Refused, Replace, Restore, SourceDir, SourceFile, TargetDir, TargetFile,
     TemporaryFile, boot_of, current_ids, folder_metadata, free_space, hostname, is_abandoned,
     is_alive, is_temporary, keeps_folder_times, lower_thread_priority, machine_mark,
     make_dir_durable, name_bytes, name_from_bytes, open_log, path_metadata, private_dir,
     process_identity, raise_open_file_limit, remove_durable, restore_sigpipe, return_freed_memory,
     snapshot_path, spawn_detached, system_path, user_name, write_program,
 };
+pub use volume::{Attr, Entry, FOREVER, Ino, Listed, More, Seek, Space, Volume, VolumeError};

@@ -6,6 +6,8 @@ pub(crate) mod mount_table;
 pub(crate) mod mounts;
 pub(crate) mod names;
 pub(crate) mod owner_names;
+pub(crate) mod pages;
+pub(crate) mod positioned_file;
 pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod source;

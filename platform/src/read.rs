@@ -2,3 +2,5 @@
 
 pub(crate) mod buffer;
 pub(crate) mod object;
+mod region;
+pub(crate) mod slab;

@@ -10,6 +10,7 @@ pub use crate::linux::{
     mounts::{MountKind, Mounts},
     names::{name_bytes, name_from_bytes, snapshot_path, system_path},
     owner_names::{Names, current_ids},
+    pages::HUGE_PAGE,
     process::{
         DetachError, Detached, Interrupt, Interruptible, Readiness, boot_of, hostname, is_alive,
         lower_thread_priority, machine_mark, open_log, process_identity, raise_open_file_limit,
@@ -20,4 +21,9 @@ pub use crate::linux::{
         Made, OtherXattrs, Part, Refused, Replace, Restore, TargetDir, TargetFile, TemporaryFile,
     },
     xattr::FoundXattrs,
+};
+#[cfg(target_os = "linux")]
+pub(crate) use crate::linux::{
+    pages::{DIRECT_ALIGNMENT, Pages},
+    positioned_file::PositionedFile,
 };

@@ -3,8 +3,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Barrier;
 
 use super::*;
-use crate::read::buffer::{ALIGNMENT, AlignedBlock, AlignedBuf};
-use crate::read::object::ObjectFile;
 
 fn write(folder: &Path, name: &str, content: &[u8]) -> io::Result<Published> {
     let mut file = DurableFile::create(folder, name)?;
@@ -184,64 +182,13 @@ fn folders_are_made_with_their_parents() {
 }
 
 #[test]
-fn ranges_are_read_exactly_or_not_at_all() {
+fn a_file_is_mapped_and_removed() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("x");
     write(folder.path(), "x", b"0123456789").expect("written");
-    let (file, mut buffer) = (ObjectFile::open(&path).expect("a file"), AlignedBuf::new(3));
-    assert_eq!(file.read_range(2..5, &mut buffer).expect("read"), 0);
-    assert_eq!(&*buffer, b"234");
-    assert_eq!(file.read_range(10..10, &mut buffer).expect("read"), 0);
-    assert_eq!(&*buffer, b"");
-    let error = file.read_range(5..11, &mut buffer).expect_err("too long");
-    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-    let error = file.read_range(0..u64::MAX, &mut buffer).expect_err("too long");
-    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-    assert_eq!(file.len(), 10);
-    assert!(ObjectFile::open(folder.path()).is_err());
     assert_eq!(&*Map::open(&path).expect("mapped"), b"0123456789");
     write(folder.path(), "empty", b"").expect("written");
     assert_eq!(&*Map::open(&folder.path().join("empty")).expect("mapped"), b"");
     remove_durable(&path).expect("removed");
     assert_eq!(remove_durable(&path).expect_err("gone").kind(), io::ErrorKind::NotFound);
-}
-
-/// Whether the file system lets a file be read past the page cache.
-fn can_be_read_directly(path: &Path) -> bool {
-    let flags = OFlags::RDONLY | OFlags::DIRECT;
-    let mut page = AlignedBlock::new();
-    let opened = rustix::fs::open(path, flags, Mode::empty());
-    opened.is_ok_and(|file| rustix::io::pread(file, page.bytes(), 0).is_ok())
-}
-
-#[test]
-fn large_ranges_are_read_past_the_page_cache_where_there_is_room_for_pages() {
-    for place in ["/var/tmp", "/dev/shm"] {
-        let folder = tempfile::tempdir_in(place).expect("a folder");
-        let path = folder.path().join("large");
-        let bytes: Vec<u8> = (0..1_300_000_u32).map(|n| (n ^ (n >> 9)) as u8).collect();
-        write(folder.path(), "large", &bytes).expect("written");
-        let can = can_be_read_directly(&path);
-        let large = ObjectFile::open(&path).expect("a file");
-        for room in [0, 12 << 10] {
-            for range in
-                [0..300_000, 1..700_001, 4095..1_200_000, 512_001..1_300_000, 8192..270_336]
-            {
-                let mut buffer = AlignedBuf::new(room + range.len());
-                let skew = range.start % ALIGNMENT;
-                let has_room = buffer.capacity() >= skew + range.len();
-                let wanted = range.start as u64..range.end as u64;
-                let start = large.read_range(wanted, &mut buffer).expect("read");
-                assert!(buffer[start..] == bytes[range.clone()], "{place}, {room}, {range:?}");
-                // Whole pages land on whole pages; what is copied out of the cache lands at the beginning.
-                let direct = if can && has_room { skew } else { 0 };
-                assert_eq!(start, direct, "{place}, {room}, {range:?}");
-            }
-        }
-        let cut = fs::File::options().write(true).open(&path).expect("it opens");
-        cut.set_len(900_000).expect("it is cut short");
-        let mut buffer = AlignedBuf::new(1_000_000);
-        let error = large.read_range(5..900_001, &mut buffer).expect_err("cut short");
-        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-    }
 }

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
+use crate::linux::pages::{AlignedBlock, DIRECT_ALIGNMENT};
 use crate::linux::stat;
 use crate::linux::xattr::FoundXattrs;
 use crate::linux::xattr::{self, Place};
 use crate::metadata::{Kind, Metadata};
-use crate::read::buffer::{ALIGNMENT, AlignedBlock};
 
 /// How a file is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum ReadMode {
     Buffered,
     /// Past the page cache where the file system can, otherwise through it.
     ///
-    /// Takes effect for reads into memory aligned as that of an [`AlignedBuf`](crate::AlignedBuf)
+    /// Takes effect for reads into memory aligned as that of an [`ReadBuffer`](crate::ReadBuffer)
     /// at offsets aligned likewise; the first read that is not so goes back to the page cache.
     Direct,
 }
@@ -113,18 +113,18 @@ impl SourceFile {
         if !self.direct.load(Ordering::Relaxed) {
             return rustix::io::pread(&self.file, buffer, offset);
         }
-        if !offset.is_multiple_of(ALIGNMENT as u64) {
+        if !offset.is_multiple_of(DIRECT_ALIGNMENT as u64) {
             // The end of the file, or a caller who does not align.
             self.go_buffered()?;
             return rustix::io::pread(&self.file, buffer, offset);
         }
-        if buffer.len() < ALIGNMENT {
+        if buffer.len() < DIRECT_ALIGNMENT {
             let mut block = AlignedBlock::new();
             let read = rustix::io::pread(&self.file, block.bytes(), offset)?.min(buffer.len());
             buffer[..read].copy_from_slice(&block.bytes()[..read]);
             return Ok(read);
         }
-        let whole = buffer.len() - buffer.len() % ALIGNMENT;
+        let whole = buffer.len() - buffer.len() % DIRECT_ALIGNMENT;
         rustix::io::pread(&self.file, &mut buffer[..whole], offset)
     }
 
