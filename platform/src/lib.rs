@@ -16,15 +16,16 @@ mod volume;
 
 #[cfg(target_os = "linux")]
 pub use crate::host::fuse::{
-    Access, Held, InodeNumbers, MountOptions, Mounted, MountedHandle, Unmounted, WhenBusy,
-    check_mountpoint, drive_attribute, drives, fuse_available, is_mounted, mount, unmount,
+    Access, InodeNumbers, MountOptions, Mounted, MountedHandle, UnmountBlockers, Unmounted,
+    WhenBusy, check_mountpoint, drive_attribute, drives, fuse_available, is_mounted, mount,
+    unmount,
 };
 pub use hash::multi_sha256::{Before, Lanes, SHA256_START, sha256_block};
-pub use host::nfs::{Token, nfs_path, serve_nfs};
-pub use host::server::{Served, ServedHandle};
+pub use host::nfs::{NfsToken, nfs_path, serve_nfs};
+pub use host::server::{Server, ServerHandle};
 pub use host::webdav::{Login, serve_webdav};
 pub use metadata::{DeviceNumber, Kind, Metadata, Owner, Timestamp, Xattrs};
-pub use mount_error::{FuseMissing, Hold, Holder, MountError};
+pub use mount_error::{DriveUsage, FuseMissing, Holder, MountError};
 pub use read::buffer::{AlignedBuf, ReadBuffer};
 pub use read::object::ObjectFile;
 pub use read::slab::Slab;
@@ -38,4 +39,6 @@ pub use sys::{
     process_identity, raise_open_file_limit, remove_durable, restore_sigpipe, return_freed_memory,
     snapshot_path, spawn_detached, system_path, user_name, write_program,
 };
-pub use volume::{Attr, Entry, FOREVER, Ino, Listed, More, Seek, Space, Volume, VolumeError};
+pub use volume::{
+    Attr, Entry, FOREVER, Ino, ListControl, Listed, Seek, Space, Volume, VolumeError,
+};

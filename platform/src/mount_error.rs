@@ -117,12 +117,12 @@ pub struct Holder {
     /// The name of its program.
     pub name: String,
     /// By what it holds the drive.
-    pub hold: Hold,
+    pub usage: DriveUsage,
 }
 
 /// By what a process holds a drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
+pub enum DriveUsage {
     /// It works in a directory there.
     WorkingDirectory,
     /// Its root is there.
@@ -137,15 +137,15 @@ pub enum Hold {
     Namespace,
 }
 
-impl fmt::Display for Hold {
+impl fmt::Display for DriveUsage {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
-            Hold::WorkingDirectory => "working directory",
-            Hold::Root => "root directory",
-            Hold::Program => "program",
-            Hold::OpenFile => "open file",
-            Hold::MappedFile => "mapped file",
-            Hold::Namespace => "mount namespace of its own",
+            DriveUsage::WorkingDirectory => "working directory",
+            DriveUsage::Root => "root directory",
+            DriveUsage::Program => "program",
+            DriveUsage::OpenFile => "open file",
+            DriveUsage::MappedFile => "mapped file",
+            DriveUsage::Namespace => "mount namespace of its own",
         })
     }
 }
@@ -154,9 +154,9 @@ struct ListOfHolders<'a>(&'a [Holder]);
 
 impl fmt::Display for ListOfHolders<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, Holder { pid, name, hold }) in self.0.iter().enumerate() {
+        for (position, Holder { pid, name, usage }) in self.0.iter().enumerate() {
             let before = if position == 0 { " by " } else { ", " };
-            write!(out, "{before}{name} ({pid}, {hold})")?;
+            write!(out, "{before}{name} ({pid}, {usage})")?;
         }
         Ok(())
     }

@@ -26,4 +26,4 @@ pub use drives::{drive_attribute, drives};
 pub use inode_numbers::InodeNumbers;
 pub use mountpoint::{WhenBusy, check_mountpoint, fuse_available, is_mounted, unmount};
 pub use session::{Access, MountOptions, Mounted, MountedHandle, mount};
-pub use unmount::{Held, Unmounted};
+pub use unmount::{UnmountBlockers, Unmounted};

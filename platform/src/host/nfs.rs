@@ -28,7 +28,7 @@ use nfsserve::vfs::{
 use subtle::ConstantTimeEq;
 
 use super::request::ask;
-use super::server::{Served, runtime};
+use super::server::{Server, runtime};
 use crate::volume::{Volume, VolumeError};
 use encode::{MAX_FILE_SIZE, attributes, status};
 use pages::Pages;
@@ -50,11 +50,11 @@ const ENTRY_BYTES: usize = 32;
 const BYTES_TOLD: usize = 16;
 
 /// Random bytes that let everybody in who knows them.
-pub type Token = [u8; 16];
+pub type NfsToken = [u8; 16];
 
 /// Serves `volume` by NFS at `port` of 127.0.0.1 (0: a free one). What is mounted is the path that
 /// [`nfs_path`] makes of the token.
-pub fn serve_nfs(volume: Arc<dyn Volume>, port: u16, token: Token) -> io::Result<Served> {
+pub fn serve_nfs(volume: Arc<dyn Volume>, port: u16, token: NfsToken) -> io::Result<Server> {
     let runtime = runtime()?;
     let export = Export { volume, token, pages: Arc::new(Pages::new()) };
     let place = format!("{}:{port}", Ipv4Addr::LOCALHOST);
@@ -69,18 +69,18 @@ pub fn serve_nfs(volume: Arc<dyn Volume>, port: u16, token: Token) -> io::Result
             tokio::time::sleep(BREATH).await;
         }
     });
-    Ok(Served::new(runtime, address))
+    Ok(Server::new(runtime, address))
 }
 
 /// The path under which a volume is mounted that was served with this token.
-pub fn nfs_path(token: &Token) -> String {
+pub fn nfs_path(token: &NfsToken) -> String {
     let digits = token.iter().map(|byte| format!("{byte:02x}"));
     std::iter::once("/".to_owned()).chain(digits).collect()
 }
 
 struct Export {
     volume: Arc<dyn Volume>,
-    token: Token,
+    token: NfsToken,
     pages: Arc<Pages>,
 }
 

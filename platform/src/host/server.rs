@@ -13,7 +13,7 @@ const THREADS: usize = 2;
 const ANSWERED_AT_ONCE: usize = 32;
 
 /// A volume that is being served, from the start to the end.
-pub struct Served {
+pub struct Server {
     runtime: Runtime,
     address: SocketAddr,
     stop: watch::Sender<Running>,
@@ -21,7 +21,7 @@ pub struct Served {
 
 /// Ends the serving; for any thread.
 #[derive(Clone)]
-pub struct ServedHandle {
+pub struct ServerHandle {
     stop: watch::Sender<Running>,
 }
 
@@ -42,10 +42,10 @@ pub(super) fn runtime() -> io::Result<Runtime> {
         .build()
 }
 
-impl Served {
-    pub(super) fn new(runtime: Runtime, address: SocketAddr) -> Served {
+impl Server {
+    pub(super) fn new(runtime: Runtime, address: SocketAddr) -> Server {
         let (stop, _) = watch::channel(Running::Yes);
-        Served { runtime, address, stop }
+        Server { runtime, address, stop }
     }
 
     /// Where it is served.
@@ -54,8 +54,8 @@ impl Served {
     }
 
     /// Returns a handle that ends the serving.
-    pub fn handle(&self) -> ServedHandle {
-        ServedHandle { stop: self.stop.clone() }
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle { stop: self.stop.clone() }
     }
 
     /// Serves until a handle ends it. Requests that are being answered then are broken off.
@@ -67,7 +67,7 @@ impl Served {
     }
 }
 
-impl ServedHandle {
+impl ServerHandle {
     /// Ends the serving.
     pub fn stop(&self) {
         self.stop.send_replace(Running::No);

@@ -27,7 +27,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use subtle::ConstantTimeEq;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::server::{Served, runtime};
+use super::server::{Server, runtime};
 use crate::volume::Volume;
 use encode::bounded_range;
 use filesystem::Shown;
@@ -67,7 +67,7 @@ pub fn serve_webdav(
     volume: Arc<dyn Volume>,
     address: SocketAddr,
     login: Login,
-) -> io::Result<Served> {
+) -> io::Result<Server> {
     let runtime = runtime()?;
     let listener = runtime.block_on(TcpListener::bind(address))?;
     let address = listener.local_addr()?;
@@ -78,7 +78,7 @@ pub fn serve_webdav(
         .read_buf_size(READ_BYTES)
         .build_handler();
     runtime.spawn(accept(listener, handler, Arc::new(login)));
-    Ok(Served::new(runtime, address))
+    Ok(Server::new(runtime, address))
 }
 
 async fn accept(listener: TcpListener, handler: DavHandler, login: Arc<Login>) {

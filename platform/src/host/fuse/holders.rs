@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use crate::linux::mount_table::{MountLine, mounts_in};
-use crate::mount_error::{Hold, Holder};
+use crate::mount_error::{DriveUsage, Holder};
 
 /// Finds the processes that hold `drive`; those of other users are visible to root only.
 pub(crate) fn holders(drive: &MountLine) -> Vec<Holder> {
-    find(|process| hold_of(process, drive))
+    find(|process| usage_of(process, drive))
 }
 
 /// Finds processes whose mount namespace has the file system `device` mounted, one of each
@@ -23,7 +23,7 @@ pub(crate) fn namespaces(device: (u32, u32)) -> Vec<Holder> {
         }
         seen.push(own);
         let mounts = mounts_in(&process.join("mountinfo"), device).ok()?;
-        (!mounts.is_empty()).then_some(Hold::Namespace)
+        (!mounts.is_empty()).then_some(DriveUsage::Namespace)
     })
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn is_there(holder: &Holder) -> bool {
 }
 
 /// Asks for each process how it holds something.
-fn find(mut hold_of: impl FnMut(&Path) -> Option<Hold>) -> Vec<Holder> {
+fn find(mut usage_of: impl FnMut(&Path) -> Option<DriveUsage>) -> Vec<Holder> {
     let Ok(processes) = fs::read_dir("/proc") else {
         return Vec::new();
     };
@@ -41,34 +41,34 @@ fn find(mut hold_of: impl FnMut(&Path) -> Option<Hold>) -> Vec<Holder> {
         .flatten()
         .filter_map(|entry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
-            let hold = hold_of(&entry.path())?;
+            let usage = usage_of(&entry.path())?;
             let name = fs::read(entry.path().join("comm")).unwrap_or_default();
             let name = String::from_utf8_lossy(&name).trim_end().to_owned();
-            Some(Holder { pid, name, hold })
+            Some(Holder { pid, name, usage })
         })
         .collect()
 }
 
-fn hold_of(process: &Path, drive: &MountLine) -> Option<Hold> {
+fn usage_of(process: &Path, drive: &MountLine) -> Option<DriveUsage> {
     let lies_there = |link: &Path| {
         // Reading the link asks nothing of the drive, which may be dead or hang.
         fs::read_link(link).is_ok_and(|target| target.starts_with(&drive.point))
     };
     if lies_there(&process.join("cwd")) {
-        return Some(Hold::WorkingDirectory);
+        return Some(DriveUsage::WorkingDirectory);
     }
     if lies_there(&process.join("root")) {
-        return Some(Hold::Root);
+        return Some(DriveUsage::Root);
     }
     if lies_there(&process.join("exe")) {
-        return Some(Hold::Program);
+        return Some(DriveUsage::Program);
     }
     let descriptors = fs::read_dir(process.join("fd")).ok();
     if descriptors.is_some_and(|files| files.flatten().any(|file| lies_there(&file.path()))) {
-        return Some(Hold::OpenFile);
+        return Some(DriveUsage::OpenFile);
     }
     let maps = fs::read(process.join("maps")).ok()?;
-    maps_device(&maps, drive.device).then_some(Hold::MappedFile)
+    maps_device(&maps, drive.device).then_some(DriveUsage::MappedFile)
 }
 
 /// Tells whether one of the lines `addresses rights offset major:minor inode path` is of `device`.
@@ -99,7 +99,7 @@ mod tests {
         let drive = MountLine { id: 0, parent: 0, point, device: (9999, 9999), kind: Vec::new() };
         let found = holders(&drive);
         let own = found.iter().find(|holder| holder.pid == std::process::id());
-        assert_eq!(own.map(|holder| holder.hold), Some(Hold::OpenFile));
+        assert_eq!(own.map(|holder| holder.usage), Some(DriveUsage::OpenFile));
         drop(file);
     }
 }

@@ -10,7 +10,7 @@ use fuser::{Errno, FileAttr, Generation, INodeNo, ReplyEntry};
 use super::encode::{attributes, errno};
 use super::inode_numbers::Numbers;
 use crate::metadata::{DeviceNumber, Kind, Owner, Timestamp};
-use crate::volume::{Attr, Entry, Ino, Listed, More, Volume, VolumeError};
+use crate::volume::{Attr, Entry, Ino, ListControl, Listed, Volume, VolumeError};
 
 /// Positions that `.` and `..` take before those of the volume.
 const DOTS: u64 = 2;
@@ -145,8 +145,8 @@ impl Adapter {
                 let full = each(name.next.saturating_add(DOTS), name);
                 listed = Listing::Something;
                 match full {
-                    Full::Yes => More::Stop,
-                    Full::No => More::Wanted,
+                    Full::Yes => ListControl::Stop,
+                    Full::No => ListControl::Continue,
                 }
             })
         });

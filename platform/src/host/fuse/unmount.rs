@@ -25,12 +25,12 @@ pub enum Unmounted {
     /// It is gone.
     Completely,
     /// It is still held.
-    StillInUse(Held),
+    StillInUse(UnmountBlockers),
 }
 
-/// What holds a drive that was to be unmounted.
+/// The processes and mounts that keep a drive from being unmounted.
 #[derive(Debug, Default)]
-pub struct Held {
+pub struct UnmountBlockers {
     /// Those who use it; other users' processes are visible to root only. It is out of their tree
     /// and serves the files that they have open, as long as its process lives.
     pub holders: Vec<Holder>,
@@ -48,7 +48,7 @@ pub(super) fn take_away(
     limit: Duration,
 ) -> Result<Unmounted, MountError> {
     let began = Instant::now();
-    let mut held = Held::default();
+    let mut held = UnmountBlockers::default();
     loop {
         held.mounts.clear();
         let mounts = mounts_of(drive.device).map_err(|source| refused(&drive.point, source))?;
@@ -72,7 +72,7 @@ pub(super) fn take_away(
 }
 
 /// Unmounts one mount, and notes who uses it and why it stays.
-fn unmount(line: &MountLine, held: &mut Held) {
+fn unmount(line: &MountLine, held: &mut UnmountBlockers) {
     let mut unmounted = unmount_line(line, WhenBusy::Refuse);
     if let Err(MountError::Busy { holders, .. }) = unmounted {
         held.holders.extend(holders);

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use lru::LruCache;
 
 use crate::metadata::Kind;
-use crate::volume::{Attr, Ino, Listed, More, Volume, VolumeError};
+use crate::volume::{Attr, Ino, ListControl, Listed, Volume, VolumeError};
 
 /// How many places are remembered at which a listing may go on; others are looked for.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1 << 14).expect("not zero");
@@ -76,12 +76,12 @@ impl Pages {
         volume.list(self.ino(directory), from, &mut |listed| {
             if found.len() == most {
                 end = false;
-                return More::Stop;
+                return ListControl::Stop;
             }
             let (name, attr) = (listed.name.to_vec(), listed.entry.attr);
             let incomplete = listed.entry.ttl.is_zero();
             found.push((Named { id: attr.ino.0, name, attr, incomplete }, listed.next));
-            More::Wanted
+            ListControl::Continue
         })?;
         for (named, _) in found.iter_mut().filter(|(named, _)| named.incomplete) {
             named.attr = volume.attr(named.attr.ino)?.attr;
@@ -112,14 +112,14 @@ impl Pages {
         let mut place = None;
         volume.list(self.ino(directory), 0, &mut |listed| {
             if listed.entry.attr.ino != ino {
-                return More::Wanted;
+                return ListControl::Continue;
             }
             if before > 0 {
                 before -= 1;
-                return More::Wanted;
+                return ListControl::Continue;
             }
             place = Some(listed.next);
-            More::Stop
+            ListControl::Stop
         })?;
         Ok(place)
     }
@@ -142,7 +142,7 @@ impl Pages {
                 if several(&listed.entry.attr) {
                     *names.entry(listed.entry.attr.ino).or_default() += 1;
                 }
-                if listed.next == from { More::Stop } else { More::Wanted }
+                if listed.next == from { ListControl::Stop } else { ListControl::Continue }
             })?;
         }
         for (named, _) in found.iter_mut().filter(|(named, _)| several(&named.attr)) {

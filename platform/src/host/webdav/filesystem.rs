@@ -17,7 +17,7 @@ use super::super::request::ask;
 use super::encode::{http_size, http_time};
 use super::walk::{Way, walk};
 use crate::metadata::Kind;
-use crate::volume::{Attr, More, Volume, VolumeError};
+use crate::volume::{Attr, ListControl, Volume, VolumeError};
 
 /// The volume; each copy is the same one.
 #[derive(Clone)]
@@ -106,7 +106,7 @@ fn list(volume: &dyn Volume, path: &[u8]) -> Result<Vec<Listed>, VolumeError> {
     let mut entries = Vec::new();
     volume.list(way.end(), 0, &mut |listed| {
         entries.push(Listed { name: listed.name.to_vec(), attr: listed.entry.attr });
-        More::Wanted
+        ListControl::Continue
     })?;
     for entry in entries.iter_mut().filter(|entry| entry.attr.kind == Kind::Symlink) {
         if let Ok(attr) = walk(volume, &mut way.clone(), &entry.name) {
