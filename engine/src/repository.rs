@@ -180,7 +180,7 @@ pub fn open(
         .map_err(|_| Error::damaged(name.as_str(), "it does not decode"))?;
     let cache = cache.map(|folder| folder.join(id.to_string())).filter(|folder| {
         // Without a cache everything works, slower.
-        yore_platform::private_dir(folder).is_ok()
+        yore_platform::create_private_dir(folder).is_ok()
     });
     Ok(Repository { backend, keys: Arc::new(keys), header, destination, cache })
 }

@@ -20,7 +20,7 @@ pub use crate::host::fuse::{
     WhenBusy, check_mountpoint, drive_attribute, drives, fuse_available, is_mounted, mount,
     unmount,
 };
-pub use hash::multi_sha256::{Before, Lanes, SHA256_START, sha256_block};
+pub use hash::multi_sha256::{MultiSha256, SHA256_INITIAL_STATE, Sha256Prefix, sha256_compress};
 pub use host::nfs::{NfsToken, nfs_path, serve_nfs};
 pub use host::server::{Server, ServerHandle};
 pub use host::webdav::{Login, serve_webdav};
@@ -30,14 +30,15 @@ pub use read::buffer::{AlignedBuf, ReadBuffer};
 pub use read::object::ObjectFile;
 pub use read::slab::Slab;
 pub use sys::{
-    DetachError, Detached, DurableFile, Flushed, FoundXattrs, HUGE_PAGE, Interrupt, Interruptible,
-    ListedName, Listing, Made, Map, MountKind, Mounts, Names, OtherXattrs, Part, Published,
-    ReadMode, Readiness, Refused, Replace, Restore, SourceDir, SourceFile, TargetDir, TargetFile,
-    TemporaryFile, boot_of, current_ids, folder_metadata, free_space, hostname, is_abandoned,
-    is_alive, is_temporary, keeps_folder_times, lower_thread_priority, machine_mark,
-    make_dir_durable, name_bytes, name_from_bytes, open_log, path_metadata, private_dir,
-    process_identity, raise_open_file_limit, remove_durable, restore_sigpipe, return_freed_memory,
-    snapshot_path, spawn_detached, system_path, user_name, write_program,
+    AccountNames, DetachError, Detached, DurableFile, Flushed, FoundXattrs, HUGE_PAGE, Interrupt,
+    Interruptible, ListedName, Listing, MappedFile, MetadataPart, MkdirOutcome, MountKind, Mounts,
+    OtherXattrs, Published, ReadMode, Readiness, RefusedMetadata, Replace, SourceDir, SourceFile,
+    TargetDir, TargetFile, TemporaryFile, WantedMetadata, boot_id_of, create_dir_durable,
+    create_private_dir, current_ids, folder_metadata, free_space, hostname, is_abandoned, is_alive,
+    is_temporary, keeps_folder_times, lower_thread_priority, machine_digest, name_bytes,
+    name_from_bytes, open_log, path_metadata, process_identity, raise_open_file_limit,
+    remove_durable, restore_sigpipe, return_freed_memory, snapshot_path, spawn_detached,
+    system_path, user_name, write_program,
 };
 pub use volume::{
     Attr, Entry, FOREVER, Ino, ListControl, Listed, Seek, Space, Volume, VolumeError,

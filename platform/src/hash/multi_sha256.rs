@@ -12,7 +12,7 @@ mod sha;
 mod x86;
 
 /// The state before the first block (FIPS 180-4, 5.3.3).
-pub const SHA256_START: [u32; 8] = [
+pub const SHA256_INITIAL_STATE: [u32; 8] = [
     0x6a09_e667,
     0xbb67_ae85,
     0x3c6e_f372,
@@ -38,7 +38,7 @@ enum Width {
 
 /// What this processor does for many messages.
 #[derive(Debug, Clone, Copy)]
-pub struct Lanes {
+pub struct MultiSha256 {
     /// From so few messages on,
     few: usize,
     /// this is faster than one after the other;
@@ -51,7 +51,7 @@ pub struct Lanes {
 
 /// What comes before every message: a state after whole blocks, and a few more bytes.
 #[derive(Debug, Clone, Copy)]
-pub struct Before<'a> {
+pub struct Sha256Prefix<'a> {
     /// The state after the blocks.
     pub state: &'a [u32; 8],
     /// How many bytes those blocks had.
@@ -60,7 +60,7 @@ pub struct Before<'a> {
     pub head: &'a [u8],
 }
 
-impl Lanes {
+impl MultiSha256 {
     /// Looks what the processor has; `None` where one message after the other is as fast.
     ///
     /// The counts were measured on messages of 774 KiB, the average chunk, of one length; unequal ones
@@ -88,7 +88,7 @@ impl Lanes {
     }
 
     /// How many messages make it worth while to wait for one another.
-    pub fn enough(self) -> usize {
+    pub fn min_batch(self) -> usize {
         match self.narrow {
             #[cfg(target_arch = "x86_64")]
             Width::Two => 2,
@@ -99,7 +99,7 @@ impl Lanes {
 
     /// Returns the SHA-256 of what comes before followed by each message, in their order; `None`
     /// for so few that one after the other is faster.
-    pub fn sha256(self, before: Before<'_>, messages: &[&[u8]]) -> Option<Vec<[u8; 32]>> {
+    pub fn sha256(self, before: Sha256Prefix<'_>, messages: &[&[u8]]) -> Option<Vec<[u8; 32]>> {
         if messages.len() < self.few {
             return None;
         }
@@ -144,7 +144,7 @@ enum Piece {
 }
 
 impl Lane {
-    fn new(before: Before<'_>, message: usize, bytes: &[u8]) -> Self {
+    fn new(before: Sha256Prefix<'_>, message: usize, bytes: &[u8]) -> Self {
         let head = before.head;
         let (mut first, mut last) = ([0; BLOCK], [0; 2 * BLOCK]);
         let (mut piece, mut middle, mut kept) = (Piece::Last, 0..0, head.len());
@@ -190,7 +190,11 @@ impl Lane {
 }
 
 /// Hashes messages, the longest first, so that no long one is left alone at the end.
-fn hash<const L: usize>(before: Before<'_>, messages: &[&[u8]], put: Put<L>) -> Vec<[u8; 32]> {
+fn hash<const L: usize>(
+    before: Sha256Prefix<'_>,
+    messages: &[&[u8]],
+    put: Put<L>,
+) -> Vec<[u8; 32]> {
     let mut order: Vec<usize> = (0..messages.len()).collect();
     order.sort_by_key(|n| std::cmp::Reverse(messages[*n].len()));
     let mut waiting = order.into_iter();
@@ -267,7 +271,7 @@ fn set_column<const L: usize>(states: &mut States<L>, l: usize, state: &[u32; 8]
 }
 
 /// Returns a state after one more block, the first 64 bytes of `block`.
-pub fn sha256_block(state: &[u32; 8], block: &[u8; BLOCK]) -> [u32; 8] {
+pub fn sha256_compress(state: &[u32; 8], block: &[u8; BLOCK]) -> [u32; 8] {
     let mut state = *state;
     one(&mut state, block);
     state

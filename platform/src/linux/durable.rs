@@ -19,9 +19,11 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 
-pub use folder::{free_space, make_dir_durable, private_dir, remove_durable, write_program};
+pub use folder::{
+    create_dir_durable, create_private_dir, free_space, remove_durable, write_program,
+};
 pub use leftover::{is_abandoned, is_temporary};
-pub use map::Map;
+pub use map::MappedFile;
 
 use crate::linux::stat::component;
 use crate::linux::tmpfile;

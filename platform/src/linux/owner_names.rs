@@ -14,7 +14,7 @@ use crate::metadata::Owner;
 /// Names are bytes. A number or a name that the system does not know, or can't look up now, gives
 /// `None`, which is remembered likewise.
 #[derive(Default)]
-pub struct Names {
+pub struct AccountNames {
     users: Table,
     groups: Table,
 }
@@ -46,7 +46,7 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
     }
 }
 
-impl Names {
+impl AccountNames {
     /// Makes a table that knows nothing yet.
     #[must_use]
     pub fn new() -> Self {
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn names_and_numbers_of_root_belong_together() {
-        let names = Names::new();
+        let names = AccountNames::new();
         for _again in 0..2 {
             assert_eq!(names.user(0).as_deref(), Some(&b"root"[..]));
             assert_eq!(names.group(0).as_deref(), Some(&b"root"[..]));
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn what_the_system_does_not_know_has_no_name() {
-        let names = Names::new();
+        let names = AccountNames::new();
         assert_eq!(names.user(3_999_999_999), None);
         assert_eq!(names.group(3_999_999_999), None);
         assert_eq!(names.uid(b"nobody-has-this-name"), None);

@@ -111,7 +111,7 @@ impl SourceDir {
     }
 
     /// Lists the directory as it is now, apart from any other listing of it.
-    pub fn list_again(&self) -> io::Result<Listing> {
+    pub fn list_fresh(&self) -> io::Result<Listing> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let again = rustix::fs::openat(&self.dir, ".", flags, Mode::empty())?;
         let mut listing = Listing::new();

@@ -22,7 +22,7 @@ use rustix::io::Errno;
 
 pub use file::{Replace, TargetFile, TemporaryFile};
 use leftover::Temporary;
-pub use restore::{OtherXattrs, Part, Refused, Restore};
+pub use restore::{MetadataPart, OtherXattrs, RefusedMetadata, WantedMetadata};
 
 use crate::linux::source::SourceDir;
 use crate::linux::stat::{self, component};
@@ -45,9 +45,9 @@ const PLAIN: u8 = 2;
 
 /// Whether a directory was made or was there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Made {
+pub enum MkdirOutcome {
     /// It was made, with mode 0700.
-    New,
+    Created,
     /// It was there already, and keeps what it had.
     Existing,
 }
@@ -80,11 +80,11 @@ impl TargetDir {
     ///
     /// A link or anything else in its place is an error, for the caller to [`remove`](Self::remove)
     /// or to report.
-    pub fn make_dir(&self, name: &[u8]) -> io::Result<(Self, Made)> {
+    pub fn make_dir(&self, name: &[u8]) -> io::Result<(Self, MkdirOutcome)> {
         let name = component(name)?;
         let made = match rustix::fs::mkdirat(&self.dir, name, Mode::RWXU) {
-            Ok(()) => Made::New,
-            Err(Errno::EXIST) => Made::Existing,
+            Ok(()) => MkdirOutcome::Created,
+            Err(Errno::EXIST) => MkdirOutcome::Existing,
             Err(error) => return Err(error.into()),
         };
         Ok((self.child(open_beneath(&self.dir, name)?), made))
@@ -94,26 +94,28 @@ impl TargetDir {
     /// to; anything else in its place is an error.
     ///
     /// For names that a person chose, not for those of a tree: such a link leads anywhere.
-    pub fn make_way(&self, name: &[u8]) -> io::Result<(Self, Made)> {
-        if let Some(found) = self.follow_way(name)? {
-            return Ok((found, Made::Existing));
+    pub fn make_dir_following(&self, name: &[u8]) -> io::Result<(Self, MkdirOutcome)> {
+        if let Some(found) = self.open_dir_following(name)? {
+            return Ok((found, MkdirOutcome::Existing));
         }
         self.make_dir(name)
     }
 
     /// Opens a directory on the way to something, or the one that a link leads to; `None` where there
     /// is nothing, an error where there is anything else.
-    pub fn follow_way(&self, name: &[u8]) -> io::Result<Option<Self>> {
+    pub fn open_dir_following(&self, name: &[u8]) -> io::Result<Option<Self>> {
         let open = |access: OFlags| {
             let flags = access | OFlags::DIRECTORY | OFlags::CLOEXEC;
             rustix::fs::openat(&self.dir, component(name)?, flags, Mode::empty())
                 .map_err(io::Error::from)
         };
         match open(OFlags::RDONLY) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match self.kind_of(name)? {
-                None => Ok(None),
-                Some(_) => Err(error),
-            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                match self.child_metadata(name)? {
+                    None => Ok(None),
+                    Some(_) => Err(error),
+                }
+            }
             // One may go through a directory that one may not list.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 Ok(Some(self.child(open(OFlags::PATH)?)))
@@ -163,8 +165,8 @@ impl TargetDir {
 
     /// Whether the directory tells names apart that differ in case, found by making a file for an
     /// instant.
-    pub fn tells_case(&self) -> io::Result<bool> {
-        leftover::tells_case(self)
+    pub fn is_case_sensitive(&self) -> io::Result<bool> {
+        leftover::is_case_sensitive(self)
     }
 
     /// Opens the same directory for reading.
@@ -184,7 +186,7 @@ impl TargetDir {
     }
 
     /// Looks at what `name` stands for, without following a link; `None` where there is nothing.
-    pub fn kind_of(&self, name: &[u8]) -> io::Result<Option<Metadata>> {
+    pub fn child_metadata(&self, name: &[u8]) -> io::Result<Option<Metadata>> {
         match stat::child(self.dir.as_fd(), name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             found => found.map(Some),
@@ -264,17 +266,21 @@ impl TargetDir {
     ///
     /// Returns what could not be applied. For a regular file or a directory at hand, setting it
     /// there is cheaper.
-    pub fn set_child_metadata(&self, name: &[u8], restore: &Restore<'_>) -> Vec<Refused> {
+    pub fn set_child_metadata(
+        &self,
+        name: &[u8],
+        restore: &WantedMetadata<'_>,
+    ) -> Vec<RefusedMetadata> {
         match component(name) {
             Ok(name) => restore::apply(Place::Child(self.dir.as_fd(), name), restore, true),
-            Err(error) => vec![Refused { part: Part::All, error }],
+            Err(error) => vec![RefusedMetadata { part: MetadataPart::All, error }],
         }
     }
 
     /// Gives the directory its metadata; last, since adding to it changes its time.
     ///
     /// Returns what could not be applied.
-    pub fn set_metadata(&self, restore: &Restore<'_>) -> Vec<Refused> {
+    pub fn set_metadata(&self, restore: &WantedMetadata<'_>) -> Vec<RefusedMetadata> {
         let refused = restore::apply(Place::Open(self.dir.as_fd()), restore, true);
         self.inherits.store(NOT_ASKED, Ordering::Relaxed);
         refused

@@ -19,7 +19,7 @@ fn noise(length: usize, seed: u32) -> Vec<u8> {
     std::iter::repeat_with(byte).take(length).collect()
 }
 
-type Hash = Box<dyn Fn(Before<'_>, &[&[u8]]) -> Vec<[u8; 32]>>;
+type Hash = Box<dyn Fn(Sha256Prefix<'_>, &[&[u8]]) -> Vec<[u8; 32]>>;
 
 /// Every width that this processor has, and lanes without vectors.
 fn widths() -> Vec<Hash> {
@@ -51,13 +51,13 @@ fn plain(states: &mut States<5>, inputs: &[&[u8]; 5], blocks: usize) {
 #[test]
 fn messages_of_every_length_have_the_digests_of_another_implementation() {
     let block = noise(BLOCK, 7).try_into().expect("a block");
-    let state = sha256_block(&SHA256_START, &block);
+    let state = sha256_compress(&SHA256_INITIAL_STATE, &block);
     for (width, hash) in widths().into_iter().enumerate() {
         for head in [&b""[..], b"h", &[5; 63]] {
             for lengths in [(0..300).collect::<Vec<_>>(), vec![5; 4], vec![100_000, 1, 64, 0, 63]] {
                 let messages: Vec<_> = (1..).zip(&lengths).map(|(s, l)| noise(*l, s)).collect();
                 let slices: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
-                let before = Before { state: &state, bytes: BLOCK as u64, head };
+                let before = Sha256Prefix { state: &state, bytes: BLOCK as u64, head };
                 let digests = hash(before, &slices);
                 for (message, digest) in messages.iter().zip(digests) {
                     let length = message.len();
@@ -72,7 +72,7 @@ fn messages_of_every_length_have_the_digests_of_another_implementation() {
 fn unequal_messages_end_one_by_one() {
     let messages: Vec<_> = (0..40).map(|n| noise(n * n * 37, n as u32)).collect();
     let slices: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
-    let before = Before { state: &SHA256_START, bytes: 0, head: b"" };
+    let before = Sha256Prefix { state: &SHA256_INITIAL_STATE, bytes: 0, head: b"" };
     for hash in widths() {
         let digests = hash(before, &slices);
         for (message, digest) in messages.iter().zip(digests) {
@@ -83,9 +83,9 @@ fn unequal_messages_end_one_by_one() {
 
 #[test]
 fn few_messages_are_left_to_others() {
-    let before = Before { state: &SHA256_START, bytes: 0, head: b"" };
+    let before = Sha256Prefix { state: &SHA256_INITIAL_STATE, bytes: 0, head: b"" };
     assert!(widths().iter().all(|hash| hash(before, &[]).is_empty()));
-    let Some(lanes) = Lanes::detect() else {
+    let Some(lanes) = MultiSha256::detect() else {
         return assert_eq!(widths().len(), 1, "this processor has lanes that were not found");
     };
     for count in 0..40 {

@@ -31,12 +31,12 @@ pub(super) fn sync_folder(folder: &OwnedFd) -> io::Result<()> {
 ///
 /// A folder that is there is flushed too, for whoever made it may not have come to that: call this
 /// when [`DurableFile::create`](crate::DurableFile::create) finds no folder, not before each file.
-pub fn make_dir_durable(path: &Path) -> io::Result<()> {
+pub fn create_dir_durable(path: &Path) -> io::Result<()> {
     let Some(parent) = path.parent() else { return Ok(()) };
     match std::fs::create_dir(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make_dir_durable(parent)?;
+            create_dir_durable(parent)?;
             match std::fs::create_dir(path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
                 made => made?,
@@ -51,7 +51,7 @@ pub fn make_dir_durable(path: &Path) -> io::Result<()> {
 /// Makes a folder, with its parents where missing, that is its owner's alone (0700).
 ///
 /// One that is there keeps the permissions that it has.
-pub fn private_dir(path: &Path) -> io::Result<()> {
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 

@@ -20,17 +20,17 @@ use crate::linux::{stat, tmpfile};
 /// What is mapped is a copy without a name beside the file, or in memory where none can be made there: a
 /// mapped file that somebody cuts short kills the process that reads past its new end.
 #[derive(Debug)]
-pub struct Map {
+pub struct MappedFile {
     /// `None` for an empty file, which can't be mapped.
     memory: Option<(NonNull<u8>, NonZeroUsize)>,
 }
 
 // SAFETY: the mapping is read-only and belongs to the value, not to a thread.
-unsafe impl Send for Map {}
+unsafe impl Send for MappedFile {}
 // SAFETY: shared access only reads.
-unsafe impl Sync for Map {}
+unsafe impl Sync for MappedFile {}
 
-impl Map {
+impl MappedFile {
     /// Copies and maps a regular file.
     pub fn open(path: &Path) -> io::Result<Self> {
         let copy = copy_beside(path).or_else(|_| copy_in_memory(path))?;
@@ -77,7 +77,7 @@ fn fill(copy: OwnedFd, path: &Path) -> io::Result<OwnedFd> {
     Ok(copy.into())
 }
 
-impl Deref for Map {
+impl Deref for MappedFile {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -89,7 +89,7 @@ impl Deref for Map {
     }
 }
 
-impl Drop for Map {
+impl Drop for MappedFile {
     fn drop(&mut self) {
         if let Some((start, len)) = self.memory {
             // SAFETY: mapped in `open` with this length, and nothing borrows from it any more.
@@ -107,9 +107,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("x");
         let content: Vec<u8> = (0..300_000_u32).map(|n| (n ^ (n >> 9)) as u8).collect();
-        for open in [Map::open, |path: &Path| {
+        for open in [MappedFile::open, |path: &Path| {
             let memory = copy_in_memory(path)?;
-            Map::open(Path::new(&format!(
+            MappedFile::open(Path::new(&format!(
                 "/proc/self/fd/{}",
                 std::os::fd::AsRawFd::as_raw_fd(&memory)
             )))

@@ -169,14 +169,14 @@ fn a_name_with_a_slash_is_refused() {
 fn folders_are_made_with_their_parents() {
     let folder = tempfile::tempdir().expect("a folder");
     let deep = folder.path().join("a/b/c");
-    make_dir_durable(&deep).expect("made");
-    make_dir_durable(&deep).expect("there");
+    create_dir_durable(&deep).expect("made");
+    create_dir_durable(&deep).expect("there");
     fs::write(deep.join("file"), "").expect("a file");
-    assert!(make_dir_durable(&deep.join("file")).is_err());
-    assert!(make_dir_durable(&deep.join("file/x")).is_err());
+    assert!(create_dir_durable(&deep.join("file")).is_err());
+    assert!(create_dir_durable(&deep.join("file/x")).is_err());
     let private = folder.path().join("p/q");
-    private_dir(&private).expect("made");
-    private_dir(&private).expect("there");
+    create_private_dir(&private).expect("made");
+    create_private_dir(&private).expect("there");
     let mode = fs::metadata(&private).expect("a folder").permissions().mode();
     assert_eq!(mode & 0o7777, 0o700);
 }
@@ -186,9 +186,9 @@ fn a_file_is_mapped_and_removed() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("x");
     write(folder.path(), "x", b"0123456789").expect("written");
-    assert_eq!(&*Map::open(&path).expect("mapped"), b"0123456789");
+    assert_eq!(&*MappedFile::open(&path).expect("mapped"), b"0123456789");
     write(folder.path(), "empty", b"").expect("written");
-    assert_eq!(&*Map::open(&folder.path().join("empty")).expect("mapped"), b"");
+    assert_eq!(&*MappedFile::open(&folder.path().join("empty")).expect("mapped"), b"");
     remove_durable(&path).expect("removed");
     assert_eq!(remove_durable(&path).expect_err("gone").kind(), io::ErrorKind::NotFound);
 }

@@ -78,14 +78,14 @@ pub fn is_alive(identity: &str) -> bool {
 }
 
 /// Returns the boot in which a process ran that [`process_identity`] named; `None` when it is unknown.
-pub fn boot_of(identity: &str) -> Option<&str> {
+pub fn boot_id_of(identity: &str) -> Option<&str> {
     identity.split(' ').next().filter(|boot| !boot.is_empty())
 }
 
 /// Returns a word for this machine, the same after each boot; `None` where the system has none.
 ///
 /// It tells nobody the machine's id itself, and machines that were copied may have the same.
-pub fn machine_mark() -> Option<String> {
+pub fn machine_digest() -> Option<String> {
     let machine = first_word(MACHINE);
     (!machine.is_empty()).then(|| format!("{:016x}", fnv(machine.bytes())))
 }

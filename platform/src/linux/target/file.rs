@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, FallocateFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::leftover::Temporary;
-use super::restore::{self, Refused, Restore};
+use super::restore::{self, RefusedMetadata, WantedMetadata};
 use super::{TargetDir, leftover};
 use crate::linux::durable::flush;
 use crate::linux::stat::{self, component};
@@ -89,7 +89,7 @@ impl TargetFile {
     /// Gives the file its metadata; last, since writing changes it.
     ///
     /// Returns what could not be applied.
-    pub fn set_metadata(&self, restore: &Restore<'_>) -> Vec<Refused> {
+    pub fn set_metadata(&self, restore: &WantedMetadata<'_>) -> Vec<RefusedMetadata> {
         restore::apply(Place::Open(self.file.as_fd()), restore, self.inherited)
     }
 

@@ -69,13 +69,13 @@ fn given(name: &[u8], inode: u64) -> Option<Temporary> {
 }
 
 /// Whether a directory tells a temporary name from the same in other letters.
-pub(super) fn tells_case(dir: &TargetDir) -> io::Result<bool> {
+pub(super) fn is_case_sensitive(dir: &TargetDir) -> io::Result<bool> {
     let ((), name) = unused_name(&dir.dir, Temporary::Placed, |name| {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         rustix::fs::openat(&dir.dir, name, flags, Mode::RUSR | Mode::WUSR)?;
         Ok(())
     })?;
-    let found = dir.kind_of(&name.to_ascii_uppercase());
+    let found = dir.child_metadata(&name.to_ascii_uppercase());
     rustix::fs::unlinkat(&dir.dir, &name, AtFlags::empty())?;
     Ok(found?.is_none())
 }

@@ -19,7 +19,7 @@ use crate::metadata::{Kind, Metadata, Owner, Timestamp, Xattrs};
 
 /// The metadata that a restored file shall have.
 #[derive(Debug, Clone, Copy)]
-pub struct Restore<'a> {
+pub struct WantedMetadata<'a> {
     /// What the file is.
     pub kind: Kind,
     /// Permission bits; set-user-ID and set-group-ID bits are left out unless their owner is in
@@ -46,7 +46,7 @@ pub enum OtherXattrs {
 
 /// A part of the metadata that could not be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub enum MetadataPart {
     /// All of it.
     All,
     /// User or group.
@@ -61,9 +61,9 @@ pub enum Part {
 
 /// What could not be applied, and why.
 #[derive(Debug)]
-pub struct Refused {
+pub struct RefusedMetadata {
     /// What it was.
-    pub part: Part,
+    pub part: MetadataPart,
     /// Why.
     pub error: io::Error,
 }
@@ -71,14 +71,18 @@ pub struct Refused {
 /// Applies `restore`; `inherited` tells that the file may have attributes nobody asked for.
 ///
 /// Only what differs is set: a file that is as it shall be keeps the time of its last change.
-pub(super) fn apply(place: Place<'_>, restore: &Restore<'_>, inherited: bool) -> Vec<Refused> {
+pub(super) fn apply(
+    place: Place<'_>,
+    restore: &WantedMetadata<'_>,
+    inherited: bool,
+) -> Vec<RefusedMetadata> {
     let now = match look(place) {
         Ok(now) => now,
-        Err(error) => return vec![Refused { part: Part::All, error }],
+        Err(error) => return vec![RefusedMetadata { part: MetadataPart::All, error }],
     };
     if now.kind != restore.kind {
         let error = io::Error::new(io::ErrorKind::InvalidInput, "is of another kind by now");
-        return vec![Refused { part: Part::All, error }];
+        return vec![RefusedMetadata { part: MetadataPart::All, error }];
     }
     let mut refused = Vec::new();
     let (in_force, changed) = set_owner(place, &now, restore.owner, &mut refused);
@@ -91,19 +95,23 @@ pub(super) fn apply(place: Place<'_>, restore: &Restore<'_>, inherited: bool) ->
         let mode = trusted_bits(mode & 0o7777, restore, in_force, &mut refused);
         // Changing the owner clears bits; an ACL removed may have, too.
         if changed || removed || now.mode != Some(mode) {
-            note(&mut refused, || Part::Mode, set_mode(place, mode));
+            note(&mut refused, || MetadataPart::Mode, set_mode(place, mode));
         }
     }
     set_xattrs(place, restore.xattrs, When::AfterMode, &mut refused);
     if now.modified != restore.modified {
-        note(&mut refused, || Part::Modified, set_modified(place, restore.modified));
+        note(&mut refused, || MetadataPart::Modified, set_modified(place, restore.modified));
     }
     refused
 }
 
-fn note(refused: &mut Vec<Refused>, part: impl FnOnce() -> Part, done: io::Result<()>) {
+fn note(
+    refused: &mut Vec<RefusedMetadata>,
+    part: impl FnOnce() -> MetadataPart,
+    done: io::Result<()>,
+) {
     if let Err(error) = done {
-        refused.push(Refused { part: part(), error });
+        refused.push(RefusedMetadata { part: part(), error });
     }
 }
 
@@ -119,7 +127,7 @@ fn set_owner(
     place: Place<'_>,
     now: &Metadata,
     wanted: Option<Owner>,
-    refused: &mut Vec<Refused>,
+    refused: &mut Vec<RefusedMetadata>,
 ) -> (Option<Owner>, bool) {
     let (Some(wanted), Some(now)) = (wanted, now.owner) else { return (now.owner, false) };
     if wanted == now {
@@ -128,13 +136,13 @@ fn set_owner(
     // All ones mean "leave it" to the kernel: from a hostile tree, they are no owner.
     if wanted.uid == u32::MAX || wanted.gid == u32::MAX {
         let error = io::Error::new(io::ErrorKind::InvalidData, "not the number of an owner");
-        refused.push(Refused { part: Part::Owner, error });
+        refused.push(RefusedMetadata { part: MetadataPart::Owner, error });
         return (Some(now), false);
     }
     let Err(error) = change_owner(place, Some(wanted.uid), wanted.gid) else {
         return (Some(wanted), true);
     };
-    refused.push(Refused { part: Part::Owner, error: error.into() });
+    refused.push(RefusedMetadata { part: MetadataPart::Owner, error: error.into() });
     // Without privileges, a file can still be given to another group of one's own.
     if wanted.gid != now.gid && change_owner(place, None, wanted.gid).is_ok() {
         return (Some(Owner { uid: now.uid, gid: wanted.gid }), true);
@@ -155,9 +163,9 @@ fn change_owner(place: Place<'_>, uid: Option<u32>, gid: u32) -> Result<(), Errn
 /// Leaves out the bits that would lend a file's rights from somebody who never granted them.
 fn trusted_bits(
     mode: u32,
-    restore: &Restore<'_>,
+    restore: &WantedMetadata<'_>,
     in_force: Option<Owner>,
-    refused: &mut Vec<Refused>,
+    refused: &mut Vec<RefusedMetadata>,
 ) -> u32 {
     let same = |part: fn(Owner) -> u32| {
         restore.owner.map(part).is_some_and(|wanted| in_force.map(part) == Some(wanted))
@@ -173,7 +181,7 @@ fn trusted_bits(
     if trusted != mode {
         let why = "set-ID bits are left out, since the owner is not the one they were granted by";
         let error = io::Error::new(io::ErrorKind::PermissionDenied, why);
-        refused.push(Refused { part: Part::Mode, error });
+        refused.push(RefusedMetadata { part: MetadataPart::Mode, error });
     }
     trusted
 }
@@ -200,25 +208,25 @@ enum When {
     AfterMode,
 }
 
-fn set_xattrs(place: Place<'_>, xattrs: &Xattrs, when: When, refused: &mut Vec<Refused>) {
+fn set_xattrs(place: Place<'_>, xattrs: &Xattrs, when: When, refused: &mut Vec<RefusedMetadata>) {
     for (name, value) in xattrs {
         let due = if name.starts_with(b"user.") { When::BeforeMode } else { When::AfterMode };
         if due == when && !xattr::is(place, name, value) {
             let set = xattr::set(place, name, value).map_err(io::Error::from);
-            note(refused, || Part::Xattr(name.clone()), set);
+            note(refused, || MetadataPart::Xattr(name.clone()), set);
         }
     }
 }
 
 /// Removes ACLs and `user.` attributes that are not wanted; labels and the like are the system's.
 /// Returns whether there were any.
-fn remove_others(place: Place<'_>, wanted: &Xattrs, refused: &mut Vec<Refused>) -> bool {
+fn remove_others(place: Place<'_>, wanted: &Xattrs, refused: &mut Vec<RefusedMetadata>) -> bool {
     let mut any = false;
     for name in xattr::names(place).unwrap_or_default() {
         let ours = name.starts_with(b"user.") || name.starts_with(b"system.posix_acl_");
         if ours && !wanted.iter().any(|(wanted, _)| *wanted == name) {
             let removed = xattr::remove(place, &name).map_err(io::Error::from);
-            note(refused, || Part::Xattr(name), removed);
+            note(refused, || MetadataPart::Xattr(name), removed);
             any = true;
         }
     }

@@ -9,8 +9,8 @@ use crate::{FoundXattrs, Owner, ReadMode, SourceDir, Timestamp, Xattrs};
 
 const NONE: &Xattrs = &Xattrs::new();
 
-fn restore(kind: Kind, mode: u32, seconds: i64, xattrs: &Xattrs) -> Restore<'_> {
-    Restore {
+fn restore(kind: Kind, mode: u32, seconds: i64, xattrs: &Xattrs) -> WantedMetadata<'_> {
+    WantedMetadata {
         kind,
         mode: Some(mode),
         owner: Some(Owner { uid: 1234, gid: 4321 }),
@@ -102,7 +102,7 @@ fn set_id_bits_acls_and_capabilities_survive_the_change_of_owner() {
     assert_eq!(xattrs.len(), 3, "{xattrs:?}");
     let before = source.child_metadata(b"from").expect("metadata");
     assert_eq!(before.mode.map(|mode| mode & 0o6000), Some(0o6000));
-    let wanted = Restore {
+    let wanted = WantedMetadata {
         kind: Kind::File,
         mode: before.mode,
         owner: before.owner,
@@ -149,13 +149,13 @@ fn times_from_1901_to_2400_are_kept_and_others_reported() {
     for seconds in [i64::MAX, i64::MIN, -62_135_596_800] {
         let refused = file.set_metadata(&restore(Kind::File, 0o600, seconds, NONE));
         assert_eq!(refused.len(), 1);
-        assert_eq!(refused[0].part, Part::Modified);
+        assert_eq!(refused[0].part, MetadataPart::Modified);
     }
     // UTIME_NOW and UTIME_OMIT in the place of nanoseconds.
     for nanos in [0x3fff_ffff, 0x3fff_fffe, u32::MAX] {
         let mut wanted = restore(Kind::File, 0o600, 0, NONE);
         wanted.modified.nanos = nanos;
-        assert_eq!(file.set_metadata(&wanted)[0].part, Part::Modified);
+        assert_eq!(file.set_metadata(&wanted)[0].part, MetadataPart::Modified);
     }
 }
 
@@ -169,7 +169,7 @@ fn hostile_names_are_refused_everywhere() {
         let errors = [
             dir.make_dir(name).map(drop),
             dir.open_child(name).map(drop),
-            dir.kind_of(name).map(drop),
+            dir.child_metadata(name).map(drop),
             dir.create_file(name, 0).map(drop),
             temporary.publish(name, Replace::Always),
             dir.symlink(name, b"x"),
@@ -210,11 +210,11 @@ fn links_placed_earlier_lead_nowhere() {
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert!(dir.make_fifo(name).is_err());
         let refused = dir.set_child_metadata(name, &restore(Kind::File, 0o777, 0, NONE));
-        assert_eq!(refused[0].part, Part::All);
+        assert_eq!(refused[0].part, MetadataPart::All);
         assert!(dir.set_child_metadata(name, &restore(Kind::Symlink, 0o777, 0, NONE)).is_empty());
     }
     dir.hard_link(b"linked", &dir, b"file").expect("a link to a link");
-    assert_eq!(dir.kind_of(b"linked").expect("looked").map(|m| m.kind), Some(Kind::Symlink));
+    assert_eq!(dir.child_metadata(b"linked").expect("looked").map(|m| m.kind), Some(Kind::Symlink));
     let temporary = dir.create_temporary(0).expect("a file");
     temporary.write_at(b"mine", 0).expect("written");
     temporary.publish(b"file", Replace::Always).expect("replaces the link");
@@ -241,7 +241,7 @@ fn removing_a_tree_leaves_what_its_links_point_to() {
     }
     let dir = TargetDir::create(folder.path()).expect("a target");
     dir.remove(b"tree").expect("removed");
-    assert_eq!(dir.kind_of(b"tree").expect("looked"), None);
+    assert_eq!(dir.child_metadata(b"tree").expect("looked"), None);
     assert!(outside.join("a/b").is_dir());
     assert_eq!(dir.remove(b"tree").expect_err("gone").kind(), io::ErrorKind::NotFound);
 }
@@ -291,9 +291,9 @@ fn without_privileges_what_is_refused_is_told_and_the_rest_applied() {
         ];
         let file = dir.create_file(b"file", 0).expect("a file");
         let refused = file.set_metadata(&restore(Kind::File, 0o6400, 77, &xattrs));
-        let parts: Vec<&Part> = refused.iter().map(|refused| &refused.part).collect();
-        let capability = Part::Xattr(b"security.capability".to_vec());
-        assert_eq!(parts, [&Part::Owner, &Part::Mode, &capability]);
+        let parts: Vec<&MetadataPart> = refused.iter().map(|refused| &refused.part).collect();
+        let capability = MetadataPart::Xattr(b"security.capability".to_vec());
+        assert_eq!(parts, [&MetadataPart::Owner, &MetadataPart::Mode, &capability]);
         let found = file.metadata().expect("metadata");
         assert_eq!((found.mode, found.modified.seconds), (Some(0o400), 77));
         let error = dir.make_device(b"zero", Kind::CharDevice, DeviceNumber { major: 1, minor: 3 });
