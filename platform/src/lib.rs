@@ -4,36 +4,43 @@
 //! this package and nowhere else. It knows nothing of backups, snapshots or repositories: it mounts
 //! a [`Volume`], reads and writes files with all that they have, and makes local files durable.
 
+mod detach;
+mod file_options;
 mod hash;
 mod host;
 #[cfg(target_os = "linux")]
 mod linux;
+mod listing;
 mod metadata;
+mod mount;
 mod mount_error;
 mod read;
 mod sys;
 mod volume;
+mod wanted_metadata;
 
-#[cfg(target_os = "linux")]
-pub use crate::host::fuse::{
-    Access, InodeNumbers, MountOptions, Mounted, MountedHandle, UnmountBlockers, Unmounted,
-    WhenBusy, check_mountpoint, drive_attribute, drives, fuse_available, is_mounted, mount,
-    unmount,
-};
+pub use detach::{DetachError, Detached};
+pub use file_options::{Flushed, MkdirOutcome, Published, ReadMode, Replace};
 pub use hash::multi_sha256::{MultiSha256, SHA256_INITIAL_STATE, Sha256Prefix, sha256_compress};
 pub use host::nfs::{NfsToken, nfs_path, serve_nfs};
 pub use host::server::{Server, ServerHandle};
 pub use host::webdav::{Login, serve_webdav};
-pub use metadata::{DeviceNumber, Kind, Metadata, Owner, Timestamp, Xattrs};
-pub use mount_error::{DriveUsage, FuseMissing, Holder, MountError};
+pub use host::{
+    Mounted, MountedHandle, check_mountpoint, drive_attribute, driver_available, drives,
+    is_mounted, mount, unmount,
+};
+pub use listing::{ListedName, Listing};
+pub use metadata::{DeviceNumber, FoundXattrs, Kind, Metadata, Owner, Timestamp, Xattrs};
+pub use mount::{
+    Access, InodeNumbers, MountKind, MountOptions, UnmountBlockers, Unmounted, WhenBusy,
+};
+pub use mount_error::{DriveUsage, DriverMissing, Holder, MountError};
 pub use read::buffer::{AlignedBuf, ReadBuffer};
 pub use read::object::ObjectFile;
 pub use read::slab::Slab;
 pub use sys::{
-    AccountNames, DetachError, Detached, DurableFile, Flushed, FoundXattrs, HUGE_PAGE, Interrupt,
-    Interruptible, ListedName, Listing, MappedFile, MetadataPart, MkdirOutcome, MountKind, Mounts,
-    OtherXattrs, Published, ReadMode, Readiness, RefusedMetadata, Replace, SourceDir, SourceFile,
-    TargetDir, TargetFile, TemporaryFile, WantedMetadata, boot_id_of, create_dir_durable,
+    AccountNames, DurableFile, HUGE_PAGE, Interrupt, Interruptible, MappedFile, Mounts, Readiness,
+    SourceDir, SourceFile, TargetDir, TargetFile, TemporaryFile, boot_id_of, create_dir_durable,
     create_private_dir, current_ids, folder_metadata, free_space, hostname, is_abandoned, is_alive,
     is_temporary, keeps_folder_times, lower_thread_priority, machine_digest, name_bytes,
     name_from_bytes, open_log, path_metadata, process_identity, raise_open_file_limit,
@@ -43,3 +50,4 @@ pub use sys::{
 pub use volume::{
     Attr, Entry, FOREVER, Ino, ListControl, Listed, Seek, Space, Volume, VolumeError,
 };
+pub use wanted_metadata::{MetadataPart, OtherXattrs, RefusedMetadata, WantedMetadata};

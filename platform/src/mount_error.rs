@@ -70,7 +70,7 @@ pub enum MountError {
     },
     /// The system lacks a part of FUSE.
     #[error("FUSE is not available: {0}")]
-    FuseMissing(#[from] FuseMissing),
+    DriverMissing(#[from] DriverMissing),
     /// `/etc/fuse.conf` does not let users open their drives to other users.
     #[error("mounting for other users is not permitted by /etc/fuse.conf (user_allow_other)")]
     AllowOtherForbidden,
@@ -94,7 +94,7 @@ pub enum MountError {
 
 /// Which part of FUSE is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FuseMissing {
+pub enum DriverMissing {
     /// There is no `/dev/fuse`.
     #[error("/dev/fuse is not there")]
     DeviceAbsent,

@@ -1,30 +1,24 @@
 //! The system that this build is for.
+//!
+//! What stands here is all that a system must provide; WINDOWS.md tells of each item what it means, and
+//! what it is to be on Windows. Nothing outside of the system's own folder, and of the host that its
+//! driver needs, asks which system it is.
 
 #[cfg(target_os = "linux")]
-pub use crate::linux::{
-    durable::{
-        DurableFile, Flushed, MappedFile, Published, create_dir_durable, create_private_dir,
-        free_space, is_abandoned, is_temporary, remove_durable, write_program,
-    },
-    file_system::{folder_metadata, keeps_folder_times},
-    mounts::{MountKind, Mounts},
-    names::{name_bytes, name_from_bytes, snapshot_path, system_path},
-    owner_names::{AccountNames, current_ids},
-    pages::HUGE_PAGE,
-    process::{
-        DetachError, Detached, Interrupt, Interruptible, Readiness, boot_id_of, hostname, is_alive,
-        lower_thread_priority, machine_digest, open_log, process_identity, raise_open_file_limit,
-        restore_sigpipe, return_freed_memory, spawn_detached, user_name,
-    },
-    source::{ListedName, Listing, ReadMode, SourceDir, SourceFile, path_metadata},
-    target::{
-        MetadataPart, MkdirOutcome, OtherXattrs, RefusedMetadata, Replace, TargetDir, TargetFile,
-        TemporaryFile, WantedMetadata,
-    },
-    xattr::FoundXattrs,
-};
-#[cfg(target_os = "linux")]
-pub(crate) use crate::linux::{
-    pages::{DIRECT_ALIGNMENT, Pages},
-    positioned_file::PositionedFile,
+use crate::linux as system;
+
+/// A system of which nothing is there yet: the compiler names all that is missing.
+#[cfg(not(target_os = "linux"))]
+mod system {}
+
+pub(crate) use system::{DIRECT_ALIGNMENT, Pages, PositionedFile};
+
+pub use system::{
+    AccountNames, DurableFile, HUGE_PAGE, Interrupt, Interruptible, MappedFile, Mounts, Readiness,
+    SourceDir, SourceFile, TargetDir, TargetFile, TemporaryFile, boot_id_of, create_dir_durable,
+    create_private_dir, current_ids, folder_metadata, free_space, hostname, is_abandoned, is_alive,
+    is_temporary, keeps_folder_times, lower_thread_priority, machine_digest, name_bytes,
+    name_from_bytes, open_log, path_metadata, process_identity, raise_open_file_limit,
+    remove_durable, restore_sigpipe, return_freed_memory, snapshot_path, spawn_detached,
+    system_path, user_name, write_program,
 };

@@ -10,7 +10,7 @@ use serde_json::json;
 use yore_engine::Repository;
 use yore_platform::{
     Access, DetachError, InodeNumbers, MountOptions, Readiness, check_mountpoint,
-    create_private_dir, fuse_available, open_log, spawn_detached,
+    create_private_dir, driver_available, open_log, spawn_detached,
 };
 use zeroize::Zeroizing;
 
@@ -88,7 +88,7 @@ fn check(context: &Context, mountpoint: &Path) -> Outcome<PathBuf> {
             "choose an empty folder elsewhere",
         ));
     }
-    fuse_available()?;
+    driver_available()?;
     Ok(place)
 }
 

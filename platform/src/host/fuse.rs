@@ -23,7 +23,5 @@ mod session;
 mod unmount;
 
 pub use drives::{drive_attribute, drives};
-pub use inode_numbers::InodeNumbers;
-pub use mountpoint::{WhenBusy, check_mountpoint, fuse_available, is_mounted, unmount};
-pub use session::{Access, MountOptions, Mounted, MountedHandle, mount};
-pub use unmount::{UnmountBlockers, Unmounted};
+pub use mountpoint::{check_mountpoint, driver_available, is_mounted, unmount};
+pub use session::{Mounted, MountedHandle, mount};

@@ -25,6 +25,7 @@ pub use folder::{
 pub use leftover::{is_abandoned, is_temporary};
 pub use map::MappedFile;
 
+use crate::file_options::{Flushed, Published};
 use crate::linux::stat::component;
 use crate::linux::tmpfile;
 
@@ -61,15 +62,6 @@ enum Caching {
     Hurried,
 }
 
-/// Whether a file system could be asked to make a file durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flushed {
-    /// It is durable.
-    Yes,
-    /// The file system can't be asked: when it writes is its own affair.
-    Unsupported,
-}
-
 /// Flushes a file, where its file system can.
 pub(crate) fn flush(file: impl AsFd) -> io::Result<Flushed> {
     match rustix::fs::fsync(file) {
@@ -77,15 +69,6 @@ pub(crate) fn flush(file: impl AsFd) -> io::Result<Flushed> {
         Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(Flushed::Unsupported),
         Err(error) => Err(error.into()),
     }
-}
-
-/// What publishing came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Published {
-    /// The file has its name, durably.
-    Created,
-    /// The name was taken; what has it stays untouched, and its name is durable.
-    Exists,
 }
 
 /// Appended bytes are gathered up to this much, then written in whole pages: a page that is written

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::linux::mount_table::{self, MountLine};
+use crate::mount::MountKind;
 
 /// Types of file systems that hold no files of their own: the kernel makes up what they show.
 ///
@@ -38,19 +39,6 @@ const SYSTEM_TYPES: [&str; 25] = [
     "sysfs",
     "tracefs",
 ];
-
-/// What is mounted on a folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MountKind {
-    /// A drive of Yore's, of anybody.
-    Drive,
-    /// A file system without files of its own, of this type.
-    System(String),
-    /// A file system that a program serves, of this type; its owner may keep everybody else out, root too.
-    Fuse(String),
-    /// Any other file system.
-    Files,
-}
 
 /// The mountpoints of this process's view of the file system, at one moment.
 #[derive(Debug, Clone, Default)]

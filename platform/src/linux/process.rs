@@ -7,7 +7,7 @@ mod interrupt;
 mod memory;
 mod priority;
 
-pub use detach::{DetachError, Detached, Readiness, open_log, spawn_detached};
+pub use detach::{Readiness, open_log, spawn_detached};
 pub use identity::{boot_id_of, hostname, is_alive, machine_digest, process_identity, user_name};
 pub(crate) use identity::{has_ended, process_mark};
 pub use interrupt::{Interrupt, Interruptible, restore_sigpipe};

@@ -5,7 +5,7 @@
 //! Reading leaves access times alone where the system allows it.
 
 mod file;
-mod listing;
+pub(crate) mod fill;
 #[cfg(test)]
 mod tests;
 
@@ -16,13 +16,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{Mode, OFlags, SeekFrom};
 
-pub use file::{ReadMode, SourceFile};
-pub use listing::{ListedName, Listing};
+pub use file::SourceFile;
+use fill::fill;
 
+use crate::file_options::ReadMode;
 use crate::linux::stat::{self, component};
-use crate::linux::xattr::FoundXattrs;
 use crate::linux::xattr::{self, Place};
-use crate::metadata::Metadata;
+use crate::listing::Listing;
+use crate::metadata::{FoundXattrs, Metadata};
 
 /// The types, as statfs(2) has them, of file systems that may number a file anew each time they are mounted:
 /// served over a network (9P, AFS, Ceph, Coda, NFS, SMB 1, SMB 2 and 3, VirtualBox's folders), served by programs
@@ -107,7 +108,7 @@ impl SourceDir {
         if self.listed.swap(true, Ordering::Relaxed) {
             rustix::fs::seek(&self.dir, SeekFrom::Start(0))?;
         }
-        listing.fill(self.dir.as_fd())
+        fill(listing, self.dir.as_fd())
     }
 
     /// Lists the directory as it is now, apart from any other listing of it.
@@ -115,7 +116,7 @@ impl SourceDir {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let again = rustix::fs::openat(&self.dir, ".", flags, Mode::empty())?;
         let mut listing = Listing::new();
-        listing.fill(again.as_fd())?;
+        fill(&mut listing, again.as_fd())?;
         Ok(listing)
     }
 

@@ -20,14 +20,15 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 
-pub use file::{Replace, TargetFile, TemporaryFile};
+pub use file::{TargetFile, TemporaryFile};
 use leftover::Temporary;
-pub use restore::{MetadataPart, OtherXattrs, RefusedMetadata, WantedMetadata};
 
+use crate::file_options::MkdirOutcome;
 use crate::linux::source::SourceDir;
 use crate::linux::stat::{self, component};
 use crate::linux::xattr::{self, Place};
 use crate::metadata::{DeviceNumber, Kind, Metadata};
+use crate::wanted_metadata::{MetadataPart, RefusedMetadata, WantedMetadata};
 
 /// An open directory of the target; clones share it.
 #[derive(Debug, Clone)]
@@ -42,15 +43,6 @@ pub struct TargetDir {
 const NOT_ASKED: u8 = 0;
 const INHERITS: u8 = 1;
 const PLAIN: u8 = 2;
-
-/// Whether a directory was made or was there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MkdirOutcome {
-    /// It was made, with mode 0700.
-    Created,
-    /// It was there already, and keeps what it had.
-    Existing,
-}
 
 impl TargetDir {
     /// Opens the root of a target, made with its parents where missing; the only place where a

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use rustix::fs::XattrFlags;
 use rustix::io::Errno;
 
-use crate::metadata::Xattrs;
+use crate::metadata::FoundXattrs;
 
 /// The file whose attributes are meant.
 #[derive(Clone, Copy)]
@@ -26,28 +26,6 @@ pub(crate) enum Place<'a> {
 
 /// Attributes that belong to one inode on one machine, so that restoring them would be wrong.
 const BOUND: [&[u8]; 1] = [b"security.evm"];
-
-/// The extended attributes of a file, as far as they could be read.
-#[derive(Debug, Default)]
-pub struct FoundXattrs {
-    /// Those that were read.
-    pub readable: Xattrs,
-    /// Those that were not, by name, and why; without a name, none could even be listed.
-    pub failed: Vec<(Vec<u8>, io::Error)>,
-}
-
-impl FoundXattrs {
-    /// Takes them all.
-    ///
-    /// # Errors
-    /// The first that could not be read.
-    pub fn all(mut self) -> io::Result<Xattrs> {
-        match self.failed.pop() {
-            None => Ok(self.readable),
-            Some((_, error)) => Err(error),
-        }
-    }
-}
 
 /// Reads all attributes, sorted by name; one call where there are none.
 ///
@@ -307,6 +285,7 @@ mod tests {
     use std::os::fd::AsFd;
 
     use super::*;
+    use crate::metadata::Xattrs;
 
     #[test]
     fn the_way_through_proc_gives_the_same() {

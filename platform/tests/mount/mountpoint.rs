@@ -5,7 +5,7 @@ use std::io::{Read, Seek as _, SeekFrom};
 use std::time::Duration;
 
 use yore_platform::{
-    Access, DriveUsage, MountError, Unmounted, WhenBusy, check_mountpoint, fuse_available,
+    Access, DriveUsage, MountError, Unmounted, WhenBusy, check_mountpoint, driver_available,
     is_mounted, unmount,
 };
 
@@ -75,5 +75,5 @@ fn a_drive_in_use_is_not_unmounted_and_its_users_are_named() {
 
 #[test]
 fn fuse_is_available_where_these_tests_run() {
-    fuse_available().unwrap_or_else(|error| panic!("these tests mount: {error}"));
+    driver_available().unwrap_or_else(|error| panic!("these tests mount: {error}"));
 }

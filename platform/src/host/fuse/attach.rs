@@ -17,8 +17,8 @@ use rustix::mount::MountFlags;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 
 use super::mountpoint::{find_helper, open_device, refused};
-use super::session::{Access, MountOptions};
-use crate::mount_error::{FuseMissing, MountError};
+use crate::mount::{Access, MountOptions};
+use crate::mount_error::{DriverMissing, MountError};
 
 /// Mounts at `point`, by itself where the kernel permits it and else through `fusermount3`.
 pub(super) fn attach(point: &Path, options: &MountOptions) -> Result<OwnedFd, MountError> {
@@ -45,13 +45,13 @@ fn attach_directly(point: &Path, options: &MountOptions) -> Result<Option<OwnedF
     match rustix::mount::mount(&*options.name, point, "fuse.yore", flags, data.as_c_str()) {
         Ok(()) => Ok(Some(connection)),
         Err(Errno::PERM) => Ok(None),
-        Err(Errno::NODEV) => Err(FuseMissing::DriverAbsent.into()),
+        Err(Errno::NODEV) => Err(DriverMissing::DriverAbsent.into()),
         Err(error) => Err(refused(point, error.into())),
     }
 }
 
 fn attach_by_helper(point: &Path, options: &MountOptions) -> Result<OwnedFd, MountError> {
-    let helper = find_helper().ok_or(FuseMissing::HelperAbsent)?;
+    let helper = find_helper().ok_or(DriverMissing::HelperAbsent)?;
     let name = options.name.replace('\\', "\\\\").replace(',', "\\,");
     let mut list = format!("ro,nosuid,nodev,noatime,subtype=yore,fsname={name}");
     if options.access == Access::Everyone {
@@ -88,7 +88,7 @@ fn explain(point: &Path, message: &str) -> MountError {
     } else if message.contains("no write access") {
         MountError::NotPermitted { path }
     } else if message.contains("device not found") || message.contains("/dev/fuse: No such") {
-        FuseMissing::DeviceAbsent.into()
+        DriverMissing::DeviceAbsent.into()
     } else {
         let message = message.to_owned();
         MountError::Helper { path, message }

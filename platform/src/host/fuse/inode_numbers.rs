@@ -14,6 +14,7 @@ use fuser::{Errno, Generation, INodeNo};
 use lru::LruCache;
 
 use crate::linux::random::random;
+use crate::mount::InodeNumbers;
 use crate::volume::Ino;
 
 /// Generations have 31 bits: the kernel compares them as signed numbers.
@@ -21,16 +22,6 @@ const GENERATIONS: u64 = (1 << 31) - 1;
 
 /// Short numbers that are kept after the kernel let go of them, for whoever has a handle.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1 << 16).expect("not zero");
-
-/// Which numbers programs see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum InodeNumbers {
-    /// Those of the volume, of 64 bits.
-    #[default]
-    Long,
-    /// Numbers of 32 bits, for programs that were built without large-file support.
-    Short,
-}
 
 /// The numbers of a mount.
 pub(super) enum Numbers {

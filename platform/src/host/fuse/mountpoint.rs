@@ -13,7 +13,8 @@ use rustix::mount::UnmountFlags;
 
 use super::holders::holders;
 use crate::linux::mount_table::{MountLine, is_on_top, mounted_at};
-use crate::mount_error::{FuseMissing, MountError};
+use crate::mount::WhenBusy;
+use crate::mount_error::{DriverMissing, MountError};
 
 /// Makes sure that a drive can be mounted at `path`: an empty directory with nothing of Yore's
 /// mounted on it, which the user may write to unless root.
@@ -42,15 +43,6 @@ pub fn check_mountpoint(path: &Path) -> Result<(), MountError> {
 /// Tells whether a drive of Yore's, alive or dead, is mounted at `path`.
 pub fn is_mounted(path: &Path) -> bool {
     resolve(path).is_ok_and(|path| matches!(drive_at(&path), Ok(Some(_))))
-}
-
-/// What to do with a drive that is in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WhenBusy {
-    /// Leave it mounted and tell who uses it.
-    Refuse,
-    /// Take it out of the tree at once; it ends when its last file is closed.
-    Detach,
 }
 
 /// Unmounts the drive of Yore's at `path`, alive or dead.
@@ -87,7 +79,7 @@ pub(crate) fn unmount_line(line: &MountLine, when_busy: WhenBusy) -> Result<(), 
 
 fn unmount_by_helper(line: &MountLine, when_busy: WhenBusy) -> Result<(), MountError> {
     let path = &line.point;
-    let helper = find_helper().ok_or(FuseMissing::HelperAbsent)?;
+    let helper = find_helper().ok_or(DriverMissing::HelperAbsent)?;
     let mut command = Command::new(helper);
     command.arg("-u");
     if when_busy == WhenBusy::Detach {
@@ -120,25 +112,25 @@ fn busy(line: &MountLine) -> MountError {
 
 /// Makes sure that the parts of FUSE that this user needs are there: `/dev/fuse`, which
 /// `fusermount3` too opens with the rights of its user, and for all but root `fusermount3`.
-pub fn fuse_available() -> Result<(), MountError> {
+pub fn driver_available() -> Result<(), MountError> {
     open_device()?;
     if !is_root() {
-        find_helper().ok_or(FuseMissing::HelperAbsent)?;
+        find_helper().ok_or(DriverMissing::HelperAbsent)?;
     }
     Ok(())
 }
 
-pub(crate) fn open_device() -> Result<OwnedFd, FuseMissing> {
+pub(crate) fn open_device() -> Result<OwnedFd, DriverMissing> {
     let flags = OFlags::RDWR | OFlags::CLOEXEC;
     rustix::fs::open("/dev/fuse", flags, Mode::empty()).map_err(missing_device)
 }
 
 /// Tells what an error of opening `/dev/fuse` means.
-fn missing_device(error: Errno) -> FuseMissing {
+fn missing_device(error: Errno) -> DriverMissing {
     match error {
-        Errno::NOENT => FuseMissing::DeviceAbsent,
-        Errno::NXIO | Errno::NODEV => FuseMissing::DriverAbsent,
-        _ => FuseMissing::DevicePermission,
+        Errno::NOENT => DriverMissing::DeviceAbsent,
+        Errno::NXIO | Errno::NODEV => DriverMissing::DriverAbsent,
+        _ => DriverMissing::DevicePermission,
     }
 }
 

@@ -12,50 +12,18 @@ use std::time::Duration;
 use fuser::{Config, Notifier, Session, SessionACL};
 
 use super::attach::attach;
-use super::inode_numbers::{InodeNumbers, Numbers};
-use super::mountpoint::{WhenBusy, check_mountpoint, refused, resolve, unmount_line};
+use super::inode_numbers::Numbers;
+use super::mountpoint::{check_mountpoint, refused, resolve, unmount_line};
 use super::request::{Adapter, EnforceAcls};
-use super::unmount::{Unmounted, take_away};
+use super::unmount::take_away;
 use crate::linux::mount_table::{MountLine, mounted_at};
+use crate::mount::{Access, MountOptions, Unmounted, WhenBusy};
 use crate::mount_error::MountError;
 use crate::volume::{Ino, Volume};
 
 /// How far the kernel reads ahead where it may be told so, in KiB: 2 GB/s with the default of 128,
 /// up to 4 GB/s with this.
 const READ_AHEAD_KIB: &str = "4096";
-
-/// How a volume is mounted.
-#[derive(Debug, Clone)]
-pub struct MountOptions {
-    /// How many requests are answered at once; 0 chooses by the number of processors.
-    pub threads: usize,
-    /// Who may enter.
-    pub access: Access,
-    /// The name under which the system lists the drive.
-    pub name: String,
-    /// Which numbers programs see.
-    pub inode_numbers: InodeNumbers,
-}
-
-impl Default for MountOptions {
-    fn default() -> MountOptions {
-        MountOptions {
-            threads: 0,
-            access: Access::OwnerOnly,
-            name: "yore".to_owned(),
-            inode_numbers: InodeNumbers::Long,
-        }
-    }
-}
-
-/// Who may enter a drive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// The user who mounts, who may read everything; root only where root mounts.
-    OwnerOnly,
-    /// Every user, as far as owners, modes and ACLs permit.
-    Everyone,
-}
 
 /// Mounts `volume` at the empty directory `mountpoint` and begins to answer.
 ///

@@ -12,31 +12,13 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::holders::{is_there, namespaces};
-use super::mountpoint::{WhenBusy, refused, unmount_line};
+use super::mountpoint::{refused, unmount_line};
 use crate::linux::mount_table::{MountLine, mounts_of};
-use crate::mount_error::{Holder, MountError};
+use crate::mount::{UnmountBlockers, Unmounted, WhenBusy};
+use crate::mount_error::MountError;
 
 /// How long to wait before a drive that was not unmounted is tried again.
 const TRIED_AGAIN: Duration = Duration::from_millis(200);
-
-/// How completely a drive was unmounted.
-#[derive(Debug)]
-pub enum Unmounted {
-    /// It is gone.
-    Completely,
-    /// It is still held.
-    StillInUse(UnmountBlockers),
-}
-
-/// The processes and mounts that keep a drive from being unmounted.
-#[derive(Debug, Default)]
-pub struct UnmountBlockers {
-    /// Those who use it; other users' processes are visible to root only. It is out of their tree
-    /// and serves the files that they have open, as long as its process lives.
-    pub holders: Vec<Holder>,
-    /// Why each mount is left that could not be taken away. Without its process it answers ENOTCONN.
-    pub mounts: Vec<MountError>,
-}
 
 /// Unmounts every mount of `drive`, taking it out of the tree at least where it is in use, and waits
 /// at most `limit` until it is gone.

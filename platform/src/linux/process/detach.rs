@@ -13,53 +13,13 @@ use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::fs::MemfdFlags;
 
 use super::descriptors::close_on_exec;
-
-/// Why a background process could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum DetachError {
-    /// The background process said why it can't work.
-    #[error("{message}")]
-    Refused {
-        /// Its reason, to be shown as it is.
-        message: String,
-        /// The exit code that it chose.
-        code: u8,
-    },
-    /// The background process ended before it reported anything.
-    #[error("background process ended before it worked ({status})")]
-    Died {
-        /// How it ended.
-        status: String,
-        /// What it wrote to its standard error.
-        said: String,
-    },
-    /// The program could not be started again.
-    #[error("can't start {} in the background", program.display())]
-    NotStarted {
-        /// The program.
-        program: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The connection to the background process broke.
-    #[error("can't talk to the background process")]
-    Io(#[from] io::Error),
-}
-
-/// A process that went to the background and works.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Detached {
-    /// Its number.
-    pub pid: u32,
-    /// What it wrote to its standard error before it worked, such as warnings.
-    pub said: String,
-}
+use crate::detach::{DetachError, Detached, Report, read_report};
 
 /// Starts this program again with `arguments` in the background, and waits until it is ready.
 ///
@@ -134,34 +94,6 @@ pub fn open_log(path: &Path) -> io::Result<File> {
 /// Room for any secret, so that its memory is not moved while it is read.
 const SECRET_BYTES: usize = 64 * 1024;
 
-#[derive(Debug, PartialEq, Eq)]
-enum Report {
-    Ready,
-    Error { message: String, code: u8 },
-    Nothing,
-}
-
-/// Reads until the first line says `ready`, or to the end.
-fn read_report(mut from: impl Read) -> io::Result<Report> {
-    let mut text = Vec::new();
-    let mut byte = [0];
-    while !text.ends_with(b"\n") && from.read(&mut byte)? == 1 {
-        text.extend_from_slice(&byte);
-    }
-    if text == b"ready\n" {
-        return Ok(Report::Ready);
-    }
-    let first = String::from_utf8_lossy(&text);
-    let Some(code) = first.strip_prefix("error ") else {
-        return Ok(Report::Nothing);
-    };
-    let code = code.trim().parse().unwrap_or(1);
-    let mut message = Vec::new();
-    from.read_to_end(&mut message)?;
-    let message = String::from_utf8_lossy(&message).trim_end().to_owned();
-    Ok(Report::Error { message, code })
-}
-
 /// The background process's word to the process that started it.
 ///
 /// Dropped without a word, it tells that this process does not work.
@@ -212,21 +144,5 @@ impl Readiness {
     /// Tells why this process can't work, and with which code the one that started it should exit.
     pub fn refuse(mut self, message: &str, code: u8) {
         let _ = write!(self.report, "error {code}\n{message}\n");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_report_is_read_as_it_was_written() {
-        let read = |text: &[u8]| read_report(text).expect("a slice can be read");
-        assert_eq!(read(b"ready\n"), Report::Ready);
-        let error = Report::Error { message: "two\nlines".to_owned(), code: 10 };
-        assert_eq!(read(b"error 10\ntwo\nlines\n"), error);
-        for broken in [&b""[..], b"read", b"nonsense\n"] {
-            assert_eq!(read(broken), Report::Nothing);
-        }
     }
 }

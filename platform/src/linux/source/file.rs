@@ -8,23 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
+use crate::file_options::ReadMode;
 use crate::linux::pages::{AlignedBlock, DIRECT_ALIGNMENT};
 use crate::linux::stat;
-use crate::linux::xattr::FoundXattrs;
 use crate::linux::xattr::{self, Place};
-use crate::metadata::{Kind, Metadata};
-
-/// How a file is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReadMode {
-    /// Through the page cache.
-    Buffered,
-    /// Past the page cache where the file system can, otherwise through it.
-    ///
-    /// Takes effect for reads into memory aligned as that of an [`ReadBuffer`](crate::ReadBuffer)
-    /// at offsets aligned likewise; the first read that is not so goes back to the page cache.
-    Direct,
-}
+use crate::metadata::{FoundXattrs, Kind, Metadata};
 
 /// A regular file of a source, open for reading.
 #[derive(Debug)]

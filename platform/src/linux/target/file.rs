@@ -10,13 +10,14 @@ use rustix::fs::{AtFlags, FallocateFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::leftover::Temporary;
-use super::restore::{self, RefusedMetadata, WantedMetadata};
-use super::{TargetDir, leftover};
+use super::{TargetDir, leftover, restore};
+use crate::file_options::Replace;
 use crate::linux::durable::flush;
 use crate::linux::stat::{self, component};
 use crate::linux::tmpfile;
 use crate::linux::xattr::Place;
 use crate::metadata::Metadata;
+use crate::wanted_metadata::{RefusedMetadata, WantedMetadata};
 
 /// A new file of a target, open for writing.
 #[derive(Debug)]
@@ -98,15 +99,6 @@ impl TargetFile {
     pub fn sync(&self) -> io::Result<()> {
         flush(&self.file).map(drop)
     }
-}
-
-/// What happens to a file that has the name already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replace {
-    /// It stays, and publishing is an error.
-    Never,
-    /// It is replaced in one step; a directory is not.
-    Always,
 }
 
 /// A file that gets its name, or takes the place of another, when it is complete.

@@ -180,7 +180,7 @@ mod tests {
 
     use super::super::file::TemporaryFile;
     use super::*;
-    use crate::linux::target::Replace;
+    use crate::file_options::Replace;
 
     fn names(folder: &std::path::Path) -> Vec<Vec<u8>> {
         let listing = fs::read_dir(folder).expect("a folder");

@@ -7,8 +7,9 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::open_beneath;
-use crate::linux::source::Listing;
+use crate::linux::source::fill::fill;
 use crate::linux::stat;
+use crate::listing::Listing;
 use crate::metadata::Kind;
 
 /// Removes what `name` stands for in `dir`, never following a link.
@@ -60,7 +61,7 @@ impl Level {
     fn clear(dir: &OwnedFd, name: &[u8]) -> io::Result<Self> {
         let found = stat::open(dir.as_fd())?;
         let mut listing = Listing::new();
-        listing.fill(dir.as_fd())?;
+        fill(&mut listing, dir.as_fd())?;
         let mut full = Vec::new();
         for entry in listing.iter() {
             if clear(dir, entry.name, entry.kind)? == Cleared::Full {

@@ -5,7 +5,9 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use super::*;
-use crate::{FoundXattrs, Owner, ReadMode, SourceDir, Timestamp, Xattrs};
+use crate::file_options::{ReadMode, Replace};
+use crate::metadata::{FoundXattrs, Owner, Timestamp, Xattrs};
+use crate::wanted_metadata::OtherXattrs;
 
 const NONE: &Xattrs = &Xattrs::new();
 

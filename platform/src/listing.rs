@@ -3,11 +3,7 @@
 use std::cmp::Ordering;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::BorrowedFd;
 
-use rustix::fs::RawDir;
-
-use crate::linux::stat;
 use crate::metadata::Kind;
 
 /// The names in a directory, sorted by their bytes.
@@ -18,7 +14,8 @@ use crate::metadata::Kind;
 pub struct Listing {
     names: Vec<u8>,
     entries: Vec<Place>,
-    buffer: Vec<MaybeUninit<u8>>,
+    /// Memory for what the system tells, kept from directory to directory.
+    scratch: Vec<MaybeUninit<u8>>,
 }
 
 /// One name in a [`Listing`].
@@ -97,9 +94,16 @@ impl Listing {
         ListedName { name: text(&self.names, place), inode: place.inode, kind: place.kind }
     }
 
-    pub(crate) fn fill(&mut self, dir: BorrowedFd<'_>) -> io::Result<()> {
+    /// Replaces the names by those that `read` pushes, given memory that stays with the listing, and sorts
+    /// them; after an error there are none.
+    pub(crate) fn fill(
+        &mut self,
+        read: impl FnOnce(&mut Self, &mut Vec<MaybeUninit<u8>>) -> io::Result<()>,
+    ) -> io::Result<()> {
         self.clear();
-        let filled = self.read(dir);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let filled = read(self, &mut scratch);
+        self.scratch = scratch;
         if filled.is_err() {
             self.clear();
         }
@@ -108,29 +112,13 @@ impl Listing {
         filled
     }
 
-    fn read(&mut self, dir: BorrowedFd<'_>) -> io::Result<()> {
-        /// Bytes asked of the kernel at once; a directory of less costs two calls.
-        const AT_ONCE: usize = 128 << 10;
-        self.buffer.resize(AT_ONCE, MaybeUninit::uninit());
-        let mut entries = RawDir::new(dir, &mut self.buffer);
-        while let Some(entry) = entries.next() {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if name == b"." || name == b".." {
-                continue;
-            }
-            let len = u16::try_from(name.len()).map_err(|_| {
-                io::Error::new(io::ErrorKind::InvalidData, "a name is longer than 65,535 bytes")
-            })?;
-            self.entries.push(Place {
-                head: head(name),
-                start: self.names.len(),
-                inode: entry.ino(),
-                len,
-                kind: stat::kind(entry.file_type()),
-            });
-            self.names.extend_from_slice(name);
-        }
+    /// Adds a name, out of order until all are there.
+    pub(crate) fn push(&mut self, name: &[u8], inode: u64, kind: Option<Kind>) -> io::Result<()> {
+        let len = u16::try_from(name.len()).map_err(|_| {
+            io::Error::new(io::ErrorKind::InvalidData, "a name is longer than 65,535 bytes")
+        })?;
+        self.entries.push(Place { head: head(name), start: self.names.len(), inode, len, kind });
+        self.names.extend_from_slice(name);
         Ok(())
     }
 }
