@@ -4,7 +4,6 @@
 //! this package and nowhere else. It knows nothing of backups, snapshots or repositories: it mounts
 //! a [`Volume`], reads and writes files with all that they have, and makes local files durable.
 
-mod detach;
 mod file_options;
 mod hash;
 mod host;
@@ -13,13 +12,13 @@ mod linux;
 mod listing;
 mod metadata;
 mod mount;
-mod mount_error;
+mod process;
 mod read;
 mod sys;
+mod temporary_name;
 mod volume;
 mod wanted_metadata;
 
-pub use detach::{DetachError, Detached};
 pub use file_options::{Flushed, MkdirOutcome, Published, ReadMode, Replace};
 pub use hash::multi_sha256::{MultiSha256, SHA256_INITIAL_STATE, Sha256Prefix, sha256_compress};
 pub use host::nfs::{NfsToken, nfs_path, serve_nfs};
@@ -31,22 +30,25 @@ pub use host::{
 };
 pub use listing::{ListedName, Listing};
 pub use metadata::{DeviceNumber, FoundXattrs, Kind, Metadata, Owner, Timestamp, Xattrs};
+pub use mount::error::{DriveUsage, DriverMissing, Holder, MountError};
 pub use mount::{
     Access, InodeNumbers, MountKind, MountOptions, UnmountBlockers, Unmounted, WhenBusy,
 };
-pub use mount_error::{DriveUsage, DriverMissing, Holder, MountError};
+pub use process::detach::{DetachError, Detached};
+pub use process::identity::boot_id_of;
 pub use read::buffer::{AlignedBuf, ReadBuffer};
 pub use read::object::ObjectFile;
 pub use read::slab::Slab;
 pub use sys::{
     AccountNames, DurableFile, HUGE_PAGE, Interrupt, Interruptible, MappedFile, Mounts, Readiness,
-    SourceDir, SourceFile, TargetDir, TargetFile, TemporaryFile, boot_id_of, create_dir_durable,
+    SourceDir, SourceFile, TargetDir, TargetFile, TemporaryFile, create_dir_durable,
     create_private_dir, current_ids, folder_metadata, free_space, hostname, is_abandoned, is_alive,
-    is_temporary, keeps_folder_times, lower_thread_priority, machine_digest, name_bytes,
-    name_from_bytes, open_log, path_metadata, process_identity, raise_open_file_limit,
-    remove_durable, restore_sigpipe, return_freed_memory, snapshot_path, spawn_detached,
-    system_path, user_name, write_program,
+    keeps_folder_times, lower_thread_priority, machine_digest, name_bytes, name_from_bytes,
+    open_log, path_metadata, process_identity, raise_open_file_limit, remove_durable,
+    restore_sigpipe, return_freed_memory, snapshot_path, spawn_detached, system_path, user_name,
+    write_program,
 };
+pub use temporary_name::is_temporary;
 pub use volume::{
     Attr, Entry, FOREVER, Ino, ListControl, Listed, Seek, Space, Volume, VolumeError,
 };

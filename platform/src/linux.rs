@@ -18,7 +18,7 @@ pub(crate) mod xattr;
 
 pub use durable::{
     DurableFile, MappedFile, create_dir_durable, create_private_dir, free_space, is_abandoned,
-    is_temporary, remove_durable, write_program,
+    remove_durable, write_program,
 };
 pub use file_system::{folder_metadata, keeps_folder_times};
 pub use mounts::Mounts;
@@ -28,9 +28,9 @@ pub use pages::HUGE_PAGE;
 pub(crate) use pages::{DIRECT_ALIGNMENT, Pages};
 pub(crate) use positioned_file::PositionedFile;
 pub use process::{
-    Interrupt, Interruptible, Readiness, boot_id_of, hostname, is_alive, lower_thread_priority,
-    machine_digest, open_log, process_identity, raise_open_file_limit, restore_sigpipe,
-    return_freed_memory, spawn_detached, user_name,
+    Interrupt, Interruptible, Readiness, hostname, is_alive, lower_thread_priority, machine_digest,
+    open_log, process_identity, raise_open_file_limit, restore_sigpipe, return_freed_memory,
+    spawn_detached, user_name,
 };
 pub use source::{SourceDir, SourceFile, path_metadata};
 pub use target::{TargetDir, TargetFile, TemporaryFile};

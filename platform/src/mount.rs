@@ -1,6 +1,8 @@
 //! How a volume is mounted and unmounted, and what else is mounted.
 
-use crate::mount_error::{Holder, MountError};
+pub(crate) mod error;
+
+use error::{Holder, MountError};
 
 /// How a volume is mounted.
 #[derive(Debug, Clone)]

@@ -22,7 +22,7 @@ use rustix::io::{Errno, ReadWriteFlags};
 pub use folder::{
     create_dir_durable, create_private_dir, free_space, remove_durable, write_program,
 };
-pub use leftover::{is_abandoned, is_temporary};
+pub use leftover::is_abandoned;
 pub use map::MappedFile;
 
 use crate::file_options::{Flushed, Published};

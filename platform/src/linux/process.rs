@@ -8,8 +8,8 @@ mod memory;
 mod priority;
 
 pub use detach::{Readiness, open_log, spawn_detached};
-pub use identity::{boot_id_of, hostname, is_alive, machine_digest, process_identity, user_name};
 pub(crate) use identity::{has_ended, process_mark};
+pub use identity::{hostname, is_alive, machine_digest, process_identity, user_name};
 pub use interrupt::{Interrupt, Interruptible, restore_sigpipe};
 pub use memory::return_freed_memory;
 pub use priority::lower_thread_priority;

@@ -17,8 +17,8 @@ use rustix::mount::MountFlags;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 
 use super::mountpoint::{find_helper, open_device, refused};
+use crate::mount::error::{DriverMissing, MountError};
 use crate::mount::{Access, MountOptions};
-use crate::mount_error::{DriverMissing, MountError};
 
 /// Mounts at `point`, by itself where the kernel permits it and else through `fusermount3`.
 pub(super) fn attach(point: &Path, options: &MountOptions) -> Result<OwnedFd, MountError> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::linux::mount_table::{MountLine, mounts_in};
-use crate::mount_error::{DriveUsage, Holder};
+use crate::mount::error::{DriveUsage, Holder};
 
 /// Finds the processes that hold `drive`; those of other users are visible to root only.
 pub(crate) fn holders(drive: &MountLine) -> Vec<Holder> {

@@ -14,7 +14,7 @@ use rustix::mount::UnmountFlags;
 use super::holders::holders;
 use crate::linux::mount_table::{MountLine, is_on_top, mounted_at};
 use crate::mount::WhenBusy;
-use crate::mount_error::{DriverMissing, MountError};
+use crate::mount::error::{DriverMissing, MountError};
 
 /// Makes sure that a drive can be mounted at `path`: an empty directory with nothing of Yore's
 /// mounted on it, which the user may write to unless root.

@@ -17,8 +17,8 @@ use super::mountpoint::{check_mountpoint, refused, resolve, unmount_line};
 use super::request::{Adapter, EnforceAcls};
 use super::unmount::take_away;
 use crate::linux::mount_table::{MountLine, mounted_at};
+use crate::mount::error::MountError;
 use crate::mount::{Access, MountOptions, Unmounted, WhenBusy};
-use crate::mount_error::MountError;
 use crate::volume::{Ino, Volume};
 
 /// How far the kernel reads ahead where it may be told so, in KiB: 2 GB/s with the default of 128,

@@ -14,8 +14,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use super::holders::{is_there, namespaces};
 use super::mountpoint::{refused, unmount_line};
 use crate::linux::mount_table::{MountLine, mounts_of};
+use crate::mount::error::MountError;
 use crate::mount::{UnmountBlockers, Unmounted, WhenBusy};
-use crate::mount_error::MountError;
 
 /// How long to wait before a drive that was not unmounted is tried again.
 const TRIED_AGAIN: Duration = Duration::from_millis(200);

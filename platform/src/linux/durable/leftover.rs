@@ -13,8 +13,7 @@ use super::folder::open_folder;
 use crate::linux::process::{has_ended, process_mark};
 use crate::linux::random::unused_name;
 use crate::linux::{stat, tmpfile};
-
-const PREFIX: &str = ".tmp-";
+use crate::temporary_name::{PREFIX, is_temporary};
 
 /// So many seconds without a change are no sign of life.
 const SILENT: i64 = 7 * 24 * 60 * 60;
@@ -26,12 +25,6 @@ pub(super) fn create_named(folder: &OwnedFd, access: OFlags) -> io::Result<(Owne
     unused_name(prefix.as_bytes(), b"", |name| {
         Ok(rustix::fs::openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?)
     })
-}
-
-/// Tells whether a name is one that durable files have before they are published.
-pub fn is_temporary(name: &str) -> bool {
-    let is_part = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b'-');
-    name.strip_prefix(PREFIX).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(is_part))
 }
 
 /// Tells whether nobody writes a file any more that has a temporary name.

@@ -19,7 +19,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::fs::MemfdFlags;
 
 use super::descriptors::close_on_exec;
-use crate::detach::{DetachError, Detached, Report, read_report};
+use crate::process::detach::{DetachError, Detached, Report, read_report};
 
 /// Starts this program again with `arguments` in the background, and waits until it is ready.
 ///

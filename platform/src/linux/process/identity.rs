@@ -6,51 +6,27 @@ use std::ffi::CStr;
 use std::fs;
 use std::mem::MaybeUninit;
 
+use crate::process::identity::{Origin, digest_of_machine};
+
 /// Where a system is named (machine-id(5)).
 const MACHINE: &str = "/etc/machine-id";
 
-/// Where a process runs. Equal ones see the same processes under the same numbers; of a process that ran
-/// elsewhere nothing can be told here.
-#[derive(PartialEq, Eq)]
-struct Origin {
-    boot: String,
-    /// The process namespace: a container has its own.
-    namespace: String,
-    /// A copied virtual machine keeps it, and two computers of one name have two.
-    machine: String,
-    host: String,
-}
-
-impl Origin {
-    fn here() -> Self {
-        let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-        Self {
-            boot: first_word("/proc/sys/kernel/random/boot_id"),
-            namespace: one_word(&link.to_string_lossy()),
-            machine: first_word(MACHINE),
-            host: one_word(&hostname()),
-        }
-    }
-
-    /// Tells whether what is missing here can be known to have ended.
-    fn is_known(&self) -> bool {
-        !self.boot.is_empty() && !self.namespace.is_empty()
-    }
-
-    /// Digests all of it: the boot, a random number, can't be found from it.
-    fn digest(&self) -> u64 {
-        let Self { boot, namespace, machine, host } = self;
-        fnv([boot, namespace, machine, host].map(|word| format!("{word} ")).concat().bytes())
-    }
+/// Returns where this process runs.
+fn origin() -> Origin {
+    let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    Origin::new(
+        &read_trimmed("/proc/sys/kernel/random/boot_id"),
+        &namespace.to_string_lossy(),
+        &read_trimmed(MACHINE),
+        &hostname(),
+    )
 }
 
 /// Returns words that name this process and no other, ever: the boot, the process namespace, the number,
 /// the start time, the machine and its name.
 pub fn process_identity() -> String {
     let pid = std::process::id();
-    let start = start_time(pid).unwrap_or_default();
-    let Origin { boot, namespace, machine, host } = Origin::here();
-    format!("{boot} {namespace} {pid} {start} {machine} {host}")
+    origin().identity(pid, start_time(pid).unwrap_or_default())
 }
 
 /// Tells whether the process that [`process_identity`] named may still run.
@@ -58,63 +34,26 @@ pub fn process_identity() -> String {
 /// Only the machine, boot and container in which it ran know that it ended. Whatever is named from
 /// elsewhere counts as alive: another boot may be that of a copied virtual machine.
 pub fn is_alive(identity: &str) -> bool {
-    let words: Vec<&str> = identity.split(' ').collect();
-    let [boot, namespace, pid, start, rest @ ..] = words.as_slice() else { return true };
-    let (Ok(pid), Ok(start)) = (pid.parse(), start.parse()) else { return true };
-    let here = Origin::here();
-    let (machine, host) = match rest {
-        // Of an earlier version.
-        [] => (here.machine.as_str(), here.host.as_str()),
-        [machine, host] => (*machine, *host),
-        _ => return true,
-    };
-    let elsewhere = [
-        (*boot, &here.boot),
-        (*namespace, &here.namespace),
-        (machine, &here.machine),
-        (host, &here.host),
-    ];
-    elsewhere.into_iter().any(|(its, own)| its != own) || !here.is_known() || may_run(pid, start)
-}
-
-/// Returns the boot in which a process ran that [`process_identity`] named; `None` when it is unknown.
-pub fn boot_id_of(identity: &str) -> Option<&str> {
-    identity.split(' ').next().filter(|boot| !boot.is_empty())
+    origin().is_alive(identity, may_run)
 }
 
 /// Returns a word for this machine, the same after each boot; `None` where the system has none.
 ///
 /// It tells nobody the machine's id itself, and machines that were copied may have the same.
 pub fn machine_digest() -> Option<String> {
-    let machine = first_word(MACHINE);
-    (!machine.is_empty()).then(|| format!("{:016x}", fnv(machine.bytes())))
-}
-
-/// FNV-1a (Fowler, Noll, Vo).
-fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    digest_of_machine(&read_trimmed(MACHINE))
 }
 
 /// Returns the same as [`process_identity`] for the names of files: three numbers, which tell nobody else
 /// anything of this machine.
 pub(crate) fn process_mark() -> String {
     let pid = std::process::id();
-    let start = start_time(pid).unwrap_or_default();
-    format!("{:016x}.{pid:x}.{start:x}", Origin::here().digest())
+    origin().mark(pid, start_time(pid).unwrap_or_default())
 }
 
 /// Tells whether the process that [`process_mark`] named has ended, for sure.
 pub(crate) fn has_ended(mark: &str) -> bool {
-    let mut numbers = mark.split('.').map(|number| u64::from_str_radix(number, 16));
-    let (Some(Ok(origin)), Some(Ok(pid)), Some(Ok(start)), None) =
-        (numbers.next(), numbers.next(), numbers.next(), numbers.next())
-    else {
-        return false;
-    };
-    let (here, Ok(pid)) = (Origin::here(), u32::try_from(pid)) else { return false };
-    here.is_known() && here.digest() == origin && !may_run(pid, start)
+    origin().has_ended(mark, may_run)
 }
 
 /// Tells whether a process of this system that began then may still run.
@@ -131,12 +70,8 @@ fn may_run(pid: u32, start: u64) -> bool {
     }
 }
 
-fn first_word(path: &str) -> String {
-    one_word(fs::read_to_string(path).unwrap_or_default().trim())
-}
-
-fn one_word(text: &str) -> String {
-    text.replace(char::is_whitespace, "_")
+fn read_trimmed(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default().trim().to_owned()
 }
 
 /// Returns when a process started, in clock ticks since the boot; `None` when it is gone or a zombie.

@@ -1,0 +1,4 @@
+//! What is told of processes, in terms that every system can fill in.
+
+pub(crate) mod detach;
+pub(crate) mod identity;
