@@ -1,11 +1,11 @@
 //! Linux: all that [`sys`](crate::sys) lists.
 
+pub(crate) mod account_names;
 pub(crate) mod durable;
 pub(crate) mod file_system;
 pub(crate) mod mount_table;
 pub(crate) mod mounts;
 pub(crate) mod names;
-pub(crate) mod owner_names;
 pub(crate) mod pages;
 pub(crate) mod positioned_file;
 pub(crate) mod process;
@@ -16,6 +16,7 @@ pub(crate) mod target;
 pub(crate) mod tmpfile;
 pub(crate) mod xattr;
 
+pub use account_names::{AccountNames, current_ids};
 pub use durable::{
     DurableFile, MappedFile, create_dir_durable, create_private_dir, free_space, is_abandoned,
     remove_durable, write_program,
@@ -23,7 +24,6 @@ pub use durable::{
 pub use file_system::{folder_metadata, keeps_folder_times};
 pub use mounts::Mounts;
 pub use names::{name_bytes, name_from_bytes, snapshot_path, system_path};
-pub use owner_names::{AccountNames, current_ids};
 pub use pages::HUGE_PAGE;
 pub(crate) use pages::{DIRECT_ALIGNMENT, Pages};
 pub(crate) use positioned_file::PositionedFile;
