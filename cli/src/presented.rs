@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use yore_engine::Meter;
 use yore_fs::{Naming, VolumeOptions};
-use yore_platform::{Names, Owner, hostname};
+use yore_platform::{AccountNames, Owner, hostname};
 
 use crate::context::Context;
 use crate::size;
@@ -34,7 +34,7 @@ pub struct Presented {
 }
 
 fn parse_owner(text: &str) -> Result<Owner, String> {
-    let names = Names::new();
+    let names = AccountNames::new();
     let unknown = |word: &str| format!("{word} is neither a number nor a name that is known here");
     let (user, group) = text.split_once(':').ok_or("write it as UID:GID, as in 1000:1000")?;
     let uid = user.parse().ok().or_else(|| names.uid(user.as_bytes()));

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use yore_platform::{Made, TargetDir};
+use yore_platform::{MkdirOutcome, TargetDir};
 
 use crate::error::{Error, Result};
 use crate::globs::Rule;
@@ -272,6 +272,6 @@ fn run<'c>(
 }
 
 /// Whether a directory was there before, and so may hold something.
-fn was_there(made: Made) -> bool {
-    made == Made::Existing
+fn was_there(made: MkdirOutcome) -> bool {
+    made == MkdirOutcome::Existing
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use yore_engine::{DirRef, Node, SeenNode};
-use yore_platform::{Entry, Kind, Listed, More, VolumeError};
+use yore_platform::{Entry, Kind, ListControl, Listed, VolumeError};
 
 use crate::attributes::{join, link_key, node_entry};
 use crate::directories::{Directory, Leaf, Nodes};
@@ -41,7 +41,7 @@ struct Spot {
 }
 
 /// Takes what listings give; tells whether it wants more.
-pub(crate) type Each<'a> = dyn FnMut(Listed<'_>) -> More + 'a;
+pub(crate) type Each<'a> = dyn FnMut(Listed<'_>) -> ListControl + 'a;
 
 type Answer<T> = Result<T, VolumeError>;
 
@@ -160,8 +160,10 @@ pub(crate) fn list(
         },
     };
     match more {
-        More::Wanted if volume.tables.is_incomplete(inside.place) => Err(VolumeError::Damaged),
-        More::Wanted | More::Stop => Ok(()),
+        ListControl::Continue if volume.tables.is_incomplete(inside.place) => {
+            Err(VolumeError::Damaged)
+        }
+        ListControl::Continue | ListControl::Stop => Ok(()),
     }
 }
 
@@ -172,18 +174,20 @@ fn list_merged(
     path: &[u8],
     nodes: &[SeenNode],
     each: &mut Each<'_>,
-) -> Result<More, VolumeError> {
+) -> Result<ListControl, VolumeError> {
     for (index, seen) in nodes.iter().enumerate().skip(from) {
         if seen.node.name.len() > MAX_NAME {
             volume.tables.mark_incomplete(inside.place);
             continue;
         }
         let entry = merged_entry(volume, inside, index, path, seen)?;
-        if each(Listed { name: &seen.node.name, next: index as u64 + 1, entry }) == More::Stop {
-            return Ok(More::Stop);
+        if each(Listed { name: &seen.node.name, next: index as u64 + 1, entry })
+            == ListControl::Stop
+        {
+            return Ok(ListControl::Stop);
         }
     }
-    Ok(More::Wanted)
+    Ok(ListControl::Continue)
 }
 
 fn list_leaves(
@@ -193,15 +197,17 @@ fn list_leaves(
     leaves: &[Leaf],
     from: usize,
     each: &mut Each<'_>,
-) -> Result<More, VolumeError> {
+) -> Result<ListControl, VolumeError> {
     for n in leaf_at(leaves, from)..leaves.len() {
         let (tree, start, directory) = leaf(volume, origin, leaves, n)?;
         let nodes = directory.nodes()?;
-        if list_nodes(volume, inside, origin, (tree, start), nodes, from, each)? == More::Stop {
-            return Ok(More::Stop);
+        if list_nodes(volume, inside, origin, (tree, start), nodes, from, each)?
+            == ListControl::Stop
+        {
+            return Ok(ListControl::Stop);
         }
     }
-    Ok(More::Wanted)
+    Ok(ListControl::Continue)
 }
 
 fn list_nodes(
@@ -212,7 +218,7 @@ fn list_nodes(
     nodes: &Nodes,
     from: usize,
     each: &mut Each<'_>,
-) -> Result<More, VolumeError> {
+) -> Result<ListControl, VolumeError> {
     if !nodes.strange.is_empty() {
         volume.tables.mark_incomplete(inside.place);
     }
@@ -226,11 +232,11 @@ fn list_nodes(
         let index = start + position;
         let shared = shared.and_then(|shared| shared.number(position));
         let entry = entry(volume, inside, origin, Spot { index, tree, position, shared }, node)?;
-        if each(Listed { name: &node.name, next: index as u64 + 1, entry }) == More::Stop {
-            return Ok(More::Stop);
+        if each(Listed { name: &node.name, next: index as u64 + 1, entry }) == ListControl::Stop {
+            return Ok(ListControl::Stop);
         }
     }
-    Ok(More::Wanted)
+    Ok(ListControl::Continue)
 }
 
 /// The leaf that holds the position `index` of its directory, or ends before it.

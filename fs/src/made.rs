@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use yore_engine::SeenNode;
-use yore_platform::{Entry, Listed, More, VolumeError};
+use yore_platform::{Entry, ListControl, Listed, VolumeError};
 
 use crate::attributes::{SOON, made_entry, node_entry};
 use crate::changes::{self, Between, ChangeDir};
@@ -264,7 +264,7 @@ pub(crate) fn list_names(
             Err(VolumeError::NotFound) => continue,
             Err(error) => return Err(error),
         };
-        if each(Listed { name, next, entry }) == More::Stop {
+        if each(Listed { name, next, entry }) == ListControl::Stop {
             break;
         }
     }
@@ -284,7 +284,7 @@ fn list_snapshots(
         let Some((state, lasting)) = shown.names.get(name) else { continue };
         let place = volume.tables.place_state(place, name, (state, *lasting));
         let entry = volume.entry_of(place)?;
-        if each(Listed { name, next: *next, entry }) == More::Stop {
+        if each(Listed { name, next: *next, entry }) == ListControl::Stop {
             break;
         }
     }

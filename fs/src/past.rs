@@ -239,7 +239,7 @@ pub(crate) fn list(
     let mut stopped = false;
     let each = &mut |listed: yore_platform::Listed<'_>| {
         let more = each(listed);
-        stopped |= more == yore_platform::More::Stop;
+        stopped |= more == yore_platform::ListControl::Stop;
         more
     };
     list_names(&names.names, from, each, |name| {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use yore_engine::{Catalog, Pattern, Query, SnapshotId, Unobserved};
-use yore_platform::{Entry, Kind, Listed, More, Timestamp, VolumeError};
+use yore_platform::{Entry, Kind, ListControl, Listed, Timestamp, VolumeError};
 
 use crate::attributes::{SOON, link_entry};
 use crate::listing::Each;
@@ -189,7 +189,7 @@ pub(crate) fn list(
     for (at, next) in (from..).zip(from as u64 + 1..) {
         let Some(name) = found.links.name(at) else { break };
         let entry = listed_at(volume, &found, at)?;
-        if each(Listed { name: &name, next, entry }) == More::Stop {
+        if each(Listed { name: &name, next, entry }) == ListControl::Stop {
             return Ok(());
         }
     }

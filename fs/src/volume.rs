@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use yore_engine::{Node, OpenFile, Problems, Reader, Repository, Result, SnapshotEntry};
 use yore_platform::{
-    Entry, FOREVER, Ino, Kind, Listed, More, Seek, Space, Volume, VolumeError, current_ids,
+    Entry, FOREVER, Ino, Kind, ListControl, Listed, Seek, Space, Volume, VolumeError, current_ids,
 };
 
 use crate::attributes::{self, Presentation, made_entry, node_entry};
@@ -229,7 +229,12 @@ impl Volume for SnapshotVolume {
         }
     }
 
-    fn list(&self, ino: Ino, from: u64, each: &mut dyn FnMut(Listed<'_>) -> More) -> Answer<()> {
+    fn list(
+        &self,
+        ino: Ino,
+        from: u64,
+        each: &mut dyn FnMut(Listed<'_>) -> ListControl,
+    ) -> Answer<()> {
         add(&self.counters.listings, u64::from(from == 0));
         let Some(Number::Place(place)) = Number::of(ino) else {
             return Err(VolumeError::NotDirectory);

@@ -1,5 +1,7 @@
 //! What a file is, apart from its content, in terms that every system can fill in.
 
+use std::io;
+
 /// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -79,3 +81,25 @@ pub struct Metadata {
 
 /// Extended attributes, sorted by name: name and value.
 pub type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// The extended attributes of a file, as far as they could be read.
+#[derive(Debug, Default)]
+pub struct FoundXattrs {
+    /// Those that were read.
+    pub readable: Xattrs,
+    /// Those that were not, by name, and why; without a name, none could even be listed.
+    pub failed: Vec<(Vec<u8>, io::Error)>,
+}
+
+impl FoundXattrs {
+    /// Takes them all.
+    ///
+    /// # Errors
+    /// The first that could not be read.
+    pub fn all(mut self) -> io::Result<Xattrs> {
+        match self.failed.pop() {
+            None => Ok(self.readable),
+            Some((_, error)) => Err(error),
+        }
+    }
+}

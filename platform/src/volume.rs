@@ -72,11 +72,11 @@ pub struct Listed<'a> {
     pub entry: Entry,
 }
 
-/// Whether the receiver of a listing wants more.
+/// The answer of the receiver of a listing to each name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum More {
+pub enum ListControl {
     /// Go on with the next name.
-    Wanted,
+    Continue,
     /// This name did not fit or was the last wanted: stop. A name that did not fit is listed again
     /// by a call with the position before it.
     Stop,
@@ -150,7 +150,7 @@ pub trait Volume: Send + Sync {
         &self,
         ino: Ino,
         from: u64,
-        each: &mut dyn FnMut(Listed<'_>) -> More,
+        each: &mut dyn FnMut(Listed<'_>) -> ListControl,
     ) -> Result<(), VolumeError>;
 
     /// Reads up to `size` bytes at `offset` and hands them to `reply` in one piece; fewer than

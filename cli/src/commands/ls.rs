@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use textwrap::core::display_width;
 use yore_engine::{DirRef, Flags, Found, LONGEST_PATH, Node, children};
-use yore_platform::{Kind, Names};
+use yore_platform::{AccountNames, Kind};
 
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
@@ -35,7 +35,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let place = place::parse(&options.place, &context.now)?;
     let repository = context.open()?;
     let past = place::open(context, &repository, &place, &options.whose)?;
-    let names = Names::new();
+    let names = AccountNames::new();
     let print = |path: &[u8], node: &Node, shown: &[u8]| match context.screen.is_json() {
         true => context.screen.object(&object(path, node)),
         false => tell(context, &names, node, shown),
@@ -99,7 +99,7 @@ fn relative<'p>(path: &'p [u8], top: &[u8]) -> &'p [u8] {
 }
 
 /// Prints a node on one line, or, on a narrow terminal, with its name on a line of its own.
-fn tell(context: &Context, names: &Names, node: &Node, shown: &[u8]) {
+fn tell(context: &Context, names: &AccountNames, node: &Node, shown: &[u8]) {
     let (user, group) = match node.owner {
         None => ("?".into(), "?".into()),
         Some(owner) => (

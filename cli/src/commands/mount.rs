@@ -9,8 +9,8 @@ use clap::Args;
 use serde_json::json;
 use yore_engine::Repository;
 use yore_platform::{
-    Access, DetachError, InodeNumbers, MountOptions, Readiness, check_mountpoint, fuse_available,
-    open_log, private_dir, spawn_detached,
+    Access, DetachError, InodeNumbers, MountOptions, Readiness, check_mountpoint,
+    create_private_dir, driver_available, open_log, spawn_detached,
 };
 use zeroize::Zeroizing;
 
@@ -88,7 +88,7 @@ fn check(context: &Context, mountpoint: &Path) -> Outcome<PathBuf> {
             "choose an empty folder elsewhere",
         ));
     }
-    fuse_available()?;
+    driver_available()?;
     Ok(place)
 }
 
@@ -200,7 +200,7 @@ fn log(context: &Context) -> Option<File> {
         None => Err("there is no home folder".to_owned()),
         Some(folder) => {
             let log = folder.join("mount.log");
-            let opened = private_dir(&folder).and_then(|()| open_log(&log));
+            let opened = create_private_dir(&folder).and_then(|()| open_log(&log));
             opened.map_err(|error| format!("{}: {error}", log.display()))
         }
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use yore_platform::{Login, Served, Token, Volume, nfs_path, serve_nfs, serve_webdav};
+use yore_platform::{Login, NfsToken, Server, Volume, nfs_path, serve_nfs, serve_webdav};
 
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
@@ -101,7 +101,7 @@ fn webdav(context: &Context, options: &Webdav) -> Outcome {
 
 fn nfs(context: &Context, options: &Nfs) -> Outcome {
     let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
-    let mut token = Token::default();
+    let mut token = NfsToken::default();
     getrandom::fill(&mut token).expect("the system has random numbers");
     serve(
         context,
@@ -131,7 +131,7 @@ fn nfs(context: &Context, options: &Nfs) -> Outcome {
 fn serve(
     context: &Context,
     presented: &Presented,
-    start: impl FnOnce(Arc<dyn Volume>) -> Outcome<Served>,
+    start: impl FnOnce(Arc<dyn Volume>) -> Outcome<Server>,
     tell: impl FnOnce(SocketAddr),
 ) -> Outcome {
     let options = presented.options(context);

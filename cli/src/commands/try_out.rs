@@ -95,7 +95,7 @@ fn show(context: &Context, stage: &Stage, interrupt: Interrupt) -> Outcome<()> {
 /// Mounts the drive; where that can't be, tells what to install and goes on without it.
 fn mount(context: &Context, stage: &Stage) -> Outcome<Option<Drive>> {
     let repository = Arc::new(stage.repository()?);
-    let mounted = yore_platform::fuse_available().map_err(Failure::from).and_then(|()| {
+    let mounted = yore_platform::driver_available().map_err(Failure::from).and_then(|()| {
         let presented = VolumeOptions::new(context.now.time_zone().clone());
         let how = MountOptions::default();
         drive::mount(repository, &stage.drive(), presented, &how, &context.screen)

@@ -1,7 +1,7 @@
 //! Building the trees of a snapshot from what the walk finds, in its order.
 
 use std::sync::mpsc::Receiver;
-use yore_platform::{Kind, Names};
+use yore_platform::{AccountNames, Kind};
 
 use crate::backup::Saved;
 use crate::backup::read::budget::Budget;
@@ -19,7 +19,7 @@ use crate::observer::{Event, Fate, Observer};
 /// Builds trees; belongs to one thread.
 pub(super) struct Assembly<'a, 's, 'r> {
     keys: &'a Keys,
-    names: Names,
+    names: AccountNames,
     store: &'a mut Store<'s, 'r>,
     budget: &'a Budget,
     observer: &'a dyn Observer,
@@ -44,7 +44,7 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
             keys,
             budget,
             observer,
-            names: Names::new(),
+            names: AccountNames::new(),
             store,
             levels: vec![(None, TreeBuilder::default())],
             content: ContentBuilder::default(),

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use yore_platform::boot_of;
+use yore_platform::boot_id_of;
 
 use crate::format::id::ObjectId;
 use crate::format::keys::random;
@@ -27,9 +27,9 @@ pub(super) fn split(
     let own = own.filter(|snapshot| snapshot.client == writer.client);
     let written = own.filter_map(|snapshot| {
         let (session, _) = sessions.get(&snapshot.session)?;
-        Some((snapshot.sequence, boot_of(&session.process)?))
+        Some((snapshot.sequence, boot_id_of(&session.process)?))
     });
-    let shared = boot_of(&writer.process).is_some_and(|here| are_two(written.collect(), here));
+    let shared = boot_id_of(&writer.process).is_some_and(|here| are_two(written.collect(), here));
     shared.then(|| ClientId(random()))
 }
 

@@ -252,7 +252,7 @@ impl Batch<'_> {
         if self.listed_again.as_ref().is_some_and(|listing| !listing.has(&wanted.name)) {
             return true;
         }
-        self.listed_again = self.job.dir.list_again().ok();
+        self.listed_again = self.job.dir.list_fresh().ok();
         self.listed_again.as_ref().is_some_and(|listing| !listing.has(&wanted.name))
     }
 

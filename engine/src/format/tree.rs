@@ -246,7 +246,7 @@ pub(crate) fn name_is_allowed(name: &[u8]) -> bool {
 
 #[cfg(test)]
 pub(crate) fn forged_nodes(nodes: &[Node]) -> Vec<u8> {
-    encode::encode_nodes(nodes, &yore_platform::Names::new())
+    encode::encode_nodes(nodes, &yore_platform::AccountNames::new())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
-use yore_platform::{DurableFile, Map};
+use yore_platform::{DurableFile, MappedFile};
 
 use crate::format::id::{BlobId, ObjectId, encode_hex};
 use crate::format::pack::{Codec, FrameInfo, PackInfo, PackKind};
@@ -31,7 +31,7 @@ const ENTRY: usize = 44;
 const COMPRESSED: u32 = 1 << 31;
 
 enum Bytes {
-    Mapped(Map),
+    Mapped(MappedFile),
     Owned(Vec<u8>),
 }
 
@@ -166,7 +166,7 @@ impl Segment {
 
     /// Opens a table in the cache; `None` when it is not one, or damaged.
     pub(super) fn open(path: &Path) -> Option<Self> {
-        let map = Map::open(path).ok()?;
+        let map = MappedFile::open(path).ok()?;
         let (body, digest) = map.split_last_chunk::<ID>()?;
         if Sha256::digest(body).as_slice() != digest {
             return None;

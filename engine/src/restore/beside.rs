@@ -31,7 +31,7 @@ pub(super) fn rename(
     let own = std::mem::take(&mut node.name);
     for number in 1_u64.. {
         let name = labelled(&own, &label, number);
-        let found = target.kind_of(&name);
+        let found = target.child_metadata(&name);
         node.name = name;
         match found.map_err(|source| open.local(&own, source))? {
             None => return Ok(Beside::Free),

@@ -58,7 +58,7 @@ impl Names {
 /// Whether a directory of the target tells names apart that differ in case.
 fn tells_apart(context: &Context<'_>, open: &OpenDir<'_>) -> bool {
     match (open.for_writing(), context.options.run) {
-        (Some(dir), Run::Real) => dir.tells_case().unwrap_or(true),
+        (Some(dir), Run::Real) => dir.is_case_sensitive().unwrap_or(true),
         (None, _) | (_, Run::Dry) => true,
     }
 }
@@ -66,8 +66,9 @@ fn tells_apart(context: &Context<'_>, open: &OpenDir<'_>) -> bool {
 /// Whether another case of a name leads to the same file in the target.
 pub(super) fn has_alias(open: &OpenDir<'_>, name: &[u8]) -> bool {
     let (Some(dir), Some(other)) = (&open.dir, swapped(name)) else { return false };
-    let number =
-        |name: &[u8]| dir.kind_of(name).ok().flatten().map(|found| (found.inode, found.device));
+    let number = |name: &[u8]| {
+        dir.child_metadata(name).ok().flatten().map(|found| (found.inode, found.device))
+    };
     number(&other).is_some_and(|other| number(name) == Some(other))
 }
 

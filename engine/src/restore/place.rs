@@ -56,7 +56,8 @@ pub(super) fn way(
     let Some(target) = open.dir.as_ref().filter(|_| was_there(open.made)) else {
         return Ok(Ok(Way::New));
     };
-    let found = target.kind_of(&node.name).map_err(|source| open.local(&node.name, source))?;
+    let found =
+        target.child_metadata(&node.name).map_err(|source| open.local(&node.name, source))?;
     let Some(found) = found else { return Ok(Ok(Way::New)) };
     let replace = match context.options.overwrite {
         Overwrite::Never => return Ok(Err(Outcome::Skipped)),
@@ -225,7 +226,7 @@ pub(super) fn note_refused(
     context: &Context<'_>,
     open: &OpenDir<'_>,
     node: &Node,
-    refused: Vec<yore_platform::Refused>,
+    refused: Vec<yore_platform::RefusedMetadata>,
 ) {
     if !refused.is_empty() {
         let (path, below) = (join(&open.path, &node.name), join(&open.below, &node.name));

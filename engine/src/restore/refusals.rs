@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use yore_platform::{Part, Refused};
+use yore_platform::{MetadataPart, RefusedMetadata};
 
 /// So many refusals of one part are told one by one.
 const TOLD: u64 = 8;
@@ -17,13 +17,13 @@ pub(super) struct Refusals {
 
 impl Refusals {
     /// Counts a refusal; returns what is to be told about it now.
-    pub(super) fn take(&self, refused: Refused) -> Option<io::Error> {
+    pub(super) fn take(&self, refused: RefusedMetadata) -> Option<io::Error> {
         let part = words(&refused.part);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(part.clone()).or_default();
         *count += 1;
         // Who is not root owns everything that he restores; that is no news for any single file.
-        let told = refused.part != Part::Owner && *count <= TOLD;
+        let told = refused.part != MetadataPart::Owner && *count <= TOLD;
         drop(counts);
         let text = format!("{part} could not be restored: {}", refused.error);
         told.then(|| io::Error::new(refused.error.kind(), text))
@@ -36,7 +36,7 @@ impl Refusals {
     /// What was refused more often than it was told.
     pub(super) fn summary(&self) -> Vec<String> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let owner = words(&Part::Owner);
+        let owner = words(&MetadataPart::Owner);
         let untold = counts.iter().filter(|(part, count)| **part == owner || **count > TOLD);
         untold
             .map(|(part, count)| match *part == owner {
@@ -50,14 +50,14 @@ impl Refusals {
     }
 }
 
-fn words(part: &Part) -> String {
+fn words(part: &MetadataPart) -> String {
     match part {
-        Part::All => "its metadata".into(),
-        Part::Owner => "its owner".into(),
-        Part::Mode => "its mode".into(),
-        Part::Xattr(name) => {
+        MetadataPart::All => "its metadata".into(),
+        MetadataPart::Owner => "its owner".into(),
+        MetadataPart::Mode => "its mode".into(),
+        MetadataPart::Xattr(name) => {
             format!("its extended attribute {}", String::from_utf8_lossy(name))
         }
-        Part::Modified => "its time of modification".into(),
+        MetadataPart::Modified => "its time of modification".into(),
     }
 }

@@ -43,7 +43,7 @@ fn names(volume: &SnapshotVolume, place: PlaceNo, from: u64) -> (usize, Result<(
     let mut names = 0;
     let answer = volume.list(place.ino(), from, &mut |_| {
         names += 1;
-        More::Wanted
+        ListControl::Continue
     });
     (names, answer)
 }

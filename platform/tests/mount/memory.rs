@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use yore_platform::{
-    Attr, DeviceNumber, Entry, FOREVER, Ino, Kind, Listed, More, Owner, Seek, Space, Timestamp,
-    Volume, VolumeError, Xattrs,
+    Attr, DeviceNumber, Entry, FOREVER, Ino, Kind, ListControl, Listed, Owner, Seek, Space,
+    Timestamp, Volume, VolumeError, Xattrs,
 };
 
 pub struct Node {
@@ -198,7 +198,7 @@ impl Volume for Memory {
         &self,
         ino: Ino,
         from: u64,
-        each: &mut dyn FnMut(Listed<'_>) -> More,
+        each: &mut dyn FnMut(Listed<'_>) -> ListControl,
     ) -> Result<(), VolumeError> {
         if ino == Ino(15) {
             return Err(VolumeError::Damaged);
@@ -206,7 +206,7 @@ impl Volume for Memory {
         let names = self.with(ino, |node| Ok(node.names.clone()))?;
         for (place, (name, child)) in names.iter().enumerate().skip(from as usize) {
             let listed = Listed { name, next: place as u64 + 1, entry: self.attr(*child)? };
-            if each(listed) == More::Stop {
+            if each(listed) == ListControl::Stop {
                 break;
             }
         }

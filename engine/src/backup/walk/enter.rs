@@ -227,7 +227,7 @@ impl<'a> Walk<'a> {
 
 /// Tells whether a name that was not found is not listed any more, either.
 fn is_gone(dir: &SourceDir, name: &[u8]) -> bool {
-    dir.list_again().is_ok_and(|listing| !listing.has(name))
+    dir.list_fresh().is_ok_and(|listing| !listing.has(name))
 }
 
 /// Describes a directory that is not looked at: as the previous snapshot has it, so that a tree stays the same
