@@ -20,7 +20,9 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 
-pub use folder::{free_space, make_dir_durable, private_dir, remove_durable, write_program};
+pub use folder::{
+    free_space, make_dir_durable, private_dir, private_file, remove_durable, write_program,
+};
 pub use leftover::{is_abandoned, is_temporary};
 pub use map::Map;
 pub use object::ObjectFile;

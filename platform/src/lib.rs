@@ -63,7 +63,7 @@ pub use crate::{
     drives::{drive_attribute, drives},
     durable::{
         DurableFile, Flushed, Map, ObjectFile, Published, free_space, is_abandoned, is_temporary,
-        make_dir_durable, private_dir, remove_durable, write_program,
+        make_dir_durable, private_dir, private_file, remove_durable, write_program,
     },
     fuse::{Access, Held, InodeNumbers, MountOptions, Mounted, MountedHandle, Unmounted, mount},
     identity::{Names, current_ids},
