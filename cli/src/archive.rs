@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use yore_engine::{DirRef, Error, Found, LONGEST_PATH, Node, SeenNode, children};
 
-use crate::commands::cat::copy_out;
+use crate::commands::browse::cat::copy_out;
 use crate::context::Context;
-use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::place::{Past, shown};
-use crate::{engine_error, escape};
+use crate::failure::{Done, Exit, Failure, Outcome, engine_error};
+use crate::past::place::{Past, shown};
+use crate::text::escape;
 
 mod as_tar;
 mod as_zip;

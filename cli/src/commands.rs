@@ -1,28 +1,16 @@
 //! The commands, one file each.
 
 pub mod backup;
-pub mod cat;
-pub mod check;
-pub mod desktop;
-pub mod diff;
-pub mod find;
-pub mod forget;
+pub mod browse;
+pub mod drive;
 pub mod help;
-pub mod init;
-pub mod log;
-pub mod ls;
-pub mod mount;
+pub mod repository;
 pub mod restore;
-pub mod serve;
-pub mod snapshots;
-pub mod stats;
-pub mod status;
 pub mod try_out;
-pub mod umount;
 
-use crate::arguments::Command;
 use crate::context::Context;
 use crate::failure::Outcome;
+use crate::usage::arguments::Command;
 
 /// Runs a command.
 pub fn run(context: &Context, command: &Command) -> Outcome {
@@ -31,23 +19,23 @@ pub fn run(context: &Context, command: &Command) -> Outcome {
     }
     match command {
         Command::Try(options) => try_out::run(context, options),
-        Command::Init(options) => init::run(context, options),
+        Command::Init(options) => repository::init::run(context, options),
         Command::Backup(options) => backup::run(context, options),
-        Command::Snapshots(options) => snapshots::run(context, options),
-        Command::Ls(options) => ls::run(context, options),
-        Command::Cat(options) => cat::run(context, options),
-        Command::Log(options) => log::run(context, options),
-        Command::Diff(options) => diff::run(context, options),
-        Command::Find(options) => find::run(context, options),
+        Command::Snapshots(options) => browse::snapshots::run(context, options),
+        Command::Ls(options) => browse::ls::run(context, options),
+        Command::Cat(options) => browse::cat::run(context, options),
+        Command::Log(options) => browse::log::run(context, options),
+        Command::Diff(options) => browse::diff::run(context, options),
+        Command::Find(options) => browse::find::run(context, options),
         Command::Restore(options) => restore::run(context, options),
-        Command::Mount(options) => mount::run(context, options),
-        Command::Serve(options) => serve::run(context, options),
-        Command::Desktop(options) => desktop::run(context, options),
-        Command::Umount(options) => umount::run(context, options),
-        Command::Check(options) => check::run(context, options),
-        Command::Status(options) => status::run(context, options),
-        Command::Stats(options) => stats::run(context, options),
-        Command::Forget(options) => forget::run(context, options),
+        Command::Mount(options) => drive::mount::run(context, options),
+        Command::Serve(options) => drive::serve::run(context, options),
+        Command::Desktop(options) => drive::desktop::run(context, options),
+        Command::Umount(options) => drive::umount::run(context, options),
+        Command::Check(options) => repository::check::run(context, options),
+        Command::Status(options) => repository::status::run(context, options),
+        Command::Stats(options) => repository::stats::run(context, options),
+        Command::Forget(options) => repository::forget::run(context, options),
     }
 }
 

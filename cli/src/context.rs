@@ -8,13 +8,13 @@ use jiff::{Timestamp, ZonedDateTime};
 use yore_engine::{Meter, Metered, Patient, Repository, Secret};
 use yore_platform::Interrupt;
 
-use crate::arguments::Global;
-use crate::destination::{self, Destination};
+use crate::access::destination::{self, Destination};
+use crate::access::secret::{self, Given};
+use crate::access::state;
+use crate::args::zone;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::Screen;
-use crate::secret::{self, Given};
-use crate::state;
-use crate::zone;
+use crate::usage::arguments::Global;
 
 /// How often a person may mistype a passphrase.
 const ATTEMPTS: usize = 3;

@@ -14,11 +14,14 @@ use serde_json::{Value, json};
 use terminal_size::{Height, Width, terminal_size_of};
 use yore_platform::Interrupt;
 
-use crate::arguments::Global;
-use crate::escape;
 use crate::failure::{Failure, Outcome};
-use crate::table::Table;
-use crate::wrap::wrap;
+use crate::text::escape;
+use crate::text::table::Table;
+use crate::text::wrap::wrap;
+use crate::usage::arguments::Global;
+
+pub mod progress;
+pub mod question;
 
 /// The width of a terminal that does not tell its own.
 const USUAL_WIDTH: usize = 80;

@@ -14,15 +14,17 @@ use yore_platform::{
     Interruptible, Timestamp, hostname, name_bytes, process_identity, snapshot_path, user_name,
 };
 
+use crate::access::{flushing, shared_client, state};
+use crate::args::exclude::{self, FromHere};
+use crate::args::{size, unchanged_by, when};
 use crate::context::Context;
-use crate::exclude::FromHere;
 use crate::failure::{Done, Failure, Outcome};
-use crate::program_output::ProgramOutput;
-use crate::progress::Progress;
-use crate::sources::{Named, Sources};
-use crate::{
-    backup_summary, clock, exclude, flushing, shared_client, size, state, unchanged_by, when,
-};
+use crate::job::program_output::ProgramOutput;
+use crate::job::sources::{Named, Sources};
+use crate::past::clock;
+use crate::screen::progress::Progress;
+
+mod summary;
 
 /// The options of `backup`.
 #[derive(Debug, Args)]
@@ -124,7 +126,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         shared_client::leave(context, new);
     }
     flushing::warn_of(context, &repository);
-    backup_summary::print(context, &repository, &report, began.elapsed());
+    summary::print(context, &repository, &report, began.elapsed());
     let missing = if let Plan::Paths { sources, .. } = &plan { sources.missing } else { 0 };
     let is_whole = report.totals.unreadable + report.changed_while_read + missing == 0
         && report.emptied.is_empty()

@@ -12,14 +12,17 @@ use yore_engine::{
 };
 use yore_platform::system_path;
 
+use crate::args::exclude::{self, FromHere};
+use crate::args::machine::Whose;
+use crate::commands::restore::in_place::Request;
 use crate::context::Context;
-use crate::exclude::FromHere;
 use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::in_place::{self, Request};
-use crate::machine::Whose;
-use crate::place::{Past, Place};
-use crate::progress::Progress;
-use crate::{clock, escape, exclude, format, place};
+use crate::past::clock;
+use crate::past::place::{self, Past, Place};
+use crate::screen::progress::Progress;
+use crate::text::{escape, format};
+
+mod in_place;
 
 /// The options of `restore`.
 #[derive(Debug, Args)]
@@ -171,7 +174,7 @@ fn newest_of(
             "{} is neither a moment nor a file that a snapshot has",
             escape::text(&file.to_string_lossy())
         ),
-        format!("`yore find NAME` looks for a file; {}", crate::when::FORMS),
+        format!("`yore find NAME` looks for a file; {}", crate::args::when::FORMS),
     ))
 }
 

@@ -13,13 +13,13 @@ use yore_fs::VolumeOptions;
 use yore_platform::{Interrupt, MountOptions, is_mounted};
 
 use crate::context::Context;
+use crate::demo::window::Window;
+use crate::demo::{self, Lost, Stage};
 use crate::drive::{self, Drive};
-use crate::engine_error::quoted;
+use crate::failure::engine_error::quoted;
 use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::stage::{self, Lost, Stage};
-use crate::table::{Column, Table};
-use crate::window::Window;
-use crate::{escape, format};
+use crate::text::table::{Column, Table};
+use crate::text::{escape, format};
 
 /// What is set off from the text around it begins so.
 const INDENT: &str = "    ";
@@ -35,7 +35,7 @@ pub struct Options {
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let interrupt = context.interrupt()?;
-    let stage = stage::set(context, options.folder.as_deref())?;
+    let stage = demo::set(context, options.folder.as_deref())?;
     let shown = show(context, &stage, interrupt);
     let removed = stage.remove();
     shown?;

@@ -1,0 +1,4 @@
+//! The state of a repository at a moment.
+
+pub mod clock;
+pub mod place;
