@@ -8,3 +8,4 @@ pub mod secret;
 pub mod shared_client;
 pub mod state;
 pub mod strength;
+pub mod writer;

@@ -1,4 +1,4 @@
-//! The commands, one file each.
+//! The commands, one file each, and what each is called.
 
 pub mod backup;
 pub mod browse;
@@ -8,9 +8,51 @@ pub mod repository;
 pub mod restore;
 pub mod try_out;
 
+use clap::Subcommand;
+
 use crate::context::Context;
 use crate::failure::Outcome;
-use crate::usage::arguments::Command;
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// See the whole thing work, on throw-away data
+    Try(try_out::Options),
+    /// Make a repository
+    Init(repository::init::Options),
+    /// Back up files and folders
+    Backup(backup::Options),
+    /// List the snapshots
+    Snapshots(browse::snapshots::Options),
+    /// List what a snapshot holds
+    Ls(browse::ls::Options),
+    /// Print a file of a snapshot
+    Cat(browse::cat::Options),
+    /// List every version that a file or folder had
+    Log(browse::log::Options),
+    /// Look for names in all snapshots
+    Find(browse::find::Options),
+    /// Show what changed between two moments
+    Diff(browse::diff::Options),
+    /// Copy files out of a snapshot
+    Restore(restore::Options),
+    /// Show the snapshots as a drive
+    Mount(drive::mount::Options),
+    /// Take a drive away
+    Umount(drive::umount::Options),
+    /// Show the snapshots to programs that need no drive
+    Serve(drive::serve::Options),
+    /// "Previous versions" in the menus of file managers
+    Desktop(drive::desktop::Options),
+    /// Verify that the repository is whole
+    Check(repository::check::Options),
+    /// Show how old the last backups are, and what mounted drives do
+    Status(repository::status::Options),
+    /// Tell what the repository holds, and what it saves
+    Stats(repository::stats::Options),
+    /// Forget snapshots
+    Forget(repository::forget::Options),
+}
 
 /// Runs a command.
 pub fn run(context: &Context, command: &Command) -> Outcome {

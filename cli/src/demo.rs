@@ -12,9 +12,9 @@ use yore_engine::{
 use yore_platform::Interrupt;
 
 use crate::access::state;
+use crate::access::writer::writer;
 use crate::args::machine::Whose;
 use crate::args::{exclude, when};
-use crate::commands::backup::writer;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::past::place::{self, Past};
@@ -193,7 +193,7 @@ impl Stage {
             utc_offset,
             writer: writer(self.client, None),
         };
-        let progress = Progress::start(context, "backing up", Some(interrupt));
+        let progress = Progress::start(&context.screen, "backing up", Some(interrupt));
         let sources = [self.source.clone()];
         let report = yore_engine::backup(&self.repository()?, &sources, &options, &progress)?;
         Ok(report.totals)

@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use terminal_size::{Height, Width, terminal_size_of};
 use yore_platform::Interrupt;
 
+use crate::args::global::Global;
 use crate::failure::{Failure, Outcome};
 use crate::text::escape;
 use crate::text::table::Table;
 use crate::text::wrap::wrap;
-use crate::usage::arguments::Global;
 
 pub mod progress;
 pub mod question;

@@ -2,21 +2,23 @@
 
 use yore_engine::Repository;
 
-use crate::context::Context;
+use crate::access::state;
+use crate::screen::Screen;
 
 /// The file in a repository's cache that says that it was told.
 const TOLD: &str = "cannot-flush";
 
 /// Warns of it the first time that it is met: it is how the file system is, and no fault of a backup.
-pub fn warn_of(context: &Context, repository: &Repository) {
+pub fn warn_of(screen: &Screen, repository: &Repository) {
     if repository.backend().can_flush() {
         return;
     }
-    let told = context.cache().map(|cache| cache.join(repository.id().to_string()).join(TOLD));
+    let told =
+        state::cache_folder().map(|cache| cache.join(repository.id().to_string()).join(TOLD));
     if told.as_ref().is_some_and(|told| told.exists()) {
         return;
     }
-    context.screen.problem(
+    screen.problem(
         &repository.location(),
         "its file system can't be asked to write files to the disk at once (fsync), so that a power \
          failure may cost the last snapshots; this is told once",

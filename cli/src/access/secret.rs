@@ -11,8 +11,8 @@ use yore_engine::{Error, Secret};
 use zeroize::Zeroizing;
 
 use crate::access::recovery;
+use crate::args::global::Global;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::usage::arguments::Global;
 
 /// The most that is read as a secret.
 const LIMIT: u64 = 64 << 10;

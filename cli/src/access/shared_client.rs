@@ -3,12 +3,12 @@
 use yore_engine::ClientId;
 
 use crate::access::state;
-use crate::context::Context;
+use crate::screen::Screen;
 
 /// Keeps the name that a backup drew instead, and tells of it.
-pub fn leave(context: &Context, new: ClientId) {
+pub fn leave(screen: &Screen, new: ClientId) {
     let kept = state::replace_client(new).err().map(|failure| failure.what);
-    context.screen.problem(
+    screen.problem(
         "",
         &format!(
             "another machine backs up under the same installation id, because one is a copy of the other or both \

@@ -2,7 +2,7 @@
 
 use zxcvbn::{Score, zxcvbn};
 
-use crate::context::Context;
+use crate::screen::Screen;
 
 /// Fewer characters than these are too few, whatever they are.
 const ENOUGH: usize = 12;
@@ -10,9 +10,9 @@ const ENOUGH: usize = 12;
 const ESTIMATED: usize = 72;
 
 /// Warns of a new passphrase that is short, or made of what people try first.
-pub fn warn_of(context: &Context, passphrase: &str) {
+pub fn warn_of(screen: &Screen, passphrase: &str) {
     if let Some(weakness) = weakness(passphrase) {
-        context.screen.problem(
+        screen.problem(
             "",
             &format!(
                 "{weakness}: whoever gets hold of the repository can try millions of them; four words or more that \

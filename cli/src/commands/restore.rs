@@ -105,7 +105,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let began = Instant::now();
     let report = match options.target.is_some() {
         true => {
-            let progress = Progress::start(context, "restoring", Some(interrupt));
+            let progress = Progress::start(&context.screen, "restoring", Some(interrupt));
             progress.counting(
                 |counter| in_place::count(&past.reader, &what, counter),
                 || restore(&past.reader, &what, &path, &target, &settings, &progress),
@@ -164,7 +164,7 @@ fn newest_of(
             let time = clock::time(newest, context.now.time_zone());
             context
                 .screen
-                .detail(format!("{} is taken from the snapshot of {time}", place::shown(&path)));
+                .detail(format!("{} is taken from the snapshot of {time}", escape::path(&path)));
             return Ok(Place::in_snapshot(newest.id, path));
         }
     }

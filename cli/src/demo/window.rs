@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use yore_engine::{Error, Found, find};
 use yore_platform::{name_bytes, snapshot_path, system_path};
 
-use crate::commands::browse::cat::copy_out;
 use crate::demo::Stage;
 use crate::demo::tree::{self, Limits};
 use crate::failure::{Failure, Outcome};
+use crate::past::content::copy_out;
 use crate::past::place::Past;
 
 /// How much of the trees is drawn: each day, of each single snapshot the name, and not the whole tree
@@ -81,7 +81,7 @@ impl Window {
                     written.is_ok()
                 })?;
                 written.map_err(local)?;
-                Ok(format!("{}:{}", stage.then(), crate::past::place::shown(&inside)))
+                Ok(format!("{}:{}", stage.then(), crate::text::escape::path(&inside)))
             }
         }
     }

@@ -315,7 +315,7 @@ pub fn locate(past: &Past, place: &Place) -> Outcome<(Vec<u8>, Found)> {
     let path = place.paths.first().map_or(&[][..], Vec::as_slice);
     Err(Failure::new(
         Exit::Failed,
-        format!("there is no {} at that moment", shown(path)),
+        format!("there is no {} at that moment", escape::path(path)),
         "`yore ls MOMENT` shows what there is, `yore snapshots` the moments",
     ))
 }
@@ -325,11 +325,6 @@ pub fn tell(context: &Context, problems: Vec<yore_engine::Error>) {
     for problem in problems {
         context.screen.problem("", &problem.to_string());
     }
-}
-
-/// Shows a path of a snapshot as an absolute one.
-pub fn shown(path: &[u8]) -> String {
-    format!("/{}", escape::name(path))
 }
 
 #[cfg(test)]

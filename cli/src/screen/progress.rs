@@ -12,9 +12,7 @@ use serde_json::json;
 use yore_engine::{Event, Fate, Observer, Problem, Unit, encode_hex};
 use yore_platform::{Interrupt, lower_thread_priority};
 
-use crate::context::Context;
 use crate::failure::engine_error;
-use crate::past::place;
 use crate::screen::Screen;
 use crate::text::{escape, format};
 
@@ -62,8 +60,8 @@ struct State {
 
 impl Progress {
     /// Begins; `verb` is what is being done, as `backing up`.
-    pub fn start(context: &Context, verb: &'static str, interrupt: Option<Interrupt>) -> Self {
-        let screen = Arc::clone(&context.screen);
+    pub fn start(screen: &Arc<Screen>, verb: &'static str, interrupt: Option<Interrupt>) -> Self {
+        let screen = Arc::clone(screen);
         let bar = screen.is_moving().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             bar.set_style(style(Known::Nothing, verb, &screen));
@@ -217,7 +215,7 @@ impl State {
             Fate::Removed => "removed",
         };
         if !self.screen.is_json() {
-            return self.screen.line(format!("{word:<9}  {}", place::shown(path)));
+            return self.screen.line(format!("{word:<9}  {}", escape::path(path)));
         }
         let shown = format!("/{}", String::from_utf8_lossy(path));
         let mut value = json!({ "type": "file", "path": shown, "what": word });

@@ -2,20 +2,20 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
-use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::screen::Screen;
 
 /// Whether somebody is there who can be asked.
-pub fn can_be_asked(context: &Context) -> bool {
-    !context.screen.is_json() && io::stdin().is_terminal() && io::stderr().is_terminal()
+pub fn can_be_asked(screen: &Screen) -> bool {
+    !screen.is_json() && io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Asks a question; anything but a yes is a no.
 ///
 /// # Errors
 /// When no answer can be read; `otherwise` says how to do without.
-pub fn is_agreed(context: &Context, question: &str, otherwise: &str) -> Outcome<bool> {
-    context.screen.ask(&format!("{question} [y/N]"));
+pub fn is_agreed(screen: &Screen, question: &str, otherwise: &str) -> Outcome<bool> {
+    screen.ask(&format!("{question} [y/N]"));
     let mut line = String::new();
     let read = io::stdin().lock().read_line(&mut line);
     read.map_err(|error| {

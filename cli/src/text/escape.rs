@@ -15,6 +15,11 @@ pub fn name(bytes: &[u8]) -> String {
     shown
 }
 
+/// Shows a path of a snapshot as an absolute one, escaped.
+pub fn path(path: &[u8]) -> String {
+    format!("/{}", name(path))
+}
+
 /// Shows a text: every control character is escaped.
 pub fn text(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());

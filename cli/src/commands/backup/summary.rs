@@ -7,8 +7,7 @@ use yore_engine::{BackupReport, LeftOut, NotEntered, Repository};
 
 use crate::commands::browse::snapshots;
 use crate::context::Context;
-use crate::past::place::shown;
-use crate::text::format;
+use crate::text::{escape, format};
 
 /// How many paths of each kind are named in the summary; `-v` and `--json` name all.
 const NAMED: usize = 3;
@@ -27,7 +26,7 @@ pub fn print(context: &Context, repository: &Repository, report: &BackupReport, 
         "changed_while_read": report.changed_while_read,
         "left_out": left_out(&report.left_out),
         "emptied": report.emptied.iter().map(|emptied| json!({
-            "path": shown(&emptied.path),
+            "path": escape::path(&emptied.path),
             "files_before": emptied.before,
         })).collect::<Vec<_>>(),
         "seconds": took.as_secs_f64(),
@@ -65,7 +64,7 @@ pub fn print(context: &Context, repository: &Repository, report: &BackupReport, 
         screen.say(format!("  left out: {line}"));
     }
     for (path, why) in &report.left_out.folders {
-        screen.detail(format!("left out: {} ({})", shown(path), reason(why, 1)));
+        screen.detail(format!("left out: {} ({})", escape::path(path), reason(why, 1)));
     }
     if totals.unreadable > 0 {
         let what = match totals.unreadable {
@@ -98,12 +97,12 @@ fn warnings(context: &Context, report: &BackupReport) {
         screen.line(format!(
             "  {} is {state}, and had {}: is its disk mounted? Its last state is kept. If it is \
              right as it is: --allow-empty-source",
-            shown(&emptied.path),
+            escape::path(&emptied.path),
             format::counted(emptied.before, "file"),
         ));
     }
     for source in &report.left_out.whole_sources {
-        let source = shown(source);
+        let source = escape::path(source);
         screen.line(format!("  nothing of {source} is saved: all that is in it is left out"));
     }
     for pattern in &report.left_out.unused_patterns {
@@ -120,7 +119,7 @@ fn left_out(left_out: &LeftOut) -> Value {
             NotEntered::Private(kind) => ("private", Some(kind)),
             NotEntered::Own => ("own", None),
         };
-        json!({ "path": shown(path), "reason": why, "file_system": kind })
+        json!({ "path": escape::path(path), "reason": why, "file_system": kind })
     };
     let marks = left_out.by_marks.iter();
     let marks =
@@ -130,7 +129,7 @@ fn left_out(left_out: &LeftOut) -> Value {
         "by_marks": marks.collect::<serde_json::Map<_, _>>(),
         "too_large": left_out.too_large,
         "folders": left_out.folders.iter().map(folders).collect::<Vec<_>>(),
-        "whole_sources": left_out.whole_sources.iter().map(|path| shown(path)).collect::<Vec<_>>(),
+        "whole_sources": left_out.whole_sources.iter().map(|path| escape::path(path)).collect::<Vec<_>>(),
         "unused_patterns": left_out.unused_patterns,
     })
 }
@@ -154,7 +153,8 @@ fn in_words(left_out: &LeftOut) -> Option<String> {
             |other: &NotEntered| std::mem::discriminant(other) == std::mem::discriminant(why);
         let (same, others): (Vec<&_>, Vec<&_>) =
             rest.iter().copied().partition(|other| is_same(&other.1));
-        let paths: Vec<String> = same.iter().take(NAMED).map(|(path, _)| shown(path)).collect();
+        let paths: Vec<String> =
+            same.iter().take(NAMED).map(|(path, _)| escape::path(path)).collect();
         let more = if same.len() > NAMED { ", …" } else { "" };
         parts.push(format!("{} ({}{more})", reason(why, same.len()), paths.join(", ")));
         rest = others;

@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal};
 
 use clap::Args;
-use yore_engine::{Found, Node, OpenFile, Piece, Reader, SeenNode};
+use yore_engine::{Found, SeenNode};
 use yore_platform::Kind;
 
 use crate::archive::{self, Archive, Out, Tar, Zip};
 use crate::args::machine::Whose;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::past::content::copy_out;
 use crate::past::place::{self, Past};
 use crate::text::escape;
 
@@ -91,33 +92,7 @@ fn print_archive(
 fn no_file(path: &[u8], what: &str) -> Failure {
     Failure::new(
         Exit::Failed,
-        format!("{} is {what}, and only files can be printed", place::shown(path)),
+        format!("{} is {what}, and only files can be printed", escape::path(path)),
         "`yore ls` lists folders, `yore restore` copies anything out",
     )
-}
-
-/// Hands the bytes of a file to `write` in order, until it returns `false`.
-pub fn copy_out(
-    reader: &Reader,
-    node: &Node,
-    write: &mut dyn FnMut(&[u8]) -> bool,
-) -> yore_engine::Result<()> {
-    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
-    let file = OpenFile::open(reader, node)?;
-    let mut offset = 0;
-    loop {
-        let (length, goes_on) = match file.piece(reader, offset)? {
-            Piece::End => return Ok(()),
-            Piece::Data { blob, range } => (range.len(), write(&blob[range])),
-            Piece::Inline(range) => (range.len(), write(&file.inline()[range])),
-            Piece::Hole(length) => {
-                let length = usize::try_from(length).unwrap_or(usize::MAX).min(ZEROS.len());
-                (length, write(&ZEROS[..length]))
-            }
-        };
-        if !goes_on {
-            return Ok(());
-        }
-        offset += length as u64;
-    }
 }

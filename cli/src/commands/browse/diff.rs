@@ -10,9 +10,10 @@ use yore_engine::{Change, DirRef, Found, Node, Reader, diff, is_modified};
 use yore_platform::Kind;
 
 use crate::args::machine::Whose;
-use crate::commands::browse::{cat, ls};
+use crate::commands::browse::ls;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::past::content::copy_out;
 use crate::past::place::{self, Past};
 use crate::text::{escape, format};
 
@@ -66,7 +67,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             && let Err(error) =
                 tell_content(context, path, (&from_past, &from.node), (&to_past, &to.node))
         {
-            context.screen.problem(&place::shown(path), &error.what);
+            context.screen.problem(&escape::path(path), &error.what);
             done = Done::Damaged;
         }
         ControlFlow::Continue(())
@@ -81,7 +82,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
                 after,
                 &mut |path, change| each(&join(top, path), change),
                 &mut |path, error| {
-                    context.screen.problem(&place::shown(&join(top, path)), &error.to_string());
+                    context.screen.problem(&escape::path(&join(top, path)), &error.to_string());
                     failed = true;
                 },
             );
@@ -143,7 +144,7 @@ fn tell(context: &Context, path: &[u8], change: &Change) {
         context.screen.object(&json!({ "type": "change", "change": word, "node": node }));
     } else {
         let end = if seen.dir.is_some() { "/" } else { "" };
-        context.screen.line(format!("{sign} {}{end}", place::shown(path)));
+        context.screen.line(format!("{sign} {}{end}", escape::path(path)));
     }
 }
 
@@ -180,7 +181,7 @@ fn tell_content(
     };
     let changes = TextDiff::from_lines(&from, &to);
     let shown = changes.unified_diff().context_radius(3).to_string();
-    let name = place::shown(path);
+    let name = escape::path(path);
     if !shown.is_empty() {
         context.screen.literal(format!("--- {name}"));
         context.screen.literal(format!("+++ {name}"));
@@ -195,7 +196,7 @@ fn text(reader: &Reader, node: &Node) -> Outcome<Option<String>> {
         return Ok(None);
     }
     let mut bytes = Vec::new();
-    cat::copy_out(reader, node, &mut |more| {
+    copy_out(reader, node, &mut |more| {
         bytes.extend_from_slice(more);
         true
     })?;

@@ -14,8 +14,8 @@ use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::past::{clock, place};
 use crate::screen::progress::Progress;
-use crate::text::format;
 use crate::text::table::{Column, Table};
+use crate::text::{escape, format};
 
 /// The options of `find`.
 #[derive(Debug, Args)]
@@ -103,7 +103,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     query.sizes = options.size.clone().unwrap_or(0..=u64::MAX);
     let catalog = Catalog::open(&repository)?;
     let interrupt = context.interrupt()?;
-    let progress = Progress::start(context, "indexing", Some(interrupt));
+    let progress = Progress::start(&context.screen, "indexing", Some(interrupt));
     let counted = |id: &SnapshotId| places.get(id).copied();
     let found = catalog.find((&reader, &timeline), &query, &counted, &progress);
     drop(progress);
@@ -142,7 +142,7 @@ fn tell(context: &Context, timeline: &[SnapshotEntry], hits: &[Hit]) {
         let size = if hit.kind == Kind::File { format::bytes(hit.size) } else { "-".into() };
         let end = if hit.kind == Kind::Directory { "/" } else { "" };
         let time = |place: usize| clock::time(&timeline[place], zone);
-        vec![time(hit.first), time(hit.last), size, format!("{}{end}", place::shown(&hit.path))]
+        vec![time(hit.first), time(hit.last), size, format!("{}{end}", escape::path(&hit.path))]
     };
     let mut table = Table::new([
         ("first seen", Column::Fixed),

@@ -56,7 +56,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     if found.is_empty() {
         return Err(Failure::new(
             Exit::Failed,
-            format!("no snapshot has {}", place::shown(&path)),
+            format!("no snapshot has {}", escape::path(&path)),
             "`yore find NAME` looks for a name everywhere, `yore snapshots` shows what was backed up",
         ));
     }

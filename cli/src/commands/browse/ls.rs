@@ -76,7 +76,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         match (listed, first.take()) {
             (Err(error), Some(())) if !options.recursive => return Err(error.into()),
             (Err(error), _) => {
-                context.screen.problem(&place::shown(&at), &error.to_string());
+                context.screen.problem(&escape::path(&at), &error.to_string());
                 done = Done::Partly;
             }
             (Ok(()), _) => {}

@@ -80,7 +80,7 @@ fn row(entry: &SnapshotEntry, zone: &TimeZone) -> Vec<String> {
 
 /// The sources in one cell.
 fn sources(snapshot: &Snapshot) -> String {
-    snapshot.sources.iter().map(|source| place::shown(source)).collect::<Vec<_>>().join(", ")
+    snapshot.sources.iter().map(|source| escape::path(source)).collect::<Vec<_>>().join(", ")
 }
 
 /// A snapshot for programs.

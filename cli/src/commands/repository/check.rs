@@ -53,7 +53,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let interrupt = context.interrupt()?;
     let began = Instant::now();
     let settings = CheckOptions { read_data: options.read_data.unwrap_or_default() };
-    let progress = Progress::start(context, "checking", Some(interrupt));
+    let progress = Progress::start(&context.screen, "checking", Some(interrupt));
     let report = check(&repository, &settings, &progress)?;
     drop(progress);
     let screen = &context.screen;

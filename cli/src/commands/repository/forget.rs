@@ -8,9 +8,9 @@ use serde_json::json;
 use yore_engine::{SnapshotEntry, SnapshotId, forget};
 
 use crate::access::state as own_state;
+use crate::access::writer::writer;
 use crate::args::machine::Whose;
 use crate::args::when;
-use crate::commands::backup::writer;
 use crate::commands::browse::snapshots;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
@@ -48,7 +48,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     }
     let writer = writer(own_state::client()?, None);
     if !options.dry_run {
-        if !options.yes && question::can_be_asked(context) {
+        if !options.yes && question::can_be_asked(&context.screen) {
             agree(context, &chosen)?;
         }
         let ids: Vec<SnapshotId> = chosen.iter().map(|entry| entry.id).collect();
@@ -113,7 +113,7 @@ fn must_leave_something(list: &[SnapshotEntry], chosen: &[SnapshotEntry]) -> Out
     Err(Failure::usage(
         format!(
             "nothing was forgotten: no snapshot of {} on {} would be left",
-            place::shown(source),
+            escape::path(source),
             escape::text(host)
         ),
         "to forget the last one, too, say --allow-empty",
@@ -129,7 +129,7 @@ fn agree(context: &Context, chosen: &[SnapshotEntry]) -> Outcome<()> {
         .for_each(|line| context.screen.ask(line));
     let number = chosen.len() as u64;
     let question = format!("Forget {}?", format::counted(number, "snapshot"));
-    match question::is_agreed(context, &question, "say --yes")? {
+    match question::is_agreed(&context.screen, &question, "say --yes")? {
         true => Ok(()),
         false => Err(Failure::new(
             Exit::Failed,

@@ -84,7 +84,7 @@ fn choose_passphrase(context: &Context) -> Outcome<Option<Secret>> {
         None if key_file_path(context).is_some() => None,
         None => Some(secret::prompt_new()?),
     };
-    text.iter().for_each(|text| strength::warn_of(context, text));
+    text.iter().for_each(|text| strength::warn_of(&context.screen, text));
     Ok(text.map(|text| Secret::passphrase(&text)))
 }
 

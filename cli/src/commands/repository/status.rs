@@ -113,10 +113,10 @@ fn forget_source(
     let Some(last) = lasts.iter().find(|last| last.host == host && last.source == path) else {
         let known: Vec<String> = lasts
             .iter()
-            .map(|last| format!("{} on {}", place::shown(&last.source), escape::text(&last.host)))
+            .map(|last| format!("{} on {}", escape::path(&last.source), escape::text(&last.host)))
             .collect();
         return Err(Failure::usage(
-            format!("{} on {} is no source of a backup", place::shown(&path), escape::text(&host)),
+            format!("{} on {} is no source of a backup", escape::path(&path), escape::text(&host)),
             match known.is_empty() {
                 true => "nothing was backed up yet".to_owned(),
                 false => format!("the sources are {} (--host NAME)", known.join(", ")),
@@ -124,7 +124,7 @@ fn forget_source(
         ));
     };
     dropped.add(&last.host, &last.source, last.id)?;
-    let (path, host) = (place::shown(&path), escape::text(&host));
+    let (path, host) = (escape::path(&path), escape::text(&host));
     context.screen.object(&json!({ "type": "dropped_source", "host": host, "path": path }));
     context.screen.say(format!(
         "{path} on {host} does not count any more, until it is backed up again. Its snapshots stay."
@@ -189,7 +189,7 @@ fn tell_backups(context: &Context, location: &str, lasts: &[Last]) {
     ]);
     for last in lasts {
         table.row(vec![
-            place::shown(&last.source),
+            escape::path(&last.source),
             escape::text(&last.host),
             format::time(last.snapshot.time, zone),
             last.age.map_or_else(|| "wrong clock".to_owned(), format::duration),
@@ -205,7 +205,7 @@ fn must_be_recent(lasts: &[Last], limit: Duration) -> Outcome<()> {
         return fail("nothing was backed up yet".to_owned());
     }
     let shown = |last: &Last| {
-        let (source, host) = (place::shown(&last.source), escape::text(&last.host));
+        let (source, host) = (escape::path(&last.source), escape::text(&last.host));
         let age = match last.age {
             Some(age) => format!("{} old", format::duration(age)),
             None => "its clock was wrong, or this one's is".to_owned(),

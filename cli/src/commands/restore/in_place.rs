@@ -10,10 +10,10 @@ use yore_platform::{Interrupt, system_path};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::past::place::{self, Past};
+use crate::past::place::Past;
 use crate::screen::progress::Progress;
 use crate::screen::question;
-use crate::text::format;
+use crate::text::{escape, format};
 
 /// How many names of each kind of change are shown.
 const SHOWN: usize = 5;
@@ -66,7 +66,7 @@ pub fn run(
 ) -> Outcome<RestoreReport> {
     let Request { past: Past { reader, root, .. }, what, path, settings } = *request;
     let top = system_path(b"");
-    let start = |interrupt| Progress::start(context, "restoring", Some(interrupt));
+    let start = |interrupt| Progress::start(&context.screen, "restoring", Some(interrupt));
     if is_said || settings.run == Run::Dry || settings.overwrite == Overwrite::Never {
         let progress = start(interrupt);
         return Ok(progress.counting(
@@ -99,7 +99,7 @@ fn agree(context: &Context, noted: &Noted, report: &RestoreReport) -> Outcome<()
         format::count(report.newer),
         format::count(report.deleted),
     );
-    if !question::can_be_asked(context) {
+    if !question::can_be_asked(&context.screen) {
         return Err(Failure::usage(
             format!("nothing was restored: {numbers}, and nobody can be asked"),
             "say --overwrite different (or never, newer, always) or --keep-both, or look first with --dry-run, or choose another \
@@ -107,7 +107,7 @@ fn agree(context: &Context, noted: &Noted, report: &RestoreReport) -> Outcome<()
         ));
     }
     tell(context, noted, report);
-    match question::is_agreed(context, "Restore all this?", "say --overwrite")? {
+    match question::is_agreed(&context.screen, "Restore all this?", "say --overwrite")? {
         true => Ok(()),
         false => Err(Failure::new(
             Exit::Failed,
@@ -130,7 +130,7 @@ fn tell(context: &Context, noted: &Noted, report: &RestoreReport) {
         }
         context.screen.ask(&format!("{} {what}:", format::counted(number, "file")));
         let names = first.iter().filter(|(of, _)| *of == change);
-        names.for_each(|(_, path)| context.screen.ask(&format!("  {}", place::shown(path))));
+        names.for_each(|(_, path)| context.screen.ask(&format!("  {}", escape::path(path))));
         if number > SHOWN as u64 {
             context.screen.ask(&format!("  and {} more", format::count(number - SHOWN as u64)));
         }
