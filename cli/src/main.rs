@@ -11,6 +11,7 @@ mod demo;
 mod drive;
 mod failure;
 mod job;
+mod json;
 mod past;
 mod screen;
 mod text;

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
 use yore_engine::{
     Extra, Found, Overwrite, Owners, Repository, RestoreOptions, RestoreReport, Run, Verify,
     path_versions, restore,
@@ -17,6 +16,7 @@ use crate::args::machine::Whose;
 use crate::commands::restore::in_place::Request;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::json;
 use crate::past::clock;
 use crate::past::place::{self, Past, Place};
 use crate::screen::progress::Progress;
@@ -246,6 +246,10 @@ fn own_folders(context: &Context, target: &Path, path: &[u8]) -> Outcome<Vec<Str
     Ok(within.flatten().collect())
 }
 
+fn run_of(options: &Options) -> Run {
+    if options.dry_run { Run::Dry } else { Run::Real }
+}
+
 fn settings(options: &Options, past: &Past, path: &[u8], own: Vec<String>) -> RestoreOptions {
     let sources = past.parts.iter().map(|part| part.path.as_slice()).chain([path]);
     let bases = exclude::bases(sources.map(<[u8]>::to_vec).collect(), FromHere::Yes);
@@ -263,7 +267,7 @@ fn settings(options: &Options, past: &Past, path: &[u8], own: Vec<String>) -> Re
         include: exclude::rules(&options.include, &bases),
         exclude: exclude::rules(&options.exclude, &bases),
         owners: if options.numeric_ids { Owners::ByNumber } else { Owners::ByName },
-        run: if options.dry_run { Run::Dry } else { Run::Real },
+        run: run_of(options),
         verify: if options.verify { Verify::Reread } else { Verify::Trust },
     }
 }
@@ -276,26 +280,7 @@ fn summary(
     took: Duration,
 ) {
     let screen = &context.screen;
-    screen.object(&json!({
-        "type": "restore",
-        "dry_run": options.dry_run,
-        "at": landed.display().to_string(),
-        "files": report.files,
-        "directories": report.directories,
-        "others": report.others,
-        "links": report.links,
-        "bytes": report.bytes,
-        "unchanged": report.unchanged,
-        "skipped": report.skipped,
-        "deleted": report.deleted,
-        "replaced": report.replaced,
-        "newer": report.newer,
-        "failed": report.failed,
-        "refused": report.refused,
-        "leftovers": report.leftovers,
-        "kept_both": report.beside,
-        "seconds": took.as_secs_f64(),
-    }));
+    screen.object(&json::Restore::new(run_of(options), landed, report, took));
     let at = landed.display();
     let (files, bytes) = (format::counted(report.files, "file"), format::bytes(report.bytes));
     screen.say(match options.dry_run {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::json;
 use yore_fs::VolumeOptions;
 use yore_platform::{Interrupt, MountOptions, is_mounted};
 
@@ -18,6 +17,7 @@ use crate::demo::{self, Lost, Stage};
 use crate::drive::{self, Drive};
 use crate::failure::engine_error::quoted;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::json;
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
 
@@ -80,11 +80,7 @@ fn show(context: &Context, stage: &Stage, interrupt: Interrupt) -> Outcome<()> {
     }
     screen.say("");
     let restored = take_out(context, stage, &window)?;
-    screen.object(&json!({
-        "type": "try",
-        "mounted": drive.is_some(),
-        "restored": restored,
-    }));
+    screen.object(&json::Try { mounted: drive.is_some(), restored: &restored });
     if let Some(drive) = drive {
         linger(context, stage, interrupt);
         drop(drive);

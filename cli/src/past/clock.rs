@@ -21,15 +21,6 @@ pub fn label(entry: &SnapshotEntry, zone: &TimeZone) -> String {
     time.chars().take(16).map(|sign| if sign == ':' { '.' } else { sign }).collect()
 }
 
-/// Names the credit that a claimed time deserves, for programs.
-pub fn word(clock: Clock) -> &'static str {
-    match clock {
-        Clock::Believed => "believed",
-        Clock::Given => "given",
-        Clock::Wrong => "wrong",
-    }
-}
-
 /// Warns of a snapshot that claims to be later than this machine's clock.
 pub fn warn_of(context: &Context, ahead: &SnapshotEntry) {
     let snapshot = &ahead.snapshot;

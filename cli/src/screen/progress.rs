@@ -8,11 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::json;
-use yore_engine::{Event, Fate, Observer, Problem, Unit, encode_hex};
+use yore_engine::{Event, Fate, Observer, Problem, Unit};
 use yore_platform::{Interrupt, lower_thread_priority};
 
 use crate::failure::engine_error;
+use crate::json;
 use crate::screen::Screen;
 use crate::text::{escape, format};
 
@@ -217,12 +217,7 @@ impl State {
         if !self.screen.is_json() {
             return self.screen.line(format!("{word:<9}  {}", escape::path(path)));
         }
-        let shown = format!("/{}", String::from_utf8_lossy(path));
-        let mut value = json!({ "type": "file", "path": shown, "what": word });
-        if std::str::from_utf8(path).is_err() {
-            value["path_hex"] = encode_hex(&[b"/", path].concat()).into();
-        }
-        self.screen.object(&value);
+        self.screen.object(&json::ProcessedFile { path: json::PathText::new(path), what: word });
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use yore_engine::{BackupReport, LeftOut, NotEntered, Repository};
 
-use crate::commands::browse::snapshots;
 use crate::context::Context;
+use crate::json;
 use crate::text::{escape, format};
 
 /// How many paths of each kind are named in the summary; `-v` and `--json` name all.
@@ -15,22 +14,8 @@ const NAMED: usize = 3;
 /// Prints what a backup did.
 pub fn print(context: &Context, repository: &Repository, report: &BackupReport, took: Duration) {
     let (screen, totals) = (&context.screen, &report.totals);
-    let unchanged = totals.files.saturating_sub(totals.new_files + totals.changed_files);
-    screen.object(&json!({
-        "type": "backup",
-        "repository": repository.id().to_string(),
-        "snapshot": report.snapshot.map(|id| id.to_string()),
-        "totals": snapshots::totals(totals),
-        "unchanged_files": unchanged,
-        "removed_files": report.removed_files,
-        "changed_while_read": report.changed_while_read,
-        "left_out": left_out(&report.left_out),
-        "emptied": report.emptied.iter().map(|emptied| json!({
-            "path": escape::path(&emptied.path),
-            "files_before": emptied.before,
-        })).collect::<Vec<_>>(),
-        "seconds": took.as_secs_f64(),
-    }));
+    let object = json::Backup::new(repository.id(), report, took);
+    screen.object(&object);
     match report.snapshot {
         Some(id) => screen.say(format!("Saved snapshot {id:.8} in {}.", format::duration(took))),
         None => screen.say("A trial: nothing was saved."),
@@ -40,7 +25,7 @@ pub fn print(context: &Context, repository: &Repository, report: &BackupReport, 
         format::counted(totals.files, "file"),
         format::count(totals.new_files),
         format::count(totals.changed_files),
-        format::count(unchanged),
+        format::count(object.unchanged_files),
         format::bytes(totals.bytes),
     ));
     if report.removed_files > 0 {
@@ -108,30 +93,6 @@ fn warnings(context: &Context, report: &BackupReport) {
     for pattern in &report.left_out.unused_patterns {
         screen.say(format!("  note: the pattern {pattern} fits nothing here"));
     }
-}
-
-fn left_out(left_out: &LeftOut) -> Value {
-    let folders = |(path, why): &(Vec<u8>, NotEntered)| {
-        let (why, kind) = match why {
-            NotEntered::OtherFileSystem => ("other file system", None),
-            NotEntered::Drive => ("drive", None),
-            NotEntered::System(kind) => ("system", Some(kind)),
-            NotEntered::Private(kind) => ("private", Some(kind)),
-            NotEntered::Own => ("own", None),
-        };
-        json!({ "path": escape::path(path), "reason": why, "file_system": kind })
-    };
-    let marks = left_out.by_marks.iter();
-    let marks =
-        marks.map(|(mark, count)| (String::from_utf8_lossy(mark).into_owned(), json!(count)));
-    json!({
-        "by_patterns": left_out.by_patterns,
-        "by_marks": marks.collect::<serde_json::Map<_, _>>(),
-        "too_large": left_out.too_large,
-        "folders": left_out.folders.iter().map(folders).collect::<Vec<_>>(),
-        "whole_sources": left_out.whole_sources.iter().map(|path| escape::path(path)).collect::<Vec<_>>(),
-        "unused_patterns": left_out.unused_patterns,
-    })
 }
 
 /// Says in one line what was left out and why; `None` when nothing was.

@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::ops::ControlFlow;
 
 use clap::Args;
-use serde_json::json;
 use similar::TextDiff;
 use yore_engine::{Change, DirRef, Found, Node, Reader, diff, is_modified};
 use yore_platform::Kind;
@@ -13,6 +12,7 @@ use crate::args::machine::Whose;
 use crate::commands::browse::ls;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::json::{self, ChangeCounts};
 use crate::past::content::copy_out;
 use crate::past::place::{self, Past};
 use crate::text::{escape, format};
@@ -39,14 +39,6 @@ pub struct Options {
     whose: Whose,
 }
 
-/// How much changed.
-#[derive(Default)]
-struct Counts {
-    added: u64,
-    removed: u64,
-    modified: u64,
-}
-
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let from = place::parse(&options.from, &context.now)?;
@@ -56,7 +48,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let to_past = place::open(context, &repository, &to, &options.whose)?;
     let (_, before) = place::locate(&from_past, &from)?;
     let (to_path, after) = place::locate(&to_past, &to)?;
-    let mut counts = Counts::default();
+    let mut counts = ChangeCounts::default();
     let mut done = Done::Whole;
     let mut each = |path: &[u8], change: Change| {
         count(&mut counts, &change);
@@ -124,7 +116,7 @@ fn join(top: &[u8], path: &[u8]) -> Vec<u8> {
     }
 }
 
-fn count(counts: &mut Counts, change: &Change) {
+fn count(counts: &mut ChangeCounts, change: &Change) {
     let count = match change {
         Change::Added(_) => &mut counts.added,
         Change::Removed(_) => &mut counts.removed,
@@ -141,20 +133,17 @@ fn tell(context: &Context, path: &[u8], change: &Change) {
     };
     if context.screen.is_json() {
         let node = ls::object(path, &seen.node);
-        context.screen.object(&json!({ "type": "change", "change": word, "node": node }));
+        context.screen.object(&json::Change { change: word, node });
     } else {
         let end = if seen.dir.is_some() { "/" } else { "" };
         context.screen.line(format!("{sign} {}{end}", escape::path(path)));
     }
 }
 
-fn tell_counts(context: &Context, counts: &Counts) {
-    let Counts { added, removed, modified } = counts;
+fn tell_counts(context: &Context, counts: &ChangeCounts) {
+    let ChangeCounts { added, removed, modified } = counts;
     if context.screen.is_json() {
-        let object = json!({
-            "type": "changes", "added": added, "removed": removed, "modified": modified,
-        });
-        return context.screen.object(&object);
+        return context.screen.object(counts);
     }
     context.screen.line(format!(
         "{} added, {} removed, {} modified",

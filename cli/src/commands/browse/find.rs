@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
 use yore_engine::{Catalog, Hit, Pattern, Query, SnapshotEntry, SnapshotId};
 use yore_platform::Kind;
 
 use crate::args::snapshot_filter::Filter;
 use crate::args::{machine, size, when};
-use crate::commands::browse::ls::kind_name;
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
+use crate::json;
 use crate::past::{clock, place};
 use crate::screen::progress::Progress;
 use crate::text::table::{Column, Table};
@@ -154,22 +153,13 @@ fn tell(context: &Context, timeline: &[SnapshotEntry], hits: &[Hit]) {
     context.screen.table(&table);
 }
 
-fn object(timeline: &[SnapshotEntry], hit: &Hit) -> Value {
-    let snapshot = |place: usize| {
-        let SnapshotEntry { id, snapshot, .. } = &timeline[place];
-        json!({ "snapshot": id.to_string(), "time": format::exact_time(snapshot.time) })
-    };
-    let mut value = json!({
-        "type": "hit",
-        "path": format!("/{}", String::from_utf8_lossy(&hit.path)),
-        "kind": kind_name(hit.kind),
-        "size": hit.size,
-        "modified": format::exact_time(hit.modified),
-        "first": snapshot(hit.first),
-        "last": snapshot(hit.last),
-    });
-    if std::str::from_utf8(&hit.path).is_err() {
-        value["path_hex"] = yore_engine::encode_hex(&[b"/", hit.path.as_slice()].concat()).into();
+fn object(timeline: &[SnapshotEntry], hit: &Hit) -> json::Hit {
+    json::Hit {
+        path: json::PathText::new(&hit.path),
+        kind: json::kind_name(hit.kind),
+        size: hit.size,
+        modified: format::exact_time(hit.modified),
+        first: json::SnapshotTime::from(&timeline[hit.first]),
+        last: json::SnapshotTime::from(&timeline[hit.last]),
     }
-    value
 }

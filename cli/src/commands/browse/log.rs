@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Value, json};
 use yore_engine::{SnapshotEntry, Version, path_versions};
 use yore_platform::Kind;
 
@@ -11,6 +10,7 @@ use crate::args::snapshot_filter::Filter;
 use crate::args::{live_path, machine, size};
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::json;
 use crate::past::{clock, place};
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
@@ -104,15 +104,11 @@ fn row(context: &Context, timeline: &[SnapshotEntry], version: &Version) -> Vec<
     ]
 }
 
-fn object(path: &[u8], timeline: &[SnapshotEntry], version: &Version) -> Value {
-    let SnapshotEntry { id: first_id, snapshot: first, .. } = &timeline[version.first];
-    let SnapshotEntry { id: last_id, snapshot: last, .. } = &timeline[version.last];
-    let node = version.what.as_ref().map(|seen| super::ls::object(path, &seen.node));
-    json!({
-        "type": "version",
-        "first": { "snapshot": first_id.to_string(), "time": format::exact_time(first.time) },
-        "last": { "snapshot": last_id.to_string(), "time": format::exact_time(last.time) },
-        "host": first.host,
-        "node": node,
-    })
+fn object(path: &[u8], timeline: &[SnapshotEntry], version: &Version) -> json::Version {
+    json::Version {
+        first: json::SnapshotTime::from(&timeline[version.first]),
+        last: json::SnapshotTime::from(&timeline[version.last]),
+        host: timeline[version.first].snapshot.host.clone(),
+        node: version.what.as_ref().map(|seen| super::ls::object(path, &seen.node)),
+    }
 }

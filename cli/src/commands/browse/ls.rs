@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use serde_json::{Value, json};
 use textwrap::core::display_width;
 use yore_engine::{DirRef, Flags, Found, LONGEST_PATH, Node, children};
 use yore_platform::{Kind, Names};
@@ -11,6 +10,7 @@ use yore_platform::{Kind, Names};
 use crate::args::machine::Whose;
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
+use crate::json;
 use crate::past::place;
 use crate::text::wrap::{pad, pad_left};
 use crate::text::{escape, format};
@@ -180,40 +180,7 @@ fn flags(node: &Node) -> Vec<&'static str> {
     known.iter().filter(|(flag, _)| node.flags.contains(*flag)).map(|(_, text)| *text).collect()
 }
 
-/// The name of a kind, for programs.
-pub fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::File => "file",
-        Kind::Directory => "directory",
-        Kind::Symlink => "symlink",
-        Kind::Fifo => "fifo",
-        Kind::Socket => "socket",
-        Kind::CharDevice => "char_device",
-        Kind::BlockDevice => "block_device",
-    }
-}
-
-/// A node for programs.
-pub fn object(path: &[u8], node: &Node) -> Value {
-    let mut value = json!({
-        "type": "node",
-        "path": format!("/{}", String::from_utf8_lossy(path)),
-        "kind": kind_name(node.kind),
-        "size": node.size,
-        "modified": format::exact_time(node.modified),
-        "mode": node.mode.map(|mode| format!("{mode:04o}")),
-        "uid": node.owner.map(|owner| owner.uid),
-        "gid": node.owner.map(|owner| owner.gid),
-        "links": node.links,
-    });
-    if std::str::from_utf8(path).is_err() {
-        value["path_hex"] = yore_engine::encode_hex(&[b"/", path].concat()).into();
-    }
-    if node.kind == Kind::Symlink {
-        value["target"] = String::from_utf8_lossy(&node.target).into();
-    }
-    if !flags(node).is_empty() {
-        value["notes"] = flags(node).into();
-    }
-    value
+/// Describes a node for programs.
+pub fn object(path: &[u8], node: &Node) -> json::Node {
+    json::Node::new(path, node, flags(node))
 }

@@ -2,13 +2,13 @@
 
 use clap::Args;
 use jiff::tz::TimeZone;
-use serde_json::{Value, json};
-use yore_engine::{Snapshot, SnapshotEntry, SnapshotId};
+use yore_engine::{Snapshot, SnapshotEntry};
 
 use crate::args::size;
 use crate::args::snapshot_filter::Filter;
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
+use crate::json;
 use crate::past::{clock, place};
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
@@ -35,7 +35,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let beyond = list.len().saturating_sub(options.limit.unwrap_or(usize::MAX));
     list.drain(..beyond);
     if context.screen.is_json() {
-        list.iter().for_each(|entry| context.screen.object(&object(entry)));
+        list.iter().for_each(|entry| context.screen.object(&json::Snapshot::from(entry)));
     } else if list.is_empty() {
         context.screen.say(match all {
             0 => "There are no snapshots yet. Make the first: yore backup PATH",
@@ -81,48 +81,4 @@ fn row(entry: &SnapshotEntry, zone: &TimeZone) -> Vec<String> {
 /// The sources in one cell.
 fn sources(snapshot: &Snapshot) -> String {
     snapshot.sources.iter().map(|source| escape::path(source)).collect::<Vec<_>>().join(", ")
-}
-
-/// A snapshot for programs.
-pub fn object(entry: &SnapshotEntry) -> Value {
-    let SnapshotEntry { id, snapshot, since, clock } = entry;
-    json!({
-        "type": "snapshot",
-        "id": id.to_string(),
-        "time": format::exact_time(snapshot.time),
-        "since": format::exact_time(*since),
-        "clock": clock::word(*clock),
-        "end": format::exact_time(snapshot.end),
-        "utc_offset": snapshot.utc_offset,
-        "host": snapshot.host,
-        "user": snapshot.user,
-        "sources": snapshot.sources.iter().map(|source| text(source)).collect::<Vec<_>>(),
-        "tags": snapshot.tags,
-        "excludes": snapshot.excludes,
-        "program": snapshot.program,
-        "sequence": snapshot.sequence,
-        "previous": snapshot.previous.map(|id| id.to_string()),
-        "seen": snapshot.seen.iter().map(SnapshotId::to_string).collect::<Vec<_>>(),
-        "totals": totals(&snapshot.totals),
-    })
-}
-
-/// An absolute path as text; what is not UTF-8 is replaced.
-fn text(path: &[u8]) -> String {
-    format!("/{}", String::from_utf8_lossy(path))
-}
-
-/// What a backup saw and stored, for programs.
-pub fn totals(totals: &yore_engine::Totals) -> Value {
-    json!({
-        "files": totals.files,
-        "directories": totals.directories,
-        "others": totals.others,
-        "bytes": totals.bytes,
-        "new_files": totals.new_files,
-        "changed_files": totals.changed_files,
-        "new_bytes": totals.new_bytes,
-        "stored_bytes": totals.stored_bytes,
-        "unreadable": totals.unreadable,
-    })
 }

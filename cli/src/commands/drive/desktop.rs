@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use directories::BaseDirs;
-use serde_json::json;
 use yore_platform::{drive_attribute, drives, write_program};
 
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::json::{self, DesktopPath};
 
 /// How long a drive may take to show that it is alive.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -135,7 +135,7 @@ fn install(context: &Context) -> Outcome {
         let folder = path.parent().unwrap_or(&data);
         fs::create_dir_all(folder).map_err(|error| Failure::local(folder, error))?;
         write_program(&path, content.as_bytes()).map_err(|e| Failure::local(&path, e))?;
-        tell(context, "installed", &path);
+        tell(context, "installed", &path, DesktopPath::Installed);
     }
     context.screen.say(
         "\"Previous versions\" is in the menus of files and folders when Nautilus (with the package \
@@ -149,7 +149,7 @@ fn remove(context: &Context) -> Outcome {
     for (place, ..) in FILES {
         let path = data.join(place);
         match fs::remove_file(&path) {
-            Ok(()) => tell(context, "removed", &path),
+            Ok(()) => tell(context, "removed", &path, DesktopPath::Removed),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Failure::local(&path, error)),
         }
@@ -172,10 +172,11 @@ fn remove_compiled(extension: &Path) {
     }
 }
 
-fn tell(context: &Context, what: &str, path: &Path) {
+/// Tells what was done to a path.
+fn tell(context: &Context, what: &str, path: &Path, field: fn(String) -> DesktopPath) {
     let path = path.display().to_string();
-    context.screen.object(&json!({ "type": "desktop", what: path }));
     context.screen.say(format!("{what} {path}"));
+    context.screen.object(&json::Desktop { path: field(path) });
 }
 
 /// What opens a folder in the file manager that somebody likes best. Outside of the large desktops the
@@ -185,7 +186,7 @@ const OPENERS: [&[&str]; 2] = [&["xdg-open"], &["gio", "open"]];
 /// Opens the past of a path in the desktop's file manager.
 fn open(context: &Context, path: &Path) -> Outcome {
     let place = find(path)?;
-    tell(context, "opened", &place);
+    tell(context, "opened", &place, DesktopPath::Opened);
     let mut why = Vec::new();
     for words in OPENERS {
         let started = Command::new(words[0])

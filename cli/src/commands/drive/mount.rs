@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use serde_json::json;
 use yore_engine::Repository;
 use yore_platform::{
     Access, DetachError, InodeNumbers, MountOptions, Readiness, check_mountpoint, fuse_available,
@@ -21,6 +20,7 @@ use crate::drive::presented::Presented;
 use crate::drive::{self, Drive};
 use crate::failure::engine_error::quoted;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::json;
 
 /// By this option, which nobody types, a process in the background recognises itself.
 const IN_BACKGROUND: &str = "--in-background";
@@ -102,8 +102,7 @@ fn mount(context: &Context, options: &Options, repository: Repository) -> Outcom
 
 fn tell(context: &Context, options: &Options, mountpoint: &Path, pid: u32) {
     let mountpoint = mountpoint.display().to_string();
-    let object = json!({ "type": "mount", "mountpoint": mountpoint, "pid": pid });
-    context.screen.object(&object);
+    context.screen.object(&json::Mount { mountpoint: &mountpoint, pid });
     context.screen.say(format!("The drive is at {mountpoint}. Look into latest and snapshots."));
     context.screen.say(match options.detach {
         true => format!("To take it away: yore umount {}", quoted(&mountpoint)),

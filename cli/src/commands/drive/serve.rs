@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use serde_json::json;
 use yore_platform::{Login, Served, Token, Volume, nfs_path, serve_nfs, serve_webdav};
 
 use crate::access::secret;
@@ -14,6 +13,7 @@ use crate::context::Context;
 use crate::drive::presented::Presented;
 use crate::drive::refresher::{self, Refresher};
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::json;
 
 /// The name to log in with when none is given.
 const USER: &str = "yore";
@@ -80,14 +80,13 @@ fn webdav(context: &Context, options: &Webdav) -> Outcome {
         &options.presented,
         |volume| serve_webdav(volume, address, login.clone()).map_err(|e| not_there(address, &e)),
         |address| {
-            context.screen.object(&json!({
-                "type": "serve",
-                "protocol": "webdav",
-                "url": format!("http://{address}/"),
-                "user": login.user,
-                "password": drawn.then_some(&login.password),
-                "pid": std::process::id(),
-            }));
+            context.screen.object(&json::WebdavServer {
+                protocol: "webdav",
+                url: format!("http://{address}/"),
+                user: &login.user,
+                password: drawn.then_some(login.password.as_str()),
+                pid: std::process::id(),
+            });
             context.screen.line(format!("The snapshots are at http://{address}/"));
             context.screen.line(match drawn {
                 true => format!("User {}, password {}", login.user, login.password),
@@ -109,13 +108,12 @@ fn nfs(context: &Context, options: &Nfs) -> Outcome {
         |volume| serve_nfs(volume, options.port, token).map_err(|e| not_there(wanted, &e)),
         |address| {
             let (path, port) = (nfs_path(&token), address.port());
-            context.screen.object(&json!({
-                "type": "serve",
-                "protocol": "nfs",
-                "address": address.to_string(),
-                "path": path,
-                "pid": std::process::id(),
-            }));
+            context.screen.object(&json::NfsServer {
+                protocol: "nfs",
+                address: address.to_string(),
+                path: &path,
+                pid: std::process::id(),
+            });
             let how = format!("vers=3,tcp,port={port},mountport={port}");
             let what = format!("{}:{path}", address.ip());
             context.screen.line("The snapshots can be mounted on an empty folder DIR, on macOS by");

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
 use yore_platform::{MountError, WhenBusy, unmount};
 
 use crate::context::Context;
 use crate::failure::{Done, Failure, Outcome};
+use crate::json;
 
 /// The options of `umount`.
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         Failure { hint: hint.or(failure.hint), ..failure }
     })?;
     let shown = options.mountpoint.display().to_string();
-    context.screen.object(&json!({ "type": "umount", "mountpoint": shown }));
+    context.screen.object(&json::Umount { mountpoint: &shown });
     context.screen.say(format!("The drive at {shown} is gone; the backups stay."));
     Ok(Done::Whole)
 }

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use clap::Args;
-use serde_json::json;
 use yore_engine::{CheckOptions, ReadData, check};
 
 use crate::context::Context;
 use crate::failure::engine_error::words;
 use crate::failure::{Done, Outcome};
+use crate::json;
 use crate::screen::progress::Progress;
 use crate::text::format;
 
@@ -59,29 +59,18 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let screen = &context.screen;
     for finding in &report.problems {
         let what = words(&finding.error);
-        screen.object(&json!({ "type": "finding", "subject": finding.subject, "message": what }));
+        screen.object(&json::Finding { subject: &finding.subject, message: &what });
         screen.line(match what.contains(&finding.subject) {
             true => format!("PROBLEM  {what}"),
             false => format!("PROBLEM  {}: {what}", finding.subject),
         });
     }
     for note in &report.notes {
-        screen.object(&json!({ "type": "note", "message": note }));
+        screen.object(&json::Note { message: note });
         screen.say(format!("note     {note}"));
     }
-    let problems = report.problems.len() as u64 + report.more_problems;
-    screen.object(&json!({
-        "type": "check",
-        "sound": report.is_sound(),
-        "problems": problems,
-        "snapshots": report.snapshots,
-        "trees": report.trees,
-        "nodes": report.nodes,
-        "packs": report.packs,
-        "packs_read": report.packs_read,
-        "bytes_read": report.bytes_read,
-        "seconds": began.elapsed().as_secs_f64(),
-    }));
+    let result = json::Check::new(&report, began.elapsed());
+    screen.object(&result);
     let tell = |line: String| match report.is_sound() {
         true => screen.say(line),
         false => screen.line(line),
@@ -104,7 +93,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             screen.line(format!(
                 "{} found. What does not need the damaged parts can still be restored; a new \
                  `yore backup --force` saves again what is still there.",
-                format::counted(problems, "problem"),
+                format::counted(result.problems, "problem"),
             ));
             Ok(Done::Damaged)
         }

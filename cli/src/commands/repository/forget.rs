@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use clap::Args;
-use serde_json::json;
 use yore_engine::{SnapshotEntry, SnapshotId, forget};
 
 use crate::access::state as own_state;
@@ -14,6 +13,7 @@ use crate::args::when;
 use crate::commands::browse::snapshots;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::json;
 use crate::past::place;
 use crate::screen::question;
 use crate::text::{escape, format};
@@ -57,11 +57,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     }
     let done = if options.dry_run { "Would forget" } else { "Forgot" };
     for SnapshotEntry { id, snapshot, .. } in &chosen {
-        context.screen.object(&json!({
-            "type": "forget",
-            "snapshot": id.to_string(),
-            "dry_run": options.dry_run,
-        }));
+        context.screen.object(&json::Forget { snapshot: id.to_string(), dry_run: options.dry_run });
         let time = format::time(snapshot.time, context.now.time_zone());
         let host = escape::text(&snapshot.host);
         context.screen.say(format!("{done} snapshot {id:.8} of {time}, {host}."));

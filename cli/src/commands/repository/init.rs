@@ -4,7 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::json;
 use yore_engine::{Cost, CreateOptions, Parameters, Secret, create};
 use yore_platform::DurableFile;
 
@@ -13,6 +12,7 @@ use crate::access::{secret, strength};
 use crate::args::when;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::json;
 use crate::text::escape;
 
 /// The options of `init`.
@@ -47,14 +47,13 @@ pub fn run(context: &Context, _options: &Options) -> Outcome {
     let text = recovery.to_text().unwrap_or_default();
     let path = key_file.map(KeyFile::keep);
     let shown_path = path.as_deref().map(|path| path.display().to_string());
-    context.screen.object(&json!({
-        "type": "repository",
-        "id": repository.id().to_string(),
-        "location": destination.location(),
-        "recovery_key": text.as_str(),
-        "key_file": shown_path,
-        "passphrase": passphrase.is_some(),
-    }));
+    context.screen.object(&json::Repository {
+        id: repository.id().to_string(),
+        location: destination.location(),
+        recovery_key: text.as_str(),
+        key_file: shown_path.as_deref(),
+        passphrase: passphrase.is_some(),
+    });
     let screen = &context.screen;
     screen.say(format!("Made a repository at {}.", destination.location()));
     if let Some(path) = &shown_path {

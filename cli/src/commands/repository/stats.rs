@@ -1,11 +1,11 @@
 //! `yore stats`: what the repository holds, and what it saves.
 
 use clap::Args;
-use serde_json::{Map, Value, json};
 use yore_engine::stats;
 
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
+use crate::json;
 use crate::past::place;
 use crate::text::format;
 use crate::text::table::{Column, Table};
@@ -18,25 +18,7 @@ pub struct Options {}
 pub fn run(context: &Context, _options: &Options) -> Outcome {
     let repository = context.open()?;
     let stats = stats(&repository)?;
-    let areas: Map<String, Value> =
-        stats.stored.iter().map(|(area, bytes)| (area.folder().into(), (*bytes).into())).collect();
-    context.screen.object(&json!({
-        "type": "stats",
-        "repository": repository.id().to_string(),
-        "location": repository.location(),
-        "snapshots": stats.snapshots,
-        "described_bytes": stats.described,
-        "raw_data_bytes": stats.raw_data,
-        "raw_tree_bytes": stats.raw_trees,
-        "blobs": stats.blobs,
-        "packs": stats.packs,
-        "packed_bytes": stats.packed,
-        "stored_bytes": stats.stored_bytes(),
-        "stored_by_area": areas,
-        "unfinished_bytes": stats.unfinished,
-        "deduplication": stats.deduplication(),
-        "compression": stats.compression(),
-    }));
+    context.screen.object(&json::Stats::new(&repository, &stats));
     let times = |ratio: Option<f64>| ratio.map_or("-".into(), |ratio| format!("{ratio:.1} times"));
     let rows = [
         ("repository", repository.location()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use serde_json::{Value, json};
+use serde_json::Value;
 use yore_engine::{Clock, RepositoryId, Snapshot, SnapshotEntry, SnapshotId};
 use yore_platform::{drive_attribute, drives, hostname};
 
@@ -14,7 +14,8 @@ use crate::access::dropped::Dropped;
 use crate::args::live_path;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::past::{clock, place};
+use crate::json;
+use crate::past::place;
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
 
@@ -125,7 +126,7 @@ fn forget_source(
     };
     dropped.add(&last.host, &last.source, last.id)?;
     let (path, host) = (escape::path(&path), escape::text(&host));
-    context.screen.object(&json!({ "type": "dropped_source", "host": host, "path": path }));
+    context.screen.object(&json::DroppedSource { host: &host, path: &path });
     context.screen.say(format!(
         "{path} on {host} does not count any more, until it is backed up again. Its snapshots stay."
     ));
@@ -163,17 +164,16 @@ fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<Last> {
 fn tell_backups(context: &Context, location: &str, lasts: &[Last]) {
     if context.screen.is_json() {
         for last in lasts {
-            context.screen.object(&json!({
-                "type": "source",
-                "repository": location,
-                "host": last.host,
-                "path": format!("/{}", String::from_utf8_lossy(&last.source)),
-                "snapshot": last.id.to_string(),
-                "time": format::exact_time(last.snapshot.time),
-                "age_seconds": last.age.map(|age| age.as_secs()),
-                "clock": clock::word(last.clock),
-                "unreadable": last.snapshot.totals.unreadable,
-            }));
+            context.screen.object(&json::Source {
+                repository: location,
+                host: &last.host,
+                path: json::lossy_path(&last.source),
+                snapshot: last.id.to_string(),
+                time: format::exact_time(last.snapshot.time),
+                age_seconds: last.age.map(|age| age.as_secs()),
+                clock: json::clock_word(last.clock),
+                unreadable: last.snapshot.totals.unreadable,
+            });
         }
         return;
     }
@@ -240,13 +240,11 @@ fn tell_drives(context: &Context, of: Option<RepositoryId>) -> Outcome<()> {
         let counters = told.and_then(|told| serde_json::from_slice::<Value>(&told).ok());
         let shown = drive.display().to_string();
         if context.screen.is_json() {
-            let object = json!({
-                "type": "drive",
-                "mountpoint": shown,
-                "repository": repository,
-                "counters": counters,
+            context.screen.object(&json::Drive {
+                mountpoint: &shown,
+                repository: repository.as_deref(),
+                counters: counters.as_ref(),
             });
-            context.screen.object(&object);
             continue;
         }
         let number = |name: &str| counters.as_ref().and_then(|c| c[name].as_u64()).unwrap_or(0);
