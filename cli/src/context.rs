@@ -8,13 +8,13 @@ use jiff::{Timestamp, ZonedDateTime};
 use yore_engine::{Deadline, Meter, Metered, Repository, Secret};
 use yore_platform::Interrupt;
 
-use crate::arguments::Global;
-use crate::destination::{self, Destination};
+use crate::access::destination::{self, Destination};
+use crate::access::secret::{self, Given};
+use crate::access::state;
+use crate::args::global::Global;
+use crate::args::zone;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::Screen;
-use crate::secret::{self, Given};
-use crate::state;
-use crate::zone;
 
 /// How often a person may mistype a passphrase.
 const ATTEMPTS: usize = 3;
@@ -38,7 +38,8 @@ pub struct Context {
 impl Context {
     /// Takes the options.
     pub fn new(global: Global, screen: Screen) -> Self {
-        let zone = zone::ours(&screen);
+        let (zone, warning) = zone::of_process();
+        warning.iter().for_each(|warning| screen.problem("", warning));
         let now = Timestamp::now().to_zoned_datetime(zone);
         Self { global, screen: Arc::new(screen), now, meter: OnceLock::new() }
     }

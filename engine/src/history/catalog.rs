@@ -173,12 +173,18 @@ fn failure(error: rusqlite::Error) -> Error {
 }
 
 /// Opens a catalog that is kept; makes it anew when it is no catalog of this repository.
+///
+/// It names every file that was backed up, so only its owner may read it. SQLite gives the files that
+/// it puts beside a database the permissions of the database.
 fn open_file(file: &Path, repository: RepositoryId) -> Option<Connection> {
     for _ in 0..2 {
-        match prepare(Connection::open(file), repository) {
-            Ok(connection) => return Some(connection),
-            Err(_) => remove(file),
+        let opened = yore_platform::create_private_file(file)
+            .ok()
+            .and_then(|()| prepare(Connection::open(file), repository).ok());
+        if opened.is_some() {
+            return opened;
         }
+        remove(file);
     }
     None
 }
