@@ -1,10 +1,10 @@
 """What the kernel says of the numbers of files. Fails with what is wrong.
 
-numbers.py parent FOLDER          the number under which `..` is listed is its parent's
-numbers.py short TOP              all numbers below TOP fit into 32 bits, and listings agree with stat
-numbers.py keep PATH FILE         keeps the handle of PATH in FILE
-numbers.py open DRIVE FILE PATH   the handle opens, and is PATH
-numbers.py stale DRIVE FILE       the handle is of nothing on this drive
+inode_numbers.py parent FOLDER          the number under which `..` is listed is its parent's
+inode_numbers.py short TOP              all numbers below TOP fit into 32 bits, and listings agree with stat
+inode_numbers.py keep PATH FILE         keeps the handle of PATH in FILE
+inode_numbers.py open DRIVE FILE PATH   the handle opens, and is PATH
+inode_numbers.py stale DRIVE FILE       the handle is of nothing on this drive
 """
 import ctypes
 import errno

@@ -2,7 +2,7 @@
 """Makes a folder with every kind of file, name, time and attribute. Prints what was left out, a line each, because this user may
 not make it or the file system does not keep it.
 
-    matrix.py [--small] FOLDER      --small leaves out what takes space, for repositories that are kept
+    file_kinds.py [--small] FOLDER      --small leaves out what takes space, for repositories that are kept
 """
 
 import os

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::rules::root;
+use crate::project::root;
 
 /// Runs a script of the folder `tests` with the system's Python, which has what the scripts need.
 pub fn python<A: AsRef<OsStr>>(script: &str, arguments: &[A]) -> Output {

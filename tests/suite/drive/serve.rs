@@ -202,7 +202,7 @@ fn litmus_is_content_with_every_part_that_only_reads() {
     let url = text(&told, "url").to_owned();
     let login = [text(&told, "user"), text(&told, "password")];
     let mut command = Command::new("python3");
-    command.arg(root().join("tests/eyes/relay.py")).arg(&url).args(login).arg(&source);
+    command.arg(root().join("tests/oracle/relay.py")).arg(&url).args(login).arg(&source);
     // The relay backs up what litmus writes; the settings of the program come with it.
     let program = yore.command(["backup", "--quiet"]);
     command.arg(program.get_program()).args(program.get_args());

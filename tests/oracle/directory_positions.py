@@ -1,6 +1,6 @@
 """Goes back and forth in a directory by telldir(3) and seekdir(3), as file servers do.
 
-    positions.py DIRECTORY COUNT
+    directory_positions.py DIRECTORY COUNT
 
 Fails unless the directory has COUNT names, each once, and every position leads to the same name again, also after the rest was read.
 """

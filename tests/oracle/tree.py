@@ -2,8 +2,8 @@
 """Tells everything about a tree of files, or compares two: kind, mode, owner, times in ns, size, content, holes, hard links,
 devices, link texts, extended attributes (ACLs and capabilities among them). Follows paths of any length.
 
-    look.py FOLDER
-    look.py --compare FOUND EXPECTED      prints what differs; exits 1 when something does
+    tree.py FOLDER
+    tree.py --compare FOUND EXPECTED      prints what differs; exits 1 when something does
 """
 
 import errno

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use yore_platform::{WhenBusy, is_mounted, unmount};
 
-use crate::program::Yore;
+use super::yore::Yore;
 
 /// How long a drive may take to appear or to go: a bound for what hangs, no measure of speed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -68,7 +68,7 @@ impl MountGuard {
     /// Sends the process a signal, by its name.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        crate::in_shell("kill -s \"$1\" \"$2\"", &[Path::new(name), Path::new(&pid)]);
+        crate::machine::in_shell("kill -s \"$1\" \"$2\"", &[Path::new(name), Path::new(&pid)]);
     }
 
     /// Waits until the process ends; returns its exit code.

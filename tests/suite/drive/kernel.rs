@@ -27,7 +27,7 @@ fn positions_in_a_directory_of_a_hundred_thousand_stay() {
     let source = yore.scratch.folder("source");
     in_shell("cd \"$1\" && seq 100000 | xargs touch", &[&source]);
     let (_drive, shown) = mounted(&yore, &source, &[]);
-    let script = root().join("tests/eyes/positions.py");
+    let script = root().join("tests/oracle/directory_positions.py");
     let count = Path::new("100000");
     in_shell("/usr/bin/python3 \"$1\" \"$2\" \"$3\"", &[&script, &shown, count]);
 }

@@ -111,7 +111,7 @@ fn a_listing_names_its_parent_by_the_number_that_it_has() {
     yore.run_on("backup", &[&source]).assert_code(0);
     for options in [&[][..], &["--inode32"]] {
         let drive = MountGuard::new(&yore, options);
-        let script = root().join("tests/eyes/numbers.py");
+        let script = root().join("tests/oracle/inode_numbers.py");
         for folder in [drive.shown("latest", &source).join("below"), drive.path().join("latest")] {
             in_shell("/usr/bin/python3 \"$1\" parent \"$2\"", &[&script, &folder]);
         }
@@ -195,7 +195,7 @@ fn handles_are_understood_after_the_kernel_forgot_the_files() {
     needs_root("open files by handle");
     let yore = Yore::with_repository();
     let source = history(&yore, 2);
-    let script = root().join("tests/eyes/numbers.py");
+    let script = root().join("tests/oracle/inode_numbers.py");
     for options in [&[][..], &["--inode32"]] {
         let drive = MountGuard::new(&yore, options);
         let listed = in_shell("ls \"$1\"", &[&drive.path().join("snapshots")]);
@@ -222,11 +222,11 @@ fn programs_without_large_numbers_read_a_drive_that_has_short_ones() {
     let yore = Yore::with_repository();
     let source = history(&yore, 6);
     let drive = MountGuard::new(&yore, &["--inode32"]);
-    let script = root().join("tests/eyes/numbers.py");
+    let script = root().join("tests/oracle/inode_numbers.py");
     in_shell("/usr/bin/python3 \"$1\" short \"$2\"", &[&script, drive.path()]);
     // As programs of 32 bits have it that were built without large-file support.
     let program = yore.scratch.at("small");
-    let code = root().join("tests/eyes/small.c");
+    let code = root().join("tests/oracle/without_large_files.c");
     in_shell("cc -m32 -o \"$1\" \"$2\"", &[&program, &code]);
     let shown = drive.shown("latest", &source);
     let counted = in_shell("\"$1\" \"$2\"", &[&program, &shown]);

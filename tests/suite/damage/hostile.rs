@@ -39,7 +39,7 @@ fn forged(cases: &[&str]) -> Yore {
 fn bounded(yore: &Yore, words: &[&str]) -> i32 {
     let prepared = yore.command(words);
     let mut command = Command::new("/usr/bin/python3");
-    command.arg(root().join("tests/eyes/measured.py")).arg(SECONDS);
+    command.arg(root().join("tests/oracle/measured.py")).arg(SECONDS);
     command.arg(prepared.get_program()).args(prepared.get_args()).env_clear();
     command.envs(prepared.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let output = command.output().expect("Python runs");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::random::{Random, noise};
+use crate::machine::{Random, noise};
 
 /// Makes a folder with some of everything that needs no privileges.
 pub fn small_source(folder: &Path, seed: u64) {

@@ -1,6 +1,6 @@
 """Tries every call that changes a file system, and tells how each was refused.
 
-    mutate.py FILE DIRECTORY
+    mutations.py FILE DIRECTORY
 
 FILE is a file and DIRECTORY a directory, both on the file system in question. Prints a line for each
 call: its name, and the name of its error, or `done`.

@@ -11,7 +11,7 @@ use yore_engine::{
 };
 use yore_platform::Timestamp;
 
-use crate::notes::Notes;
+use super::recorder::Notes;
 
 /// A repository at some destination, and what opens it.
 pub struct World {

@@ -8,7 +8,7 @@ use yore_tests::{MountGuard, Yore, in_shell, needs_root, root};
 
 /// What each call that changes something ends with.
 fn refusals(file: &Path, directory: &Path) -> BTreeMap<String, String> {
-    let script = root().join("tests/eyes/mutate.py");
+    let script = root().join("tests/oracle/mutations.py");
     let told = in_shell("/usr/bin/python3 \"$1\" \"$2\" \"$3\"", &[&script, file, directory]);
     let pair = |line: &str| {
         let (call, error) = line.split_once('\t').expect("a call and its end");

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::program::{Ended, Yore};
+use super::yore::{Ended, Yore};
 
 /// Quotes a word for the shell.
 fn quoted(word: &str) -> String {

@@ -21,7 +21,7 @@ const OF_THE_SYSTEM: [&str; 14] = [
 ];
 
 /// This file names what it forbids.
-const THIS: &str = "tests/suite/layers.rs";
+const THIS: &str = "tests/suite/design/layers.rs";
 
 fn rust_files(folder: &str) -> Vec<SourceFile> {
     let prefix = format!("{folder}/");
