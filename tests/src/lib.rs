@@ -16,7 +16,10 @@ pub use machine::{
     Random, Scratch, in_shell, is_root, needs_root, noise, peak_memory, python, reader,
 };
 pub use program::{Ended, MountGuard, MountedAt, Yore, binary, on_terminal};
-pub use project::{SourceFile, root, source_files};
+pub use project::{
+    SourceFile, circles_between_rooms, crowded_folders, free_relatives, imports_of_room,
+    more_than_contents, root, source_files,
+};
 pub use repository::{
     Call, Fault, Faulty, Memory, Notes, When, World, dead_writer, options, small_parameters, time,
 };

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A file of Rust.
+/// A text file of the project.
+#[derive(Debug, Clone)]
 pub struct SourceFile {
     /// From the root of the repository.
     pub path: String,
