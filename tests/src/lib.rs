@@ -2,6 +2,7 @@
 //!
 //! Nothing in the product knows of it. A check that fails panics and says what it saw.
 
+pub mod conformance;
 mod files;
 mod machine;
 mod program;

@@ -1,5 +1,9 @@
 //! The whole system under test, a room for each subject. Each module is one kind of test; each test's name is a sentence.
 
+mod backend {
+    mod conformance;
+}
+
 mod backup {
     mod empty_sources;
     mod excludes;
