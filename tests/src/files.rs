@@ -6,8 +6,9 @@ mod samples;
 mod snapshot_dump;
 
 pub use fingerprint::{
-    Ignoring, Picture, Seen, assert_same, of_folder, of_volume, on_its_own, relative_to,
+    FileFingerprint, Fingerprint, Ignoring, assert_same, fingerprint_below, fingerprint_folder,
+    fingerprint_volume, without_links_elsewhere,
 };
-pub use oracle::{assert_same_tree, build_matrix, look};
+pub use oracle::{assert_same_tree, build_matrix, stat_tree};
 pub use samples::{small_source, vary};
 pub use snapshot_dump::describe;

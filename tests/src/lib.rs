@@ -10,8 +10,9 @@ mod project;
 mod repository;
 
 pub use files::{
-    Ignoring, Picture, Seen, assert_same, assert_same_tree, build_matrix, describe, look,
-    of_folder, of_volume, on_its_own, relative_to, small_source, vary,
+    FileFingerprint, Fingerprint, Ignoring, assert_same, assert_same_tree, build_matrix, describe,
+    fingerprint_below, fingerprint_folder, fingerprint_volume, small_source, stat_tree, vary,
+    without_links_elsewhere,
 };
 pub use machine::{
     Random, Scratch, in_shell, is_root, needs_root, noise, peak_memory, python, reader,
@@ -22,5 +23,6 @@ pub use project::{
     more_than_contents, root, source_files,
 };
 pub use repository::{
-    Call, Fault, Faulty, Memory, Notes, When, World, dead_writer, options, small_parameters, time,
+    Call, Fault, Faulty, Memory, Recorder, TestRepository, When, dead_writer, options,
+    small_parameters, time,
 };

@@ -3,9 +3,9 @@
 mod faulty;
 mod memory;
 mod recorder;
-mod world;
+mod test_repository;
 
 pub use faulty::{Call, Fault, Faulty, When};
 pub use memory::Memory;
-pub use recorder::Notes;
-pub use world::{World, dead_writer, options, small_parameters, time};
+pub use recorder::Recorder;
+pub use test_repository::{TestRepository, dead_writer, options, small_parameters, time};

@@ -10,7 +10,7 @@ use yore_platform::{
 
 /// What one path is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct FileFingerprint {
     /// What it is.
     pub kind: Kind,
     /// Permission bits.
@@ -34,7 +34,7 @@ pub struct Seen {
 }
 
 /// Paths, the top being empty, with what they are.
-pub type Picture = BTreeMap<Vec<u8>, Seen>;
+pub type Fingerprint = BTreeMap<Vec<u8>, FileFingerprint>;
 
 /// What a comparison looks away from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +46,15 @@ pub enum Ignoring {
 }
 
 /// Looks at everything below a folder, and the folder.
-pub fn of_folder(folder: &Path) -> Picture {
+pub fn fingerprint_folder(folder: &Path) -> Fingerprint {
     let dir = SourceDir::open(folder).expect("a folder");
-    let mut picture = Picture::new();
+    let mut fingerprint = Fingerprint::new();
     let metadata = dir.metadata().expect("metadata");
     let xattrs = dir.xattrs().all().expect("attributes");
     let mut files = HashMap::new();
-    picture.insert(Vec::new(), seen(&metadata, xattrs, Vec::new(), Vec::new(), Vec::new()));
-    below(&dir, &[], &mut picture, &mut files);
-    picture
+    fingerprint.insert(Vec::new(), seen(&metadata, xattrs, Vec::new(), Vec::new(), Vec::new()));
+    below(&dir, &[], &mut fingerprint, &mut files);
+    fingerprint
 }
 
 fn seen(
@@ -63,9 +63,9 @@ fn seen(
     bytes: Vec<u8>,
     data: Vec<(u64, u64)>,
     first: Vec<u8>,
-) -> Seen {
+) -> FileFingerprint {
     let is_dir = metadata.kind == Kind::Directory;
-    Seen {
+    FileFingerprint {
         kind: metadata.kind,
         mode: metadata.mode.unwrap_or(0),
         owner: metadata.owner.unwrap_or(Owner { uid: 0, gid: 0 }),
@@ -79,7 +79,12 @@ fn seen(
     }
 }
 
-fn below(dir: &SourceDir, path: &[u8], picture: &mut Picture, files: &mut HashMap<u64, Vec<u8>>) {
+fn below(
+    dir: &SourceDir,
+    path: &[u8],
+    fingerprint: &mut Fingerprint,
+    files: &mut HashMap<u64, Vec<u8>>,
+) {
     let mut listing = Listing::new();
     dir.list(&mut listing).expect("it lists");
     for listed in listing.iter() {
@@ -96,9 +101,9 @@ fn below(dir: &SourceDir, path: &[u8], picture: &mut Picture, files: &mut HashMa
             _ => files.entry(metadata.inode).or_insert_with(|| here.clone()).clone(),
         };
         let xattrs = dir.child_xattrs(name).and_then(FoundXattrs::all).expect("attributes");
-        picture.insert(here.clone(), seen(&metadata, xattrs, bytes, data, first));
+        fingerprint.insert(here.clone(), seen(&metadata, xattrs, bytes, data, first));
         if metadata.kind == Kind::Directory {
-            below(&dir.open_child(name).expect("it opens"), &here, picture, files);
+            below(&dir.open_child(name).expect("it opens"), &here, fingerprint, files);
         }
     }
 }
@@ -124,22 +129,22 @@ fn content(dir: &SourceDir, name: &[u8], size: u64) -> (Vec<u8>, Vec<(u64, u64)>
 ///
 /// # Errors
 /// The first thing that can't be read.
-pub fn of_volume(volume: &dyn Volume, path: &[u8]) -> Result<Picture, VolumeError> {
+pub fn fingerprint_volume(volume: &dyn Volume, path: &[u8]) -> Result<Fingerprint, VolumeError> {
     let mut entry = volume.attr(Ino::ROOT)?;
     for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
         entry = volume.lookup(entry.attr.ino, name)?;
     }
-    let mut picture = Picture::new();
+    let mut fingerprint = Fingerprint::new();
     let mut files = HashMap::new();
-    show(volume, Vec::new(), &entry.attr, &mut picture, &mut files)?;
-    Ok(picture)
+    show(volume, Vec::new(), &entry.attr, &mut fingerprint, &mut files)?;
+    Ok(fingerprint)
 }
 
 fn show(
     volume: &dyn Volume,
     path: Vec<u8>,
     attr: &Attr,
-    picture: &mut Picture,
+    fingerprint: &mut Fingerprint,
     files: &mut HashMap<Ino, Vec<u8>>,
 ) -> Result<(), VolumeError> {
     let (bytes, data) = match attr.kind {
@@ -157,7 +162,7 @@ fn show(
         true => path.clone(),
         false => files.entry(attr.ino).or_insert_with(|| path.clone()).clone(),
     };
-    let seen = Seen {
+    let seen = FileFingerprint {
         kind: attr.kind,
         mode: attr.mode,
         owner: attr.owner,
@@ -169,7 +174,7 @@ fn show(
         xattrs,
         same_as: (first, if is_dir { 1 } else { u64::from(attr.links) }),
     };
-    picture.insert(path.clone(), seen);
+    fingerprint.insert(path.clone(), seen);
     if is_dir {
         let mut names = Vec::new();
         volume.list(attr.ino, 0, &mut |listed| {
@@ -178,7 +183,7 @@ fn show(
         })?;
         names.sort_by(|a, b| a.0.cmp(&b.0));
         for (name, attr) in names {
-            show(volume, join(&path, &name), &attr, picture, files)?;
+            show(volume, join(&path, &name), &attr, fingerprint, files)?;
         }
     }
     Ok(())
@@ -212,8 +217,8 @@ fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
     if path.is_empty() { name.to_vec() } else { [path, b"/", name].concat() }
 }
 
-/// The part of a picture that is below a path, seen from there.
-pub fn relative_to(picture: &Picture, path: &[u8]) -> Picture {
+/// The part of a fingerprint that is below a path, seen from there.
+pub fn fingerprint_below(fingerprint: &Fingerprint, path: &[u8]) -> Fingerprint {
     let cut = |from: &[u8]| -> Option<Vec<u8>> {
         let rest = from.strip_prefix(path)?;
         match rest.split_first() {
@@ -222,7 +227,7 @@ pub fn relative_to(picture: &Picture, path: &[u8]) -> Picture {
             Some(_) => path.is_empty().then(|| rest.to_vec()),
         }
     };
-    let part = picture.iter().filter_map(|(from, seen)| {
+    let part = fingerprint.iter().filter_map(|(from, seen)| {
         let mut seen = seen.clone();
         seen.same_as.0 = cut(&seen.same_as.0).unwrap_or_default();
         Some((cut(from)?, seen))
@@ -230,24 +235,24 @@ pub fn relative_to(picture: &Picture, path: &[u8]) -> Picture {
     part.collect()
 }
 
-/// The picture as a copy of its own has it: of a file with several names, those elsewhere are gone.
-pub fn on_its_own(picture: &Picture) -> Picture {
+/// The fingerprint as a copy of its own has it: of a file with several names, those elsewhere are gone.
+pub fn without_links_elsewhere(fingerprint: &Fingerprint) -> Fingerprint {
     let mut names: HashMap<Vec<u8>, u64> = HashMap::new();
-    for seen in picture.values() {
+    for seen in fingerprint.values() {
         *names.entry(seen.same_as.0.clone()).or_default() += 1;
     }
-    let alone = |(path, seen): (&Vec<u8>, &Seen)| {
+    let alone = |(path, seen): (&Vec<u8>, &FileFingerprint)| {
         let mut seen = seen.clone();
         if seen.kind != Kind::Directory {
             seen.same_as.1 = names[&seen.same_as.0];
         }
         (path.clone(), seen)
     };
-    picture.iter().map(alone).collect()
+    fingerprint.iter().map(alone).collect()
 }
 
 /// Fails with what differs.
-pub fn assert_same(found: &Picture, expected: &Picture, ignoring: Ignoring) {
+pub fn assert_same(found: &Fingerprint, expected: &Fingerprint, ignoring: Ignoring) {
     let mut differences = Vec::new();
     for path in found.keys().filter(|path| !expected.contains_key(*path)) {
         differences.push(format!("{:?} should not be there", String::from_utf8_lossy(path)));
@@ -278,7 +283,7 @@ pub fn assert_same(found: &Picture, expected: &Picture, ignoring: Ignoring) {
     );
 }
 
-fn brief(seen: &Seen) -> String {
+fn brief(seen: &FileFingerprint) -> String {
     let mut short = seen.clone();
     let hash = short.bytes.iter().fold(0u64, |hash, byte| hash.wrapping_mul(31) + u64::from(*byte));
     short.bytes.truncate(16);

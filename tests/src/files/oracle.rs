@@ -18,7 +18,7 @@ pub fn build_matrix(folder: &Path) -> Vec<String> {
 }
 
 /// Looks at a folder and everything below it; paths as Python writes bytes.
-pub fn look(folder: &Path) -> BTreeMap<String, Value> {
+pub fn stat_tree(folder: &Path) -> BTreeMap<String, Value> {
     let output = python("oracle/tree.py", &[folder.as_os_str()]);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "looking at {}: {errors}", folder.display());

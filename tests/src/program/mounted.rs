@@ -55,7 +55,7 @@ impl MountGuard {
     }
 
     /// Where the drive shows a source, in a state: `latest`, or below `snapshots`.
-    pub fn shown(&self, state: &str, source: &Path) -> PathBuf {
+    pub fn path_of(&self, state: &str, source: &Path) -> PathBuf {
         let relative = source.strip_prefix("/").expect("an absolute path");
         self.mountpoint.join(state).join(relative)
     }

@@ -6,12 +6,12 @@ use yore_engine::{Event, Observer, Problem};
 
 /// Takes down problems.
 #[derive(Default)]
-pub struct Notes {
+pub struct Recorder {
     /// Guards what was told so far.
     problems: Mutex<Vec<(Vec<u8>, String)>>,
 }
 
-impl Observer for Notes {
+impl Observer for Recorder {
     fn event(&self, _event: Event) {}
 
     fn problem(&self, problem: Problem) {
@@ -24,7 +24,7 @@ impl Observer for Notes {
     }
 }
 
-impl Notes {
+impl Recorder {
     /// The subjects of all problems.
     pub fn subjects(&self) -> Vec<Vec<u8>> {
         let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);

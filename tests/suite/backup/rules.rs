@@ -198,8 +198,8 @@ fn a_source_on_another_file_system_is_entered_unless_told_otherwise() {
 #[test]
 fn a_root_of_which_some_was_left_out_loses_nothing_to_a_restore() {
     needs_root("take another root");
-    let world = Yore::new();
-    let root = world.scratch.folder("root");
+    let yore = Yore::new();
+    let root = yore.scratch.folder("root");
     let with_libraries = "cp --parents $(ldd \"$1\" | grep --only-matching '/[^ ]*') \"$2\" && cp \"$1\" \"$2/yore\"";
     in_shell(with_libraries, &[binary(), &root]);
     let yore = |words: &str| {

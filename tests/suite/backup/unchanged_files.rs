@@ -1,4 +1,4 @@
-//! By what a file is known to be unchanged.
+//! The attributes by which a file is known to be unchanged.
 //!
 //! Each test changes a file's bytes and nothing else that is compared; what a backup saves then tells whether it
 //! read the file.
@@ -8,12 +8,13 @@ use std::process::{Child, Command, Stdio};
 
 use yore_tests::{Yore, in_shell, needs_root};
 
-struct World {
+/// A source with one file, and its backups.
+struct SingleFile {
     yore: Yore,
     file: PathBuf,
 }
 
-impl World {
+impl SingleFile {
     fn new() -> Self {
         let yore = Yore::with_repository();
         let file = yore.scratch.folder("source").join("file");
@@ -40,21 +41,21 @@ fn write(file: &Path, text: &str) {
 
 #[test]
 fn a_copy_of_a_source_is_known_by_size_and_time_where_that_is_asked_for() {
-    let world = World::new();
-    let source = world.file.parent().expect("a folder");
-    world.back_up("", source);
-    write(&world.file, "new bytes");
-    world.back_up("--unchanged-by size,mtime", source);
-    assert_eq!(world.saved(&world.file), "old bytes");
+    let scene = SingleFile::new();
+    let source = scene.file.parent().expect("a folder");
+    scene.back_up("", source);
+    write(&scene.file, "new bytes");
+    scene.back_up("--unchanged-by size,mtime", source);
+    assert_eq!(scene.saved(&scene.file), "old bytes");
     // Its mode is taken anew all the same.
-    in_shell("chmod 640 \"$1\"", &[&world.file]);
-    world.back_up("--unchanged-by size,mtime", source);
-    let place = format!("latest:{}", world.file.display());
-    let listed = world.yore.run(["ls", &place]).assert_code(0).out;
+    in_shell("chmod 640 \"$1\"", &[&scene.file]);
+    scene.back_up("--unchanged-by size,mtime", source);
+    let place = format!("latest:{}", scene.file.display());
+    let listed = scene.yore.run(["ls", &place]).assert_code(0).out;
     assert!(listed.starts_with("-rw-r-----"), "{listed}");
-    world.back_up("", source);
-    assert_eq!(world.saved(&world.file), "new bytes");
-    world.yore.assert_sound();
+    scene.back_up("", source);
+    assert_eq!(scene.saved(&scene.file), "new bytes");
+    scene.yore.assert_sound();
 }
 
 /// Shows a folder through a program, which gives its files the times of their content as those of their change.
@@ -72,22 +73,22 @@ fn serve(folder: &Path, at: &Path) -> Child {
 #[test]
 fn inode_numbers_are_compared_only_where_a_file_system_keeps_them() {
     needs_root("mount with bindfs");
-    let world = World::new();
-    let at = world.yore.scratch.folder("served");
-    let mut served = serve(world.file.parent().expect("a folder"), &at);
+    let scene = SingleFile::new();
+    let at = scene.yore.scratch.folder("served");
+    let mut served = serve(scene.file.parent().expect("a folder"), &at);
     let file = at.join("file");
     let all = "--unchanged-by size,mtime,ctime,inode";
     let saved = [("", "old bytes"), ("", "old bytes"), (all, "odd bytes")];
     let mut found = Vec::new();
     for (round, (words, _)) in saved.into_iter().enumerate() {
         if let Some(text) = [None, Some("new bytes"), Some("odd bytes")][round] {
-            write(&world.file, text);
+            write(&scene.file, text);
             // What a kernel remembers of a served file it asks again after a second.
             std::thread::sleep(std::time::Duration::from_millis(1500));
         }
-        let ended = world.yore.run_on(&format!("backup {words}"), &[&at]);
+        let ended = scene.yore.run_on(&format!("backup {words}"), &[&at]);
         let place = format!("latest:{}", file.display());
-        found.push((ended.code, world.yore.run(["cat", &place]).out));
+        found.push((ended.code, scene.yore.run(["cat", &place]).out));
     }
     in_shell("umount \"$1\"", &[&at]);
     served.wait().expect("it ends");

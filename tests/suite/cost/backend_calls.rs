@@ -8,12 +8,14 @@ use jiff::tz::TimeZone;
 use yore_engine::{Folder, KnownSnapshots, Parameters, SETTLED, Unobserved, backup};
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::snapshot_path;
-use yore_tests::{Call, Fault, Faulty, Memory, Scratch, World, noise, of_volume, options};
+use yore_tests::{
+    Call, Fault, Faulty, Memory, Scratch, TestRepository, fingerprint_volume, noise, options,
+};
 
 struct Scene {
     _scratch: Scratch,
     memory: Arc<Memory>,
-    world: World,
+    repo: TestRepository,
     source: PathBuf,
 }
 
@@ -30,15 +32,15 @@ fn scene(snapshots: usize) -> Scene {
         }
     }
     let memory = Arc::new(Memory::default());
-    let world = World::with(memory.clone(), Parameters::default());
+    let repo = TestRepository::with(memory.clone(), Parameters::default());
     for n in 0..snapshots {
         std::fs::write(source.join("0/0"), noise(100, n as u64)).expect("a file");
-        world.back_up(std::slice::from_ref(&source), None);
+        repo.back_up(std::slice::from_ref(&source), None);
     }
     // What changed so shortly before the last snapshot is read again.
     std::thread::sleep(std::time::Duration::from_millis(3_500));
-    world.back_up(std::slice::from_ref(&source), None);
-    Scene { _scratch: scratch, memory, world, source }
+    repo.back_up(std::slice::from_ref(&source), None);
+    Scene { _scratch: scratch, memory, repo, source }
 }
 
 fn counted(calls: &[Call]) -> (usize, usize, usize) {
@@ -52,7 +54,7 @@ fn counted(calls: &[Call]) -> (usize, usize, usize) {
 fn an_unchanged_backup_asks_the_destination_a_bounded_number_of_times() {
     let scene = scene(1);
     let faulty = Faulty::new(scene.memory.clone(), Fault::None);
-    let repository = scene.world.open_at(faulty.clone()).expect("it opens");
+    let repository = scene.repo.open_at(faulty.clone()).expect("it opens");
     let sources = std::slice::from_ref(&scene.source);
     let report = backup(&repository, sources, &options(None), &Unobserved).expect("a backup");
     assert_eq!((report.totals.new_files, report.totals.changed_files), (0, 0), "{report:?}");
@@ -71,15 +73,15 @@ fn an_unchanged_backup_asks_the_destination_a_bounded_number_of_times() {
 fn opening_a_mount_asks_a_bounded_number_of_times_whatever_the_files() {
     let scene = scene(1);
     let faulty = Faulty::new(scene.memory.clone(), Fault::None);
-    let repository = scene.world.open_at(faulty.clone()).expect("it opens");
+    let repository = scene.repo.open_at(faulty.clone()).expect("it opens");
     let volume = SnapshotVolume::open(Arc::new(repository), VolumeOptions::new(TimeZone::UTC));
     let (volume, _) = volume.expect("a volume");
     let opened = counted(&faulty.calls());
     assert!(opened.0 <= 40 && opened.1 <= 12 && opened.2 == 0, "{opened:?}");
     faulty.forget_calls();
     let path = [b"latest/".as_slice(), &snapshot_path(&scene.source)].concat();
-    let picture = of_volume(&volume, &path).expect("it reads");
-    assert_eq!(picture.len(), 2041);
+    let fingerprint = fingerprint_volume(&volume, &path).expect("it reads");
+    assert_eq!(fingerprint.len(), 2041);
     // 2.4 MB of small files: a read a frame, about, and not a read a file.
     let (reads, _, published) = counted(&faulty.calls());
     assert!(reads <= 120 && published == 0, "{reads} reads");
@@ -90,7 +92,7 @@ fn listing_snapshots_costs_a_constant_for_each() {
     let calls = |snapshots| {
         let scene = scene(snapshots);
         let faulty = Faulty::new(scene.memory.clone(), Fault::None);
-        let repository = scene.world.open_at(faulty.clone()).expect("it opens");
+        let repository = scene.repo.open_at(faulty.clone()).expect("it opens");
         repository.snapshots().expect("snapshots");
         faulty.calls().len()
     };
@@ -105,16 +107,16 @@ fn while_nothing_changes_one_look_tells_so_and_nothing_is_listed() {
     let source = vec![folder.path().join("source")];
     std::fs::create_dir(&source[0]).expect("a folder");
     let inner = Arc::new(Folder::new(folder.path().join("repository")));
-    let world = World::with(inner.clone(), Parameters::default());
-    world.back_up(&source, None);
+    let repo = TestRepository::with(inner.clone(), Parameters::default());
+    repo.back_up(&source, None);
     let faulty = Faulty::new(inner, Fault::None);
-    let repository = world.open_at(faulty.clone()).expect("it opens");
+    let repository = repo.open_at(faulty.clone()).expect("it opens");
     let mut known = KnownSnapshots::default();
     let mut found = || known.update(&repository).expect("it answers").map(|all| all.list.len());
     assert_eq!(found(), Some(1));
     for snapshots in [2, 3] {
         // A change in the same tick of the clock as the list before it is seen, too.
-        world.back_up(&source, None);
+        repo.back_up(&source, None);
         assert_eq!(found(), Some(snapshots));
     }
     std::thread::sleep(SETTLED);
@@ -124,6 +126,6 @@ fn while_nothing_changes_one_look_tells_so_and_nothing_is_listed() {
         assert_eq!(found(), None);
     }
     assert_eq!(faulty.calls(), vec![Call::Stamp; 5]);
-    world.back_up(&source, None);
+    repo.back_up(&source, None);
     assert_eq!(found(), Some(4));
 }

@@ -46,7 +46,7 @@ fn a_drive_that_nobody_looks_at_makes_few_system_calls_whatever_its_history() {
     assert!(calls < 10 * u64::from(COUNTED), "{calls} calls in {COUNTED} s:\n{table}");
     // A new snapshot is seen all the same, without anybody looking.
     std::fs::write(source.join("new"), "content").expect("a file");
-    let shown = drive.shown("latest", &source);
+    let shown = drive.path_of("latest", &source);
     let names = || std::fs::read_dir(&shown).map_or(0, Iterator::count);
     assert_eq!(names(), 0);
     yore.run_on("backup", &[&source]).assert_code(0);

@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use yore_engine::{BackupReport, Run, Unobserved, backup, backup_stream, forget};
 use yore_tests::{
-    Call, Fault, Faulty, Ignoring, Memory, Notes, Picture, Scratch, When, World, assert_same,
-    of_folder, options, small_source, time, vary,
+    Call, Fault, Faulty, Fingerprint, Ignoring, Memory, Recorder, Scratch, TestRepository, When,
+    assert_same, fingerprint_folder, options, small_source, time, vary,
 };
 
 /// A repository with one snapshot, and the source as it is now.
 struct Scene {
     scratch: Scratch,
     memory: Arc<Memory>,
-    world: World,
+    repo: TestRepository,
     source: PathBuf,
-    first: Picture,
-    second: Picture,
+    first: Fingerprint,
+    second: Fingerprint,
 }
 
 impl Scene {
@@ -26,12 +26,12 @@ impl Scene {
         let source = scratch.at("source");
         small_source(&source, 1);
         let memory = Arc::new(Memory::default());
-        let world = World::new(memory.clone());
-        world.back_up(std::slice::from_ref(&source), None);
-        let first = of_folder(&source);
+        let repo = TestRepository::new(memory.clone());
+        repo.back_up(std::slice::from_ref(&source), None);
+        let first = fingerprint_folder(&source);
         vary(&source, 50);
-        let second = of_folder(&source);
-        Self { scratch, memory, world, source, first, second }
+        let second = fingerprint_folder(&source);
+        Self { scratch, memory, repo, source, first, second }
     }
 
     /// Backs up at a destination that fails so, a copy of the scene's. Returns the copy, and what
@@ -42,7 +42,7 @@ impl Scene {
     ) -> (Arc<Memory>, Arc<Faulty>, yore_engine::Result<BackupReport>) {
         let memory = Arc::new(self.memory.copy());
         let faulty = Faulty::new(memory.clone(), fault);
-        let made = self.world.open_at(faulty.clone()).and_then(|repository| {
+        let made = self.repo.open_at(faulty.clone()).and_then(|repository| {
             let sources = std::slice::from_ref(&self.source);
             backup(&repository, sources, &options(None), &Unobserved)
         });
@@ -51,30 +51,36 @@ impl Scene {
 
     /// Everything that must hold after an interruption, whatever it was.
     fn assert_goes_on(&self, memory: &Arc<Memory>, what: &str) {
-        let world = self.at(memory);
-        world.assert_sound();
-        let snapshots = world.snapshots();
+        let repo = self.at(memory);
+        repo.assert_sound();
+        let snapshots = repo.snapshots();
         assert!((1..=2).contains(&snapshots.len()), "{what}: {} snapshots", snapshots.len());
-        self.assert_restores(&world, &self.first, 0, what);
-        world.back_up(std::slice::from_ref(&self.source), None);
-        world.assert_sound();
-        let last = world.snapshots().len() - 1;
-        self.assert_restores(&world, &self.second, last, what);
-        assert_eq!(world.snapshots().len(), snapshots.len() + 1, "{what}");
+        self.assert_restores(&repo, &self.first, 0, what);
+        repo.back_up(std::slice::from_ref(&self.source), None);
+        repo.assert_sound();
+        let last = repo.snapshots().len() - 1;
+        self.assert_restores(&repo, &self.second, last, what);
+        assert_eq!(repo.snapshots().len(), snapshots.len() + 1, "{what}");
     }
 
-    fn at(&self, memory: &Arc<Memory>) -> World {
-        let text = self.world.secret.to_text().expect("a key file");
+    fn at(&self, memory: &Arc<Memory>) -> TestRepository {
+        let text = self.repo.secret.to_text().expect("a key file");
         let secret = yore_engine::Secret::key_file("key", &text).expect("it reads");
-        World { backend: memory.clone(), secret }
+        TestRepository { backend: memory.clone(), secret }
     }
 
-    fn assert_restores(&self, world: &World, expected: &Picture, number: usize, what: &str) {
+    fn assert_restores(
+        &self,
+        repo: &TestRepository,
+        expected: &Fingerprint,
+        number: usize,
+        what: &str,
+    ) {
         let target = self.scratch.at("restored");
         let _ = std::fs::remove_dir_all(&target);
-        let id = world.snapshots()[number].id;
-        let restored = world.restore(id, &self.source, &target);
-        let found = of_folder(&restored);
+        let id = repo.snapshots()[number].id;
+        let restored = repo.restore(id, &self.source, &target);
+        let found = fingerprint_folder(&restored);
         assert_eq!(found.len(), expected.len(), "{what}");
         assert_same(&found, expected, Ignoring::Nothing);
     }
@@ -188,7 +194,7 @@ fn a_backup_that_goes_on_uploads_no_pack_again_that_reached_the_destination() {
         }
         let before = memory.bytes_of("packs/") - scene.memory.bytes_of("packs/");
         let again = Faulty::new(memory.clone(), Fault::None);
-        let repository = scene.world.open_at(again.clone()).expect("it opens");
+        let repository = scene.repo.open_at(again.clone()).expect("it opens");
         let sources = std::slice::from_ref(&scene.source);
         backup(&repository, sources, &options(None), &Unobserved).expect("a backup");
         let after = published_packs(&again);
@@ -208,7 +214,7 @@ fn a_stream_and_forgetting_killed_at_any_call_lose_nothing() {
     let run = |fault| {
         let memory = Arc::new(scene.memory.copy());
         let faulty = Faulty::new(memory.clone(), fault);
-        let made = scene.world.open_at(faulty.clone()).and_then(|repository| {
+        let made = scene.repo.open_at(faulty.clone()).and_then(|repository| {
             let mut input: &[u8] = &yore_tests::noise(100_000, 3);
             backup_stream(&repository, b"dump.sql", &mut input, &options(None), &Unobserved)?;
             let first = repository.snapshots()?.list.into_iter().map(|entry| entry.id).take(1);
@@ -224,9 +230,9 @@ fn a_stream_and_forgetting_killed_at_any_call_lose_nothing() {
             if !faulty.stopped() {
                 continue;
             }
-            let world = scene.at(&memory);
-            world.assert_sound();
-            let left = world.snapshots().len();
+            let repo = scene.at(&memory);
+            repo.assert_sound();
+            let left = repo.snapshots().len();
             assert!((1..=2).contains(&left), "{when:?} call {number}: {left} snapshots");
         }
     }
@@ -236,11 +242,11 @@ fn a_stream_and_forgetting_killed_at_any_call_lose_nothing() {
 fn a_dry_run_writes_nothing() {
     let scene = Scene::new();
     let faulty = Faulty::new(scene.memory.clone(), Fault::None);
-    let repository = scene.world.open_at(faulty.clone()).expect("it opens");
-    let notes = Notes::default();
+    let repository = scene.repo.open_at(faulty.clone()).expect("it opens");
+    let recorder = Recorder::default();
     let dry = yore_engine::BackupOptions { run: Run::Dry, ..options(None) };
     let sources: &[PathBuf] = &[Path::new(&scene.source).to_owned()];
-    let report = backup(&repository, sources, &dry, &notes).expect("a dry run");
+    let report = backup(&repository, sources, &dry, &recorder).expect("a dry run");
     assert!(report.snapshot.is_none() && report.totals.new_bytes > 100_000, "{report:?}");
     let writes: Vec<Call> = faulty.calls().into_iter().filter(Call::is_write).collect();
     assert_eq!(writes, []);

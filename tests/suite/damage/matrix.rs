@@ -10,14 +10,17 @@ use yore_engine::{
 };
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::{Kind, VolumeError, snapshot_path};
-use yore_tests::{Memory, Notes, Picture, Scratch, World, noise, of_folder, of_volume};
+use yore_tests::{
+    Fingerprint, Memory, Recorder, Scratch, TestRepository, fingerprint_folder, fingerprint_volume,
+    noise,
+};
 
 struct Scene {
     scratch: Scratch,
     memory: Arc<Memory>,
-    world: World,
+    repo: TestRepository,
     source: std::path::PathBuf,
-    picture: Picture,
+    fingerprint: Fingerprint,
 }
 
 /// A repository of few bytes with two snapshots.
@@ -28,13 +31,13 @@ fn scene() -> Scene {
     std::fs::write(source.join("inline"), "short").expect("a file");
     std::fs::write(source.join("sub/text"), "some words\n".repeat(60)).expect("a file");
     let memory = Arc::new(Memory::default());
-    let world = World::new(memory.clone());
-    world.back_up(std::slice::from_ref(&source), Some(1_500_000_000));
+    let repo = TestRepository::new(memory.clone());
+    repo.back_up(std::slice::from_ref(&source), Some(1_500_000_000));
     std::fs::write(source.join("sub/noise"), noise(700, 1)).expect("a file");
     std::fs::write(source.join("larger"), noise(5000, 2)).expect("a file");
-    world.back_up(std::slice::from_ref(&source), Some(1_500_000_100));
-    let picture = of_folder(&source);
-    Scene { scratch, memory, world, source, picture }
+    repo.back_up(std::slice::from_ref(&source), Some(1_500_000_100));
+    let fingerprint = fingerprint_folder(&source);
+    Scene { scratch, memory, repo, source, fingerprint }
 }
 
 /// What damage did.
@@ -51,7 +54,7 @@ struct Effect {
 }
 
 fn effect(scene: &Scene, memory: Arc<Memory>, what: &dyn Fn() -> String) -> Effect {
-    let Ok(repository) = scene.world.open_at(memory) else { return Effect::default() };
+    let Ok(repository) = scene.repo.open_at(memory) else { return Effect::default() };
     let all = CheckOptions { read_data: ReadData::All };
     let report = check(&repository, &all, &Unobserved).expect("a report");
     let mut effect = Effect {
@@ -80,12 +83,12 @@ fn is_never_wrong(
     what: &dyn Fn() -> String,
 ) -> bool {
     let mut whole = true;
-    for (below, expected) in &scene.picture {
+    for (below, expected) in &scene.fingerprint {
         let at = if below.is_empty() { path.to_vec() } else { [path, b"/", below].concat() };
         if expected.kind == Kind::Directory {
             continue;
         }
-        match of_volume(volume, &at) {
+        match fingerprint_volume(volume, &at) {
             Ok(found) => {
                 let found = &found[&Vec::new()];
                 let same = found.bytes == expected.bytes
@@ -222,7 +225,7 @@ fn a_restore_from_a_damaged_repository_is_right_or_says_what_is_lost() {
             let mut bytes = memory.get(&name);
             bytes[at] ^= 0x10;
             memory.put(&name, bytes);
-            let Ok(repository) = scene.world.open_at(Arc::new(memory)) else { continue };
+            let Ok(repository) = scene.repo.open_at(Arc::new(memory)) else { continue };
             let Ok((reader, _)) = repository.reader(1 << 20) else { continue };
             let Ok(snapshots) = repository.snapshots() else { continue };
             let Some(newest) = snapshots.list.last() else { continue };
@@ -234,19 +237,19 @@ fn a_restore_from_a_damaged_repository_is_right_or_says_what_is_lost() {
             let Ok(Some(what @ Found::Node(_))) = find(&reader, &root, &path) else { continue };
             let target = scene.scratch.at("restored");
             let _ = std::fs::remove_dir_all(&target);
-            let notes = Notes::default();
+            let recorder = Recorder::default();
             let options = RestoreOptions::default();
-            let Ok(report) = restore(&reader, &what, &path, &target, &options, &notes) else {
+            let Ok(report) = restore(&reader, &what, &path, &target, &options, &recorder) else {
                 continue;
             };
-            let found = of_folder(&target.join("source"));
+            let found = fingerprint_folder(&target.join("source"));
             for (below, seen) in &found {
-                let right = scene.picture.get(below).map(|expected| &expected.bytes);
+                let right = scene.fingerprint.get(below).map(|expected| &expected.bytes);
                 assert_eq!(right, Some(&seen.bytes), "byte {at} of {name}: a wrong byte");
             }
-            let lost = scene.picture.len() - found.len();
+            let lost = scene.fingerprint.len() - found.len();
             assert_eq!(report.failed > 0, lost > 0, "byte {at} of {name}: {lost} lost, {report:?}");
-            assert_eq!(notes.texts().is_empty(), lost == 0, "byte {at} of {name}");
+            assert_eq!(recorder.texts().is_empty(), lost == 0, "byte {at} of {name}");
             losses += usize::from(lost > 0);
         }
     }

@@ -19,7 +19,7 @@ fn a_drive_goes_on_when_every_file_of_its_cache_is_cut_short() {
     fs::write(source.join("large"), noise(6_000_000, 5)).expect("a file");
     yore.run_on("backup", &[&source]).assert_code(0);
     let drive = MountGuard::new(&yore, &[]);
-    let shown = drive.shown("latest", &source);
+    let shown = drive.path_of("latest", &source);
     assert_eq!(fs::read_dir(&shown).expect("it lists").count(), 21);
     let cache = yore.scratch.at("cache");
     let segments = in_shell("find \"$1\" -name '*.segment' -size +0 | wc -l", &[&cache]);
@@ -32,6 +32,6 @@ fn a_drive_goes_on_when_every_file_of_its_cache_is_cut_short() {
     in_shell("find \"$1\" -type f -exec truncate -s 0 {} +", &[&cache]);
     drop(drive);
     let drive = MountGuard::new(&yore, &[]);
-    assert_same_tree(&drive.shown("latest", &source), &source);
+    assert_same_tree(&drive.path_of("latest", &source), &source);
     yore.assert_sound();
 }

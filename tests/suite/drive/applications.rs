@@ -29,7 +29,7 @@ fn backed_up() -> (Yore, PathBuf) {
 fn copies_archives_and_searches_see_what_was_there() {
     let (yore, source) = backed_up();
     let drive = MountGuard::new(&yore, &[]);
-    let shown = drive.shown("latest", &source);
+    let shown = drive.path_of("latest", &source);
     let copies = yore.scratch.folder("copies");
     in_shell(
         "cp -a \"$1\" \"$2/cp\" && diff -r --no-dereference \"$2/cp\" \"$3\"",
@@ -51,7 +51,7 @@ fn copies_archives_and_searches_see_what_was_there() {
 fn git_tells_the_state_of_a_work_tree_of_the_past() {
     let (yore, source) = backed_up();
     let drive = MountGuard::new(&yore, &[]);
-    let work = drive.shown("latest", &source).join("work");
+    let work = drive.path_of("latest", &source).join("work");
     let status = in_shell(
         "cd \"$1\" && git -c safe.directory='*' status --porcelain && git -c safe.directory='*' log --format=%s",
         &[&work],
@@ -63,7 +63,7 @@ fn git_tells_the_state_of_a_work_tree_of_the_past() {
 fn databases_open_for_reading() {
     let (yore, source) = backed_up();
     let drive = MountGuard::new(&yore, &[]);
-    let shown = drive.shown("latest", &source);
+    let shown = drive.path_of("latest", &source);
     let ask = |uri: &str| {
         in_shell(&format!("sqlite3 \"file:$1/{uri}\" 'SELECT sum(n) FROM t'"), &[&shown])
     };
@@ -76,7 +76,7 @@ fn databases_open_for_reading() {
 fn an_editor_shows_a_file_of_the_past() {
     let (yore, source) = backed_up();
     let drive = MountGuard::new(&yore, &[]);
-    let file = drive.shown("snapshots/2026-01-15", &source).join("notes.txt");
+    let file = drive.path_of("snapshots/2026-01-15", &source).join("notes.txt");
     let socket = yore.scratch.at("tmux");
     let folder = file.parent().expect("a folder");
     let seen = in_shell(

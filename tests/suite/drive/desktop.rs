@@ -154,7 +154,7 @@ fn the_past_of_a_path_is_found_on_the_mounted_drive() {
     let ended = open(&report).assert_code(1);
     assert!(ended.err.contains("holds") || ended.err.contains("no drive is mounted"), "{ended:?}");
     let drive = MountGuard::new(&yore, &[]);
-    let expected = drive.shown("versions", &report);
+    let expected = drive.path_of("versions", &report);
     let opened = || fs::read_to_string(&told).expect("it was told");
     open(&report).assert_code(0);
     assert_eq!(PathBuf::from(opened()), expected);
@@ -166,7 +166,7 @@ fn the_past_of_a_path_is_found_on_the_mounted_drive() {
     in_shell("ln -s \"$1\" \"$2\"", &[&source, &link]);
     open(&link.join("report.odt")).assert_code(0);
     assert_eq!(PathBuf::from(opened()), expected);
-    open(&drive.shown("snapshots/2026-01-15", &report)).assert_code(0);
+    open(&drive.path_of("snapshots/2026-01-15", &report)).assert_code(0);
     assert_eq!(PathBuf::from(opened()), expected);
     let ended = open(&source.join("never")).assert_code(1);
     assert!(ended.err.contains("no backup on the mounted drives holds"), "{ended:?}");

@@ -74,7 +74,7 @@ fn a_working_directory_stays_one_when_its_name_comes_to_stand_for_another_state(
     let places: Vec<PathBuf> = tops
         .iter()
         .flat_map(|top| {
-            let below = drive.shown(top, &source);
+            let below = drive.path_of(top, &source);
             [drive.path().join(top), below.clone(), below.join("home"), below.join("home/me")]
         })
         .collect();
@@ -85,7 +85,7 @@ fn a_working_directory_stays_one_when_its_name_comes_to_stand_for_another_state(
     for text in ["two", "three"] {
         write(text);
         for top in tops {
-            let file = drive.shown(top, &source).join("home/me/file");
+            let file = drive.path_of(top, &source).join("home/me/file");
             soon("the new state appears", || fs::read(&file).is_ok_and(|is| is == text.as_bytes()));
         }
         for (shell, place) in shells.iter_mut().zip(&places) {
@@ -112,7 +112,8 @@ fn a_listing_names_its_parent_by_the_number_that_it_has() {
     for options in [&[][..], &["--inode32"]] {
         let drive = MountGuard::new(&yore, options);
         let script = root().join("tests/oracle/inode_numbers.py");
-        for folder in [drive.shown("latest", &source).join("below"), drive.path().join("latest")] {
+        for folder in [drive.path_of("latest", &source).join("below"), drive.path().join("latest")]
+        {
             in_shell("/usr/bin/python3 \"$1\" parent \"$2\"", &[&script, &folder]);
         }
     }
@@ -200,7 +201,7 @@ fn handles_are_understood_after_the_kernel_forgot_the_files() {
         let drive = MountGuard::new(&yore, options);
         let listed = in_shell("ls \"$1\"", &[&drive.path().join("snapshots")]);
         let snapshot = listed.lines().nth(1).expect("a snapshot");
-        let shown = drive.shown(&format!("snapshots/{snapshot}"), &source);
+        let shown = drive.path_of(&format!("snapshots/{snapshot}"), &source);
         let kept = yore.scratch.at("handle");
         for path in [shown.join("7/17/file"), shown.join("7/17"), shown.clone()] {
             in_shell("/usr/bin/python3 \"$1\" keep \"$2\" \"$3\"", &[&script, &path, &kept]);
@@ -228,13 +229,13 @@ fn programs_without_large_numbers_read_a_drive_that_has_short_ones() {
     let program = yore.scratch.at("small");
     let code = root().join("tests/oracle/without_large_files.c");
     in_shell("cc -m32 -o \"$1\" \"$2\"", &[&program, &code]);
-    let shown = drive.shown("latest", &source);
+    let shown = drive.path_of("latest", &source);
     let counted = in_shell("\"$1\" \"$2\"", &[&program, &shown]);
     let names = in_shell("find \"$1\" | wc -l", &[&shown]);
     assert_eq!(counted.trim(), names.trim());
     drop(drive);
     let drive = MountGuard::new(&yore, &[]);
-    let shown = drive.shown("at/latest~1", &source);
+    let shown = drive.path_of("at/latest~1", &source);
     // The numbers grow with what was looked at.
     in_shell("find \"$1\" > /dev/null", &[&drive.path().join("snapshots")]);
     in_shell("! \"$1\" \"$2\" 2> /dev/null", &[&program, &shown]);

@@ -9,7 +9,7 @@ use yore_tests::{MountGuard, Yore, in_shell, needs_root, noise, root};
 fn mounted(yore: &Yore, source: &Path, options: &[&str]) -> (MountGuard, PathBuf) {
     yore.run_on("backup", &[source]).assert_code(0);
     let drive = MountGuard::new(yore, options);
-    let shown = drive.shown("latest", source);
+    let shown = drive.path_of("latest", source);
     (drive, shown)
 }
 
@@ -141,7 +141,7 @@ fn attributes_of_the_drive_tell_snapshot_time_and_content() {
     in_shell("cd \"$1\" && echo x > one && echo x > same && echo y > other", &[&source]);
     yore.run_on("backup --time 2026-01-15T10:30:00Z", &[&source]).assert_code(0);
     let drive = MountGuard::new(&yore, &[]);
-    let shown = drive.shown("snapshots/2026-01-15T103000", &source);
+    let shown = drive.path_of("snapshots/2026-01-15T103000", &source);
     let ask = |name: &str, what: &str| {
         in_shell(
             &format!("getfattr --only-values -n user.yore.{what} \"$1\""),

@@ -41,7 +41,7 @@ fn a_repository_that_is_moved_away_makes_errors_and_everything_recovers_when_it_
     let yore = Yore::with_repository();
     let source = backed_up(&yore);
     let drive = MountGuard::new(&yore, &["--cache-size", "1M"]);
-    let shown = drive.shown("latest", &source);
+    let shown = drive.path_of("latest", &source);
     assert_eq!(fs::read_dir(&shown).expect("it lists").count(), 2);
     let elsewhere = yore.scratch.at("elsewhere");
     fs::rename(yore.repository(), &elsewhere).expect("moved");
@@ -96,7 +96,7 @@ fn a_destination_that_hangs_makes_errors_and_everything_recovers_when_it_goes_on
     let passed = Passed::new(&yore.repository(), &yore.scratch.at("passed"));
     let through = passed.point.to_str().expect("text").to_owned();
     let drive = MountGuard::new(&yore, &["--cache-size", "1M", "--repo", &through]);
-    let shown = drive.shown("latest", &source);
+    let shown = drive.path_of("latest", &source);
     assert_eq!(fs::read_dir(&shown).expect("it lists").count(), 2);
     passed.signal("STOP");
     let began = Instant::now();
@@ -124,7 +124,7 @@ fn a_disk_can_be_ejected_or_pulled_and_everything_recovers_when_it_is_back() {
     // The repository is all that is on the disk: without it, its place is an empty folder.
     let there = point.to_str().expect("text").to_owned();
     let drive = MountGuard::new(&yore, &["--cache-size", "1M", "--repo", &there]);
-    let large = drive.shown("latest", &source).join("large");
+    let large = drive.path_of("latest", &source).join("large");
     let reads = |offset: usize| {
         read_at(&large, offset as u64).is_ok_and(|bytes| bytes == noise(LARGE, 7)[offset..][..4096])
     };
@@ -163,7 +163,7 @@ fn a_drive_that_was_suspended_goes_on() {
     let yore = Yore::with_repository();
     let source = backed_up(&yore);
     let drive = MountGuard::new(&yore, &[]);
-    let small = drive.shown("latest", &source).join("small");
+    let small = drive.path_of("latest", &source).join("small");
     drive.signal("STOP");
     let reader = std::thread::spawn(move || fs::read(small).expect("it reads"));
     std::thread::sleep(Duration::from_millis(300));
@@ -172,7 +172,7 @@ fn a_drive_that_was_suspended_goes_on() {
     yore.run_on("backup", &[&source]).assert_code(0);
     drive.signal("CONT");
     assert_eq!(reader.join().expect("it ends"), noise(5000, 8));
-    let new = drive.shown("latest", &source).join("meanwhile");
+    let new = drive.path_of("latest", &source).join("meanwhile");
     until("what came meanwhile appears", &mut || new.exists());
 }
 
@@ -182,7 +182,7 @@ fn what_is_fetched_stays_within_the_rate() {
     let source = backed_up(&yore);
     let drive = MountGuard::new(&yore, &["--max-fetch-rate", "12M"]);
     let began = Instant::now();
-    let read = fs::read(drive.shown("latest", &source).join("large")).expect("it reads");
+    let read = fs::read(drive.path_of("latest", &source).join("large")).expect("it reads");
     assert!(read == noise(LARGE, 7));
     // 24 MiB at 12 MiB a second, of which the first second's may come at once.
     assert!(began.elapsed() > Duration::from_millis(900), "{:?}", began.elapsed());

@@ -51,7 +51,7 @@ fn a_drive_goes_away_at_an_interrupt_and_at_the_systems_request() {
     for (signal, codes) in [("INT", [0, 130]), ("TERM", [0, 143])] {
         let (yore, source) = backed_up();
         let mut drive = MountGuard::new(&yore, &[]);
-        let shown = drive.shown("latest", &source);
+        let shown = drive.path_of("latest", &source);
         assert_eq!(std::fs::read_to_string(shown.join("file")).expect("it reads"), "of the past");
         drive.signal(signal);
         let code = drive.wait().expect("it ends by itself");
@@ -75,7 +75,8 @@ fn a_drive_is_taken_away_by_the_command_for_it() {
 fn a_drive_in_use_is_not_taken_away_unless_forced() {
     let (yore, source) = backed_up();
     let mut drive = MountGuard::new(&yore, &[]);
-    let file = std::fs::File::open(drive.shown("latest", &source).join("file")).expect("it opens");
+    let file =
+        std::fs::File::open(drive.path_of("latest", &source).join("file")).expect("it opens");
     let ended = yore.run_on("umount", &[drive.path()]).assert_code(11);
     assert!(ended.err.contains("--force"), "{}", ended.err);
     // It says who: these tests.
@@ -92,7 +93,7 @@ fn a_drive_whose_program_was_killed_answers_errors_and_is_explained() {
     let mut drive = MountGuard::new(&yore, &[]);
     drive.signal("KILL");
     drive.wait();
-    let listed = std::fs::read_dir(drive.shown("latest", &source));
+    let listed = std::fs::read_dir(drive.path_of("latest", &source));
     assert!(listed.is_err(), "a dead drive answers errors, not emptiness");
     let ended = yore.run_on("mount", &[drive.path()]).assert_code(1);
     assert!(ended.err.contains("yore umount"), "{}", ended.err);
@@ -100,7 +101,7 @@ fn a_drive_whose_program_was_killed_answers_errors_and_is_explained() {
     assert!(!is_mounted(drive.path()));
     drop(drive);
     let again = MountGuard::new(&yore, &[]);
-    assert!(again.shown("latest", &source).join("file").is_file());
+    assert!(again.path_of("latest", &source).join("file").is_file());
 }
 
 #[test]
@@ -200,7 +201,7 @@ fn a_drive_in_the_background_says_when_it_has_no_log() {
 fn new_snapshots_appear_in_a_drive_and_forgotten_ones_go() {
     let (yore, source) = backed_up();
     let drive = MountGuard::new(&yore, &[]);
-    let shown = drive.shown("latest", &source).join("file");
+    let shown = drive.path_of("latest", &source).join("file");
     assert_eq!(std::fs::read_to_string(&shown).expect("it reads"), "of the past");
     let snapshots = || std::fs::read_dir(drive.path().join("snapshots")).map_or(0, Iterator::count);
     assert_eq!(snapshots(), 2, "a day and a time");
@@ -239,7 +240,7 @@ fn a_damaged_pack_is_an_error_for_its_files_and_nothing_else() {
         &[largest],
     );
     let drive = MountGuard::new(&yore, &[]);
-    let shown = drive.shown("latest", &source);
+    let shown = drive.path_of("latest", &source);
     let error = std::fs::read(shown.join("damaged")).expect_err("it can't be read");
     assert_eq!(error.raw_os_error(), Some(5), "EIO, and not {error}");
     let whole = std::fs::read(shown.join("whole")).expect("it reads");

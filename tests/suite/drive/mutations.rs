@@ -54,8 +54,8 @@ fn each_of_them_is_refused_everywhere_as_on_a_read_only_file_system() {
     assert!(refused >= 55, "only {refused} calls are refused natively: {expected:?}");
     let drive = MountGuard::new(&yore, &[]);
     let top = drive.path();
-    let version = in_shell("ls -d \"$1\"/*", &[&drive.shown("versions", &source).join("file")]);
-    let of = |state: &str| drive.shown(state, &source);
+    let version = in_shell("ls -d \"$1\"/*", &[&drive.path_of("versions", &source).join("file")]);
+    let of = |state: &str| drive.path_of(state, &source);
     let places = [
         (of("latest").join("file"), of("latest").join("folder")),
         (of("at/today").join("file"), of("at/today").join("folder")),

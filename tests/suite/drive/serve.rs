@@ -378,7 +378,7 @@ fn times_of_any_year_are_told_by_a_drive_and_by_the_program_as_they_are() {
     ];
     let (yore, source) = of_times(&times.map(|(name, second, _)| (name, second)));
     let drive = MountGuard::new(&yore, &[]);
-    let shown = drive.shown("latest", source.path());
+    let shown = drive.path_of("latest", source.path());
     for (name, second, _) in times {
         let told = in_shell("stat --format %Y \"$1\"", &[&shown.join(name)]);
         assert_eq!(told.trim(), second.to_string(), "{name}");

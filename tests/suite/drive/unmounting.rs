@@ -1,4 +1,4 @@
-//! How a drive ends that is no longer where it was mounted, or that somebody still holds.
+//! The end of a drive that is no longer where it was mounted, or whose files are still open.
 
 use std::fs;
 use std::io::Read;
@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 use yore_platform::is_mounted;
 use yore_tests::{Yore, in_shell, needs_root};
 
-/// How long the end of a drive may take: a bound for what hangs, no measure of speed.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// The longest that a drive may take to appear or to end: a bound for what hangs, no measure of speed.
+const DEADLINE: Duration = Duration::from_secs(40);
 
 /// A drive at `place/parent/drive`, where `place` is a mount of its own that propagates nowhere.
-struct World {
+struct MovingDrive {
     yore: Yore,
     place: PathBuf,
     daemon: Child,
 }
 
-impl World {
-    fn new() -> World {
+impl MovingDrive {
+    fn new() -> MovingDrive {
         needs_root("move mounts");
         let yore = Yore::with_repository();
         let source = yore.scratch.folder("source");
@@ -31,20 +31,20 @@ impl World {
         let point = place.join("parent/drive");
         fs::create_dir_all(&point).expect("a folder");
         let daemon = yore.command(["mount"]).arg(&point).spawn().expect("the program runs");
-        let world = World { yore, place, daemon };
+        let drive = MovingDrive { yore, place, daemon };
         let began = Instant::now();
         while !is_mounted(&point) {
-            assert!(began.elapsed() < PATIENCE, "the drive does not appear");
+            assert!(began.elapsed() < DEADLINE, "the drive does not appear");
             std::thread::sleep(Duration::from_millis(5));
         }
-        world
+        drive
     }
 
     fn at(&self, name: &str) -> PathBuf {
         self.place.join(name)
     }
 
-    fn drive(&self) -> PathBuf {
+    fn mountpoint(&self) -> PathBuf {
         self.at("parent/drive")
     }
 
@@ -56,7 +56,7 @@ impl World {
         let status = loop {
             match self.daemon.try_wait().expect("it can be asked") {
                 Some(status) => break status,
-                None if began.elapsed() < PATIENCE => {
+                None if began.elapsed() < DEADLINE => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 None => panic!("the process does not end"),
@@ -68,14 +68,14 @@ impl World {
         (status.code(), said)
     }
 
-    /// Lists the drives that are mounted in this world.
+    /// Lists the drives that are mounted below `place`.
     fn mounted(&self) -> String {
         let line = "grep -F \" $1/\" /proc/self/mountinfo | grep -F ' - fuse.yore ' || true";
         in_shell(line, &[&self.place])
     }
 }
 
-impl Drop for World {
+impl Drop for MovingDrive {
     fn drop(&mut self) {
         let _ = self.daemon.kill();
         let _ = self.daemon.wait();
@@ -86,78 +86,78 @@ impl Drop for World {
 
 #[test]
 fn a_drive_ends_at_the_systems_request_when_a_folder_above_it_was_renamed() {
-    let mut world = World::new();
-    fs::rename(world.at("parent"), world.at("renamed")).expect("renamed");
-    assert!(is_mounted(&world.at("renamed/drive")));
-    assert_eq!(world.end(), (Some(0), String::new()));
-    assert_eq!(world.mounted(), "");
+    let mut drive = MovingDrive::new();
+    fs::rename(drive.at("parent"), drive.at("renamed")).expect("renamed");
+    assert!(is_mounted(&drive.at("renamed/drive")));
+    assert_eq!(drive.end(), (Some(0), String::new()));
+    assert_eq!(drive.mounted(), "");
 }
 
 #[test]
 fn a_drive_ends_at_the_systems_request_when_it_was_moved() {
-    let mut world = World::new();
-    fs::create_dir(world.at("elsewhere")).expect("a folder");
-    in_shell("mount --move \"$1\" \"$2\"", &[&world.drive(), &world.at("elsewhere")]);
-    assert_eq!(world.end(), (Some(0), String::new()));
-    assert_eq!(world.mounted(), "");
+    let mut drive = MovingDrive::new();
+    fs::create_dir(drive.at("elsewhere")).expect("a folder");
+    in_shell("mount --move \"$1\" \"$2\"", &[&drive.mountpoint(), &drive.at("elsewhere")]);
+    assert_eq!(drive.end(), (Some(0), String::new()));
+    assert_eq!(drive.mounted(), "");
 }
 
 #[test]
 fn a_drive_that_is_mounted_twice_ends_at_both_places() {
-    let mut world = World::new();
+    let mut drive = MovingDrive::new();
     for name in ["whole", "part"] {
-        fs::create_dir(world.at(name)).expect("a folder");
+        fs::create_dir(drive.at(name)).expect("a folder");
     }
-    in_shell("mount --bind \"$1\" \"$2\"", &[&world.drive(), &world.at("whole")]);
-    in_shell("mount --bind \"$1\"/snapshots \"$2\"", &[&world.drive(), &world.at("part")]);
-    assert_eq!(world.end(), (Some(0), String::new()));
-    assert_eq!(world.mounted(), "");
+    in_shell("mount --bind \"$1\" \"$2\"", &[&drive.mountpoint(), &drive.at("whole")]);
+    in_shell("mount --bind \"$1\"/snapshots \"$2\"", &[&drive.mountpoint(), &drive.at("part")]);
+    assert_eq!(drive.end(), (Some(0), String::new()));
+    assert_eq!(drive.mounted(), "");
 }
 
 #[test]
 fn a_drive_with_something_mounted_over_it_leaves_that_alone_and_says_so() {
-    let mut world = World::new();
-    in_shell("mount -t tmpfs over \"$1\" && touch \"$1\"/other", &[&world.drive()]);
-    let (code, said) = world.end();
+    let mut drive = MovingDrive::new();
+    in_shell("mount -t tmpfs over \"$1\" && touch \"$1\"/other", &[&drive.mountpoint()]);
+    let (code, said) = drive.end();
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("something else is mounted over the drive"), "{said}");
-    assert!(world.drive().join("other").exists(), "what lies over it was taken away");
+    assert!(drive.mountpoint().join("other").exists(), "what lies over it was taken away");
     // Once that is gone, what is left of the drive can be.
-    in_shell("umount \"$1\"", &[&world.drive()]);
-    world.yore.run_on("umount", &[&world.drive()]).assert_code(0);
-    assert_eq!(world.mounted(), "");
+    in_shell("umount \"$1\"", &[&drive.mountpoint()]);
+    drive.yore.run_on("umount", &[&drive.mountpoint()]).assert_code(0);
+    assert_eq!(drive.mounted(), "");
 }
 
 #[test]
 fn a_drive_under_something_that_is_mounted_over_a_folder_above_it_says_so() {
-    let mut world = World::new();
-    in_shell("mount -t tmpfs over \"$1\"", &[&world.at("parent")]);
+    let mut drive = MovingDrive::new();
+    in_shell("mount -t tmpfs over \"$1\"", &[&drive.at("parent")]);
     // Not a mountpoint: nothing there is the drive.
-    fs::create_dir(world.drive()).expect("a folder");
-    let (code, said) = world.end();
+    fs::create_dir(drive.mountpoint()).expect("a folder");
+    let (code, said) = drive.end();
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("something else is mounted over the drive"), "{said}");
 }
 
 #[test]
 fn a_drive_that_goes_free_while_it_ends_leaves_nothing() {
-    let mut world = World::new();
-    in_shell("mount -t tmpfs over \"$1\"", &[&world.drive()]);
+    let mut drive = MovingDrive::new();
+    in_shell("mount -t tmpfs over \"$1\"", &[&drive.mountpoint()]);
     let free = {
-        let drive = world.drive();
+        let mountpoint = drive.mountpoint();
         std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(700));
-            in_shell("umount \"$1\"", &[&drive]);
+            in_shell("umount \"$1\"", &[&mountpoint]);
         })
     };
-    assert_eq!(world.end(), (Some(0), String::new()));
+    assert_eq!(drive.end(), (Some(0), String::new()));
     free.join().expect("it went free");
-    assert_eq!(world.mounted(), "");
+    assert_eq!(drive.mounted(), "");
 }
 
 #[test]
 fn a_drive_that_another_mount_namespace_holds_ends_and_names_it() {
-    let mut world = World::new();
+    let mut drive = MovingDrive::new();
     let mut holder = Command::new("unshare")
         .args(["--mount", "--propagation", "private", "sh", "-c", "echo ready; exec sleep 1000"])
         .stdout(Stdio::piped())
@@ -165,23 +165,23 @@ fn a_drive_that_another_mount_namespace_holds_ends_and_names_it() {
         .expect("unshare runs");
     let mut byte = [0];
     holder.stdout.as_mut().expect("a pipe").read_exact(&mut byte).expect("it is ready");
-    let (code, said) = world.end();
+    let (code, said) = drive.end();
     let pid = holder.id();
     holder.kill().expect("it runs");
     holder.wait().expect("it ends");
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains(&format!("({pid})")) && said.contains("mount namespace"), "{said}");
-    assert_eq!(world.mounted(), "");
+    assert_eq!(drive.mounted(), "");
 }
 
 #[test]
 fn a_drive_whose_files_are_open_ends_and_names_who_has_them_open() {
-    let mut world = World::new();
-    let file = fs::File::open(world.drive().join("snapshots")).expect("a folder of the drive");
-    let (code, said) = world.end();
+    let mut drive = MovingDrive::new();
+    let file = fs::File::open(drive.mountpoint().join("snapshots")).expect("a folder of the drive");
+    let (code, said) = drive.end();
     drop(file);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains(&format!("({})", std::process::id())), "{said}");
     assert!(said.contains("open file"), "{said}");
-    assert_eq!(world.mounted(), "");
+    assert_eq!(drive.mounted(), "");
 }

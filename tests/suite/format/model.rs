@@ -11,8 +11,8 @@ use yore_engine::{SnapshotId, forget};
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::snapshot_path;
 use yore_tests::{
-    Ignoring, Memory, Picture, Scratch, World, assert_same, noise, of_folder, of_volume,
-    on_its_own, options, time,
+    Fingerprint, Ignoring, Memory, Scratch, TestRepository, assert_same, fingerprint_folder,
+    fingerprint_volume, noise, options, time, without_links_elsewhere,
 };
 
 /// One step of a history.
@@ -104,9 +104,9 @@ fn place(folder: &Path, at: usize) -> PathBuf {
 struct History {
     scratch: Scratch,
     source: PathBuf,
-    world: World,
+    repo: TestRepository,
     /// What the source was at each snapshot that counts.
-    past: Vec<(SnapshotId, PathBuf, Picture)>,
+    past: Vec<(SnapshotId, PathBuf, Fingerprint)>,
     clock: i64,
 }
 
@@ -115,8 +115,8 @@ impl History {
         let scratch = Scratch::new();
         let source = scratch.folder("source");
         std::fs::create_dir_all(source.join("d")).expect("a folder");
-        let world = World::new(Arc::new(Memory::default()));
-        Self { scratch, source, world, past: Vec::new(), clock: 1_400_000_000 }
+        let repo = TestRepository::new(Arc::new(Memory::default()));
+        Self { scratch, source, repo, past: Vec::new(), clock: 1_400_000_000 }
     }
 
     /// Does a step; one that makes no sense where things stand does nothing.
@@ -174,9 +174,9 @@ impl History {
             return;
         }
         self.clock += 100;
-        let report = self.world.back_up(std::slice::from_ref(&source), Some(self.clock));
-        let picture = of_folder(&source);
-        self.past.push((report.snapshot.expect("a snapshot"), source, picture));
+        let report = self.repo.back_up(std::slice::from_ref(&source), Some(self.clock));
+        let fingerprint = fingerprint_folder(&source);
+        self.past.push((report.snapshot.expect("a snapshot"), source, fingerprint));
     }
 
     fn forget(&mut self, which: usize) {
@@ -185,29 +185,33 @@ impl History {
         }
         let (id, ..) = self.past.remove(which % self.past.len());
         let writer = options(None).writer;
-        forget(&self.world.open(), &[id], &writer, time(self.clock), "a test").expect("forgotten");
+        forget(&self.repo.open(), &[id], &writer, time(self.clock), "a test").expect("forgotten");
     }
 
     /// Restores, and reads through a volume, what every snapshot that counts holds.
     fn assert_past(&self) {
-        let counting = self.world.snapshots();
+        let counting = self.repo.snapshots();
         let ids: Vec<SnapshotId> = counting.iter().map(|entry| entry.id).collect();
         let expected: Vec<SnapshotId> = self.past.iter().map(|(id, ..)| *id).collect();
         assert_eq!(ids, expected);
         let options = VolumeOptions::new(TimeZone::UTC);
-        let repository = Arc::new(self.world.open());
+        let repository = Arc::new(self.repo.open());
         let (volume, problems) = SnapshotVolume::open(repository, options).expect("a volume");
         assert!(problems.is_empty(), "{problems:?}");
-        for (n, (id, source, picture)) in self.past.iter().enumerate() {
+        for (n, (id, source, fingerprint)) in self.past.iter().enumerate() {
             let seconds = counting[n].snapshot.time.seconds;
             let name =
                 jiff::Timestamp::from_second(seconds).expect("a time").strftime("%Y-%m-%dT%H%M%S");
             let path = [format!("snapshots/{name}/").as_bytes(), &snapshot_path(source)].concat();
-            let shown = of_volume(&volume, &path).expect("it reads");
-            assert_same(&shown, picture, Ignoring::Nothing);
+            let shown = fingerprint_volume(&volume, &path).expect("it reads");
+            assert_same(&shown, fingerprint, Ignoring::Nothing);
             let target = self.scratch.folder("restored").join(format!("{}-{n}", self.clock));
-            let restored = self.world.restore(*id, source, &target);
-            assert_same(&of_folder(&restored), &on_its_own(picture), Ignoring::Nothing);
+            let restored = self.repo.restore(*id, source, &target);
+            assert_same(
+                &fingerprint_folder(&restored),
+                &without_links_elsewhere(fingerprint),
+                Ignoring::Nothing,
+            );
             std::fs::remove_dir_all(&target).expect("removed");
         }
     }
@@ -252,6 +256,6 @@ proptest! {
         }
         history.back_up(history.source.clone());
         history.assert_past();
-        history.world.assert_sound();
+        history.repo.assert_sound();
     }
 }

@@ -44,9 +44,9 @@ fn a_snapshot_of_a_clock_that_was_ahead_hides_nothing_that_came_later() {
     assert_eq!(fs::read_to_string(restored).expect("a file"), "today's");
 
     let drive = MountGuard::new(&yore, &[]);
-    assert_eq!(fs::read_to_string(drive.shown("latest", &file)).expect("a file"), "today's");
-    assert!(!drive.shown("deleted", &source.join("new")).exists());
-    let now = fs::read_to_string(drive.shown("at/now", &file)).expect("a file");
+    assert_eq!(fs::read_to_string(drive.path_of("latest", &file)).expect("a file"), "today's");
+    assert!(!drive.path_of("deleted", &source.join("new")).exists());
+    let now = fs::read_to_string(drive.path_of("at/now", &file)).expect("a file");
     assert_eq!(now, "today's");
     let days = fs::read_dir(drive.path().join("snapshots")).expect("a folder");
     let days: Vec<_> = days.map(|day| day.expect("an entry").file_name()).collect();

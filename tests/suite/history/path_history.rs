@@ -135,7 +135,7 @@ fn status_tells_ages_and_what_drives_did() {
     assert_eq!(ours["path"], source.to_str().expect("text"));
     assert!(ours["age_seconds"].as_u64().expect("an age") < 3600);
     let drive = MountGuard::new(&yore, &["--max-fetch-rate", "100M"]);
-    let read = fs::read(drive.shown("latest", &source).join("new.txt")).expect("it reads");
+    let read = fs::read(drive.path_of("latest", &source).join("new.txt")).expect("it reads");
     assert_eq!(read, b"new");
     let told = yore.run(["status", "--json"]).assert_code(0).objects();
     let point = drive.path().to_str().expect("text");
@@ -151,7 +151,7 @@ fn status_tells_ages_and_what_drives_did() {
 fn the_drive_shows_the_past_to_ordinary_programs() {
     let (yore, source) = with_history();
     let drive = MountGuard::new(&yore, &[]);
-    let at = |top: &str, name: &str| drive.shown(top, &source.join(name));
+    let at = |top: &str, name: &str| drive.path_of(top, &source.join(name));
     let text =
         |path: PathBuf| fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
     let listed = in_shell("ls -1 \"$1\"", &[&at("versions", "report.txt")]);
@@ -191,10 +191,10 @@ fn the_drive_shows_the_past_to_ordinary_programs() {
 fn snapshots_come_and_go_while_the_drive_is_mounted() {
     let (yore, source) = with_history();
     let drive = MountGuard::new(&yore, &[]);
-    let shown = drive.shown("latest", &source);
+    let shown = drive.path_of("latest", &source);
     assert!(!shown.join("report.txt").exists());
     let old =
-        fs::File::open(drive.shown("at/latest~2", &source).join("report.txt")).expect("it opens");
+        fs::File::open(drive.path_of("at/latest~2", &source).join("report.txt")).expect("it opens");
     let soon = |what: &str, is_so: &dyn Fn() -> bool| {
         let began = Instant::now();
         while !is_so() {
@@ -205,7 +205,7 @@ fn snapshots_come_and_go_while_the_drive_is_mounted() {
     fs::write(source.join("live"), "alive").expect("a file");
     yore.run_on("backup", &[&source]).assert_code(0);
     soon("the new file appears", &|| shown.join("live").exists());
-    let versions = drive.shown("versions", &source).join("live");
+    let versions = drive.path_of("versions", &source).join("live");
     soon("so do its versions", &|| fs::read_dir(&versions).is_ok_and(|dir| dir.count() == 1));
     let first = yore.snapshot_ids()[0].clone();
     yore.run(["forget", &first]).assert_code(0);
@@ -214,6 +214,6 @@ fn snapshots_come_and_go_while_the_drive_is_mounted() {
     let mut content = String::new();
     std::io::Read::read_to_string(&mut &old, &mut content).expect("who had it open reads on");
     assert_eq!(content, "first\n");
-    let versions = drive.shown("versions", &source).join("report.txt");
+    let versions = drive.path_of("versions", &source).join("report.txt");
     soon("its version goes", &|| fs::read_dir(&versions).is_ok_and(|dir| dir.count() == 1));
 }

@@ -38,7 +38,7 @@ fn shadowed(yore: &Yore, words: &str, around: &Path, inner: &Path) {
     assert_eq!(new_files(yore, "", &[inner]), Some(0));
     yore.run_on(&format!("backup {words}"), &[around]).assert_code(0);
     let drive = MountGuard::new(yore, &[]);
-    let shown = drive.shown("latest", &file);
+    let shown = drive.path_of("latest", &file);
     assert_eq!(std::fs::read_to_string(shown).expect("it is there"), "first");
     assert_eq!(deleted(&drive, &inner.join("me")), Vec::<String>::new());
     let log = yore.run_on("log", &[&file]).assert_code(0).out;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use yore_tests::{MountGuard, Yore, assert_same_tree, build_matrix, in_shell, is_root, look};
+use yore_tests::{MountGuard, Yore, assert_same_tree, build_matrix, in_shell, is_root, stat_tree};
 
 /// A source with everything, backed up once.
 struct Scene {
@@ -31,11 +31,11 @@ fn scene() -> Scene {
 #[test]
 fn every_kind_of_file_is_restored_as_it_was() {
     let scene = scene();
-    let looked = look(&scene.source);
-    assert!(looked.len() > 10_100, "only {} files", looked.len());
+    let found = stat_tree(&scene.source);
+    assert!(found.len() > 10_100, "only {} files", found.len());
     let kinds = ["file", "directory", "symlink", "fifo", "socket"];
     for kind in kinds.iter().chain(is_root().then_some(["character", "block"]).iter().flatten()) {
-        assert!(looked.values().any(|line| line["kind"] == *kind), "no {kind}");
+        assert!(found.values().any(|line| line["kind"] == *kind), "no {kind}");
     }
     let target = scene.yore.scratch.at("restored");
     let place = format!("latest:{}", scene.source.display());
@@ -52,7 +52,7 @@ fn every_kind_of_file_is_restored_as_it_was() {
 fn a_restore_over_what_is_there_changes_nothing_that_is_right() {
     let scene = scene();
     let place = format!("latest:{}", scene.source.display());
-    let before = look(&scene.source);
+    let before = stat_tree(&scene.source);
     let ended = scene.yore.run([
         "restore",
         &place,
@@ -70,7 +70,7 @@ fn a_restore_over_what_is_there_changes_nothing_that_is_right() {
         (Some(0), Some(0)),
         "{report}"
     );
-    assert_eq!(look(&scene.source), before);
+    assert_eq!(stat_tree(&scene.source), before);
 }
 
 #[test]
@@ -96,13 +96,13 @@ fn a_second_backup_of_what_did_not_change_stores_no_content() {
 fn the_drive_shows_every_kind_of_file_as_it_was() {
     let scene = scene();
     let drive = MountGuard::new(&scene.yore, &[]);
-    let shown = drive.shown("latest", &scene.source);
+    let shown = drive.path_of("latest", &scene.source);
     assert_same_tree(&shown, &scene.source);
     // Again, from the kernel's caches, and by the snapshot's own name.
     assert_same_tree(&shown, &scene.source);
     let names = in_shell("ls -1 \"$1\"/snapshots", &[drive.path()]);
     let name = names.lines().find(|name| name.contains('T')).expect("a snapshot by its time");
-    let by_time = drive.shown(&format!("snapshots/{name}"), &scene.source);
+    let by_time = drive.path_of(&format!("snapshots/{name}"), &scene.source);
     assert_same_tree(&by_time, &scene.source);
 }
 
@@ -118,7 +118,7 @@ fn diff_rsync_tar_find_and_stat_see_no_difference_between_drive_and_source() {
     let scene = scene();
     for_tools(&scene);
     let drive = MountGuard::new(&scene.yore, &[]);
-    let shown = drive.shown("latest", &scene.source);
+    let shown = drive.path_of("latest", &scene.source);
     let both: [&Path; 2] = [&shown, &scene.source];
 
     // diff opens fifos and devices of the same kind to no purpose; it compares what has content.
@@ -170,7 +170,7 @@ fn the_drive_can_be_read_only_and_is_nosuid_and_nodev() {
     std::fs::write(source.join("file"), "x").expect("a file");
     yore.run_on("backup", &[&source]).assert_code(0);
     let drive = MountGuard::new(&yore, &[]);
-    let shown = drive.shown("latest", &source);
+    let shown = drive.path_of("latest", &source);
     for line in [
         "echo y > \"$1\"/file",
         "rm -f \"$1\"/file",

@@ -11,7 +11,8 @@ use yore_engine::{
 };
 use yore_platform::{Kind, snapshot_path};
 use yore_tests::{
-    Memory, Notes, Picture, Random, Scratch, Seen, World, in_shell, of_folder, options,
+    FileFingerprint, Fingerprint, Memory, Random, Recorder, Scratch, TestRepository,
+    fingerprint_folder, in_shell, options,
 };
 
 /// Few names, so that different things meet under the same one.
@@ -21,7 +22,7 @@ struct Scene {
     random: Random,
     scratch: Scratch,
     top: PathBuf,
-    world: World,
+    repo: TestRepository,
     /// The time of the next backup.
     now: i64,
 }
@@ -30,8 +31,8 @@ impl Scene {
     fn new(seed: u64) -> Self {
         let scratch = Scratch::new();
         let top = scratch.folder("top");
-        let world = World::new(Arc::new(Memory::default()));
-        Self { random: Random(seed * 7919 + 1), scratch, top, world, now: 1_700_000_000 }
+        let repo = TestRepository::new(Arc::new(Memory::default()));
+        Self { random: Random(seed * 7919 + 1), scratch, top, repo, now: 1_700_000_000 }
     }
 
     fn one_in(&mut self, of: u64) -> bool {
@@ -96,8 +97,8 @@ impl Scene {
     }
 
     fn folders(&self) -> Vec<PathBuf> {
-        let picture = of_folder(&self.top);
-        let folders = picture.iter().filter(|(_, seen)| seen.kind == Kind::Directory);
+        let fingerprint = fingerprint_folder(&self.top);
+        let folders = fingerprint.iter().filter(|(_, seen)| seen.kind == Kind::Directory);
         folders.map(|(path, _)| self.top.join(yore_platform::name_from_bytes(path))).collect()
     }
 
@@ -116,9 +117,9 @@ impl Scene {
         let excludes = Excludes { rules: vec![Rule::added(patterns)], ..Excludes::default() };
         let how = BackupOptions { excludes, ..options(Some(self.now)) };
         self.now += 60;
-        let notes = Notes::default();
-        backup(&self.world.open(), &sources, &how, &notes).expect("a backup");
-        assert_eq!(notes.texts(), Vec::<String>::new());
+        let recorder = Recorder::default();
+        backup(&self.repo.open(), &sources, &how, &recorder).expect("a backup");
+        assert_eq!(recorder.texts(), Vec::<String>::new());
     }
 }
 
@@ -175,7 +176,7 @@ fn fits(name: &[u8], is_dir: bool, patterns: &[String]) -> bool {
 /// What a restore of something else must not change.
 ///
 /// A file that has another name in a source gets the metadata that it has there.
-fn kept(seen: &Seen) -> impl PartialEq + std::fmt::Debug {
+fn kept(seen: &FileFingerprint) -> impl PartialEq + std::fmt::Debug {
     let is_dir = seen.kind == Kind::Directory;
     let own = (seen.same_as.1 == 1).then(|| {
         let modified = (!is_dir).then_some(seen.modified);
@@ -188,7 +189,7 @@ struct Restored {
     parts: Vec<SourcePart>,
     how: RestoreOptions,
     /// Everything before it, after that file was changed.
-    before: Picture,
+    before: Fingerprint,
     /// The file that somebody changed after the plan was made.
     touched: Option<Vec<u8>>,
     report: RestoreReport,
@@ -228,10 +229,10 @@ impl Scene {
     ) -> Option<Restored> {
         let how = self.how(parts);
         let path = self.what(parts);
-        let (top, notes) = (PathBuf::from("/"), Notes::default());
-        let before = of_folder(&self.top);
-        let plan = RestorePlan::new(reader, root, &path, &top, &how, &notes).ok()?;
-        assert!(before == of_folder(&self.top), "a plan changes nothing");
+        let (top, recorder) = (PathBuf::from("/"), Recorder::default());
+        let before = fingerprint_folder(&self.top);
+        let plan = RestorePlan::new(reader, root, &path, &top, &how, &recorder).ok()?;
+        assert!(before == fingerprint_folder(&self.top), "a plan changes nothing");
         let mut touched = None;
         if self.one_in(2) {
             let files = before.iter().filter(|(_, seen)| seen.kind == Kind::File);
@@ -242,25 +243,26 @@ impl Scene {
                 touched = Some(file.clone());
             }
         }
-        let before = of_folder(&self.top);
+        let before = fingerprint_folder(&self.top);
         let planned = *plan.report();
-        let report = plan.execute(&notes).expect("a restore");
+        let report = plan.execute(&recorder).expect("a restore");
         if touched.is_none() {
             let changes = |report: &RestoreReport| (report.replaced, report.newer, report.deleted);
-            assert_eq!(changes(&planned), changes(&report), "{:?}", notes.texts());
+            assert_eq!(changes(&planned), changes(&report), "{:?}", recorder.texts());
         }
         if how.overwrite == Overwrite::Different && report.failed == 0 {
-            let after = of_folder(&self.top);
-            let again = restore_in_place(reader, root, &path, &top, &how, &notes).expect("again");
+            let after = fingerprint_folder(&self.top);
+            let again =
+                restore_in_place(reader, root, &path, &top, &how, &recorder).expect("again");
             let written = again.files + again.others + again.links + again.deleted;
             assert_eq!(written, 0, "{report:?} {again:?}");
-            assert!(after == of_folder(&self.top), "the second changes nothing");
+            assert!(after == fingerprint_folder(&self.top), "the second changes nothing");
         }
         Some(Restored { parts: parts.to_vec(), how, before, touched, report })
     }
 }
 
-fn check(top: &Path, after: &Picture, places: &[Vec<u8>], restored: &Restored) {
+fn check(top: &Path, after: &Fingerprint, places: &[Vec<u8>], restored: &Restored) {
     let Restored { parts, how, before, touched, .. } = restored;
     let base = snapshot_path(top);
     for (path, seen) in before {
@@ -276,7 +278,7 @@ fn check(top: &Path, after: &Picture, places: &[Vec<u8>], restored: &Restored) {
             .collect();
         if names.is_empty() {
             let now = now.unwrap_or_else(|| panic!("{shown} is gone, outside of all sources"));
-            let now = &Seen { same_as: seen.same_as.clone(), ..now.clone() };
+            let now = &FileFingerprint { same_as: seen.same_as.clone(), ..now.clone() };
             assert_eq!(format!("{:?}", kept(now)), format!("{:?}", kept(seen)), "{shown}");
         }
         // A link on the way may give it several names, each of them with rules of its own.
@@ -308,10 +310,10 @@ fn play(seed: u64) {
         scene.back_up();
         (0..6).for_each(|_| scene.change());
     }
-    let snapshots = scene.world.snapshots();
+    let snapshots = scene.repo.snapshots();
     let state = state(&snapshots, &Moment::Latest).expect("a state");
     let parts: Vec<SourcePart> = state.iter().map(SourcePart::from).collect();
-    let (reader, problems) = scene.world.open().reader(16 << 20).expect("a reader");
+    let (reader, problems) = scene.repo.open().reader(16 << 20).expect("a reader");
     assert!(problems.is_empty(), "{problems:?}");
     let root = merge(&reader, &state).expect("a tree");
     for _ in 0..3 {
@@ -319,7 +321,7 @@ fn play(seed: u64) {
             |part: &SourcePart| snapshot_path(&place_of(&yore_platform::system_path(&part.path)));
         let places: Vec<Vec<u8>> = parts.iter().map(place).collect();
         if let Some(restored) = scene.restore(&reader, &root, &parts) {
-            let after = of_folder(&scene.top);
+            let after = fingerprint_folder(&scene.top);
             check(&scene.top, &after, &places, &restored);
         }
         (0..4).for_each(|_| scene.change());

@@ -11,10 +11,10 @@ use yore_engine::{
 };
 use yore_platform::Timestamp;
 
-use super::recorder::Notes;
+use super::recorder::Recorder;
 
 /// A repository at some destination, and what opens it.
-pub struct World {
+pub struct TestRepository {
     /// Where it is.
     pub backend: Arc<dyn Backend>,
     /// What opens it.
@@ -70,7 +70,7 @@ pub fn options(at: Option<i64>) -> BackupOptions {
     }
 }
 
-impl World {
+impl TestRepository {
     /// Makes a repository at an empty destination, opened by a key file.
     pub fn new(backend: Arc<dyn Backend>) -> Self {
         Self::with(backend, small_parameters())
@@ -101,9 +101,9 @@ impl World {
 
     /// Backs up, which must succeed in whole.
     pub fn back_up(&self, sources: &[PathBuf], at: Option<i64>) -> BackupReport {
-        let notes = Notes::default();
-        let report = backup(&self.open(), sources, &options(at), &notes).expect("a backup");
-        assert_eq!(notes.texts(), Vec::<String>::new());
+        let recorder = Recorder::default();
+        let report = backup(&self.open(), sources, &options(at), &recorder).expect("a backup");
+        assert_eq!(recorder.texts(), Vec::<String>::new());
         report
     }
 
@@ -138,10 +138,10 @@ impl World {
         let what = find(&reader, &DirRef::Tree(entry.snapshot.root), &path)
             .expect("it reads")
             .expect("the source is there");
-        let notes = Notes::default();
-        let report = restore(&reader, &what, &path, target, &RestoreOptions::default(), &notes)
+        let recorder = Recorder::default();
+        let report = restore(&reader, &what, &path, target, &RestoreOptions::default(), &recorder)
             .expect("a restore");
-        assert_eq!((notes.texts(), report.failed, report.refused), (Vec::new(), 0, 0));
+        assert_eq!((recorder.texts(), report.failed, report.refused), (Vec::new(), 0, 0));
         target.join(source.file_name().expect("a source has a name"))
     }
 }
