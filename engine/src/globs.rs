@@ -18,6 +18,8 @@ pub use rule::{Bases, Rule, escape_glob};
 
 use translate::translate;
 
+/// A directory that holds a file of this name keeps its content when files are removed.
+pub(crate) const NO_BACKUP: &[u8] = b".nobackup";
 /// The most memory that all compiled patterns together may take: some 50,000 lines.
 const COMPILED: usize = 256 << 20;
 

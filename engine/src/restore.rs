@@ -14,13 +14,13 @@ use std::sync::Arc;
 
 use yore_platform::{Made, TargetDir};
 
-use crate::backup::Run;
-use crate::children::Children;
 use crate::error::{Error, Result};
 use crate::globs::Rule;
 use crate::observer::Observer;
-use crate::reader::Reader;
-use crate::view::{self, DirRef, Found};
+use crate::read::children::Children;
+use crate::read::reader::Reader;
+use crate::read::view::{self, DirRef, Found};
+use crate::run::Run;
 
 mod agreed;
 mod beside;

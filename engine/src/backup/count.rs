@@ -6,7 +6,7 @@ use yore_platform::{
     Kind, Listing, MountKind, Mounts, SourceDir, path_metadata, snapshot_path, system_path,
 };
 
-use crate::backup::exclude::Excluder;
+use crate::backup::walk::exclude::Excluder;
 use crate::backup::walk::join;
 use crate::backup::{BackupOptions, FileSystems};
 use crate::error::Result;

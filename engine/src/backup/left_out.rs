@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::backup::BackupReport;
 use crate::backup::walk::Emptied;
-use crate::moment::holds;
+use crate::snapshots::moment::holds;
 
 /// What a backup left out on purpose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,17 +7,17 @@ use std::sync::mpsc::SyncSender;
 use crossbeam_channel::{Sender, bounded};
 use yore_platform::Kind;
 
-use crate::backup::large::HashJob;
 use crate::backup::left_out::Tally;
+use crate::backup::read::large::HashJob;
 use crate::backup::read::{Bytes, ChunkId, Found, Results, Status};
 use crate::backup::slice::Slice;
 use crate::backup::walk::Step;
 use crate::backup::{BackupOptions, BackupReport, Stage, now, run};
-use crate::chunker::End;
 use crate::error::{Error, Result};
+use crate::format::chunker::End;
+use crate::format::tree::{Node, name_is_allowed};
 use crate::observer::{Event, Observer};
 use crate::repository::Repository;
-use crate::tree::{Node, name_is_allowed};
 
 /// How much is read at a time.
 const BLOCK: usize = 256 << 10;
@@ -76,7 +76,7 @@ fn cut(
 ) -> Result<u64> {
     let (mut cutter, mut block, mut size) = (stage.gear.cutter(), vec![0; BLOCK], 0);
     let mut chunk = stage.chunks.take();
-    let emit = |chunk: crate::buffers::Buffer| {
+    let emit = |chunk: crate::backup::buffers::Buffer| {
         let length = chunk.len();
         let bytes = Slice::part(&Arc::new(chunk), 0..length);
         let (name, named) = bounded(1);

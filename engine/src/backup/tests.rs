@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::file::OpenFile;
-use crate::object::Area;
+use crate::format::object::Area;
+use crate::format::tree::Node;
+use crate::read::file::OpenFile;
+use crate::read::view::{Found, SeenNode, children};
 use crate::testing::{Notes, Sample, writer};
-use crate::tree::Node;
-use crate::view::{Found, SeenNode, children};
 
 fn options() -> BackupOptions {
     BackupOptions {
@@ -132,7 +132,7 @@ fn a_source_that_is_not_there_is_an_error_before_anything_is_written() {
     let sample = Sample::new();
     let missing = sample.folder.path().join("missing");
     assert!(backup(&sample.repository, &[missing], &options(), &Notes::default()).is_err());
-    assert!(sample.repository.backend.list(Area::Sessions).expect("a list").is_empty());
+    assert!(sample.repository.backend().list(Area::Sessions).expect("a list").is_empty());
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_pack_that_is_gone_counts_as_absent_and_is_written_again() {
     fs::create_dir(&source).expect("a folder");
     fs::write(source.join("file"), [7; 3000]).expect("a file");
     sample.back_up(&source, 1_500_000_000);
-    for stored in sample.repository.backend.list(Area::Packs).expect("packs") {
+    for stored in sample.repository.backend().list(Area::Packs).expect("packs") {
         fs::remove_file(sample.path().join(stored.name.as_str())).expect("a pack");
     }
     let again = sample.back_up(&source, 1_500_000_001);

@@ -14,20 +14,21 @@ use yore_platform::{
     Kind, Listing, Metadata, Mounts, SourceDir, Timestamp, snapshot_path, system_path,
 };
 
-use crate::backup::exclude::Excluder;
 use crate::backup::left_out::Tally;
 use crate::backup::read::{Job, Results, Wanted, node_of};
+use crate::backup::walk::exclude::Excluder;
 use crate::backup::{BackupOptions, InodeNumbers};
 use crate::error::{Error, Result};
-use crate::id::RepositoryId;
-use crate::moment::holds;
+use crate::format::id::RepositoryId;
+use crate::format::tree::{Flags, Node};
 use crate::observer::{Observer, Problem};
-use crate::reader::Reader;
-use crate::tree::{Flags, Node};
-use crate::view::{DirRef, SeenNode};
+use crate::read::reader::Reader;
+use crate::read::view::{DirRef, SeenNode};
+use crate::snapshots::moment::holds;
 
 mod emptied;
 mod enter;
+pub(super) mod exclude;
 mod previous;
 mod sources;
 

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use super::packs::Packs;
 use super::report::Findings;
-use crate::directory::first_name;
 use crate::error::{Error, Result};
-use crate::file::MAX_HOLES;
-use crate::id::{BlobId, SnapshotId};
-use crate::keys::BlobKind;
-use crate::observer::{Event, Observer, Unit};
-use crate::pack::PackKind;
-use crate::reader::Reader;
-use crate::record::Snapshot;
-use crate::tree::{
+use crate::format::id::{BlobId, SnapshotId};
+use crate::format::keys::BlobKind;
+use crate::format::pack::PackKind;
+use crate::format::record::Snapshot;
+use crate::format::tree::{
     Content, Holes, LeafRef, ListRef, Node, Strange, Tree, decode_hole_list, decode_list,
 };
+use crate::observer::{Event, Observer, Unit};
+use crate::read::directory::first_name;
+use crate::read::file::MAX_HOLES;
+use crate::read::reader::Reader;
 
 /// Walks the trees of all snapshots, each tree once.
 pub(super) fn check(

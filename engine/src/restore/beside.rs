@@ -6,7 +6,7 @@ use super::context::Context;
 use super::directory::{OpenDir, join};
 use super::place::is_right;
 use crate::error::Result;
-use crate::tree::Node;
+use crate::format::tree::Node;
 
 /// The longest name that file systems have.
 const LONGEST: usize = 255;

@@ -13,9 +13,9 @@ use super::context::Context;
 use super::place::note_replaced;
 use super::sources::Links;
 use super::{Extra, Overwrite, Owners, Verify, was_there};
-use crate::backup::Run;
 use crate::error::{Error, Result};
-use crate::tree::{Flags, Node};
+use crate::format::tree::{Flags, Node};
+use crate::run::Run;
 
 pub(super) struct OpenDir<'c> {
     context: &'c Context<'c>,

@@ -10,9 +10,9 @@ use super::place::{self, Outcome};
 use super::sources::Links;
 use super::work::{Item, Role, restore_item, tell};
 use super::{Overwrite, was_there};
-use crate::backup::Run;
 use crate::error::{Error, Result};
 use crate::observer::Event;
+use crate::run::Run;
 
 /// What became of the first name of a file.
 pub(super) struct LinkGroup<'c> {

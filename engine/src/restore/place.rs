@@ -7,13 +7,13 @@ use super::context::Context;
 use super::delete::look_through;
 use super::directory::{OpenDir, join, metadata_of};
 use super::{Extra, Overwrite, Verify, verify, was_there};
-use crate::backup::Run;
 use crate::error::{Error, Result};
-use crate::file::{OpenFile, Piece};
-use crate::keys::BlobKind;
-use crate::namer::TOGETHER;
+use crate::format::blob_hasher::TOGETHER;
+use crate::format::keys::BlobKind;
+use crate::format::tree::{Content, Node};
 use crate::observer::{Event, Planned};
-use crate::tree::{Content, Node};
+use crate::read::file::{OpenFile, Piece};
+use crate::run::Run;
 
 /// What became of a node.
 pub(super) enum Outcome {

@@ -14,13 +14,13 @@ use super::large::{self, LARGE};
 use super::links::LinkGroup;
 use super::select::{Selected, Selection};
 use super::work::{Item, Job, Role};
-use crate::backup::Run;
-use crate::children::Children;
 use crate::error::Error;
-use crate::id::SnapshotId;
+use crate::format::id::SnapshotId;
+use crate::format::tree::{Content, Node};
 use crate::observer::Event;
-use crate::tree::{Content, Node};
-use crate::view::{DirRef, SeenNode};
+use crate::read::children::Children;
+use crate::read::view::{DirRef, SeenNode};
+use crate::run::Run;
 
 /// Bytes of the paths of all directories that the walk is in: only hostile trees have more.
 const PATHS: usize = 64 << 20;

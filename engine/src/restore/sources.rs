@@ -3,10 +3,10 @@
 
 use super::RestoreOptions;
 use crate::error::Result;
+use crate::format::id::SnapshotId;
+use crate::format::tree::Flags;
 use crate::globs::Globs;
-use crate::id::SnapshotId;
-use crate::moment::Part;
-use crate::tree::Flags;
+use crate::snapshots::moment::Part;
 
 /// A part of the state that is restored: a source, and what its backup says of all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use super::directory::{OpenDir, join};
 use super::large::{Large, stretch};
 use super::links::{FirstName, LinkGroup};
 use super::place::{Outcome, place};
+use crate::format::tree::Node;
 use crate::observer::{Event, Fate};
-use crate::tree::Node;
 
 /// What a worker is given.
 pub(super) enum Job<'c> {

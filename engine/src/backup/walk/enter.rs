@@ -6,14 +6,14 @@ use yore_platform::{Kind, Listing, Metadata, MountKind, SourceDir, system_path};
 
 use super::emptied::{self, Emptied};
 use super::{Advance, Level, Opened, Sources, Step, Unlisted, Walk, join};
-use crate::backup::attributes;
-use crate::backup::exclude::Excluder;
 use crate::backup::left_out::NotEntered;
+use crate::backup::read::attributes;
 use crate::backup::read::node_of;
+use crate::backup::walk::exclude::Excluder;
 use crate::backup::{EmptySources, FileSystems, Reading, now};
 use crate::error::Result;
-use crate::tree::{Flags, Node};
-use crate::view::{DirRef, SeenNode};
+use crate::format::tree::{Flags, Node};
+use crate::read::view::{DirRef, SeenNode};
 
 impl<'a> Walk<'a> {
     /// Goes into a directory; `way` leads to sources that are named inside of it, or is one itself.

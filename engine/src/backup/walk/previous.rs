@@ -1,8 +1,8 @@
 //! What the previous snapshot has of a directory, side by side with what is there now.
 
-use crate::directory::Nodes;
-use crate::reader::Reader;
-use crate::view::{DirRef, SeenNode, children};
+use crate::read::directory::Nodes;
+use crate::read::reader::Reader;
+use crate::read::view::{DirRef, SeenNode, children};
 
 /// The nodes that the previous snapshot has of a directory, in order of names.
 #[allow(clippy::large_enum_variant, reason = "one for each level of the walk")]
