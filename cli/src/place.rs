@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::ZonedDateTime;
 use yore_engine::{
-    DirRef, Error, Found, Moment, Part, Reader, Repository, SnapshotEntry, SnapshotId, SourcePart,
+    DirRef, Error, Lookup, Moment, Part, Reader, Repository, SnapshotEntry, SnapshotId, SourcePart,
     find, last_instant, merge, state,
 };
 use yore_platform::{name_bytes, snapshot_path};
@@ -304,7 +304,7 @@ fn not_then(context: &Context, moment: &Moment, list: &[SnapshotEntry], error: E
 }
 
 /// Finds the path of a place in its state, and what is there.
-pub fn locate(past: &Past, place: &Place) -> Outcome<(Vec<u8>, Found)> {
+pub fn locate(past: &Past, place: &Place) -> Outcome<(Vec<u8>, Lookup)> {
     for path in &place.paths {
         if let Some(found) = find(&past.reader, &past.root, path)? {
             return Ok((path.clone(), found));

@@ -19,7 +19,7 @@ use crate::globs::Rule;
 use crate::observer::Observer;
 use crate::read::children::Children;
 use crate::read::reader::Reader;
-use crate::read::view::{self, DirRef, Found};
+use crate::read::view::{self, DirRef, Lookup};
 use crate::run::Run;
 
 mod agreed;
@@ -174,15 +174,15 @@ pub struct RestoreReport {
 /// [`Error::Backend`] when the destination does not answer any more.
 pub fn restore(
     reader: &Reader,
-    what: &Found,
+    what: &Lookup,
     path: &[u8],
     target: &Path,
     options: &RestoreOptions,
     observer: &dyn Observer,
 ) -> Result<RestoreReport> {
     let (above, children) = match what {
-        Found::Root(dir) => (Vec::new(), Children::open(reader, dir)?),
-        Found::Node(seen) => {
+        Lookup::Root(dir) => (Vec::new(), Children::open(reader, dir)?),
+        Lookup::Node(seen) => {
             let cut = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
             (path[..cut].to_vec(), Children::one(seen.clone()))
         }

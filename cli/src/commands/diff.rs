@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use clap::Args;
 use serde_json::json;
 use similar::TextDiff;
-use yore_engine::{Change, DirRef, Found, Node, Reader, diff, is_modified};
+use yore_engine::{Change, DirRef, Lookup, Node, Reader, diff, is_modified};
 use yore_platform::Kind;
 
 use crate::commands::{cat, ls};
@@ -87,7 +87,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             );
         }
         (None, None) => {
-            if let (Found::Node(before), Found::Node(after)) = (before, after)
+            if let (Lookup::Node(before), Lookup::Node(after)) = (before, after)
                 && is_modified(&before.node, &after.node)
             {
                 let _: ControlFlow<()> =
@@ -108,10 +108,10 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     Ok(if failed { Done::Damaged } else { done })
 }
 
-fn dir(found: &Found) -> Option<&DirRef> {
+fn dir(found: &Lookup) -> Option<&DirRef> {
     match found {
-        Found::Root(dir) => Some(dir),
-        Found::Node(seen) => seen.dir.as_ref(),
+        Lookup::Root(dir) => Some(dir),
+        Lookup::Node(seen) => seen.dir.as_ref(),
     }
 }
 

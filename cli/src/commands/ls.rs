@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::Args;
 use serde_json::{Value, json};
 use textwrap::core::display_width;
-use yore_engine::{DirRef, Flags, Found, LONGEST_PATH, Node, children};
+use yore_engine::{DirRef, Flags, LONGEST_PATH, Lookup, Node, children};
 use yore_platform::{Kind, Names};
 
 use crate::context::Context;
@@ -42,8 +42,8 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     };
     let (top_path, found) = place::locate(&past, &place)?;
     let top = match found {
-        Found::Root(dir) => dir,
-        Found::Node(seen) => match seen.dir {
+        Lookup::Root(dir) => dir,
+        Lookup::Node(seen) => match seen.dir {
             Some(dir) => dir,
             None => {
                 print(&top_path, &seen.node, &seen.node.name);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use yore_engine::{
-    Extra, Found, Overwrite, Owners, Repository, RestoreOptions, RestoreReport, Run, Verify,
+    Extra, Lookup, Overwrite, Owners, Repository, RestoreOptions, RestoreReport, Run, Verify,
     path_versions, restore,
 };
 use yore_platform::system_path;
@@ -93,7 +93,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let (path, mut what) = place::locate(&past, &place)?;
     let mut target = target(context, options, &path)?;
     if let Some(name) = own_name(options, &target, &what)
-        && let Found::Node(seen) = &mut what
+        && let Lookup::Node(seen) = &mut what
     {
         seen.node.name = name;
         target.pop();
@@ -116,8 +116,8 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         }
     };
     let landed = match &what {
-        Found::Root(_) => target,
-        Found::Node(seen) => target.join(system_name(&seen.node.name)),
+        Lookup::Root(_) => target,
+        Lookup::Node(seen) => target.join(system_name(&seen.node.name)),
     };
     summary(context, options, &landed, &report, began.elapsed());
     Ok(if report.failed + report.refused > 0 { Done::Partly } else { Done::Whole })
@@ -196,9 +196,9 @@ fn must_be_of_this_machine(options: &Options, past: &Past) -> Outcome<()> {
 }
 
 /// The name that `--target` gives to a single file; `None` where it is the folder for it.
-fn own_name(options: &Options, target: &Path, what: &Found) -> Option<Vec<u8>> {
+fn own_name(options: &Options, target: &Path, what: &Lookup) -> Option<Vec<u8>> {
     let typed = yore_platform::name_bytes(options.target.as_ref()?.as_os_str());
-    let is_one = matches!(what, Found::Node(seen) if seen.dir.is_none());
+    let is_one = matches!(what, Lookup::Node(seen) if seen.dir.is_none());
     let ends_in_a_name = !matches!(typed, [.., b'/'] | [.., b'/', b'.'] | b"." | []);
     let named = target.file_name().filter(|_| is_one && ends_in_a_name && !target.is_dir())?;
     Some(yore_platform::name_bytes(named).to_vec())

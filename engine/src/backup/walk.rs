@@ -23,7 +23,7 @@ use crate::format::id::RepositoryId;
 use crate::format::tree::{Flags, Node};
 use crate::observer::{Observer, Problem};
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, SeenNode};
+use crate::read::view::{DirRef, ResolvedNode};
 use crate::snapshots::moment::holds;
 
 mod emptied;
@@ -175,7 +175,7 @@ impl<'a> Walk<'a> {
         path: &[u8],
         name: &[u8],
         metadata: Metadata,
-        previous: Option<SeenNode>,
+        previous: Option<ResolvedNode>,
         way: &'a Sources,
     ) -> Result<()> {
         let system = system_path(path);
@@ -324,7 +324,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Counts the files of something that is there no more; in a marked directory nobody knows.
-    fn count_removed(&self, gone: &SeenNode, is_marked: bool) {
+    fn count_removed(&self, gone: &ResolvedNode, is_marked: bool) {
         if is_marked {
             return;
         }

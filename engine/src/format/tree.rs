@@ -216,7 +216,7 @@ pub struct LeafRef {
 
 /// A name that can't be presented, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Strange {
+pub struct InvalidNode {
     /// The name, as far as it can be read.
     pub name: Vec<u8>,
     /// What about it is not known or not allowed.
@@ -231,7 +231,7 @@ pub enum Tree {
         /// Those that can be presented.
         nodes: Vec<Node>,
         /// Those that can't.
-        strange: Vec<Strange>,
+        invalid: Vec<InvalidNode>,
     },
     /// The leaves that hold the nodes, in order.
     Leaves(Vec<LeafRef>),

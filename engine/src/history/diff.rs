@@ -9,28 +9,28 @@ use crate::format::content_id::content_id;
 use crate::format::tree::Node;
 use crate::read::children::Children;
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, SeenNode, must_be_followed};
+use crate::read::view::{DirRef, ResolvedNode, must_be_followed};
 
 /// What became of a name.
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant, reason = "one is alive at a time")]
 pub enum Change {
     /// It was not there before; so is everything below it.
-    Added(SeenNode),
+    Added(ResolvedNode),
     /// It is not there any more; neither is anything below it.
-    Removed(SeenNode),
+    Removed(ResolvedNode),
     /// It is there in both, with other content, kind, permissions, owner or attributes.
     Modified {
         /// Before.
-        from: SeenNode,
+        from: ResolvedNode,
         /// After.
-        to: SeenNode,
+        to: ResolvedNode,
     },
 }
 
 /// Which of the changes one looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Which {
+pub enum ChangeKind {
     /// What was added.
     Added,
     /// What was modified.
@@ -43,9 +43,9 @@ pub enum Which {
 #[derive(Debug, Clone)]
 pub struct Pair {
     /// In the first.
-    pub from: Option<SeenNode>,
+    pub from: Option<ResolvedNode>,
     /// In the second.
-    pub to: Option<SeenNode>,
+    pub to: Option<ResolvedNode>,
 }
 
 /// Whether a node is another than before: in kind, content, permissions, owner or attributes.
@@ -107,7 +107,7 @@ pub struct Pairs<'r> {
 
 struct Side<'r> {
     children: Option<Children<'r>>,
-    next: Option<SeenNode>,
+    next: Option<ResolvedNode>,
 }
 
 impl<'r> Side<'r> {
@@ -131,7 +131,7 @@ impl<'r> Side<'r> {
         Ok(())
     }
 
-    fn take(&mut self) -> Result<Option<SeenNode>> {
+    fn take(&mut self) -> Result<Option<ResolvedNode>> {
         let taken = self.next.take();
         self.advance()?;
         Ok(taken)
@@ -223,14 +223,14 @@ pub fn diff(
 ///
 /// # Errors
 /// Something can't be read, and no such change was found elsewhere.
-pub fn any_change(reader: &Reader, from: &DirRef, to: &DirRef, which: Which) -> Result<bool> {
+pub fn any_change(reader: &Reader, from: &DirRef, to: &DirRef, which: ChangeKind) -> Result<bool> {
     let (mut found, mut first_error) = (false, None);
     let mut each = |_: &[u8], change: Change| {
         found = matches!(
             (&change, which),
-            (Change::Added(_), Which::Added)
-                | (Change::Modified { .. }, Which::Modified)
-                | (Change::Removed(_), Which::Removed)
+            (Change::Added(_), ChangeKind::Added)
+                | (Change::Modified { .. }, ChangeKind::Modified)
+                | (Change::Removed(_), ChangeKind::Removed)
         );
         if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };

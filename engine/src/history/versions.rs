@@ -70,12 +70,12 @@ pub struct Version {
     /// The last of them.
     pub last: usize,
     /// What it stood for in the first; `None` where it was gone.
-    pub what: Option<Seen>,
+    pub what: Option<LocatedNode>,
 }
 
 /// A node, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct LocatedNode {
     /// The tree, or the leaf of a large one, that holds it.
     pub tree: BlobId,
     /// Its position there.
@@ -252,7 +252,7 @@ pub fn versions(
     let mut states = dir.states.iter().zip(&*all).peekable();
     for (number, SnapshotEntry { snapshot, .. }) in timeline.iter().enumerate() {
         let state = states.next_if(|(state, _)| state.snapshot == number);
-        if !reaches(snapshot, &path) {
+        if !covers_path(snapshot, &path) {
             continue;
         }
         let seen = match state {
@@ -268,7 +268,7 @@ pub fn versions(
             versions[open.version].last = number;
         } else if open.contains_key(host) || seen.is_some() {
             open.insert(host, Open { version: versions.len(), seen, identity: None });
-            let what = seen.map(|seen| Seen::clone(seen));
+            let what = seen.map(|seen| LocatedNode::clone(seen));
             versions.push(Version { first: number, last: number, what });
         }
     }
@@ -280,14 +280,14 @@ struct Open<'a> {
     /// Its place among the versions.
     version: usize,
     /// What it stands for.
-    seen: Option<&'a Arc<Seen>>,
+    seen: Option<&'a Arc<LocatedNode>>,
     /// Worked out when it is compared with another.
     identity: Option<Identity>,
 }
 
 impl Open<'_> {
     /// Whether what a name stands for next is the same.
-    fn goes_on(&mut self, next: Option<&Arc<Seen>>) -> bool {
+    fn goes_on(&mut self, next: Option<&Arc<LocatedNode>>) -> bool {
         match (self.seen, next) {
             (None, None) => true,
             (Some(seen), Some(next)) if Arc::ptr_eq(seen, next) => true,
@@ -302,7 +302,7 @@ impl Open<'_> {
 
 /// What a name of a directory ever stood for.
 #[derive(Debug, Clone, Default)]
-pub struct Below {
+pub struct ChildTrees {
     /// The trees that it had as a directory, each once, in the order of the trees that were asked about.
     pub trees: Vec<BlobId>,
     /// Whether its tree could not be read at some backup.
@@ -315,8 +315,8 @@ pub struct Below {
 ///
 /// # Errors
 /// A tree that can't be read.
-pub fn below(reader: &Reader, trees: &[BlobId]) -> Result<BTreeMap<Vec<u8>, Below>> {
-    let mut all: BTreeMap<Vec<u8>, (Below, HashSet<BlobId>)> = BTreeMap::new();
+pub fn child_trees(reader: &Reader, trees: &[BlobId]) -> Result<BTreeMap<Vec<u8>, ChildTrees>> {
+    let mut all: BTreeMap<Vec<u8>, (ChildTrees, HashSet<BlobId>)> = BTreeMap::new();
     let (mut known, mut pending) = (HashSet::new(), VecDeque::from(trees.to_vec()));
     while let Some(tree) = pending.pop_front() {
         if !known.insert(tree) {
@@ -346,7 +346,7 @@ pub fn below(reader: &Reader, trees: &[BlobId]) -> Result<BTreeMap<Vec<u8>, Belo
 ///
 /// # Errors
 /// A tree that can't be read, after all names that could be.
-pub fn names(reader: &Reader, dir: &DirHistory) -> (BTreeMap<Vec<u8>, Kinds>, Result<()>) {
+pub fn names_ever(reader: &Reader, dir: &DirHistory) -> (BTreeMap<Vec<u8>, Kinds>, Result<()>) {
     let mut names: BTreeMap<Vec<u8>, Kinds> = BTreeMap::new();
     let mut outcome = Ok(());
     let mut known = HashSet::new();
@@ -376,7 +376,7 @@ pub fn names(reader: &Reader, dir: &DirHistory) -> (BTreeMap<Vec<u8>, Kinds>, Re
 }
 
 /// Finds a name in a tree, with its place.
-pub fn find_seen(reader: &Reader, tree: &BlobId, name: &[u8]) -> Result<Option<Seen>> {
+pub fn locate_node(reader: &Reader, tree: &BlobId, name: &[u8]) -> Result<Option<LocatedNode>> {
     let (tree, nodes) = match reader.tree(tree)? {
         Tree::Nodes { nodes, .. } => (*tree, nodes),
         Tree::Leaves(leaves) => {
@@ -390,13 +390,13 @@ pub fn find_seen(reader: &Reader, tree: &BlobId, name: &[u8]) -> Result<Option<S
     let found = nodes.binary_search_by(|node| node.name.as_slice().cmp(name)).ok();
     Ok(found.and_then(|position| {
         let node = nodes.into_iter().nth(position)?;
-        Some(Seen { tree, position, node })
+        Some(LocatedNode { tree, position, node })
     }))
 }
 
 /// Whether a snapshot tells what there was at a path: a source holds it, or lies below it, and the path was not left
 /// out of it.
-pub fn reaches(snapshot: &Snapshot, path: &[u8]) -> bool {
+pub fn covers_path(snapshot: &Snapshot, path: &[u8]) -> bool {
     snapshot.sources.iter().any(|source| holds(source, path) || holds(path, source))
         && !snapshot.uncovered.iter().any(|left_out| holds(left_out, path))
 }

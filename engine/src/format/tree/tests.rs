@@ -30,8 +30,8 @@ fn build(nodes: Vec<Node>) -> (BlobId, HashMap<BlobId, Vec<u8>>) {
 
 fn nodes_of(root: BlobId, blobs: &HashMap<BlobId, Vec<u8>>) -> Vec<Node> {
     match decode_tree(&blobs[&root]).expect("it decodes") {
-        Tree::Nodes { nodes, strange } => {
-            assert_eq!(strange, []);
+        Tree::Nodes { nodes, invalid } => {
+            assert_eq!(invalid, []);
             nodes
         }
         Tree::Leaves(leaves) => leaves.iter().flat_map(|leaf| nodes_of(leaf.id, blobs)).collect(),
@@ -112,10 +112,10 @@ proptest! {
 fn names_that_could_leave_a_directory_are_set_apart() {
     for name in [&b".."[..], b".", b"a/b", b"a\0b"] {
         let (root, blobs) = build(vec![Node::new(name, Kind::File, Timestamp::default())]);
-        let Tree::Nodes { nodes, strange } = decode_tree(&blobs[&root]).expect("it decodes") else {
+        let Tree::Nodes { nodes, invalid } = decode_tree(&blobs[&root]).expect("it decodes") else {
             panic!("a small directory has no leaves");
         };
-        assert!(nodes.is_empty() && strange.len() == 1, "{name:?}");
+        assert!(nodes.is_empty() && invalid.len() == 1, "{name:?}");
     }
 }
 
@@ -128,8 +128,8 @@ fn a_size_that_is_not_that_of_the_content_is_set_apart() {
         Chunk { id: BlobId([1; 32]), length: 5 },
     ]);
     let (root, blobs) = build(vec![node]);
-    let Tree::Nodes { strange, .. } = decode_tree(&blobs[&root]).expect("it decodes") else {
+    let Tree::Nodes { invalid, .. } = decode_tree(&blobs[&root]).expect("it decodes") else {
         panic!("a small directory has no leaves");
     };
-    assert_eq!(strange.len(), 1);
+    assert_eq!(invalid.len(), 1);
 }

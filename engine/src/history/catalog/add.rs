@@ -141,8 +141,9 @@ impl Adding<'_> {
                 self.open(path, &to.node)?;
             }
         }
-        let dir =
-            |side: &Option<crate::read::view::SeenNode>| side.as_ref().and_then(|s| s.dir.clone());
+        let dir = |side: &Option<crate::read::view::ResolvedNode>| {
+            side.as_ref().and_then(|s| s.dir.clone())
+        };
         let below = (dir(&pair.from), dir(&pair.to));
         Ok((below.0.is_some() || below.1.is_some()).then_some((path, below)))
     }

@@ -5,19 +5,19 @@ use std::fs;
 
 use super::*;
 use crate::history::pattern::Pattern;
-use crate::read::view::{DirRef, SeenNode, children};
+use crate::read::view::{DirRef, ResolvedNode, children};
 use crate::testing::{Notes, Sample};
 
-type Found = BTreeMap<Vec<u8>, (usize, usize, u64)>;
+type Searched = BTreeMap<Vec<u8>, (usize, usize, u64)>;
 
 /// Walks every snapshot.
-fn walked(reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Found {
-    let mut found = Found::new();
+fn walked(reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Searched {
+    let mut found = Searched::new();
     for (number, entry) in timeline.iter().enumerate() {
         let snapshot = &entry.snapshot;
         let mut pending = vec![(Vec::new(), DirRef::Tree(snapshot.root))];
         while let Some((path, dir)) = pending.pop() {
-            let mut each = |seen: SeenNode| {
+            let mut each = |seen: ResolvedNode| {
                 let path: Vec<u8> = match path.is_empty() {
                     true => seen.node.name.clone(),
                     false => [path.as_slice(), &seen.node.name].join(&b'/'),
@@ -37,7 +37,12 @@ fn walked(reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Found {
     found
 }
 
-fn searched(catalog: &Catalog, reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Found {
+fn searched(
+    catalog: &Catalog,
+    reader: &Reader,
+    timeline: &Timeline,
+    pattern: &Pattern,
+) -> Searched {
     let places: HashMap<SnapshotId, usize> =
         timeline.iter().enumerate().map(|(number, entry)| (entry.id, number)).collect();
     let query = Query::names(pattern.clone());

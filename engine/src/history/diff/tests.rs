@@ -46,7 +46,8 @@ fn every_change_is_told_once_in_order_of_paths() {
     };
     diff(&reader, &from, &to, &mut each, &mut |_, error| panic!("{error}"));
     assert_eq!(told, ["m changed", "- dir/gone", "m mode", "- to-dir", "+ to-dir"]);
-    for (which, expected) in [(Which::Added, true), (Which::Removed, true), (Which::Modified, true)]
+    for (which, expected) in
+        [(ChangeKind::Added, true), (ChangeKind::Removed, true), (ChangeKind::Modified, true)]
     {
         assert_eq!(any_change(&reader, &from, &to, which).expect("readable"), expected);
         assert!(!any_change(&reader, &from, &from, which).expect("readable"));

@@ -78,7 +78,7 @@ fn names_are_those_of_all_snapshots() {
     let reader = sample.reader();
     let timeline = sample.repository.snapshots().expect("snapshots").list;
     let dir = dir_history(&reader, &timeline, &snapshot_path(&source)).expect("a history");
-    let (names, outcome) = names(&reader, &dir);
+    let (names, outcome) = names_ever(&reader, &dir);
     outcome.expect("all can be read");
     let both = Kinds { directory: true, other: true };
     let gone = Kinds { directory: false, other: true };
