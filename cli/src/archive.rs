@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use yore_engine::{DirRef, Error, LONGEST_PATH, Lookup, Node, ResolvedNode, children};
+use yore_engine::{DirRef, Error, LONGEST_PATH, Lookup, Node, ResolvedNode, TreePath, children};
 
 use crate::commands::cat::copy_out;
 use crate::context::Context;
@@ -92,7 +92,7 @@ impl Walk<'_> {
             Lookup::Root(dir) => self.list(&dir, path),
             Lookup::Node(seen) => vec![seen],
         };
-        let above = path.iter().rposition(|&byte| byte == b'/').map_or(&[][..], |cut| &path[..cut]);
+        let above = TreePath::new(path).parent().as_bytes();
         stack.push((above.to_vec(), Vec::new(), first.into_iter()));
         while let Some((path, name, nodes)) = stack.last_mut() {
             let Some(seen) = nodes.next() else {
@@ -146,8 +146,7 @@ impl Walk<'_> {
 }
 
 fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
-    let separator: &[u8] = if path.is_empty() { b"" } else { b"/" };
-    [path, separator, name].concat()
+    TreePath::new(path).join(name).into_bytes()
 }
 
 /// Writes exactly as many bytes as a file has; zeros from where it can't be read.

@@ -16,6 +16,7 @@ mod history;
 mod hostile;
 mod index;
 mod observer;
+mod path;
 mod read;
 mod repository;
 mod restore;
@@ -59,6 +60,7 @@ pub use history::versions::{
 };
 pub use index::{BlobIndex, Location};
 pub use observer::{Event, Fate, Observer, Planned, Problem, Unit, Unobserved};
+pub use path::{Name, TreePath, TreePathBuf};
 pub use read::count::count_below;
 pub use read::directory::Nodes;
 pub use read::file::{OpenFile, Piece};

@@ -17,6 +17,7 @@ use yore_platform::{Made, TargetDir};
 use crate::error::{Error, Result};
 use crate::globs::Rule;
 use crate::observer::Observer;
+use crate::path::TreePath;
 use crate::read::children::Children;
 use crate::read::reader::Reader;
 use crate::read::view::{self, DirRef, Lookup};
@@ -183,8 +184,8 @@ pub fn restore(
     let (above, children) = match what {
         Lookup::Root(dir) => (Vec::new(), Children::open(reader, dir)?),
         Lookup::Node(seen) => {
-            let cut = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-            (path[..cut].to_vec(), Children::one(seen.clone()))
+            let above = TreePath::new(path).parent();
+            (above.as_bytes().to_vec(), Children::one(seen.clone()))
         }
     };
     let task = Task { reader, target, options, observer, agreement: Agreement::Free };
@@ -221,7 +222,7 @@ struct Task<'a> {
 }
 
 fn start_in_place(task: Task<'_>, root: &DirRef, path: &[u8]) -> Result<RestoreReport> {
-    let lone = view::alone(task.reader, root, path)?;
+    let lone = view::alone(task.reader, root, TreePath::new(path))?;
     let children = Children::open(task.reader, &lone)?;
     start(task, Way { base: Vec::new(), to: path.to_vec(), links: Links::Followed }, children)
 }

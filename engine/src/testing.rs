@@ -11,6 +11,7 @@ pub(crate) mod forge;
 use crate::backup::{BackupOptions, BackupReport, backup};
 use crate::error::Error;
 use crate::observer::{Event, Observer, Problem};
+use crate::path::TreePath;
 use crate::read::reader::Reader;
 use crate::read::view::{DirRef, Lookup, find};
 use crate::repository::{CreateOptions, Repository, create, open};
@@ -162,6 +163,6 @@ impl Sample {
     /// What is at a path in the newest snapshot.
     pub(crate) fn find(&self, reader: &Reader, path: &[u8]) -> Lookup {
         let root = DirRef::Tree(self.newest().snapshot.root);
-        find(reader, &root, path).expect("it can be read").expect("it is there")
+        find(reader, &root, TreePath::new(path)).expect("it can be read").expect("it is there")
     }
 }

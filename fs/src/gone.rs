@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use yore_engine::{
     BlobId, DirHistory, DirRef, LONGEST_PATH, LocatedNode, Lookup, Pairs, ResolvedNode, Tree,
-    child_trees, find as find_path,
+    TreePath, child_trees, find as find_path,
 };
 use yore_platform::{Entry, Kind, VolumeError};
 
@@ -77,7 +77,7 @@ fn newest(volume: &SnapshotVolume, shown: &Shown, path: &[u8]) -> Answer<Option<
     if matches!(top, DirRef::Unreadable) {
         return Ok(None);
     }
-    Ok(match find_path(&volume.reader, &top, path).map_err(damaged)? {
+    Ok(match find_path(&volume.reader, &top, TreePath::new(path)).map_err(damaged)? {
         Some(Lookup::Root(dir)) => Some(dir),
         Some(Lookup::Node(seen)) => seen.dir,
         None => None,
@@ -220,12 +220,13 @@ fn loses(
         while let Some(pair) = pairs.try_next().map_err(damaged)? {
             let Some(was) = pair.from else { continue };
             let here = || join(&path, &was.node.name);
+            let now = || find_path(reader, newest, TreePath::new(&here())).map_err(damaged);
             match (was.dir, pair.to.map(|is| is.dir)) {
                 (Some(DirRef::Unreadable), Some(Some(_))) | (None, Some(_)) => {}
                 (Some(was), Some(Some(is))) if !matches!(is, DirRef::Unreadable) => {
                     differ.push((was, is, here()));
                 }
-                (was, _) => match (find_path(reader, newest, &here()).map_err(damaged)?, was) {
+                (was, _) => match (now()?, was) {
                     (None, _) => return Ok(true),
                     (Some(Lookup::Node(ResolvedNode { dir: None, .. })), Some(_)) => {
                         return Ok(true);

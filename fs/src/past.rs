@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use yore_engine::{
-    DirHistory, Kinds, LocatedNode, Version, descend, names_ever, top_history, versions,
+    DirHistory, Kinds, LocatedNode, TreePath, Version, descend, names_ever, top_history, versions,
 };
 use yore_platform::{Entry, Kind, VolumeError};
 
@@ -109,10 +109,8 @@ pub(crate) fn unescape(shown: &[u8]) -> &[u8] {
 
 /// Takes a path apart into its directory and its last name.
 pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
-    match path.iter().rposition(|byte| *byte == b'/') {
-        Some(slash) => (&path[..slash], &path[slash + 1..]),
-        None => (&[], path),
-    }
+    let (folder, name) = TreePath::new(path).split();
+    (folder.as_bytes(), name)
 }
 
 /// The past of the directory at a path.

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use clap::Args;
 use serde_json::json;
 use similar::TextDiff;
-use yore_engine::{Change, DirRef, Lookup, Node, Reader, diff, is_modified};
+use yore_engine::{Change, DirRef, Lookup, Node, Reader, TreePath, diff, is_modified};
 use yore_platform::Kind;
 
 use crate::commands::{cat, ls};
@@ -115,12 +115,8 @@ fn dir(found: &Lookup) -> Option<&DirRef> {
     }
 }
 
-fn join(top: &[u8], path: &[u8]) -> Vec<u8> {
-    match (top.is_empty(), path.is_empty()) {
-        (true, _) => path.to_vec(),
-        (false, true) => top.to_vec(),
-        (false, false) => [top, path].join(&b'/'),
-    }
+fn join(top: &[u8], path: TreePath<'_>) -> Vec<u8> {
+    TreePath::new(top).join(path.as_bytes()).into_bytes()
 }
 
 fn count(counts: &mut Counts, change: &Change) {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use yore_engine::{Catalog, Hit, Pattern, Query, SnapshotEntry, SnapshotId};
+use yore_engine::{Catalog, Hit, Pattern, Query, SnapshotEntry, SnapshotId, TreePath};
 use yore_platform::Kind;
 
 use crate::commands::ls::kind_name;
@@ -116,8 +116,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
 }
 
 fn is_below(folder: &[u8], path: &[u8]) -> bool {
-    let rest = path.strip_prefix(folder);
-    folder.is_empty() || rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+    TreePath::new(path).starts_with(TreePath::new(folder))
 }
 
 fn kinds(kind: Type) -> Vec<Kind> {
@@ -167,7 +166,7 @@ fn object(timeline: &[SnapshotEntry], hit: &Hit) -> Value {
         "last": snapshot(hit.last),
     });
     if std::str::from_utf8(&hit.path).is_err() {
-        value["path_hex"] = yore_engine::encode_hex(&[b"/", hit.path.as_slice()].concat()).into();
+        value["path_hex"] = yore_engine::encode_hex(&[b"/", &*hit.path].concat()).into();
     }
     value
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
-use yore_engine::{SnapshotEntry, Version, path_versions};
+use yore_engine::{SnapshotEntry, TreePath, Version, path_versions};
 use yore_platform::Kind;
 
 use crate::context::Context;
@@ -45,7 +45,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let mut found = Vec::new();
     let mut path = written.clone();
     for spelling in live_path::spellings(written) {
-        found = path_versions(&reader, &timeline, &spelling)?;
+        found = path_versions(&reader, &timeline, TreePath::new(&spelling))?;
         if !found.is_empty() {
             path = spelling;
             break;

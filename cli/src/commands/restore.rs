@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use yore_engine::{
-    Extra, Lookup, Overwrite, Owners, Repository, RestoreOptions, RestoreReport, Run, Verify,
-    path_versions, restore,
+    Extra, Lookup, Overwrite, Owners, Repository, RestoreOptions, RestoreReport, Run, TreePath,
+    Verify, path_versions, restore,
 };
 use yore_platform::system_path;
 
@@ -155,7 +155,7 @@ fn newest_of(
     let timeline = options.whose.take(repository.snapshots()?.list)?;
     let (reader, _) = repository.reader(place::BUDGET)?;
     for path in place::alternatives(yore_platform::name_bytes(file.as_os_str())) {
-        let versions = path_versions(&reader, &timeline, &path)?;
+        let versions = path_versions(&reader, &timeline, TreePath::new(&path))?;
         if let Some(version) = versions.iter().rev().find(|version| version.what.is_some()) {
             let newest = &timeline[version.last];
             let time = clock::time(newest, context.now.time_zone());
@@ -212,10 +212,7 @@ fn system_name(name: &[u8]) -> OsString {
 fn target(context: &Context, options: &Options, path: &[u8]) -> Outcome<PathBuf> {
     let target = match &options.target {
         Some(target) => std::path::absolute(target).map_err(|e| Failure::local(target, e))?,
-        None => {
-            let above = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-            system_path(&path[..above])
-        }
+        None => system_path(TreePath::new(path).parent().as_bytes()),
     };
     let whole = std::fs::canonicalize(&target).unwrap_or_else(|_| target.clone());
     let repository = context.destination()?.folder().to_owned();

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::*;
 use crate::format::object::Area;
 use crate::format::tree::Node;
+use crate::path::join;
 use crate::read::file::OpenFile;
 use crate::read::view::{Lookup, ResolvedNode, children};
 use crate::testing::{Notes, Sample, writer};
@@ -52,7 +53,7 @@ fn collect(
     }
     if let Some(dir) = &seen.dir {
         children(reader, dir, &mut |child| {
-            let below = walk::join(path, &child.node.name);
+            let below = join(path, &child.node.name);
             collect(reader, &below, child, all);
             Ok(())
         })

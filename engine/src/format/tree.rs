@@ -237,13 +237,6 @@ pub enum Tree {
     Leaves(Vec<LeafRef>),
 }
 
-/// Whether a name may stand in a tree.
-pub(crate) fn name_is_allowed(name: &[u8]) -> bool {
-    !matches!(name, b"" | b"." | b"..")
-        && name.len() <= 65_535
-        && !name.iter().any(|byte| matches!(byte, b'/' | 0))
-}
-
 #[cfg(test)]
 pub(crate) fn forged_nodes(nodes: &[Node]) -> Vec<u8> {
     encode::encode_nodes(nodes, &yore_platform::Names::new())

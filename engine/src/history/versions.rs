@@ -15,6 +15,7 @@ use crate::format::content_id::{ContentId, content_id};
 use crate::format::id::BlobId;
 use crate::format::record::Snapshot;
 use crate::format::tree::{Node, Tree};
+use crate::path::{TreePath, TreePathBuf};
 use crate::read::reader::Reader;
 use crate::snapshots::order::SnapshotEntry;
 
@@ -37,8 +38,8 @@ pub struct DirState {
 /// The past of one directory.
 #[derive(Debug)]
 pub struct DirHistory {
-    /// The path: components joined by `/`; empty for the top.
-    pub path: Vec<u8>,
+    /// The path.
+    pub path: TreePathBuf,
     /// What it was in every snapshot that has it, in order.
     pub states: Vec<DirState>,
     /// What is known of its names.
@@ -46,7 +47,7 @@ pub struct DirHistory {
 }
 
 impl DirHistory {
-    fn new(path: Vec<u8>, states: Vec<DirState>) -> Self {
+    fn new(path: TreePathBuf, states: Vec<DirState>) -> Self {
         Self { path, states, looked: Looked::default() }
     }
 
@@ -118,7 +119,7 @@ pub fn top_history(timeline: &Timeline) -> DirHistory {
         snapshot,
         tree: Some(of.snapshot.root),
     };
-    DirHistory::new(Vec::new(), timeline.iter().enumerate().map(state).collect())
+    DirHistory::new(TreePathBuf::default(), timeline.iter().enumerate().map(state).collect())
 }
 
 /// The pasts of the directories on the way from `dir` along `names`, one for each; without states where
@@ -160,7 +161,7 @@ pub fn descend(
             past.looked.learn(name, stood);
             pasts.push(past);
         }
-        path = join(&path, name);
+        path.push(name);
     }
     pasts.push(DirHistory::new(path, last));
     Ok(pasts)
@@ -178,7 +179,7 @@ fn enter(
         Some(DirState { snapshot: state.snapshot, tree: stood.directory()? })
     };
     let states = dir.states.iter().zip(&*stood).filter_map(state).collect();
-    Ok(DirHistory::new(join(&dir.path, name), states))
+    Ok(DirHistory::new(dir.path.as_path().join(name), states))
 }
 
 /// A name on the way down, and the directory in which it is looked up.
@@ -211,22 +212,22 @@ impl<'a> Level<'a> {
 ///
 /// # Errors
 /// A tree that can't be read.
-pub fn dir_history(reader: &Reader, timeline: &Timeline, path: &[u8]) -> Result<DirHistory> {
+pub fn dir_history(reader: &Reader, timeline: &Timeline, path: TreePath<'_>) -> Result<DirHistory> {
     let top = top_history(timeline);
-    let pasts = descend(reader, timeline, &top, &names_of(path))?;
+    let pasts = descend(reader, timeline, &top, &path.components().collect::<Vec<_>>())?;
     Ok(pasts.into_iter().next_back().unwrap_or(top))
-}
-
-fn names_of(path: &[u8]) -> Vec<&[u8]> {
-    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect()
 }
 
 /// Every version that a path had, as [`versions`] tells them.
 ///
 /// # Errors
 /// A tree that can't be read.
-pub fn path_versions(reader: &Reader, timeline: &Timeline, path: &[u8]) -> Result<Vec<Version>> {
-    let names = names_of(path);
+pub fn path_versions(
+    reader: &Reader,
+    timeline: &Timeline,
+    path: TreePath<'_>,
+) -> Result<Vec<Version>> {
+    let names: Vec<&[u8]> = path.components().collect();
     let Some((name, folders)) = names.split_last() else { return Ok(Vec::new()) };
     let top = top_history(timeline);
     let pasts = descend(reader, timeline, &top, &names)?;
@@ -245,14 +246,14 @@ pub fn versions(
     dir: &DirHistory,
     name: &[u8],
 ) -> Result<Vec<Version>> {
-    let path = join(&dir.path, name);
+    let path = dir.path.as_path().join(name);
     let all = dir.stood(reader, timeline, name)?;
     let mut open: HashMap<&str, Open<'_>> = HashMap::new();
     let mut versions: Vec<Version> = Vec::new();
     let mut states = dir.states.iter().zip(&*all).peekable();
     for (number, SnapshotEntry { snapshot, .. }) in timeline.iter().enumerate() {
         let state = states.next_if(|(state, _)| state.snapshot == number);
-        if !covers_path(snapshot, &path) {
+        if !covers_path(snapshot, path.as_path()) {
             continue;
         }
         let seen = match state {
@@ -396,22 +397,11 @@ pub fn locate_node(reader: &Reader, tree: &BlobId, name: &[u8]) -> Result<Option
 
 /// Whether a snapshot tells what there was at a path: a source holds it, or lies below it, and the path was not left
 /// out of it.
-pub fn covers_path(snapshot: &Snapshot, path: &[u8]) -> bool {
-    snapshot.sources.iter().any(|source| holds(source, path) || holds(path, source))
-        && !snapshot.uncovered.iter().any(|left_out| holds(left_out, path))
-}
-
-/// Whether the directory at `outer` is, or holds, what is at `inner`.
-fn holds(outer: &[u8], inner: &[u8]) -> bool {
-    outer.is_empty()
-        || inner.strip_prefix(outer).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
-}
-
-fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
-    match path.is_empty() {
-        true => name.to_vec(),
-        false => [path, b"/", name].concat(),
-    }
+pub fn covers_path(snapshot: &Snapshot, path: TreePath<'_>) -> bool {
+    let mut sources = snapshot.sources.iter().map(|source| TreePath::new(source));
+    let mut left_out = snapshot.uncovered.iter().map(|path| TreePath::new(path));
+    sources.any(|source| path.starts_with(source) || source.starts_with(path))
+        && !left_out.any(|left_out| path.starts_with(left_out))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use yore_platform::Kind;
 use crate::error::{Error, Result};
 use crate::format::id::BlobId;
 use crate::format::tree::{Flags, Node};
+use crate::path::TreePath;
 use crate::read::reader::Reader;
 use crate::snapshots::moment::Part;
 
@@ -15,8 +16,8 @@ use crate::snapshots::moment::Part;
 pub const LONGEST_PATH: usize = 64 << 10;
 
 /// Fails below a path that is too long to be followed.
-pub(crate) fn must_be_followed(path: &[u8]) -> Result<()> {
-    if path.len() <= LONGEST_PATH {
+pub(crate) fn check_length(path: TreePath<'_>) -> Result<()> {
+    if path.as_bytes().len() <= LONGEST_PATH {
         return Ok(());
     }
     Err(Error::Refused { what: "it is nested more deeply than is followed".into() })
@@ -65,8 +66,7 @@ pub fn merge(reader: &Reader, parts: &[Part<'_>]) -> Result<DirRef> {
     }
     let mut root = Building::default();
     for part in parts {
-        let components: Vec<&[u8]> =
-            part.source.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
+        let components: Vec<&[u8]> = part.source.components().collect();
         let top = DirRef::Tree(part.snapshot.snapshot.root);
         match components.is_empty() {
             true => root = Building::open(reader, &top)?,
@@ -161,11 +161,10 @@ impl Building {
     }
 }
 
-/// Finds what a path stands for; `None` when there is no such path. Components are joined by `/`;
-/// empty ones do not count. The root itself has no node.
-pub fn find(reader: &Reader, root: &DirRef, path: &[u8]) -> Result<Option<Lookup>> {
+/// Finds what a path stands for; `None` when there is no such path. The root itself has no node.
+pub fn find(reader: &Reader, root: &DirRef, path: TreePath<'_>) -> Result<Option<Lookup>> {
     let mut found = Lookup::Root(root.clone());
-    for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+    for name in path.components() {
         let dir = match &found {
             Lookup::Root(dir) => Some(dir),
             Lookup::Node(seen) => seen.dir.as_ref(),
@@ -186,13 +185,13 @@ pub fn find(reader: &Reader, root: &DirRef, path: &[u8]) -> Result<Option<Lookup
 ///
 /// # Errors
 /// [`Error::NotFound`] where there is nothing.
-pub(crate) fn alone(reader: &Reader, root: &DirRef, path: &[u8]) -> Result<DirRef> {
+pub(crate) fn alone(reader: &Reader, root: &DirRef, path: TreePath<'_>) -> Result<DirRef> {
     let mut above = Vec::new();
     let mut dir = root.clone();
-    let mut names = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).peekable();
+    let mut names = path.components().peekable();
     while let Some(name) = names.next() {
         let found = child(reader, &dir, name)?;
-        let what = || String::from_utf8_lossy(path).into_owned();
+        let what = || path.to_string();
         let mut seen = found.ok_or_else(|| Error::NotFound { what: what() })?;
         if names.peek().is_some() {
             dir = seen.dir.take().ok_or_else(|| Error::NotFound { what: what() })?;
@@ -259,7 +258,7 @@ pub fn children(
                 (Some(error), _) => Err(error),
                 (None, None) => Ok(()),
                 (None, Some(first)) => {
-                    let name = String::from_utf8_lossy(&first.name);
+                    let name = TreePath::new(&first.name);
                     let others = match invalid.len() - 1 {
                         0 => String::new(),
                         others => format!(" (and {others} others here)"),

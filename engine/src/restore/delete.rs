@@ -10,13 +10,14 @@ use yore_platform::{Kind, Listing, SourceDir};
 
 use super::case::{Names, has_alias};
 use super::context::Context;
-use super::directory::{OpenDir, join};
+use super::directory::OpenDir;
 use super::place::not_agreed;
 use super::{Extra, Overwrite, was_there};
 use crate::error::Error;
 use crate::format::tree::Flags;
 use crate::globs::NO_BACKUP;
 use crate::observer::{Event, Fate, Planned};
+use crate::path::join;
 use crate::run::Run;
 
 /// The names in a directory of the target that have not been met in the snapshot yet.

@@ -5,13 +5,14 @@ use yore_platform::{Kind, Metadata, Replace, TargetDir, TargetFile};
 use super::beside::{self, Beside};
 use super::context::Context;
 use super::delete::look_through;
-use super::directory::{OpenDir, join, metadata_of};
+use super::directory::{OpenDir, metadata_of};
 use super::{Extra, Overwrite, Verify, verify, was_there};
 use crate::error::{Error, Result};
 use crate::format::blob_hasher::HASH_BATCH;
 use crate::format::keys::BlobKind;
 use crate::format::tree::{Content, Node};
 use crate::observer::{Event, Planned};
+use crate::path::join;
 use crate::read::file::{OpenFile, Piece};
 use crate::run::Run;
 

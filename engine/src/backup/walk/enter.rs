@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use yore_platform::{Kind, Listing, Metadata, MountKind, SourceDir, system_path};
 
 use super::emptied::{self, Emptied};
-use super::{Advance, Level, Opened, Sources, Step, Unlisted, Walk, join};
+use super::{Advance, Level, Opened, Sources, Step, Unlisted, Walk};
 use crate::backup::left_out::NotEntered;
 use crate::backup::read::attributes;
 use crate::backup::read::node_of;
@@ -13,6 +13,7 @@ use crate::backup::walk::exclude::Excluder;
 use crate::backup::{EmptySources, FileSystems, Reading, now};
 use crate::error::Result;
 use crate::format::tree::{Flags, Node};
+use crate::path::join;
 use crate::read::view::{DirRef, ResolvedNode};
 
 impl<'a> Walk<'a> {

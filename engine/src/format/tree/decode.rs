@@ -9,8 +9,8 @@ use crate::format::tree::encode::Before;
 use crate::format::tree::owner_names::Table;
 use crate::format::tree::{
     Chunk, Content, Flags, Hole, Holes, InvalidNode, LeafRef, ListRef, Node, OwnerNames, Tree,
-    name_is_allowed,
 };
+use crate::path::Name;
 
 /// Unknown keys of a node from here on may be passed over.
 const FIRST_OPTIONAL_KEY: u64 = 64;
@@ -133,7 +133,7 @@ fn settle(
 /// Tells why a node can't be presented although it decodes.
 fn impossible(node: &Node) -> Option<&'static str> {
     let is_file = node.kind == Kind::File;
-    if !name_is_allowed(&node.name) {
+    if Name::new(&node.name).is_none() {
         return Some("its name is not allowed");
     }
     if !is_file && (node.content != Content::Empty || !node.holes.is_empty() || node.size > 0) {

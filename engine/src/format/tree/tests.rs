@@ -8,6 +8,7 @@ use yore_platform::{DeviceNumber, Kind, Names, Owner, Timestamp};
 use super::*;
 use crate::format::id::RepositoryId;
 use crate::format::keys::{BlobKind, Keys, MasterSecret};
+use crate::path::Name;
 
 fn keys() -> Keys {
     Keys::derive(&MasterSecret::from_bytes([1; 32]), RepositoryId([2; 32]))
@@ -75,7 +76,7 @@ proptest! {
         inode in any::<u64>(), ids in any::<(u32, u32)>(), mode in 0u32..0o10000,
         name in proptest::collection::vec(1u8..=255, 1..300), links in 1u64..5,
     ) {
-        prop_assume!(name_is_allowed(&name));
+        prop_assume!(Name::new(&name).is_some());
         let mut node = Node::new(&name, Kind::CharDevice, Timestamp { seconds, nanos });
         node.changed = Some(Timestamp { seconds: deltas.0, nanos });
         node.born = Some(Timestamp { seconds: deltas.1, nanos: 0 });

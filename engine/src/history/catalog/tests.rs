@@ -5,6 +5,7 @@ use std::fs;
 
 use super::*;
 use crate::history::pattern::Pattern;
+use crate::path::TreePath;
 use crate::read::view::{DirRef, ResolvedNode, children};
 use crate::testing::{Notes, Sample};
 
@@ -18,10 +19,7 @@ fn walked(reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Searched {
         let mut pending = vec![(Vec::new(), DirRef::Tree(snapshot.root))];
         while let Some((path, dir)) = pending.pop() {
             let mut each = |seen: ResolvedNode| {
-                let path: Vec<u8> = match path.is_empty() {
-                    true => seen.node.name.clone(),
-                    false => [path.as_slice(), &seen.node.name].join(&b'/'),
-                };
+                let path = TreePath::new(&path).join(&seen.node.name).into_bytes();
                 if pattern.fits_name(&seen.node.name) && pattern.fits_path(&path) {
                     let entry = found.entry(path.clone()).or_insert((number, number, 0));
                     (entry.1, entry.2) = (number, seen.node.size);
@@ -51,7 +49,7 @@ fn searched(
         .find((reader, timeline), &query, &counts, &Notes::default())
         .expect("it can be searched");
     assert!(problems.is_empty(), "{problems:?}");
-    hits.into_iter().map(|hit| (hit.path, (hit.first, hit.last, hit.size))).collect()
+    hits.into_iter().map(|hit| (hit.path.into_bytes(), (hit.first, hit.last, hit.size))).collect()
 }
 
 fn assert_agrees(catalog: &Catalog, repository: &Repository) {
