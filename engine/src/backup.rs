@@ -27,7 +27,7 @@ use crate::backup::walk::exclude::Excluder;
 use crate::backup::walk::{Sources, Step, Walk};
 use crate::clock::now;
 use crate::error::{Error, Result};
-use crate::format::blob_hasher::TOGETHER;
+use crate::format::blob_hasher::HASH_BATCH;
 use crate::format::chunker::Gear;
 use crate::format::id::{BlobId, SnapshotId};
 use crate::format::keys::{BlobKind, Keys};
@@ -286,7 +286,7 @@ fn save(
     // Of the standard library: what waits there goes when the receiver does, and with it the channels through
     // which it was to be answered, so that nobody waits for an answer to nobody.
     let (steps, ordered) = sync_channel(STEPS);
-    let (hashing, to_hash) = bounded(2 * TOGETHER);
+    let (hashing, to_hash) = bounded(2 * HASH_BATCH);
     let budget = Budget::new(READ_AHEAD);
     let chunks = Buffers::new(SPARE_CHUNKS, gear.max());
     let readers = Arc::new(Readers {
@@ -370,7 +370,7 @@ fn crunch(
     let (mut sealing, mut naming) = (true, true);
     while sealing || naming {
         // Sealing first: meanwhile more chunks come together, and many are named faster than few.
-        let at_once = if to_hash.len() < TOGETHER { frames.try_recv().ok() } else { None };
+        let at_once = if to_hash.len() < HASH_BATCH { frames.try_recv().ok() } else { None };
         let frame = match at_once {
             Some(frame) => Some(frame),
             None => select! {
@@ -398,7 +398,7 @@ fn crunch(
 /// Names a chunk, and others that wait with it.
 fn name(keys: &Keys, first: HashJob, more: &Receiver<HashJob>) {
     let jobs: Vec<HashJob> =
-        std::iter::once(first).chain(more.try_iter().take(TOGETHER - 1)).collect();
+        std::iter::once(first).chain(more.try_iter().take(HASH_BATCH - 1)).collect();
     let chunks: Vec<&[u8]> = jobs.iter().map(|job| &*job.bytes).collect();
     for (job, id) in jobs.iter().zip(keys.blob_ids(BlobKind::Data, &chunks)) {
         // Whoever wanted the name may have given up.

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use yore_engine::{Node, Snapshot, SnapshotEntry, SnapshotId, content_id};
+use yore_engine::{Node, Snapshot, SnapshotEntry, SnapshotId, TreePath, content_id};
 use yore_platform::{Attr, DeviceNumber, Entry, Ino, Kind, Owner, Timestamp, VolumeError};
 
 use crate::calendar::local;
@@ -164,8 +164,5 @@ fn origin_of_node(volume: &SnapshotVolume, node: NodeNo) -> Result<Option<Origin
 
 /// The path of a name in a directory.
 pub(crate) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
-    match path.is_empty() {
-        true => name.to_vec(),
-        false => [path, b"/", name].concat(),
-    }
+    TreePath::new(path).join(name).into_bytes()
 }

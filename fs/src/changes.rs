@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use yore_engine::{Change, DirRef, Pair, Pairs, Seen, SeenNode, Which, any_change, find_seen};
+use yore_engine::{
+    Change, ChangeKind, DirRef, LocatedNode, Pair, Pairs, ResolvedNode, any_change, locate_node,
+};
 use yore_platform::{Entry, Kind, Timestamp, VolumeError};
 
 use crate::at::state_at;
@@ -24,8 +26,11 @@ use crate::volume::SnapshotVolume;
 
 const BETWEEN: &[u8] = b"..";
 /// What is under each pair of times.
-const WHICH: [(&[u8], Which); 3] =
-    [(b"added", Which::Added), (b"modified", Which::Modified), (b"removed", Which::Removed)];
+const WHICH: [(&[u8], ChangeKind); 3] = [
+    (b"added", ChangeKind::Added),
+    (b"modified", ChangeKind::Modified),
+    (b"removed", ChangeKind::Removed),
+];
 /// How many directories are remembered.
 const LISTS: usize = 64;
 
@@ -42,7 +47,7 @@ pub(crate) struct Between {
 /// A directory of one kind of difference.
 pub(crate) struct ChangeDir {
     pub(crate) between: Arc<Between>,
-    which: Which,
+    which: ChangeKind,
     path: Vec<u8>,
     from: Option<DirRef>,
     to: Option<DirRef>,
@@ -70,14 +75,14 @@ struct Item {
 
 enum What {
     /// It changed so: the node, in the side that shows it.
-    Node(Box<SeenNode>),
+    Node(Box<ResolvedNode>),
     /// It leads to something that did.
     Leads(Option<DirRef>, Option<DirRef>),
 }
 
 /// What was worked out about directories.
 pub(crate) struct Differences {
-    lists: Memo<(StateNo, StateNo, Which, Vec<u8>), Vec<Item>>,
+    lists: Memo<(StateNo, StateNo, ChangeKind, Vec<u8>), Vec<Item>>,
 }
 
 impl Weigh for Vec<Item> {
@@ -179,20 +184,25 @@ fn items(volume: &SnapshotVolume, dir: &ChangeDir) -> Answer<Arc<Vec<Item>>> {
     })
 }
 
-fn judge(volume: &SnapshotVolume, which: Which, pair: &Pair) -> Answer<Option<What>> {
+fn judge(volume: &SnapshotVolume, which: ChangeKind, pair: &Pair) -> Answer<Option<What>> {
     for change in pair.changes() {
         let seen = match (change, which) {
-            (Change::Added(seen), Which::Added)
-            | (Change::Removed(seen), Which::Removed)
-            | (Change::Modified { to: seen, .. }, Which::Modified) => seen,
+            (Change::Added(seen), ChangeKind::Added)
+            | (Change::Removed(seen), ChangeKind::Removed)
+            | (Change::Modified { to: seen, .. }, ChangeKind::Modified) => seen,
             _ => continue,
         };
         return Ok(Some(match (&seen.dir, which) {
             // A directory that only the one side has, put together there.
-            (Some(dir @ DirRef::Merged(_)), Which::Added) => What::Leads(None, Some(dir.clone())),
-            (Some(dir @ DirRef::Merged(_)), Which::Removed) => What::Leads(Some(dir.clone()), None),
-            (Some(_), Which::Modified) => {
-                let dir = |seen: &Option<SeenNode>| seen.as_ref().and_then(|seen| seen.dir.clone());
+            (Some(dir @ DirRef::Merged(_)), ChangeKind::Added) => {
+                What::Leads(None, Some(dir.clone()))
+            }
+            (Some(dir @ DirRef::Merged(_)), ChangeKind::Removed) => {
+                What::Leads(Some(dir.clone()), None)
+            }
+            (Some(_), ChangeKind::Modified) => {
+                let dir =
+                    |seen: &Option<ResolvedNode>| seen.as_ref().and_then(|seen| seen.dir.clone());
                 What::Leads(dir(&pair.from), dir(&pair.to))
             }
             _ => What::Node(Box::new(seen)),
@@ -233,17 +243,17 @@ fn node(
     volume: &SnapshotVolume,
     place: PlaceNo,
     dir: &ChangeDir,
-    seen: &SeenNode,
+    seen: &ResolvedNode,
 ) -> Answer<Entry> {
     let name = seen.node.name.as_slice();
     let ((state, _), side) = match dir.which {
-        Which::Removed => (&dir.between.from, &dir.from),
-        Which::Added | Which::Modified => (&dir.between.to, &dir.to),
+        ChangeKind::Removed => (&dir.between.from, &dir.from),
+        ChangeKind::Added | ChangeKind::Modified => (&dir.between.to, &dir.to),
     };
     let path = join(&dir.path, name);
     let origin = state.origin(&path).ok_or(VolumeError::Stale)?;
-    let located: Option<Seen> = match side {
-        Some(DirRef::Tree(tree)) => find_seen(&volume.reader, tree, name).map_err(damaged)?,
+    let located: Option<LocatedNode> = match side {
+        Some(DirRef::Tree(tree)) => locate_node(&volume.reader, tree, name).map_err(damaged)?,
         Some(DirRef::Merged(_) | DirRef::Unreadable | DirRef::Damaged(_)) | None => None,
     };
     let Some(located) = located else {
@@ -273,12 +283,12 @@ fn whole(
     volume: &SnapshotVolume,
     place: PlaceNo,
     dir: &ChangeDir,
-    seen: &SeenNode,
+    seen: &ResolvedNode,
 ) -> Answer<Entry> {
     let name = seen.node.name.as_slice();
     let (from, to) = match dir.which {
-        Which::Removed => (seen.dir.clone(), None),
-        Which::Added | Which::Modified => (None, seen.dir.clone()),
+        ChangeKind::Removed => (seen.dir.clone(), None),
+        ChangeKind::Added | ChangeKind::Modified => (None, seen.dir.clone()),
     };
     let path = join(&dir.path, name);
     let (between, which) = (Arc::clone(&dir.between), dir.which);

@@ -5,7 +5,7 @@
 //! name is found again in the new state by its own name when it is next used; what is not there any more
 //! stays what it was.
 
-use yore_engine::{DirRef, Pairs, SeenNode};
+use yore_engine::{DirRef, Pairs, ResolvedNode};
 use yore_platform::VolumeError;
 
 use crate::listing::{Inside, find_dir};
@@ -101,8 +101,8 @@ fn names(
     while let Some(pair) = pairs.try_next()? {
         match (pair.from, pair.to) {
             (
-                Some(SeenNode { dir: Some(before), node: was }),
-                Some(SeenNode { dir: Some(after), node: is }),
+                Some(ResolvedNode { dir: Some(before), node: was }),
+                Some(ResolvedNode { dir: Some(after), node: is }),
             ) => {
                 let held = volume.tables.known(both.place, &is.name);
                 let Some(below) = held.filter(|place| volume.tables.is_held(*place)) else {

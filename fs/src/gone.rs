@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use yore_engine::{
-    BlobId, DirHistory, DirRef, Found, LONGEST_PATH, Pairs, Seen, SeenNode, Tree, below,
-    find as find_path,
+    BlobId, DirHistory, DirRef, LONGEST_PATH, LocatedNode, Lookup, Pairs, ResolvedNode, Tree,
+    TreePath, child_trees, find as find_path,
 };
 use yore_platform::{Entry, Kind, VolumeError};
 
@@ -77,9 +77,9 @@ fn newest(volume: &SnapshotVolume, shown: &Shown, path: &[u8]) -> Answer<Option<
     if matches!(top, DirRef::Unreadable) {
         return Ok(None);
     }
-    Ok(match find_path(&volume.reader, &top, path).map_err(damaged)? {
-        Some(Found::Root(dir)) => Some(dir),
-        Some(Found::Node(seen)) => seen.dir,
+    Ok(match find_path(&volume.reader, &top, TreePath::new(path)).map_err(damaged)? {
+        Some(Lookup::Root(dir)) => Some(dir),
+        Some(Lookup::Node(seen)) => seen.dir,
         None => None,
     })
 }
@@ -87,7 +87,7 @@ fn newest(volume: &SnapshotVolume, shown: &Shown, path: &[u8]) -> Answer<Option<
 /// What the newest state has in a directory: each name, and its directory if it is one.
 fn present(volume: &SnapshotVolume, dir: &DirRef) -> Answer<HashMap<Vec<u8>, Option<DirRef>>> {
     let mut present = HashMap::new();
-    let each = &mut |seen: SeenNode| {
+    let each = &mut |seen: ResolvedNode| {
         present.insert(seen.node.name, seen.dir);
         Ok(())
     };
@@ -110,7 +110,7 @@ impl Compared {
 
     /// Every name that it had and that is gone, or a directory that may lead to something that is.
     fn names(&self, volume: &SnapshotVolume) -> Answer<Vec<(Vec<u8>, Inside)>> {
-        let all = below(&volume.reader, &self.trees).map_err(damaged)?;
+        let all = child_trees(&volume.reader, &self.trees).map_err(damaged)?;
         let mut present = match &self.newest {
             Some(newest) => present(volume, newest)?,
             None => HashMap::new(),
@@ -220,16 +220,19 @@ fn loses(
         while let Some(pair) = pairs.try_next().map_err(damaged)? {
             let Some(was) = pair.from else { continue };
             let here = || join(&path, &was.node.name);
+            let now = || find_path(reader, newest, TreePath::new(&here())).map_err(damaged);
             match (was.dir, pair.to.map(|is| is.dir)) {
                 (Some(DirRef::Unreadable), Some(Some(_))) | (None, Some(_)) => {}
                 (Some(was), Some(Some(is))) if !matches!(is, DirRef::Unreadable) => {
                     differ.push((was, is, here()));
                 }
-                (was, _) => match (find_path(reader, newest, &here()).map_err(damaged)?, was) {
+                (was, _) => match (now()?, was) {
                     (None, _) => return Ok(true),
-                    (Some(Found::Node(SeenNode { dir: None, .. })), Some(_)) => return Ok(true),
+                    (Some(Lookup::Node(ResolvedNode { dir: None, .. })), Some(_)) => {
+                        return Ok(true);
+                    }
                     (
-                        Some(Found::Node(SeenNode { dir: now @ Some(_), .. })),
+                        Some(Lookup::Node(ResolvedNode { dir: now @ Some(_), .. })),
                         Some(DirRef::Tree(was)),
                     ) => {
                         pending.push(Compared { trees: vec![was], newest: now });
@@ -316,7 +319,7 @@ fn last_version(
     let Directory::Nodes(nodes) = &*holder else { return Err(VolumeError::Damaged) };
     let node = nodes.nodes.get(position).ok_or(VolumeError::Damaged)?;
     if node.kind == Kind::Directory {
-        let seen = Seen { tree, position, node: node.clone() };
+        let seen = LocatedNode { tree, position, node: node.clone() };
         return directory(volume, place, shown, path, (name, snapshot), &seen);
     }
     let (_, origin) = *shown.labels.get(snapshot).ok_or(VolumeError::Stale)?;

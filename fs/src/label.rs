@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use yore_engine::{Content, Node, SeenNode};
+use yore_engine::{Content, Node, ResolvedNode};
 use yore_platform::{Kind, Timestamp};
 
 use crate::made::Made;
@@ -27,7 +27,7 @@ pub(crate) fn file(label: &str, name: &[u8], modified: Timestamp) -> Option<Made
     node.mode = Some(0o444);
     node.size = content.len() as u64;
     node.content = Content::Inline(content);
-    Some(Made::Held(Arc::new(SeenNode::of(node))))
+    Some(Made::Held(Arc::new(ResolvedNode::of(node))))
 }
 
 /// A value of a key file (Desktop Entry Specification): one line.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use yore_engine::{DirRef, Node, SeenNode};
+use yore_engine::{DirRef, Node, ResolvedNode};
 use yore_platform::{Entry, Kind, ListControl, Listed, VolumeError};
 
 use crate::attributes::{join, link_key, node_entry};
@@ -50,7 +50,7 @@ enum Located<'n> {
     /// In a tree blob, first seen in that snapshot.
     Node(OriginNo, Spot, &'n Node),
     /// In a directory at that path, put together from several snapshots.
-    Merged(usize, &'n [u8], &'n SeenNode),
+    Merged(usize, &'n [u8], &'n ResolvedNode),
 }
 
 /// Finds a name in a directory of a state, and hands it to `each`.
@@ -101,7 +101,7 @@ fn locate_node<'n>(
             let shared = shared.as_ref().and_then(|slot| slot.get()?.number(position));
             Ok((Spot { index: start + position, tree, position, shared }, node))
         }
-        None if nodes.strange.iter().any(|strange| strange == name) => Err(VolumeError::Damaged),
+        None if nodes.invalid.iter().any(|invalid| invalid == name) => Err(VolumeError::Damaged),
         None => Err(VolumeError::NotFound),
     }
 }
@@ -172,7 +172,7 @@ fn list_merged(
     inside: &Inside,
     from: usize,
     path: &[u8],
-    nodes: &[SeenNode],
+    nodes: &[ResolvedNode],
     each: &mut Each<'_>,
 ) -> Result<ListControl, VolumeError> {
     for (index, seen) in nodes.iter().enumerate().skip(from) {
@@ -219,7 +219,7 @@ fn list_nodes(
     from: usize,
     each: &mut Each<'_>,
 ) -> Result<ListControl, VolumeError> {
-    if !nodes.strange.is_empty() {
+    if !nodes.invalid.is_empty() {
         volume.tables.mark_incomplete(inside.place);
     }
     let slot = shared(volume, inside.tree, tree, nodes);
@@ -292,7 +292,7 @@ fn merged_entry(
     inside: &Inside,
     index: usize,
     path: &[u8],
-    seen: &SeenNode,
+    seen: &ResolvedNode,
 ) -> Answer<Entry> {
     let Some(below) = &seen.dir else {
         let spot = Spot { index, tree: inside.tree, position: index, shared: None };
@@ -309,7 +309,7 @@ fn merged_dir(
     volume: &SnapshotVolume,
     inside: &Inside,
     (index, path): (usize, &[u8]),
-    seen: &SeenNode,
+    seen: &ResolvedNode,
     below: &DirRef,
 ) -> Answer<Dir> {
     let path = Arc::from(join(path, &seen.node.name));

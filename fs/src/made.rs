@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yore_engine::SeenNode;
+use yore_engine::ResolvedNode;
 use yore_platform::{Entry, ListControl, Listed, VolumeError};
 
 use crate::attributes::{SOON, made_entry, node_entry};
@@ -68,7 +68,7 @@ pub(crate) enum Made {
     /// A folder of a scope in which no machine can be meant: it says so in a file.
     Undecided(ScopeNo),
     /// A node that stands in a directory put together by the drive.
-    Held(Arc<SeenNode>),
+    Held(Arc<ResolvedNode>),
 }
 
 type Answer<T> = Result<T, VolumeError>;

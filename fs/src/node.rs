@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yore_engine::{Content, Error, Holes, Node, SeenNode};
+use yore_engine::{Content, Error, Holes, Node, ResolvedNode};
 use yore_platform::VolumeError;
 
 use crate::directories::Directory;
@@ -12,7 +12,7 @@ pub(crate) enum Holder {
     /// Of a tree blob.
     Blob(Arc<Directory>),
     /// Of a merged directory.
-    Merged(Arc<Vec<SeenNode>>),
+    Merged(Arc<Vec<ResolvedNode>>),
 }
 
 impl Holder {

@@ -8,7 +8,9 @@
 
 use std::sync::Arc;
 
-use yore_engine::{DirHistory, Kinds, Seen, Version, descend, names, top_history, versions};
+use yore_engine::{
+    DirHistory, Kinds, LocatedNode, TreePath, Version, descend, names_ever, top_history, versions,
+};
 use yore_platform::{Entry, Kind, VolumeError};
 
 use crate::attributes::{SOON, join, node_entry};
@@ -60,7 +62,7 @@ pub(crate) struct Named {
     /// A name that is found and not listed.
     bare: Vec<u8>,
     version: Version,
-    seen: Seen,
+    seen: LocatedNode,
 }
 
 impl Weigh for DirHistory {
@@ -107,10 +109,8 @@ pub(crate) fn unescape(shown: &[u8]) -> &[u8] {
 
 /// Takes a path apart into its directory and its last name.
 pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
-    match path.iter().rposition(|byte| *byte == b'/') {
-        Some(slash) => (&path[..slash], &path[slash + 1..]),
-        None => (&[], path),
-    }
+    let (folder, name) = TreePath::new(path).split();
+    (folder.as_bytes(), name)
 }
 
 /// The past of the directory at a path.
@@ -166,7 +166,7 @@ fn names_of(volume: &SnapshotVolume, scope: ScopeNo, path: &Path) -> Answer<Arc<
     let shown = volume.shown(scope)?;
     volume.pasts.names.get_or((scope, Arc::clone(path)), shown.generation, || {
         let history = history(volume, scope, &shown, path)?;
-        let (found, outcome) = names(&volume.reader, &history);
+        let (found, outcome) = names_ever(&volume.reader, &history);
         let mut all = Names {
             names: Vec::with_capacity(found.len()),
             kinds: Vec::with_capacity(found.len()),
@@ -383,7 +383,7 @@ pub(crate) fn directory(
     shown: &Shown,
     path: &[u8],
     (name, snapshot): (&[u8], usize),
-    seen: &Seen,
+    seen: &LocatedNode,
 ) -> Answer<Entry> {
     let (_, origin) = *shown.labels.get(snapshot).ok_or(VolumeError::Stale)?;
     let state = state_of(shown, snapshot)?;

@@ -125,7 +125,7 @@ fn ends<'s>(snapshots: impl Iterator<Item = &'s SnapshotEntry>) -> Timestamp {
 pub(crate) fn made(parts: &[Part<'_>], origins: &Origins) -> (Made, Timestamp) {
     let part = |part: &Part<'_>| {
         let origin = *origins.get(&part.snapshot.id)?;
-        Some(StatePart { source: part.source.to_vec(), origin })
+        Some(StatePart { source: part.source.as_bytes().to_vec(), origin })
     };
     let end = ends(parts.iter().map(|part| part.snapshot));
     match parts.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use yore_engine::{DirRef, Part, Reader, SnapshotEntry, merge};
+use yore_engine::{DirRef, Part, Reader, SnapshotEntry, TreePath, merge};
 use yore_platform::{Timestamp, VolumeError};
 
 use crate::node::damaged;
@@ -74,8 +74,7 @@ impl State {
 
 /// Whether the source at `outer` is, or holds, what is at `inner`.
 fn holds(outer: &[u8], inner: &[u8]) -> bool {
-    outer.is_empty()
-        || inner.strip_prefix(outer).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+    TreePath::new(inner).starts_with(TreePath::new(outer))
 }
 
 fn put_together(tables: &Tables, reader: &Reader, state: &State) -> Result<DirRef, VolumeError> {
@@ -87,7 +86,7 @@ fn put_together(tables: &Tables, reader: &Reader, state: &State) -> Result<DirRe
                 parts.iter().map(|part| tables.origin(part.origin)).collect::<Result<_, _>>()?;
             let part = |(part, origin)| {
                 let (part, origin): (&StatePart, &Arc<SnapshotEntry>) = (part, origin);
-                Part { source: part.source.as_slice(), snapshot: origin }
+                Part { source: TreePath::new(&part.source), snapshot: origin }
             };
             let parts: Vec<Part<'_>> = parts.iter().zip(&origins).map(part).collect();
             merge(reader, &parts).map_err(damaged)

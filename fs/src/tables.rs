@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use lru::LruCache;
-use yore_engine::{BlobId, SeenNode, SnapshotEntry};
+use yore_engine::{BlobId, ResolvedNode, SnapshotEntry};
 use yore_platform::{Ino, Timestamp, VolumeError};
 
 use crate::made::Made;
@@ -36,7 +36,7 @@ pub(crate) enum TreeSource {
     /// In a blob; it was first seen in this snapshot.
     Blob(BlobId, OriginNo),
     /// Here, put together from several snapshots for a state, at this path.
-    Merged { state: Arc<State>, path: Arc<[u8]>, nodes: Arc<Vec<SeenNode>> },
+    Merged { state: Arc<State>, path: Arc<[u8]>, nodes: Arc<Vec<ResolvedNode>> },
 }
 
 /// What makes names of one state one file.

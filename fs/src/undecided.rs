@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use yore_engine::{Content, Node, SeenNode};
+use yore_engine::{Content, Node, ResolvedNode};
 use yore_platform::{Entry, Kind, VolumeError};
 
 use crate::made::Made;
@@ -43,7 +43,7 @@ pub(crate) fn find(
     node.mode = Some(0o444);
     node.size = content.len() as u64;
     node.content = Content::Inline(content);
-    let held = Made::Held(Arc::new(SeenNode::of(node)));
+    let held = Made::Held(Arc::new(ResolvedNode::of(node)));
     volume.entry_of(volume.tables.place_named(place, README, held))
 }
 

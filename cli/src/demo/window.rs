@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use yore_engine::{Error, Found, find};
+use yore_engine::{Error, Lookup, TreePath, find};
 use yore_platform::{name_bytes, snapshot_path, system_path};
 
 use crate::demo::Stage;
@@ -70,7 +70,9 @@ impl Window {
             }
             Window::Repository(past) => {
                 let inside = snapshot_path(&stage.source_file(path));
-                let Some(Found::Node(seen)) = find(&past.reader, &past.root, &inside)? else {
+                let Some(Lookup::Node(seen)) =
+                    find(&past.reader, &past.root, TreePath::new(&inside))?
+                else {
                     let shown = crate::text::escape::name(name_bytes(path.as_os_str()));
                     return Err(Error::NotFound { what: format!("{shown} is not there") }.into());
                 };

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use jiff::ZonedDateTime;
 use yore_engine::{
-    DirRef, Error, Found, Moment, Part, Reader, Repository, SnapshotEntry, SnapshotId, SourcePart,
-    find, last_instant, merge, state,
+    DirRef, Error, Lookup, Moment, Part, Reader, Repository, SnapshotEntry, SnapshotId, SourcePart,
+    TreePath, find, last_instant, merge, state,
 };
 use yore_platform::{name_bytes, snapshot_path};
 
@@ -111,7 +111,7 @@ pub fn alternatives(typed: &[u8]) -> Vec<Vec<u8>> {
 
 /// Appends a relative path, following its `..`.
 fn join(mut base: Vec<u8>, relative: &[u8]) -> Vec<u8> {
-    for name in normal(relative).split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+    for name in TreePath::new(&normal(relative)).components() {
         if name == b".." {
             base.truncate(base.iter().rposition(|byte| *byte == b'/').unwrap_or(0));
             continue;
@@ -145,10 +145,7 @@ pub struct Past {
 impl Past {
     /// The snapshot from which a path is taken.
     pub fn snapshot_of(&self, path: &[u8]) -> Option<SnapshotId> {
-        let holds = |source: &[u8]| {
-            source.is_empty()
-                || path.strip_prefix(source).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
-        };
+        let holds = |source: &[u8]| TreePath::new(path).starts_with(TreePath::new(source));
         self.parts.iter().rev().find(|part| holds(&part.path)).map(|part| part.snapshot)
     }
 }
@@ -306,9 +303,9 @@ fn not_then(context: &Context, moment: &Moment, list: &[SnapshotEntry], error: E
 }
 
 /// Finds the path of a place in its state, and what is there.
-pub fn locate(past: &Past, place: &Place) -> Outcome<(Vec<u8>, Found)> {
+pub fn locate(past: &Past, place: &Place) -> Outcome<(Vec<u8>, Lookup)> {
     for path in &place.paths {
-        if let Some(found) = find(&past.reader, &past.root, path)? {
+        if let Some(found) = find(&past.reader, &past.root, TreePath::new(path))? {
             return Ok((path.clone(), found));
         }
     }

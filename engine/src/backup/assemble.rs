@@ -8,13 +8,14 @@ use crate::backup::read::budget::Budget;
 use crate::backup::read::{Bytes, ChunkId, Found, Results, Status};
 use crate::backup::slice::Slice;
 use crate::backup::store::{Added, Store};
-use crate::backup::walk::{Step, join};
+use crate::backup::walk::Step;
 use crate::error::{Error, Result};
 use crate::format::content::{ContentBuilder, keep_holes};
 use crate::format::keys::{BlobKind, Keys};
 use crate::format::record::Totals;
 use crate::format::tree::{Chunk, Content, Flags, Holes, Node, TreeBuilder};
 use crate::observer::{Event, Fate, Observer};
+use crate::path::join;
 
 /// Builds trees; belongs to one thread.
 pub(super) struct Assembly<'a, 's, 'r> {

@@ -16,7 +16,6 @@ use crate::backup::left_out::Tally;
 use crate::backup::read::budget::Budget;
 use crate::backup::read::large::HashJob;
 use crate::backup::slice::Slice;
-use crate::backup::walk::join;
 use crate::backup::{BackupOptions, ChangeTime, Reading, StoredBlobs};
 use crate::error::Error;
 use crate::format::chunker::Gear;
@@ -24,6 +23,7 @@ use crate::format::id::BlobId;
 use crate::format::keys::{BlobKind, Keys};
 use crate::format::tree::{Flags, Hole, Node};
 use crate::observer::{Event, Observer, Problem};
+use crate::path::join;
 
 pub(super) mod attributes;
 pub(super) mod budget;

@@ -15,8 +15,9 @@ use crate::backup::walk::Step;
 use crate::backup::{BackupOptions, BackupReport, Stage, now, run};
 use crate::error::{Error, Result};
 use crate::format::chunker::End;
-use crate::format::tree::{Node, name_is_allowed};
+use crate::format::tree::Node;
 use crate::observer::{Event, Observer};
+use crate::path::{Name, TreePath, TreePathBuf};
 use crate::repository::Repository;
 
 /// How much is read at a time.
@@ -33,13 +34,13 @@ pub fn backup_stream(
     options: &BackupOptions,
     observer: &dyn Observer,
 ) -> Result<BackupReport> {
-    let names: Vec<&[u8]> = path.split(|b| *b == b'/').filter(|name| !name.is_empty()).collect();
-    let Some((name, way)) = names.split_last().filter(|_| names.iter().all(|n| name_is_allowed(n)))
-    else {
-        let what = format!("{:?} can't be the name of a file", String::from_utf8_lossy(path));
+    let names: Vec<&[u8]> = TreePath::new(path).components().collect();
+    let are_names = names.iter().all(|name| Name::new(name).is_some());
+    let Some((name, way)) = names.split_last().filter(|_| are_names) else {
+        let what = format!("{:?} can't be the name of a file", TreePath::new(path));
         return Err(Error::Refused { what });
     };
-    let source = names.join(&b'/');
+    let source = names.iter().copied().collect::<TreePathBuf>().into_bytes();
     let tally = Tally::default();
     run(repository, vec![source], options, observer, &tally, |stage| {
         let time = now();

@@ -11,10 +11,10 @@ const BLOCK: usize = 64;
 
 /// How many are named at once where there are so many: two for each lane of the widest vectors, so
 /// that short ones follow on short ones while long ones go on.
-pub(crate) const TOGETHER: usize = 32;
+pub(crate) const HASH_BATCH: usize = 32;
 
 /// The key of the names of blobs, ready for use.
-pub(crate) struct Namer {
+pub(crate) struct BlobHasher {
     one: ring::hmac::Key,
     many: Midstates,
     lanes: Option<MultiSha256>,
@@ -38,7 +38,7 @@ impl Midstates {
     }
 }
 
-impl Namer {
+impl BlobHasher {
     pub(crate) fn new(key: &[u8; 32]) -> Self {
         let one = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
         Self { one, many: Midstates::of(key), lanes: MultiSha256::detect() }
@@ -59,7 +59,7 @@ impl Namer {
     }
 
     /// From how many on they are named much faster together.
-    pub(crate) fn together(&self) -> usize {
+    pub(crate) fn hash_batch(&self) -> usize {
         self.lanes.map_or(1, MultiSha256::min_batch)
     }
 
@@ -79,12 +79,12 @@ mod tests {
 
     #[test]
     fn many_have_the_names_that_each_has_by_itself() {
-        let namer = Namer::new(&[0xa5; 32]);
+        let hasher = BlobHasher::new(&[0xa5; 32]);
         let bytes: Vec<u8> = (0..5000u32).map(|n| ((n * n) >> 3) as u8).collect();
         for count in [0, 1, 3, 4, 17, 60] {
             let rests: Vec<&[u8]> = (0..count).map(|n| &bytes[n..n * 81 + n]).collect();
-            let alone: Vec<_> = rests.iter().map(|rest| namer.one(2, rest)).collect();
-            assert_eq!(namer.many(2, &rests), alone);
+            let alone: Vec<_> = rests.iter().map(|rest| hasher.one(2, rest)).collect();
+            assert_eq!(hasher.many(2, &rests), alone);
         }
     }
 }

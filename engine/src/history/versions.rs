@@ -15,6 +15,7 @@ use crate::format::content_id::{ContentId, content_id};
 use crate::format::id::BlobId;
 use crate::format::record::Snapshot;
 use crate::format::tree::{Node, Tree};
+use crate::path::{TreePath, TreePathBuf};
 use crate::read::reader::Reader;
 use crate::snapshots::order::SnapshotEntry;
 
@@ -37,8 +38,8 @@ pub struct DirState {
 /// The past of one directory.
 #[derive(Debug)]
 pub struct DirHistory {
-    /// The path: components joined by `/`; empty for the top.
-    pub path: Vec<u8>,
+    /// The path.
+    pub path: TreePathBuf,
     /// What it was in every snapshot that has it, in order.
     pub states: Vec<DirState>,
     /// What is known of its names.
@@ -46,7 +47,7 @@ pub struct DirHistory {
 }
 
 impl DirHistory {
-    fn new(path: Vec<u8>, states: Vec<DirState>) -> Self {
+    fn new(path: TreePathBuf, states: Vec<DirState>) -> Self {
         Self { path, states, looked: Looked::default() }
     }
 
@@ -70,12 +71,12 @@ pub struct Version {
     /// The last of them.
     pub last: usize,
     /// What it stood for in the first; `None` where it was gone.
-    pub what: Option<Seen>,
+    pub what: Option<LocatedNode>,
 }
 
 /// A node, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct LocatedNode {
     /// The tree, or the leaf of a large one, that holds it.
     pub tree: BlobId,
     /// Its position there.
@@ -118,7 +119,7 @@ pub fn top_history(timeline: &Timeline) -> DirHistory {
         snapshot,
         tree: Some(of.snapshot.root),
     };
-    DirHistory::new(Vec::new(), timeline.iter().enumerate().map(state).collect())
+    DirHistory::new(TreePathBuf::default(), timeline.iter().enumerate().map(state).collect())
 }
 
 /// The pasts of the directories on the way from `dir` along `names`, one for each; without states where
@@ -160,7 +161,7 @@ pub fn descend(
             past.looked.learn(name, stood);
             pasts.push(past);
         }
-        path = join(&path, name);
+        path.push(name);
     }
     pasts.push(DirHistory::new(path, last));
     Ok(pasts)
@@ -178,7 +179,7 @@ fn enter(
         Some(DirState { snapshot: state.snapshot, tree: stood.directory()? })
     };
     let states = dir.states.iter().zip(&*stood).filter_map(state).collect();
-    Ok(DirHistory::new(join(&dir.path, name), states))
+    Ok(DirHistory::new(dir.path.as_path().join(name), states))
 }
 
 /// A name on the way down, and the directory in which it is looked up.
@@ -211,22 +212,22 @@ impl<'a> Level<'a> {
 ///
 /// # Errors
 /// A tree that can't be read.
-pub fn dir_history(reader: &Reader, timeline: &Timeline, path: &[u8]) -> Result<DirHistory> {
+pub fn dir_history(reader: &Reader, timeline: &Timeline, path: TreePath<'_>) -> Result<DirHistory> {
     let top = top_history(timeline);
-    let pasts = descend(reader, timeline, &top, &names_of(path))?;
+    let pasts = descend(reader, timeline, &top, &path.components().collect::<Vec<_>>())?;
     Ok(pasts.into_iter().next_back().unwrap_or(top))
-}
-
-fn names_of(path: &[u8]) -> Vec<&[u8]> {
-    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect()
 }
 
 /// Every version that a path had, as [`versions`] tells them.
 ///
 /// # Errors
 /// A tree that can't be read.
-pub fn path_versions(reader: &Reader, timeline: &Timeline, path: &[u8]) -> Result<Vec<Version>> {
-    let names = names_of(path);
+pub fn path_versions(
+    reader: &Reader,
+    timeline: &Timeline,
+    path: TreePath<'_>,
+) -> Result<Vec<Version>> {
+    let names: Vec<&[u8]> = path.components().collect();
     let Some((name, folders)) = names.split_last() else { return Ok(Vec::new()) };
     let top = top_history(timeline);
     let pasts = descend(reader, timeline, &top, &names)?;
@@ -245,14 +246,14 @@ pub fn versions(
     dir: &DirHistory,
     name: &[u8],
 ) -> Result<Vec<Version>> {
-    let path = join(&dir.path, name);
+    let path = dir.path.as_path().join(name);
     let all = dir.stood(reader, timeline, name)?;
     let mut open: HashMap<&str, Open<'_>> = HashMap::new();
     let mut versions: Vec<Version> = Vec::new();
     let mut states = dir.states.iter().zip(&*all).peekable();
     for (number, SnapshotEntry { snapshot, .. }) in timeline.iter().enumerate() {
         let state = states.next_if(|(state, _)| state.snapshot == number);
-        if !reaches(snapshot, &path) {
+        if !covers_path(snapshot, path.as_path()) {
             continue;
         }
         let seen = match state {
@@ -268,7 +269,7 @@ pub fn versions(
             versions[open.version].last = number;
         } else if open.contains_key(host) || seen.is_some() {
             open.insert(host, Open { version: versions.len(), seen, identity: None });
-            let what = seen.map(|seen| Seen::clone(seen));
+            let what = seen.map(|seen| LocatedNode::clone(seen));
             versions.push(Version { first: number, last: number, what });
         }
     }
@@ -280,14 +281,14 @@ struct Open<'a> {
     /// Its place among the versions.
     version: usize,
     /// What it stands for.
-    seen: Option<&'a Arc<Seen>>,
+    seen: Option<&'a Arc<LocatedNode>>,
     /// Worked out when it is compared with another.
     identity: Option<Identity>,
 }
 
 impl Open<'_> {
     /// Whether what a name stands for next is the same.
-    fn goes_on(&mut self, next: Option<&Arc<Seen>>) -> bool {
+    fn goes_on(&mut self, next: Option<&Arc<LocatedNode>>) -> bool {
         match (self.seen, next) {
             (None, None) => true,
             (Some(seen), Some(next)) if Arc::ptr_eq(seen, next) => true,
@@ -302,7 +303,7 @@ impl Open<'_> {
 
 /// What a name of a directory ever stood for.
 #[derive(Debug, Clone, Default)]
-pub struct Below {
+pub struct ChildTrees {
     /// The trees that it had as a directory, each once, in the order of the trees that were asked about.
     pub trees: Vec<BlobId>,
     /// Whether its tree could not be read at some backup.
@@ -315,8 +316,8 @@ pub struct Below {
 ///
 /// # Errors
 /// A tree that can't be read.
-pub fn below(reader: &Reader, trees: &[BlobId]) -> Result<BTreeMap<Vec<u8>, Below>> {
-    let mut all: BTreeMap<Vec<u8>, (Below, HashSet<BlobId>)> = BTreeMap::new();
+pub fn child_trees(reader: &Reader, trees: &[BlobId]) -> Result<BTreeMap<Vec<u8>, ChildTrees>> {
+    let mut all: BTreeMap<Vec<u8>, (ChildTrees, HashSet<BlobId>)> = BTreeMap::new();
     let (mut known, mut pending) = (HashSet::new(), VecDeque::from(trees.to_vec()));
     while let Some(tree) = pending.pop_front() {
         if !known.insert(tree) {
@@ -346,7 +347,7 @@ pub fn below(reader: &Reader, trees: &[BlobId]) -> Result<BTreeMap<Vec<u8>, Belo
 ///
 /// # Errors
 /// A tree that can't be read, after all names that could be.
-pub fn names(reader: &Reader, dir: &DirHistory) -> (BTreeMap<Vec<u8>, Kinds>, Result<()>) {
+pub fn names_ever(reader: &Reader, dir: &DirHistory) -> (BTreeMap<Vec<u8>, Kinds>, Result<()>) {
     let mut names: BTreeMap<Vec<u8>, Kinds> = BTreeMap::new();
     let mut outcome = Ok(());
     let mut known = HashSet::new();
@@ -376,7 +377,7 @@ pub fn names(reader: &Reader, dir: &DirHistory) -> (BTreeMap<Vec<u8>, Kinds>, Re
 }
 
 /// Finds a name in a tree, with its place.
-pub fn find_seen(reader: &Reader, tree: &BlobId, name: &[u8]) -> Result<Option<Seen>> {
+pub fn locate_node(reader: &Reader, tree: &BlobId, name: &[u8]) -> Result<Option<LocatedNode>> {
     let (tree, nodes) = match reader.tree(tree)? {
         Tree::Nodes { nodes, .. } => (*tree, nodes),
         Tree::Leaves(leaves) => {
@@ -390,28 +391,17 @@ pub fn find_seen(reader: &Reader, tree: &BlobId, name: &[u8]) -> Result<Option<S
     let found = nodes.binary_search_by(|node| node.name.as_slice().cmp(name)).ok();
     Ok(found.and_then(|position| {
         let node = nodes.into_iter().nth(position)?;
-        Some(Seen { tree, position, node })
+        Some(LocatedNode { tree, position, node })
     }))
 }
 
 /// Whether a snapshot tells what there was at a path: a source holds it, or lies below it, and the path was not left
 /// out of it.
-pub fn reaches(snapshot: &Snapshot, path: &[u8]) -> bool {
-    snapshot.sources.iter().any(|source| holds(source, path) || holds(path, source))
-        && !snapshot.uncovered.iter().any(|left_out| holds(left_out, path))
-}
-
-/// Whether the directory at `outer` is, or holds, what is at `inner`.
-fn holds(outer: &[u8], inner: &[u8]) -> bool {
-    outer.is_empty()
-        || inner.strip_prefix(outer).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
-}
-
-fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
-    match path.is_empty() {
-        true => name.to_vec(),
-        false => [path, b"/", name].concat(),
-    }
+pub fn covers_path(snapshot: &Snapshot, path: TreePath<'_>) -> bool {
+    let mut sources = snapshot.sources.iter().map(|source| TreePath::new(source));
+    let mut left_out = snapshot.uncovered.iter().map(|path| TreePath::new(path));
+    sources.any(|source| path.starts_with(source) || source.starts_with(path))
+        && !left_out.any(|left_out| path.starts_with(left_out))
 }
 
 #[cfg(test)]

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::format::tree::Strange;
+use crate::format::tree::InvalidNode;
 use crate::read::directory::Nodes;
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, SeenNode, damaged};
+use crate::read::view::{DirRef, ResolvedNode, damaged};
 
 /// The nodes of a directory that are still to come.
 pub(crate) enum Children<'r> {
     Tree(Nodes<'r>),
-    Merged(Arc<Vec<SeenNode>>, usize),
-    One(Option<Box<SeenNode>>),
+    Merged(Arc<Vec<ResolvedNode>>, usize),
+    One(Option<Box<ResolvedNode>>),
 }
 
 impl<'r> Children<'r> {
@@ -27,14 +27,14 @@ impl<'r> Children<'r> {
     }
 
     /// A single node.
-    pub(crate) fn one(seen: SeenNode) -> Self {
+    pub(crate) fn one(seen: ResolvedNode) -> Self {
         Children::One(Some(Box::new(seen)))
     }
 
     /// Returns the next node; after an error, the walk goes on behind what could not be read.
-    pub(crate) fn next(&mut self) -> Result<Option<SeenNode>> {
+    pub(crate) fn next(&mut self) -> Result<Option<ResolvedNode>> {
         match self {
-            Children::Tree(nodes) => Ok(nodes.try_next()?.map(SeenNode::of)),
+            Children::Tree(nodes) => Ok(nodes.try_next()?.map(ResolvedNode::of)),
             Children::Merged(nodes, next) => {
                 let seen = nodes.get(*next).cloned();
                 *next += 1;
@@ -45,9 +45,9 @@ impl<'r> Children<'r> {
     }
 
     /// Takes the names met so far that can't be presented.
-    pub(crate) fn take_strange(&mut self) -> Vec<Strange> {
+    pub(crate) fn take_invalid(&mut self) -> Vec<InvalidNode> {
         match self {
-            Children::Tree(nodes) => nodes.take_strange(),
+            Children::Tree(nodes) => nodes.take_invalid(),
             Children::Merged(..) | Children::One(_) => Vec::new(),
         }
     }

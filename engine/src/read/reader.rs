@@ -135,8 +135,8 @@ impl Reader {
     }
 
     /// How many chunks are best made ready at once: so many are named together faster than one by one.
-    pub fn together(&self) -> usize {
-        self.keys.together()
+    pub fn hash_batch(&self) -> usize {
+        self.keys.hash_batch()
     }
 
     /// Makes chunks ready ahead of their use; what fails will fail again when it is read.

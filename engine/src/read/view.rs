@@ -8,6 +8,7 @@ use yore_platform::Kind;
 use crate::error::{Error, Result};
 use crate::format::id::BlobId;
 use crate::format::tree::{Flags, Node};
+use crate::path::TreePath;
 use crate::read::reader::Reader;
 use crate::snapshots::moment::Part;
 
@@ -15,8 +16,8 @@ use crate::snapshots::moment::Part;
 pub const LONGEST_PATH: usize = 64 << 10;
 
 /// Fails below a path that is too long to be followed.
-pub(crate) fn must_be_followed(path: &[u8]) -> Result<()> {
-    if path.len() <= LONGEST_PATH {
+pub(crate) fn check_length(path: TreePath<'_>) -> Result<()> {
+    if path.as_bytes().len() <= LONGEST_PATH {
         return Ok(());
     }
     Err(Error::Refused { what: "it is nested more deeply than is followed".into() })
@@ -28,7 +29,7 @@ pub enum DirRef {
     /// A tree of the repository.
     Tree(BlobId),
     /// Put together from several snapshots; in memory, since there are few of them.
-    Merged(Arc<Vec<SeenNode>>),
+    Merged(Arc<Vec<ResolvedNode>>),
     /// It could not be read when it was backed up.
     Unreadable,
     /// What the repository has of it can't be read now; why, in words.
@@ -37,14 +38,14 @@ pub enum DirRef {
 
 /// A node of a merged directory.
 #[derive(Debug, Clone)]
-pub struct SeenNode {
+pub struct ResolvedNode {
     /// The node.
     pub node: Node,
     /// What it holds, if it is a directory.
     pub dir: Option<DirRef>,
 }
 
-impl SeenNode {
+impl ResolvedNode {
     /// Takes a node as the repository has it.
     pub fn of(node: Node) -> Self {
         let dir = (node.kind == Kind::Directory)
@@ -65,8 +66,7 @@ pub fn merge(reader: &Reader, parts: &[Part<'_>]) -> Result<DirRef> {
     }
     let mut root = Building::default();
     for part in parts {
-        let components: Vec<&[u8]> =
-            part.source.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
+        let components: Vec<&[u8]> = part.source.components().collect();
         let top = DirRef::Tree(part.snapshot.snapshot.root);
         match components.is_empty() {
             true => root = Building::open(reader, &top)?,
@@ -87,7 +87,7 @@ struct Building {
 }
 
 enum Entry {
-    Seen(SeenNode),
+    Seen(ResolvedNode),
     Open(Node, Building),
 }
 
@@ -97,7 +97,7 @@ impl Building {
         if let DirRef::Tree(id) = dir {
             let mut nodes = reader.nodes(id)?;
             while let Some(node) = nodes.try_next()? {
-                entries.insert(node.name.clone(), Entry::Seen(SeenNode::of(node)));
+                entries.insert(node.name.clone(), Entry::Seen(ResolvedNode::of(node)));
             }
         }
         Ok(Self { entries })
@@ -109,14 +109,14 @@ impl Building {
         let DirRef::Tree(tree) = from else { return Ok(()) };
         // A source that could not be read then is in no tree.
         let Some(node) = reader.find_node(tree, name)? else { return Ok(()) };
-        let seen = SeenNode::of(node);
+        let seen = ResolvedNode::of(node);
         let (Some(dir), false) = (&seen.dir, rest.is_empty()) else {
             self.entries.insert(name.to_vec(), Entry::Seen(seen));
             return Ok(());
         };
         let (before, mut below) = match self.entries.remove(*name) {
             Some(Entry::Open(node, below)) => (node.flags, below),
-            Some(Entry::Seen(SeenNode { node, dir: Some(dir) })) => {
+            Some(Entry::Seen(ResolvedNode { node, dir: Some(dir) })) => {
                 (node.flags, Building::open(reader, &dir)?)
             }
             Some(Entry::Seen(_)) | None => (Flags::default(), Building::default()),
@@ -136,7 +136,7 @@ impl Building {
         if rest.is_empty() {
             let dir = Some(DirRef::Damaged(error.to_string().into()));
             let node = Node::new(name, Kind::Directory, time);
-            self.entries.insert(name.to_vec(), Entry::Seen(SeenNode { node, dir }));
+            self.entries.insert(name.to_vec(), Entry::Seen(ResolvedNode { node, dir }));
             return;
         }
         let (node, mut below) = match self.entries.remove(*name) {
@@ -155,27 +155,26 @@ impl Building {
     fn finish(self) -> DirRef {
         let finish = |entry| match entry {
             Entry::Seen(seen) => seen,
-            Entry::Open(node, below) => SeenNode { node, dir: Some(below.finish()) },
+            Entry::Open(node, below) => ResolvedNode { node, dir: Some(below.finish()) },
         };
         DirRef::Merged(Arc::new(self.entries.into_values().map(finish).collect()))
     }
 }
 
-/// Finds what a path stands for; `None` when there is no such path. Components are joined by `/`;
-/// empty ones do not count. The root itself has no node.
-pub fn find(reader: &Reader, root: &DirRef, path: &[u8]) -> Result<Option<Found>> {
-    let mut found = Found::Root(root.clone());
-    for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+/// Finds what a path stands for; `None` when there is no such path. The root itself has no node.
+pub fn find(reader: &Reader, root: &DirRef, path: TreePath<'_>) -> Result<Option<Lookup>> {
+    let mut found = Lookup::Root(root.clone());
+    for name in path.components() {
         let dir = match &found {
-            Found::Root(dir) => Some(dir),
-            Found::Node(seen) => seen.dir.as_ref(),
+            Lookup::Root(dir) => Some(dir),
+            Lookup::Node(seen) => seen.dir.as_ref(),
         };
         let seen = match dir {
             None => None,
             Some(dir) => child(reader, dir, name)?,
         };
         match seen {
-            Some(seen) => found = Found::Node(seen),
+            Some(seen) => found = Lookup::Node(seen),
             None => return Ok(None),
         }
     }
@@ -186,13 +185,13 @@ pub fn find(reader: &Reader, root: &DirRef, path: &[u8]) -> Result<Option<Found>
 ///
 /// # Errors
 /// [`Error::NotFound`] where there is nothing.
-pub(crate) fn alone(reader: &Reader, root: &DirRef, path: &[u8]) -> Result<DirRef> {
+pub(crate) fn alone(reader: &Reader, root: &DirRef, path: TreePath<'_>) -> Result<DirRef> {
     let mut above = Vec::new();
     let mut dir = root.clone();
-    let mut names = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).peekable();
+    let mut names = path.components().peekable();
     while let Some(name) = names.next() {
         let found = child(reader, &dir, name)?;
-        let what = || String::from_utf8_lossy(path).into_owned();
+        let what = || path.to_string();
         let mut seen = found.ok_or_else(|| Error::NotFound { what: what() })?;
         if names.peek().is_some() {
             dir = seen.dir.take().ok_or_else(|| Error::NotFound { what: what() })?;
@@ -210,20 +209,20 @@ pub(crate) fn alone(reader: &Reader, root: &DirRef, path: &[u8]) -> Result<DirRe
 /// What a path stands for.
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant, reason = "one or two are alive at a time")]
-pub enum Found {
+pub enum Lookup {
     /// The top of a state.
     Root(DirRef),
     /// Anything below it.
-    Node(SeenNode),
+    Node(ResolvedNode),
 }
 
 /// Finds one name of a directory.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a directory that could not be read when it was backed up.
-pub fn child(reader: &Reader, dir: &DirRef, name: &[u8]) -> Result<Option<SeenNode>> {
+pub fn child(reader: &Reader, dir: &DirRef, name: &[u8]) -> Result<Option<ResolvedNode>> {
     match dir {
-        DirRef::Tree(id) => Ok(reader.find_node(id, name)?.map(SeenNode::of)),
+        DirRef::Tree(id) => Ok(reader.find_node(id, name)?.map(ResolvedNode::of)),
         DirRef::Merged(nodes) => {
             let at = nodes.binary_search_by(|seen| seen.node.name.as_slice().cmp(name)).ok();
             Ok(at.and_then(|at| nodes.get(at)).cloned())
@@ -240,7 +239,7 @@ pub fn child(reader: &Reader, dir: &DirRef, name: &[u8]) -> Result<Option<SeenNo
 pub fn children(
     reader: &Reader,
     dir: &DirRef,
-    each: &mut dyn FnMut(SeenNode) -> Result<()>,
+    each: &mut dyn FnMut(ResolvedNode) -> Result<()>,
 ) -> Result<()> {
     match dir {
         DirRef::Tree(id) => {
@@ -248,19 +247,19 @@ pub fn children(
             let mut first_error = None;
             loop {
                 match nodes.try_next() {
-                    Ok(Some(node)) => each(SeenNode::of(node))?,
+                    Ok(Some(node)) => each(ResolvedNode::of(node))?,
                     Ok(None) => break,
                     // What comes after a leaf that can't be read is listed all the same.
                     Err(error) => drop(first_error.get_or_insert(error)),
                 }
             }
-            let strange = nodes.take_strange();
-            match (first_error, strange.first()) {
+            let invalid = nodes.take_invalid();
+            match (first_error, invalid.first()) {
                 (Some(error), _) => Err(error),
                 (None, None) => Ok(()),
                 (None, Some(first)) => {
-                    let name = String::from_utf8_lossy(&first.name);
-                    let others = match strange.len() - 1 {
+                    let name = TreePath::new(&first.name);
+                    let others = match invalid.len() - 1 {
                         0 => String::new(),
                         others => format!(" (and {others} others here)"),
                     };

@@ -9,9 +9,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::beside::labelled;
 use super::context::Context;
-use super::directory::{OpenDir, join};
+use super::directory::OpenDir;
 use crate::error::Error;
 use crate::format::tree::Node;
+use crate::path::join;
 use crate::run::Run;
 
 /// The names of a directory, without their case.

@@ -17,6 +17,7 @@ use super::sources::Links;
 use super::{Extra, Overwrite, Owners, Verify, was_there};
 use crate::error::{Error, Result};
 use crate::format::tree::{Flags, Node};
+use crate::path::join;
 use crate::run::Run;
 
 pub(super) struct OpenDir<'c> {
@@ -50,12 +51,6 @@ impl Opened {
     fn none() -> Self {
         Self { dir: None, made: MkdirOutcome::Created, gets: None }
     }
-}
-
-/// Appends a name to a path.
-pub(super) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
-    let separator: &[u8] = if path.is_empty() { b"" } else { b"/" };
-    [path, separator, name].concat()
 }
 
 /// The metadata of a node, as the platform takes it.

@@ -368,7 +368,8 @@ fn a_byte_in_what_should_be_a_hole_is_found_when_it_is_read_again() {
     let context = Context::new(&task, &selection, Some(root.clone()));
     let open = OpenDir::base(&context, Some(root));
     for place in [0, (1 << 20) - 1, 10 << 20, (100 << 20) - 1] {
-        let Found::Node(seen) = sample.find(&reader, &snapshot_path(&source.join("sparse"))) else {
+        let Lookup::Node(seen) = sample.find(&reader, &snapshot_path(&source.join("sparse")))
+        else {
             panic!("it is a file")
         };
         verify::compare(&context, &open, &seen.node).expect("as it was written");

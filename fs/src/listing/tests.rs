@@ -1,7 +1,9 @@
 //! Directories that no healthy backup makes.
 
 use jiff::tz::TimeZone;
-use yore_engine::{BlobId, Cost, CreateOptions, Folder, Parameters, Secret, Strange, Tree, create};
+use yore_engine::{
+    BlobId, Cost, CreateOptions, Folder, InvalidNode, Parameters, Secret, Tree, create,
+};
 use yore_platform::{Timestamp, Volume};
 
 use super::*;
@@ -10,7 +12,7 @@ use crate::sharing::PathHash;
 
 const ID: BlobId = BlobId([1; 32]);
 
-/// A volume with one directory, in no repository, that holds `nodes` and a strange name.
+/// A volume with one directory, in no repository, that holds `nodes` and a invalid name.
 fn volume(nodes: Vec<Node>, tree: Option<BlobId>) -> (tempfile::TempDir, SnapshotVolume, PlaceNo) {
     let dir = tempfile::tempdir().expect("a folder");
     let secret = Secret::draw_key_file();
@@ -24,8 +26,8 @@ fn volume(nodes: Vec<Node>, tree: Option<BlobId>) -> (tempfile::TempDir, Snapsho
     let repository = Arc::new(create(folder, &options).expect("a repository"));
     let options = VolumeOptions::new(TimeZone::UTC);
     let (volume, _) = SnapshotVolume::open(repository, options).expect("a volume");
-    let strange = vec![Strange { name: b"odd".to_vec(), reason: "of an unknown kind" }];
-    volume.directories.keep(ID, Tree::Nodes { nodes, strange }).expect("a directory");
+    let invalid = vec![InvalidNode { name: b"odd".to_vec(), reason: "of an unknown kind" }];
+    volume.directories.keep(ID, Tree::Nodes { nodes, invalid }).expect("a directory");
     let origin = OriginNo(1);
     let tree = tree.map(|id| volume.tables.tree_of_blob(id, origin).expect("a number"));
     let state = volume.tables.state(crate::states::Made::Empty, Timestamp::default());

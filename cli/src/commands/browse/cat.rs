@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal};
 
 use clap::Args;
-use yore_engine::{Found, SeenNode};
+use yore_engine::{Lookup, ResolvedNode};
 use yore_platform::Kind;
 
 use crate::archive::{self, Archive, Out, Tar, Zip};
@@ -35,11 +35,13 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
     let past = place::open(context, &repository, &place, &options.whose)?;
     let (path, found) = place::locate(&past, &place)?;
-    let is_file = matches!(&found, Found::Node(seen) if seen.dir.is_none());
+    let is_file = matches!(&found, Lookup::Node(seen) if seen.dir.is_none());
     if options.zip || !is_file {
         return print_archive(context, options, &past, &path, found);
     }
-    let Found::Node(SeenNode { node, .. }) = found else { return Err(no_file(&path, "a folder")) };
+    let Lookup::Node(ResolvedNode { node, .. }) = found else {
+        return Err(no_file(&path, "a folder"));
+    };
     match node.kind {
         Kind::File => {}
         Kind::Directory => return Err(no_file(&path, "a folder")),
@@ -73,7 +75,7 @@ fn print_archive(
     options: &Options,
     past: &Past,
     path: &[u8],
-    found: Found,
+    found: Lookup,
 ) -> Outcome {
     if io::stdout().is_terminal() {
         return Err(Failure::usage(

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 use textwrap::core::display_width;
-use yore_engine::{DirRef, Flags, Found, LONGEST_PATH, Node, children};
+use yore_engine::{DirRef, Flags, LONGEST_PATH, Lookup, Node, TreePath, children};
 use yore_platform::{AccountNames, Kind};
 
 use crate::args::machine::Whose;
@@ -43,8 +43,8 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     };
     let (top_path, found) = place::locate(&past, &place)?;
     let top = match found {
-        Found::Root(dir) => dir,
-        Found::Node(seen) => match seen.dir {
+        Lookup::Root(dir) => dir,
+        Lookup::Node(seen) => match seen.dir {
             Some(dir) => dir,
             None => {
                 print(&top_path, &seen.node, &seen.node.name);
@@ -88,15 +88,12 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
 }
 
 fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    match folder.is_empty() {
-        true => name.to_vec(),
-        false => [folder, name].join(&b'/'),
-    }
+    TreePath::new(folder).join(name).into_bytes()
 }
 
 fn relative<'p>(path: &'p [u8], top: &[u8]) -> &'p [u8] {
-    let rest = path.strip_prefix(top).unwrap_or(path);
-    rest.strip_prefix(b"/").unwrap_or(rest)
+    let path = TreePath::new(path);
+    path.strip_prefix(TreePath::new(top)).unwrap_or(path).as_bytes()
 }
 
 /// Prints a node on one line, or, on a narrow terminal, with its name on a line of its own.

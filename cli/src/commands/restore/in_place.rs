@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use yore_engine::{
-    Event, Found, Observer, Overwrite, Planned, Problem, Reader, RestoreOptions, RestorePlan,
+    Event, Lookup, Observer, Overwrite, Planned, Problem, Reader, RestoreOptions, RestorePlan,
     RestoreReport, Run, count_below, restore_in_place,
 };
 use yore_platform::{Interrupt, system_path};
@@ -47,7 +47,7 @@ pub struct Request<'a> {
     /// The state.
     pub past: &'a Past,
     /// What of it.
-    pub what: &'a Found,
+    pub what: &'a Lookup,
     /// Where that is.
     pub path: &'a [u8],
     /// How.
@@ -82,7 +82,7 @@ pub fn run(
 }
 
 /// Counts what there is to restore, for the progress.
-pub fn count(reader: &Reader, what: &Found, counter: &dyn Observer) {
+pub fn count(reader: &Reader, what: &Lookup, counter: &dyn Observer) {
     if let Some((files, bytes)) = count_below(reader, what, counter) {
         counter.event(Event::Expected { files, bytes });
     }

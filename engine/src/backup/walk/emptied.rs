@@ -7,9 +7,9 @@ use std::path::Path;
 
 use yore_platform::{Kind, Listing, Metadata, MountKind, Mounts, SourceDir, system_path};
 
-use super::join;
 use super::previous::count_files;
 use crate::format::tree::Node;
+use crate::path::join;
 use crate::read::reader::Reader;
 use crate::read::view::DirRef;
 

@@ -5,23 +5,21 @@ use std::fs;
 
 use super::*;
 use crate::history::pattern::Pattern;
-use crate::read::view::{DirRef, SeenNode, children};
+use crate::path::TreePath;
+use crate::read::view::{DirRef, ResolvedNode, children};
 use crate::testing::{Notes, Sample};
 
-type Found = BTreeMap<Vec<u8>, (usize, usize, u64)>;
+type Searched = BTreeMap<Vec<u8>, (usize, usize, u64)>;
 
 /// Walks every snapshot.
-fn walked(reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Found {
-    let mut found = Found::new();
+fn walked(reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Searched {
+    let mut found = Searched::new();
     for (number, entry) in timeline.iter().enumerate() {
         let snapshot = &entry.snapshot;
         let mut pending = vec![(Vec::new(), DirRef::Tree(snapshot.root))];
         while let Some((path, dir)) = pending.pop() {
-            let mut each = |seen: SeenNode| {
-                let path: Vec<u8> = match path.is_empty() {
-                    true => seen.node.name.clone(),
-                    false => [path.as_slice(), &seen.node.name].join(&b'/'),
-                };
+            let mut each = |seen: ResolvedNode| {
+                let path = TreePath::new(&path).join(&seen.node.name).into_bytes();
                 if pattern.fits_name(&seen.node.name) && pattern.fits_path(&path) {
                     let entry = found.entry(path.clone()).or_insert((number, number, 0));
                     (entry.1, entry.2) = (number, seen.node.size);
@@ -37,7 +35,12 @@ fn walked(reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Found {
     found
 }
 
-fn searched(catalog: &Catalog, reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Found {
+fn searched(
+    catalog: &Catalog,
+    reader: &Reader,
+    timeline: &Timeline,
+    pattern: &Pattern,
+) -> Searched {
     let places: HashMap<SnapshotId, usize> =
         timeline.iter().enumerate().map(|(number, entry)| (entry.id, number)).collect();
     let query = Query::names(pattern.clone());
@@ -46,7 +49,7 @@ fn searched(catalog: &Catalog, reader: &Reader, timeline: &Timeline, pattern: &P
         .find((reader, timeline), &query, &counts, &Notes::default())
         .expect("it can be searched");
     assert!(problems.is_empty(), "{problems:?}");
-    hits.into_iter().map(|hit| (hit.path, (hit.first, hit.last, hit.size))).collect()
+    hits.into_iter().map(|hit| (hit.path.into_bytes(), (hit.first, hit.last, hit.size))).collect()
 }
 
 fn assert_agrees(catalog: &Catalog, repository: &Repository) {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yore_platform::Kind;
 
-use super::{DirState, Seen, Timeline, find_seen};
+use super::{DirState, LocatedNode, Timeline, locate_node};
 use crate::error::{Error, Result};
 use crate::format::id::BlobId;
 use crate::format::tree::{LeafRef, Node, Tree};
@@ -25,7 +25,7 @@ pub(super) enum Stood {
     /// The directory could not be read then.
     Unreadable,
     Absent,
-    There(Arc<Seen>),
+    There(Arc<LocatedNode>),
 }
 
 impl Stood {
@@ -54,7 +54,7 @@ pub(super) fn look(
     if let Some(stood) = by_tree.get(&tree) {
         return Ok(stood.clone());
     }
-    let seen = find_seen(reader, &tree, name)?;
+    let seen = locate_node(reader, &tree, name)?;
     let stood = seen.map_or(Stood::Absent, |seen| Stood::There(Arc::new(seen)));
     by_tree.insert(tree, stood.clone());
     Ok(stood)
@@ -83,7 +83,9 @@ impl Looked {
         let Ok(known) = self.known.try_lock() else { return 0 };
         match &*known {
             Known::Nothing | Known::One(_, None) => 0,
-            Known::One(_, Some(stood)) => stood.len() * (size_of::<Stood>() + size_of::<Seen>()),
+            Known::One(_, Some(stood)) => {
+                stood.len() * (size_of::<Stood>() + size_of::<LocatedNode>())
+            }
             Known::Changes(changes) => match &**changes {
                 Changes::Noted(changes) => size_of_val(changes.as_slice()),
                 Changes::TooMany => 0,
