@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use yore_engine::Fetched;
 
-use crate::tables::TableSizes;
+use crate::inode::tables::TableSizes;
 
 /// The attribute of the drive's top that tells the counters.
 pub const COUNTERS: &[u8] = b"user.yore.counters";

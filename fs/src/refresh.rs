@@ -9,12 +9,12 @@ use yore_engine::{KnownSnapshots, Problems, Result, SnapshotEntry, SnapshotId, S
 use yore_platform::{Ino, Timestamp, VolumeError};
 
 use crate::calendar::snapshot_names;
-use crate::follow;
-use crate::made::Made;
-use crate::number::PlaceNo;
-use crate::scope::{Scope, ScopeNo};
-use crate::shown::{Naming, Shown, Words, build};
-use crate::tables::{Moved, OriginNo};
+use crate::inode::number::PlaceNo;
+use crate::inode::tables::{Moved, OriginNo};
+use crate::snapshot_list::list::{Naming, Shown, Words, build};
+use crate::snapshot_list::scope::{Scope, ScopeNo};
+use crate::tree::follow;
+use crate::virtual_dir::dir::Made;
 use crate::volume::SnapshotVolume;
 
 /// How old the list of snapshots may be when somebody looks at it.

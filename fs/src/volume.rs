@@ -7,27 +7,27 @@ use yore_platform::{
     Entry, FOREVER, Ino, Kind, Listed, More, Seek, Space, Volume, VolumeError, current_ids,
 };
 
-use crate::attributes::{self, Presentation, made_entry, node_entry};
-use crate::changes::Differences;
 use crate::counters::{COUNTERS, Counters, REPOSITORY, add};
-use crate::directories::Directories;
-use crate::files::{Files, Opened};
-use crate::follow::{current, inside};
-use crate::gone::Gones;
-use crate::listing::{self, node_at};
-use crate::made::{self, Made};
-use crate::memo::Most;
-use crate::node::damaged;
-use crate::number::{Number, PlaceNo};
+use crate::history::cache::Most;
+use crate::inode::number::{Number, PlaceNo};
+use crate::inode::place::Body;
+use crate::inode::tables::{TableSizes, Tables};
 use crate::options::VolumeOptions;
-use crate::past::Pasts;
-use crate::place::Body;
-use crate::prefetch::Prefetcher;
+use crate::read::files::{Files, Opened};
+use crate::read::prefetch::Prefetcher;
 use crate::refresh::{self, Changed, Refresher};
-use crate::scope::ScopeNo;
-use crate::search::{self, Searches};
-use crate::shown::Shown;
-use crate::tables::{TableSizes, Tables};
+use crate::snapshot_list::list::Shown;
+use crate::snapshot_list::scope::ScopeNo;
+use crate::tree::attributes::{self, Presentation, made_entry, node_entry};
+use crate::tree::directories::Directories;
+use crate::tree::follow::{current, inside};
+use crate::tree::listing::{self, node_at};
+use crate::tree::node::damaged;
+use crate::virtual_dir::changes::Differences;
+use crate::virtual_dir::deleted::Gones;
+use crate::virtual_dir::dir::{self as made, Made};
+use crate::virtual_dir::search::{self, Searches};
+use crate::virtual_dir::versions::Pasts;
 
 /// The share of the budget that decoded directories get; frames get the rest.
 const DIRECTORIES_SHARE: usize = 8;

@@ -1,0 +1,4 @@
+//! The history of a path.
+
+pub(crate) mod cache;
+pub(crate) mod version_name;

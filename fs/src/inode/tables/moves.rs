@@ -1,0 +1,74 @@
+//! Names that come to stand for another state while hosts hold what is below them.
+//!
+//! Hosts keep names and listings for long. So that nobody sees an old file after a new one, such a name goes
+//! on standing for the old state, of which hosts may keep nothing from then on, until they forgot what is
+//! otherwise in the new one.
+
+use std::sync::Arc;
+
+use super::{Inner, Tables, TreeSource};
+use crate::inode::number::PlaceNo;
+use crate::inode::place::{Body, Lasting};
+use crate::tree::state_tree::State;
+
+/// A place that came to mean something else, and what it held before.
+pub(crate) struct Moved {
+    pub(crate) place: PlaceNo,
+    pub(crate) before: Option<TreeSource>,
+}
+
+impl Inner {
+    /// Makes a place stand for a state, now or when hosts were told.
+    pub(super) fn lead(&mut self, place: PlaceNo, state: &Arc<State>) {
+        let used = self.counts.tick();
+        let Some(entry) = self.places.get_mut(&place) else { return };
+        entry.used = used;
+        if matches!(&entry.body, Body::Top(was, _) if was.number == state.number) {
+            self.pending.remove(&place);
+        } else if entry.held > 0 && entry.lasting == Lasting::Following {
+            self.pending.insert(place, Arc::clone(state));
+        } else {
+            self.turn(place, Body::Top(Arc::clone(state), None));
+        }
+    }
+}
+
+impl Tables {
+    /// Makes a name that has a place stand for a state.
+    pub(crate) fn lead(&self, parent: PlaceNo, name: &[u8], state: &Arc<State>) {
+        if let Some(place) = self.known(parent, name) {
+            self.lock().lead(place, state);
+        }
+    }
+
+    /// Begins the moves that wait: from now on hosts keep nothing of what is below these places.
+    pub(crate) fn begin_moves(&self) -> Vec<(Moved, Arc<State>)> {
+        let inner = &mut *self.lock();
+        let mut begun = Vec::new();
+        for (place, state) in std::mem::take(&mut inner.pending) {
+            let Some(entry) = inner.places.get_mut(&place) else { continue };
+            entry.flags.moving = true;
+            let before = inner.places.get(&place).and_then(|entry| inner.source(&entry.body));
+            begun.push((Moved { place, before }, state));
+        }
+        begun
+    }
+
+    /// Ends a move.
+    pub(crate) fn end_move(&self, place: PlaceNo, state: &Arc<State>) {
+        let inner = &mut *self.lock();
+        if inner.pending.get(&place).is_some_and(|newer| newer.number == state.number) {
+            inner.pending.remove(&place);
+        }
+        let version = inner.counts.next_version();
+        if let Some(entry) = inner.places.get_mut(&place) {
+            entry.become_(Body::Top(Arc::clone(state), None), version);
+        }
+    }
+
+    /// Takes what moved without waiting.
+    pub(crate) fn take_moved(&self) -> Vec<Moved> {
+        let moved = std::mem::take(&mut self.lock().moved);
+        moved.into_iter().map(|(place, before)| Moved { place, before }).collect()
+    }
+}

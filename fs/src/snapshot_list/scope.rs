@@ -1,0 +1,118 @@
+//! Scopes: one machine at the top, each machine under `hosts`, each tag. Each has the whole tree, of one machine.
+
+use sha2::{Digest, Sha256};
+use yore_engine::{Machine, SnapshotEntry, encode_hex};
+
+use crate::history::version_name::shortened;
+
+/// A scope, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ScopeNo(pub(crate) u32);
+
+impl ScopeNo {
+    pub(crate) const WHOLE: ScopeNo = ScopeNo(0);
+}
+
+/// Which snapshots a scope has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// The top: of all that are presented, the machine that is meant.
+    Whole,
+    /// Those of a machine.
+    Host(String),
+    /// Those with a tag, of the machine that is meant among them.
+    Tag(String),
+}
+
+impl Scope {
+    /// Takes the snapshots of the scope, and names the machine that they are of.
+    pub(crate) fn take(
+        &self,
+        all: &[SnapshotEntry],
+        wanted: Option<&str>,
+    ) -> (Vec<SnapshotEntry>, Machine) {
+        let fits = |entry: &&SnapshotEntry| match self {
+            Scope::Whole => true,
+            Scope::Host(host) => entry.snapshot.host == *host,
+            Scope::Tag(tag) => entry.snapshot.tags.contains(tag),
+        };
+        let mut list: Vec<SnapshotEntry> = all.iter().filter(fits).cloned().collect();
+        let machine = Machine::choose(&list, wanted);
+        list.retain(|entry| machine.has(entry));
+        (list, machine)
+    }
+}
+
+/// What stands for `/`.
+const SLASH: char = '\u{2215}';
+/// What stands before that which would be taken for something else.
+const ESCAPE: char = '\u{29f5}';
+const MAX_NAME: usize = 255;
+/// Digits that tell apart what is too long to be shown.
+const DIGITS: usize = 32;
+
+/// Shows a machine's name or a tag as a file name; no two show as one.
+pub(crate) fn file_name(text: &str) -> Vec<u8> {
+    let mut shown = String::with_capacity(text.len());
+    if matches!(text, "" | "." | "..") {
+        shown.push(ESCAPE);
+    }
+    for letter in text.chars() {
+        match letter {
+            '/' => shown.push(SLASH),
+            '\0' => shown.extend([ESCAPE, '0']),
+            SLASH | ESCAPE => shown.extend([ESCAPE, letter]),
+            _ => shown.push(letter),
+        }
+    }
+    if shown.len() <= MAX_NAME {
+        return shown.into_bytes();
+    }
+    // Nothing else has this letter before a tilde.
+    let digits = &encode_hex(&Sha256::digest(text))[..DIGITS];
+    let end = format!("{ESCAPE}~{digits}");
+    [shortened(shown.as_bytes(), MAX_NAME - end.len()), end.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_names_of_machines_show_as_one() {
+        let long = "l".repeat(300);
+        let words = [
+            "x/y",
+            "x\u{2215}y",
+            "x\u{29f5}y",
+            "x\u{29f5}\u{2215}y",
+            "x\u{29f5}/y",
+            "x//y",
+            "x/\u{2215}y",
+            "x\u{2215}/y",
+            "",
+            ".",
+            "..",
+            "/.",
+            "/..",
+            "\u{2215}.",
+            "\u{29f5}",
+            "\u{29f5}.",
+            "\u{29f5}0",
+            "\0",
+            "0",
+            "x",
+            &long,
+            &long[1..],
+        ];
+        let mut shown = std::collections::BTreeMap::new();
+        for word in words {
+            let name = file_name(word);
+            assert!(!name.is_empty() && name.len() <= MAX_NAME);
+            assert!(!name.iter().any(|byte| matches!(byte, b'/' | 0)) && !b"..".starts_with(&name));
+            assert_eq!(shown.insert(name, word), None, "{word:?}");
+        }
+        assert_eq!(file_name("x/y"), "x\u{2215}y".as_bytes());
+        assert_eq!(file_name("a machine"), b"a machine");
+    }
+}
