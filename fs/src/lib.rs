@@ -5,9 +5,11 @@
 
 mod calendar;
 mod counters;
+mod error;
 mod history;
 mod inode;
 mod options;
+mod path;
 mod read;
 mod refresh;
 mod snapshot_list;

@@ -1,4 +1,6 @@
-//! The list of snapshots that the drive shows.
+//! The snapshots that the drive shows: which of them, under which names, and the states that they make up.
 
 pub(crate) mod list;
+pub(crate) mod moment;
+pub(crate) mod registry;
 pub(crate) mod scope;

@@ -1,5 +1,4 @@
-//! What was worked out about paths, kept for the next who asks; as long as the list of snapshots
-//! is the same.
+//! Answers about paths, kept for the next caller as long as the list of snapshots is the same.
 
 use std::hash::Hash;
 use std::num::NonZeroUsize;
@@ -7,36 +6,36 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
 
-/// How much the values of one memo may take, in bytes, unless it is one.
+/// The bytes that the values of one cache may take; a single value may be larger.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Most(pub(crate) usize);
+pub(crate) struct CacheLimit(pub(crate) usize);
 
-/// Values by key, each good for one generation of the lists; the ones used longest ago are dropped.
-pub(crate) struct Memo<K: Hash + Eq, V: Weigh> {
-    most: usize,
+/// Values by key, each good for one generation of the lists; the least recently used ones are dropped.
+pub(crate) struct Cache<K: Hash + Eq, V: MemorySize> {
+    limit: usize,
     /// Guards the values.
     values: Mutex<LruCache<K, (u32, Arc<V>)>>,
 }
 
-/// What takes memory.
-pub(crate) trait Weigh {
-    /// How much, in bytes, near enough.
-    fn weigh(&self) -> usize;
+/// A value whose memory is counted.
+pub(crate) trait MemorySize {
+    /// Returns the bytes that it takes, near enough.
+    fn memory_size(&self) -> usize;
 }
 
-impl Weigh for bool {
-    fn weigh(&self) -> usize {
+impl MemorySize for bool {
+    fn memory_size(&self) -> usize {
         size_of::<bool>()
     }
 }
 
-impl<K: Hash + Eq, V: Weigh> Memo<K, V> {
-    pub(crate) fn new(entries: usize, most: Most) -> Self {
+impl<K: Hash + Eq, V: MemorySize> Cache<K, V> {
+    pub(crate) fn new(entries: usize, limit: CacheLimit) -> Self {
         let entries = NonZeroUsize::new(entries).expect("more than none");
-        Self { most: most.0, values: Mutex::new(LruCache::new(entries)) }
+        Self { limit: limit.0, values: Mutex::new(LruCache::new(entries)) }
     }
 
-    /// Returns what is known for this generation.
+    /// Returns the value of this generation.
     pub(crate) fn get(&self, key: &K, generation: u32) -> Option<Arc<V>> {
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         values.get(key).filter(|(of, _)| *of == generation).map(|(_, value)| Arc::clone(value))
@@ -48,10 +47,10 @@ impl<K: Hash + Eq, V: Weigh> Memo<K, V> {
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         let mut dropped = Vec::from_iter(values.push(key, (generation, Arc::clone(&value))));
         // Values grow while they are used.
-        let mut taken: usize = values.iter().map(|(_, (_, value))| value.weigh()).sum();
-        while taken > self.most && values.len() > 1 {
+        let mut taken: usize = values.iter().map(|(_, (_, value))| value.memory_size()).sum();
+        while taken > self.limit && values.len() > 1 {
             let last = values.pop_lru();
-            taken -= last.as_ref().map_or(0, |(_, (_, value))| value.weigh()).min(taken);
+            taken -= last.as_ref().map_or(0, |(_, (_, value))| value.memory_size()).min(taken);
             dropped.extend(last);
         }
         drop(values);
@@ -59,17 +58,24 @@ impl<K: Hash + Eq, V: Weigh> Memo<K, V> {
         value
     }
 
-    /// Returns what is known, or works it out.
+    /// Returns the value of this generation; `compute` makes it where there is none.
     pub(crate) fn get_or<E>(
         &self,
         key: K,
         generation: u32,
-        work_out: impl FnOnce() -> Result<V, E>,
+        compute: impl FnOnce() -> Result<V, E>,
     ) -> Result<Arc<V>, E> {
         match self.get(&key, generation) {
             Some(value) => Ok(value),
-            None => Ok(self.keep(key, generation, work_out()?)),
+            None => Ok(self.keep(key, generation, compute()?)),
         }
+    }
+}
+
+/// A cache is itself alone, so that what refers to one can be compared.
+impl<K: Hash + Eq, V: MemorySize> PartialEq for Cache<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
     }
 }
 
@@ -77,28 +83,28 @@ impl<K: Hash + Eq, V: Weigh> Memo<K, V> {
 mod tests {
     use super::*;
 
-    struct Heavy(usize);
+    struct Sized(usize);
 
-    impl Weigh for Heavy {
-        fn weigh(&self) -> usize {
+    impl MemorySize for Sized {
+        fn memory_size(&self) -> usize {
             self.0
         }
     }
 
     #[test]
-    fn what_was_used_longest_ago_goes_when_there_is_too_much() {
-        let most = 3 << 10;
-        let memo = Memo::new(8, Most(most));
-        let third = most / 3;
+    fn the_least_recently_used_value_goes_when_there_is_too_much() {
+        let limit = 3 << 10;
+        let cache = Cache::new(8, CacheLimit(limit));
+        let third = limit / 3;
         for key in 0..3 {
-            memo.keep(key, 1, Heavy(third));
+            cache.keep(key, 1, Sized(third));
         }
-        assert!(memo.get(&0, 1).is_some() && memo.get(&0, 2).is_none());
-        memo.keep(3, 1, Heavy(third));
-        assert!(memo.get(&1, 1).is_none());
-        assert!([0, 2, 3].iter().all(|key| memo.get(key, 1).is_some()));
-        memo.keep(4, 1, Heavy(2 * most));
-        assert!([0, 2, 3].iter().all(|key| memo.get(key, 1).is_none()));
-        assert!(memo.get(&4, 1).is_some(), "one is kept, however large");
+        assert!(cache.get(&0, 1).is_some() && cache.get(&0, 2).is_none());
+        cache.keep(3, 1, Sized(third));
+        assert!(cache.get(&1, 1).is_none());
+        assert!([0, 2, 3].iter().all(|key| cache.get(key, 1).is_some()));
+        cache.keep(4, 1, Sized(2 * limit));
+        assert!([0, 2, 3].iter().all(|key| cache.get(key, 1).is_none()));
+        assert!(cache.get(&4, 1).is_some(), "one is kept, however large");
     }
 }

@@ -1,7 +1,9 @@
 //! The names of a file's versions under `versions`: the file's own name with the time before its extension.
 
-/// The longest name that hosts can show.
-const MAX_NAME: usize = 255;
+use crate::path::{MAX_NAME, shortened};
+
+/// The name under which a path's own states are, in `versions`.
+pub(crate) const STATES: &[u8] = b"@";
 /// An extension longer than this is part of the name.
 const LONGEST_EXTENSION: usize = 64;
 /// What an archive is called before it is compressed: `a.tar.gz` has one extension.
@@ -41,17 +43,16 @@ fn split_extension(name: &[u8]) -> (&[u8], &[u8]) {
     if name.len() - end > LONGEST_EXTENSION { (name, b"") } else { name.split_at(end) }
 }
 
-/// The beginning of a name, as much as there is room for, and no part of a letter.
-pub(crate) fn shortened(name: &[u8], room: usize) -> &[u8] {
-    if name.len() <= room {
-        return name;
-    }
-    let kept = &name[..room];
-    let cut = kept.utf8_chunks().last().map_or(0, |last| match last.invalid().len() {
-        part @ 1..=3 => part,
-        _ => 0,
-    });
-    &kept[..kept.len() - cut]
+/// Returns the name of a directory's entry as `versions` shows it.
+pub(crate) fn escape(name: &[u8]) -> Vec<u8> {
+    let is_states = name.iter().all(|byte| *byte == b'@');
+    if is_states { [name, STATES].concat() } else { name.to_vec() }
+}
+
+/// Returns the name of the entry that `versions` shows so.
+pub(crate) fn unescape(shown: &[u8]) -> &[u8] {
+    let is_states = shown.iter().all(|byte| *byte == b'@');
+    if is_states { &shown[1..] } else { shown }
 }
 
 #[cfg(test)]

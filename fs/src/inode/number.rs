@@ -29,9 +29,17 @@ pub(crate) struct TreeNo(pub(crate) u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NodeNo(u64);
 
-/// What a search found: its number.
+/// A snapshot: its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct FoundNo(pub(crate) u64);
+pub(crate) struct SnapshotNo(pub(crate) u32);
+
+/// A state: its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct StateNo(pub(crate) u64);
+
+/// A search: its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct SearchNo(pub(crate) u64);
 
 /// Bits that tell kinds of numbers apart.
 const KIND_BITS: u32 = 2;
@@ -47,13 +55,13 @@ const ALL_BITS: u32 = 61;
 
 /// What an inode number stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Number {
+pub(crate) enum Inode {
     /// A directory.
     Place(PlaceNo),
     /// Anything else: the node at a position of a tree.
     Node(NodeNo),
     /// A link among what a search found.
-    Link(FoundNo, u32),
+    Link(SearchNo, u32),
 }
 
 impl PlaceNo {
@@ -88,7 +96,7 @@ impl NodeNo {
     }
 }
 
-impl Number {
+impl Inode {
     /// Takes a number apart; `None` for one that is never given.
     pub(crate) fn of(ino: Ino) -> Option<Self> {
         let counted = ino.0 >> KIND_BITS;
@@ -96,11 +104,11 @@ impl Number {
             return None;
         }
         match ino.0 & ((1 << KIND_BITS) - 1) {
-            PLACE => Some(Number::Place(PlaceNo(counted))),
-            NODE => Some(Number::Node(NodeNo(counted))),
+            PLACE => Some(Inode::Place(PlaceNo(counted))),
+            NODE => Some(Inode::Node(NodeNo(counted))),
             LINK => {
                 let position = (counted & ((1 << LINK_BITS) - 1)) as u32;
-                Some(Number::Link(FoundNo(counted >> LINK_BITS), position))
+                Some(Inode::Link(SearchNo(counted >> LINK_BITS), position))
             }
             _ => None,
         }
@@ -109,7 +117,7 @@ impl Number {
 
 /// Numbers the link at a position among what a search found; `None` past position 2^28 - 1 and search
 /// 2^33 - 1.
-pub(crate) fn link_ino(found: FoundNo, position: usize) -> Option<Ino> {
+pub(crate) fn link_ino(found: SearchNo, position: usize) -> Option<Ino> {
     pair(found.0, position, LINK_BITS).map(|counted| Ino(counted << KIND_BITS | LINK))
 }
 
@@ -127,28 +135,28 @@ mod tests {
         assert_eq!(PlaceNo::ROOT.ino(), Ino::ROOT);
         for number in [1, 2, (1 << ALL_BITS) - 1] {
             let place = PlaceNo(number);
-            assert_eq!(Number::of(place.ino()), Some(Number::Place(place)));
+            assert_eq!(Inode::of(place.ino()), Some(Inode::Place(place)));
         }
         for tree in [1, 2, (1 << (ALL_BITS - NODE_BITS)) - 1] {
             for position in [0, 1, (1 << NODE_BITS) - 1] {
                 let node = NodeNo::new(TreeNo(tree), position).expect("a number");
                 assert_eq!((node.tree(), node.position()), (TreeNo(tree), position));
-                assert_eq!(Number::of(node.ino()), Some(Number::Node(node)));
+                assert_eq!(Inode::of(node.ino()), Some(Inode::Node(node)));
                 assert_eq!(node.ino().0 >> 63, 0);
             }
         }
         for found in [0, 1, (1 << (ALL_BITS - LINK_BITS)) - 1] {
             for position in [0, 1, (1 << LINK_BITS) - 1] {
-                let ino = link_ino(FoundNo(found), position).expect("a number");
-                assert_eq!(Number::of(ino), Some(Number::Link(FoundNo(found), position as u32)));
+                let ino = link_ino(SearchNo(found), position).expect("a number");
+                assert_eq!(Inode::of(ino), Some(Inode::Link(SearchNo(found), position as u32)));
             }
         }
         assert_eq!(NodeNo::new(TreeNo(1 << (ALL_BITS - NODE_BITS)), 0), None);
         assert_eq!(NodeNo::new(TreeNo(1), 1 << NODE_BITS), None);
-        assert_eq!(link_ino(FoundNo(1 << (ALL_BITS - LINK_BITS)), 0), None);
-        assert_eq!(link_ino(FoundNo(1), 1 << LINK_BITS), None);
-        assert_eq!(Number::of(Ino(0)), None);
-        assert_eq!(Number::of(Ino(1 << 63 | 1)), None);
+        assert_eq!(link_ino(SearchNo(1 << (ALL_BITS - LINK_BITS)), 0), None);
+        assert_eq!(link_ino(SearchNo(1), 1 << LINK_BITS), None);
+        assert_eq!(Inode::of(Ino(0)), None);
+        assert_eq!(Inode::of(Ino(1 << 63 | 1)), None);
     }
 
     #[test]

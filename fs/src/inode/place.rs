@@ -2,19 +2,21 @@
 //!
 //! A place keeps its number while what its name means changes. The top of a chain of places that follow one
 //! another carries a version; a place below it that has another version than its parent is resolved again
-//! by its name when it is next used (see `follow`).
+//! by its name when it is next used (see `tree::follow`).
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use yore_engine::SeenNode;
 use yore_platform::FOREVER;
 
-use crate::inode::number::{PlaceNo, TreeNo};
+use crate::inode::number::{PlaceNo, SnapshotNo, TreeNo};
 use crate::inode::sharing::PathHash;
-use crate::inode::tables::OriginNo;
-use crate::tree::attributes::SOON;
-use crate::tree::state_tree::State;
-use crate::virtual_dir::dir::Made;
+use crate::inode::state::State;
+
+/// How long a host may keep what can change without a message.
+pub(crate) const SOON: Duration = Duration::from_secs(1);
 
 /// How long a host may keep what follows a name that can come to mean another state. Hosts are told when it
 /// does, so this only bounds how long an answer stays that crossed with that message.
@@ -24,39 +26,70 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Version(pub(crate) u64);
 
+/// A directory that no backup has. The tables only compare it.
+pub(crate) trait Opaque: Any + Send + Sync {
+    /// Reports whether both are the same, so that a name that stood for one stands for the other.
+    fn is_same(&self, other: &dyn Opaque) -> bool;
+}
+
 /// What a place holds.
 #[derive(Clone)]
 pub(crate) enum Body {
-    /// Something made by the drive; no backup has it.
-    Made(Made),
+    /// A directory that no backup has.
+    Virtual(Arc<dyn Opaque>),
+    /// A file, or a node of another kind, that stands in such a directory and in no tree.
+    File(Arc<SeenNode>),
     /// The top of a state, and its tree once it was entered.
-    Top(Arc<State>, Option<Entered>),
+    StateTop(Arc<State>, Option<TopTree>),
     /// A directory of a state.
-    Inside(Dir),
+    StateDir(StateDir),
 }
 
-/// The top of a state, put together.
+/// The tree of the top of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Entered {
-    pub(crate) origin: Option<OriginNo>,
+pub(crate) struct TopTree {
+    pub(crate) origin: Option<SnapshotNo>,
     pub(crate) tree: Option<TreeNo>,
 }
 
 /// A directory of a state.
 #[derive(Clone)]
-pub(crate) struct Dir {
+pub(crate) struct StateDir {
     pub(crate) state: Arc<State>,
     /// The snapshot that has it.
-    pub(crate) origin: Option<OriginNo>,
-    /// What it holds; `None` when it could not be read at its backup.
+    pub(crate) origin: Option<SnapshotNo>,
+    /// Its tree; `None` when it could not be read at its backup.
     pub(crate) tree: Option<TreeNo>,
-    /// The directory above it, and its position there, where its node is.
-    pub(crate) node: (TreeNo, u32),
+    pub(crate) node: NodeSpot,
 }
 
-impl Dir {
+/// Where a directory's own node is: in the tree of the directory above, at an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NodeSpot {
+    pub(crate) tree: TreeNo,
+    pub(crate) index: u32,
+}
+
+impl Body {
+    /// Reports whether both are the same, so that the place is as it was. Tops of states are compared by
+    /// their states instead.
+    pub(crate) fn is_same(&self, other: &Body) -> bool {
+        match (self, other) {
+            (Body::Virtual(one), Body::Virtual(other)) => one.is_same(&**other),
+            (Body::File(one), Body::File(other)) => one.node == other.node,
+            (Body::StateDir(one), Body::StateDir(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self, Body::File(_))
+    }
+}
+
+impl StateDir {
     /// Reports whether both are one directory of one state.
-    pub(crate) fn is(&self, other: &Dir) -> bool {
+    pub(crate) fn is_same(&self, other: &StateDir) -> bool {
         self.state.number == other.state.number
             && (self.origin, self.tree, self.node) == (other.origin, other.tree, other.node)
     }
@@ -64,22 +97,22 @@ impl Dir {
 
 /// How long what is below the top of a chain stays what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lasting {
+pub(crate) enum Lifetime {
     /// For ever: it is one snapshot.
     Forever,
     /// Until the list of snapshots changes, which hosts are told of.
-    Following,
+    UntilRefresh,
     /// Until the name at the top is looked up when it means something else.
-    Soon,
+    UntilLookup,
 }
 
-impl Lasting {
+impl Lifetime {
     /// Returns how long a host may keep an answer.
     pub(crate) fn ttl(self) -> Duration {
         match self {
-            Lasting::Forever => FOREVER,
-            Lasting::Following => MINUTE,
-            Lasting::Soon => SOON,
+            Lifetime::Forever => FOREVER,
+            Lifetime::UntilRefresh => MINUTE,
+            Lifetime::UntilLookup => SOON,
         }
     }
 }
@@ -87,6 +120,7 @@ impl Lasting {
 /// A place, as it is at present.
 #[derive(Clone)]
 pub(crate) struct Place {
+    pub(crate) number: PlaceNo,
     pub(crate) body: Body,
     pub(crate) version: Version,
     /// Where it is within its state.
@@ -102,7 +136,7 @@ pub(crate) struct Entry {
     pub(crate) body: Body,
     pub(crate) version: Version,
     pub(crate) path: PathHash,
-    pub(crate) lasting: Lasting,
+    pub(crate) lifetime: Lifetime,
     /// How often hosts hold it.
     pub(crate) held: u64,
     /// When it was used last.
@@ -135,10 +169,10 @@ impl Entry {
     /// Reports whether it has a version of its own, rather than its parent's.
     pub(crate) fn is_top(&self, parent: Option<&Entry>) -> bool {
         match self.body {
-            Body::Made(_) | Body::Top(..) => true,
-            Body::Inside(_) => {
+            Body::Virtual(_) | Body::File(_) | Body::StateTop(..) => true,
+            Body::StateDir(_) => {
                 self.flags.frozen
-                    || parent.is_none_or(|parent| matches!(parent.body, Body::Made(_)))
+                    || parent.is_none_or(|parent| matches!(parent.body, Body::Virtual(_)))
             }
         }
     }

@@ -11,30 +11,26 @@ use lru::LruCache;
 use yore_engine::{BlobId, SeenNode, SnapshotEntry};
 use yore_platform::{Ino, Timestamp, VolumeError};
 
-use crate::inode::number::{NodeNo, Number, PlaceNo, TreeNo};
-use crate::inode::place::{Body, Entry, Version};
-use crate::inode::sharing::{PathHash, Shared};
-use crate::snapshot_list::scope::ScopeNo;
-use crate::tree::state_tree::{Made as Of, State, StateNo};
-use crate::virtual_dir::dir::Made;
+use crate::error::Answer;
+use crate::inode::number::{Inode, NodeNo, PlaceNo, SnapshotNo, StateNo, TreeNo};
+use crate::inode::place::{Body, Entry, Opaque, Version};
+use crate::inode::sharing::{PathHash, SharedNumbers};
+use crate::inode::state::{State, StateParts};
 
 pub(crate) use self::moves::Moved;
 pub(crate) use self::places::Step;
+pub(crate) use self::trees::Slot;
 
 mod moves;
 mod places;
 mod sweep;
 mod trees;
 
-/// A snapshot, by its number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct OriginNo(pub(crate) u32);
-
 /// Where the nodes of a tree are.
 #[derive(Clone)]
 pub(crate) enum TreeSource {
     /// In a blob; it was first seen in this snapshot.
-    Blob(BlobId, OriginNo),
+    Blob(BlobId, SnapshotNo),
     /// Here, put together from several snapshots for a state, at this path.
     Merged { state: Arc<State>, path: Arc<[u8]>, nodes: Arc<Vec<SeenNode>> },
 }
@@ -76,7 +72,7 @@ struct Tree {
     /// The tree that was looked into before at its path.
     base: Option<TreeNo>,
     /// Numbers that its nodes have from elsewhere.
-    shared: Option<Arc<OnceLock<Shared>>>,
+    shared: Option<Arc<OnceLock<SharedNumbers>>>,
 }
 
 struct Inner {
@@ -84,8 +80,8 @@ struct Inner {
     by_name: HashMap<(PlaceNo, Arc<[u8]>), PlaceNo>,
     trees: HashMap<TreeNo, Tree>,
     by_blob: HashMap<BlobId, TreeNo>,
-    states: HashMap<Of, Weak<State>>,
-    origins: Vec<Arc<SnapshotEntry>>,
+    states: HashMap<StateParts, Weak<State>>,
+    snapshots: Vec<Arc<SnapshotEntry>>,
     links: HashMap<LinkKey, NodeNo>,
     /// The tree that was looked into last at each path.
     last: LruCache<PathHash, TreeNo>,
@@ -131,8 +127,8 @@ impl Counts {
 }
 
 impl Tables {
-    /// Makes tables that remember so many bytes of what no host holds.
-    pub(crate) fn new(budget: usize) -> Self {
+    /// Makes tables that remember `budget` bytes of what no host holds; `root` is the drive's top.
+    pub(crate) fn new(budget: usize, root: Arc<dyn Opaque>) -> Self {
         let remembered = sweep::entries_of(budget);
         let counts = Counts {
             places: 0,
@@ -151,7 +147,7 @@ impl Tables {
             trees: HashMap::new(),
             by_blob: HashMap::new(),
             states: HashMap::new(),
-            origins: Vec::new(),
+            snapshots: Vec::new(),
             links: HashMap::new(),
             last: LruCache::new(remembered),
             pending: HashMap::new(),
@@ -159,7 +155,7 @@ impl Tables {
             counts,
         };
         let tables = Self { inner: Mutex::new(inner) };
-        let top = tables.place_named(PlaceNo::ROOT, b"", Made::Top(ScopeNo::WHOLE));
+        let top = tables.place_virtual(PlaceNo::ROOT, b"", root);
         assert_eq!(top, PlaceNo::ROOT, "the top has the first number");
         tables.pin(top);
         tables
@@ -169,48 +165,48 @@ impl Tables {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the state that is made of this; the same while it is in use.
-    pub(crate) fn state(&self, made: Of, modified: Timestamp) -> Arc<State> {
+    /// Returns the state of these parts; the same while it is in use.
+    pub(crate) fn state(&self, parts: StateParts, modified: Timestamp) -> Arc<State> {
         let inner = &mut *self.lock();
-        if let Some(state) = inner.states.get(&made).and_then(Weak::upgrade) {
+        if let Some(state) = inner.states.get(&parts).and_then(Weak::upgrade) {
             return state;
         }
         inner.counts.states += 1;
-        let state = Arc::new(State::new(StateNo(inner.counts.states), made.clone(), modified));
-        inner.states.insert(made, Arc::downgrade(&state));
+        let state = State::new(StateNo(inner.counts.states), parts.clone(), modified);
+        inner.states.insert(parts, Arc::downgrade(&state));
         state
     }
 
-    pub(crate) fn add_origin(&self, snapshot: Arc<SnapshotEntry>) -> Result<OriginNo, VolumeError> {
-        let origins = &mut self.lock().origins;
-        let number = u32::try_from(origins.len()).map_err(|_| VolumeError::Damaged)?;
-        origins.push(snapshot);
-        Ok(OriginNo(number))
+    pub(crate) fn add_snapshot(&self, snapshot: Arc<SnapshotEntry>) -> Answer<SnapshotNo> {
+        let snapshots = &mut self.lock().snapshots;
+        let number = u32::try_from(snapshots.len()).map_err(|_| VolumeError::Damaged)?;
+        snapshots.push(snapshot);
+        Ok(SnapshotNo(number))
     }
 
-    pub(crate) fn origin(&self, origin: OriginNo) -> Result<Arc<SnapshotEntry>, VolumeError> {
-        self.lock().origins.get(origin.0 as usize).cloned().ok_or(VolumeError::Stale)
+    pub(crate) fn snapshot(&self, number: SnapshotNo) -> Answer<Arc<SnapshotEntry>> {
+        self.lock().snapshots.get(number.0 as usize).cloned().ok_or(VolumeError::Stale)
     }
 
     /// Notes that a host holds a number once more.
     ///
     /// # Errors
     /// Stale when the number was forgotten meanwhile: the host must not give it out.
-    pub(crate) fn hold(&self, ino: Ino) -> Result<(), VolumeError> {
+    pub(crate) fn hold(&self, ino: Ino) -> Answer<()> {
         let inner = &mut *self.lock();
         let used = inner.counts.tick();
-        match Number::of(ino).ok_or(VolumeError::Stale)? {
-            Number::Place(place) => {
+        match Inode::of(ino).ok_or(VolumeError::Stale)? {
+            Inode::Place(place) => {
                 let entry = inner.places.get_mut(&place).ok_or(VolumeError::Stale)?;
                 entry.held += 1;
                 entry.used = used;
             }
-            Number::Node(node) => {
+            Inode::Node(node) => {
                 let tree = inner.trees.get_mut(&node.tree()).ok_or(VolumeError::Stale)?;
                 tree.held += 1;
                 tree.used = used;
             }
-            Number::Link(..) => {}
+            Inode::Link(..) => {}
         }
         Ok(())
     }
@@ -218,12 +214,10 @@ impl Tables {
     /// Notes that a host lets go of a number that it held so often.
     pub(crate) fn forget(&self, ino: Ino, times: u64) {
         let inner = &mut *self.lock();
-        let held = match Number::of(ino) {
-            Some(Number::Place(place)) => inner.places.get_mut(&place).map(|entry| &mut entry.held),
-            Some(Number::Node(node)) => {
-                inner.trees.get_mut(&node.tree()).map(|tree| &mut tree.held)
-            }
-            Some(Number::Link(..)) | None => None,
+        let held = match Inode::of(ino) {
+            Some(Inode::Place(place)) => inner.places.get_mut(&place).map(|entry| &mut entry.held),
+            Some(Inode::Node(node)) => inner.trees.get_mut(&node.tree()).map(|tree| &mut tree.held),
+            Some(Inode::Link(..)) | None => None,
         };
         if let Some(held) = held.filter(|held| **held > 0) {
             *held = held.saturating_sub(times);
@@ -250,9 +244,9 @@ impl Inner {
     /// Where the nodes are of what a place holds; `None` while nobody looked into it.
     fn source(&self, body: &Body) -> Option<TreeSource> {
         let tree = match body {
-            Body::Made(_) | Body::Top(_, None) => None,
-            Body::Top(_, Some(entered)) => entered.tree,
-            Body::Inside(dir) => dir.tree,
+            Body::Virtual(_) | Body::File(_) | Body::StateTop(_, None) => None,
+            Body::StateTop(_, Some(top)) => top.tree,
+            Body::StateDir(dir) => dir.tree,
         };
         Some(self.trees.get(&tree?)?.source.clone())
     }

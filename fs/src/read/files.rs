@@ -13,7 +13,7 @@ use crate::read::prefetch::Progress;
 const OPEN: usize = 64;
 
 /// A file that is being read.
-pub(crate) struct Opened {
+pub(crate) struct OpenedFile {
     pub(crate) file: OpenFile,
     pub(crate) progress: Progress,
 }
@@ -21,7 +21,7 @@ pub(crate) struct Opened {
 /// The files that were read last.
 pub(crate) struct Files {
     /// Guards the files.
-    open: Mutex<LruCache<Ino, Arc<Opened>>>,
+    open: Mutex<LruCache<Ino, Arc<OpenedFile>>>,
 }
 
 impl Files {
@@ -35,12 +35,12 @@ impl Files {
         &self,
         ino: Ino,
         open: impl FnOnce() -> Result<OpenFile, VolumeError>,
-    ) -> Result<Arc<Opened>, VolumeError> {
+    ) -> Result<Arc<OpenedFile>, VolumeError> {
         let lock = || self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(opened) = lock().get(&ino) {
             return Ok(Arc::clone(opened));
         }
-        let opened = Arc::new(Opened { file: open()?, progress: Progress::default() });
+        let opened = Arc::new(OpenedFile { file: open()?, progress: Progress::default() });
         let replaced = lock().push(ino, Arc::clone(&opened));
         drop(replaced);
         Ok(opened)

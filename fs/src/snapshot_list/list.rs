@@ -1,4 +1,4 @@
-//! The lists of one scope as they are shown: its snapshots, their names and days, the newest state.
+//! The list of one scope: its snapshots, their names, its days, and its newest state.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -6,48 +6,165 @@ use std::sync::Arc;
 use yore_engine::{Clock, Machine, Moment, Part, Snapshot, SnapshotEntry, SnapshotId, state};
 use yore_platform::{Space, Timestamp, VolumeError};
 
-use crate::calendar::days;
-use crate::inode::number::PlaceNo;
-use crate::inode::place::Lasting;
-use crate::inode::tables::{OriginNo, Tables};
-use crate::refresh::Changed;
-use crate::tree::state_tree::{Made, State, StatePart};
-use crate::virtual_dir::dir::{LATEST, OF_SCOPES, SNAPSHOTS, place_of_fixed, scope_of};
-use crate::virtual_dir::no_machine as undecided;
-use crate::volume::SnapshotVolume;
+use crate::calendar::{Naming, days};
+use crate::error::Answer;
+use crate::inode::number::{PlaceNo, SnapshotNo};
+use crate::inode::place::Lifetime;
+use crate::inode::state::{State, StatePart, StateParts};
+use crate::snapshot_list::scope::{ScopeNo, ScopeSnapshots};
+use crate::tree::core::Core;
 
-/// The lists of a scope.
-#[derive(Default)]
-pub(crate) struct Shown {
-    /// Counts what was shown, from 1.
+/// The list of a scope.
+pub(crate) struct SnapshotList {
+    pub(crate) scope: ScopeNo,
+    /// The place of the scope's top.
+    pub(crate) top: PlaceNo,
+    /// Counts the lists that were shown, from 1.
     pub(crate) generation: u32,
-    /// When the lists changed.
+    /// When the list changed.
     pub(crate) modified: Timestamp,
-    /// The snapshots in their order, and the name and the number of each.
-    pub(crate) list: Vec<SnapshotEntry>,
-    pub(crate) labels: Vec<(Vec<u8>, OriginNo)>,
-    /// The top of the scope, and its list of snapshots.
-    top: Option<PlaceNo>,
-    snapshots: Option<PlaceNo>,
-    pub(crate) newest: Option<Arc<State>>,
-    pub(crate) names: BTreeMap<Vec<u8>, (Arc<State>, Lasting)>,
-    /// The names in the order in which they came: each with a position that it always keeps.
-    pub(crate) order: Vec<(u64, Vec<u8>)>,
+    /// The snapshots in their order.
+    pub(crate) snapshots: Vec<SnapshotEntry>,
+    /// The label of each.
+    pub(crate) labels: Vec<Label>,
+    pub(crate) newest: Arc<State>,
+    /// The names under `snapshots`.
+    pub(crate) names: BTreeMap<Vec<u8>, NamedState>,
+    /// The same names in the order in which they came.
+    pub(crate) order: Vec<OrderedName>,
     pub(crate) space: Space,
-    /// The machines that have snapshots, where none of them is the one that is meant; then nothing else is shown.
-    pub(crate) undecided: Option<Vec<String>>,
-    /// At the top, what `hosts` and `tags` list.
-    pub(crate) words: Words,
+    /// The machines that have snapshots, where none of them is the one that is meant; then nothing else is
+    /// shown.
+    pub(crate) several_machines: Option<Vec<String>>,
+    /// What `hosts` and `tags` list; empty in every scope but the whole.
+    pub(crate) hosts_and_tags: HostsAndTags,
+}
+
+/// The name of a snapshot, and its number.
+pub(crate) struct Label {
+    pub(crate) name: Vec<u8>,
+    pub(crate) origin: SnapshotNo,
+}
+
+/// A state that has a name.
+pub(crate) struct NamedState {
+    pub(crate) state: Arc<State>,
+    pub(crate) lifetime: Lifetime,
+}
+
+/// A name, and the position in listings that it always keeps.
+pub(crate) struct OrderedName {
+    pub(crate) position: u64,
+    pub(crate) name: Vec<u8>,
 }
 
 /// The machines and tags of all snapshots that are presented.
 #[derive(Default)]
-pub(crate) struct Words {
+pub(crate) struct HostsAndTags {
     pub(crate) hosts: BTreeSet<String>,
     pub(crate) tags: BTreeSet<String>,
 }
 
-impl Words {
+/// The positions of a scope's names in listings.
+#[derive(Default)]
+pub(crate) struct Positions(HashMap<Vec<u8>, u64>);
+
+/// What the snapshots of every scope are called.
+#[derive(Default)]
+pub(crate) struct Names {
+    pub(crate) names: HashMap<SnapshotId, String>,
+    pub(crate) numbers: HashMap<SnapshotId, SnapshotNo>,
+}
+
+/// A scope whose list is built.
+pub(crate) struct Building<'b> {
+    pub(crate) scope: ScopeNo,
+    pub(crate) top: PlaceNo,
+    pub(crate) taken: ScopeSnapshots,
+    pub(crate) names: &'b Names,
+    pub(crate) naming: &'b Naming,
+    pub(crate) generation: u32,
+}
+
+/// Builds the list of a scope.
+pub(crate) fn build(
+    core: &Core,
+    building: Building<'_>,
+    positions: &mut Positions,
+) -> Answer<SnapshotList> {
+    let Building { scope, top, taken, names, naming, generation } = building;
+    let snapshots = taken.snapshots;
+    let end = newest_end(snapshots.iter());
+    let nanos = (end.nanos + generation % 1_000_000_000) % 1_000_000_000;
+    let parts = state(&snapshots, &Moment::Latest).unwrap_or_default();
+    let state_of = |parts: &[Part<'_>]| {
+        let (parts, modified) = state_parts(parts, &names.numbers);
+        core.tables.state(parts, modified)
+    };
+    let mut list = SnapshotList {
+        scope,
+        top,
+        generation,
+        modified: Timestamp { nanos, ..end },
+        space: space(core, &parts),
+        newest: state_of(&parts),
+        snapshots: Vec::new(),
+        labels: Vec::new(),
+        names: BTreeMap::new(),
+        order: Vec::new(),
+        several_machines: None,
+        hosts_and_tags: HostsAndTags::default(),
+    };
+    for (name, moment) in days(&snapshots, naming) {
+        let state = state_of(&state(&snapshots, &moment).unwrap_or_default());
+        list.names
+            .insert(name.into_bytes(), NamedState { state, lifetime: Lifetime::UntilRefresh });
+    }
+    for SnapshotEntry { id, snapshot, .. } in &snapshots {
+        let (Some(name), Some(origin)) = (names.names.get(id), names.numbers.get(id)) else {
+            return Err(VolumeError::Damaged);
+        };
+        let (name, origin) = (name.clone().into_bytes(), *origin);
+        let state = core.tables.state(StateParts::Whole(origin), snapshot.end);
+        list.names.insert(name.clone(), NamedState { state, lifetime: Lifetime::Forever });
+        list.labels.push(Label { name, origin });
+    }
+    let ordered = |name: &Vec<u8>| OrderedName { position: positions.of(name), name: name.clone() };
+    list.order = list.names.keys().map(ordered).collect();
+    list.order.sort_unstable_by_key(|ordered| ordered.position);
+    list.snapshots = snapshots;
+    if let Machine::Several(hosts) = taken.machine {
+        list.several_machines = Some(hosts);
+    }
+    Ok(list)
+}
+
+/// Returns the end of the newest of some snapshots, as far as their clocks are believed.
+fn newest_end<'s>(snapshots: impl Iterator<Item = &'s SnapshotEntry>) -> Timestamp {
+    let end = |entry: &SnapshotEntry| match entry.clock {
+        Clock::Wrong => entry.since,
+        Clock::Believed | Clock::Given => entry.snapshot.end,
+    };
+    snapshots.map(end).max().unwrap_or_default()
+}
+
+/// Returns the numbered parts of a state, and the end of the newest of its snapshots.
+pub(crate) fn state_parts(
+    parts: &[Part<'_>],
+    numbers: &HashMap<SnapshotId, SnapshotNo>,
+) -> (StateParts, Timestamp) {
+    let part = |part: &Part<'_>| {
+        let origin = *numbers.get(&part.snapshot.id)?;
+        Some(StatePart { source: part.source.to_vec(), origin })
+    };
+    let end = newest_end(parts.iter().map(|part| part.snapshot));
+    match parts.is_empty() {
+        true => (StateParts::Empty, end),
+        false => (StateParts::Sources(parts.iter().filter_map(part).collect()), end),
+    }
+}
+
+impl HostsAndTags {
     pub(crate) fn of(all: &[SnapshotEntry]) -> Self {
         let snapshots = || all.iter().map(|entry| &entry.snapshot);
         Self {
@@ -57,130 +174,32 @@ impl Words {
     }
 }
 
-/// What keeps the names of a scope what they are.
-pub(crate) struct Naming {
-    /// The scope's top.
-    pub(crate) top: PlaceNo,
-    positions: HashMap<Vec<u8>, u64>,
-}
-
-type Answer<T> = Result<T, VolumeError>;
-type Names = HashMap<SnapshotId, String>;
-type Origins = HashMap<SnapshotId, OriginNo>;
-
-/// Makes the lists of a scope from its snapshots.
-pub(crate) fn build(
-    volume: &SnapshotVolume,
-    (list, machine): (Vec<SnapshotEntry>, Machine),
-    naming: &mut Naming,
-    (names, origins): (&Names, &Origins),
-    generation: u32,
-) -> Answer<Shown> {
-    let tables = &volume.tables;
-    let end = ends(list.iter());
-    let nanos = (end.nanos + generation % 1_000_000_000) % 1_000_000_000;
-    let mut shown = Shown { generation, modified: Timestamp { nanos, ..end }, ..Shown::default() };
-    let parts = state(&list, &Moment::Latest).unwrap_or_default();
-    shown.space = space(volume, &parts);
-    let state_of = |(made, modified)| tables.state(made, modified);
-    shown.newest = Some(state_of(made(&parts, origins)));
-    for (name, moment) in days(&list, &volume.options.naming) {
-        let state = state_of(made(&state(&list, &moment).unwrap_or_default(), origins));
-        shown.names.insert(name.into_bytes(), (state, Lasting::Following));
-    }
-    for SnapshotEntry { id, snapshot, .. } in &list {
-        let (Some(name), Some(origin)) = (names.get(id), origins.get(id)) else {
-            return Err(VolumeError::Damaged);
-        };
-        let state = state_of((Made::Whole(*origin), snapshot.end));
-        shown.names.insert(name.clone().into_bytes(), (state, Lasting::Forever));
-        shown.labels.push((name.clone().into_bytes(), *origin));
-    }
-    shown.order = shown.names.keys().map(|name| (naming.position(name), name.clone())).collect();
-    shown.order.sort_unstable();
-    shown.top = Some(naming.top);
-    let snapshots = match (&machine, scope_of(volume, naming.top)?) {
-        (Machine::Several(_), scope) => undecided::folder(volume, naming.top, scope, SNAPSHOTS),
-        _ => place_of_fixed(volume, naming.top, SNAPSHOTS)?,
-    };
-    [naming.top, snapshots].iter().for_each(|place| tables.pin(*place));
-    shown.snapshots = Some(snapshots);
-    shown.list = list;
-    if let Machine::Several(hosts) = machine {
-        shown.undecided = Some(hosts);
-    }
-    Ok(shown)
-}
-
-/// When the newest of some snapshots ended, as far as their clocks are believed.
-fn ends<'s>(snapshots: impl Iterator<Item = &'s SnapshotEntry>) -> Timestamp {
-    let end = |entry: &SnapshotEntry| match entry.clock {
-        Clock::Wrong => entry.since,
-        Clock::Believed | Clock::Given => entry.snapshot.end,
-    };
-    snapshots.map(end).max().unwrap_or_default()
-}
-
-/// Of what a state is made, and when the newest of its snapshots ended.
-pub(crate) fn made(parts: &[Part<'_>], origins: &Origins) -> (Made, Timestamp) {
-    let part = |part: &Part<'_>| {
-        let origin = *origins.get(&part.snapshot.id)?;
-        Some(StatePart { source: part.source.to_vec(), origin })
-    };
-    let end = ends(parts.iter().map(|part| part.snapshot));
-    match parts.is_empty() {
-        true => (Made::Empty, end),
-        false => (Made::Parts(parts.iter().filter_map(part).collect()), end),
+impl Positions {
+    fn of(&mut self, name: &[u8]) -> u64 {
+        let next = self.0.len() as u64 + 1;
+        *self.0.entry(name.to_vec()).or_insert(next)
     }
 }
 
-impl Naming {
-    /// For the scope whose top is in a place.
-    pub(crate) fn at(top: PlaceNo) -> Self {
-        Self { top, positions: HashMap::new() }
-    }
-
-    fn position(&mut self, name: &[u8]) -> u64 {
-        let next = self.positions.len() as u64 + 1;
-        *self.positions.entry(name.to_vec()).or_insert(next)
-    }
-}
-
-impl Shown {
-    /// The snapshot of a name, by its place in the list.
+impl SnapshotList {
+    /// Returns the index of the snapshot that has a name.
     pub(crate) fn find(&self, name: &[u8]) -> Option<usize> {
-        self.labels.iter().position(|(label, _)| label == name)
+        self.labels.iter().position(|label| label.name == name)
     }
 
-    /// Tells what is otherwise than it was.
-    pub(crate) fn differences(&self, before: &Shown, changed: &mut Changed) {
-        let (Some(top), Some(snapshots)) = (self.top, self.snapshots) else { return };
-        let (top, snapshots) = (top.ino(), snapshots.ino());
-        changed.directories.extend([top, snapshots]);
-        if before.undecided.is_some() != self.undecided.is_some() {
-            changed.names.extend(OF_SCOPES.map(|name| (top, name.to_vec())));
-        }
-        let come = self.names.keys().filter(|name| !before.names.contains_key(*name));
-        let gone = before.names.keys().filter(|name| !self.names.contains_key(*name));
-        changed.names.extend(gone.chain(come).map(|name| (snapshots, name.clone())));
+    /// Returns the label of the snapshot at an index.
+    pub(crate) fn label(&self, index: usize) -> Answer<&Label> {
+        self.labels.get(index).ok_or(VolumeError::Stale)
     }
 
-    /// Makes the names that somebody looked at stand for the states that they are now.
-    pub(crate) fn lead(&self, tables: &Tables) {
-        let (Some(top), Some(snapshots)) = (self.top, self.snapshots) else { return };
-        if self.undecided.is_some() {
-            return;
-        }
-        if let Some(newest) = &self.newest {
-            tables.lead(top, LATEST, newest);
-        }
-        for (name, (state, _)) in &self.names {
-            tables.lead(snapshots, name, state);
-        }
+    /// Returns the state of one snapshot.
+    pub(crate) fn state_of(&self, index: usize) -> Answer<&Arc<State>> {
+        let named = self.names.get(&self.label(index)?.name).ok_or(VolumeError::Stale)?;
+        Ok(&named.state)
     }
 }
 
-fn space(volume: &SnapshotVolume, parts: &[Part<'_>]) -> Space {
+fn space(core: &Core, parts: &[Part<'_>]) -> Space {
     let snapshots: BTreeMap<SnapshotId, &Snapshot> =
         parts.iter().map(|part| (part.snapshot.id, &part.snapshot.snapshot)).collect();
     let count = |sum: u64, snapshot: &&Snapshot| {
@@ -190,5 +209,5 @@ fn space(volume: &SnapshotVolume, parts: &[Part<'_>]) -> Space {
             .fold(sum, |a, b| a.saturating_add(*b))
     };
     let files = snapshots.values().fold(0, count);
-    Space { total: volume.reader.index().stored_bytes(), free: 0, files }
+    Space { total: core.reader.index().stored_bytes(), free: 0, files }
 }

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use yore_engine::{Machine, SnapshotEntry, encode_hex};
 
-use crate::history::version_name::shortened;
+use crate::path::{MAX_NAME, shortened};
 
 /// A scope, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,22 +24,24 @@ pub(crate) enum Scope {
     Tag(String),
 }
 
+/// The snapshots of a scope, and the machine that they are of.
+pub(crate) struct ScopeSnapshots {
+    pub(crate) snapshots: Vec<SnapshotEntry>,
+    pub(crate) machine: Machine,
+}
+
 impl Scope {
-    /// Takes the snapshots of the scope, and names the machine that they are of.
-    pub(crate) fn take(
-        &self,
-        all: &[SnapshotEntry],
-        wanted: Option<&str>,
-    ) -> (Vec<SnapshotEntry>, Machine) {
+    /// Takes the snapshots of the scope; `wanted` is the machine that is meant where there are several.
+    pub(crate) fn take(&self, all: &[SnapshotEntry], wanted: Option<&str>) -> ScopeSnapshots {
         let fits = |entry: &&SnapshotEntry| match self {
             Scope::Whole => true,
             Scope::Host(host) => entry.snapshot.host == *host,
             Scope::Tag(tag) => entry.snapshot.tags.contains(tag),
         };
-        let mut list: Vec<SnapshotEntry> = all.iter().filter(fits).cloned().collect();
-        let machine = Machine::choose(&list, wanted);
-        list.retain(|entry| machine.has(entry));
-        (list, machine)
+        let mut snapshots: Vec<SnapshotEntry> = all.iter().filter(fits).cloned().collect();
+        let machine = Machine::choose(&snapshots, wanted);
+        snapshots.retain(|entry| machine.has(entry));
+        ScopeSnapshots { snapshots, machine }
     }
 }
 
@@ -47,7 +49,6 @@ impl Scope {
 const SLASH: char = '\u{2215}';
 /// What stands before that which would be taken for something else.
 const ESCAPE: char = '\u{29f5}';
-const MAX_NAME: usize = 255;
 /// Digits that tell apart what is too long to be shown.
 const DIGITS: usize = 32;
 

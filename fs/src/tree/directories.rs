@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
-use yore_engine::{BlobId, LeafRef, Node, Reader, Tree};
+use yore_engine::{BlobId, Content, Holes, LeafRef, Node, Reader, Tree};
 use yore_platform::VolumeError;
 
-use crate::tree::node::{damaged, weigh_node};
+use crate::error::{Answer, damaged};
 
 /// A decoded tree blob.
 pub(crate) enum Directory {
@@ -52,7 +52,7 @@ impl Directories {
     }
 
     /// Returns a tree blob, decoded.
-    pub(crate) fn get(&self, reader: &Reader, id: &BlobId) -> Result<Arc<Directory>, VolumeError> {
+    pub(crate) fn get(&self, reader: &Reader, id: &BlobId) -> Answer<Arc<Directory>> {
         if let Some((directory, _)) = self.lock().directories.get(id) {
             return Ok(Arc::clone(directory));
         }
@@ -60,7 +60,7 @@ impl Directories {
     }
 
     /// Keeps a tree blob, and drops the ones used longest ago.
-    pub(crate) fn keep(&self, id: BlobId, tree: Tree) -> Result<Arc<Directory>, VolumeError> {
+    pub(crate) fn keep(&self, id: BlobId, tree: Tree) -> Answer<Arc<Directory>> {
         let bytes = weigh(&tree);
         let directory = Arc::new(settle(tree)?);
         let mut evicted = Vec::new();
@@ -85,7 +85,7 @@ impl Directories {
         reader: &Reader,
         leaves: &[Leaf],
         n: usize,
-    ) -> Result<Arc<Directory>, VolumeError> {
+    ) -> Answer<Arc<Directory>> {
         let Leaf { leaf, .. } = leaves.get(n).ok_or(VolumeError::Damaged)?;
         let directory = self.get(reader, &leaf.id)?;
         let nodes = directory.nodes()?;
@@ -99,7 +99,7 @@ impl Directories {
 
 impl Directory {
     /// Its nodes; damaged where a leaf was to be and another level is.
-    pub(crate) fn nodes(&self) -> Result<&Nodes, VolumeError> {
+    pub(crate) fn nodes(&self) -> Answer<&Nodes> {
         match self {
             Directory::Nodes(nodes) => Ok(nodes),
             Directory::Leaves(_) => Err(VolumeError::Damaged),
@@ -107,7 +107,7 @@ impl Directory {
     }
 }
 
-fn settle(tree: Tree) -> Result<Directory, VolumeError> {
+fn settle(tree: Tree) -> Answer<Directory> {
     match tree {
         Tree::Nodes { nodes, strange } => Ok(Directory::Nodes(Nodes {
             nodes,
@@ -130,7 +130,23 @@ fn settle(tree: Tree) -> Result<Directory, VolumeError> {
 /// The memory that a tree takes, near enough.
 fn weigh(tree: &Tree) -> usize {
     match tree {
-        Tree::Nodes { nodes, .. } => nodes.iter().map(weigh_node).sum::<usize>() + 512,
+        Tree::Nodes { nodes, .. } => nodes.iter().map(node_size).sum::<usize>() + 512,
         Tree::Leaves(leaves) => leaves.iter().map(|leaf| 128 + leaf.first.len()).sum::<usize>(),
     }
+}
+
+/// Returns the memory that a node takes, near enough, in bytes.
+pub(crate) fn node_size(node: &Node) -> usize {
+    let content = match &node.content {
+        Content::Empty => 0,
+        Content::Inline(bytes) => bytes.len(),
+        Content::Chunks(chunks) => chunks.len() * 36,
+        Content::Lists { lists, .. } => lists.len() * 40,
+    };
+    let holes = match &node.holes {
+        Holes::Inline(holes) => holes.len() * 16,
+        Holes::Lists(lists) => lists.len() * 32,
+    };
+    let xattrs: usize = node.xattrs.iter().map(|(name, value)| 64 + name.len() + value.len()).sum();
+    size_of::<Node>() + 48 + node.name.len() + node.target.len() + content + holes + xattrs
 }

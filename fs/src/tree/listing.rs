@@ -1,347 +1,321 @@
 //! Finding and listing what a directory of a state holds.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use yore_engine::{DirRef, Node, SeenNode};
+use yore_engine::{Node, SeenNode, content_id};
 use yore_platform::{Entry, Kind, Listed, More, VolumeError};
 
-use crate::inode::number::{NodeNo, PlaceNo, TreeNo};
-use crate::inode::place::{Dir, Entered, Version};
-use crate::inode::sharing::{Shared, shared};
-use crate::inode::tables::{OriginNo, TreeSource};
-use crate::tree::attributes::{join, link_key, node_entry};
+use crate::error::Answer;
+use crate::inode::number::{NodeNo, PlaceNo, SnapshotNo, StateNo, TreeNo};
+use crate::inode::place::{NodeSpot, StateDir, TopTree, Version};
+use crate::inode::state::State;
+use crate::inode::tables::{LinkKey, TreeSource};
+use crate::path::{MAX_NAME, join};
+use crate::tree::base_tree::shared_numbers;
+use crate::tree::core::Core;
 use crate::tree::directories::{Directory, Leaf, Nodes};
-use crate::tree::node::Holder;
-use crate::tree::state_tree::{State, numbered};
-use crate::volume::SnapshotVolume;
-
-/// The longest name that hosts can show; longer ones count as unpresentable.
-const MAX_NAME: usize = 255;
+use crate::tree::state_tree::number_tree;
 
 /// A directory of a state, entered.
-pub(crate) struct Inside {
+pub(crate) struct OpenDir<'c> {
+    pub(crate) core: &'c Core,
     pub(crate) place: PlaceNo,
     pub(crate) version: Version,
     pub(crate) state: Arc<State>,
-    pub(crate) origin: Option<OriginNo>,
+    pub(crate) origin: Option<SnapshotNo>,
     pub(crate) tree: TreeNo,
     /// How long a host may keep answers about what is in it.
     pub(crate) ttl: Duration,
 }
 
-/// Where a node stands: its position in the directory, and in the tree that holds it.
-#[derive(Clone, Copy)]
-struct Spot {
-    index: usize,
-    tree: TreeNo,
-    position: usize,
-    /// The number that a file there has from another snapshot.
-    shared: Option<NodeNo>,
-}
-
 /// Takes what listings give; tells whether it wants more.
 pub(crate) type Each<'a> = dyn FnMut(Listed<'_>) -> More + 'a;
 
-type Answer<T> = Result<T, VolumeError>;
-
-/// A name that was found in a directory of a state.
-enum Located<'n> {
-    /// In a tree blob, first seen in that snapshot.
-    Node(OriginNo, Spot, &'n Node),
-    /// In a directory at that path, put together from several snapshots.
-    Merged(usize, &'n [u8], &'n SeenNode),
-}
-
-/// Finds a name in a directory of a state, and hands it to `each`.
-fn locate<T>(
-    volume: &SnapshotVolume,
-    inside: &Inside,
-    name: &[u8],
-    each: impl FnOnce(Located<'_>) -> Answer<T>,
-) -> Answer<T> {
-    if name.len() > MAX_NAME {
-        return Err(VolumeError::NameTooLong);
-    }
-    match volume.tables.tree(inside.tree)? {
-        TreeSource::Merged { path, nodes, .. } => {
-            let found = nodes.binary_search_by(|seen| seen.node.name.as_slice().cmp(name));
-            let index = found.map_err(|_| VolumeError::NotFound)?;
-            let seen = nodes.get(index).ok_or(VolumeError::NotFound)?;
-            each(Located::Merged(index, &path, seen))
-        }
-        TreeSource::Blob(id, origin) => match &*volume.directories.get(&volume.reader, &id)? {
-            Directory::Nodes(nodes) => {
-                let (spot, node) = locate_node(volume, inside, (inside.tree, 0), nodes, name)?;
-                each(Located::Node(origin, spot, node))
-            }
-            Directory::Leaves(leaves) => {
-                let after = leaves.partition_point(|leaf| leaf.leaf.first.as_slice() <= name);
-                let n = after.checked_sub(1).ok_or(VolumeError::NotFound)?;
-                let (tree, start, directory) = leaf(volume, origin, leaves, n)?;
-                let nodes = directory.nodes()?;
-                let (spot, node) = locate_node(volume, inside, (tree, start), nodes, name)?;
-                each(Located::Node(origin, spot, node))
-            }
-        },
-    }
-}
-
-fn locate_node<'n>(
-    volume: &SnapshotVolume,
-    inside: &Inside,
-    (tree, start): (TreeNo, usize),
+/// A tree blob of a directory: all of it, or a leaf of a large one.
+#[derive(Clone, Copy)]
+struct Part<'n> {
+    tree: TreeNo,
+    /// The snapshot in which the directory's tree was first seen.
+    origin: SnapshotNo,
+    /// The index of its first node in the directory.
+    start: usize,
     nodes: &'n Nodes,
-    name: &[u8],
-) -> Answer<(Spot, &'n Node)> {
-    let found = nodes.nodes.binary_search_by(|node| node.name.as_slice().cmp(name)).ok();
-    match found.and_then(|at| Some((at, nodes.nodes.get(at)?))) {
-        Some((position, node)) => {
-            let shared = shared(volume, inside.tree, tree, nodes);
-            let shared = shared.as_ref().and_then(|slot| slot.get()?.number(position));
-            Ok((Spot { index: start + position, tree, position, shared }, node))
-        }
-        None if nodes.strange.iter().any(|strange| strange == name) => Err(VolumeError::Damaged),
-        None => Err(VolumeError::NotFound),
+}
+
+/// A node of a directory, and where it is.
+enum Child<'n> {
+    /// In a tree blob.
+    Blob(BlobChild<'n>),
+    /// In a directory merged from several snapshots.
+    Merged(MergedChild<'n>),
+}
+
+struct BlobChild<'n> {
+    node: &'n Node,
+    part: Part<'n>,
+    position: usize,
+    /// The number that the node takes over from the base tree.
+    shared: Option<NodeNo>,
+}
+
+struct MergedChild<'n> {
+    seen: &'n SeenNode,
+    index: usize,
+    /// The path of the directory within its state.
+    path: &'n [u8],
+}
+
+impl OpenDir<'_> {
+    /// Finds a name.
+    pub(crate) fn find(&self, name: &[u8]) -> Answer<Entry> {
+        self.locate(name, |child| match child {
+            Child::Blob(child) => self.blob_entry(&child),
+            Child::Merged(child) => self.merged_entry(&child),
+        })
     }
-}
 
-/// Finds a name in a directory of a state.
-pub(crate) fn find(volume: &SnapshotVolume, inside: &Inside, name: &[u8]) -> Answer<Entry> {
-    locate(volume, inside, name, |located| match located {
-        Located::Node(origin, spot, node) => entry(volume, inside, origin, spot, node),
-        Located::Merged(index, path, seen) => merged_entry(volume, inside, index, path, seen),
-    })
-}
-
-/// Finds a directory by its name in a directory of a state; `None` where there is none.
-pub(crate) fn find_dir(
-    volume: &SnapshotVolume,
-    inside: &Inside,
-    name: &[u8],
-) -> Answer<Option<Dir>> {
-    let found = locate(volume, inside, name, |located| match located {
-        Located::Node(origin, spot, node) => match node.kind {
-            Kind::Directory => dir(volume, inside, origin, spot.index, node).map(Some),
-            _ => Ok(None),
-        },
-        Located::Merged(index, path, seen) => match &seen.dir {
-            Some(below) => merged_dir(volume, inside, (index, path), seen, below).map(Some),
-            None => Ok(None),
-        },
-    });
-    match found {
-        Err(VolumeError::NotFound | VolumeError::NameTooLong) => Ok(None),
-        found => found,
-    }
-}
-
-/// Lists a directory of a state.
-///
-/// # Errors
-/// Damaged at the first leaf that can't be read, and at the end of a directory with names that
-/// can't be presented.
-pub(crate) fn list(
-    volume: &SnapshotVolume,
-    inside: &Inside,
-    from: u64,
-    each: &mut Each<'_>,
-) -> Result<(), VolumeError> {
-    let from = usize::try_from(from).unwrap_or(usize::MAX);
-    let more = match volume.tables.tree(inside.tree)? {
-        TreeSource::Merged { path, nodes, .. } => {
-            list_merged(volume, inside, from, &path, &nodes, each)?
-        }
-        TreeSource::Blob(id, origin) => match &*volume.directories.get(&volume.reader, &id)? {
-            Directory::Nodes(nodes) => {
-                list_nodes(volume, inside, origin, (inside.tree, 0), nodes, from, each)?
+    /// Finds a directory by its name; `None` where there is none.
+    pub(crate) fn find_dir(&self, name: &[u8]) -> Answer<Option<StateDir>> {
+        let found = self.locate(name, |child| match child {
+            Child::Blob(child) if child.node.kind == Kind::Directory => {
+                self.blob_dir(&child).map(Some)
             }
-            Directory::Leaves(leaves) => list_leaves(volume, inside, origin, leaves, from, each)?,
-        },
-    };
-    match more {
-        More::Wanted if volume.tables.is_incomplete(inside.place) => Err(VolumeError::Damaged),
-        More::Wanted | More::Stop => Ok(()),
+            Child::Merged(child) if child.seen.dir.is_some() => self.merged_dir(&child).map(Some),
+            Child::Blob(_) | Child::Merged(_) => Ok(None),
+        });
+        match found {
+            Err(VolumeError::NotFound | VolumeError::NameTooLong) => Ok(None),
+            found => found,
+        }
+    }
+
+    /// Lists the directory.
+    ///
+    /// # Errors
+    /// Damaged at the first leaf that can't be read, and at the end of a directory with names that
+    /// can't be presented.
+    pub(crate) fn list(&self, from: u64, each: &mut Each<'_>) -> Answer<()> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let more = match self.core.tables.tree(self.tree)? {
+            TreeSource::Merged { path, nodes, .. } => {
+                self.list_merged(&path, &nodes, from, each)?
+            }
+            TreeSource::Blob(id, origin) => {
+                match &*self.core.directories.get(&self.core.reader, &id)? {
+                    Directory::Nodes(nodes) => self.list_part(
+                        Part { tree: self.tree, origin, start: 0, nodes },
+                        from,
+                        each,
+                    )?,
+                    Directory::Leaves(leaves) => self.list_leaves(origin, leaves, from, each)?,
+                }
+            }
+        };
+        match more {
+            More::Wanted if self.core.tables.is_incomplete(self.place) => Err(VolumeError::Damaged),
+            More::Wanted | More::Stop => Ok(()),
+        }
+    }
+
+    /// Finds a name and hands its node to `each`.
+    fn locate<T>(&self, name: &[u8], each: impl FnOnce(Child<'_>) -> Answer<T>) -> Answer<T> {
+        if name.len() > MAX_NAME {
+            return Err(VolumeError::NameTooLong);
+        }
+        match self.core.tables.tree(self.tree)? {
+            TreeSource::Merged { path, nodes, .. } => {
+                let found = nodes.binary_search_by(|seen| seen.node.name.as_slice().cmp(name));
+                let index = found.map_err(|_| VolumeError::NotFound)?;
+                let seen = nodes.get(index).ok_or(VolumeError::NotFound)?;
+                each(Child::Merged(MergedChild { seen, index, path: &path }))
+            }
+            TreeSource::Blob(id, origin) => {
+                match &*self.core.directories.get(&self.core.reader, &id)? {
+                    Directory::Nodes(nodes) => {
+                        let part = Part { tree: self.tree, origin, start: 0, nodes };
+                        each(Child::Blob(self.locate_node(part, name)?))
+                    }
+                    Directory::Leaves(leaves) => {
+                        let after =
+                            leaves.partition_point(|leaf| leaf.leaf.first.as_slice() <= name);
+                        let n = after.checked_sub(1).ok_or(VolumeError::NotFound)?;
+                        let leaf = self.leaf(origin, leaves, n)?;
+                        each(Child::Blob(self.locate_node(leaf.part()?, name)?))
+                    }
+                }
+            }
+        }
+    }
+
+    fn locate_node<'n>(&self, part: Part<'n>, name: &[u8]) -> Answer<BlobChild<'n>> {
+        let nodes = &part.nodes.nodes;
+        let found = nodes.binary_search_by(|node| node.name.as_slice().cmp(name)).ok();
+        match found.and_then(|position| Some((position, nodes.get(position)?))) {
+            Some((position, node)) => {
+                let shared = shared_numbers(self.core, self.tree, part.tree, part.nodes);
+                let shared = shared.as_ref().and_then(|shared| shared.get()?.number(position));
+                Ok(BlobChild { node, part, position, shared })
+            }
+            None if part.nodes.strange.iter().any(|strange| strange == name) => {
+                Err(VolumeError::Damaged)
+            }
+            None => Err(VolumeError::NotFound),
+        }
+    }
+
+    fn list_merged(
+        &self,
+        path: &[u8],
+        nodes: &[SeenNode],
+        from: usize,
+        each: &mut Each<'_>,
+    ) -> Answer<More> {
+        for (index, seen) in nodes.iter().enumerate().skip(from) {
+            if seen.node.name.len() > MAX_NAME {
+                self.core.tables.mark_incomplete(self.place);
+                continue;
+            }
+            let entry = self.merged_entry(&MergedChild { seen, index, path })?;
+            if each(Listed { name: &seen.node.name, next: index as u64 + 1, entry }) == More::Stop {
+                return Ok(More::Stop);
+            }
+        }
+        Ok(More::Wanted)
+    }
+
+    fn list_leaves(
+        &self,
+        origin: SnapshotNo,
+        leaves: &[Leaf],
+        from: usize,
+        each: &mut Each<'_>,
+    ) -> Answer<More> {
+        for n in leaf_at(leaves, from)..leaves.len() {
+            let leaf = self.leaf(origin, leaves, n)?;
+            if self.list_part(leaf.part()?, from, each)? == More::Stop {
+                return Ok(More::Stop);
+            }
+        }
+        Ok(More::Wanted)
+    }
+
+    fn list_part(&self, part: Part<'_>, from: usize, each: &mut Each<'_>) -> Answer<More> {
+        if !part.nodes.strange.is_empty() {
+            self.core.tables.mark_incomplete(self.place);
+        }
+        let numbers = shared_numbers(self.core, self.tree, part.tree, part.nodes);
+        let numbers = numbers.as_ref().and_then(|numbers| numbers.get());
+        let skipped = from.saturating_sub(part.start);
+        for (position, node) in part.nodes.nodes.iter().enumerate().skip(skipped) {
+            if node.name.len() > MAX_NAME {
+                self.core.tables.mark_incomplete(self.place);
+                continue;
+            }
+            let shared = numbers.and_then(|numbers| numbers.number(position));
+            let child = BlobChild { node, part, position, shared };
+            let (next, entry) = (child.index() as u64 + 1, self.blob_entry(&child)?);
+            if each(Listed { name: &node.name, next, entry }) == More::Stop {
+                return Ok(More::Stop);
+            }
+        }
+        Ok(More::Wanted)
+    }
+
+    fn leaf(&self, origin: SnapshotNo, leaves: &[Leaf], n: usize) -> Answer<OpenLeaf> {
+        let directory = self.core.directories.leaf(&self.core.reader, leaves, n)?;
+        let Leaf { start, leaf } = leaves.get(n).ok_or(VolumeError::Damaged)?;
+        let tree = self.core.tables.tree_of_blob(leaf.id, origin)?;
+        Ok(OpenLeaf { directory, tree, origin, start: *start as usize })
+    }
+
+    fn blob_entry(&self, child: &BlobChild<'_>) -> Answer<Entry> {
+        let node = child.node;
+        if node.kind != Kind::Directory {
+            let own = child.shared.or_else(|| NodeNo::new(child.part.tree, child.position));
+            return self.file_entry(own, node);
+        }
+        self.dir_entry(node, || self.blob_dir(child))
+    }
+
+    fn merged_entry(&self, child: &MergedChild<'_>) -> Answer<Entry> {
+        let node = &child.seen.node;
+        match child.seen.dir {
+            Some(_) => self.dir_entry(node, || self.merged_dir(child)),
+            None => self.file_entry(NodeNo::new(self.tree, child.index), node),
+        }
+    }
+
+    fn file_entry(&self, own: Option<NodeNo>, node: &Node) -> Answer<Entry> {
+        let own = own.ok_or(VolumeError::Damaged)?;
+        let key: Option<LinkKey> = link_key(self.state.number, node);
+        let number = key.map_or(own, |key| self.core.tables.link(key, own));
+        Ok(self.core.presentation.node(number.ino(), node, self.ttl))
+    }
+
+    fn dir_entry(&self, node: &Node, dir: impl FnOnce() -> Answer<StateDir>) -> Answer<Entry> {
+        let place = self.core.tables.place_below(self.place, self.version, &node.name, dir)?;
+        Ok(self.core.presentation.node(place.ino(), node, self.ttl))
+    }
+
+    /// Returns the directory that a node of a tree blob is.
+    fn blob_dir(&self, child: &BlobChild<'_>) -> Answer<StateDir> {
+        // The place knows better than the tree, which may have been seen elsewhere first.
+        let origin = self.origin.unwrap_or(child.part.origin);
+        let tree = child.node.subtree.map(|id| self.core.tables.tree_of_blob(id, origin));
+        let tree = tree.transpose()?;
+        let node = NodeSpot { tree: self.tree, index: short(child.index())? };
+        Ok(StateDir { state: Arc::clone(&self.state), origin: Some(origin), tree, node })
+    }
+
+    /// Returns the directory that a node of a merged one is.
+    fn merged_dir(&self, child: &MergedChild<'_>) -> Answer<StateDir> {
+        let path = join(child.path, &child.seen.node.name).into();
+        let dir = child.seen.dir.as_ref().ok_or(VolumeError::NotDirectory)?;
+        let TopTree { origin, tree } = number_tree(&self.core.tables, &self.state, &path, dir)?;
+        let node = NodeSpot { tree: self.tree, index: short(child.index)? };
+        Ok(StateDir { state: Arc::clone(&self.state), origin, tree, node })
     }
 }
 
-fn list_merged(
-    volume: &SnapshotVolume,
-    inside: &Inside,
-    from: usize,
-    path: &[u8],
-    nodes: &[SeenNode],
-    each: &mut Each<'_>,
-) -> Result<More, VolumeError> {
-    for (index, seen) in nodes.iter().enumerate().skip(from) {
-        if seen.node.name.len() > MAX_NAME {
-            volume.tables.mark_incomplete(inside.place);
-            continue;
-        }
-        let entry = merged_entry(volume, inside, index, path, seen)?;
-        if each(Listed { name: &seen.node.name, next: index as u64 + 1, entry }) == More::Stop {
-            return Ok(More::Stop);
-        }
+impl BlobChild<'_> {
+    /// The index in the directory.
+    fn index(&self) -> usize {
+        self.part.start + self.position
     }
-    Ok(More::Wanted)
 }
 
-fn list_leaves(
-    volume: &SnapshotVolume,
-    inside: &Inside,
-    origin: OriginNo,
-    leaves: &[Leaf],
-    from: usize,
-    each: &mut Each<'_>,
-) -> Result<More, VolumeError> {
-    for n in leaf_at(leaves, from)..leaves.len() {
-        let (tree, start, directory) = leaf(volume, origin, leaves, n)?;
-        let nodes = directory.nodes()?;
-        if list_nodes(volume, inside, origin, (tree, start), nodes, from, each)? == More::Stop {
-            return Ok(More::Stop);
-        }
-    }
-    Ok(More::Wanted)
+/// A leaf of a large directory, decoded.
+struct OpenLeaf {
+    directory: Arc<Directory>,
+    tree: TreeNo,
+    origin: SnapshotNo,
+    start: usize,
 }
 
-fn list_nodes(
-    volume: &SnapshotVolume,
-    inside: &Inside,
-    origin: OriginNo,
-    (tree, start): (TreeNo, usize),
-    nodes: &Nodes,
-    from: usize,
-    each: &mut Each<'_>,
-) -> Result<More, VolumeError> {
-    if !nodes.strange.is_empty() {
-        volume.tables.mark_incomplete(inside.place);
+impl OpenLeaf {
+    fn part(&self) -> Answer<Part<'_>> {
+        let nodes = self.directory.nodes()?;
+        Ok(Part { tree: self.tree, origin: self.origin, start: self.start, nodes })
     }
-    let slot = shared(volume, inside.tree, tree, nodes);
-    let shared: Option<&Shared> = slot.as_ref().and_then(|slot| slot.get());
-    for (position, node) in nodes.nodes.iter().enumerate().skip(from.saturating_sub(start)) {
-        if node.name.len() > MAX_NAME {
-            volume.tables.mark_incomplete(inside.place);
-            continue;
-        }
-        let index = start + position;
-        let shared = shared.and_then(|shared| shared.number(position));
-        let entry = entry(volume, inside, origin, Spot { index, tree, position, shared }, node)?;
-        if each(Listed { name: &node.name, next: index as u64 + 1, entry }) == More::Stop {
-            return Ok(More::Stop);
-        }
-    }
-    Ok(More::Wanted)
 }
 
-/// The leaf that holds the position `index` of its directory, or ends before it.
-fn leaf_at(leaves: &[Leaf], index: usize) -> usize {
+/// Returns the leaf that holds the position `index` of its directory, or ends before it.
+pub(crate) fn leaf_at(leaves: &[Leaf], index: usize) -> usize {
     leaves.partition_point(|leaf| leaf.start as usize <= index).saturating_sub(1)
 }
 
-fn leaf(
-    volume: &SnapshotVolume,
-    origin: OriginNo,
-    leaves: &[Leaf],
-    n: usize,
-) -> Result<(TreeNo, usize, Arc<Directory>), VolumeError> {
-    let directory = volume.directories.leaf(&volume.reader, leaves, n)?;
-    let Leaf { start, leaf } = leaves.get(n).ok_or(VolumeError::Damaged)?;
-    let tree = volume.tables.tree_of_blob(leaf.id, origin)?;
-    Ok((tree, *start as usize, directory))
-}
-
-fn entry(
-    volume: &SnapshotVolume,
-    inside: &Inside,
-    origin: OriginNo,
-    spot: Spot,
-    node: &Node,
-) -> Answer<Entry> {
-    if node.kind != Kind::Directory {
-        return file_entry(volume, inside, spot, node);
-    }
-    let index = spot.index;
-    let make = || dir(volume, inside, origin, index, node);
-    let child = volume.tables.place_inside((inside.place, inside.version), &node.name, make)?;
-    Ok(node_entry(&volume.presentation, child.ino(), node, inside.ttl))
-}
-
-/// A directory in a tree blob.
-fn dir(
-    volume: &SnapshotVolume,
-    inside: &Inside,
-    origin: OriginNo,
-    index: usize,
-    node: &Node,
-) -> Answer<Dir> {
-    // The place knows better than the tree, which may have been seen elsewhere first.
-    let origin = inside.origin.unwrap_or(origin);
-    let tree = node.subtree.map(|id| volume.tables.tree_of_blob(id, origin)).transpose()?;
-    let (state, node) = (Arc::clone(&inside.state), (inside.tree, short(index)?));
-    Ok(Dir { state, origin: Some(origin), tree, node })
-}
-
-fn merged_entry(
-    volume: &SnapshotVolume,
-    inside: &Inside,
-    index: usize,
-    path: &[u8],
-    seen: &SeenNode,
-) -> Answer<Entry> {
-    let Some(below) = &seen.dir else {
-        let spot = Spot { index, tree: inside.tree, position: index, shared: None };
-        return file_entry(volume, inside, spot, &seen.node);
-    };
-    let make = || merged_dir(volume, inside, (index, path), seen, below);
-    let name = &seen.node.name;
-    let child = volume.tables.place_inside((inside.place, inside.version), name, make)?;
-    Ok(node_entry(&volume.presentation, child.ino(), &seen.node, inside.ttl))
-}
-
-/// A directory in one that was put together.
-fn merged_dir(
-    volume: &SnapshotVolume,
-    inside: &Inside,
-    (index, path): (usize, &[u8]),
-    seen: &SeenNode,
-    below: &DirRef,
-) -> Answer<Dir> {
-    let path = Arc::from(join(path, &seen.node.name));
-    let Entered { origin, tree } = numbered(&volume.tables, &inside.state, &path, below)?;
-    let node = (inside.tree, short(index)?);
-    Ok(Dir { state: Arc::clone(&inside.state), origin, tree, node })
-}
-
-fn file_entry(volume: &SnapshotVolume, inside: &Inside, spot: Spot, node: &Node) -> Answer<Entry> {
-    let own = spot.shared.or_else(|| NodeNo::new(spot.tree, spot.position));
-    let own = own.ok_or(VolumeError::Damaged)?;
-    let key = link_key(inside.state.number, node);
-    let number = key.map_or(own, |key| volume.tables.link(key, own));
-    Ok(node_entry(&volume.presentation, number.ino(), node, inside.ttl))
-}
-
-fn short(index: usize) -> Result<u32, VolumeError> {
+fn short(index: usize) -> Answer<u32> {
     u32::try_from(index).map_err(|_| VolumeError::Damaged)
 }
 
-/// Finds the node at a position of a tree; the directory of a large one counts through its leaves.
-pub(crate) fn node_at(
-    volume: &SnapshotVolume,
-    tree: TreeNo,
-    index: usize,
-) -> Result<(Holder, usize), VolumeError> {
-    let id = match volume.tables.tree(tree)? {
-        TreeSource::Merged { nodes, .. } => return Ok((Holder::Merged(nodes), index)),
-        TreeSource::Blob(id, _) => id,
-    };
-    let directory = volume.directories.get(&volume.reader, &id)?;
-    let Directory::Leaves(leaves) = &*directory else {
-        return Ok((Holder::Blob(directory), index));
-    };
-    let n = leaf_at(leaves, index);
-    let start = leaves.get(n).map_or(0, |leaf| leaf.start as usize);
-    let leaf = volume.directories.leaf(&volume.reader, leaves, n)?;
-    Ok((Holder::Blob(leaf), index - start))
+/// Returns what makes this node one file with others of its state; `None` for a file of one name.
+fn link_key(state: StateNo, node: &Node) -> Option<LinkKey> {
+    let (filesystem, inode) = node.link_group()?;
+    let mut content = DefaultHasher::new();
+    (node.kind, content_id(node).0, &node.target, node.device_number).hash(&mut content);
+    Some(LinkKey { state, filesystem, inode, content: content.finish() })
 }
 
 #[cfg(test)]

@@ -1,63 +1,79 @@
-//! Nodes where they are kept, and what an engine's error means to who reads the drive.
+//! The node behind an inode number.
 
 use std::sync::Arc;
 
-use yore_engine::{Content, Error, Holes, Node, SeenNode};
-use yore_platform::VolumeError;
+use yore_engine::{Node, SeenNode};
+use yore_platform::{Ino, VolumeError};
 
+use crate::error::Answer;
+use crate::inode::number::{Inode, NodeNo, TreeNo};
+use crate::inode::place::Body;
+use crate::inode::tables::TreeSource;
+use crate::tree::core::Core;
 use crate::tree::directories::Directory;
+use crate::tree::follow::current;
+use crate::tree::listing::leaf_at;
 
-/// The nodes of a tree, kept in memory as long as this lives.
-pub(crate) enum Holder {
-    /// Of a tree blob.
+/// A node, and the tree that holds it, kept in memory as long as this lives.
+pub(crate) struct NodeHandle {
+    tree: HeldTree,
+    position: usize,
+}
+
+enum HeldTree {
     Blob(Arc<Directory>),
-    /// Of a merged directory.
     Merged(Arc<Vec<SeenNode>>),
 }
 
-impl Holder {
-    /// The node at a position.
-    pub(crate) fn node(&self, at: usize) -> Result<&Node, VolumeError> {
-        let node = match self {
-            Holder::Blob(directory) => directory.nodes()?.nodes.get(at),
-            Holder::Merged(nodes) => nodes.get(at).map(|seen| &seen.node),
+impl NodeHandle {
+    pub(crate) fn node(&self) -> Answer<&Node> {
+        let node = match &self.tree {
+            HeldTree::Blob(directory) => directory.nodes()?.nodes.get(self.position),
+            HeldTree::Merged(nodes) => nodes.get(self.position).map(|seen| &seen.node),
         };
         node.ok_or(VolumeError::Stale)
     }
 }
 
-/// Whatever keeps the engine from answering, the drive can't show it.
-pub(crate) fn damaged(error: Error) -> VolumeError {
-    match error {
-        Error::NoRepository { .. }
-        | Error::Occupied { .. }
-        | Error::WrongSecret { .. }
-        | Error::MalformedSecret { .. }
-        | Error::Unsupported { .. }
-        | Error::OtherRepository { .. }
-        | Error::Damaged { .. }
-        | Error::Missing { .. }
-        | Error::Backend { .. }
-        | Error::Local { .. }
-        | Error::NotFound { .. }
-        | Error::Refused { .. }
-        | Error::Overtaken
-        | Error::Interrupted => VolumeError::Damaged,
-    }
+/// Finds the node at an index of a tree; that of a large directory counts through its leaves.
+pub(crate) fn node_at(core: &Core, tree: TreeNo, index: usize) -> Answer<NodeHandle> {
+    let id = match core.tables.tree(tree)? {
+        TreeSource::Merged { nodes, .. } => {
+            return Ok(NodeHandle { tree: HeldTree::Merged(nodes), position: index });
+        }
+        TreeSource::Blob(id, _) => id,
+    };
+    let directory = core.directories.get(&core.reader, &id)?;
+    let Directory::Leaves(leaves) = &*directory else {
+        return Ok(NodeHandle { tree: HeldTree::Blob(directory), position: index });
+    };
+    let n = leaf_at(leaves, index);
+    let start = leaves.get(n).map_or(0, |leaf| leaf.start as usize);
+    let leaf = core.directories.leaf(&core.reader, leaves, n)?;
+    Ok(NodeHandle { tree: HeldTree::Blob(leaf), position: index - start })
 }
 
-/// The memory that a node takes, near enough, in bytes.
-pub(crate) fn weigh_node(node: &Node) -> usize {
-    let content = match &node.content {
-        Content::Empty => 0,
-        Content::Inline(bytes) => bytes.len(),
-        Content::Chunks(chunks) => chunks.len() * 36,
-        Content::Lists { lists, .. } => lists.len() * 40,
+/// Hands the node behind a number to `each`; `None` for directories and links that no backup has.
+pub(crate) fn with_node<T>(
+    core: &Core,
+    ino: Ino,
+    each: &mut dyn FnMut(&Node) -> T,
+) -> Answer<Option<T>> {
+    let handle = match Inode::of(ino).ok_or(VolumeError::Stale)? {
+        Inode::Node(node) => node_at(core, node.tree(), node.position())?,
+        Inode::Link(..) => return Ok(None),
+        Inode::Place(place) => match current(core, place)?.body {
+            Body::File(seen) => return Ok(Some(each(&seen.node))),
+            Body::Virtual(_) | Body::StateTop(..) => return Ok(None),
+            Body::StateDir(dir) => node_at(core, dir.node.tree, dir.node.index as usize)?,
+        },
     };
-    let holes = match &node.holes {
-        Holes::Inline(holes) => holes.len() * 16,
-        Holes::Lists(lists) => lists.len() * 32,
-    };
-    let xattrs: usize = node.xattrs.iter().map(|(name, value)| 64 + name.len() + value.len()).sum();
-    size_of::<Node>() + 48 + node.name.len() + node.target.len() + content + holes + xattrs
+    Ok(Some(each(handle.node()?)))
+}
+
+/// Returns the inode number by which snapshots show a node that is no directory.
+pub(crate) fn ino_of(core: &Core, tree: TreeNo, position: usize) -> Answer<Ino> {
+    let shared = core.tables.known_number(tree, position);
+    let number = shared.or_else(|| NodeNo::new(tree, position)).ok_or(VolumeError::Damaged)?;
+    Ok(number.ino())
 }

@@ -1,53 +1,45 @@
 //! `at`: the state at any time that somebody can write down. Looked up, never listed.
 
-use std::sync::Arc;
+use yore_platform::{Entry, Timestamp};
 
-use jiff::Timestamp as Instant;
-use yore_engine::{Moment, state};
-use yore_platform::{Entry, VolumeError};
-
-use crate::calendar::moment;
+use crate::error::Answer;
 use crate::inode::number::PlaceNo;
-use crate::inode::place::Lasting;
-use crate::snapshot_list::list::{Shown, made};
+use crate::inode::place::Lifetime;
+use crate::snapshot_list::list::SnapshotList;
+use crate::snapshot_list::moment::state_at;
 use crate::snapshot_list::scope::ScopeNo;
-use crate::tree::state_tree::State;
-use crate::volume::SnapshotVolume;
+use crate::tree::listing::Each;
+use crate::virtual_dir::dir::{Context, Dir, Folder, VirtualDir};
 
-/// Finds the state at the time that a name tells.
-///
-/// # Errors
-/// Not found for what is no time, and for times before the first snapshot.
-pub(crate) fn find(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
+pub(crate) struct At;
+
+#[derive(PartialEq)]
+struct AtDir {
     scope: ScopeNo,
-    name: &[u8],
-) -> Result<Entry, VolumeError> {
-    let shown = volume.shown(scope)?;
-    let state = state_at(volume, &shown, name)?;
-    volume.entry_of(volume.tables.place_state(place, name, (&state, Lasting::Soon)))
 }
 
-/// The state at the time that a name tells: a snapshot's name, or any moment.
-pub(crate) fn state_at(
-    volume: &SnapshotVolume,
-    shown: &Shown,
-    name: &[u8],
-) -> Result<Arc<State>, VolumeError> {
-    let text = std::str::from_utf8(name).map_err(|_| VolumeError::NotFound)?;
-    let parts = match shown.find(name) {
-        // The name of a snapshot is a moment too, but it may share its second with another.
-        Some(number) => state(&shown.list[..=number], &Moment::Latest),
-        None => {
-            let now = Instant::now().to_zoned_datetime(volume.options.zone.clone());
-            let moment = moment(text, &now).ok_or(VolumeError::NotFound)?;
-            state(&shown.list, &moment)
-        }
-    };
-    let parts = parts.map_err(|_| VolumeError::NotFound)?;
-    let origins = shown.list.iter().zip(&shown.labels);
-    let origins = origins.map(|(entry, (_, origin))| (entry.id, *origin)).collect();
-    let (made, modified) = made(&parts, &origins);
-    Ok(volume.tables.state(made, modified))
+impl Folder for At {
+    fn name(&self) -> &'static [u8] {
+        b"at"
+    }
+
+    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> Answer<PlaceNo> {
+        Ok(top.place(self.name(), AtDir { scope: list.scope }))
+    }
+}
+
+impl VirtualDir for AtDir {
+    fn modified(&self, context: &Context) -> Answer<Timestamp> {
+        Ok(context.lists.get(self.scope)?.modified)
+    }
+
+    fn find(&self, dir: &Dir<'_>, name: &[u8]) -> Answer<Entry> {
+        let list = dir.snapshots(self.scope)?;
+        let state = state_at(&dir.core().tables, &list, &dir.context.options.zone, name)?;
+        dir.state(name, &state, Lifetime::UntilLookup)
+    }
+
+    fn list(&self, _dir: &Dir<'_>, _from: u64, _each: &mut Each<'_>) -> Answer<()> {
+        Ok(())
+    }
 }

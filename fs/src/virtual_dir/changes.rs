@@ -8,178 +8,263 @@ use std::sync::Arc;
 use yore_engine::{Change, DirRef, Pair, Pairs, Seen, SeenNode, Which, any_change, find_seen};
 use yore_platform::{Entry, Kind, Timestamp, VolumeError};
 
-use crate::history::cache::{Memo, Most, Weigh};
-use crate::inode::number::PlaceNo;
-use crate::inode::place::Dir;
-use crate::inode::sharing::PathHash;
+use crate::error::{Answer, damaged};
+use crate::history::cache::{Cache, CacheLimit, MemorySize};
+use crate::inode::number::{PlaceNo, StateNo};
+use crate::inode::state::State;
+use crate::path::join;
+use crate::snapshot_list::list::SnapshotList;
+use crate::snapshot_list::moment::state_at;
 use crate::snapshot_list::scope::ScopeNo;
-use crate::tree::attributes::{SOON, join, node_entry};
+use crate::tree::core::Core;
+use crate::tree::directories::node_size;
 use crate::tree::listing::Each;
-use crate::tree::node::{damaged, weigh_node};
-use crate::tree::state_tree::{State, StateNo};
-use crate::virtual_dir::at::state_at;
-use crate::virtual_dir::dir::{Made, list_names};
-use crate::virtual_dir::versions::number;
-use crate::volume::SnapshotVolume;
+use crate::tree::state_tree;
+use crate::virtual_dir::dir::{BackedUp, Context, Dir, Folder, VirtualDir, list_names};
 
 const BETWEEN: &[u8] = b"..";
-/// What is under each pair of times.
-const WHICH: [(&[u8], Which); 3] =
+/// The directories under each pair of times.
+const KINDS: [(&[u8], Which); 3] =
     [(b"added", Which::Added), (b"modified", Which::Modified), (b"removed", Which::Removed)];
-/// How many directories are remembered.
+/// Directories of which the lists are kept.
 const LISTS: usize = 64;
 
-type Answer<T> = Result<T, VolumeError>;
+/// The lists of directories, by the two states, the kind of difference, and the path.
+type Lists = Cache<(StateNo, StateNo, Which, Vec<u8>), Vec<Item>>;
+
+pub(crate) struct Changes {
+    lists: Arc<Lists>,
+}
+
+impl Changes {
+    pub(crate) fn new(limit: CacheLimit) -> Self {
+        Self { lists: Arc::new(Cache::new(LISTS, limit)) }
+    }
+}
+
+impl Folder for Changes {
+    fn name(&self) -> &'static [u8] {
+        b"changes"
+    }
+
+    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> Answer<PlaceNo> {
+        let (scope, lists) = (list.scope, Arc::clone(&self.lists));
+        Ok(top.place(self.name(), ChangesDir { scope, lists }))
+    }
+}
+
+/// `changes` itself.
+#[derive(PartialEq)]
+struct ChangesDir {
+    scope: ScopeNo,
+    lists: Arc<Lists>,
+}
+
+impl VirtualDir for ChangesDir {
+    fn modified(&self, context: &Context) -> Answer<Timestamp> {
+        Ok(context.lists.get(self.scope)?.modified)
+    }
+
+    /// Finds the differences between two times, `A..B`.
+    fn find(&self, dir: &Dir<'_>, name: &[u8]) -> Answer<Entry> {
+        let at = name.windows(2).position(|two| two == BETWEEN).ok_or(VolumeError::NotFound)?;
+        let list = dir.snapshots(self.scope)?;
+        let zone = &dir.context.options.zone;
+        let core = dir.core();
+        let state = |name| state_at(&core.tables, &list, zone, name);
+        let (from, to) = (state(&name[..at])?, state(&name[at + 2..])?);
+        let between = Between { from: Side::of(core, from)?, to: Side::of(core, to)? };
+        let (between, lists) = (Arc::new(between), Arc::clone(&self.lists));
+        dir.enter(name, BetweenDir { between, lists })
+    }
+
+    /// Lists the differences of consecutive snapshots.
+    fn list(&self, dir: &Dir<'_>, from: u64, each: &mut Each<'_>) -> Answer<()> {
+        let list = dir.snapshots(self.scope)?;
+        let pairs = list.labels.iter().zip(list.labels.iter().skip(1));
+        let names = pairs.map(|(from, to)| [&from.name, BETWEEN, &to.name].concat());
+        list_names(&names.collect::<Vec<_>>(), from, each, |name| self.find(dir, name))
+    }
+}
+
+/// A state, and its top.
+struct Side {
+    state: Arc<State>,
+    top: DirRef,
+}
+
+impl Side {
+    fn of(core: &Core, state: Arc<State>) -> Answer<Self> {
+        let top = state_tree::top(core, &state)?;
+        Ok(Self { state, top })
+    }
+}
 
 /// Two states.
-pub(crate) struct Between {
-    from: (Arc<State>, DirRef),
-    to: (Arc<State>, DirRef),
-    /// When the later one ended.
-    pub(crate) modified: Timestamp,
+struct Between {
+    from: Side,
+    to: Side,
+}
+
+impl Between {
+    fn numbers(&self) -> (StateNo, StateNo) {
+        (self.from.state.number, self.to.state.number)
+    }
+}
+
+impl PartialEq for Between {
+    fn eq(&self, other: &Self) -> bool {
+        self.numbers() == other.numbers()
+    }
+}
+
+/// The differences between two states.
+#[derive(PartialEq)]
+struct BetweenDir {
+    between: Arc<Between>,
+    lists: Arc<Lists>,
+}
+
+impl VirtualDir for BetweenDir {
+    fn modified(&self, _context: &Context) -> Answer<Timestamp> {
+        Ok(self.between.to.state.modified)
+    }
+
+    fn find(&self, dir: &Dir<'_>, name: &[u8]) -> Answer<Entry> {
+        let found = KINDS.iter().find(|(known, _)| *known == name);
+        let (_, which) = *found.ok_or(VolumeError::NotFound)?;
+        let (between, lists) = (Arc::clone(&self.between), Arc::clone(&self.lists));
+        let (from, to) = (Some(between.from.top.clone()), Some(between.to.top.clone()));
+        dir.enter(name, ChangeDir { between, which, path: Vec::new(), from, to, lists })
+    }
+
+    fn list(&self, dir: &Dir<'_>, from: u64, each: &mut Each<'_>) -> Answer<()> {
+        list_names(&KINDS.map(|(name, _)| name), from, each, |name| self.find(dir, name))
+    }
 }
 
 /// A directory of one kind of difference.
-pub(crate) struct ChangeDir {
-    pub(crate) between: Arc<Between>,
+struct ChangeDir {
+    between: Arc<Between>,
     which: Which,
     path: Vec<u8>,
     from: Option<DirRef>,
     to: Option<DirRef>,
+    lists: Arc<Lists>,
 }
 
-impl Between {
-    /// Reports whether both are the differences of the same states.
-    pub(crate) fn is(&self, other: &Between) -> bool {
-        (self.from.0.number, self.to.0.number) == (other.from.0.number, other.to.0.number)
-    }
-}
-
-impl ChangeDir {
-    /// Reports whether both are one directory of the same differences.
-    pub(crate) fn is(&self, other: &ChangeDir) -> bool {
-        (self.which, &self.path) == (other.which, &other.path) && self.between.is(&other.between)
+/// Two are the same directory of the same differences: those of two states never change.
+impl PartialEq for ChangeDir {
+    fn eq(&self, other: &Self) -> bool {
+        (self.which, &self.path, &self.between) == (other.which, &other.path, &other.between)
     }
 }
 
 /// A name in such a directory.
 struct Item {
     name: Vec<u8>,
-    what: What,
+    change: ItemChange,
 }
 
-enum What {
+enum ItemChange {
     /// It changed so: the node, in the side that shows it.
     Node(Box<SeenNode>),
     /// It leads to something that did.
-    Leads(Option<DirRef>, Option<DirRef>),
+    Holder(Option<DirRef>, Option<DirRef>),
 }
 
-/// What was worked out about directories.
-pub(crate) struct Differences {
-    lists: Memo<(StateNo, StateNo, Which, Vec<u8>), Vec<Item>>,
-}
-
-impl Weigh for Vec<Item> {
-    fn weigh(&self) -> usize {
-        let what = |item: &Item| match &item.what {
-            What::Node(seen) => weigh_node(&seen.node),
-            What::Leads(..) => 0,
+impl MemorySize for Vec<Item> {
+    fn memory_size(&self) -> usize {
+        let change = |item: &Item| match &item.change {
+            ItemChange::Node(seen) => node_size(&seen.node),
+            ItemChange::Holder(..) => 0,
         };
-        self.iter().map(|item| size_of::<Item>() + item.name.len() + what(item)).sum()
+        self.iter().map(|item| size_of::<Item>() + item.name.len() + change(item)).sum()
     }
 }
 
-impl Differences {
-    pub(crate) fn new(most: Most) -> Self {
-        Self { lists: Memo::new(LISTS, most) }
+impl VirtualDir for ChangeDir {
+    fn modified(&self, _context: &Context) -> Answer<Timestamp> {
+        Ok(self.between.to.state.modified)
     }
-}
 
-/// Finds the differences between two times, `A..B`.
-pub(crate) fn find_between(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
-    scope: ScopeNo,
-    name: &[u8],
-) -> Answer<Entry> {
-    let at = name.windows(2).position(|two| two == BETWEEN).ok_or(VolumeError::NotFound)?;
-    let shown = volume.shown(scope)?;
-    let from = state_at(volume, &shown, &name[..at])?;
-    let to = state_at(volume, &shown, &name[at + 2..])?;
-    let modified = to.modified;
-    let top = |state: &Arc<State>| state.top(&volume.tables, &volume.reader);
-    let (from_top, to_top) = (top(&from)?, top(&to)?);
-    let between = Between { from: (from, from_top), to: (to, to_top), modified };
-    let made = Made::Between(Arc::new(between));
-    volume.entry_of(volume.tables.place_named(place, name, made))
-}
-
-/// Lists the differences of consecutive snapshots.
-pub(crate) fn list_between(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
-    scope: ScopeNo,
-    from: u64,
-    each: &mut Each<'_>,
-) -> Answer<()> {
-    let shown = volume.shown(scope)?;
-    let pairs = shown.labels.iter().zip(shown.labels.iter().skip(1));
-    let names: Vec<Vec<u8>> =
-        pairs.map(|((from, _), (to, _))| [from, BETWEEN, to.as_slice()].concat()).collect();
-    list_names(&names, from, each, |name| find_between(volume, place, scope, name))
-}
-
-/// Finds one kind of difference.
-pub(crate) fn find_which(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
-    between: &Arc<Between>,
-    name: &[u8],
-) -> Answer<Entry> {
-    let found = WHICH.iter().find(|(known, _)| *known == name);
-    let (_, which) = *found.ok_or(VolumeError::NotFound)?;
-    let made = Made::Changed(Arc::new(ChangeDir {
-        between: Arc::clone(between),
-        which,
-        path: Vec::new(),
-        from: Some(between.from.1.clone()),
-        to: Some(between.to.1.clone()),
-    }));
-    volume.entry_of(volume.tables.place_named(place, name, made))
-}
-
-/// Lists the kinds of difference.
-pub(crate) fn list_which(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
-    between: &Arc<Between>,
-    from: u64,
-    each: &mut Each<'_>,
-) -> Answer<()> {
-    let names = WHICH.map(|(name, _)| name.to_vec());
-    list_names(&names, from, each, |name| find_which(volume, place, between, name))
-}
-
-fn items(volume: &SnapshotVolume, dir: &ChangeDir) -> Answer<Arc<Vec<Item>>> {
-    // What two states hold never changes.
-    let (from, to) = (dir.between.from.0.number, dir.between.to.0.number);
-    volume.differences.lists.get_or((from, to, dir.which, dir.path.clone()), 0, || {
-        let mut items = Vec::new();
-        let reader = &volume.reader;
-        let mut pairs = Pairs::open(reader, dir.from.as_ref(), dir.to.as_ref()).map_err(damaged)?;
-        while let Some(pair) = pairs.try_next().map_err(damaged)? {
-            let seen = pair.to.as_ref().or(pair.from.as_ref());
-            let Some(name) = seen.map(|seen| seen.node.name.clone()) else { continue };
-            if let Some(what) = judge(volume, dir.which, &pair)? {
-                items.push(Item { name, what });
+    fn find(&self, dir: &Dir<'_>, name: &[u8]) -> Answer<Entry> {
+        let items = self.items(dir.core())?;
+        let at = items.binary_search_by(|item| item.name.as_slice().cmp(name));
+        let item = at.ok().and_then(|at| items.get(at)).ok_or(VolumeError::NotFound)?;
+        match &item.change {
+            ItemChange::Node(seen) => self.node(dir, seen),
+            ItemChange::Holder(from, to) => {
+                dir.enter(name, self.below(name, from.clone(), to.clone()))
             }
         }
-        Ok(items)
-    })
+    }
+
+    fn list(&self, dir: &Dir<'_>, from: u64, each: &mut Each<'_>) -> Answer<()> {
+        let items = self.items(dir.core())?;
+        let names: Vec<&Vec<u8>> = items.iter().map(|item| &item.name).collect();
+        list_names(&names, from, each, |name| self.find(dir, name))
+    }
 }
 
-fn judge(volume: &SnapshotVolume, which: Which, pair: &Pair) -> Answer<Option<What>> {
+impl ChangeDir {
+    fn below(&self, name: &[u8], from: Option<DirRef>, to: Option<DirRef>) -> ChangeDir {
+        let (between, lists) = (Arc::clone(&self.between), Arc::clone(&self.lists));
+        let path = join(&self.path, name);
+        ChangeDir { between, which: self.which, path, from, to, lists }
+    }
+
+    fn items(&self, core: &Core) -> Answer<Arc<Vec<Item>>> {
+        // What two states hold never changes.
+        let (from, to) = self.between.numbers();
+        self.lists.get_or((from, to, self.which, self.path.clone()), 0, || {
+            let mut items = Vec::new();
+            let (from, to) = (self.from.as_ref(), self.to.as_ref());
+            let mut pairs = Pairs::open(&core.reader, from, to).map_err(damaged)?;
+            while let Some(pair) = pairs.try_next().map_err(damaged)? {
+                let seen = pair.to.as_ref().or(pair.from.as_ref());
+                let Some(name) = seen.map(|seen| seen.node.name.clone()) else { continue };
+                if let Some(change) = change(core, self.which, &pair)? {
+                    items.push(Item { name, change });
+                }
+            }
+            Ok(items)
+        })
+    }
+
+    /// Returns the entry of a node that changed.
+    fn node(&self, dir: &Dir<'_>, seen: &SeenNode) -> Answer<Entry> {
+        let (core, name) = (dir.core(), seen.node.name.as_slice());
+        let (side, tree) = match self.which {
+            Which::Removed => (&self.between.from, &self.from),
+            Which::Added | Which::Modified => (&self.between.to, &self.to),
+        };
+        let path = join(&self.path, name);
+        let origin = side.state.origin(&path).ok_or(VolumeError::Stale)?;
+        let located: Option<Seen> = match tree {
+            Some(DirRef::Tree(tree)) => find_seen(&core.reader, tree, name).map_err(damaged)?,
+            Some(DirRef::Merged(_) | DirRef::Unreadable | DirRef::Damaged(_)) | None => None,
+        };
+        let Some(Seen { tree, position, .. }) = located else {
+            return match (seen.node.kind, self.which) {
+                // Below the sources' own directories every directory stands in a tree, so this is a source
+                // that only one side has: everything in it.
+                (Kind::Directory, Which::Removed) => {
+                    dir.enter(name, self.below(name, seen.dir.clone(), None))
+                }
+                (Kind::Directory, Which::Added | Which::Modified) => {
+                    dir.enter(name, self.below(name, None, seen.dir.clone()))
+                }
+                _ => dir.file(name, seen.clone()),
+            };
+        };
+        let (state, node) = (&side.state, &seen.node);
+        dir.backed_up(name, &BackedUp { state, origin, path: &path, tree, position, node })
+    }
+}
+
+/// Returns how a pair of nodes changed, if it did in this way or holds something that did.
+fn change(core: &Core, which: Which, pair: &Pair) -> Answer<Option<ItemChange>> {
     for change in pair.changes() {
         let seen = match (change, which) {
             (Change::Added(seen), Which::Added)
@@ -188,113 +273,21 @@ fn judge(volume: &SnapshotVolume, which: Which, pair: &Pair) -> Answer<Option<Wh
             _ => continue,
         };
         return Ok(Some(match (&seen.dir, which) {
-            // A directory that only the one side has, put together there.
-            (Some(dir @ DirRef::Merged(_)), Which::Added) => What::Leads(None, Some(dir.clone())),
-            (Some(dir @ DirRef::Merged(_)), Which::Removed) => What::Leads(Some(dir.clone()), None),
+            // A directory that only the one side has, merged there.
+            (Some(dir @ DirRef::Merged(_)), Which::Added) => {
+                ItemChange::Holder(None, Some(dir.clone()))
+            }
+            (Some(dir @ DirRef::Merged(_)), Which::Removed) => {
+                ItemChange::Holder(Some(dir.clone()), None)
+            }
             (Some(_), Which::Modified) => {
                 let dir = |seen: &Option<SeenNode>| seen.as_ref().and_then(|seen| seen.dir.clone());
-                What::Leads(dir(&pair.from), dir(&pair.to))
+                ItemChange::Holder(dir(&pair.from), dir(&pair.to))
             }
-            _ => What::Node(Box::new(seen)),
+            _ => ItemChange::Node(Box::new(seen)),
         }));
     }
     let Some((from, to)) = pair.below() else { return Ok(None) };
-    let leads = any_change(&volume.reader, from, to, which).map_err(damaged)?;
-    Ok(leads.then(|| What::Leads(Some(from.clone()), Some(to.clone()))))
-}
-
-/// Finds a name in a directory of one kind of difference.
-pub(crate) fn find(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
-    dir: &Arc<ChangeDir>,
-    name: &[u8],
-) -> Answer<Entry> {
-    let items = items(volume, dir)?;
-    let at = items.binary_search_by(|item| item.name.as_slice().cmp(name));
-    let item = at.ok().and_then(|at| items.get(at)).ok_or(VolumeError::NotFound)?;
-    match &item.what {
-        What::Node(seen) => node(volume, place, dir, seen),
-        What::Leads(from, to) => {
-            let made = Made::Changed(Arc::new(ChangeDir {
-                between: Arc::clone(&dir.between),
-                which: dir.which,
-                path: join(&dir.path, name),
-                from: from.clone(),
-                to: to.clone(),
-            }));
-            volume.entry_of(volume.tables.place_named(place, name, made))
-        }
-    }
-}
-
-/// The entry of a node that changed.
-fn node(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
-    dir: &ChangeDir,
-    seen: &SeenNode,
-) -> Answer<Entry> {
-    let name = seen.node.name.as_slice();
-    let ((state, _), side) = match dir.which {
-        Which::Removed => (&dir.between.from, &dir.from),
-        Which::Added | Which::Modified => (&dir.between.to, &dir.to),
-    };
-    let path = join(&dir.path, name);
-    let origin = state.origin(&path).ok_or(VolumeError::Stale)?;
-    let located: Option<Seen> = match side {
-        Some(DirRef::Tree(tree)) => find_seen(&volume.reader, tree, name).map_err(damaged)?,
-        Some(DirRef::Merged(_) | DirRef::Unreadable | DirRef::Damaged(_)) | None => None,
-    };
-    let Some(located) = located else {
-        let held = Made::Held(Arc::new(seen.clone()));
-        return match seen.node.kind {
-            // Below the sources' own directories every directory stands in a tree.
-            Kind::Directory => whole(volume, place, dir, seen),
-            _ => volume.entry_of(volume.tables.place_named(place, name, held)),
-        };
-    };
-    let tree = volume.tables.tree_of_blob(located.tree, origin)?;
-    if seen.node.kind != Kind::Directory {
-        let ino = number(volume, tree, located.position)?;
-        return Ok(node_entry(&volume.presentation, ino, &seen.node, SOON));
-    }
-    let below = seen.node.subtree.map(|id| volume.tables.tree_of_blob(id, origin)).transpose()?;
-    let position = u32::try_from(located.position).map_err(|_| VolumeError::Damaged)?;
-    let hash = path.split(|byte| *byte == b'/').fold(PathHash::TOP, PathHash::child);
-    let (state, node) = (Arc::clone(state), (tree, position));
-    let dir = Dir { state, origin: Some(origin), tree: below, node };
-    let place = volume.tables.place_of_tree(place, name, (dir, hash));
-    Ok(node_entry(&volume.presentation, place.ino(), &seen.node, SOON))
-}
-
-/// A source that only one side has: everything in it.
-fn whole(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
-    dir: &ChangeDir,
-    seen: &SeenNode,
-) -> Answer<Entry> {
-    let name = seen.node.name.as_slice();
-    let (from, to) = match dir.which {
-        Which::Removed => (seen.dir.clone(), None),
-        Which::Added | Which::Modified => (None, seen.dir.clone()),
-    };
-    let path = join(&dir.path, name);
-    let (between, which) = (Arc::clone(&dir.between), dir.which);
-    let made = Made::Changed(Arc::new(ChangeDir { between, which, path, from, to }));
-    volume.entry_of(volume.tables.place_named(place, name, made))
-}
-
-/// Lists a directory of one kind of difference.
-pub(crate) fn list(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
-    dir: &Arc<ChangeDir>,
-    from: u64,
-    each: &mut Each<'_>,
-) -> Answer<()> {
-    let items = items(volume, dir)?;
-    let names: Vec<Vec<u8>> = items.iter().map(|item| item.name.clone()).collect();
-    list_names(&names, from, each, |name| find(volume, place, dir, name))
+    let holds_change = any_change(&core.reader, from, to, which).map_err(damaged)?;
+    Ok(holds_change.then(|| ItemChange::Holder(Some(from.clone()), Some(to.clone()))))
 }

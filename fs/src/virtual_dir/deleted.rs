@@ -1,149 +1,276 @@
 //! `deleted`: what some snapshot holds and the newest state does not, in its last version.
 //!
-//! A directory that is still there is shown if something below it is gone. The search for that goes from
-//! each tree to the next one, looks into what differs, and stops at the first find.
+//! A directory that is still there is shown if it holds something deleted, at any depth. The search for that
+//! compares each tree that the directory had with the next one, and with the newest at last, looks into what
+//! differs alone, and stops at the first find.
+//!
+//! An example: three snapshots of a directory `d`.
+//!
+//! | snapshot | tree of `d` | names in it |
+//! |---|---|---|
+//! | 1 | T1 | `a`, `b`, `sub` (S1: `x`, `y`) |
+//! | 2 | T2 | `a`, `sub` (S2: `x`) |
+//! | 3, the newest | T3 | `a`, `b`, `sub` (S3: `x`, `z`) |
+//!
+//! Over T1 to T3 the names are `a`, `b` and `sub`, and all are in T3, so `d` itself lost nothing: `b` came
+//! back. `a` and `b` never were directories and are left out. `sub` had the trees S1, S2, S3. The step S1 to
+//! S2 loses `y`, which S3 has not either: so `sub` is shown, S2 to S3 is not read any more, and
+//! `deleted/d/sub` lists `y` as snapshot 1 has it. Had `y` been a directory that S3 has again, it would be
+//! compared in the same way, the old tree with the new one: it may have come back with less.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use yore_engine::{
-    BlobId, DirHistory, DirRef, Found, LONGEST_PATH, Pairs, Seen, SeenNode, Tree, below,
+    BlobId, DirHistory, DirRef, Found, LONGEST_PATH, Pairs, SeenNode, Tree, below,
     find as find_path,
 };
-use yore_platform::{Entry, Kind, VolumeError};
+use yore_platform::{Entry, Kind, Timestamp, VolumeError};
 
-use crate::history::cache::{Memo, Most, Weigh};
+use crate::error::{Answer, damaged};
+use crate::history::cache::{Cache, CacheLimit, MemorySize};
 use crate::inode::number::PlaceNo;
-use crate::snapshot_list::list::Shown;
+use crate::path::{Path, join};
+use crate::snapshot_list::list::SnapshotList;
 use crate::snapshot_list::scope::ScopeNo;
-use crate::tree::attributes::{SOON, join, node_entry};
+use crate::tree::core::Core;
 use crate::tree::directories::Directory;
 use crate::tree::listing::Each;
-use crate::tree::node::damaged;
-use crate::virtual_dir::dir::{Made, Path, list_names};
-use crate::virtual_dir::versions::{directory, history, number};
-use crate::volume::SnapshotVolume;
+use crate::tree::state_tree;
+use crate::virtual_dir::dir::{BackedUp, Context, Dir, Folder, VirtualDir, list_names};
 
-/// How many directories are remembered.
+/// Directories of which the lists are kept.
 const LISTS: usize = 64;
+/// Directories of which it is kept whether they hold something deleted.
 const ANSWERS: usize = 4096;
 
-type Answer<T> = Result<T, VolumeError>;
+/// What was found about directories.
+#[derive(PartialEq)]
+struct Caches {
+    lists: Cache<(ScopeNo, Path), List>,
+    holds_deleted: Cache<(ScopeNo, Path), bool>,
+}
 
-/// What was worked out about paths.
-pub(crate) struct Gones {
-    lists: Memo<(ScopeNo, Path), List>,
-    leads: Memo<(ScopeNo, Path), bool>,
+pub(crate) struct Deleted {
+    caches: Arc<Caches>,
+}
+
+impl Deleted {
+    pub(crate) fn new(limit: CacheLimit) -> Self {
+        let (lists, holds_deleted) = (Cache::new(LISTS, limit), Cache::new(ANSWERS, limit));
+        Self { caches: Arc::new(Caches { lists, holds_deleted }) }
+    }
+}
+
+impl Folder for Deleted {
+    fn name(&self) -> &'static [u8] {
+        b"deleted"
+    }
+
+    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> Answer<PlaceNo> {
+        let (scope, path) = (list.scope, Path::from(&b""[..]));
+        Ok(top.place(self.name(), DeletedDir { scope, path, caches: Arc::clone(&self.caches) }))
+    }
 }
 
 /// The names of a directory, in order.
-type List = Vec<(Vec<u8>, What)>;
+type List = Vec<(Vec<u8>, Item)>;
 
 /// What a name of `deleted` is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
-    /// Gone, with all that was in it.
-    Gone(Last),
-    /// A directory that is there, and in which something is gone.
-    Leads,
+#[derive(Clone, Copy)]
+enum Item {
+    /// Deleted, with all that was in it.
+    Deleted(LastSpot),
+    /// A directory that is there, and holds something deleted.
+    Holder,
 }
 
-/// Where a name stood last.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Last {
-    /// The snapshot, by its place in the timeline.
+/// Where a name was last.
+#[derive(Clone, Copy)]
+struct LastSpot {
+    /// The snapshot, by its index in the list.
     snapshot: usize,
     /// The tree, or the leaf of a large one, and the position in it.
     tree: BlobId,
     position: usize,
 }
 
-impl Weigh for List {
-    fn weigh(&self) -> usize {
-        self.iter().map(|(name, _)| name.len() + size_of::<(Vec<u8>, What)>()).sum()
+impl MemorySize for List {
+    fn memory_size(&self) -> usize {
+        self.iter().map(|(name, _)| name.len() + size_of::<(Vec<u8>, Item)>()).sum()
     }
 }
 
-impl Gones {
-    pub(crate) fn new(most: Most) -> Self {
-        Self { lists: Memo::new(LISTS, most), leads: Memo::new(ANSWERS, most) }
+/// A directory of `deleted`.
+#[derive(PartialEq)]
+struct DeletedDir {
+    scope: ScopeNo,
+    path: Path,
+    caches: Arc<Caches>,
+}
+
+impl VirtualDir for DeletedDir {
+    fn modified(&self, context: &Context) -> Answer<Timestamp> {
+        Ok(context.lists.get(self.scope)?.modified)
+    }
+
+    fn find(&self, dir: &Dir<'_>, name: &[u8]) -> Answer<Entry> {
+        let list = dir.snapshots(self.scope)?;
+        let items = self.items(dir.context, &list)?;
+        let at = items.binary_search_by(|(known, _)| known.as_slice().cmp(name));
+        let (_, item) = at.ok().and_then(|at| items.get(at)).ok_or(VolumeError::NotFound)?;
+        let path = Path::from(join(&self.path, name));
+        match item {
+            Item::Holder => {
+                let (scope, caches) = (self.scope, Arc::clone(&self.caches));
+                dir.enter(name, DeletedDir { scope, path, caches })
+            }
+            Item::Deleted(last) => last_version(dir, &list, &path, name, *last),
+        }
+    }
+
+    fn list(&self, dir: &Dir<'_>, from: u64, each: &mut Each<'_>) -> Answer<()> {
+        let items = self.items(dir.context, &*dir.snapshots(self.scope)?)?;
+        let names: Vec<&Vec<u8>> = items.iter().map(|(name, _)| name).collect();
+        list_names(&names, from, each, |name| self.find(dir, name))
     }
 }
 
-/// What the newest state has at a path, if it is a directory.
-fn newest(volume: &SnapshotVolume, shown: &Shown, path: &[u8]) -> Answer<Option<DirRef>> {
-    let Some(state) = &shown.newest else { return Ok(None) };
-    let top = state.top(&volume.tables, &volume.reader)?;
+/// Returns the entry of something deleted, as it was last.
+fn last_version(
+    dir: &Dir<'_>,
+    list: &SnapshotList,
+    path: &[u8],
+    name: &[u8],
+    LastSpot { snapshot, tree, position }: LastSpot,
+) -> Answer<Entry> {
+    let holder = dir.core().directories.get(&dir.core().reader, &tree)?;
+    let Directory::Nodes(nodes) = &*holder else { return Err(VolumeError::Damaged) };
+    let node = nodes.nodes.get(position).ok_or(VolumeError::Damaged)?;
+    let (state, origin) = (list.state_of(snapshot)?, list.label(snapshot)?.origin);
+    dir.backed_up(name, &BackedUp { state, origin, path, tree, position, node })
+}
+
+impl DeletedDir {
+    /// Returns what is deleted in the directory, and what leads to something deleted.
+    fn items(&self, context: &Context, list: &SnapshotList) -> Answer<Arc<List>> {
+        let key = (self.scope, Arc::clone(&self.path));
+        self.caches.lists.get_or(key, list.generation, || {
+            let core = &context.core;
+            let history = context.histories.directory(core, list, &self.path)?;
+            if history.states.iter().any(|state| state.tree.is_none()) {
+                return Err(VolumeError::Damaged);
+            }
+            let mut known = HashSet::new();
+            let trees = history.states.iter().filter_map(|state| state.tree);
+            let trees = trees.filter(|tree| known.insert(*tree)).collect();
+            let directory = Trees { ever: trees, newest: newest(core, list, &self.path)? };
+            let mut items = Vec::new();
+            if directory.never_changed() {
+                return Ok(items);
+            }
+            let candidates = directory.candidates(core)?;
+            let deleted = candidates.iter().filter_map(|(name, candidate)| match candidate {
+                Candidate::Deleted { was_directory } => Some((name.clone(), *was_directory)),
+                Candidate::Present(_) => None,
+            });
+            let mut last = last_spots(core, &history, deleted.collect())?;
+            for (name, candidate) in candidates {
+                let item = match candidate {
+                    Candidate::Deleted { .. } => {
+                        Item::Deleted(last.remove(&name).ok_or(VolumeError::Damaged)?)
+                    }
+                    Candidate::Present(trees) => {
+                        let key = (self.scope, Path::from(join(&self.path, &name)));
+                        let search = || holds_deleted(core, trees);
+                        match *self.caches.holds_deleted.get_or(key, list.generation, search)? {
+                            true => Item::Holder,
+                            false => continue,
+                        }
+                    }
+                };
+                items.push((name, item));
+            }
+            Ok(items)
+        })
+    }
+}
+
+/// Returns what the newest state has at a path, if it is a directory.
+fn newest(core: &Core, list: &SnapshotList, path: &[u8]) -> Answer<Option<DirRef>> {
+    let top = state_tree::top(core, &list.newest)?;
     if matches!(top, DirRef::Unreadable) {
         return Ok(None);
     }
-    Ok(match find_path(&volume.reader, &top, path).map_err(damaged)? {
+    Ok(match find_path(&core.reader, &top, path).map_err(damaged)? {
         Some(Found::Root(dir)) => Some(dir),
         Some(Found::Node(seen)) => seen.dir,
         None => None,
     })
 }
 
-/// What the newest state has in a directory: each name, and its directory if it is one.
-fn present(volume: &SnapshotVolume, dir: &DirRef) -> Answer<HashMap<Vec<u8>, Option<DirRef>>> {
+/// Returns the names in a directory of the newest state, each with its directory if it is one.
+fn present(core: &Core, dir: &DirRef) -> Answer<HashMap<Vec<u8>, Option<DirRef>>> {
     let mut present = HashMap::new();
     let each = &mut |seen: SeenNode| {
         present.insert(seen.node.name, seen.dir);
         Ok(())
     };
-    yore_engine::children(&volume.reader, dir, each).map_err(damaged)?;
+    yore_engine::children(&core.reader, dir, each).map_err(damaged)?;
     Ok(present)
 }
 
-/// A directory: the trees that it ever had, in order, and what it is now, if it is still there.
-struct Compared {
-    trees: Vec<BlobId>,
+/// The trees of a directory: those that it ever had, in order, and the one of the newest state, if it is
+/// still there.
+struct Trees {
+    ever: Vec<BlobId>,
     newest: Option<DirRef>,
 }
 
-impl Compared {
-    /// Whether every tree that it had is the one that it has now.
-    fn is_settled(&self) -> bool {
+/// A name that a directory had, and that is deleted or may hold something deleted.
+enum Candidate {
+    Deleted { was_directory: bool },
+    Present(Trees),
+}
+
+impl Trees {
+    /// Reports whether every tree that it had is the one that it has now.
+    fn never_changed(&self) -> bool {
         let Some(DirRef::Tree(now)) = self.newest else { return false };
-        self.trees.iter().all(|tree| *tree == now)
+        self.ever.iter().all(|tree| *tree == now)
     }
 
-    /// Every name that it had and that is gone, or a directory that may lead to something that is.
-    fn names(&self, volume: &SnapshotVolume) -> Answer<Vec<(Vec<u8>, Inside)>> {
-        let all = below(&volume.reader, &self.trees).map_err(damaged)?;
+    /// Returns every name that it had and that is deleted, or a directory that may hold something deleted.
+    fn candidates(&self, core: &Core) -> Answer<Vec<(Vec<u8>, Candidate)>> {
+        let all = below(&core.reader, &self.ever).map_err(damaged)?;
         let mut present = match &self.newest {
-            Some(newest) => present(volume, newest)?,
+            Some(newest) => present(core, newest)?,
             None => HashMap::new(),
         };
-        let mut names = Vec::new();
+        let mut candidates = Vec::new();
         for (name, ever) in all {
             let was_directory = !ever.trees.is_empty() || ever.unreadable;
             match present.remove(&name) {
                 Some(None) if !was_directory => {}
-                None | Some(None) => names.push((name, Inside::Gone { was_directory })),
+                None | Some(None) => candidates.push((name, Candidate::Deleted { was_directory })),
                 Some(newest @ Some(_)) => {
-                    names.push((name, Inside::There(Compared { trees: ever.trees, newest })));
+                    let trees = Trees { ever: ever.trees, newest };
+                    candidates.push((name, Candidate::Present(trees)));
                 }
             }
         }
-        Ok(names)
+        Ok(candidates)
     }
 }
 
-/// A name that a directory had.
-enum Inside {
-    Gone { was_directory: bool },
-    There(Compared),
-}
-
-/// Finds where each of the names of a directory stood last, those that ever were a directory as one.
+/// Finds where each of the names of a directory was last, those that ever were a directory as one.
 ///
 /// All at once, from the newest snapshot back: each tree is read once for as many names as may be.
-fn last_places(
-    volume: &SnapshotVolume,
+fn last_spots(
+    core: &Core,
     history: &DirHistory,
     mut wanted: HashMap<Vec<u8>, bool>,
-) -> Answer<HashMap<Vec<u8>, Last>> {
+) -> Answer<HashMap<Vec<u8>, LastSpot>> {
     let (mut found, mut known) = (HashMap::new(), HashSet::new());
     for state in history.states.iter().rev() {
         let mut pending: Vec<BlobId> = state.tree.into_iter().collect();
@@ -154,17 +281,15 @@ fn last_places(
             if !known.insert(tree) {
                 continue;
             }
-            match volume.reader.tree(&tree).map_err(damaged)? {
+            match core.reader.tree(&tree).map_err(damaged)? {
                 Tree::Leaves(leaves) => pending.extend(leaves.iter().map(|leaf| leaf.id)),
                 Tree::Nodes { nodes, .. } => {
                     for (position, node) in nodes.into_iter().enumerate() {
                         let is_directory = node.kind == Kind::Directory;
                         if wanted.get(&node.name).is_some_and(|was| is_directory || !was) {
                             wanted.remove(&node.name);
-                            found.insert(
-                                node.name,
-                                Last { snapshot: state.snapshot, tree, position },
-                            );
+                            let spot = LastSpot { snapshot: state.snapshot, tree, position };
+                            found.insert(node.name, spot);
                         }
                     }
                 }
@@ -174,40 +299,34 @@ fn last_places(
     Ok(found)
 }
 
-/// Whether something below a directory, which is there now, is gone.
-fn leads(
-    volume: &SnapshotVolume,
-    (scope, generation): (ScopeNo, u32),
-    path: Path,
-    start: Compared,
-) -> Answer<bool> {
-    let answer = volume.gones.leads.get_or((scope, path), generation, || {
-        let mut pending = vec![start];
-        while let Some(Compared { trees, newest }) = pending.pop() {
-            let Some(newest) = newest else { return Ok(true) };
-            let trees = trees.into_iter().map(DirRef::Tree);
-            let steps: Vec<DirRef> = trees.chain([newest.clone()]).collect();
-            for step in steps.windows(2) {
-                if loses(volume, &step[0], &step[1], &newest, &mut pending)? {
-                    return Ok(true);
-                }
+/// Reports whether a directory that is there holds something deleted.
+fn holds_deleted(core: &Core, directory: Trees) -> Answer<bool> {
+    let mut pending = vec![directory];
+    while let Some(Trees { ever, newest }) = pending.pop() {
+        let Some(newest) = newest else { return Ok(true) };
+        let trees = ever.into_iter().map(DirRef::Tree);
+        let steps: Vec<DirRef> = trees.chain([newest.clone()]).collect();
+        for step in steps.windows(2) {
+            if loses(core, &step[0], &step[1], &newest, &mut pending)? {
+                return Ok(true);
             }
         }
-        Ok(false)
-    })?;
-    Ok(*answer)
+    }
+    Ok(false)
 }
 
-/// Whether something in `from` that is not in `to` is not in `newest` either. What only came back there is
-/// added to `pending`: it may be without something that it had.
+/// Reports whether something in `from` that is not in `to` is not in `newest` either.
+///
+/// A directory that is not in `to` and came back in `newest` is added to `pending`: it may have come back with
+/// less.
 fn loses(
-    volume: &SnapshotVolume,
+    core: &Core,
     from: &DirRef,
     to: &DirRef,
     newest: &DirRef,
-    pending: &mut Vec<Compared>,
+    pending: &mut Vec<Trees>,
 ) -> Answer<bool> {
-    let reader = &volume.reader;
+    let reader = &core.reader;
     let mut differ = vec![(from.clone(), to.clone(), Vec::new())];
     while let Some((from, to, path)) = differ.pop() {
         if matches!((&from, &to), (DirRef::Tree(from), DirRef::Tree(to)) if from == to) {
@@ -232,7 +351,7 @@ fn loses(
                         Some(Found::Node(SeenNode { dir: now @ Some(_), .. })),
                         Some(DirRef::Tree(was)),
                     ) => {
-                        pending.push(Compared { trees: vec![was], newest: now });
+                        pending.push(Trees { ever: vec![was], newest: now });
                     }
                     (Some(_), _) => {}
                 },
@@ -240,100 +359,4 @@ fn loses(
         }
     }
     Ok(false)
-}
-
-/// What is gone in a directory, and of which list of snapshots that is true.
-fn listed(volume: &SnapshotVolume, scope: ScopeNo, path: &Path) -> Answer<(Arc<Shown>, Arc<List>)> {
-    let shown = volume.shown(scope)?;
-    let generation = shown.generation;
-    let list = volume.gones.lists.get_or((scope, Arc::clone(path)), generation, || {
-        let history = history(volume, scope, &shown, path)?;
-        if history.states.iter().any(|state| state.tree.is_none()) {
-            return Err(VolumeError::Damaged);
-        }
-        let mut known = HashSet::new();
-        let trees = history.states.iter().filter_map(|state| state.tree);
-        let trees = trees.filter(|tree| known.insert(*tree)).collect();
-        let directory = Compared { trees, newest: newest(volume, &shown, path)? };
-        let mut list = Vec::new();
-        if directory.is_settled() {
-            return Ok(list);
-        }
-        let names = directory.names(volume)?;
-        let gone = names.iter().filter_map(|(name, inside)| match inside {
-            Inside::Gone { was_directory } => Some((name.clone(), *was_directory)),
-            Inside::There(_) => None,
-        });
-        let mut last = last_places(volume, &history, gone.collect())?;
-        for (name, inside) in names {
-            let what = match inside {
-                Inside::Gone { .. } => What::Gone(last.remove(&name).ok_or(VolumeError::Damaged)?),
-                Inside::There(inside) => {
-                    let below = Path::from(join(path, &name));
-                    match leads(volume, (scope, generation), below, inside)? {
-                        true => What::Leads,
-                        false => continue,
-                    }
-                }
-            };
-            list.push((name, what));
-        }
-        Ok::<_, VolumeError>(list)
-    })?;
-    Ok((shown, list))
-}
-
-/// Finds a name in a directory of `deleted`.
-pub(crate) fn find(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
-    scope: ScopeNo,
-    path: &Path,
-    name: &[u8],
-) -> Answer<Entry> {
-    let (shown, list) = listed(volume, scope, path)?;
-    let at = list.binary_search_by(|(known, _)| known.as_slice().cmp(name));
-    let (_, what) = at.ok().and_then(|at| list.get(at)).ok_or(VolumeError::NotFound)?;
-    let below = Path::from(join(path, name));
-    match what {
-        What::Leads => {
-            let made = Made::Gone(scope, below);
-            volume.entry_of(volume.tables.place_named(place, name, made))
-        }
-        What::Gone(last) => last_version(volume, place, &shown, (&below, name), *last),
-    }
-}
-
-/// What is gone, as it stood last.
-fn last_version(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
-    shown: &Shown,
-    (path, name): (&Path, &[u8]),
-    Last { snapshot, tree, position }: Last,
-) -> Answer<Entry> {
-    let holder = volume.directories.get(&volume.reader, &tree)?;
-    let Directory::Nodes(nodes) = &*holder else { return Err(VolumeError::Damaged) };
-    let node = nodes.nodes.get(position).ok_or(VolumeError::Damaged)?;
-    if node.kind == Kind::Directory {
-        let seen = Seen { tree, position, node: node.clone() };
-        return directory(volume, place, shown, path, (name, snapshot), &seen);
-    }
-    let (_, origin) = *shown.labels.get(snapshot).ok_or(VolumeError::Stale)?;
-    let tree = volume.tables.tree_of_blob(tree, origin)?;
-    Ok(node_entry(&volume.presentation, number(volume, tree, position)?, node, SOON))
-}
-
-/// Lists a directory of `deleted`.
-pub(crate) fn list(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
-    scope: ScopeNo,
-    path: &Path,
-    from: u64,
-    each: &mut Each<'_>,
-) -> Answer<()> {
-    let names: Vec<Vec<u8>> =
-        listed(volume, scope, path)?.1.iter().map(|(name, _)| name.clone()).collect();
-    list_names(&names, from, each, |name| find(volume, place, scope, path, name))
 }

@@ -1,50 +1,36 @@
-//! What the folders of a scope hold where no machine is meant: a file that says so, instead of states of several
-//! machines laid over one another.
+//! A folder of a scope of several machines, of which none is meant: it holds a file that says so, instead of
+//! states of several machines laid over one another.
 
-use std::sync::Arc;
+use yore_platform::{Entry, Timestamp, VolumeError};
 
-use yore_engine::{Content, Node, SeenNode};
-use yore_platform::{Entry, Kind, VolumeError};
-
-use crate::inode::number::PlaceNo;
+use crate::error::Answer;
 use crate::snapshot_list::scope::{ScopeNo, file_name};
-use crate::virtual_dir::dir::Made;
-use crate::volume::SnapshotVolume;
+use crate::tree::listing::Each;
+use crate::virtual_dir::dir::{Context, Dir, VirtualDir, list_names};
 
 const README: &[u8] = b"README.txt";
 
-/// The names in such a folder.
-pub(crate) const NAMES: [&[u8]; 1] = [README];
-
-type Answer<T> = Result<T, VolumeError>;
-
-/// The folder that stands at the top of a scope in place of `name`.
-pub(crate) fn folder(
-    volume: &SnapshotVolume,
-    top: PlaceNo,
-    scope: ScopeNo,
-    name: &[u8],
-) -> PlaceNo {
-    volume.tables.place_named(top, name, Made::Undecided(scope))
+#[derive(PartialEq)]
+pub(crate) struct NoMachineDir {
+    pub(crate) scope: ScopeNo,
 }
 
-/// Finds the file in it.
-pub(crate) fn find(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
-    scope: ScopeNo,
-    name: &[u8],
-) -> Answer<Entry> {
-    let shown = volume.shown(scope)?;
-    let hosts =
-        shown.undecided.as_deref().filter(|_| name == README).ok_or(VolumeError::NotFound)?;
-    let content = text(volume.options.machine.as_deref(), hosts).into_bytes();
-    let mut node = Node::new(README, Kind::File, shown.modified);
-    node.mode = Some(0o444);
-    node.size = content.len() as u64;
-    node.content = Content::Inline(content);
-    let held = Made::Held(Arc::new(SeenNode::of(node)));
-    volume.entry_of(volume.tables.place_named(place, README, held))
+impl VirtualDir for NoMachineDir {
+    fn modified(&self, context: &Context) -> Answer<Timestamp> {
+        Ok(context.lists.get(self.scope)?.modified)
+    }
+
+    fn find(&self, dir: &Dir<'_>, name: &[u8]) -> Answer<Entry> {
+        let list = dir.snapshots(self.scope)?;
+        let hosts = list.several_machines.as_deref().filter(|_| name == README);
+        let wanted = dir.context.options.machine.as_deref();
+        let text = text(wanted, hosts.ok_or(VolumeError::NotFound)?);
+        dir.text(README, text, list.modified)
+    }
+
+    fn list(&self, dir: &Dir<'_>, from: u64, each: &mut Each<'_>) -> Answer<()> {
+        list_names(&[README], from, each, |name| self.find(dir, name))
+    }
 }
 
 fn text(wanted: Option<&str>, hosts: &[String]) -> String {

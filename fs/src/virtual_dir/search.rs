@@ -1,197 +1,225 @@
 //! `search`: every path whose name fits, as links into `versions`. Looked up, never listed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use yore_engine::{Catalog, Pattern, Query, SnapshotId, Unobserved};
 use yore_platform::{Entry, Kind, Listed, More, Timestamp, VolumeError};
 
-use crate::history::cache::{Memo, Most, Weigh};
-use crate::inode::number::{FoundNo, PlaceNo, link_ino};
+use crate::error::{Answer, damaged};
+use crate::history::cache::{Cache, CacheLimit, MemorySize};
+use crate::history::version_name::escape;
+use crate::inode::number::{PlaceNo, SearchNo, link_ino};
+use crate::path::Path;
+use crate::snapshot_list::list::SnapshotList;
 use crate::snapshot_list::scope::ScopeNo;
-use crate::tree::attributes::{SOON, link_entry};
 use crate::tree::listing::Each;
-use crate::tree::node::damaged;
-use crate::virtual_dir::dir::{Made, Path};
-use crate::virtual_dir::versions::{escape, versions_of};
-use crate::volume::SnapshotVolume;
+use crate::virtual_dir::dir::{Context, Dir, Folder, Links, VirtualDir};
 
-use self::links::{Links, Paths};
+use self::links::{PathLinks, Paths};
 
 mod links;
 
 /// Searches that are remembered.
 const SEARCHES: usize = 16;
 
-type Answer<T> = Result<T, VolumeError>;
-
 /// What was found.
-pub(crate) struct Searches {
+struct Searches {
+    /// Opened by the first search; `None` where there can be none.
     catalog: OnceLock<Option<Catalog>>,
-    found: Memo<(ScopeNo, Path), Found>,
-    /// Guards what links were numbered, by its number. Who follows a link of what is not remembered any
-    /// more is told to look it up again.
-    numbered: Mutex<Numbered>,
+    results: Cache<(ScopeNo, Path), SearchResult>,
 }
 
-/// Searches by their numbers.
-#[derive(Default)]
-struct Numbered {
-    found: HashMap<FoundNo, Weak<Found>>,
-    next: u64,
+pub(crate) struct Search {
+    searches: Arc<Searches>,
+}
+
+impl Search {
+    pub(crate) fn new(limit: CacheLimit) -> Self {
+        let results = Cache::new(SEARCHES, limit);
+        Self { searches: Arc::new(Searches { catalog: OnceLock::new(), results }) }
+    }
+}
+
+impl Folder for Search {
+    fn name(&self) -> &'static [u8] {
+        b"search"
+    }
+
+    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> Answer<PlaceNo> {
+        let (scope, searches) = (list.scope, Arc::clone(&self.searches));
+        Ok(top.place(self.name(), SearchDir { scope, searches }))
+    }
+}
+
+/// `search` itself.
+struct SearchDir {
+    scope: ScopeNo,
+    searches: Arc<Searches>,
+}
+
+impl PartialEq for SearchDir {
+    fn eq(&self, other: &Self) -> bool {
+        self.scope == other.scope
+    }
+}
+
+impl VirtualDir for SearchDir {
+    fn modified(&self, context: &Context) -> Answer<Timestamp> {
+        Ok(context.lists.get(self.scope)?.modified)
+    }
+
+    fn find(&self, dir: &Dir<'_>, name: &[u8]) -> Answer<Entry> {
+        parse(name)?;
+        let (pattern, searches) = (Path::from(name), Arc::clone(&self.searches));
+        dir.enter(name, ResultsDir { scope: self.scope, pattern, searches })
+    }
+
+    fn list(&self, _dir: &Dir<'_>, _from: u64, _each: &mut Each<'_>) -> Answer<()> {
+        Ok(())
+    }
+}
+
+fn parse(pattern: &[u8]) -> Answer<Pattern> {
+    let text = std::str::from_utf8(pattern).map_err(|_| VolumeError::NotFound)?;
+    Pattern::parse(text).map_err(|_| VolumeError::NotFound)
+}
+
+/// The results for a pattern.
+struct ResultsDir {
+    scope: ScopeNo,
+    pattern: Path,
+    searches: Arc<Searches>,
+}
+
+impl PartialEq for ResultsDir {
+    fn eq(&self, other: &Self) -> bool {
+        (self.scope, &self.pattern) == (other.scope, &other.pattern)
+    }
+}
+
+impl VirtualDir for ResultsDir {
+    fn modified(&self, context: &Context) -> Answer<Timestamp> {
+        Ok(context.lists.get(self.scope)?.modified)
+    }
+
+    fn find(&self, dir: &Dir<'_>, name: &[u8]) -> Answer<Entry> {
+        let result = self.result(dir.context)?;
+        result.entry(dir.context, result.links.find(name).ok_or(VolumeError::NotFound)?)
+    }
+
+    /// # Errors
+    /// Damaged, after everything that was found, when something could not be searched.
+    fn list(&self, dir: &Dir<'_>, from: u64, each: &mut Each<'_>) -> Answer<()> {
+        let result = self.result(dir.context)?;
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        for (position, next) in (from..).zip(from as u64 + 1..) {
+            let Some(name) = result.links.name(position) else { break };
+            let entry = result.listed(dir.context, position)?;
+            if each(Listed { name: &name, next, entry }) == More::Stop {
+                return Ok(());
+            }
+        }
+        result.is_whole
+    }
+}
+
+impl ResultsDir {
+    fn result(&self, context: &Context) -> Answer<Arc<SearchResult>> {
+        let list = context.lists.get(self.scope)?;
+        let key = (self.scope, Arc::clone(&self.pattern));
+        let result = self.searches.results.get_or(key, list.generation, || {
+            let pattern = parse(&self.pattern)?;
+            let catalog =
+                self.searches.catalog.get_or_init(|| Catalog::open(&context.repository).ok());
+            search(context, catalog.as_ref().ok_or(VolumeError::Damaged)?, &list, pattern)
+        })?;
+        result.number.get_or_init(|| {
+            let links: Weak<dyn Links> = Arc::downgrade(&result) as Weak<dyn Links>;
+            context.links.add(links)
+        });
+        Ok(result)
+    }
+}
+
+fn search(
+    context: &Context,
+    catalog: &Catalog,
+    list: &SnapshotList,
+    pattern: Pattern,
+) -> Answer<SearchResult> {
+    let numbers: HashMap<SnapshotId, usize> =
+        list.snapshots.iter().enumerate().map(|(number, entry)| (entry.id, number)).collect();
+    let counts = |id: &SnapshotId| numbers.get(id).copied();
+    let all = context.lists.all_snapshots();
+    let source = (&*context.core.reader, all.as_slice());
+    let add = |paths: &mut Paths, hit: yore_engine::Hit| paths.add(&hit.path);
+    let query = Query::names(pattern);
+    let searched = catalog.collect(source, &query, &counts, &Unobserved, add);
+    let (paths, problems) = searched.map_err(damaged)?;
+    let is_whole = match problems.is_empty() && !paths.overflowed {
+        true => Ok(()),
+        false => Err(VolumeError::Damaged),
+    };
+    Ok(SearchResult {
+        scope: list.scope,
+        number: OnceLock::new(),
+        modified: list.modified,
+        links: PathLinks::new(paths),
+        is_whole,
+    })
 }
 
 /// The links of one search, which are numbered by their positions.
-struct Found {
+struct SearchResult {
     scope: ScopeNo,
-    number: OnceLock<FoundNo>,
+    number: OnceLock<SearchNo>,
     modified: Timestamp,
-    links: Links,
+    links: PathLinks,
     /// Whether everything could be searched.
     is_whole: Answer<()>,
 }
 
-impl Weigh for Found {
-    fn weigh(&self) -> usize {
-        self.links.weigh()
+impl MemorySize for SearchResult {
+    fn memory_size(&self) -> usize {
+        self.links.memory_size()
     }
 }
 
-impl Searches {
-    pub(crate) fn new(most: Most) -> Self {
-        let found = Memo::new(SEARCHES, most);
-        Self { catalog: OnceLock::new(), found, numbered: Mutex::default() }
+impl SearchResult {
+    /// Returns the entry of a link in a listing, which must not be kept: its length is found when somebody
+    /// asks, so that a thousand links are listed without looking into a thousand histories.
+    fn listed(&self, context: &Context, position: usize) -> Answer<Entry> {
+        let entry = self.sized(context, position, 0)?;
+        Ok(Entry { ttl: Duration::ZERO, ..entry })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Numbered> {
-        self.numbered.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn number(&self, found: &Arc<Found>) -> FoundNo {
-        *found.number.get_or_init(|| {
-            let mut numbered = self.lock();
-            numbered.found.retain(|_, found| found.strong_count() > 0);
-            let number = FoundNo(numbered.next);
-            numbered.next += 1;
-            numbered.found.insert(number, Arc::downgrade(found));
-            number
-        })
-    }
-
-    fn numbered(&self, number: FoundNo) -> Answer<Arc<Found>> {
-        let found = self.lock().found.get(&number).and_then(Weak::upgrade);
-        found.ok_or(VolumeError::Stale)
+    fn sized(&self, context: &Context, position: usize, length: u64) -> Answer<Entry> {
+        let number = *self.number.get().ok_or(VolumeError::Stale)?;
+        let ino = link_ino(number, position).ok_or(VolumeError::Damaged)?;
+        Ok(context.core.presentation.link(ino, self.modified, length))
     }
 }
 
-fn found(volume: &SnapshotVolume, scope: ScopeNo, text: &Path) -> Answer<Arc<Found>> {
-    let shown = volume.shown(scope)?;
-    let generation = shown.generation;
-    volume.searches.found.get_or((scope, Arc::clone(text)), generation, || {
-        let text = std::str::from_utf8(text).map_err(|_| VolumeError::NotFound)?;
-        let pattern = Pattern::parse(text).map_err(|_| VolumeError::NotFound)?;
-        let catalog =
-            volume.searches.catalog.get_or_init(|| Catalog::open(&volume.repository).ok());
-        let catalog = catalog.as_ref().ok_or(VolumeError::Damaged)?;
-        let places: HashMap<SnapshotId, usize> =
-            shown.list.iter().enumerate().map(|(number, entry)| (entry.id, number)).collect();
-        let counts = |id: &SnapshotId| places.get(id).copied();
-        let all = volume.all_snapshots();
-        let source = (&*volume.reader, all.as_slice());
-        let add = |paths: &mut Paths, hit: yore_engine::Hit| paths.add(&hit.path);
-        let query = Query::names(pattern);
-        let searched = catalog.collect(source, &query, &counts, &Unobserved, add);
-        let (paths, problems) = searched.map_err(damaged)?;
-        let is_whole = match problems.is_empty() && !paths.overflowed {
-            true => Ok(()),
-            false => Err(VolumeError::Damaged),
-        };
-        let (number, modified, links) = (OnceLock::new(), shown.modified, Links::new(paths));
-        Ok(Found { scope, number, modified, links, is_whole })
-    })
-}
-
-/// Finds the results of a pattern.
-pub(crate) fn find_results(
-    volume: &SnapshotVolume,
-    place: PlaceNo,
-    scope: ScopeNo,
-    name: &[u8],
-) -> Answer<Entry> {
-    let text = Path::from(name);
-    let readable = std::str::from_utf8(name).map_err(|_| VolumeError::NotFound)?;
-    Pattern::parse(readable).map_err(|_| VolumeError::NotFound)?;
-    volume.entry_of(volume.tables.place_named(place, name, Made::Results(scope, text)))
-}
-
-/// Finds a link among the results of a pattern.
-pub(crate) fn find(
-    volume: &SnapshotVolume,
-    scope: ScopeNo,
-    text: &Path,
-    name: &[u8],
-) -> Answer<Entry> {
-    let found = found(volume, scope, text)?;
-    let at = found.links.find(name).ok_or(VolumeError::NotFound)?;
-    entry_at(volume, &found, at)
-}
-
-/// The entry of a link, with the length of its text.
-fn entry_at(volume: &SnapshotVolume, found: &Arc<Found>, at: usize) -> Answer<Entry> {
-    let length = target_at(volume, found, at)?.len() as u64;
-    let ino = link_ino(volume.searches.number(found), at).ok_or(VolumeError::Damaged)?;
-    Ok(link_entry(&volume.presentation, ino, (found.modified, length), SOON))
-}
-
-/// The entry of a link in a listing, which must not be kept: its length is found when somebody asks, so that
-/// a thousand links are listed without looking into a thousand pasts.
-fn listed_at(volume: &SnapshotVolume, found: &Arc<Found>, at: usize) -> Answer<Entry> {
-    let ino = link_ino(volume.searches.number(found), at).ok_or(VolumeError::Damaged)?;
-    Ok(link_entry(&volume.presentation, ino, (found.modified, 0), Duration::ZERO))
-}
-
-/// The entry of a link that was numbered.
-pub(crate) fn entry(volume: &SnapshotVolume, number: FoundNo, at: u32) -> Answer<Entry> {
-    entry_at(volume, &volume.searches.numbered(number)?, at as usize)
-}
-
-/// Where the newest version is, seen from the results.
-pub(crate) fn target(volume: &SnapshotVolume, number: FoundNo, at: u32) -> Answer<Vec<u8>> {
-    let found = volume.searches.numbered(number)?;
-    target_at(volume, &found, at as usize)
-}
-
-fn target_at(volume: &SnapshotVolume, found: &Found, at: usize) -> Answer<Vec<u8>> {
-    let path = found.links.path(at).ok_or(VolumeError::Stale)?;
-    let versions = versions_of(volume, found.scope, &Path::from(path))?;
-    let newest = versions.iter().max_by_key(|named| named.last()).ok_or(VolumeError::NotFound)?;
-    let ever_directory = versions.iter().any(|named| named.kind() == Kind::Directory);
-    let states: &[u8] = if ever_directory { b"/@/" } else { b"/" };
-    let last = if newest.kind() == Kind::Directory { newest.label() } else { newest.file() };
-    let shown = path.split(|byte| *byte == b'/').map(escape).collect::<Vec<_>>().join(&b'/');
-    Ok([b"../../versions/", shown.as_slice(), states, last].concat())
-}
-
-/// Lists the results of a pattern.
-///
-/// # Errors
-/// Damaged, after everything that was found, when something could not be searched.
-pub(crate) fn list(
-    volume: &SnapshotVolume,
-    scope: ScopeNo,
-    text: &Path,
-    from: u64,
-    each: &mut Each<'_>,
-) -> Answer<()> {
-    let found = found(volume, scope, text)?;
-    let from = usize::try_from(from).unwrap_or(usize::MAX);
-    for (at, next) in (from..).zip(from as u64 + 1..) {
-        let Some(name) = found.links.name(at) else { break };
-        let entry = listed_at(volume, &found, at)?;
-        if each(Listed { name: &name, next, entry }) == More::Stop {
-            return Ok(());
-        }
+impl Links for SearchResult {
+    /// Returns the entry of a link, with the length of its text.
+    fn entry(&self, context: &Context, position: usize) -> Answer<Entry> {
+        let length = self.target(context, position)?.len() as u64;
+        self.sized(context, position, length)
     }
-    found.is_whole
+
+    /// Returns the path from the results to the newest version.
+    fn target(&self, context: &Context, position: usize) -> Answer<Vec<u8>> {
+        let path = self.links.path(position).ok_or(VolumeError::Stale)?;
+        let list = context.lists.get(self.scope)?;
+        let versions = context.histories.versions(&context.core, &list, &Path::from(path))?;
+        let newest = versions.iter().max_by_key(|version| version.last());
+        let newest = newest.ok_or(VolumeError::NotFound)?;
+        let ever_directory = versions.iter().any(|version| version.kind() == Kind::Directory);
+        let states: &[u8] = if ever_directory { b"/@/" } else { b"/" };
+        let last = if newest.kind() == Kind::Directory { &newest.label } else { &newest.file };
+        let shown = path.split(|byte| *byte == b'/').map(escape).collect::<Vec<_>>().join(&b'/');
+        Ok([b"../../versions/", shown.as_slice(), states, last].concat())
+    }
 }

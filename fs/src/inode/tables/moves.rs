@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::{Inner, Tables, TreeSource};
 use crate::inode::number::PlaceNo;
-use crate::inode::place::{Body, Lasting};
-use crate::tree::state_tree::State;
+use crate::inode::place::{Body, Lifetime};
+use crate::inode::state::State;
 
 /// A place that came to mean something else, and what it held before.
 pub(crate) struct Moved {
@@ -19,25 +19,25 @@ pub(crate) struct Moved {
 
 impl Inner {
     /// Makes a place stand for a state, now or when hosts were told.
-    pub(super) fn lead(&mut self, place: PlaceNo, state: &Arc<State>) {
+    pub(super) fn point_to(&mut self, place: PlaceNo, state: &Arc<State>) {
         let used = self.counts.tick();
         let Some(entry) = self.places.get_mut(&place) else { return };
         entry.used = used;
-        if matches!(&entry.body, Body::Top(was, _) if was.number == state.number) {
+        if matches!(&entry.body, Body::StateTop(was, _) if was.number == state.number) {
             self.pending.remove(&place);
-        } else if entry.held > 0 && entry.lasting == Lasting::Following {
+        } else if entry.held > 0 && entry.lifetime == Lifetime::UntilRefresh {
             self.pending.insert(place, Arc::clone(state));
         } else {
-            self.turn(place, Body::Top(Arc::clone(state), None));
+            self.replace(place, Body::StateTop(Arc::clone(state), None));
         }
     }
 }
 
 impl Tables {
     /// Makes a name that has a place stand for a state.
-    pub(crate) fn lead(&self, parent: PlaceNo, name: &[u8], state: &Arc<State>) {
+    pub(crate) fn point_to(&self, parent: PlaceNo, name: &[u8], state: &Arc<State>) {
         if let Some(place) = self.known(parent, name) {
-            self.lock().lead(place, state);
+            self.lock().point_to(place, state);
         }
     }
 
@@ -62,7 +62,7 @@ impl Tables {
         }
         let version = inner.counts.next_version();
         if let Some(entry) = inner.places.get_mut(&place) {
-            entry.become_(Body::Top(Arc::clone(state), None), version);
+            entry.become_(Body::StateTop(Arc::clone(state), None), version);
         }
     }
 

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use yore_engine::SeenNode;
 use yore_platform::VolumeError;
 
 use super::{Inner, Tables};
+use crate::error::Answer;
 use crate::inode::number::PlaceNo;
-use crate::inode::place::{Body, Dir, Entered, Entry, Flags, Lasting, Place, Version};
+use crate::inode::place::{
+    Body, Entry, Flags, Lifetime, Opaque, Place, StateDir, TopTree, Version,
+};
 use crate::inode::sharing::PathHash;
-use crate::tree::state_tree::State;
-use crate::virtual_dir::dir::Made;
+use crate::inode::state::State;
 
 /// What is to be done before a place is current.
 pub(crate) enum Step {
@@ -22,24 +25,27 @@ pub(crate) enum Step {
         /// Its name.
         name: Arc<[u8]>,
         /// The parent, which is current.
-        parent: (PlaceNo, Place),
+        parent: Place,
     },
 }
 
+/// What a new place is.
+struct New {
+    body: Body,
+    version: Version,
+    path: PathHash,
+    lifetime: Lifetime,
+}
+
 impl Inner {
-    fn add(
-        &mut self,
-        parent: PlaceNo,
-        name: &[u8],
-        like: (Body, Version, PathHash, Lasting),
-    ) -> PlaceNo {
-        let (body, version, path, lasting) = like;
+    fn add(&mut self, parent: PlaceNo, name: &[u8], new: New) -> PlaceNo {
+        let New { body, version, path, lifetime } = new;
         let place = PlaceNo(self.counts.places);
         self.counts.places += 1;
         let (name, used): (Arc<[u8]>, u64) = (Arc::from(name), self.counts.tick());
         self.by_name.insert((parent, Arc::clone(&name)), place);
         let flags = Flags::default();
-        let entry = Entry { parent, name, body, version, path, lasting, held: 0, used, flags };
+        let entry = Entry { parent, name, body, version, path, lifetime, held: 0, used, flags };
         self.places.insert(place, entry);
         self.sweep_if_due();
         place
@@ -47,6 +53,30 @@ impl Inner {
 
     fn named(&self, parent: PlaceNo, name: &[u8]) -> Option<PlaceNo> {
         self.by_name.get(&(parent, Arc::from(name))).copied()
+    }
+
+    /// Finds or adds the place of a name in a virtual directory, and makes it mean `body`.
+    ///
+    /// A directory keeps its place when the name comes to mean another directory; a file has a place of its
+    /// own, since a kernel never takes a directory for a file.
+    fn place(&mut self, parent: PlaceNo, name: &[u8], body: Body, path: PathHash) -> PlaceNo {
+        if let Some(place) = self.named(parent, name) {
+            match self.places.get(&place).map(|entry| &entry.body) {
+                Some(was) if was.is_same(&body) => return place,
+                Some(was) if was.is_file() || body.is_file() => self.freeze(place),
+                Some(_) => {
+                    self.replace(place, body);
+                    if let Some(entry) = self.places.get_mut(&place) {
+                        entry.path = path;
+                    }
+                    return place;
+                }
+                None => {}
+            }
+        }
+        let version = self.counts.next_version();
+        let lifetime = Lifetime::UntilLookup;
+        self.add(parent, name, New { body, version, path, lifetime })
     }
 
     /// Takes a name from a place, which stays what it was last.
@@ -60,7 +90,7 @@ impl Inner {
     }
 
     /// Makes a place mean something else at once.
-    pub(super) fn turn(&mut self, place: PlaceNo, body: Body) {
+    pub(super) fn replace(&mut self, place: PlaceNo, body: Body) {
         let version = self.counts.next_version();
         let before = self.places.get(&place).filter(|entry| entry.held > 0);
         let before = before.map(|entry| self.source(&entry.body));
@@ -72,14 +102,14 @@ impl Inner {
         }
     }
 
-    fn entry(&self, place: PlaceNo) -> Result<&Entry, VolumeError> {
+    fn entry(&self, place: PlaceNo) -> Answer<&Entry> {
         self.places.get(&place).ok_or(VolumeError::Stale)
     }
 }
 
 impl Tables {
     /// Tells what is to be done before a place is current.
-    pub(crate) fn step(&self, place: PlaceNo) -> Result<Step, VolumeError> {
+    pub(crate) fn step(&self, place: PlaceNo) -> Answer<Step> {
         let inner = &mut *self.lock();
         let used = inner.counts.tick();
         let mut chain = vec![place];
@@ -98,27 +128,25 @@ impl Tables {
             at = parent;
         }
         let moving = inner.entry(at)?.flags.moving;
-        let current = |entry: &Entry| {
-            let ttl = if moving { std::time::Duration::ZERO } else { entry.lasting.ttl() };
-            Place { body: entry.body.clone(), version: entry.version, path: entry.path, ttl }
+        let current = |number: PlaceNo, entry: &Entry| {
+            let ttl = if moving { std::time::Duration::ZERO } else { entry.lifetime.ttl() };
+            let (body, version, path) = (entry.body.clone(), entry.version, entry.path);
+            Place { number, body, version, path, ttl }
         };
         for pair in chain.windows(2).rev() {
             let (entry, parent) = (inner.entry(pair[0])?, inner.entry(pair[1])?);
             if entry.version != parent.version {
                 let name = Arc::clone(&entry.name);
-                return Ok(Step::Follow {
-                    below: pair[0],
-                    name,
-                    parent: (pair[1], current(parent)),
-                });
+                let parent = current(pair[1], parent);
+                return Ok(Step::Follow { below: pair[0], name, parent });
             }
         }
-        Ok(Step::Current(current(inner.entry(place)?)))
+        Ok(Step::Current(current(place, inner.entry(place)?)))
     }
 
     /// Makes a place what its name stands for in its parent at that version; what is not there any more
     /// stays what it was.
-    pub(crate) fn follow(&self, place: PlaceNo, version: Version, found: Option<Dir>) {
+    pub(crate) fn follow(&self, place: PlaceNo, version: Version, found: Option<StateDir>) {
         let inner = &mut *self.lock();
         let Some(dir) = found else { return inner.freeze(place) };
         let Some(entry) = inner.places.get_mut(&place).filter(|entry| entry.version < version)
@@ -126,18 +154,19 @@ impl Tables {
             return;
         };
         match &entry.body {
-            Body::Inside(was) if was.is(&dir) => entry.version = version,
-            _ => entry.become_(Body::Inside(dir), version),
+            Body::StateDir(was) if was.is_same(&dir) => entry.version = version,
+            _ => entry.become_(Body::StateDir(dir), version),
         }
     }
 
-    /// Numbers the directory `name` of another of the same state.
-    pub(crate) fn place_inside(
+    /// Numbers the directory `name` of another one of the same state, which is current at `version`.
+    pub(crate) fn place_below(
         &self,
-        (parent, version): (PlaceNo, Version),
+        parent: PlaceNo,
+        version: Version,
         name: &[u8],
-        dir: impl FnOnce() -> Result<Dir, VolumeError>,
-    ) -> Result<PlaceNo, VolumeError> {
+        dir: impl FnOnce() -> Answer<StateDir>,
+    ) -> Answer<PlaceNo> {
         {
             let inner = &mut *self.lock();
             if let Some(place) = inner.named(parent, name) {
@@ -162,81 +191,65 @@ impl Tables {
             return Ok(place);
         }
         let above = inner.entry(parent)?;
-        let (path, lasting) = (above.path.child(name), above.lasting);
-        Ok(inner.add(parent, name, (Body::Inside(dir), version, path, lasting)))
+        let (path, lifetime) = (above.path.child(name), above.lifetime);
+        let body = Body::StateDir(dir);
+        Ok(inner.add(parent, name, New { body, version, path, lifetime }))
     }
 
-    /// Numbers something made by the drive, by its name in a directory that is made as well. A directory
-    /// keeps its number when the name comes to mean another one; a file has another number then.
-    pub(crate) fn place_named(&self, parent: PlaceNo, name: &[u8], made: Made) -> PlaceNo {
-        let inner = &mut *self.lock();
-        if let Some(place) = inner.named(parent, name) {
-            match inner.places.get(&place).map(|entry| &entry.body) {
-                Some(Body::Made(was)) if was.is(&made) => return place,
-                Some(Body::Made(was)) if was.is_file() || made.is_file() => inner.freeze(place),
-                Some(Body::Top(..) | Body::Inside(_)) if made.is_file() => inner.freeze(place),
-                Some(_) => {
-                    inner.turn(place, Body::Made(made));
-                    return place;
-                }
-                None => {}
-            }
-        }
-        let version = inner.counts.next_version();
-        inner.add(parent, name, (Body::Made(made), version, PathHash::TOP, Lasting::Soon))
-    }
-
-    /// Numbers a directory of a state that stands in a made directory.
-    pub(crate) fn place_of_tree(
+    /// Numbers a virtual directory, by its name in another one. The name keeps its number when it comes to
+    /// mean another directory.
+    pub(crate) fn place_virtual(
         &self,
         parent: PlaceNo,
         name: &[u8],
-        (dir, path): (Dir, PathHash),
+        dir: Arc<dyn Opaque>,
     ) -> PlaceNo {
-        let inner = &mut *self.lock();
-        if let Some(place) = inner.named(parent, name) {
-            match inner.places.get(&place).map(|entry| &entry.body) {
-                Some(Body::Inside(was)) if was.is(&dir) => return place,
-                Some(Body::Made(was)) if was.is_file() => inner.freeze(place),
-                Some(_) => {
-                    inner.turn(place, Body::Inside(dir));
-                    if let Some(entry) = inner.places.get_mut(&place) {
-                        entry.path = path;
-                    }
-                    return place;
-                }
-                None => {}
-            }
-        }
-        let version = inner.counts.next_version();
-        inner.add(parent, name, (Body::Inside(dir), version, path, Lasting::Soon))
+        self.lock().place(parent, name, Body::Virtual(dir), PathHash::TOP)
     }
 
-    /// Numbers the top of a state under a name of a made directory. The name keeps its number when it comes
-    /// to stand for another state: at once, or after hosts were told if they hold it and are told of such.
+    /// Numbers a file that stands in a virtual directory. Another file of that name has another number.
+    pub(crate) fn place_file(&self, parent: PlaceNo, name: &[u8], node: Arc<SeenNode>) -> PlaceNo {
+        self.lock().place(parent, name, Body::File(node), PathHash::TOP)
+    }
+
+    /// Numbers a directory of a state that stands in a virtual directory; `path` is where it is in the state.
+    pub(crate) fn place_tree(
+        &self,
+        parent: PlaceNo,
+        name: &[u8],
+        dir: StateDir,
+        path: PathHash,
+    ) -> PlaceNo {
+        self.lock().place(parent, name, Body::StateDir(dir), path)
+    }
+
+    /// Numbers the top of a state under a name of a virtual directory. The name keeps its number when it
+    /// comes to stand for another state: at once, or after hosts were told if they hold it and are told of
+    /// such.
     pub(crate) fn place_state(
         &self,
         parent: PlaceNo,
         name: &[u8],
-        (state, lasting): (&Arc<State>, Lasting),
+        state: &Arc<State>,
+        lifetime: Lifetime,
     ) -> PlaceNo {
         let inner = &mut *self.lock();
         if let Some(place) = inner.named(parent, name) {
-            inner.lead(place, state);
+            inner.point_to(place, state);
             return place;
         }
+        let body = Body::StateTop(Arc::clone(state), None);
         let version = inner.counts.next_version();
-        let body = Body::Top(Arc::clone(state), None);
-        inner.add(parent, name, (body, version, PathHash::TOP, lasting))
+        inner.add(parent, name, New { body, version, path: PathHash::TOP, lifetime })
     }
 
-    /// Keeps the top of a state, put together, unless it is another state's top by now.
-    pub(crate) fn keep_entered(&self, place: PlaceNo, version: Version, entered: Entered) {
+    /// Keeps the tree of the top of a state, unless the place is another state's top by now.
+    pub(crate) fn keep_top(&self, place: PlaceNo, version: Version, tree: TopTree) {
         if let Some(entry) = self.lock().places.get_mut(&place)
             && entry.version == version
-            && let Body::Top(_, top) = &mut entry.body
+            && let Body::StateTop(_, top) = &mut entry.body
         {
-            *top = Some(entered);
+            *top = Some(tree);
         }
     }
 
@@ -258,7 +271,7 @@ impl Tables {
     }
 
     /// Returns the directory above a place; the top has itself.
-    pub(crate) fn parent(&self, place: PlaceNo) -> Result<PlaceNo, VolumeError> {
+    pub(crate) fn parent(&self, place: PlaceNo) -> Answer<PlaceNo> {
         self.lock().entry(place).map(|entry| entry.parent)
     }
 

@@ -10,9 +10,8 @@ use std::num::NonZeroUsize;
 use std::sync::Weak;
 
 use super::Inner;
-use crate::inode::number::{PlaceNo, TreeNo};
+use crate::inode::number::{PlaceNo, StateNo, TreeNo};
 use crate::inode::place::Body;
-use crate::tree::state_tree::StateNo;
 
 /// What an entry takes, with its share of the tables, in bytes; near enough.
 const ENTRY_BYTES: usize = 256;
@@ -115,10 +114,10 @@ impl Inner {
         let mut needed = Needed::default();
         for entry in self.places.values() {
             let (state, tree) = match &entry.body {
-                Body::Made(_) => continue,
-                Body::Top(state, entered) => (state, entered.and_then(|entered| entered.tree)),
-                Body::Inside(dir) => {
-                    needed.nodes.insert(dir.node.0);
+                Body::Virtual(_) | Body::File(_) => continue,
+                Body::StateTop(state, top) => (state, top.and_then(|top| top.tree)),
+                Body::StateDir(dir) => {
+                    needed.nodes.insert(dir.node.tree);
                     (&dir.state, dir.tree)
                 }
             };

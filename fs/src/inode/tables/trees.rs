@@ -5,13 +5,17 @@ use std::sync::{Arc, OnceLock};
 use yore_engine::{BlobId, SeenNode};
 use yore_platform::VolumeError;
 
-use super::{Inner, LinkKey, OriginNo, Tables, Tree, TreeSource};
-use crate::inode::number::{NodeNo, TreeNo};
-use crate::inode::sharing::{PathHash, Shared};
-use crate::tree::state_tree::State;
+use super::{Inner, LinkKey, Tables, Tree, TreeSource};
+use crate::error::Answer;
+use crate::inode::number::{NodeNo, SnapshotNo, TreeNo};
+use crate::inode::sharing::{PathHash, SharedNumbers};
+use crate::inode::state::State;
 
-/// What a tree shares, and the tree that it has it from.
-pub(crate) type Slot = (TreeNo, Arc<OnceLock<Shared>>);
+/// Where the shared numbers of a tree are kept, and the tree that they come from.
+pub(crate) struct Slot {
+    pub(crate) base: TreeNo,
+    pub(crate) numbers: Arc<OnceLock<SharedNumbers>>,
+}
 
 impl Inner {
     fn add_tree(&mut self, source: TreeSource) -> TreeNo {
@@ -26,7 +30,7 @@ impl Inner {
 
 impl Tables {
     /// Numbers a tree blob.
-    pub(crate) fn tree_of_blob(&self, id: BlobId, origin: OriginNo) -> Result<TreeNo, VolumeError> {
+    pub(crate) fn tree_of_blob(&self, id: BlobId, origin: SnapshotNo) -> Answer<TreeNo> {
         let inner = &mut *self.lock();
         if let Some(number) = inner.by_blob.get(&id) {
             let used = inner.counts.tick();
@@ -46,11 +50,11 @@ impl Tables {
         state: Arc<State>,
         path: Arc<[u8]>,
         nodes: Arc<Vec<SeenNode>>,
-    ) -> Result<TreeNo, VolumeError> {
+    ) -> Answer<TreeNo> {
         Ok(self.lock().add_tree(TreeSource::Merged { state, path, nodes }))
     }
 
-    pub(crate) fn tree(&self, tree: TreeNo) -> Result<TreeSource, VolumeError> {
+    pub(crate) fn tree(&self, tree: TreeNo) -> Answer<TreeSource> {
         let inner = &mut *self.lock();
         let used = inner.counts.tick();
         let tree = inner.trees.get_mut(&tree).ok_or(VolumeError::Stale)?;
@@ -72,7 +76,7 @@ impl Tables {
 
     /// Notes that the tree of a directory is looked into at a path; the tree that was there before becomes
     /// its base the first time.
-    pub(crate) fn look_into(&self, path: PathHash, tree: TreeNo) {
+    pub(crate) fn enter(&self, path: PathHash, tree: TreeNo) {
         let inner = &mut *self.lock();
         let before = inner.last.put(path, tree);
         let Some(entry) = inner.trees.get_mut(&tree) else { return };
@@ -88,7 +92,7 @@ impl Tables {
     }
 
     /// What was found that a tree shares.
-    pub(crate) fn shared_of(&self, tree: TreeNo) -> Option<Arc<OnceLock<Shared>>> {
+    pub(crate) fn shared_of(&self, tree: TreeNo) -> Option<Arc<OnceLock<SharedNumbers>>> {
         self.lock().trees.get(&tree)?.shared.clone()
     }
 
@@ -100,12 +104,12 @@ impl Tables {
         let base = inner.trees.get(&tree)?.base;
         let entry = inner.trees.get_mut(&part)?;
         if let Some(slot) = &entry.shared {
-            return Some((base.unwrap_or(part), Arc::clone(slot)));
+            return Some(Slot { base: base.unwrap_or(part), numbers: Arc::clone(slot) });
         }
         if part != tree && std::mem::replace(&mut entry.entered, true) {
             return None;
         }
         let base = base?;
-        Some((base, Arc::clone(entry.shared.get_or_insert_default())))
+        Some(Slot { base, numbers: Arc::clone(entry.shared.get_or_insert_default()) })
     }
 }

@@ -1,18 +1,37 @@
 //! Directories that no healthy backup makes.
 
-use jiff::tz::TimeZone;
-use yore_engine::{BlobId, Cost, CreateOptions, Folder, Parameters, Secret, Strange, Tree, create};
-use yore_platform::{Timestamp, Volume};
+use yore_engine::{
+    BlobId, Cost, CreateOptions, Folder, Parameters, Reader, Secret, Strange, Tree, create,
+};
+use yore_platform::{Owner, Timestamp};
 
 use super::*;
+use crate::inode::place::Opaque;
 use crate::inode::sharing::PathHash;
-use crate::options::VolumeOptions;
+use crate::inode::state::StateParts;
+use crate::inode::tables::Tables;
+use crate::tree::directories::Directories;
+use crate::tree::follow::{current, open_dir};
+use crate::tree::presentation::Presentation;
 
 const ID: BlobId = BlobId([1; 32]);
 
-/// A volume with one directory, in no repository, that holds `nodes` and a strange name.
-fn volume(nodes: Vec<Node>, tree: Option<BlobId>) -> (tempfile::TempDir, SnapshotVolume, PlaceNo) {
-    let dir = tempfile::tempdir().expect("a folder");
+struct Root;
+
+impl Opaque for Root {
+    fn is_same(&self, _other: &dyn Opaque) -> bool {
+        true
+    }
+}
+
+/// A core whose repository is empty.
+struct Fixture {
+    _dir: tempfile::TempDir,
+    core: Core,
+    place: PlaceNo,
+}
+
+fn reader(dir: &tempfile::TempDir) -> Reader {
     let secret = Secret::draw_key_file();
     let options = CreateOptions {
         secrets: &[(&secret, "test")],
@@ -22,49 +41,71 @@ fn volume(nodes: Vec<Node>, tree: Option<BlobId>) -> (tempfile::TempDir, Snapsho
     };
     let folder = Arc::new(Folder::new(dir.path().join("repository")));
     let repository = Arc::new(create(folder, &options).expect("a repository"));
-    let options = VolumeOptions::new(TimeZone::UTC);
-    let (volume, _) = SnapshotVolume::open(repository, options).expect("a volume");
+    repository.reader(1 << 20).expect("a reader").0
+}
+
+/// A directory that holds `nodes` and a name that can't be presented, numbered as if a state had it.
+fn directory(nodes: Vec<Node>, tree: Option<BlobId>) -> Fixture {
+    let dir = tempfile::tempdir().expect("a folder");
+    let owner = Owner { uid: 0, gid: 0 };
+    let core = Core {
+        reader: Arc::new(reader(&dir)),
+        tables: Tables::new(1 << 20, Arc::new(Root)),
+        directories: Directories::new(1 << 20),
+        presentation: Presentation { owner: None, unknown: owner, umask: 0 },
+    };
     let strange = vec![Strange { name: b"odd".to_vec(), reason: "of an unknown kind" }];
-    volume.directories.keep(ID, Tree::Nodes { nodes, strange }).expect("a directory");
-    let origin = OriginNo(1);
-    let tree = tree.map(|id| volume.tables.tree_of_blob(id, origin).expect("a number"));
-    let state = volume.tables.state(crate::tree::state_tree::Made::Empty, Timestamp::default());
-    let above = volume.tables.tree_of_blob(BlobId([2; 32]), origin).expect("a number");
-    let inside = Dir { state, origin: Some(origin), tree, node: (above, 0) };
-    let place = volume.tables.place_of_tree(PlaceNo::ROOT, b"x", (inside, PathHash::TOP));
-    (dir, volume, place)
+    core.directories.keep(ID, Tree::Nodes { nodes, strange }).expect("a directory");
+    let origin = SnapshotNo(1);
+    let tree = tree.map(|id| core.tables.tree_of_blob(id, origin).expect("a number"));
+    let state = core.tables.state(StateParts::Empty, Timestamp::default());
+    let above = core.tables.tree_of_blob(BlobId([2; 32]), origin).expect("a number");
+    let node = NodeSpot { tree: above, index: 0 };
+    let inside = StateDir { state, origin: Some(origin), tree, node };
+    let place = core.tables.place_tree(PlaceNo::ROOT, b"x", inside, PathHash::TOP);
+    Fixture { _dir: dir, core, place }
 }
 
 fn node(name: &[u8]) -> Node {
     Node::new(name, Kind::File, Timestamp::default())
 }
 
-fn names(volume: &SnapshotVolume, place: PlaceNo, from: u64) -> (usize, Result<(), VolumeError>) {
-    let mut names = 0;
-    let answer = volume.list(place.ino(), from, &mut |_| {
-        names += 1;
-        More::Wanted
-    });
-    (names, answer)
+impl Fixture {
+    fn open(&self) -> Answer<OpenDir<'_>> {
+        open_dir(&self.core, current(&self.core, self.place)?)
+    }
+
+    /// Counts the names from a position.
+    fn count(&self, from: u64) -> (usize, Answer<()>) {
+        let mut names = 0;
+        let each = &mut |_: Listed<'_>| {
+            names += 1;
+            More::Wanted
+        };
+        let answer = self.open().and_then(|dir| dir.list(from, each));
+        (names, answer)
+    }
+
+    fn find(&self, name: &[u8]) -> Answer<()> {
+        self.open()?.find(name).map(|_| ())
+    }
 }
 
 #[test]
 fn a_directory_with_a_strange_name_does_not_look_complete() {
     let long = vec![b'l'; 256];
-    let (_dir, volume, place) = volume(vec![node(b"a"), node(&long), node(b"z")], Some(ID));
-    assert_eq!(names(&volume, place, 0), (2, Err(VolumeError::Damaged)));
+    let fixture = directory(vec![node(b"a"), node(&long), node(b"z")], Some(ID));
+    assert_eq!(fixture.count(0), (2, Err(VolumeError::Damaged)));
     // The host asks again behind the last name, and learns it then.
-    assert_eq!(names(&volume, place, 3), (0, Err(VolumeError::Damaged)));
-    let find = |name: &[u8]| volume.lookup(place.ino(), name).map(|_| ());
-    assert_eq!(find(b"z"), Ok(()));
-    assert_eq!(find(b"odd"), Err(VolumeError::Damaged));
-    assert_eq!(find(b"other"), Err(VolumeError::NotFound));
+    assert_eq!(fixture.count(3), (0, Err(VolumeError::Damaged)));
+    assert_eq!(fixture.find(b"z"), Ok(()));
+    assert_eq!(fixture.find(b"odd"), Err(VolumeError::Damaged));
+    assert_eq!(fixture.find(b"other"), Err(VolumeError::NotFound));
 }
 
 #[test]
 fn a_directory_that_was_unreadable_is_not_empty() {
-    let (_dir, volume, place) = volume(Vec::new(), None);
-    assert_eq!(names(&volume, place, 0), (0, Err(VolumeError::Damaged)));
-    let find = volume.lookup(place.ino(), b"x").map(|_| ());
-    assert_eq!(find, Err(VolumeError::Damaged));
+    let fixture = directory(Vec::new(), None);
+    assert_eq!(fixture.count(0), (0, Err(VolumeError::Damaged)));
+    assert_eq!(fixture.find(b"x"), Err(VolumeError::Damaged));
 }

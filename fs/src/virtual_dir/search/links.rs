@@ -8,12 +8,11 @@ use std::collections::HashMap;
 use sha2::{Digest, Sha256};
 use yore_engine::encode_hex;
 
-use crate::history::version_name::{extension, shortened};
-use crate::virtual_dir::versions::split;
+use crate::history::version_name::extension;
+use crate::path::{MAX_NAME, shortened, split};
 
 /// What stands for `/`.
 const SLASH: &str = "\u{2215}";
-const MAX_NAME: usize = 255;
 /// Digits of the digest that tells apart what would have the same name.
 const DIGITS: usize = 16;
 
@@ -57,14 +56,14 @@ impl Paths {
     }
 }
 
-/// Links to paths, by their positions. Of each there is nothing here but its path, as long as its name says it.
-pub(super) struct Links {
+/// PathLinks to paths, by their positions. Of each there is nothing here but its path, as long as its name says it.
+pub(super) struct PathLinks {
     paths: Paths,
     /// The positions of the names that do not say their paths.
     named: HashMap<Vec<u8>, usize>,
 }
 
-impl Links {
+impl PathLinks {
     pub(super) fn new(mut paths: Paths) -> Self {
         paths.sort();
         let mut named = HashMap::new();
@@ -83,7 +82,7 @@ impl Links {
     }
 
     /// How much memory they take, in bytes.
-    pub(super) fn weigh(&self) -> usize {
+    pub(super) fn memory_size(&self) -> usize {
         let names = self.named.keys().map(|name| name.len() + size_of::<(Vec<u8>, usize)>());
         let places = self.paths.places.len() * size_of::<(u32, u32)>();
         self.paths.bytes.len() + places + names.sum::<usize>()
@@ -163,7 +162,7 @@ mod tests {
         let mut all = Paths::default();
         paths.iter().for_each(|path| all.add(path.as_bytes()));
         all.add(b"not \xff/UTF-8");
-        let links = Links::new(all);
+        let links = PathLinks::new(all);
         let mut names = std::collections::HashSet::new();
         for at in 0..=paths.len() {
             let name = links.name(at).expect("a name");

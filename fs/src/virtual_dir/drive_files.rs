@@ -1,12 +1,11 @@
-//! What file managers ask a drive about itself: a name and an icon, in files at its top that are
-//! looked up and not listed.
+//! Files at the top that tell file managers a name and an icon for the drive; they are looked up and not
+//! listed.
 
-use std::sync::Arc;
+use yore_platform::{Entry, VolumeError};
 
-use yore_engine::{Content, Node, SeenNode};
-use yore_platform::{Kind, Timestamp};
-
-use crate::virtual_dir::dir::Made;
+use crate::error::Answer;
+use crate::snapshot_list::list::SnapshotList;
+use crate::virtual_dir::dir::Dir;
 
 /// Read by GVfs, for the file managers of GNOME, Xfce, Cinnamon and MATE.
 const VOLUME_INFO: &[u8] = b".xdg-volume-info";
@@ -15,22 +14,19 @@ const DIRECTORY: &[u8] = b".directory";
 /// A clock on a document, by the name that icon themes know it by (Icon Naming Specification).
 const ICON: &str = "document-open-recent";
 
-/// A file of that name about a drive with this label; `None` for other names.
-pub(crate) fn file(label: &str, name: &[u8], modified: Timestamp) -> Option<Made> {
+/// Finds a file about the drive at its top.
+pub(crate) fn find(top: &Dir<'_>, list: &SnapshotList, name: &[u8]) -> Answer<Entry> {
+    let label = top.context.options.label.as_ref().ok_or(VolumeError::NotFound)?;
     let group = match name {
         VOLUME_INFO => "Volume Info",
         DIRECTORY => "Desktop Entry",
-        _ => return None,
+        _ => return Err(VolumeError::NotFound),
     };
-    let content = format!("[{group}]\nName={}\nIcon={ICON}\n", escaped(label)).into_bytes();
-    let mut node = Node::new(name, Kind::File, modified);
-    node.mode = Some(0o444);
-    node.size = content.len() as u64;
-    node.content = Content::Inline(content);
-    Some(Made::Held(Arc::new(SeenNode::of(node))))
+    let text = format!("[{group}]\nName={}\nIcon={ICON}\n", escaped(label));
+    top.text(name, text, list.modified)
 }
 
-/// A value of a key file (Desktop Entry Specification): one line.
+/// Returns a value of a key file (Desktop Entry Specification): one line.
 fn escaped(text: &str) -> String {
     let mut value = String::new();
     for character in text.chars() {
