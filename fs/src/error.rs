@@ -3,7 +3,7 @@
 use yore_engine::Error;
 use yore_platform::VolumeError;
 
-/// What a call of the volume returns.
+/// The result of a call of the volume.
 pub(crate) type Answer<T> = Result<T, VolumeError>;
 
 /// Returns the drive's error for an engine's: whatever keeps the engine from answering is damage there.

@@ -1,7 +1,17 @@
 //! The drive: a [`Volume`](yore_platform::Volume) that presents the snapshots of a repository.
 //!
-//! What it promises is in SEMANTICS.md, why it is built so in DECISIONS.md. It knows nothing of
-//! kernels and their numbers: hosts in `yore-platform` mount it, tests walk it without one.
+//! SEMANTICS.md has its promises, DECISIONS.md the reasons for its design. It knows nothing of kernels: hosts in
+//! `yore-platform` mount it, and tests walk it without one.
+//!
+//! The rooms, from the bottom up; each imports only those before it:
+//!
+//! * `inode`: inode numbers and the tables behind them.
+//! * `tree`: the directories of states.
+//! * `snapshot_list`: the snapshots that are shown, and their names.
+//! * `history`: the histories of paths.
+//! * `virtual_dir`: the folders at the top of the drive.
+//! * `read`: open files and read-ahead; it depends on nothing else here.
+//! * `refresh` and `volume`, on top of all.
 
 mod calendar;
 mod counters;

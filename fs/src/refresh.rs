@@ -17,16 +17,16 @@ pub use self::changed::Changed;
 
 mod changed;
 
-/// How old the list of snapshots may be when somebody looks at it.
+/// The age at which a look-up refreshes the list of snapshots.
 const AGE: Duration = Duration::from_secs(1);
-/// How long an answer takes to arrive at most, unless the machine is overloaded.
+/// The longest that an answer takes to arrive at the host, unless the machine is overloaded.
 const ARRIVAL: Duration = Duration::from_millis(200);
-/// Problems that are kept until somebody asks.
+/// Problems that are kept for the next `refresh`.
 const MAX_PROBLEMS: usize = 64;
 
 /// Finds new and forgotten snapshots.
 pub(crate) struct Refresher {
-    /// Guards what is known of the snapshots; whoever holds it asks the destination.
+    /// Guards what is known of the snapshots; the thread that holds it reads from the destination.
     known: Mutex<Known>,
 }
 
@@ -58,7 +58,7 @@ impl Refresher {
         known.take_changed(context).problems
     }
 
-    /// Looks for new snapshots if nobody has for a second, or is just doing so.
+    /// Looks for new snapshots unless another thread is doing so, or did within the last second.
     pub(crate) fn poll(&self, context: &Context) {
         if let Ok(mut known) = self.known.try_lock()
             && known.checked.elapsed() >= AGE
@@ -70,8 +70,8 @@ impl Refresher {
         }
     }
 
-    /// Looks for new snapshots now, and tells what changed since the last call; `host` is told what it must
-    /// forget before any name that it holds comes to stand for another state.
+    /// Looks for new snapshots now, and returns what changed since the last call; calls `host` with what it must
+    /// forget before any name that it holds comes to mean another state.
     pub(crate) fn refresh(&self, context: &Context, host: &dyn Fn(&Changed)) -> Changed {
         let core = &context.core;
         let mut changed = {
@@ -102,7 +102,7 @@ impl Refresher {
         host(&changed);
         begun.iter().for_each(|(moved, state)| core.tables.end_move(moved.place, state));
         if changed.directories.len() > lists {
-            // A listing that somebody asked for meanwhile is the old one.
+            // A listing that the host requested meanwhile is the old one.
             let directories = changed.directories[lists..].to_vec();
             host(&Changed { directories, ..Changed::default() });
         }
@@ -136,7 +136,7 @@ impl Known {
         }
     }
 
-    /// Takes what hosts were not told of yet.
+    /// Takes what hosts do not know yet.
     fn take_changed(&mut self, context: &Context) -> Changed {
         let problems = std::mem::take(&mut self.problems);
         let mut changed = Changed { problems, ..Changed::default() };

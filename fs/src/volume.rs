@@ -52,7 +52,7 @@ pub struct SnapshotVolume {
 }
 
 impl SnapshotVolume {
-    /// Opens a volume, and tells what of the repository could not be read.
+    /// Opens a volume; returns it and what of the repository could not be read.
     ///
     /// # Errors
     /// The destination does not answer.
@@ -89,7 +89,7 @@ impl SnapshotVolume {
         Ok((Self { context, files, prefetcher, refresher, counters }, problems))
     }
 
-    /// Looks for new and forgotten snapshots now; tells what changed since it was last called.
+    /// Looks for new and forgotten snapshots now; returns what changed since the last call.
     ///
     /// Costs two lists of names at the destination when nothing changed. When the destination does
     /// not answer, everything stays as it was, and that is among the problems.
@@ -97,13 +97,13 @@ impl SnapshotVolume {
         self.refresh_and_tell(&|_| {})
     }
 
-    /// Does the same; `host` is told what it must forget, at once and before any name that it holds comes to
-    /// stand for another state, so that nobody sees an old file after a new one.
+    /// Does the same; calls `host` with what it must forget, at once and before any name that it holds comes to
+    /// mean another state, so that no program sees an old file after a new one.
     pub fn refresh_and_tell(&self, host: &dyn Fn(&Changed)) -> Changed {
         self.refresher.refresh(&self.context, host)
     }
 
-    /// Tells how much is remembered of what was seen.
+    /// Returns the sizes of the inode tables.
     pub fn table_sizes(&self) -> TableSizes {
         self.context.core.tables.sizes()
     }

@@ -6,10 +6,10 @@ use crate::path::{MAX_NAME, shortened};
 pub(crate) const STATES: &[u8] = b"@";
 /// An extension longer than this is part of the name.
 const LONGEST_EXTENSION: usize = 64;
-/// What an archive is called before it is compressed: `a.tar.gz` has one extension.
+/// The extension of an archive before it is compressed: `a.tar.gz` has one extension.
 const ARCHIVE: &[u8] = b".tar";
 
-/// Names the version of a file that is called `name`, which a snapshot called `label` has.
+/// Returns the name of a version of the file `name`, which the snapshot `label` has.
 ///
 /// The versions of one file have different names, since their labels differ; of a name that would be too
 /// long the end before the label is left out.
@@ -19,13 +19,13 @@ pub(crate) fn version_name(name: &[u8], label: &[u8]) -> Vec<u8> {
     [shortened(stem, room), b".", label, extension].concat()
 }
 
-/// The name that the version had before it had the file's own: it is still found.
+/// Returns a version's name in the older form, by the label alone, under which it is found and not listed.
 pub(crate) fn bare_version_name(name: &[u8], label: &[u8]) -> Vec<u8> {
     let bare = [label, extension(name)].concat();
     if bare.len() > MAX_NAME { label.to_vec() } else { bare }
 }
 
-/// The extension of a name, with its dot.
+/// Returns the extension of a name, with its dot.
 pub(crate) fn extension(name: &[u8]) -> &[u8] {
     match name.iter().rposition(|byte| *byte == b'.') {
         Some(dot) if dot > 0 => &name[dot..],
@@ -33,7 +33,7 @@ pub(crate) fn extension(name: &[u8]) -> &[u8] {
     }
 }
 
-/// Takes a name apart before its extension; a file that is hidden by its first dot has none there.
+/// Splits a name before its extension; the dot that hides a file begins none.
 fn split_extension(name: &[u8]) -> (&[u8], &[u8]) {
     let end = name.len() - extension(name).len();
     let end = match name[..end].strip_suffix(ARCHIVE) {

@@ -1,10 +1,10 @@
 //! The numbers of files and directories.
 //!
-//! | bits 1..0 | bits 62..2 | stands for |
+//! | bits 1..0 | bits 62..2 | meaning |
 //! |---|---|---|
 //! | 1 | place, from 0 | a directory; place 0 is the root |
-//! | 2 | tree, from 1 (41 bits), and position (20 bits) | what is not a directory: the node at a position of a tree |
-//! | 3 | search (33 bits), and position (28 bits) | a link: the one at a position among what a search found |
+//! | 2 | tree, from 1 (41 bits), and position (20 bits) | a file of any kind but a directory: the node at a position of a tree |
+//! | 3 | search (33 bits), and position (28 bits) | a link: the one at a position among the results of a search |
 //!
 //! A tree has one number however many snapshots hold it, so a file of an unchanged directory is the
 //! same file in each; an unchanged file of a changed one is made so (see `sharing`). Directories are
@@ -17,27 +17,27 @@
 
 use yore_platform::Ino;
 
-/// A directory as it is reached: its number.
+/// The number of a directory as it is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PlaceNo(pub(crate) u64);
 
-/// A tree blob or a merged directory: its number.
+/// The number of a tree blob or a merged directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TreeNo(pub(crate) u64);
 
-/// A node of a tree: the tree's number and the position in it.
+/// The number of a node of a tree: the tree's number and the position in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NodeNo(u64);
 
-/// A snapshot: its number.
+/// The number of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct SnapshotNo(pub(crate) u32);
 
-/// A state: its number.
+/// The number of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct StateNo(pub(crate) u64);
 
-/// A search: its number.
+/// The number of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct SearchNo(pub(crate) u64);
 
@@ -48,19 +48,19 @@ const NODE: u64 = 2;
 const LINK: u64 = 3;
 /// Bits of a position in a tree: four times the nodes that one may have.
 const NODE_BITS: u32 = 20;
-/// Bits of a position among what a search found.
+/// Bits of a position among the results of a search.
 const LINK_BITS: u32 = 28;
-/// Bits of what counts.
+/// Bits of place, of tree and position, of search and position.
 const ALL_BITS: u32 = 61;
 
-/// What an inode number stands for.
+/// An inode number, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Inode {
     /// A directory.
     Place(PlaceNo),
     /// Anything else: the node at a position of a tree.
     Node(NodeNo),
-    /// A link among what a search found.
+    /// A link among the results of a search.
     Link(SearchNo, u32),
 }
 
@@ -90,7 +90,7 @@ impl NodeNo {
         Ino(self.0 << KIND_BITS | NODE)
     }
 
-    /// The node so many positions further on.
+    /// Returns the node so many positions further on.
     pub(crate) fn after(self, positions: u32) -> Self {
         Self(self.0 + u64::from(positions))
     }
@@ -115,10 +115,10 @@ impl Inode {
     }
 }
 
-/// Numbers the link at a position among what a search found; `None` past position 2^28 - 1 and search
+/// Numbers the link at a position among the results of a search; `None` past position 2^28 - 1 and search
 /// 2^33 - 1.
-pub(crate) fn link_ino(found: SearchNo, position: usize) -> Option<Ino> {
-    pair(found.0, position, LINK_BITS).map(|counted| Ino(counted << KIND_BITS | LINK))
+pub(crate) fn link_ino(search: SearchNo, position: usize) -> Option<Ino> {
+    pair(search.0, position, LINK_BITS).map(|counted| Ino(counted << KIND_BITS | LINK))
 }
 
 fn pair(high: u64, position: usize, bits: u32) -> Option<u64> {

@@ -1,6 +1,6 @@
-//! Places: directories as they are reached, by name below a parent, and what each is at present.
+//! Places: directories as they are reached, by name below a parent, with what each is at present.
 //!
-//! A place keeps its number while what its name means changes. The top of a chain of places that follow one
+//! A place keeps its number while its name comes to mean another directory. The top of a chain of places that follow one
 //! another carries a version; a place below it that has another version than its parent is resolved again
 //! by its name when it is next used (see `tree::follow`).
 
@@ -15,11 +15,12 @@ use crate::inode::number::{PlaceNo, SnapshotNo, TreeNo};
 use crate::inode::sharing::PathHash;
 use crate::inode::state::State;
 
-/// How long a host may keep what can change without a message.
+/// The time for which a host may keep answers that can change without a message.
 pub(crate) const SOON: Duration = Duration::from_secs(1);
 
-/// How long a host may keep what follows a name that can come to mean another state. Hosts are told when it
-/// does, so this only bounds how long an answer stays that crossed with that message.
+/// The time for which a host may keep answers about a name that follows the list of snapshots. Hosts are told
+/// when it comes to mean another state, so this only bounds the life of an answer that crossed with that
+/// message.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Counts what names came to mean; a place below another one is current if it has its version.
@@ -28,16 +29,16 @@ pub(crate) struct Version(pub(crate) u64);
 
 /// A directory that no backup has. The tables only compare it.
 pub(crate) trait Opaque: Any + Send + Sync {
-    /// Reports whether both are the same, so that a name that stood for one stands for the other.
+    /// Reports whether both are the same, so that a name that meant one still means it.
     fn is_same(&self, other: &dyn Opaque) -> bool;
 }
 
-/// What a place holds.
+/// The content of a place.
 #[derive(Clone)]
 pub(crate) enum Body {
     /// A directory that no backup has.
     Virtual(Arc<dyn Opaque>),
-    /// A file, or a node of another kind, that stands in such a directory and in no tree.
+    /// A file, or a node of another kind, in such a directory and in no tree.
     File(Arc<SeenNode>),
     /// The top of a state, and its tree once it was entered.
     StateTop(Arc<State>, Option<TopTree>),
@@ -63,7 +64,7 @@ pub(crate) struct StateDir {
     pub(crate) node: NodeSpot,
 }
 
-/// Where a directory's own node is: in the tree of the directory above, at an index.
+/// The spot of a directory's own node: the tree of the directory above, and an index in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NodeSpot {
     pub(crate) tree: TreeNo,
@@ -95,7 +96,7 @@ impl StateDir {
     }
 }
 
-/// How long what is below the top of a chain stays what it is.
+/// The time for which everything below the top of a chain stays what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lifetime {
     /// For ever: it is one snapshot.
@@ -123,9 +124,9 @@ pub(crate) struct Place {
     pub(crate) number: PlaceNo,
     pub(crate) body: Body,
     pub(crate) version: Version,
-    /// Where it is within its state.
+    /// Its path within its state.
     pub(crate) path: PathHash,
-    /// How long a host may keep answers about what is in it.
+    /// The time for which a host may keep answers about its children.
     pub(crate) ttl: Duration,
 }
 
@@ -137,14 +138,14 @@ pub(crate) struct Entry {
     pub(crate) version: Version,
     pub(crate) path: PathHash,
     pub(crate) lifetime: Lifetime,
-    /// How often hosts hold it.
+    /// The number of times that hosts hold it.
     pub(crate) held: u64,
-    /// When it was used last.
+    /// The tick of its last use.
     pub(crate) used: u64,
     pub(crate) flags: Flags,
 }
 
-/// What else is known of a place.
+/// Further facts about a place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Flags {
     /// It is never forgotten.

@@ -1,10 +1,22 @@
-//! Giving a file that did not change the number that it had in another snapshot, though its
-//! directory changed, so that a kernel caches it once.
+//! Numbers that a file keeps when its directory changes, so that a kernel caches it once.
 //!
-//! The first time a directory's tree is looked into, the tree that was looked into before at the
-//! same path becomes its base. Nodes that are equal in everything to one of the base have that
-//! one's number, which may itself come from a base before. What is remembered is runs of
-//! positions, of which one change makes two or three.
+//! The number of a file is (tree, position), and a changed directory is another tree. So the first time a
+//! tree is entered, the tree that was entered before at the same path becomes its base: nodes that are equal
+//! in everything to one of the base take over that one's number, which may itself come from an earlier base.
+//! Runs of positions with consecutive numbers are kept, of which one change makes two or three.
+//!
+//! An example: `a`, `b`, `c`, `d` on Monday, when the directory is tree 5. On Tuesday, in tree 9, `b` changed;
+//! on Wednesday, in tree 12, `aa` is new.
+//!
+//! | entered | its nodes | numbers | runs kept |
+//! |---|---|---|---|
+//! | 5 | `a` `b` `c` `d` | 5:0 5:1 5:2 5:3 | none: it has no base |
+//! | 9 | `a` `b'` `c` `d` | 5:0 **9:1** 5:2 5:3 | 0 → 5:0; 2, 3 → 5:2 |
+//! | 12 | `a` `aa` `b'` `c` `d` | 5:0 **12:1** 9:1 5:2 5:3 | 0 → 5:0; 2 → 9:1; 3, 4 → 5:2 |
+//!
+//! The base of 12 is 9, whose runs lead on to 5. Nothing is kept for the nodes of 5, 9 and 12 themselves; as
+//! long as 12 is known, so are 5 and 9, since its numbers are in them. Entered in another order, the
+//! files would have other numbers, and one number each all the same.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -12,7 +24,7 @@ use yore_engine::Node;
 
 use crate::inode::number::{NodeNo, TreeNo};
 
-/// A path within states, by its hash: two paths that agree in it by chance share only what is equal.
+/// The hash of a path within states. Two paths of one hash may share numbers of equal nodes, which is harmless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct PathHash(u64);
 
@@ -20,7 +32,7 @@ impl PathHash {
     /// The top of every state.
     pub(crate) const TOP: PathHash = PathHash(0);
 
-    /// The path of a name below this one.
+    /// Returns the hash of a name below this path.
     pub(crate) fn child(self, name: &[u8]) -> Self {
         let mut hash = DefaultHasher::new();
         (self.0, name).hash(&mut hash);
@@ -28,7 +40,7 @@ impl PathHash {
     }
 }
 
-/// Numbers that nodes of a tree have from elsewhere.
+/// Numbers that nodes of a tree take over from other trees.
 #[derive(Default)]
 pub(crate) struct SharedNumbers {
     /// In order of positions.
@@ -43,7 +55,7 @@ struct Run {
 }
 
 impl SharedNumbers {
-    /// The number of the node at a position, if it has one from elsewhere.
+    /// Returns the number that the node at a position takes over, if any.
     pub(crate) fn number(&self, position: usize) -> Option<NodeNo> {
         let position = u32::try_from(position).ok()?;
         let after = self.runs.partition_point(|run| run.position <= position);
@@ -52,12 +64,12 @@ impl SharedNumbers {
         (into < run.length).then(|| run.first.after(into))
     }
 
-    /// The trees in which the numbers are.
+    /// Returns the trees that the numbers belong to.
     pub(crate) fn trees(&self) -> impl Iterator<Item = TreeNo> {
         self.runs.iter().map(|run| run.first.tree())
     }
 
-    /// Adds a position after all that it has.
+    /// Adds a position, which must be after all others.
     fn push(&mut self, position: usize, node: NodeNo) {
         let Ok(position) = u32::try_from(position) else { return };
         match self.runs.last_mut() {
@@ -72,7 +84,9 @@ impl SharedNumbers {
     }
 }
 
-/// Finds the nodes that are equal in both; both are in order of names.
+/// Finds the new nodes that are equal to an old one, whose number they take over.
+///
+/// Both lists are in order of names; `number` gives the number of the old node at a position.
 pub(crate) fn share(
     old: &[Node],
     new: &[Node],

@@ -1,4 +1,4 @@
-//! States: what stands under `latest` and under each name of `snapshots` and `at`.
+//! States: the trees under `latest` and under each name of `snapshots` and `at`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,8 +1,8 @@
-//! What has a number: directories by place, trees by content, snapshots and states as they came.
+//! The tables behind inode numbers: directories by place, trees by content, snapshots and states as they came.
 //!
-//! Numbers are given when somebody first sees what they stand for. They are known as long as a host holds
-//! them, and of the others so many as were used last (see `sweep`). Nothing here grows with the number of
-//! files, except for files of several names.
+//! A number is given when its directory or tree is first seen. It is known as long as a host holds it; of the
+//! others, the ones used last are remembered (see `sweep`). Nothing here grows with the number of files, except
+//! for files of several names.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -26,26 +26,26 @@ mod places;
 mod sweep;
 mod trees;
 
-/// Where the nodes of a tree are.
+/// The nodes of a tree.
 #[derive(Clone)]
 pub(crate) enum TreeSource {
-    /// In a blob; it was first seen in this snapshot.
+    /// In a blob, which was first seen in this snapshot.
     Blob(BlobId, SnapshotNo),
-    /// Here, put together from several snapshots for a state, at this path.
+    /// Here, merged from several snapshots for a state, at this path.
     Merged { state: Arc<State>, path: Arc<[u8]>, nodes: Arc<Vec<SeenNode>> },
 }
 
-/// What makes names of one state one file.
+/// The key by which names of one state are one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct LinkKey {
     pub(crate) state: StateNo,
     pub(crate) filesystem: u64,
     pub(crate) inode: u64,
-    /// Tells apart what agrees in the above but not in kind or content.
+    /// Tells apart nodes that agree in the above but not in kind or content.
     pub(crate) content: u64,
 }
 
-/// How many entries the tables have, for tests and for reports.
+/// The numbers of entries in the tables, for tests and for reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TableSizes {
     /// Directories known, by place.
@@ -63,15 +63,15 @@ pub struct TableSizes {
 /// A tree in the table.
 struct Tree {
     source: TreeSource,
-    /// How often hosts hold files of it.
+    /// The number of times that hosts hold files of it.
     held: u64,
-    /// When it was used last.
+    /// The tick of its last use.
     used: u64,
-    /// Whether it was looked into, so that its nodes have their numbers.
+    /// It was entered, so that its nodes have their numbers.
     entered: bool,
-    /// The tree that was looked into before at its path.
+    /// The tree that was entered before at its path.
     base: Option<TreeNo>,
-    /// Numbers that its nodes have from elsewhere.
+    /// Numbers that its nodes take over from other trees.
     shared: Option<Arc<OnceLock<SharedNumbers>>>,
 }
 
@@ -83,27 +83,27 @@ struct Inner {
     states: HashMap<StateParts, Weak<State>>,
     snapshots: Vec<Arc<SnapshotEntry>>,
     links: HashMap<LinkKey, NodeNo>,
-    /// The tree that was looked into last at each path.
+    /// The tree that was entered last at each path.
     last: LruCache<PathHash, TreeNo>,
-    /// States that held places are to show once hosts were told.
+    /// States that held places show once hosts know.
     pending: HashMap<PlaceNo, Arc<State>>,
-    /// What held places showed before they came to mean something else.
+    /// The trees of held places before they came to mean something else.
     moved: HashMap<PlaceNo, Option<TreeSource>>,
     counts: Counts,
 }
 
-/// What only ever grows, and when the next sweep is due.
+/// Counts that only ever grow, and the state of the next sweep.
 struct Counts {
     places: u64,
     trees: u64,
     states: u64,
     version: u64,
     clock: u64,
-    /// Entries that are remembered though nobody holds them.
+    /// Entries that are remembered though no host holds them.
     remembered: usize,
     /// Entries at which the next sweep is due.
     due: usize,
-    /// What hosts let go since the last sweep, and how much of that makes one due.
+    /// Places and trees that hosts released since the last sweep, and the number that makes one due.
     released: usize,
     released_due: usize,
 }
@@ -211,7 +211,7 @@ impl Tables {
         Ok(())
     }
 
-    /// Notes that a host lets go of a number that it held so often.
+    /// Notes that a host releases a number `times` times.
     pub(crate) fn forget(&self, ino: Ino, times: u64) {
         let inner = &mut *self.lock();
         let held = match Inode::of(ino) {
@@ -241,7 +241,7 @@ impl Tables {
 }
 
 impl Inner {
-    /// Where the nodes are of what a place holds; `None` while nobody looked into it.
+    /// Returns the tree of a place; `None` until it is entered.
     fn source(&self, body: &Body) -> Option<TreeSource> {
         let tree = match body {
             Body::Virtual(_) | Body::File(_) | Body::StateTop(_, None) => None,

@@ -9,7 +9,7 @@ use yore_platform::{Ino, VolumeError};
 
 use crate::read::prefetch::Progress;
 
-/// How many files are kept open.
+/// Files that are kept open.
 const OPEN: usize = 64;
 
 /// A file that is being read.

@@ -1,6 +1,6 @@
-//! Decoding ahead of reads, on threads of its own.
+//! Read-ahead: decoding ahead of reads, on threads of its own.
 //!
-//! Who asks never waits: when the threads are busy, nothing is read ahead.
+//! A read never waits for read-ahead: when the threads are busy, nothing is read ahead.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,14 +9,14 @@ use yore_engine::{BlobId, Content, FrameAhead, Node, OpenFile, Reader};
 
 /// Requests that may wait.
 const QUEUE: usize = 32;
-/// How far ahead in a file the reading ahead begins, and how far it goes.
+/// The first and the last size of the window that is read ahead in a file.
 const FIRST_WINDOW: u64 = 1 << 20;
 const LAST_WINDOW: u64 = 8 << 20;
 /// A read that begins so near to the end of the last one goes on with it: several threads of a
 /// kernel read ahead out of order.
 const NEAR: u64 = 1 << 20;
 
-/// What a thread is asked to make ready.
+/// A request to a read-ahead thread.
 enum Job {
     /// Chunks of a file.
     Chunks(Vec<BlobId>),
@@ -31,7 +31,7 @@ pub(crate) struct Prefetcher {
     share: usize,
 }
 
-/// How far a file is read, and decoded ahead.
+/// The progress of reads of a file, and of read-ahead in it.
 #[derive(Default)]
 pub(crate) struct Progress {
     /// Guards the state of one file.

@@ -1,4 +1,4 @@
-//! What hosts must forget when a name comes to stand for another state.
+//! The answers that hosts must forget when a name comes to mean another state.
 
 use yore_engine::{DirRef, Pairs, Problems, SeenNode};
 use yore_platform::{Ino, VolumeError};
@@ -10,14 +10,14 @@ use crate::inode::tables::TreeSource;
 use crate::tree::core::Core;
 use crate::tree::follow::{current, open_dir};
 
-/// What a host must forget, because it is otherwise now.
+/// Answers that a host must forget, because they are out of date.
 #[derive(Debug, Default)]
 pub struct Changed {
     /// Directories whose lists changed.
     pub directories: Vec<Ino>,
-    /// Names, each in a directory, that came, went, or stand for something else.
+    /// Names, each in a directory, that came, went, or mean something else.
     pub names: Vec<(Ino, Vec<u8>)>,
-    /// What could not be read on the way; what was shown before stays.
+    /// Errors on the way; what could not be read stays as it was shown before.
     pub problems: Problems,
 }
 
@@ -30,7 +30,7 @@ struct HeldDir {
 
 impl Changed {
     /// Adds what hosts must forget of a held place, and of those below it, when it goes from one tree to
-    /// another; `before` is `None` where nobody entered it.
+    /// another; `before` is `None` where it was never entered.
     pub(super) fn add_tree(
         &mut self,
         core: &Core,
@@ -96,7 +96,7 @@ fn dir_ref(source: TreeSource) -> DirRef {
     }
 }
 
-/// Returns the tree of a place at present; `None` for what no backup has or nobody can read.
+/// Returns the tree of a place at present; `None` where no backup has one, or it can't be read.
 pub(super) fn tree_of(core: &Core, place: PlaceNo) -> Answer<Option<DirRef>> {
     let now = current(core, place)?;
     if matches!(now.body, Body::Virtual(_) | Body::File(_)) {

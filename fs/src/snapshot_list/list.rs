@@ -21,7 +21,7 @@ pub(crate) struct SnapshotList {
     pub(crate) top: PlaceNo,
     /// Counts the lists that were shown, from 1.
     pub(crate) generation: u32,
-    /// When the list changed.
+    /// The time of the last change.
     pub(crate) modified: Timestamp,
     /// The snapshots in their order.
     pub(crate) snapshots: Vec<SnapshotEntry>,
@@ -33,10 +33,9 @@ pub(crate) struct SnapshotList {
     /// The same names in the order in which they came.
     pub(crate) order: Vec<OrderedName>,
     pub(crate) space: Space,
-    /// The machines that have snapshots, where none of them is the one that is meant; then nothing else is
-    /// shown.
+    /// The machines that have snapshots, where none of them is the wanted one; then nothing else is shown.
     pub(crate) several_machines: Option<Vec<String>>,
-    /// What `hosts` and `tags` list; empty in every scope but the whole.
+    /// The names in `hosts` and `tags`; empty in every scope but the whole.
     pub(crate) hosts_and_tags: HostsAndTags,
 }
 
@@ -69,7 +68,7 @@ pub(crate) struct HostsAndTags {
 #[derive(Default)]
 pub(crate) struct Positions(HashMap<Vec<u8>, u64>);
 
-/// What the snapshots of every scope are called.
+/// The names of the snapshots of every scope, and their numbers.
 #[derive(Default)]
 pub(crate) struct Names {
     pub(crate) names: HashMap<SnapshotId, String>,

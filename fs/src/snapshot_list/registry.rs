@@ -1,4 +1,4 @@
-//! The lists of all scopes: built when snapshots come and go, or when somebody first enters a scope.
+//! The lists of all scopes: built when snapshots come and go, or when a scope is first entered.
 
 use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
@@ -34,8 +34,8 @@ struct Source {
     ever: BTreeSet<(Timestamp, SnapshotId)>,
     generation: u32,
     scopes: Vec<KnownScope>,
-    /// The list of each scope of which hosts were told last.
-    told: Vec<Arc<SnapshotList>>,
+    /// The list of each scope that hosts know.
+    announced: Vec<Arc<SnapshotList>>,
 }
 
 struct KnownScope {
@@ -57,7 +57,7 @@ impl Source {
     }
 }
 
-/// A list that hosts were not told of yet.
+/// A list that hosts do not know yet.
 pub(crate) struct ChangedList {
     pub(crate) before: Arc<SnapshotList>,
     pub(crate) after: Arc<SnapshotList>,
@@ -72,7 +72,7 @@ impl SnapshotLists {
             ever: BTreeSet::new(),
             generation: 0,
             scopes: vec![KnownScope::new(Scope::Whole, PlaceNo::ROOT)],
-            told: Vec::new(),
+            announced: Vec::new(),
         };
         let (shown, all) = (RwLock::default(), RwLock::default());
         Self { options, source: Mutex::new(source), shown, all }
@@ -152,7 +152,7 @@ impl SnapshotLists {
         Ok(list)
     }
 
-    /// Returns the list of a scope that somebody entered before.
+    /// Returns the list of a scope that was entered before.
     pub(crate) fn find(&self, scope: &Scope) -> Option<Arc<SnapshotList>> {
         let number = self.lock().position(scope)?;
         self.get(number).ok()
@@ -175,23 +175,26 @@ impl SnapshotLists {
         let mut scope = KnownScope::new(scope, place(number));
         let list = Arc::new(self.build(core, source, number, &mut scope)?);
         source.scopes.push(scope);
-        source.told.push(Arc::clone(&list));
+        source.announced.push(Arc::clone(&list));
         self.shown.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&list));
         Ok(list)
     }
 
-    /// Returns the lists that hosts were not told of yet; they count as told from now on.
+    /// Returns the lists that hosts do not know yet; they count as known from now on.
     pub(crate) fn take_changed(&self) -> Vec<ChangedList> {
         let source = &mut *self.lock();
         let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let pairs =
-            source.told.iter().zip(&shown).filter(|(told, shown)| !Arc::ptr_eq(told, shown));
+        let pairs = source
+            .announced
+            .iter()
+            .zip(&shown)
+            .filter(|(announced, shown)| !Arc::ptr_eq(announced, shown));
         let changed = pairs.map(|(before, after)| ChangedList {
             before: Arc::clone(before),
             after: Arc::clone(after),
         });
         let changed = changed.collect();
-        source.told = shown;
+        source.announced = shown;
         changed
     }
 }

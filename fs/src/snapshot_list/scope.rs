@@ -1,4 +1,5 @@
-//! Scopes: one machine at the top, each machine under `hosts`, each tag. Each has the whole tree, of one machine.
+//! Scopes: the drive's top, each machine under `hosts`, each tag under `tags`. Each shows the whole tree of one
+//! machine.
 
 use sha2::{Digest, Sha256};
 use yore_engine::{Machine, SnapshotEntry, encode_hex};
@@ -13,14 +14,14 @@ impl ScopeNo {
     pub(crate) const WHOLE: ScopeNo = ScopeNo(0);
 }
 
-/// Which snapshots a scope has.
+/// The snapshots that a scope shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// The top: of all that are presented, the machine that is meant.
+    /// The top: of all that are presented, those of the wanted machine, or of the only one.
     Whole,
-    /// Those of a machine.
+    /// The snapshots of a machine.
     Host(String),
-    /// Those with a tag, of the machine that is meant among them.
+    /// The snapshots with a tag, of one machine as at the top.
     Tag(String),
 }
 
@@ -31,7 +32,7 @@ pub(crate) struct ScopeSnapshots {
 }
 
 impl Scope {
-    /// Takes the snapshots of the scope; `wanted` is the machine that is meant where there are several.
+    /// Takes the snapshots of the scope; `wanted` is the machine to show where there are several.
     pub(crate) fn take(&self, all: &[SnapshotEntry], wanted: Option<&str>) -> ScopeSnapshots {
         let fits = |entry: &&SnapshotEntry| match self {
             Scope::Whole => true,
@@ -45,11 +46,11 @@ impl Scope {
     }
 }
 
-/// What stands for `/`.
+/// The letter shown for `/`.
 const SLASH: char = '\u{2215}';
-/// What stands before that which would be taken for something else.
+/// The letter before one that would be taken for something else.
 const ESCAPE: char = '\u{29f5}';
-/// Digits that tell apart what is too long to be shown.
+/// Digits that tell apart names that are too long to be shown.
 const DIGITS: usize = 32;
 
 /// Shows a machine's name or a tag as a file name; no two show as one.

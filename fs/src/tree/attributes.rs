@@ -1,4 +1,4 @@
-//! Extended attributes: those that were backed up, and those by which the drive tells where a file is from.
+//! Extended attributes: those that were backed up, and those that name the snapshot of a file.
 
 use jiff::tz::TimeZone;
 use yore_engine::{Node, Snapshot, SnapshotEntry, SnapshotId, content_id};
@@ -16,7 +16,7 @@ use crate::tree::node::with_node;
 
 /// The value of an extended attribute.
 ///
-/// `zone` is the one in which times are told.
+/// Times are written in `zone`.
 pub(crate) fn xattr(core: &Core, zone: &TimeZone, ino: Ino, name: &[u8]) -> Answer<Vec<u8>> {
     if let Some(value) = with_node(core, ino, &mut |node| recorded(node, name))?.flatten() {
         return Ok(value);

@@ -1,4 +1,4 @@
-//! What every part of a volume reads from.
+//! The core of a volume, from which every part reads.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Finding and listing what a directory of a state holds.
+//! Finding and listing the children of a directory of a state.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -26,11 +26,11 @@ pub(crate) struct OpenDir<'c> {
     pub(crate) state: Arc<State>,
     pub(crate) origin: Option<SnapshotNo>,
     pub(crate) tree: TreeNo,
-    /// How long a host may keep answers about what is in it.
+    /// The time for which a host may keep answers about its children.
     pub(crate) ttl: Duration,
 }
 
-/// Takes what listings give; tells whether it wants more.
+/// Takes the names of a listing, one by one, until it wants no more.
 pub(crate) type Each<'a> = dyn FnMut(Listed<'_>) -> More + 'a;
 
 /// A tree blob of a directory: all of it, or a leaf of a large one.

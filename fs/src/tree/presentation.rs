@@ -1,4 +1,4 @@
-//! How nodes are presented: owners, permission bits, times, links.
+//! Attributes of nodes as the drive presents them.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::inode::place::SOON;
 /// The unit in which a file's occupied bytes are counted.
 const BLOCK: u64 = 512;
 
-/// What the attributes of every file are changed to.
+/// Changes to the attributes of every file.
 pub(crate) struct Presentation {
     /// The owner of everything; `None` leaves the recorded owners.
     pub(crate) owner: Option<Owner>,

@@ -1,4 +1,4 @@
-//! The trees of states: merged from those of their snapshots when somebody enters.
+//! The trees of states: merged from those of their snapshots on entry.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ fn merge_sources(core: &Core, parts: &[StatePart]) -> Answer<DirRef> {
     merge(&core.reader, &parts).map_err(damaged)
 }
 
-/// Numbers the tree of a directory that stands at a path of a merged one.
+/// Numbers the tree of a directory at a path of a merged one.
 pub(crate) fn number_tree(
     tables: &Tables,
     state: &Arc<State>,

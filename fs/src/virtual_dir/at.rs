@@ -1,4 +1,4 @@
-//! `at`: the state at any time that somebody can write down. Looked up, never listed.
+//! `at`: the state at any time that `Moment` understands. Looked up, never listed.
 
 use yore_platform::{Entry, Timestamp};
 

@@ -41,10 +41,10 @@ use crate::virtual_dir::dir::{BackedUp, Context, Dir, Folder, VirtualDir, list_n
 
 /// Directories of which the lists are kept.
 const LISTS: usize = 64;
-/// Directories of which it is kept whether they hold something deleted.
+/// Directories for which the answer is kept, whether they hold something deleted.
 const ANSWERS: usize = 4096;
 
-/// What was found about directories.
+/// Answers about directories.
 #[derive(PartialEq)]
 struct Caches {
     lists: Cache<(ScopeNo, Path), List>,
@@ -76,7 +76,7 @@ impl Folder for Deleted {
 /// The names of a directory, in order.
 type List = Vec<(Vec<u8>, Item)>;
 
-/// What a name of `deleted` is.
+/// A name of `deleted`.
 #[derive(Clone, Copy)]
 enum Item {
     /// Deleted, with all that was in it.
@@ -85,7 +85,7 @@ enum Item {
     Holder,
 }
 
-/// Where a name was last.
+/// The last node of a name.
 #[derive(Clone, Copy)]
 struct LastSpot {
     /// The snapshot, by its index in the list.

@@ -1,4 +1,4 @@
-//! What virtual directories are: how they answer, and how what they hold gets its numbers.
+//! Virtual directories: the traits by which they answer, and the numbers of their children.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ use crate::tree::follow::current;
 use crate::tree::listing::Each;
 use crate::tree::node::{ino_of, node_at};
 
-/// What virtual directories answer from.
+/// The state that all virtual directories share.
 pub(crate) struct Context {
     pub(crate) core: Core,
     pub(crate) lists: SnapshotLists,
@@ -38,7 +38,7 @@ pub(crate) struct Context {
 pub(crate) trait Folder: Send + Sync {
     fn name(&self) -> &'static [u8];
 
-    /// Where it is.
+    /// The tops that have it.
     fn extent(&self) -> Extent {
         Extent::EveryTop
     }
@@ -50,15 +50,15 @@ pub(crate) trait Folder: Send + Sync {
 /// The tops that have a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// That of the drive, and those of machines and tags.
+    /// The drive's, and those of machines and tags.
     EveryTop,
-    /// That of the drive alone.
+    /// The drive's alone.
     Drive,
 }
 
 /// A directory that no backup has. Two that are equal are the same directory.
 pub(crate) trait VirtualDir: Same + Send + Sync {
-    /// When it changed.
+    /// The time of its last change.
     fn modified(&self, context: &Context) -> Answer<Timestamp>;
 
     /// Finds a name in it.
@@ -139,7 +139,7 @@ impl<'c> Dir<'c> {
         self.context.entry(self.place(name, dir))
     }
 
-    /// Returns the entry of a node that stands in no tree.
+    /// Returns the entry of a node that is in no tree.
     pub(crate) fn file(&self, name: &[u8], node: SeenNode) -> Answer<Entry> {
         let place = self.core().tables.place_file(self.place, name, Arc::new(node));
         self.context.entry(place)
@@ -202,7 +202,7 @@ impl Context {
     }
 }
 
-/// Lists names that stand at fixed positions, from a position.
+/// Lists names at fixed positions, from a position.
 pub(crate) fn list_names<N: AsRef<[u8]>>(
     names: &[N],
     from: u64,
@@ -214,7 +214,7 @@ pub(crate) fn list_names<N: AsRef<[u8]>>(
         let name = name.as_ref();
         let entry = match entry(name) {
             Ok(entry) => entry,
-            // It went while the list was made.
+            // It went while the directory was listed.
             Err(VolumeError::NotFound) => continue,
             Err(error) => return Err(error),
         };

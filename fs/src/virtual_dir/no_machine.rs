@@ -1,5 +1,5 @@
-//! A folder of a scope of several machines, of which none is meant: it holds a file that says so, instead of
-//! states of several machines laid over one another.
+//! A folder of a scope of several machines, none of which is the wanted one: it holds a file that says so, since
+//! states of several machines are not merged.
 
 use yore_platform::{Entry, Timestamp, VolumeError};
 

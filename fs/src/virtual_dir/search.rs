@@ -1,4 +1,4 @@
-//! `search`: every path whose name fits, as links into `versions`. Looked up, never listed.
+//! `search`: every path whose name fits, as links into `versions`. Patterns are looked up, never listed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
@@ -24,7 +24,7 @@ mod links;
 /// Searches that are remembered.
 const SEARCHES: usize = 16;
 
-/// What was found.
+/// The searches that were made last.
 struct Searches {
     /// Opened by the first search; `None` where there can be none.
     catalog: OnceLock<Option<Catalog>>,
@@ -177,7 +177,7 @@ struct SearchResult {
     number: OnceLock<SearchNo>,
     modified: Timestamp,
     links: PathLinks,
-    /// Whether everything could be searched.
+    /// An error when something could not be searched.
     is_whole: Answer<()>,
 }
 
@@ -188,8 +188,8 @@ impl MemorySize for SearchResult {
 }
 
 impl SearchResult {
-    /// Returns the entry of a link in a listing, which must not be kept: its length is found when somebody
-    /// asks, so that a thousand links are listed without looking into a thousand histories.
+    /// Returns the entry of a link in a listing, which must not be kept: its length is found by `attr`,
+    /// so that a thousand links are listed without reading a thousand histories.
     fn listed(&self, context: &Context, position: usize) -> Answer<Entry> {
         let entry = self.sized(context, position, 0)?;
         Ok(Entry { ttl: Duration::ZERO, ..entry })

@@ -79,7 +79,7 @@ pub(crate) fn enter(dir: &Dir<'_>, name: &[u8], scope: Scope) -> Answer<Entry> {
     dir.context.entry(list.top)
 }
 
-/// Makes the names that somebody looked at stand for what a list says, and returns the place of `snapshots`.
+/// Points the names that have places at the states that a list gives them; returns the place of `snapshots`.
 pub(crate) fn settle(context: &Context, list: &SnapshotList) -> Answer<PlaceNo> {
     let (tables, top) = (&context.core.tables, Dir { context, place: list.top });
     let folder = context.folders.iter().find(|folder| folder.name() == SNAPSHOTS);

@@ -33,11 +33,11 @@ pub(crate) struct Versions {
     lists: Arc<Lists>,
 }
 
-/// Every name that a directory had, as it is shown.
+/// Every name that a directory had, as `versions` shows it.
 struct NameList {
     names: Vec<Vec<u8>>,
     kinds: Vec<Kinds>,
-    /// Whether some could not be read or shown.
+    /// An error when some could not be read or shown.
     is_whole: Answer<()>,
 }
 

@@ -128,7 +128,7 @@ fn shown(path: &[u8]) -> String {
 }
 
 #[test]
-fn a_million_random_calls_are_answered_as_the_model_says() {
+fn a_million_random_calls_agree_with_the_model() {
     let (world, mut random) = (World::new(), Random(2026));
     let map = Map::new(whole(&history(&world, &mut random, SNAPSHOTS)));
     let volume = world.volume();
@@ -169,7 +169,7 @@ fn kernel_step(top: &Path, map: &Map, random: &mut Random) -> io::Result<u64> {
 }
 
 #[test]
-fn a_hundred_thousand_random_calls_of_the_kernel_are_answered_as_the_model_says() {
+fn a_hundred_thousand_random_kernel_calls_agree_with_the_model() {
     let (world, mut random) = (World::new(), Random(1970));
     let map = Map::new(whole(&history(&world, &mut random, SNAPSHOTS)));
     let mountpoint = world.source("drive");

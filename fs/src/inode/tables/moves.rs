@@ -1,8 +1,8 @@
-//! Names that come to stand for another state while hosts hold what is below them.
+//! Names that come to mean another state while hosts hold directories below them.
 //!
-//! Hosts keep names and listings for long. So that nobody sees an old file after a new one, such a name goes
-//! on standing for the old state, of which hosts may keep nothing from then on, until they forgot what is
-//! otherwise in the new one.
+//! Hosts keep names and listings for long. So that no program sees an old file after a new one, such a name goes
+//! on meaning the old state, of which hosts may keep nothing from then on, until they forgot what differs in the
+//! new one.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(crate) struct Moved {
 }
 
 impl Inner {
-    /// Makes a place stand for a state, now or when hosts were told.
+    /// Points a place at a state, now or once hosts know.
     pub(super) fn point_to(&mut self, place: PlaceNo, state: &Arc<State>) {
         let used = self.counts.tick();
         let Some(entry) = self.places.get_mut(&place) else { return };
@@ -34,7 +34,7 @@ impl Inner {
 }
 
 impl Tables {
-    /// Makes a name that has a place stand for a state.
+    /// Points a name that has a place at a state.
     pub(crate) fn point_to(&self, parent: PlaceNo, name: &[u8], state: &Arc<State>) {
         if let Some(place) = self.known(parent, name) {
             self.lock().point_to(place, state);

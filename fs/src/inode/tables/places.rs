@@ -1,4 +1,4 @@
-//! The places of the tables: numbering names, and what becomes of them.
+//! The places of the tables: numbering names, and following what they come to mean.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::inode::place::{
 use crate::inode::sharing::PathHash;
 use crate::inode::state::State;
 
-/// What is to be done before a place is current.
+/// The next step to make a place current.
 pub(crate) enum Step {
     /// Nothing.
     Current(Place),
@@ -29,7 +29,7 @@ pub(crate) enum Step {
     },
 }
 
-/// What a new place is.
+/// A new place.
 struct New {
     body: Body,
     version: Version,
@@ -57,8 +57,8 @@ impl Inner {
 
     /// Finds or adds the place of a name in a virtual directory, and makes it mean `body`.
     ///
-    /// A directory keeps its place when the name comes to mean another directory; a file has a place of its
-    /// own, since a kernel never takes a directory for a file.
+    /// A directory keeps its place when the name comes to mean another directory; a file gets
+    /// another one, since a host knows a number as a file or as a directory.
     fn place(&mut self, parent: PlaceNo, name: &[u8], body: Body, path: PathHash) -> PlaceNo {
         if let Some(place) = self.named(parent, name) {
             match self.places.get(&place).map(|entry| &entry.body) {
@@ -79,7 +79,7 @@ impl Inner {
         self.add(parent, name, New { body, version, path, lifetime })
     }
 
-    /// Takes a name from a place, which stays what it was last.
+    /// Takes the name from a place, which stays what it was last.
     fn freeze(&mut self, place: PlaceNo) {
         let Some(entry) = self.places.get_mut(&place) else { return };
         entry.flags.frozen = true;
@@ -108,7 +108,7 @@ impl Inner {
 }
 
 impl Tables {
-    /// Tells what is to be done before a place is current.
+    /// Returns the next step to make a place current.
     pub(crate) fn step(&self, place: PlaceNo) -> Answer<Step> {
         let inner = &mut *self.lock();
         let used = inner.counts.tick();
@@ -144,8 +144,8 @@ impl Tables {
         Ok(Step::Current(current(place, inner.entry(place)?)))
     }
 
-    /// Makes a place what its name stands for in its parent at that version; what is not there any more
-    /// stays what it was.
+    /// Makes a place the directory that its name means in its parent at that version; a place whose name is not
+    /// there any more stays what it was.
     pub(crate) fn follow(&self, place: PlaceNo, version: Version, found: Option<StateDir>) {
         let inner = &mut *self.lock();
         let Some(dir) = found else { return inner.freeze(place) };
@@ -207,12 +207,12 @@ impl Tables {
         self.lock().place(parent, name, Body::Virtual(dir), PathHash::TOP)
     }
 
-    /// Numbers a file that stands in a virtual directory. Another file of that name has another number.
+    /// Numbers a file in a virtual directory. Another file of that name has another number.
     pub(crate) fn place_file(&self, parent: PlaceNo, name: &[u8], node: Arc<SeenNode>) -> PlaceNo {
         self.lock().place(parent, name, Body::File(node), PathHash::TOP)
     }
 
-    /// Numbers a directory of a state that stands in a virtual directory; `path` is where it is in the state.
+    /// Numbers a directory of a state in a virtual directory; `path` is where it is in the state.
     pub(crate) fn place_tree(
         &self,
         parent: PlaceNo,
@@ -223,9 +223,9 @@ impl Tables {
         self.lock().place(parent, name, Body::StateDir(dir), path)
     }
 
-    /// Numbers the top of a state under a name of a virtual directory. The name keeps its number when it
-    /// comes to stand for another state: at once, or after hosts were told if they hold it and are told of
-    /// such.
+    /// Numbers the top of a state under a name of a virtual directory. When the name comes to mean
+    /// another state, it keeps its number and changes at once; where hosts hold it and are told of such changes,
+    /// after they know.
     pub(crate) fn place_state(
         &self,
         parent: PlaceNo,

@@ -1,6 +1,6 @@
-//! Forgetting what no host holds, so that the tables do not grow with what was ever seen.
+//! Forgetting entries that no host holds, so that the tables do not grow with all that was ever seen.
 //!
-//! What hosts hold is kept, with all that its numbers depend on: the places above, the trees that places
+//! Places and trees that hosts hold are kept, with all that their numbers depend on: the places above, the trees that places
 //! hold, and the trees in which their files are numbered. Of the rest as much is remembered as the budget
 //! allows, that which was used last; a number beyond it is stale, and is never given again.
 
@@ -13,22 +13,22 @@ use super::Inner;
 use crate::inode::number::{PlaceNo, StateNo, TreeNo};
 use crate::inode::place::Body;
 
-/// What an entry takes, with its share of the tables, in bytes; near enough.
+/// The bytes that an entry takes, with its share of the tables, near enough.
 const ENTRY_BYTES: usize = 256;
 /// Entries that are remembered however small the budget is.
 const FEWEST: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 
-/// How many entries a budget of bytes remembers.
+/// Returns the number of entries that a budget of bytes remembers.
 pub(super) fn entries_of(budget: usize) -> NonZeroUsize {
     NonZeroUsize::new(budget / ENTRY_BYTES).unwrap_or(FEWEST).max(FEWEST)
 }
 
-/// What is needed of the trees.
+/// The trees that are needed, and how much of them.
 #[derive(Default)]
 struct Needed {
     /// Places hold these: what their nodes share is needed too.
     whole: HashSet<TreeNo>,
-    /// Of these only the nodes are needed.
+    /// Only the nodes of these are needed.
     nodes: HashSet<TreeNo>,
     states: HashSet<StateNo>,
 }

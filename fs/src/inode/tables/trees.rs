@@ -11,7 +11,7 @@ use crate::inode::number::{NodeNo, SnapshotNo, TreeNo};
 use crate::inode::sharing::{PathHash, SharedNumbers};
 use crate::inode::state::State;
 
-/// Where the shared numbers of a tree are kept, and the tree that they come from.
+/// The shared numbers of a tree, and the tree that they come from.
 pub(crate) struct Slot {
     pub(crate) base: TreeNo,
     pub(crate) numbers: Arc<OnceLock<SharedNumbers>>,
@@ -62,7 +62,7 @@ impl Tables {
         Ok(tree.source.clone())
     }
 
-    /// The number that the first seen name of a file of several names has.
+    /// Returns the number of a file of several names: that of the name seen first.
     pub(crate) fn link(&self, key: LinkKey, node: NodeNo) -> NodeNo {
         let inner = &mut *self.lock();
         let known = inner.links.get(&key).filter(|node| inner.trees.contains_key(&node.tree()));
@@ -74,7 +74,7 @@ impl Tables {
         node
     }
 
-    /// Notes that the tree of a directory is looked into at a path; the tree that was there before becomes
+    /// Notes that the tree of a directory is entered at a path; the tree that was entered there before becomes
     /// its base the first time.
     pub(crate) fn enter(&self, path: PathHash, tree: TreeNo) {
         let inner = &mut *self.lock();
@@ -86,17 +86,17 @@ impl Tables {
         entry.base = before;
     }
 
-    /// The number that a node of a tree that was looked into has from elsewhere.
+    /// Returns the number that a node of a tree that was entered takes over from another tree.
     pub(crate) fn known_number(&self, tree: TreeNo, position: usize) -> Option<NodeNo> {
         self.lock().trees.get(&tree)?.shared.as_ref()?.get()?.number(position)
     }
 
-    /// What was found that a tree shares.
+    /// Returns the numbers that a tree takes over from others.
     pub(crate) fn shared_of(&self, tree: TreeNo) -> Option<Arc<OnceLock<SharedNumbers>>> {
         self.lock().trees.get(&tree)?.shared.clone()
     }
 
-    /// Where the shared numbers of a tree belong: `part` is the tree itself or one of its leaves.
+    /// Returns the slot for the shared numbers of a tree; `part` is the tree itself or one of its leaves.
     ///
     /// `None` for a tree without a base, and for a leaf that already has numbers of its own.
     pub(crate) fn slot(&self, tree: TreeNo, part: TreeNo) -> Option<Slot> {

@@ -92,7 +92,7 @@ impl Fixture {
 }
 
 #[test]
-fn a_directory_with_a_strange_name_does_not_look_complete() {
+fn a_directory_with_an_invalid_name_does_not_look_complete() {
     let long = vec![b'l'; 256];
     let fixture = directory(vec![node(b"a"), node(&long), node(b"z")], Some(ID));
     assert_eq!(fixture.count(0), (2, Err(VolumeError::Damaged)));

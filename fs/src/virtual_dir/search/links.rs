@@ -11,18 +11,18 @@ use yore_engine::encode_hex;
 use crate::history::version_name::extension;
 use crate::path::{MAX_NAME, shortened, split};
 
-/// What stands for `/`.
+/// The letter shown for `/`.
 const SLASH: &str = "\u{2215}";
-/// Digits of the digest that tells apart what would have the same name.
+/// Digits of the digest that tells apart paths that would have the same name.
 const DIGITS: usize = 16;
 
 /// Paths, in order.
 #[derive(Default)]
 pub(super) struct Paths {
     bytes: Vec<u8>,
-    /// Where in the bytes each begins and ends.
-    places: Vec<(u32, u32)>,
-    /// Whether there were more than that can tell.
+    /// The beginning and the end of each in the bytes.
+    spans: Vec<(u32, u32)>,
+    /// There were more than 32 bits can address.
     pub(super) overflowed: bool,
 }
 
@@ -32,31 +32,31 @@ impl Paths {
         match (end(self.bytes.len()), end(self.bytes.len() + path.len())) {
             (Some(start), Some(end)) => {
                 self.bytes.extend_from_slice(path);
-                self.places.push((start, end));
+                self.spans.push((start, end));
             }
             _ => self.overflowed = true,
         }
     }
 
     fn sort(&mut self) {
-        let Self { bytes, places, .. } = self;
-        places.sort_unstable_by_key(|(start, end)| &bytes[*start as usize..*end as usize]);
+        let Self { bytes, spans, .. } = self;
+        spans.sort_unstable_by_key(|(start, end)| &bytes[*start as usize..*end as usize]);
         bytes.shrink_to_fit();
-        places.shrink_to_fit();
+        spans.shrink_to_fit();
     }
 
     fn get(&self, at: usize) -> Option<&[u8]> {
-        let (start, end) = self.places.get(at)?;
+        let (start, end) = self.spans.get(at)?;
         self.bytes.get(*start as usize..*end as usize)
     }
 
     fn find(&self, path: &[u8]) -> Option<usize> {
         let path_at = |(start, end): &(u32, u32)| &self.bytes[*start as usize..*end as usize];
-        self.places.binary_search_by(|place| path_at(place).cmp(path)).ok()
+        self.spans.binary_search_by(|place| path_at(place).cmp(path)).ok()
     }
 }
 
-/// PathLinks to paths, by their positions. Of each there is nothing here but its path, as long as its name says it.
+/// Links to paths, by their positions. A link takes nothing but its path, as long as its name says the path.
 pub(super) struct PathLinks {
     paths: Paths,
     /// The positions of the names that do not say their paths.
@@ -81,11 +81,11 @@ impl PathLinks {
         Self { paths, named }
     }
 
-    /// How much memory they take, in bytes.
+    /// Returns the memory that they take, in bytes.
     pub(super) fn memory_size(&self) -> usize {
         let names = self.named.keys().map(|name| name.len() + size_of::<(Vec<u8>, usize)>());
-        let places = self.paths.places.len() * size_of::<(u32, u32)>();
-        self.paths.bytes.len() + places + names.sum::<usize>()
+        let spans = self.paths.spans.len() * size_of::<(u32, u32)>();
+        self.paths.bytes.len() + spans + names.sum::<usize>()
     }
 
     /// The path at a position.
@@ -108,7 +108,7 @@ impl PathLinks {
     }
 }
 
-/// The path that a link of this name leads to, if the name says it.
+/// Returns the path that a link of this name leads to, if the name says it.
 fn path_of(name: &[u8]) -> Option<Vec<u8>> {
     let mut path = Vec::with_capacity(name.len());
     let mut rest = name;
@@ -120,7 +120,7 @@ fn path_of(name: &[u8]) -> Option<Vec<u8>> {
     (name.len() <= MAX_NAME).then_some(path)
 }
 
-/// Whether a name says that it leads to a path.
+/// Reports whether a name says that it leads to a path.
 fn says(name: &[u8], path: &[u8]) -> bool {
     path_of(name).as_deref() == Some(path)
 }

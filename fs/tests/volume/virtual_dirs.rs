@@ -90,7 +90,7 @@ fn the_states_of_a_directory_are_looked_up_and_names_of_at_signs_are_escaped() {
 }
 
 #[test]
-fn what_was_a_file_and_a_directory_is_reachable_as_both() {
+fn a_name_that_was_a_file_and_a_directory_is_reachable_as_both() {
     let world = World::new();
     let source = world.source("source");
     fs::write(source.join("both.x"), "file").expect("a file");
@@ -192,7 +192,7 @@ fn a_search_gives_links_to_the_newest_versions() {
 }
 
 #[test]
-fn a_link_of_a_search_follows_what_was_a_file_and_became_a_folder() {
+fn a_search_link_follows_a_file_that_became_a_folder() {
     let world = World::new();
     let source = world.source("source");
     fs::write(source.join("both.odt"), "file").expect("a file");
@@ -254,7 +254,7 @@ fn machines_and_tags_have_the_whole_tree_each() {
 }
 
 #[test]
-fn the_top_shows_one_machine_and_says_so_where_none_is_meant() {
+fn the_top_shows_one_machine_and_a_notice_where_none_is_wanted() {
     let world = World::new();
     let source = world.source("source");
     for (n, host) in ["one", "two"].into_iter().enumerate() {
@@ -287,7 +287,7 @@ fn the_top_shows_one_machine_and_says_so_where_none_is_meant() {
 }
 
 #[test]
-fn what_is_worked_out_is_worked_out_anew_when_snapshots_come_and_go() {
+fn virtual_directories_follow_new_and_forgotten_snapshots() {
     let world = World::new();
     let source = changing(&world, 2);
     let volume = world.volume();
@@ -312,7 +312,7 @@ fn what_is_worked_out_is_worked_out_anew_when_snapshots_come_and_go() {
 }
 
 #[test]
-fn what_came_back_with_less_is_known_to_have_lost_something() {
+fn a_directory_that_came_back_with_less_has_deleted_entries() {
     let world = World::new();
     let source = world.source("source");
     let write = |name: &str, text: &str| {
