@@ -21,8 +21,8 @@ use crate::backup::left_out::Tally;
 use crate::backup::read::budget::{Budget, Closing};
 use crate::backup::read::large::HashJob;
 use crate::backup::read::{Readers, SHARED_BUFFER};
+use crate::backup::reusable_blobs::StoredBlobs;
 use crate::backup::store::{Channels, FrameJob, Sealer, Shared, Store};
-use crate::backup::stored::StoredBlobs;
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::walk::{Sources, Step, Walk};
 use crate::clock::now;
@@ -47,15 +47,14 @@ use crate::{backend, format::seal};
 
 mod assemble;
 mod buffers;
-mod clones;
 mod count;
 mod left_out;
 mod options;
 mod read;
 mod resume;
-mod slice;
+mod reusable_blobs;
+mod shared_client_id;
 mod store;
-mod stored;
 mod stream;
 mod walk;
 
@@ -197,7 +196,7 @@ fn run(
         return Ok(report(None, saved.totals, ahead));
     }
     let sessions = repository.sessions()?.list;
-    let new_client = clones::split(&known, &sessions, &options.writer);
+    let new_client = shared_client_id::split(&known, &sessions, &options.writer);
     let client = new_client.unwrap_or(options.writer.client);
     let writer = Writer { client, ..options.writer.clone() };
     let left = resume::left_open(sessions);

@@ -4,9 +4,9 @@ use std::sync::mpsc::Receiver;
 use yore_platform::{Kind, Names};
 
 use crate::backup::Saved;
+use crate::backup::buffers::blob_bytes::Slice;
 use crate::backup::read::budget::Budget;
 use crate::backup::read::{Bytes, ChunkId, Found, Results, Status};
-use crate::backup::slice::Slice;
 use crate::backup::store::{Added, Store};
 use crate::backup::walk::{Step, join};
 use crate::error::{Error, Result};

@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, Sender};
 use yore_platform::{FoundXattrs, Kind, Listing, Metadata, SourceDir, Timestamp, system_path};
 
+use crate::backup::buffers::blob_bytes::Slice;
 use crate::backup::buffers::{Buffer, Buffers};
 use crate::backup::left_out::Tally;
 use crate::backup::read::budget::Budget;
 use crate::backup::read::large::HashJob;
-use crate::backup::slice::Slice;
 use crate::backup::walk::join;
 use crate::backup::{BackupOptions, ChangeTime, Reading, StoredBlobs};
 use crate::error::Error;

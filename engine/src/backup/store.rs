@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::backup::buffers::blob_bytes::Slice;
 use crate::backup::buffers::{Buffer, FrameBuffers};
-use crate::backup::slice::Slice;
 use crate::error::{Error, Result};
 use crate::format::id::BlobId;
 use crate::format::keys::BlobKind;

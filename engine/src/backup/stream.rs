@@ -7,10 +7,10 @@ use std::sync::mpsc::SyncSender;
 use crossbeam_channel::{Sender, bounded};
 use yore_platform::Kind;
 
+use crate::backup::buffers::blob_bytes::Slice;
 use crate::backup::left_out::Tally;
 use crate::backup::read::large::HashJob;
 use crate::backup::read::{Bytes, ChunkId, Found, Results, Status};
-use crate::backup::slice::Slice;
 use crate::backup::walk::Step;
 use crate::backup::{BackupOptions, BackupReport, Stage, now, run};
 use crate::error::{Error, Result};

@@ -26,13 +26,13 @@ use crate::read::reader::Reader;
 use crate::read::view::{DirRef, SeenNode};
 use crate::snapshots::moment::holds;
 
-mod emptied;
-mod enter;
+mod emptied_folder;
 pub(super) mod exclude;
 mod previous;
 mod sources;
+mod subdirectory;
 
-pub use emptied::Emptied;
+pub use emptied_folder::Emptied;
 pub(super) use sources::Sources;
 
 use previous::{Previous, count_files};

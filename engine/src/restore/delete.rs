@@ -8,10 +8,10 @@ use std::rc::Rc;
 
 use yore_platform::{Kind, Listing, SourceDir};
 
-use super::case::{Names, has_alias};
+use super::case_folding::{Names, has_alias};
 use super::context::Context;
 use super::directory::{OpenDir, join};
-use super::place::not_agreed;
+use super::write_node::not_agreed;
 use super::{Extra, Overwrite, was_there};
 use crate::error::Error;
 use crate::format::tree::Flags;

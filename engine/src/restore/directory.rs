@@ -8,10 +8,10 @@ use std::sync::{Arc, OnceLock};
 
 use yore_platform::{Kind, Made, Metadata, OtherXattrs, Owner, Restore, SourceDir, TargetDir};
 
-use super::beside::{self, Beside};
 use super::context::Context;
-use super::place::note_replaced;
+use super::labelled_name::{self, Beside};
 use super::sources::Links;
+use super::write_node::note_replaced;
 use super::{Extra, Overwrite, Owners, Verify, was_there};
 use crate::error::{Error, Result};
 use crate::format::tree::{Flags, Node};
@@ -162,7 +162,7 @@ impl<'c> OpenDir<'c> {
         };
         let found = target.kind_of(&node.name).map_err(|error| self.local(&node.name, error))?;
         if found.is_some_and(|found| found.kind != Kind::Directory)
-            && beside::rename(self.context, self, target, node)? == Beside::Free
+            && labelled_name::rename(self.context, self, target, node)? == Beside::Free
         {
             self.context.counts.beside.add(1);
         }

@@ -6,8 +6,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use yore_platform::{AlignedBuf, Metadata, SourceFile};
 
 use crate::backup::buffers::Buffer;
+use crate::backup::buffers::blob_bytes::Slice;
 use crate::backup::read::{Batch, Bytes, ChunkId, Failed, Found, Gone, LARGE, is_sparse};
-use crate::backup::slice::Slice;
 use crate::format::chunker::{Cutter, End};
 use crate::format::id::BlobId;
 use crate::format::tree::Hole;

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use yore_platform::{Kind, Listing, Metadata, MountKind, SourceDir, system_path};
 
-use super::emptied::{self, Emptied};
+use super::emptied_folder::{self, Emptied};
 use super::{Advance, Level, Opened, Sources, Step, Unlisted, Walk, join};
 use crate::backup::left_out::NotEntered;
 use crate::backup::read::attributes;
@@ -150,7 +150,7 @@ impl<'a> Walk<'a> {
         let previous = previous.filter(|_| self.options.empty_sources == EmptySources::KeepLast)?;
         let last = (&previous.node, previous.dir.as_ref()?);
         let keeps_inodes = dir.keeps_inode_numbers().unwrap_or(false);
-        emptied::look(self.reader, self.mounts, path, metadata, last, keeps_inodes)
+        emptied_folder::look(self.reader, self.mounts, path, metadata, last, keeps_inodes)
     }
 
     /// Finds out whether a folder is another than before although nobody changed the folder above it: then

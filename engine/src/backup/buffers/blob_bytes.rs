@@ -7,7 +7,7 @@ use crate::backup::buffers::Buffer;
 
 /// A part of a shared buffer.
 #[derive(Clone)]
-pub(super) struct Slice {
+pub(in crate::backup) struct Slice {
     bytes: Shared,
     range: Range<usize>,
 }
@@ -20,12 +20,12 @@ enum Shared {
 
 impl Slice {
     /// Takes a part of a pooled buffer.
-    pub(super) fn part(buffer: &Arc<Buffer>, range: Range<usize>) -> Self {
+    pub(in crate::backup) fn part(buffer: &Arc<Buffer>, range: Range<usize>) -> Self {
         Self { bytes: Shared::Pooled(Arc::clone(buffer)), range }
     }
 
     /// Takes a whole vector.
-    pub(super) fn whole(bytes: Vec<u8>) -> Self {
+    pub(in crate::backup) fn whole(bytes: Vec<u8>) -> Self {
         let range = 0..bytes.len();
         Self { bytes: Shared::Owned(Arc::new(bytes)), range }
     }
@@ -33,12 +33,12 @@ impl Slice {
 
 impl Slice {
     /// Whether it keeps a pooled buffer alive.
-    pub(super) fn is_pooled(&self) -> bool {
+    pub(in crate::backup) fn is_pooled(&self) -> bool {
         matches!(self.bytes, Shared::Pooled(_))
     }
 
     /// Whether both are parts of one pooled buffer.
-    pub(super) fn shares_with(&self, other: &Self) -> bool {
+    pub(in crate::backup) fn shares_with(&self, other: &Self) -> bool {
         match (&self.bytes, &other.bytes) {
             (Shared::Pooled(one), Shared::Pooled(other)) => Arc::ptr_eq(one, other),
             (Shared::Owned(_), _) | (_, Shared::Owned(_)) => false,
@@ -46,7 +46,7 @@ impl Slice {
     }
 
     /// Copies slices into one vector that holds nothing else.
-    pub(super) fn compact<'s>(slices: impl Iterator<Item = &'s mut Slice>) {
+    pub(in crate::backup) fn compact<'s>(slices: impl Iterator<Item = &'s mut Slice>) {
         let (mut bytes, mut parts) = (Vec::new(), Vec::new());
         for slice in slices {
             let start = bytes.len();
