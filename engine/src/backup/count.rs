@@ -7,8 +7,7 @@ use yore_platform::{
 };
 
 use crate::backup::walk::exclude::Excluder;
-use crate::backup::walk::join;
-use crate::backup::{BackupOptions, FileSystems};
+use crate::backup::{BackupOptions, FileSystems, join};
 use crate::error::Result;
 use crate::observer::{Event, Observer};
 

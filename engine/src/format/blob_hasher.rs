@@ -9,9 +9,9 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 /// The length of SHA-256's blocks.
 const BLOCK: usize = 64;
 
-/// How many are named at once where there are so many: two for each lane of the widest vectors, so
-/// that short ones follow on short ones while long ones go on.
-pub(crate) const TOGETHER: usize = 32;
+/// The most blobs that are hashed at once: two for each lane of the widest vectors, so that short ones follow on
+/// short ones while long ones go on.
+pub(crate) const HASH_BATCH: usize = 32;
 
 /// The key of the names of blobs, ready for use.
 pub(crate) struct Namer {

@@ -8,7 +8,7 @@ use super::directory::{OpenDir, join, metadata_of};
 use super::labelled_name::{self, Beside};
 use super::{Extra, Overwrite, Verify, verify, was_there};
 use crate::error::{Error, Result};
-use crate::format::blob_hasher::TOGETHER;
+use crate::format::blob_hasher::HASH_BATCH;
 use crate::format::keys::BlobKind;
 use crate::format::tree::{Content, Node};
 use crate::observer::{Event, Planned};
@@ -270,7 +270,7 @@ pub(super) fn finish_length(node: &Node, out: &TargetFile) -> std::io::Result<()
 /// Makes the next chunks of a file ready at once; returns where they end.
 fn make_ready(context: &Context<'_>, file: &OpenFile, from: u64, end: u64) -> u64 {
     let (mut ids, mut at) = (Vec::new(), from);
-    while ids.len() < TOGETHER && at < end {
+    while ids.len() < HASH_BATCH && at < end {
         // What can't be found will be missed when it is written.
         let Ok(Some((id, chunk))) = file.chunk_after(context.reader, at) else { break };
         ids.push(id);

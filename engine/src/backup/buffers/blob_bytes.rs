@@ -1,72 +1,70 @@
-//! Bytes on their way through a backup: a part of a buffer that several parts share.
+//! The bytes of a blob on their way through a backup: a range of a buffer that several blobs share.
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use crate::backup::buffers::Buffer;
 
-/// A part of a shared buffer.
+/// A range of a shared buffer.
 #[derive(Clone)]
-pub(in crate::backup) struct Slice {
-    bytes: Shared,
+pub(in crate::backup) struct BlobBytes {
+    bytes: Storage,
     range: Range<usize>,
 }
 
 #[derive(Clone)]
-enum Shared {
+enum Storage {
     Pooled(Arc<Buffer>),
     Owned(Arc<Vec<u8>>),
 }
 
-impl Slice {
-    /// Takes a part of a pooled buffer.
-    pub(in crate::backup) fn part(buffer: &Arc<Buffer>, range: Range<usize>) -> Self {
-        Self { bytes: Shared::Pooled(Arc::clone(buffer)), range }
+impl BlobBytes {
+    /// Takes a range of a pooled buffer.
+    pub(in crate::backup) fn range(buffer: &Arc<Buffer>, range: Range<usize>) -> Self {
+        Self { bytes: Storage::Pooled(Arc::clone(buffer)), range }
     }
 
     /// Takes a whole vector.
     pub(in crate::backup) fn whole(bytes: Vec<u8>) -> Self {
         let range = 0..bytes.len();
-        Self { bytes: Shared::Owned(Arc::new(bytes)), range }
+        Self { bytes: Storage::Owned(Arc::new(bytes)), range }
     }
-}
 
-impl Slice {
-    /// Whether it keeps a pooled buffer alive.
+    /// Returns whether it keeps a pooled buffer alive.
     pub(in crate::backup) fn is_pooled(&self) -> bool {
-        matches!(self.bytes, Shared::Pooled(_))
+        matches!(self.bytes, Storage::Pooled(_))
     }
 
-    /// Whether both are parts of one pooled buffer.
+    /// Returns whether both are ranges of one pooled buffer.
     pub(in crate::backup) fn shares_with(&self, other: &Self) -> bool {
         match (&self.bytes, &other.bytes) {
-            (Shared::Pooled(one), Shared::Pooled(other)) => Arc::ptr_eq(one, other),
-            (Shared::Owned(_), _) | (_, Shared::Owned(_)) => false,
+            (Storage::Pooled(one), Storage::Pooled(other)) => Arc::ptr_eq(one, other),
+            (Storage::Owned(_), _) | (_, Storage::Owned(_)) => false,
         }
     }
 
-    /// Copies slices into one vector that holds nothing else.
-    pub(in crate::backup) fn compact<'s>(slices: impl Iterator<Item = &'s mut Slice>) {
+    /// Copies blobs into one vector that holds nothing else.
+    pub(in crate::backup) fn compact<'s>(blobs: impl Iterator<Item = &'s mut BlobBytes>) {
         let (mut bytes, mut parts) = (Vec::new(), Vec::new());
-        for slice in slices {
+        for blob in blobs {
             let start = bytes.len();
-            bytes.extend_from_slice(slice);
-            parts.push((slice, start..bytes.len()));
+            bytes.extend_from_slice(blob);
+            parts.push((blob, start..bytes.len()));
         }
         let bytes = Arc::new(bytes);
-        for (slice, range) in parts {
-            *slice = Self { bytes: Shared::Owned(Arc::clone(&bytes)), range };
+        for (blob, range) in parts {
+            *blob = Self { bytes: Storage::Owned(Arc::clone(&bytes)), range };
         }
     }
 }
 
-impl Deref for Slice {
+impl Deref for BlobBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
         match &self.bytes {
-            Shared::Pooled(buffer) => &buffer[self.range.clone()],
-            Shared::Owned(bytes) => &bytes[self.range.clone()],
+            Storage::Pooled(buffer) => &buffer[self.range.clone()],
+            Storage::Owned(bytes) => &bytes[self.range.clone()],
         }
     }
 }

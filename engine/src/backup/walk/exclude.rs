@@ -2,8 +2,7 @@
 
 use yore_platform::{Kind, Listing, ReadMode, SourceDir};
 
-use crate::backup::Excludes;
-use crate::backup::walk::join;
+use crate::backup::{Excludes, join};
 use crate::error::Result;
 use crate::format::header::{MAX_HEADER, Unverified};
 use crate::format::id::RepositoryId;
