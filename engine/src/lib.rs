@@ -30,7 +30,7 @@ pub use backend::{
     Stored, Unfinished, load, save,
 };
 pub use backup::{
-    BackupOptions, BackupReport, ChangeTime, Emptied, EmptySources, Excludes, FileSystems,
+    BackupOptions, BackupReport, ChangeTime, EmptiedFolder, EmptySources, Excludes, FileSystems,
     InodeNumbers, LeftOut, NotEntered, Reading, UnchangedBy, backup, backup_stream, count_sources,
 };
 pub use check::{CheckOptions, CheckReport, Finding, ReadData, check};
