@@ -13,9 +13,12 @@ use yore_platform::{
 };
 
 use crate::context::Context;
+use crate::drive::refresher::Refresher;
 use crate::failure::{Done, Failure, Outcome};
-use crate::refresher::{self, Refresher};
 use crate::screen::Screen;
+
+pub mod presented;
+pub mod refresher;
 
 /// How long a drive that is to end waits for those who hold it.
 const PATIENCE: Duration = Duration::from_secs(3);

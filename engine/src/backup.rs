@@ -11,46 +11,44 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use yore_platform::{Mounts, SourceDir, Timestamp, snapshot_path};
 
 use crate::backup::assemble::Assembly;
-use crate::backup::budget::{Budget, Closing};
-use crate::backup::exclude::Excluder;
-use crate::backup::large::HashJob;
+use crate::backup::buffers::Buffers;
 use crate::backup::left_out::Tally;
+use crate::backup::read::budget::{Budget, Closing};
+use crate::backup::read::large::HashJob;
 use crate::backup::read::{Readers, SHARED_BUFFER};
 use crate::backup::store::{Channels, FrameJob, Sealer, Shared, Store};
 use crate::backup::stored::StoredBlobs;
+use crate::backup::walk::exclude::Excluder;
 use crate::backup::walk::{Sources, Step, Walk};
-use crate::buffers::Buffers;
-use crate::chunker::Gear;
+use crate::clock::now;
 use crate::error::{Error, Result};
-use crate::id::{BlobId, SnapshotId};
+use crate::format::blob_hasher::HASH_BATCH;
+use crate::format::chunker::Gear;
+use crate::format::id::{BlobId, SnapshotId};
+use crate::format::keys::{BlobKind, Keys};
+use crate::format::object::{Kind, ObjectName};
+use crate::format::record::{Snapshot, Totals};
+use crate::format::seal;
+use crate::format::tree::Flags;
 use crate::index::BlobIndex;
-use crate::keys::{BlobKind, Keys};
-use crate::moment::{Moment, Part, state};
-use crate::namer::TOGETHER;
-use crate::object::{Kind, ObjectName};
 use crate::observer::Observer;
-use crate::order::SnapshotEntry;
-use crate::reader::Reader;
-use crate::record::{Snapshot, Totals};
+use crate::read::reader::Reader;
+use crate::read::view::{DirRef, merge};
+use crate::repository::session::{self, OpenSession, Writer};
 use crate::repository::{Repository, Snapshots};
-use crate::session::{self, OpenSession, Writer};
-use crate::tree::Flags;
-use crate::view::{DirRef, merge};
-use crate::{backend, seal};
+use crate::run::Run;
+use crate::snapshots::moment::{Moment, Part, state};
+use crate::snapshots::order::SnapshotEntry;
 
 mod assemble;
-mod attributes;
-mod budget;
+mod buffers;
 mod clones;
 mod count;
-mod exclude;
-mod large;
 mod left_out;
 mod options;
 mod read;
@@ -62,11 +60,10 @@ mod stream;
 mod walk;
 
 pub use count::count_sources;
-pub(crate) use exclude::NO_BACKUP;
 pub use left_out::{LeftOut, NotEntered};
 pub use options::{
     BackupOptions, BackupReport, ChangeTime, EmptySources, Excludes, FileSystems, InodeNumbers,
-    Reading, Run, UnchangedBy,
+    Reading, UnchangedBy,
 };
 pub use stream::backup_stream;
 pub use walk::Emptied;
@@ -174,11 +171,6 @@ fn must_fit_a_record(sources: &[Vec<u8>], options: &BackupOptions) -> Result<()>
     Ok(())
 }
 
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp { seconds: since.as_secs() as i64, nanos: since.subsec_nanos() }
-}
-
 /// Runs a backup that `feed` feeds with what is to be saved.
 fn run(
     repository: &Repository,
@@ -199,8 +191,7 @@ fn run(
     let known = repository.snapshots()?;
     let ahead = known.ahead(started);
     if options.run == Run::Dry {
-        let (_, condemned) = repository.condemned()?;
-        let index = repository.open_index_to_write(condemned)?;
+        let index = repository.open_index_to_write(repository.condemned()?)?;
         let saved = save(repository, options, observer, tally, &known.list, index, feed)?;
         return Ok(report(None, saved.totals, ahead));
     }
@@ -234,8 +225,8 @@ fn run(
     let uncovered = tally.take_uncovered(&sources);
     let description = Description { sources, uncovered, time, options, writer, known: &known };
     let id = save_snapshot(repository, &session, description, &saved)?;
-    session.commit(repository, vec![id], now())?;
-    let _ = repository.backend.remove_abandoned();
+    session.commit(repository, &[id], now())?;
+    repository.remove_abandoned();
     resume::end_dead(repository, &left, &options.writer);
     Ok(BackupReport { new_client, ..report(Some(id), saved.totals, ahead) })
 }
@@ -275,7 +266,7 @@ fn save(
     feed: impl FnOnce(Stage<'_>) -> Result<()> + Send,
 ) -> Result<Saved> {
     let keys = Arc::clone(&repository.keys);
-    let backend = Arc::clone(&repository.backend);
+    let backend = Arc::clone(repository.backend());
     let reader = Reader::new(backend, Arc::clone(&keys), index.clone(), PREVIOUS_BUDGET);
     let own = |entry: &&SnapshotEntry| {
         let Writer { host, client, .. } = &options.writer;
@@ -295,7 +286,7 @@ fn save(
     // Of the standard library: what waits there goes when the receiver does, and with it the channels through
     // which it was to be answered, so that nobody waits for an answer to nobody.
     let (steps, ordered) = sync_channel(STEPS);
-    let (hashing, to_hash) = bounded(2 * TOGETHER);
+    let (hashing, to_hash) = bounded(2 * HASH_BATCH);
     let budget = Budget::new(READ_AHEAD);
     let chunks = Buffers::new(SPARE_CHUNKS, gear.max());
     let readers = Arc::new(Readers {
@@ -379,7 +370,7 @@ fn crunch(
     let (mut sealing, mut naming) = (true, true);
     while sealing || naming {
         // Sealing first: meanwhile more chunks come together, and many are named faster than few.
-        let at_once = if to_hash.len() < TOGETHER { frames.try_recv().ok() } else { None };
+        let at_once = if to_hash.len() < HASH_BATCH { frames.try_recv().ok() } else { None };
         let frame = match at_once {
             Some(frame) => Some(frame),
             None => select! {
@@ -407,7 +398,7 @@ fn crunch(
 /// Names a chunk, and others that wait with it.
 fn name(keys: &Keys, first: HashJob, more: &Receiver<HashJob>) {
     let jobs: Vec<HashJob> =
-        std::iter::once(first).chain(more.try_iter().take(TOGETHER - 1)).collect();
+        std::iter::once(first).chain(more.try_iter().take(HASH_BATCH - 1)).collect();
     let chunks: Vec<&[u8]> = jobs.iter().map(|job| &*job.bytes).collect();
     for (job, id) in jobs.iter().zip(keys.blob_ids(BlobKind::Data, &chunks)) {
         // Whoever wanted the name may have given up.
@@ -469,13 +460,13 @@ fn save_snapshot(
         program,
         excludes: options.excludes.rules.iter().flat_map(|rule| rule.patterns.clone()).collect(),
         uncovered,
-        session: session.id,
+        session: session.id(),
     };
     let content = snapshot.encode();
     let id = SnapshotId(repository.keys.draw_salt(&content));
     let name = ObjectName::snapshot(id);
     let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
-    backend::save(&*repository.backend, &name, &object)?;
+    repository.writer().save(&name, &object)?;
     Ok(id)
 }
 

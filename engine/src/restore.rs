@@ -14,13 +14,14 @@ use std::sync::Arc;
 
 use yore_platform::{MkdirOutcome, TargetDir};
 
-use crate::backup::Run;
-use crate::children::Children;
 use crate::error::{Error, Result};
 use crate::globs::Rule;
 use crate::observer::Observer;
-use crate::reader::Reader;
-use crate::view::{self, DirRef, Found};
+use crate::path::TreePath;
+use crate::read::children::Children;
+use crate::read::reader::Reader;
+use crate::read::view::{self, DirRef, Lookup};
+use crate::run::Run;
 
 mod agreed;
 mod beside;
@@ -174,17 +175,17 @@ pub struct RestoreReport {
 /// [`Error::Backend`] when the destination does not answer any more.
 pub fn restore(
     reader: &Reader,
-    what: &Found,
+    what: &Lookup,
     path: &[u8],
     target: &Path,
     options: &RestoreOptions,
     observer: &dyn Observer,
 ) -> Result<RestoreReport> {
     let (above, children) = match what {
-        Found::Root(dir) => (Vec::new(), Children::open(reader, dir)?),
-        Found::Node(seen) => {
-            let cut = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-            (path[..cut].to_vec(), Children::one(seen.clone()))
+        Lookup::Root(dir) => (Vec::new(), Children::open(reader, dir)?),
+        Lookup::Node(seen) => {
+            let above = TreePath::new(path).parent();
+            (above.as_bytes().to_vec(), Children::one(seen.clone()))
         }
     };
     let task = Task { reader, target, options, observer, agreement: Agreement::Free };
@@ -221,7 +222,7 @@ struct Task<'a> {
 }
 
 fn start_in_place(task: Task<'_>, root: &DirRef, path: &[u8]) -> Result<RestoreReport> {
-    let lone = view::alone(task.reader, root, path)?;
+    let lone = view::alone(task.reader, root, TreePath::new(path))?;
     let children = Children::open(task.reader, &lone)?;
     start(task, Way { base: Vec::new(), to: path.to_vec(), links: Links::Followed }, children)
 }

@@ -42,11 +42,11 @@ pub use read::slab::Slab;
 pub use sys::{
     AccountNames, DurableFile, HUGE_PAGE, Interrupt, Interruptible, MappedFile, Mounts, Readiness,
     SourceDir, SourceFile, TargetDir, TargetFile, TemporaryFile, create_dir_durable,
-    create_private_dir, current_ids, folder_metadata, free_space, hostname, is_abandoned, is_alive,
-    keeps_folder_times, lower_thread_priority, machine_digest, name_bytes, name_from_bytes,
-    open_log, path_metadata, process_identity, raise_open_file_limit, remove_durable,
-    restore_sigpipe, return_freed_memory, snapshot_path, spawn_detached, system_path, user_name,
-    write_program,
+    create_private_dir, create_private_file, current_ids, folder_metadata, free_space, hostname,
+    is_abandoned, is_alive, keeps_folder_times, lower_thread_priority, machine_digest, name_bytes,
+    name_from_bytes, open_log, path_metadata, process_identity, raise_open_file_limit,
+    remove_durable, restore_sigpipe, return_freed_memory, snapshot_path, spawn_detached,
+    system_path, user_name, write_program,
 };
 pub use temporary_name::is_temporary;
 pub use volume::{

@@ -18,8 +18,8 @@ pub(crate) mod xattr;
 
 pub use account_names::{AccountNames, current_ids};
 pub use durable::{
-    DurableFile, MappedFile, create_dir_durable, create_private_dir, free_space, is_abandoned,
-    remove_durable, write_program,
+    DurableFile, MappedFile, create_dir_durable, create_private_dir, create_private_file,
+    free_space, is_abandoned, remove_durable, write_program,
 };
 pub use file_system::{folder_metadata, keeps_folder_times};
 pub use mounts::Mounts;

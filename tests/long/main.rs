@@ -49,7 +49,7 @@ fn a_million_small_files_are_backed_up_listed_and_mounted_in_300_mib() {
     run_watched(&yore, &["ls", "--recursive", "latest"]);
     run_watched(&yore, &["check"]);
     let drive = MountGuard::new(&yore, &[]);
-    let shown = drive.shown("latest", &source);
+    let shown = drive.path_of("latest", &source);
     let found = in_shell("find \"$1\" -type f | wc -l", &[&shown]);
     assert_eq!(found.trim(), "1000000");
     let sizes = "find \"$1\" -type f -printf '%P %s %T@\\n' | sort | sha256sum";
@@ -81,7 +81,7 @@ fn a_file_of_ten_gigabytes_goes_there_and_back() {
     let source_word = source.to_str().expect("text").to_owned();
     run_watched(&yore, &["backup", &source_word]);
     let drive = MountGuard::new(&yore, &[]);
-    let shown = drive.shown("latest", &source);
+    let shown = drive.path_of("latest", &source);
     in_shell("cmp \"$1\"/large \"$2\"/large", &[&shown, &source]);
     let blocks = in_shell("stat -c %b \"$1\"/large", &[&shown]);
     let blocks: u64 = blocks.trim().parse().expect("a number");

@@ -3,6 +3,7 @@
 //! An object is a file. It is written under no name or a temporary one, made durable, and published
 //! without clobbering; so a name is either absent or whole.
 
+mod open_packs;
 mod unfinished;
 
 use std::fs::DirEntry;
@@ -17,10 +18,10 @@ use yore_platform::{
     path_metadata,
 };
 
-use super::open_packs::OpenPacks;
+use self::open_packs::OpenPacks;
 use super::{Backend, NewObject, Published, Stamp, Stored, Unfinished};
 use crate::error::{Error, Result};
-use crate::object::{Area, ObjectName};
+use crate::format::object::{Area, ObjectName};
 
 /// A folder that holds a repository.
 pub struct Folder {
@@ -325,7 +326,7 @@ impl NewObject for NewFile<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::ObjectId;
+    use crate::format::id::ObjectId;
 
     #[test]
     fn an_open_pack_that_went_bad_is_opened_anew() {

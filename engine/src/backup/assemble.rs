@@ -4,17 +4,18 @@ use std::sync::mpsc::Receiver;
 use yore_platform::{AccountNames, Kind};
 
 use crate::backup::Saved;
-use crate::backup::budget::Budget;
+use crate::backup::read::budget::Budget;
 use crate::backup::read::{Bytes, ChunkId, Found, Results, Status};
 use crate::backup::slice::Slice;
 use crate::backup::store::{Added, Store};
-use crate::backup::walk::{Step, join};
-use crate::content::{ContentBuilder, keep_holes};
+use crate::backup::walk::Step;
 use crate::error::{Error, Result};
-use crate::keys::{BlobKind, Keys};
+use crate::format::content::{ContentBuilder, keep_holes};
+use crate::format::keys::{BlobKind, Keys};
+use crate::format::record::Totals;
+use crate::format::tree::{Chunk, Content, Flags, Holes, Node, TreeBuilder};
 use crate::observer::{Event, Fate, Observer};
-use crate::record::Totals;
-use crate::tree::{Chunk, Content, Flags, Holes, Node, TreeBuilder};
+use crate::path::join;
 
 /// Builds trees; belongs to one thread.
 pub(super) struct Assembly<'a, 's, 'r> {

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use yore_platform::boot_id_of;
 
-use crate::id::ObjectId;
-use crate::keys::random;
-use crate::record::{ClientId, Session, Verdict};
+use crate::format::id::ObjectId;
+use crate::format::keys::random;
+use crate::format::record::{ClientId, Session, Verdict};
 use crate::repository::Snapshots;
-use crate::session::Writer;
+use crate::repository::session::Writer;
 
 /// Draws a client id of its own for a writer whose id somebody else uses, too.
 ///

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::backup::BackupReport;
 use crate::backup::walk::Emptied;
-use crate::moment::holds;
+use crate::path::TreePath;
 
 /// What a backup left out on purpose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,7 +106,9 @@ impl Tally {
             .into_iter()
             .filter(|(folder, path)| {
                 // Unless a source that was named inside of the folder holds it.
-                !sources.iter().any(|source| holds(folder, source) && holds(source, path))
+                let (folder, path) = (TreePath::new(folder), TreePath::new(path));
+                let mut sources = sources.iter().map(|source| TreePath::new(source));
+                !sources.any(|source| source.starts_with(folder) && path.starts_with(source))
             })
             .map(|(_, path)| path)
             .collect();

@@ -6,11 +6,12 @@ use yore_platform::Timestamp;
 
 use super::left_out::LeftOut;
 use super::walk::Emptied;
+use crate::format::id::SnapshotId;
+use crate::format::record::{ClientId, Totals};
 use crate::globs::Rule;
-use crate::id::SnapshotId;
-use crate::order::SnapshotEntry;
-use crate::record::{ClientId, Totals};
-use crate::session::Writer;
+use crate::repository::session::Writer;
+use crate::run::Run;
+use crate::snapshots::order::SnapshotEntry;
 
 /// What is left out of a backup.
 #[derive(Debug, Clone, Default)]
@@ -84,16 +85,6 @@ pub enum FileSystems {
     All,
     /// Only the one on which the source is.
     One,
-}
-
-/// Whether anything is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Run {
-    /// A snapshot is made.
-    #[default]
-    Real,
-    /// Everything is read and counted, and nothing written.
-    Dry,
 }
 
 /// How a backup is made.

@@ -11,22 +11,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, Sender};
 use yore_platform::{FoundXattrs, Kind, Listing, Metadata, SourceDir, Timestamp, system_path};
 
-use crate::backup::attributes;
-use crate::backup::budget::Budget;
-use crate::backup::large::HashJob;
+use crate::backup::buffers::{Buffer, Buffers};
 use crate::backup::left_out::Tally;
+use crate::backup::read::budget::Budget;
+use crate::backup::read::large::HashJob;
 use crate::backup::slice::Slice;
-use crate::backup::walk::join;
 use crate::backup::{BackupOptions, ChangeTime, Reading, StoredBlobs};
-use crate::buffers::{Buffer, Buffers};
-use crate::chunker::Gear;
 use crate::error::Error;
-use crate::id::BlobId;
-use crate::keys::{BlobKind, Keys};
+use crate::format::chunker::Gear;
+use crate::format::id::BlobId;
+use crate::format::keys::{BlobKind, Keys};
+use crate::format::tree::{Flags, Hole, Node};
 use crate::observer::{Event, Observer, Problem};
-use crate::tree::{Flags, Hole, Node};
+use crate::path::join;
 
+pub(super) mod attributes;
+pub(super) mod budget;
 mod content;
+pub(super) mod large;
 
 /// Files above this are read by two threads, past the page cache.
 pub(super) const LARGE: u64 = 8 << 20;

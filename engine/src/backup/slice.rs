@@ -3,7 +3,7 @@
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use crate::buffers::Buffer;
+use crate::backup::buffers::Buffer;
 
 /// A part of a shared buffer.
 #[derive(Clone)]

@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::backup::buffers::{Buffer, FrameBuffers};
 use crate::backup::slice::Slice;
-use crate::buffers::{Buffer, FrameBuffers};
 use crate::error::{Error, Result};
-use crate::id::BlobId;
-use crate::index::{self, BlobIndex};
-use crate::keys::BlobKind;
-use crate::pack::{FrameInfo, MAX_FRAME, PackInfo, PackKey, PackKind};
+use crate::format::id::BlobId;
+use crate::format::keys::BlobKind;
+use crate::format::pack::{FrameInfo, MAX_FRAME, PackInfo, PackKey, PackKind};
+use crate::index::BlobIndex;
 use crate::repository::Repository;
 
 mod sealer;
@@ -309,7 +309,7 @@ impl<'s, 'r> Store<'s, 'r> {
 
     fn save_index(&mut self, packs: Vec<PackInfo>) -> Result<()> {
         let repository = self.shared.repository;
-        let id = index::save(&*repository.backend, &repository.keys, &packs)?;
+        let id = repository.save_index(&packs)?;
         for (id, _) in packs.iter().flat_map(|pack| &pack.contents.blobs) {
             self.seen.remove(id);
         }

@@ -1,9 +1,9 @@
 //! What of earlier snapshots may be relied on.
 
-use crate::id::BlobId;
+use crate::format::id::BlobId;
+use crate::format::tree::{Content, Holes, Node};
 use crate::index::BlobIndex;
-use crate::reader::Reader;
-use crate::tree::{Content, Holes, Node};
+use crate::read::reader::Reader;
 
 /// Answers whether blobs of earlier snapshots are still stored.
 pub(super) struct StoredBlobs<'a> {

@@ -7,17 +7,18 @@ use std::sync::mpsc::SyncSender;
 use crossbeam_channel::{Sender, bounded};
 use yore_platform::Kind;
 
-use crate::backup::large::HashJob;
 use crate::backup::left_out::Tally;
+use crate::backup::read::large::HashJob;
 use crate::backup::read::{Bytes, ChunkId, Found, Results, Status};
 use crate::backup::slice::Slice;
 use crate::backup::walk::Step;
 use crate::backup::{BackupOptions, BackupReport, Stage, now, run};
-use crate::chunker::End;
 use crate::error::{Error, Result};
+use crate::format::chunker::End;
+use crate::format::tree::Node;
 use crate::observer::{Event, Observer};
+use crate::path::{Name, TreePath, TreePathBuf};
 use crate::repository::Repository;
-use crate::tree::{Node, name_is_allowed};
 
 /// How much is read at a time.
 const BLOCK: usize = 256 << 10;
@@ -33,13 +34,13 @@ pub fn backup_stream(
     options: &BackupOptions,
     observer: &dyn Observer,
 ) -> Result<BackupReport> {
-    let names: Vec<&[u8]> = path.split(|b| *b == b'/').filter(|name| !name.is_empty()).collect();
-    let Some((name, way)) = names.split_last().filter(|_| names.iter().all(|n| name_is_allowed(n)))
-    else {
-        let what = format!("{:?} can't be the name of a file", String::from_utf8_lossy(path));
+    let names: Vec<&[u8]> = TreePath::new(path).components().collect();
+    let are_names = names.iter().all(|name| Name::new(name).is_some());
+    let Some((name, way)) = names.split_last().filter(|_| are_names) else {
+        let what = format!("{:?} can't be the name of a file", TreePath::new(path));
         return Err(Error::Refused { what });
     };
-    let source = names.join(&b'/');
+    let source = names.iter().copied().collect::<TreePathBuf>().into_bytes();
     let tally = Tally::default();
     run(repository, vec![source], options, observer, &tally, |stage| {
         let time = now();
@@ -76,7 +77,7 @@ fn cut(
 ) -> Result<u64> {
     let (mut cutter, mut block, mut size) = (stage.gear.cutter(), vec![0; BLOCK], 0);
     let mut chunk = stage.chunks.take();
-    let emit = |chunk: crate::buffers::Buffer| {
+    let emit = |chunk: crate::backup::buffers::Buffer| {
         let length = chunk.len();
         let bytes = Slice::part(&Arc::new(chunk), 0..length);
         let (name, named) = bounded(1);

@@ -14,20 +14,21 @@ use yore_platform::{
     Kind, Listing, Metadata, Mounts, SourceDir, Timestamp, snapshot_path, system_path,
 };
 
-use crate::backup::exclude::Excluder;
 use crate::backup::left_out::Tally;
 use crate::backup::read::{Job, Results, Wanted, node_of};
+use crate::backup::walk::exclude::Excluder;
 use crate::backup::{BackupOptions, InodeNumbers};
 use crate::error::{Error, Result};
-use crate::id::RepositoryId;
-use crate::moment::holds;
+use crate::format::id::RepositoryId;
+use crate::format::tree::{Flags, Node};
 use crate::observer::{Observer, Problem};
-use crate::reader::Reader;
-use crate::tree::{Flags, Node};
-use crate::view::{DirRef, SeenNode};
+use crate::path::{TreePath, join};
+use crate::read::reader::Reader;
+use crate::read::view::{DirRef, ResolvedNode};
 
 mod emptied;
 mod enter;
+pub(super) mod exclude;
 mod previous;
 mod sources;
 
@@ -174,7 +175,7 @@ impl<'a> Walk<'a> {
         path: &[u8],
         name: &[u8],
         metadata: Metadata,
-        previous: Option<SeenNode>,
+        previous: Option<ResolvedNode>,
         way: &'a Sources,
     ) -> Result<()> {
         let system = system_path(path);
@@ -316,14 +317,14 @@ impl<'a> Walk<'a> {
         }
         let from = self.earlier.range::<[u8], _>((Bound::Included(path), Bound::Unbounded));
         for source in from.take_while(|source| source.starts_with(path)) {
-            if holds(path, source) {
+            if TreePath::new(source).starts_with(TreePath::new(path)) {
                 self.tally.uncovered(path, source);
             }
         }
     }
 
     /// Counts the files of something that is there no more; in a marked directory nobody knows.
-    fn count_removed(&self, gone: &SeenNode, is_marked: bool) {
+    fn count_removed(&self, gone: &ResolvedNode, is_marked: bool) {
         if is_marked {
             return;
         }
@@ -430,13 +431,3 @@ enum Advance<'r> {
 
 /// A directory could not be listed; the observer knows.
 struct Unlisted;
-
-pub(super) fn join(parent: &[u8], name: &[u8]) -> Vec<u8> {
-    let mut path = Vec::with_capacity(parent.len() + 1 + name.len());
-    path.extend_from_slice(parent);
-    if !path.is_empty() {
-        path.push(b'/');
-    }
-    path.extend_from_slice(name);
-    path
-}

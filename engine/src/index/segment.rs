@@ -11,10 +11,10 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use yore_platform::{DurableFile, MappedFile};
 
-use crate::id::{BlobId, ObjectId, encode_hex};
+use crate::format::id::{BlobId, ObjectId, encode_hex};
+use crate::format::pack::{Codec, FrameInfo, PackInfo, PackKind};
+use crate::format::seal::PREFIX;
 use crate::index::Location;
-use crate::pack::{Codec, FrameInfo, PackInfo, PackKind};
-use crate::seal::PREFIX;
 
 /// The extension of segment files.
 pub(super) const EXTENSION: &str = "segment";
@@ -366,7 +366,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::pack::Contents;
+    use crate::format::pack::Contents;
 
     fn pack(seed: u8, blobs: u32) -> PackInfo {
         let id = |n: u32| BlobId(Sha256::digest([&[seed][..], &n.to_be_bytes()].concat()).into());

@@ -12,11 +12,11 @@ use std::sync::{Mutex, PoisonError};
 use yore_platform::Metadata;
 
 use super::{RestoreOptions, RestoreReport, Task, start_in_place};
-use crate::backup::Run;
 use crate::error::Result;
 use crate::observer::Observer;
-use crate::reader::Reader;
-use crate::view::DirRef;
+use crate::read::reader::Reader;
+use crate::read::view::DirRef;
+use crate::run::Run;
 
 /// Whether something that is there may be changed.
 #[derive(Clone, Copy)]

@@ -3,10 +3,11 @@
 use yore_platform::TargetDir;
 
 use super::context::Context;
-use super::directory::{OpenDir, join};
+use super::directory::OpenDir;
 use super::place::is_right;
 use crate::error::Result;
-use crate::tree::Node;
+use crate::format::tree::Node;
+use crate::path::join;
 
 /// The longest name that file systems have.
 const LONGEST: usize = 255;

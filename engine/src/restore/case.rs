@@ -9,10 +9,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::beside::labelled;
 use super::context::Context;
-use super::directory::{OpenDir, join};
-use crate::backup::Run;
+use super::directory::OpenDir;
 use crate::error::Error;
-use crate::tree::Node;
+use crate::format::tree::Node;
+use crate::path::join;
+use crate::run::Run;
 
 /// The names of a directory, without their case.
 #[derive(Default)]

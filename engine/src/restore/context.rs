@@ -14,7 +14,7 @@ use super::sources::Links;
 use super::{RestoreOptions, RestoreReport, Task};
 use crate::error::{Error, Result};
 use crate::observer::{Observer, Problem};
-use crate::reader::Reader;
+use crate::read::reader::Reader;
 
 /// After so many unanswered reads in a row the destination counts as gone.
 const UNANSWERED: u32 = 16;

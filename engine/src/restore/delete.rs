@@ -10,20 +10,22 @@ use yore_platform::{Kind, Listing, SourceDir};
 
 use super::case::{Names, has_alias};
 use super::context::Context;
-use super::directory::{OpenDir, join};
+use super::directory::OpenDir;
 use super::place::not_agreed;
 use super::{Extra, Overwrite, was_there};
-use crate::backup::{NO_BACKUP, Run};
 use crate::error::Error;
+use crate::format::tree::Flags;
+use crate::globs::NO_BACKUP;
 use crate::observer::{Event, Fate, Planned};
-use crate::tree::Flags;
+use crate::path::join;
+use crate::run::Run;
 
 /// The names in a directory of the target that have not been met in the snapshot yet.
 pub(super) struct Deletion {
     listing: Listing,
     next: usize,
     /// Names that the snapshot has but that can't be presented.
-    strange: HashSet<Vec<u8>>,
+    invalid: HashSet<Vec<u8>>,
     /// Whether the snapshot's side could be read so far.
     certain: bool,
     /// Whether the snapshot has anything in it.
@@ -86,10 +88,10 @@ impl Deletion {
         let mut listing = Listing::new();
         match source.list(&mut listing) {
             Ok(()) => {
-                let strange = HashSet::new();
+                let invalid = HashSet::new();
                 let (certain, has_met, told) = (true, false, false);
                 let aliased = Vec::new();
-                Some(Self { listing, next: 0, strange, certain, has_met, keep, told, aliased })
+                Some(Self { listing, next: 0, invalid, certain, has_met, keep, told, aliased })
             }
             Err(error) => {
                 context.problem(open.path.clone(), context.local(&open.below, error));
@@ -104,7 +106,7 @@ impl Deletion {
     }
 
     pub(super) fn keep(&mut self, name: Vec<u8>) {
-        self.strange.insert(name);
+        self.invalid.insert(name);
     }
 
     /// Removes what comes before `name`, which the snapshot has; everything left without one. `names`
@@ -124,7 +126,7 @@ impl Deletion {
             self.next += 1;
             if name == Some(listed.name)
                 || !self.certain
-                || self.strange.contains(listed.name)
+                || self.invalid.contains(listed.name)
                 || context.stopped()
             {
                 continue;

@@ -15,9 +15,10 @@ use super::context::Context;
 use super::place::note_replaced;
 use super::sources::Links;
 use super::{Extra, Overwrite, Owners, Verify, was_there};
-use crate::backup::Run;
 use crate::error::{Error, Result};
-use crate::tree::{Flags, Node};
+use crate::format::tree::{Flags, Node};
+use crate::path::join;
+use crate::run::Run;
 
 pub(super) struct OpenDir<'c> {
     context: &'c Context<'c>,
@@ -50,12 +51,6 @@ impl Opened {
     fn none() -> Self {
         Self { dir: None, made: MkdirOutcome::Created, gets: None }
     }
-}
-
-/// Appends a name to a path.
-pub(super) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
-    let separator: &[u8] = if path.is_empty() { b"" } else { b"/" };
-    [path, separator, name].concat()
 }
 
 /// The metadata of a node, as the platform takes it.

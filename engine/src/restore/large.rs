@@ -13,8 +13,8 @@ use super::place::{self, Outcome, Way};
 use super::work::{Item, Job, Role, count};
 use super::{Verify, verify};
 use crate::error::{Error, Result};
-use crate::file::OpenFile;
 use crate::observer::Event;
+use crate::read::file::OpenFile;
 
 /// Files of at least so much data are written in stretches.
 pub(super) const LARGE: u64 = 16 << 20;

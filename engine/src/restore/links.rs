@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use yore_platform::{Kind, Metadata, TargetDir};
 
 use super::context::Context;
-use super::directory::join;
 use super::place::{self, Outcome};
 use super::sources::Links;
 use super::work::{Item, Role, restore_item, tell};
 use super::{Overwrite, was_there};
-use crate::backup::Run;
 use crate::error::{Error, Result};
 use crate::observer::Event;
+use crate::path::{TreePath, TreePathBuf};
+use crate::run::Run;
 
 /// What became of the first name of a file.
 pub(super) struct LinkGroup<'c> {
@@ -184,12 +184,12 @@ fn make_link(context: &Context<'_>, item: &Item<'_>, first: &First) -> Result<Li
 
 /// Opens the directory of a first name.
 fn walk_to(context: &Context<'_>, root: &TargetDir, first: &First) -> std::io::Result<TargetDir> {
-    let names = first.below.split(|&byte| byte == b'/').filter(|name| !name.is_empty());
     let follows = context.links() == Links::Followed;
-    let mut path = first.path[..first.path.len().saturating_sub(first.below.len())].to_vec();
+    let above = &first.path[..first.path.len().saturating_sub(first.below.len())];
+    let mut path: TreePathBuf = TreePath::new(above).components().collect();
     let mut dir = root.clone();
-    for name in names {
-        path = join(path.strip_suffix(b"/").unwrap_or(&path), name);
+    for name in TreePath::new(&first.below).components() {
+        path.push(name);
         dir = match follows && context.is_way(&path) {
             true => dir.open_dir_following(name)?.ok_or(std::io::ErrorKind::NotFound)?,
             false => dir.open_child(name)?,

@@ -5,15 +5,16 @@ use yore_platform::{Kind, Metadata, Replace, TargetDir, TargetFile};
 use super::beside::{self, Beside};
 use super::context::Context;
 use super::delete::look_through;
-use super::directory::{OpenDir, join, metadata_of};
+use super::directory::{OpenDir, metadata_of};
 use super::{Extra, Overwrite, Verify, verify, was_there};
-use crate::backup::Run;
 use crate::error::{Error, Result};
-use crate::file::{OpenFile, Piece};
-use crate::keys::BlobKind;
-use crate::namer::TOGETHER;
+use crate::format::blob_hasher::HASH_BATCH;
+use crate::format::keys::BlobKind;
+use crate::format::tree::{Content, Node};
 use crate::observer::{Event, Planned};
-use crate::tree::{Content, Node};
+use crate::path::join;
+use crate::read::file::{OpenFile, Piece};
+use crate::run::Run;
 
 /// What became of a node.
 pub(super) enum Outcome {
@@ -271,7 +272,7 @@ pub(super) fn finish_length(node: &Node, out: &TargetFile) -> std::io::Result<()
 /// Makes the next chunks of a file ready at once; returns where they end.
 fn make_ready(context: &Context<'_>, file: &OpenFile, from: u64, end: u64) -> u64 {
     let (mut ids, mut at) = (Vec::new(), from);
-    while ids.len() < TOGETHER && at < end {
+    while ids.len() < HASH_BATCH && at < end {
         // What can't be found will be missed when it is written.
         let Ok(Some((id, chunk))) = file.chunk_after(context.reader, at) else { break };
         ids.push(id);

@@ -9,18 +9,19 @@ use yore_platform::{DeviceNumber, Kind};
 use super::case::Names;
 use super::context::Context;
 use super::delete::{Deletion, Keep};
-use super::directory::{OpenDir, join};
+use super::directory::OpenDir;
 use super::large::{self, LARGE};
 use super::links::LinkGroup;
 use super::select::{Selected, Selection};
 use super::work::{Item, Job, Role};
-use crate::backup::Run;
-use crate::children::Children;
 use crate::error::Error;
-use crate::id::SnapshotId;
+use crate::format::id::SnapshotId;
+use crate::format::tree::{Content, Node};
 use crate::observer::Event;
-use crate::tree::{Content, Node};
-use crate::view::{DirRef, SeenNode};
+use crate::path::join;
+use crate::read::children::Children;
+use crate::read::view::{DirRef, ResolvedNode};
+use crate::run::Run;
 
 /// Bytes of the paths of all directories that the walk is in: only hostile trees have more.
 const PATHS: usize = 64 << 20;
@@ -102,11 +103,11 @@ impl<'c> Planner<'c, '_> {
                 break;
             }
             let next = frame.children.next();
-            for strange in frame.children.take_strange() {
-                let error = Error::Damaged { object: "its node".into(), reason: strange.reason };
-                self.context.failed(join(&frame.path, &strange.name), error);
+            for invalid in frame.children.take_invalid() {
+                let error = Error::Damaged { object: "its node".into(), reason: invalid.reason };
+                self.context.failed(join(&frame.path, &invalid.name), error);
                 if let Some(deletion) = &mut frame.deletion {
-                    deletion.keep(strange.name);
+                    deletion.keep(invalid.name);
                 }
             }
             match next {
@@ -123,7 +124,7 @@ impl<'c> Planner<'c, '_> {
         self.groups.clear();
     }
 
-    fn meet(&mut self, mut seen: SeenNode) {
+    fn meet(&mut self, mut seen: ResolvedNode) {
         let Some(frame) = self.stack.last_mut() else { return };
         let path = join(&frame.path, &seen.node.name);
         if let (Some(deletion), Place::Open(open)) = (&mut frame.deletion, &frame.place) {

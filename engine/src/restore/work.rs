@@ -7,12 +7,13 @@ use crossbeam_channel::Receiver;
 use yore_platform::Kind;
 
 use super::context::Context;
-use super::directory::{OpenDir, join};
+use super::directory::OpenDir;
 use super::large::{Large, stretch};
 use super::links::{FirstName, LinkGroup};
 use super::place::{Outcome, place};
+use crate::format::tree::Node;
 use crate::observer::{Event, Fate};
-use crate::tree::Node;
+use crate::path::join;
 
 /// What a worker is given.
 pub(super) enum Job<'c> {

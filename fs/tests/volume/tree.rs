@@ -210,7 +210,7 @@ fn attributes_of_the_drive_are_readable_and_not_listed() {
 }
 
 #[test]
-fn a_file_that_snapshots_share_tells_the_one_in_which_its_directory_was_first_seen() {
+fn a_shared_file_names_the_snapshot_in_which_its_directory_was_first_seen() {
     let world = World::new();
     let source = world.same_beside_changing();
     let ids: Vec<Vec<u8>> = world
@@ -246,7 +246,7 @@ fn space_is_what_the_repository_takes() {
 }
 
 #[test]
-fn file_managers_are_told_a_name_and_an_icon() {
+fn file_managers_find_a_name_and_an_icon() {
     let world = World::new();
     let volume = world.volume_with(|options| options.label = Some("Yore: backup".into()));
     for (name, group) in [(".xdg-volume-info", "[Volume Info]"), (".directory", "[Desktop Entry]")]

@@ -20,7 +20,8 @@ use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 
 pub use folder::{
-    create_dir_durable, create_private_dir, free_space, remove_durable, write_program,
+    create_dir_durable, create_private_dir, create_private_file, free_space, remove_durable,
+    write_program,
 };
 pub use leftover::is_abandoned;
 pub use map::MappedFile;

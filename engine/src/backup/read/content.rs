@@ -3,12 +3,12 @@
 use yore_platform::{Metadata, ReadMode, SourceFile};
 
 use super::{Batch, Bytes, ChunkId, Failed, Found, LARGE, Status, Wanted, is_sparse, node_of};
-use crate::backup::large::read_chunked;
-use crate::backup::walk::join;
-use crate::buffers::Buffer;
+use crate::backup::buffers::Buffer;
+use crate::backup::read::large::read_chunked;
 use crate::error::Error;
+use crate::format::tree::{Content, Flags, Node};
 use crate::observer::{Event, Problem};
-use crate::tree::{Content, Flags, Node};
+use crate::path::join;
 
 /// How often a file is read that changes meanwhile.
 const ATTEMPTS: u32 = 3;

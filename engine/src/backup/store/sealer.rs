@@ -7,8 +7,8 @@ use yore_platform::AlignedBuf;
 
 use super::{FrameJob, Shared, Write};
 use crate::error::{Error, Result};
-use crate::pack::{Codec, FrameInfo, PackKey, decode_frame};
-use crate::seal::TAG;
+use crate::format::pack::{Codec, FrameInfo, PackKey, decode_frame};
+use crate::format::seal::TAG;
 
 /// The zstd level: of the fast ones, the first that compresses well.
 const LEVEL: i32 = 3;

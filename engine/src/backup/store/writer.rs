@@ -7,8 +7,8 @@ use crossbeam_channel::Receiver;
 use super::{Shared, Write, lock};
 use crate::backend::NewObject;
 use crate::error::{Error, Result};
-use crate::object::ObjectName;
-use crate::pack::{Contents, PackInfo, PackKey, PackKind};
+use crate::format::object::ObjectName;
+use crate::format::pack::{Contents, PackInfo, PackKey, PackKind};
 
 /// Writes packs; belongs to one thread.
 pub(in crate::backup) struct PackWriter {
@@ -65,7 +65,7 @@ impl PackWriter {
 
 fn begin<'r>(shared: &Shared<'r>, key: Arc<PackKey>) -> Result<Open<'r>> {
     let name = ObjectName::pack(key.id());
-    let mut object = shared.repository.backend.create(&name)?;
+    let mut object = shared.repository.writer().create(&name)?;
     object.append(key.prefix())?;
     let offset = key.prefix().len() as u64;
     Ok(Open { key, object, contents: Contents::default(), offset })

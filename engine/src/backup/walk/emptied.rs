@@ -7,11 +7,11 @@ use std::path::Path;
 
 use yore_platform::{Kind, Listing, Metadata, MountKind, Mounts, SourceDir, system_path};
 
-use super::join;
 use super::previous::count_files;
-use crate::reader::Reader;
-use crate::tree::Node;
-use crate::view::DirRef;
+use crate::format::tree::Node;
+use crate::path::join;
+use crate::read::reader::Reader;
+use crate::read::view::DirRef;
 
 /// A folder is taken for one that lost its disk when fewer than one file in so many is left.
 const NEARLY_ALL: u64 = 10;

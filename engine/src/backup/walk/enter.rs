@@ -5,15 +5,16 @@ use std::io::ErrorKind;
 use yore_platform::{Kind, Listing, Metadata, MountKind, SourceDir, system_path};
 
 use super::emptied::{self, Emptied};
-use super::{Advance, Level, Opened, Sources, Step, Unlisted, Walk, join};
-use crate::backup::attributes;
-use crate::backup::exclude::Excluder;
+use super::{Advance, Level, Opened, Sources, Step, Unlisted, Walk};
 use crate::backup::left_out::NotEntered;
+use crate::backup::read::attributes;
 use crate::backup::read::node_of;
+use crate::backup::walk::exclude::Excluder;
 use crate::backup::{EmptySources, FileSystems, Reading, now};
 use crate::error::Result;
-use crate::tree::{Flags, Node};
-use crate::view::{DirRef, SeenNode};
+use crate::format::tree::{Flags, Node};
+use crate::path::join;
+use crate::read::view::{DirRef, ResolvedNode};
 
 impl<'a> Walk<'a> {
     /// Goes into a directory; `way` leads to sources that are named inside of it, or is one itself.
@@ -21,7 +22,7 @@ impl<'a> Walk<'a> {
         &self,
         parent: &Level<'a>,
         name: &[u8],
-        previous: Option<SeenNode>,
+        previous: Option<ResolvedNode>,
         way: Option<&'a Sources>,
         spare: &mut Vec<Listing>,
     ) -> Result<Advance<'a>> {
@@ -102,7 +103,7 @@ impl<'a> Walk<'a> {
         &self,
         path: &[u8],
         mut node: Node,
-        previous: Option<SeenNode>,
+        previous: Option<ResolvedNode>,
         way: Option<&'a Sources>,
         why: NotEntered,
     ) -> Result<Advance<'a>> {
@@ -123,7 +124,7 @@ impl<'a> Walk<'a> {
         &self,
         parent: &Level<'a>,
         name: &[u8],
-        previous: Option<SeenNode>,
+        previous: Option<ResolvedNode>,
         way: &'a Sources,
     ) -> Result<()> {
         let path = join(&parent.path, name);
@@ -145,7 +146,7 @@ impl<'a> Walk<'a> {
         dir: &SourceDir,
         path: &[u8],
         metadata: &Metadata,
-        previous: Option<&SeenNode>,
+        previous: Option<&ResolvedNode>,
     ) -> Option<Emptied> {
         let previous = previous.filter(|_| self.options.empty_sources == EmptySources::KeepLast)?;
         let last = (&previous.node, previous.dir.as_ref()?);
@@ -161,7 +162,7 @@ impl<'a> Walk<'a> {
         dir: &SourceDir,
         path: &[u8],
         metadata: &Metadata,
-        previous: Option<&SeenNode>,
+        previous: Option<&ResolvedNode>,
     ) -> Option<Emptied> {
         let previous = previous
             .filter(|seen| parent.is_unmoved && seen.node.inode != metadata.inode)
@@ -175,7 +176,7 @@ impl<'a> Walk<'a> {
     pub(super) fn keep_last_state(
         &self,
         name: &[u8],
-        previous: Option<SeenNode>,
+        previous: Option<ResolvedNode>,
         metadata: Option<Metadata>,
     ) -> Result<()> {
         let node = match (previous, metadata) {
@@ -189,8 +190,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes a node of the previous state, with all that is below it.
-    fn keep(&self, seen: SeenNode) -> Result<()> {
-        let SeenNode { mut node, dir } = seen;
+    fn keep(&self, seen: ResolvedNode) -> Result<()> {
+        let ResolvedNode { mut node, dir } = seen;
         node.flags = node.flags.with(Flags::STALE);
         let Some(DirRef::Merged(nodes)) = dir else {
             return self.step(Step::Take(Box::new(node)));
@@ -232,7 +233,7 @@ fn is_gone(dir: &SourceDir, name: &[u8]) -> bool {
 
 /// Describes a directory that is not looked at: as the previous snapshot has it, so that a tree stays the same
 /// from backup to backup.
-fn passed_by(name: &[u8], previous: Option<&SeenNode>) -> Node {
+fn passed_by(name: &[u8], previous: Option<&ResolvedNode>) -> Node {
     match previous {
         Some(seen) if seen.node.kind == Kind::Directory => {
             Node { subtree: None, ..seen.node.clone() }

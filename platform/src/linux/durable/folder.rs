@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::volume::Space;
@@ -53,6 +53,19 @@ pub fn create_dir_durable(path: &Path) -> io::Result<()> {
 /// One that is there keeps the permissions that it has.
 pub fn create_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Makes an empty file that is its owner's alone (0600); one that is there keeps its content and gets
+/// these permissions.
+///
+/// No descriptor is opened: closing one would drop the `fcntl` locks that another part of the process
+/// holds on the file (<https://sqlite.org/howtocorrupt.html>, section 2.2).
+pub fn create_private_file(path: &Path) -> io::Result<()> {
+    match rustix::fs::mknodat(CWD, path, FileType::RegularFile, Mode::RUSR | Mode::WUSR, 0) {
+        Ok(()) => Ok(()),
+        Err(Errno::EXIST) => std::fs::set_permissions(path, Permissions::from_mode(0o600)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Writes a file that may be run as a program, over one that is there.

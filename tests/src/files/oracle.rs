@@ -1,0 +1,48 @@
+//! Trees of files made and compared by other eyes than the program's: scripts in `tests/oracle`.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::machine::python;
+
+/// Makes a folder with every kind of file that this user may make; returns what was left out for
+/// want of privileges, and what the file system does not keep.
+pub fn build_matrix(folder: &Path) -> Vec<String> {
+    let output = python("oracle/file_kinds.py", &[folder]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the matrix: {errors}");
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+/// Looks at a folder and everything below it; paths as Python writes bytes.
+pub fn stat_tree(folder: &Path) -> BTreeMap<String, Value> {
+    let output = python("oracle/tree.py", &[folder.as_os_str()]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "looking at {}: {errors}", folder.display());
+    let text = String::from_utf8(output.stdout).expect("text");
+    text.lines()
+        .map(|line| {
+            let value: Value = serde_json::from_str(line).expect("an object a line");
+            (value["path"].as_str().expect("a path").to_owned(), value)
+        })
+        .collect()
+}
+
+/// Fails with what differs between two folders in anything but times of change and access.
+pub fn assert_same_tree(found: &Path, expected: &Path) {
+    let output = python(
+        "oracle/tree.py",
+        &[OsStr::new("--compare"), found.as_os_str(), expected.as_os_str()],
+    );
+    let differences = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{} is not like {}:\n{differences}{errors}",
+        found.display(),
+        expected.display()
+    );
+}
