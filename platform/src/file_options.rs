@@ -1,6 +1,6 @@
-//! How files are read and written, and what came of it.
+//! The options and outcomes of reading and writing files.
 
-/// How a file is read.
+/// The way in which a file is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadMode {
     /// Through the page cache.
@@ -12,38 +12,38 @@ pub enum ReadMode {
     Direct,
 }
 
-/// Whether a directory was made or was there.
+/// The outcome of making a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MkdirOutcome {
-    /// It was made, with mode 0700.
+    /// The directory was made, for its owner alone (mode 0700).
     Created,
-    /// It was there already, and keeps what it had.
+    /// The directory was there already; its content and metadata are unchanged.
     Existing,
 }
 
-/// What happens to a file that has the name already.
+/// The treatment of a file that has the name already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replace {
-    /// It stays, and publishing is an error.
+    /// The old file stays, and publishing is an error.
     Never,
-    /// It is replaced in one step; a directory is not.
+    /// The old file is replaced in one step; a directory is not.
     Always,
 }
 
-/// Whether a file system could be asked to make a file durable.
+/// The outcome of asking a file system to make a file durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flushed {
-    /// It is durable.
+    /// The file is durable.
     Yes,
-    /// The file system can't be asked: when it writes is its own affair.
+    /// The file system has no such call, and writes when it likes.
     Unsupported,
 }
 
-/// What publishing came to.
+/// The outcome of publishing a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
     /// The file has its name, durably.
     Created,
-    /// The name was taken; what has it stays untouched, and its name is durable.
+    /// The name was taken; the file that has it is unchanged, and its name is durable.
     Exists,
 }

@@ -14,7 +14,7 @@ use crate::metadata::Kind;
 pub struct Listing {
     names: Vec<u8>,
     entries: Vec<Place>,
-    /// Memory for what the system tells, kept from directory to directory.
+    /// Memory for the system's own records, kept from directory to directory.
     scratch: Vec<MaybeUninit<u8>>,
 }
 
@@ -23,9 +23,9 @@ pub struct Listing {
 pub struct ListedName<'a> {
     /// The name.
     pub name: &'a [u8],
-    /// The number of the file; at a mount point, that of what the mount hides.
+    /// The inode number of the file; at a mountpoint, that of the directory below the mount.
     pub inode: u64,
-    /// The kind, where the file system tells it in passing; a hint, since it may have changed.
+    /// The kind, where the file system lists it with the name; a hint, since it may have changed.
     pub kind: Option<Kind>,
 }
 
@@ -46,7 +46,7 @@ impl Listing {
         Self::default()
     }
 
-    /// How many names there are.
+    /// Returns the number of names.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -67,19 +67,19 @@ impl Listing {
         false
     }
 
-    /// Whether there are no names.
+    /// Tells whether there are no names.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The name at `position`, counted from 0 in order.
+    /// Returns the name at `position`, counted from 0 in order.
     #[must_use]
     pub fn get(&self, position: usize) -> Option<ListedName<'_>> {
         self.entries.get(position).map(|&place| self.listed(place))
     }
 
-    /// All names in order.
+    /// Returns all names in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = ListedName<'_>> + DoubleEndedIterator {
         self.entries.iter().map(|&place| self.listed(place))
     }

@@ -1,19 +1,19 @@
-//! How a volume is mounted and unmounted, and what else is mounted.
+//! The options and outcomes of mounting and unmounting.
 
 pub(crate) mod error;
 
 use error::{Holder, MountError};
 
-/// How a volume is mounted.
+/// The options of mounting a volume.
 #[derive(Debug, Clone)]
 pub struct MountOptions {
-    /// How many requests are answered at once; 0 chooses by the number of processors.
+    /// The number of threads that answer requests; 0 chooses by the number of processors.
     pub threads: usize,
-    /// Who may enter.
+    /// The users who may enter.
     pub access: Access,
     /// The name under which the system lists the drive.
     pub name: String,
-    /// Which numbers programs see.
+    /// The inode numbers that programs see.
     pub inode_numbers: InodeNumbers,
 }
 
@@ -28,7 +28,7 @@ impl Default for MountOptions {
     }
 }
 
-/// Who may enter a drive.
+/// The users who may enter a drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// The user who mounts, who may read everything; root only where root mounts.
@@ -37,45 +37,45 @@ pub enum Access {
     Everyone,
 }
 
-/// Which numbers programs see.
+/// The inode numbers that programs see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InodeNumbers {
-    /// Those of the volume, of 64 bits.
+    /// The volume's own, of 64 bits.
     #[default]
     Long,
-    /// Numbers of 32 bits, for programs that were built without large-file support.
+    /// Inode numbers of 32 bits, for programs that were built without large-file support.
     Short,
 }
 
-/// What to do with a drive that is in use.
+/// The treatment of a drive that is in use when it is to be unmounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenBusy {
-    /// Leave it mounted and tell who uses it.
+    /// Leave it mounted and report the processes that use it.
     Refuse,
     /// Take it out of the tree at once; it ends when its last file is closed.
     Detach,
 }
 
-/// How completely a drive was unmounted.
+/// The outcome of unmounting a drive.
 #[derive(Debug)]
 pub enum Unmounted {
-    /// It is gone.
+    /// It is unmounted everywhere.
     Completely,
-    /// It is still held.
+    /// Processes or mounts still use it.
     StillInUse(UnmountBlockers),
 }
 
 /// The processes and mounts that keep a drive from being unmounted.
 #[derive(Debug, Default)]
 pub struct UnmountBlockers {
-    /// Those who use it; other users' processes are visible to root only. It is out of their tree
+    /// The processes that use it; those of other users are visible to root only. It is out of their tree
     /// and serves the files that they have open, as long as its process lives.
     pub holders: Vec<Holder>,
-    /// Why each mount is left that could not be taken away. Without its process it answers ENOTCONN.
+    /// An error for each mount that could not be unmounted. Without its process it answers ENOTCONN.
     pub mounts: Vec<MountError>,
 }
 
-/// What is mounted on a folder.
+/// The kind of file system that is mounted on a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MountKind {
     /// A drive of Yore's, of anybody.

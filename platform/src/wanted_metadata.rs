@@ -7,22 +7,22 @@ use crate::metadata::{Kind, Owner, Timestamp, Xattrs};
 /// The metadata that a restored file shall have.
 #[derive(Debug, Clone, Copy)]
 pub struct WantedMetadata<'a> {
-    /// What the file is.
+    /// The kind of the file.
     pub kind: Kind,
     /// Permission bits; set-user-ID and set-group-ID bits are left out unless their owner is in
     /// force. `None` leaves the mode that the file was made with, which is its owner's alone.
     pub mode: Option<u32>,
     /// The owner; `None` leaves whoever restores.
     pub owner: Option<Owner>,
-    /// When the content last changed.
+    /// The time of the last change of the content.
     pub modified: Timestamp,
     /// Extended attributes.
     pub xattrs: &'a Xattrs,
-    /// What becomes of other `user.` ones and ACLs that the file has.
+    /// The treatment of other `user.` attributes and ACLs that the file has.
     pub others: OtherXattrs,
 }
 
-/// What becomes of extended attributes that a restored file shall not have.
+/// The treatment of extended attributes that a restored file shall not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OtherXattrs {
     /// They are removed.
@@ -46,11 +46,11 @@ pub enum MetadataPart {
     Modified,
 }
 
-/// What could not be applied, and why.
+/// A part of the metadata that could not be applied, with the error.
 #[derive(Debug)]
 pub struct RefusedMetadata {
-    /// What it was.
+    /// The part.
     pub part: MetadataPart,
-    /// Why.
+    /// The error.
     pub error: io::Error,
 }

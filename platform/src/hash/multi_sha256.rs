@@ -24,44 +24,44 @@ pub const SHA256_INITIAL_STATE: [u32; 8] = [
 ];
 const BLOCK: usize = 64;
 
-/// The ways in which this processor can do it.
+/// The ways in which a processor can hash messages side by side.
 #[derive(Debug, Clone, Copy)]
 enum Width {
-    /// By instructions for SHA-256.
+    /// Two, by the instructions for SHA-256.
     #[cfg(target_arch = "x86_64")]
     Two,
+    /// Eight, by AVX2.
     #[cfg(target_arch = "x86_64")]
     Eight,
+    /// Sixteen, by AVX-512.
     #[cfg(target_arch = "x86_64")]
     Sixteen,
 }
 
-/// What this processor does for many messages.
+/// The widths at which this processor hashes several messages faster than one after the other.
 #[derive(Debug, Clone, Copy)]
 pub struct MultiSha256 {
-    /// From so few messages on,
-    few: usize,
-    /// this is faster than one after the other;
+    /// The number of messages from which on `narrow` is faster than one after the other.
+    min_narrow: usize,
     narrow: Width,
-    /// from so many on,
-    many: usize,
-    /// this is faster still.
+    /// The number of messages from which on `wide` is faster still.
+    min_wide: usize,
     wide: Width,
 }
 
-/// What comes before every message: a state after whole blocks, and a few more bytes.
+/// The bytes before every message: whole blocks, given by the state after them, and a few more bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Sha256Prefix<'a> {
     /// The state after the blocks.
     pub state: &'a [u32; 8],
-    /// How many bytes those blocks had.
+    /// The number of bytes in those blocks.
     pub bytes: u64,
-    /// What stands between them and the message; less than a block.
+    /// The bytes between them and the message; less than a block.
     pub head: &'a [u8],
 }
 
 impl MultiSha256 {
-    /// Looks what the processor has; `None` where one message after the other is as fast.
+    /// Detects what the processor has; `None` where one message after the other is as fast.
     ///
     /// The counts were measured on messages of 774 KiB, the average chunk, of one length; unequal ones
     /// leave lanes empty at the end.
@@ -75,11 +75,18 @@ impl MultiSha256 {
                 (false, _) => None,
             };
             match (sha::is_here(), vectors) {
-                (true, Some(Width::Sixteen)) => {
-                    Some(Self { few: 2, narrow: Width::Two, many: 12, wide: Width::Sixteen })
+                (true, Some(Width::Sixteen)) => Some(Self {
+                    min_narrow: 2,
+                    narrow: Width::Two,
+                    min_wide: 12,
+                    wide: Width::Sixteen,
+                }),
+                (true, _) => {
+                    Some(Self { min_narrow: 2, narrow: Width::Two, min_wide: 2, wide: Width::Two })
                 }
-                (true, _) => Some(Self { few: 2, narrow: Width::Two, many: 2, wide: Width::Two }),
-                (false, Some(wide)) => Some(Self { few: 4, narrow: wide, many: 4, wide }),
+                (false, Some(wide)) => {
+                    Some(Self { min_narrow: 4, narrow: wide, min_wide: 4, wide })
+                }
                 (false, None) => None,
             }
         }
@@ -87,7 +94,7 @@ impl MultiSha256 {
         None
     }
 
-    /// How many messages make it worth while to wait for one another.
+    /// Returns the number of messages for which it is worth while to wait.
     pub fn min_batch(self) -> usize {
         match self.narrow {
             #[cfg(target_arch = "x86_64")]
@@ -97,44 +104,45 @@ impl MultiSha256 {
         }
     }
 
-    /// Returns the SHA-256 of what comes before followed by each message, in their order; `None`
-    /// for so few that one after the other is faster.
-    pub fn sha256(self, before: Sha256Prefix<'_>, messages: &[&[u8]]) -> Option<Vec<[u8; 32]>> {
-        if messages.len() < self.few {
+    /// Returns the SHA-256 of the prefix followed by each message, in their order; `None` for so few that
+    /// one after the other is faster.
+    pub fn sha256(self, prefix: Sha256Prefix<'_>, messages: &[&[u8]]) -> Option<Vec<[u8; 32]>> {
+        if messages.len() < self.min_narrow {
             return None;
         }
-        let width = if messages.len() < self.many { self.narrow } else { self.wide };
+        let width = if messages.len() < self.min_wide { self.narrow } else { self.wide };
         Some(match width {
             #[cfg(target_arch = "x86_64")]
-            Width::Two => hash(before, messages, sha::put::<2>),
+            Width::Two => hash(prefix, messages, sha::compress::<2>),
             #[cfg(target_arch = "x86_64")]
-            Width::Eight => hash(before, messages, x86::eight),
+            Width::Eight => hash(prefix, messages, x86::eight),
             #[cfg(target_arch = "x86_64")]
-            Width::Sixteen => hash(before, messages, x86::sixteen),
+            Width::Sixteen => hash(prefix, messages, x86::sixteen),
         })
     }
 }
 
-/// States side by side: the first word of each, the second word of each, …
+/// States side by side: the first word of each, the second word of each, and so on.
 type States<const L: usize> = [[u32; L]; 8];
-/// Puts the first so many blocks of every input through; every input has as many.
-type Put<const L: usize> = fn(&mut States<L>, &[&[u8]; L], usize);
+/// A function that compresses the given number of blocks of every input into its state.
+type Compress<const L: usize> = fn(&mut States<L>, &[&[u8]; L], usize);
 
-/// A message on its way: its beginning after the head, whole blocks where they lie, the padded rest.
+/// A message that is being hashed: its beginning after the prefix's head, whole blocks where they lie, the
+/// padded rest.
 struct Lane {
     message: usize,
     piece: Piece,
-    /// Where the next block of the piece begins.
+    /// The offset of the next block in the piece.
     at: usize,
     first: [u8; BLOCK],
-    /// Where the whole blocks of the message lie.
+    /// The place of the whole blocks in the message.
     middle: Range<usize>,
     last: [u8; 2 * BLOCK],
-    /// Bytes of `last` that count.
+    /// The number of bytes of `last` that count.
     last_length: usize,
 }
 
-/// What of a message comes next.
+/// The piece of a message that comes next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Piece {
     First,
@@ -144,8 +152,8 @@ enum Piece {
 }
 
 impl Lane {
-    fn new(before: Sha256Prefix<'_>, message: usize, bytes: &[u8]) -> Self {
-        let head = before.head;
+    fn new(prefix: Sha256Prefix<'_>, message: usize, bytes: &[u8]) -> Self {
+        let head = prefix.head;
         let (mut first, mut last) = ([0; BLOCK], [0; 2 * BLOCK]);
         let (mut piece, mut middle, mut kept) = (Piece::Last, 0..0, head.len());
         if head.len() + bytes.len() >= BLOCK {
@@ -161,12 +169,12 @@ impl Lane {
         last[kept..end].copy_from_slice(rest);
         last[end] = 0x80;
         let last_length = (end + 9).next_multiple_of(BLOCK);
-        let bits = (before.bytes + (head.len() + bytes.len()) as u64) * 8;
+        let bits = (prefix.bytes + (head.len() + bytes.len()) as u64) * 8;
         last[last_length - 8..last_length].copy_from_slice(&bits.to_be_bytes());
         Self { message, piece, at: 0, first, middle, last, last_length }
     }
 
-    /// What is left of the piece; whole blocks.
+    /// Returns the rest of the piece; whole blocks.
     fn input<'l>(&'l self, messages: &[&'l [u8]]) -> &'l [u8] {
         match self.piece {
             Piece::First => &self.first,
@@ -175,7 +183,7 @@ impl Lane {
         }
     }
 
-    /// Goes past blocks that have been put through.
+    /// Skips blocks that were compressed.
     fn advance(&mut self, blocks: usize) {
         self.at += blocks * BLOCK;
         if self.piece == Piece::First {
@@ -191,34 +199,34 @@ impl Lane {
 
 /// Hashes messages, the longest first, so that no long one is left alone at the end.
 fn hash<const L: usize>(
-    before: Sha256Prefix<'_>,
+    prefix: Sha256Prefix<'_>,
     messages: &[&[u8]],
-    put: Put<L>,
+    compress: Compress<L>,
 ) -> Vec<[u8; 32]> {
     let mut order: Vec<usize> = (0..messages.len()).collect();
     order.sort_by_key(|n| std::cmp::Reverse(messages[*n].len()));
     let mut waiting = order.into_iter();
-    let mut next = || waiting.next().map(|n| Lane::new(before, n, messages[n]));
+    let mut next = || waiting.next().map(|n| Lane::new(prefix, n, messages[n]));
     let mut digests = vec![[0; 32]; messages.len()];
-    let mut states: States<L> = std::array::from_fn(|word| [before.state[word]; L]);
+    let mut states: States<L> = std::array::from_fn(|word| [prefix.state[word]; L]);
     let mut lanes: [Option<Lane>; L] = std::array::from_fn(|_| next());
-    let alone = Alone::detect(L);
+    let rest = OneByOne::detect(L);
     loop {
         let working = lanes.iter().flatten().count();
         let inputs = lanes.iter().flatten().map(|lane| lane.input(messages));
         let Some(shortest) = inputs.min_by_key(|input| input.len()) else { return digests };
         let blocks = shortest.len() / BLOCK;
-        if working <= alone.up_to {
+        if working <= rest.max_lanes {
             for (l, lane) in lanes.iter().enumerate() {
                 if let Some(lane) = lane {
-                    let state = (alone.put)(column(&states, l), lane.input(messages), blocks);
+                    let state = (rest.compress)(column(&states, l), lane.input(messages), blocks);
                     set_column(&mut states, l, &state);
                 }
             }
         } else {
             // A lane without a message repeats another's.
             let input = |l: usize| lanes[l].as_ref().map_or(shortest, |lane| lane.input(messages));
-            put(&mut states, &std::array::from_fn(input), blocks);
+            compress(&mut states, &std::array::from_fn(input), blocks);
         }
         for (l, slot) in lanes.iter_mut().enumerate() {
             let Some(lane) = slot else { continue };
@@ -226,39 +234,39 @@ fn hash<const L: usize>(
             if lane.piece == Piece::Done {
                 let words = column(&states, l).map(u32::to_be_bytes);
                 digests[lane.message].copy_from_slice(words.as_flattened());
-                set_column(&mut states, l, before.state);
+                set_column(&mut states, l, prefix.state);
                 *slot = next();
             }
         }
     }
 }
 
-/// How lanes go on when most others have ended.
-struct Alone {
-    /// With so many left, one after the other is faster than side by side.
-    up_to: usize,
-    /// Puts blocks through a single state.
-    put: fn([u32; 8], &[u8], usize) -> [u32; 8],
+/// The way in which the last lanes go on when most others have ended.
+struct OneByOne {
+    /// The number of lanes up to which one after the other is faster than side by side.
+    max_lanes: usize,
+    /// Compresses blocks into a single state.
+    compress: fn([u32; 8], &[u8], usize) -> [u32; 8],
 }
 
-impl Alone {
+impl OneByOne {
     fn detect(lanes: usize) -> Self {
         #[cfg(target_arch = "x86_64")]
         if sha::is_here() {
-            let put = |state: [u32; 8], input: &[u8], blocks| {
+            let compress = |state: [u32; 8], input: &[u8], blocks| {
                 let mut states = state.map(|word| [word]);
-                sha::put(&mut states, &[input], blocks);
+                sha::compress(&mut states, &[input], blocks);
                 column(&states, 0)
             };
             // A third of 3.7 GB/s in sixteen lanes is what one does.
-            return Self { up_to: (lanes / 3).max(1), put };
+            return Self { max_lanes: (lanes / 3).max(1), compress };
         }
         let _ = lanes;
-        let put = |mut state: [u32; 8], input: &[u8], blocks| {
-            (0..blocks).for_each(|n| one(&mut state, &input[n * BLOCK..]));
+        let compress = |mut state: [u32; 8], input: &[u8], blocks| {
+            (0..blocks).for_each(|n| compress_one(&mut state, &input[n * BLOCK..]));
             state
         };
-        Self { up_to: 1, put }
+        Self { max_lanes: 1, compress }
     }
 }
 
@@ -273,12 +281,12 @@ fn set_column<const L: usize>(states: &mut States<L>, l: usize, state: &[u32; 8]
 /// Returns a state after one more block, the first 64 bytes of `block`.
 pub fn sha256_compress(state: &[u32; 8], block: &[u8; BLOCK]) -> [u32; 8] {
     let mut state = *state;
-    one(&mut state, block);
+    compress_one(&mut state, block);
     state
 }
 
-/// Puts the first block of some bytes through, without vectors (FIPS 180-4, 6.2.2).
-fn one(state: &mut [u32; 8], bytes: &[u8]) {
+/// Compresses the first block of some bytes, without vectors (FIPS 180-4, 6.2.2).
+fn compress_one(state: &mut [u32; 8], bytes: &[u8]) {
     let mut w = [0u32; BLOCK];
     for (word, bytes) in w.iter_mut().zip(bytes.as_chunks::<4>().0.iter().take(16)) {
         *word = u32::from_be_bytes(*bytes);

@@ -3,7 +3,7 @@
 //! `encode` turns answers into the kernel's terms, `adapter` passes requests on, `attach` obtains
 //! the connection to the kernel, `session` runs it, `unmount` ends it.
 //!
-//! What the kernel keeps, and for how long:
+//! The kernel caches:
 //!
 //! * Names and attributes as long as their `ttl` says. A name that is not found is remembered for
 //!   the `ttl` of its directory.

@@ -27,7 +27,7 @@ use nfsserve::vfs::{
 };
 use subtle::ConstantTimeEq;
 
-use super::request::ask;
+use super::request::run;
 use super::server::{Server, runtime};
 use crate::volume::{Volume, VolumeError};
 use encode::{MAX_FILE_SIZE, attributes, status};
@@ -36,20 +36,20 @@ use pages::Pages;
 /// The largest piece that is read at once.
 const READ_BYTES: u32 = 1 << 20;
 
-/// How long to wait before connections are taken again.
-const BREATH: Duration = Duration::from_millis(100);
+/// The time to wait before connections are accepted again after an error.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// The length of an answer to READDIR without its entries, at most: of the call, the directory's
 /// attributes, its verifier and the end.
 const ANSWER_BYTES: usize = 256;
 
-/// What an entry of READDIR takes beside its name: four numbers and the name's padding.
+/// The bytes of an entry of READDIR beside its name: four numbers and the name's padding.
 const ENTRY_BYTES: usize = 32;
 
-/// The library tells a sixteenth of the bytes that an answer to READDIR may have.
-const BYTES_TOLD: usize = 16;
+/// The library passes a sixteenth of the bytes that an answer to READDIR may have.
+const COUNT_DIVISOR: usize = 16;
 
-/// Random bytes that let everybody in who knows them.
+/// Random bytes; every client that knows them may read the volume.
 pub type NfsToken = [u8; 16];
 
 /// Serves `volume` by NFS at `port` of 127.0.0.1 (0: a free one). What is mounted is the path that
@@ -66,13 +66,13 @@ pub fn serve_nfs(volume: Arc<dyn Volume>, port: u16, token: NfsToken) -> io::Res
             let listener = Arc::clone(&listener);
             // It returns, or panics, when a connection can't be taken; the next one may.
             let _ = tokio::spawn(async move { listener.handle_forever().await }).await;
-            tokio::time::sleep(BREATH).await;
+            tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
         }
     });
     Ok(Server::new(runtime, address))
 }
 
-/// The path under which a volume is mounted that was served with this token.
+/// Returns the path to mount of a volume that is served with this token.
 pub fn nfs_path(token: &NfsToken) -> String {
     let digits = token.iter().map(|byte| format!("{byte:02x}"));
     std::iter::once("/".to_owned()).chain(digits).collect()
@@ -85,12 +85,12 @@ struct Export {
 }
 
 impl Export {
-    async fn ask<T: Send + 'static>(
+    async fn run<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&dyn Volume, &Pages) -> Result<T, VolumeError> + Send + 'static,
+        request: impl FnOnce(&dyn Volume, &Pages) -> Result<T, VolumeError> + Send + 'static,
     ) -> Result<T, nfsstat3> {
         let pages = Arc::clone(&self.pages);
-        ask(&self.volume, move |volume| question(volume, &pages)).await.map_err(status)
+        run(&self.volume, move |volume| request(volume, &pages)).await.map_err(status)
     }
 }
 
@@ -106,7 +106,7 @@ impl NFSFileSystem for Export {
 
     async fn lookup(&self, directory: fileid3, name: &filename3) -> Result<fileid3, nfsstat3> {
         let name = name.to_vec();
-        self.ask(move |volume, pages| match &*name {
+        self.run(move |volume, pages| match &*name {
             b"." => Ok(directory),
             b".." => Ok(volume.parent(pages.ino(directory))?.0),
             _ => Ok(volume.lookup(pages.ino(directory), &name)?.attr.ino.0),
@@ -115,7 +115,7 @@ impl NFSFileSystem for Export {
     }
 
     async fn getattr(&self, id: fileid3) -> Result<fattr3, nfsstat3> {
-        self.ask(move |volume, pages| Ok(attributes(&volume.attr(pages.ino(id))?.attr))).await
+        self.run(move |volume, pages| Ok(attributes(&volume.attr(pages.ino(id))?.attr))).await
     }
 
     async fn read(
@@ -124,7 +124,7 @@ impl NFSFileSystem for Export {
         offset: u64,
         count: u32,
     ) -> Result<(Vec<u8>, bool), nfsstat3> {
-        self.ask(move |volume, pages| {
+        self.run(move |volume, pages| {
             let ino = pages.ino(id);
             let size = volume.attr(ino)?.attr.size;
             let mut bytes = Vec::new();
@@ -142,7 +142,7 @@ impl NFSFileSystem for Export {
         most: usize,
     ) -> Result<ReadDirResult, nfsstat3> {
         let page =
-            self.ask(move |volume, pages| pages.list(volume, directory, after, most)).await?;
+            self.run(move |volume, pages| pages.list(volume, directory, after, most)).await?;
         let page = page.ok_or(nfsstat3::NFS3ERR_BAD_COOKIE)?;
         let entry = |listed: pages::Named| DirEntry {
             fileid: listed.id,
@@ -158,7 +158,7 @@ impl NFSFileSystem for Export {
         directory: fileid3,
         count: usize,
     ) -> Result<ReadDirSimpleResult, nfsstat3> {
-        let room = count.saturating_mul(BYTES_TOLD).saturating_sub(ANSWER_BYTES);
+        let room = count.saturating_mul(COUNT_DIVISOR).saturating_sub(ANSWER_BYTES);
         let listed = self.readdir(directory, 0, room / ENTRY_BYTES).await?;
         let taken: usize = listed.entries.iter().map(|entry| ENTRY_BYTES + entry.name.len()).sum();
         if !listed.end || taken > room {
@@ -172,7 +172,7 @@ impl NFSFileSystem for Export {
     }
 
     async fn readlink(&self, id: fileid3) -> Result<nfspath3, nfsstat3> {
-        self.ask(move |volume, pages| volume.read_link(pages.ino(id))).await.map(Into::into)
+        self.run(move |volume, pages| volume.read_link(pages.ino(id))).await.map(Into::into)
     }
 
     async fn fsinfo(&self, root: fileid3) -> Result<fsinfo3, nfsstat3> {

@@ -1,4 +1,4 @@
-//! Hosts that need no driver: servers of a volume on a local port.
+//! A server of a volume on a local port, which needs no driver.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,20 +6,20 @@ use std::net::SocketAddr;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
-/// How many threads take requests; the answers are made on threads of their own.
+/// The number of threads that accept requests; the answers are made on threads of their own.
 const THREADS: usize = 2;
 
-/// How many requests are answered at once; more wait.
+/// The number of requests that are answered at once; more wait.
 const ANSWERED_AT_ONCE: usize = 32;
 
-/// A volume that is being served, from the start to the end.
+/// A running server of a volume.
 pub struct Server {
     runtime: Runtime,
     address: SocketAddr,
     stop: watch::Sender<Running>,
 }
 
-/// Ends the serving; for any thread.
+/// A handle that ends the serving, for any thread.
 #[derive(Clone)]
 pub struct ServerHandle {
     stop: watch::Sender<Running>,
@@ -31,7 +31,7 @@ enum Running {
     No,
 }
 
-/// The threads that serve.
+/// Starts the threads that serve.
 pub(super) fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(THREADS)
@@ -48,7 +48,7 @@ impl Server {
         Server { runtime, address, stop }
     }
 
-    /// Where it is served.
+    /// Returns the address at which it is served.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -58,7 +58,7 @@ impl Server {
         ServerHandle { stop: self.stop.clone() }
     }
 
-    /// Serves until a handle ends it. Requests that are being answered then are broken off.
+    /// Serves until a handle ends it. Requests that are not answered then are dropped.
     pub fn wait(self) {
         let mut stopped = self.stop.subscribe();
         // The sender lives as long as `self`.

@@ -30,21 +30,21 @@ use tokio::net::{TcpListener, TcpStream};
 use super::server::{Server, runtime};
 use crate::volume::Volume;
 use encode::bounded_range;
-use filesystem::Shown;
+use filesystem::VolumeFileSystem;
 
-/// How much of a file is read at once.
+/// The bytes of a file that are read at once.
 const READ_BYTES: usize = 1 << 20;
 
-/// How long a client may take to send the head of a request.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time that a client may take to send the head of a request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a wrong password waits for its answer.
-const PENALTY: Duration = Duration::from_millis(500);
+/// The time after which a wrong password is answered.
+const WRONG_PASSWORD_DELAY: Duration = Duration::from_millis(500);
 
-/// How long to wait when no more connections can be taken.
-const BREATH: Duration = Duration::from_millis(100);
+/// The time to wait after a connection could not be accepted.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Who may look.
+/// The name and password that clients must give.
 #[derive(Clone)]
 pub struct Login {
     /// The name to log in with; without `:`.
@@ -54,7 +54,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// Compares in a time that tells nothing of where they differ.
+    /// Compares with what a client gave, in a time that does not depend on where they differ.
     fn admits(&self, given: &Authorization<Basic>) -> bool {
         let user = self.user.as_bytes().ct_eq(given.username().as_bytes());
         let password = self.password.as_bytes().ct_eq(given.password().as_bytes());
@@ -62,7 +62,7 @@ impl Login {
     }
 }
 
-/// Serves `volume` by WebDAV at `address` (port 0: a free one) to who has the login.
+/// Serves `volume` by WebDAV at `address` (port 0: a free one) to clients that have the login.
 pub fn serve_webdav(
     volume: Arc<dyn Volume>,
     address: SocketAddr,
@@ -72,7 +72,7 @@ pub fn serve_webdav(
     let listener = runtime.block_on(TcpListener::bind(address))?;
     let address = listener.local_addr()?;
     let handler = DavHandler::builder()
-        .filesystem(Box::new(Shown::new(volume)))
+        .filesystem(Box::new(VolumeFileSystem::new(volume)))
         .methods(DavMethodSet::WEBDAV_RO)
         .hide_symlinks(false)
         .read_buf_size(READ_BYTES)
@@ -85,16 +85,16 @@ async fn accept(listener: TcpListener, handler: DavHandler, login: Arc<Login>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(converse(stream, handler.clone(), Arc::clone(&login)));
+                tokio::spawn(serve_connection(stream, handler.clone(), Arc::clone(&login)));
             }
-            // Out of descriptors, or a client that left: the next may come.
-            Err(_) => tokio::time::sleep(BREATH).await,
+            // Out of descriptors, or a client that left: the next connection may succeed.
+            Err(_) => tokio::time::sleep(ACCEPT_RETRY_DELAY).await,
         }
     }
 }
 
 /// Answers one connection's requests.
-async fn converse(stream: TcpStream, handler: DavHandler, login: Arc<Login>) {
+async fn serve_connection(stream: TcpStream, handler: DavHandler, login: Arc<Login>) {
     // Only delays; it works without.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request: Request<Incoming>| {
@@ -103,10 +103,10 @@ async fn converse(stream: TcpStream, handler: DavHandler, login: Arc<Login>) {
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
+        .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service)
         .await;
-    // A client that left or spoke nonsense: the connection is closed, which is all there is to do.
+    // A client that left or sent no valid request: the connection is closed.
     drop(served);
 }
 
@@ -120,7 +120,7 @@ async fn answer(
     }
     match request.headers().typed_get::<Authorization<Basic>>() {
         Some(given) if login.admits(&given) => return handler.handle(request).await,
-        Some(_) => tokio::time::sleep(PENALTY).await,
+        Some(_) => tokio::time::sleep(WRONG_PASSWORD_DELAY).await,
         None => {}
     }
     let mut refusal = Response::new(Body::from("a name and a password are needed\n"));

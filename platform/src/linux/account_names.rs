@@ -53,7 +53,7 @@ impl AccountNames {
         Self::default()
     }
 
-    /// The name of a user.
+    /// Returns the name of a user.
     #[must_use]
     pub fn user(&self, uid: u32) -> Option<Arc<[u8]>> {
         self.users.names.get(uid, |&uid| user_name(uid))
@@ -78,7 +78,7 @@ impl AccountNames {
     }
 }
 
-/// Who this process acts as.
+/// Returns the effective user and group of this process.
 #[must_use]
 pub fn current_ids() -> Owner {
     Owner { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() }

@@ -35,32 +35,32 @@ use leftover::create_named;
 
 /// A new file that nobody sees until it is published; dropped before that, nothing of it remains.
 ///
-/// Where the file system has no `O_TMPFILE`, a killed process leaves a file that [`is_abandoned`] tells.
-/// Its permissions are 0600.
+/// Without `O_TMPFILE` in the file system, a killed process leaves a file that [`is_abandoned`] recognises.
+/// The permissions are 0600.
 #[derive(Debug)]
 pub struct DurableFile {
     file: OwnedFd,
     folder: OwnedFd,
     name: String,
-    /// Its name until it is published; `None` where it has none.
+    /// The name until it is published; `None` where it has none.
     temporary: Option<Vec<u8>>,
     /// Bytes appended and not written yet.
     pending: Vec<u8>,
     written: u64,
-    /// How much of what is written has been sent on its way to the disk.
+    /// The number of written bytes whose write-back was started.
     started: u64,
     caching: Caching,
-    /// Whether writing failed half-way.
+    /// Writing failed half-way.
     torn: bool,
 }
 
-/// How the page cache is treated while writing.
+/// The treatment of the page cache while writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Caching {
     /// `RWF_DONTCACHE`: written back at once, then dropped.
-    Bypassed,
-    /// Written back as soon as there is a stretch worth it.
-    Hurried,
+    Uncached,
+    /// Write-back is started as soon as there is a stretch worth it.
+    EarlyWriteback,
 }
 
 /// Flushes a file, where its file system can.
@@ -97,18 +97,18 @@ impl DurableFile {
             pending: Vec::new(),
             written: 0,
             started: 0,
-            caching: Caching::Bypassed,
+            caching: Caching::Uncached,
             torn: false,
         })
     }
 
-    /// How many bytes were appended so far.
+    /// Returns the number of bytes appended so far.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.written + self.pending.len() as u64
     }
 
-    /// Whether nothing was appended so far.
+    /// Tells whether nothing was appended so far.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -146,8 +146,8 @@ impl DurableFile {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => written,
                 Err(Errno::INTR) => continue,
-                Err(Errno::OPNOTSUPP | Errno::NOSYS) if self.caching == Caching::Bypassed => {
-                    self.caching = Caching::Hurried;
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) if self.caching == Caching::Uncached => {
+                    self.caching = Caching::EarlyWriteback;
                     continue;
                 }
                 Err(error) => return Err(error.into()),
@@ -164,8 +164,8 @@ impl DurableFile {
         const DONTCACHE: ReadWriteFlags =
             ReadWriteFlags::from_bits_retain(libc::RWF_DONTCACHE.cast_unsigned());
         match self.caching {
-            Caching::Bypassed => rustix::io::pwritev2(&self.file, bytes, self.written, DONTCACHE),
-            Caching::Hurried => rustix::io::pwritev(&self.file, bytes, self.written),
+            Caching::Uncached => rustix::io::pwritev2(&self.file, bytes, self.written, DONTCACHE),
+            Caching::EarlyWriteback => rustix::io::pwritev(&self.file, bytes, self.written),
         }
     }
 
@@ -173,7 +173,7 @@ impl DurableFile {
     fn start_writeback(&mut self) {
         /// Less makes small requests of the disk, more leaves much to the end.
         const WORTHWHILE: u64 = 8 << 20;
-        if self.caching == Caching::Bypassed || self.written - self.started < WORTHWHILE {
+        if self.caching == Caching::Uncached || self.written - self.started < WORTHWHILE {
             return;
         }
         // SAFETY: takes no pointers; a hint, whose failure the flush will show.
@@ -197,14 +197,15 @@ impl DurableFile {
         self.publish_flushed().map(|(published, _)| published)
     }
 
-    /// Does the same, and tells whether the file system could be asked for durability.
+    /// Publishes as [`publish`](Self::publish) does, and tells whether the file system could be asked for
+    /// durability.
     pub fn publish_flushed(mut self) -> io::Result<(Published, Flushed)> {
         if self.torn {
             return Err(io::Error::other("writing failed before, so that bytes are missing"));
         }
         let pending = std::mem::take(&mut self.pending);
         // Dropping the last page from the cache would only make the flush wait for it.
-        self.caching = Caching::Hurried;
+        self.caching = Caching::EarlyWriteback;
         self.write(&pending, &[])?;
         let flushed = flush(&self.file)?;
         let published = match &self.temporary {

@@ -1,4 +1,4 @@
-//! Whether something in a folder came or went, by one look at the folder.
+//! Properties of file systems: whether a folder's times show that a name in it came or went.
 
 use std::io;
 use std::path::Path;
@@ -20,7 +20,7 @@ const KEEP_TIMES: [u64; 8] = [
     0x794c_7630,
 ];
 
-/// Looks at what a path stands for, through a link at its end.
+/// Returns the metadata of a path, following a link at its end.
 pub fn folder_metadata(path: &Path) -> io::Result<Metadata> {
     path_metadata(&path.join("."))
 }

@@ -1,5 +1,5 @@
-//! What is mounted where, from `/proc/self/mountinfo`: no question to a mounted file system, so
-//! that a drive that hangs or is dead can't hold up the answer.
+//! The table of mounts, from `/proc/self/mountinfo`: no mounted file system is called, so a drive that
+//! hangs or is dead can't block it.
 
 use std::ffi::OsString;
 use std::io;
@@ -22,7 +22,7 @@ pub(crate) struct MountLine {
     pub(crate) id: u64,
     /// The number of the mount on which it is mounted.
     pub(crate) parent: u64,
-    /// Where it is mounted.
+    /// The mountpoint.
     pub(crate) point: PathBuf,
     /// The number of the file system, as `major` and `minor`.
     pub(crate) device: (u32, u32),
@@ -60,7 +60,7 @@ pub(crate) fn mounts_of(device: (u32, u32)) -> io::Result<Vec<MountLine>> {
     mounts_in(Path::new(OWN_TABLE), device)
 }
 
-/// The same, in the table of another process.
+/// Finds them in the table of another process.
 pub(crate) fn mounts_in(table: &Path, device: (u32, u32)) -> io::Result<Vec<MountLine>> {
     let table = std::fs::read(table)?;
     Ok(lines(&table).filter(|line| line.is_drive() && line.device == device).collect())
@@ -68,7 +68,7 @@ pub(crate) fn mounts_in(table: &Path, device: (u32, u32)) -> io::Result<Vec<Moun
 
 /// Tells whether the path of a mountpoint leads to this mount, and not to another one over it.
 ///
-/// Asks the mounted file system nothing.
+/// Does not call the mounted file system.
 pub(crate) fn is_on_top(line: &MountLine) -> io::Result<bool> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let place = match rustix::fs::open(&line.point, flags, Mode::empty()) {

@@ -1,4 +1,4 @@
-//! What is mounted below a source, as far as a backup treats it differently from a folder.
+//! The mounts below a source that a backup treats differently from folders.
 
 use std::collections::HashMap;
 use std::io;
@@ -9,7 +9,7 @@ use crate::mount::MountKind;
 
 /// Types of file systems that hold no files of their own: the kernel makes up what they show.
 ///
-/// Of the list in filesystems(5) and of `/proc/filesystems` of Linux 6.18 (marked `nodev`), without those that
+/// From the list in filesystems(5) and `/proc/filesystems` of Linux 6.18 (marked `nodev`), without those that
 /// hold what people put there (`tmpfs`, `ramfs`, `overlay`), and `autofs`, whose folders are empty until
 /// something else is mounted on them.
 const SYSTEM_TYPES: [&str; 25] = [

@@ -14,10 +14,10 @@ pub const HUGE_PAGE: usize = 2 << 20;
 
 /// Memory fresh from the system, which is zero and takes no room before it is touched.
 ///
-/// It is aligned for reading past the page cache, and of huge pages where it is as large as one.
+/// The memory is aligned for reading past the page cache, and of huge pages where it is as large as one.
 pub(crate) struct Pages {
     start: NonNull<u8>,
-    /// What was mapped; more than what is used where that is aligned to a huge page.
+    /// The mapping; larger than the memory where that is aligned to a huge page.
     mapped: (NonNull<u8>, usize),
 }
 

@@ -1,4 +1,4 @@
-//! Names that nobody else has.
+//! Random numbers, and unused names made of them.
 
 #![allow(unsafe_code)]
 
@@ -14,7 +14,7 @@ pub(crate) fn unused_name<T>(
     unused_name_of(name, make)
 }
 
-/// The same with names that are made of a random number in some other way.
+/// Makes something under a name that `name` makes of a random number, again while it is taken.
 pub(crate) fn unused_name_of<T>(
     name: impl Fn(u64) -> Vec<u8>,
     mut make: impl FnMut(&[u8]) -> io::Result<T>,

@@ -28,7 +28,7 @@ use crate::metadata::{FoundXattrs, Metadata};
 /// The types, as statfs(2) has them, of file systems that may number a file anew each time they are mounted:
 /// served over a network (9P, AFS, Ceph, Coda, NFS, SMB 1, SMB 2 and 3, VirtualBox's folders), served by programs
 /// (FUSE, virtiofs among them), laid over others (overlay), and without numbers of their own (FAT, exFAT).
-const MADE_UP_NUMBERS: [u64; 13] = [
+const UNSTABLE_INODES: [u64; 13] = [
     0x0102_1997,
     0x5346_414f,
     0x6b41_4653,
@@ -81,21 +81,21 @@ impl SourceDir {
         Self { dir, listed: AtomicBool::new(false) }
     }
 
-    /// Looks at the directory itself.
+    /// Returns the metadata of the directory itself.
     pub fn metadata(&self) -> io::Result<Metadata> {
         stat::open(self.dir.as_fd())
     }
 
-    /// Tells whether its file system gives a file the same number whenever it is mounted.
+    /// Tells whether its file system gives a file the same inode number whenever it is mounted.
     ///
     /// # Errors
     /// The file system does not say what it is.
     pub fn keeps_inode_numbers(&self) -> io::Result<bool> {
         let kind = rustix::fs::fstatfs(&self.dir)?.f_type as u64;
-        Ok(!MADE_UP_NUMBERS.contains(&(kind & 0xffff_ffff)))
+        Ok(!UNSTABLE_INODES.contains(&(kind & 0xffff_ffff)))
     }
 
-    /// Looks at what `name` stands for, without following a link.
+    /// Returns the metadata of `name`, without following a link.
     pub fn child_metadata(&self, name: &[u8]) -> io::Result<Metadata> {
         stat::child(self.dir.as_fd(), name)
     }
@@ -134,7 +134,7 @@ impl SourceDir {
 
     /// Reads the extended attributes of the directory itself, POSIX ACLs among them.
     ///
-    /// Those that the caller may not read are left out, apart from `user.` ones, where that is an
+    /// Attributes that the caller may not read are left out, apart from `user.` ones, where that is an
     /// error. A file system that keeps none gives none.
     pub fn xattrs(&self) -> FoundXattrs {
         xattr::read(Place::Open(self.dir.as_fd()))
@@ -151,7 +151,7 @@ impl SourceDir {
     }
 }
 
-/// Looks at what a path stands for, without following a link at its end.
+/// Returns the metadata of a path, without following a link at its end.
 pub fn path_metadata(path: &Path) -> io::Result<Metadata> {
     stat::path(path)
 }

@@ -1,4 +1,4 @@
-//! Looking at files without opening them, and which names may be looked up.
+//! Metadata of files without opening them, and the names that may be handed to the kernel.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -22,19 +22,19 @@ pub(crate) fn component(name: &[u8]) -> io::Result<&[u8]> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }
 
-/// Looks at `name` in `dir`, never following a link nor mounting anything.
+/// Returns the metadata of `name` in `dir`, never following a link nor mounting anything.
 pub(crate) fn child(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<Metadata> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     convert(&rustix::fs::statx(dir, component(name)?, flags, WANTED)?)
 }
 
-/// Looks at a path, without following a link at its end.
+/// Returns the metadata of a path, without following a link at its end.
 pub(crate) fn path(path: &std::path::Path) -> io::Result<Metadata> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     convert(&rustix::fs::statx(rustix::fs::CWD, path, flags, WANTED)?)
 }
 
-/// Looks at an open file.
+/// Returns the metadata of an open file.
 pub(crate) fn open(file: BorrowedFd<'_>) -> io::Result<Metadata> {
     convert(&rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, WANTED)?)
 }
@@ -74,7 +74,7 @@ fn convert(found: &Statx) -> io::Result<Metadata> {
     })
 }
 
-/// Translates the kernel's idea of a kind; `None` where it does not say.
+/// Converts the kernel's kind of a file; `None` where it does not say.
 pub(crate) fn kind(raw: FileType) -> Option<Kind> {
     match raw {
         FileType::RegularFile => Some(Kind::File),
@@ -90,7 +90,7 @@ pub(crate) fn kind(raw: FileType) -> Option<Kind> {
 
 /// Opens `name` in `dir` for reading, leaving its access time alone where that is allowed.
 ///
-/// Only the owner and root may ask for `O_NOATIME`; others are answered `EPERM`.
+/// Only the owner and root may use `O_NOATIME`; others get `EPERM`.
 pub(crate) fn open_quietly(
     dir: BorrowedFd<'_>,
     name: &[u8],

@@ -34,15 +34,15 @@ use crate::wanted_metadata::{MetadataPart, RefusedMetadata, WantedMetadata};
 #[derive(Debug, Clone)]
 pub struct TargetDir {
     dir: Arc<OwnedFd>,
-    /// Whether new files inherit an ACL; one of the constants below.
+    /// The inheritance of ACLs by new files; one of the constants below.
     inherits: Arc<AtomicU8>,
-    /// Whether files can't be made without a name somewhere in the target; shared by all of it.
-    needs_names: Arc<AtomicBool>,
+    /// Some file system of the target has no `O_TMPFILE`; shared by all of its directories.
+    lacks_tmpfile: Arc<AtomicBool>,
 }
 
-const NOT_ASKED: u8 = 0;
+const UNKNOWN: u8 = 0;
 const INHERITS: u8 = 1;
-const PLAIN: u8 = 2;
+const DOES_NOT_INHERIT: u8 = 2;
 
 impl TargetDir {
     /// Opens the root of a target, made with its parents where missing; the only place where a
@@ -54,9 +54,9 @@ impl TargetDir {
         Ok(Self::new(dir, Arc::new(AtomicBool::new(false))))
     }
 
-    fn new(dir: OwnedFd, needs_names: Arc<AtomicBool>) -> Self {
-        let inherits = Arc::new(AtomicU8::new(NOT_ASKED));
-        Self { dir: Arc::new(dir), inherits, needs_names }
+    fn new(dir: OwnedFd, lacks_tmpfile: Arc<AtomicBool>) -> Self {
+        let inherits = Arc::new(AtomicU8::new(UNKNOWN));
+        Self { dir: Arc::new(dir), inherits, lacks_tmpfile }
     }
 
     /// Opens a directory in this one; a link or anything else in its place is an error.
@@ -65,7 +65,7 @@ impl TargetDir {
     }
 
     fn child(&self, dir: OwnedFd) -> Self {
-        Self::new(dir, Arc::clone(&self.needs_names))
+        Self::new(dir, Arc::clone(&self.lacks_tmpfile))
     }
 
     /// Makes a directory, or opens the one that is there.
@@ -82,10 +82,10 @@ impl TargetDir {
         Ok((self.child(open_beneath(&self.dir, name)?), made))
     }
 
-    /// Makes a directory on the way to something, or opens the one that is there or that a link leads
-    /// to; anything else in its place is an error.
+    /// Makes a directory, or opens the one that is there or that a link leads to; anything else in its
+    /// place is an error.
     ///
-    /// For names that a person chose, not for those of a tree: such a link leads anywhere.
+    /// For names of a path that a person chose, not for those of a tree: such a link leads anywhere.
     pub fn make_dir_following(&self, name: &[u8]) -> io::Result<(Self, MkdirOutcome)> {
         if let Some(found) = self.open_dir_following(name)? {
             return Ok((found, MkdirOutcome::Existing));
@@ -93,8 +93,8 @@ impl TargetDir {
         self.make_dir(name)
     }
 
-    /// Opens a directory on the way to something, or the one that a link leads to; `None` where there
-    /// is nothing, an error where there is anything else.
+    /// Opens a directory, or the one that a link leads to; `None` where there is nothing, an error where
+    /// there is anything else.
     pub fn open_dir_following(&self, name: &[u8]) -> io::Result<Option<Self>> {
         let open = |access: OFlags| {
             let flags = access | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -116,17 +116,17 @@ impl TargetDir {
         }
     }
 
-    /// Puts what `make` makes under the name that it is given in the place of `name`, in one step.
+    /// Replaces `name` in one step by what `make` makes under the name that it is given.
     ///
-    /// A directory is not replaced. What a killed process leaves of it,
-    /// [`remove_leftovers`](Self::remove_leftovers) takes away.
+    /// A directory is not replaced. A killed process leaves something that
+    /// [`remove_leftovers`](Self::remove_leftovers) removes.
     pub fn replace_with(
         &self,
         name: &[u8],
         make: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
         let name = component(name)?;
-        let ((), temporary) = leftover::unused_name(&self.dir, Temporary::Placed, make)?;
+        let ((), temporary) = leftover::unused_name(&self.dir, Temporary::Replacing, make)?;
         rustix::fs::renameat(&self.dir, &temporary, &self.dir, name).map_err(|error| {
             let _ = rustix::fs::unlinkat(&self.dir, &temporary, AtFlags::empty());
             error.into()
@@ -137,9 +137,10 @@ impl TargetDir {
     /// can exchange names.
     pub fn replace_by_dir(&self, name: &[u8]) -> io::Result<Self> {
         let name = component(name)?;
-        let ((), temporary) = leftover::unused_name(&self.dir, Temporary::Placed, |temporary| {
-            Ok(rustix::fs::mkdirat(&self.dir, temporary, Mode::RWXU)?)
-        })?;
+        let ((), temporary) =
+            leftover::unused_name(&self.dir, Temporary::Replacing, |temporary| {
+                Ok(rustix::fs::mkdirat(&self.dir, temporary, Mode::RWXU)?)
+            })?;
         let exchange = RenameFlags::EXCHANGE;
         match rustix::fs::renameat_with(&self.dir, &temporary, &self.dir, name, exchange) {
             Ok(()) => rustix::fs::unlinkat(&self.dir, &temporary, AtFlags::empty())?,
@@ -155,8 +156,7 @@ impl TargetDir {
         Ok(self.child(open_beneath(&self.dir, name)?))
     }
 
-    /// Whether the directory tells names apart that differ in case, found by making a file for an
-    /// instant.
+    /// Tells whether the directory distinguishes names that differ in case, by making a file for an instant.
     pub fn is_case_sensitive(&self) -> io::Result<bool> {
         leftover::is_case_sensitive(self)
     }
@@ -171,13 +171,13 @@ impl TargetDir {
         Ok(rustix::fs::readlinkat(&self.dir, component(name)?, Vec::new())?.into_bytes())
     }
 
-    /// Whether this process may add to and remove from the directory.
+    /// Tells whether this process may add to and remove from the directory.
     pub fn is_writable(&self) -> bool {
         let access = Access::WRITE_OK | Access::EXEC_OK;
         rustix::fs::accessat(&self.dir, c".", access, AtFlags::EACCESS).is_ok()
     }
 
-    /// Looks at what `name` stands for, without following a link; `None` where there is nothing.
+    /// Returns the metadata of `name`, without following a link; `None` where there is nothing.
     pub fn child_metadata(&self, name: &[u8]) -> io::Result<Option<Metadata>> {
         match stat::child(self.dir.as_fd(), name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -185,7 +185,7 @@ impl TargetDir {
         }
     }
 
-    /// Looks at the directory itself.
+    /// Returns the metadata of the directory itself.
     pub fn metadata(&self) -> io::Result<Metadata> {
         stat::open(self.dir.as_fd())
     }
@@ -203,10 +203,10 @@ impl TargetDir {
         TemporaryFile::create(self, size_hint)
     }
 
-    /// Removes what killed processes left here of their [`TemporaryFile`]s, and nothing else.
+    /// Removes the leftovers of killed processes' [`TemporaryFile`]s here, and nothing else.
     ///
-    /// Returns how many there were; after one that could not be removed it goes on, and returns the
-    /// error at the end.
+    /// Returns their number; after one that could not be removed it goes on, and returns the error at
+    /// the end.
     pub fn remove_leftovers(&self) -> io::Result<u64> {
         leftover::remove_all(&self.dir)
     }
@@ -274,7 +274,7 @@ impl TargetDir {
     /// Returns what could not be applied.
     pub fn set_metadata(&self, restore: &WantedMetadata<'_>) -> Vec<RefusedMetadata> {
         let refused = restore::apply(Place::Open(self.dir.as_fd()), restore, true);
-        self.inherits.store(NOT_ASKED, Ordering::Relaxed);
+        self.inherits.store(UNKNOWN, Ordering::Relaxed);
         refused
     }
 
@@ -288,14 +288,14 @@ impl TargetDir {
         Ok(rustix::fs::syncfs(&self.dir)?)
     }
 
-    /// Whether files made here get an ACL that nobody asked for; asked once.
+    /// Tells whether files made here inherit an ACL; read once.
     fn inherits(&self) -> bool {
         let known = self.inherits.load(Ordering::Relaxed);
-        if known != NOT_ASKED {
+        if known != UNKNOWN {
             return known == INHERITS;
         }
         let inherits = xattr::has(self.dir.as_fd(), b"system.posix_acl_default");
-        self.inherits.store(if inherits { INHERITS } else { PLAIN }, Ordering::Relaxed);
+        self.inherits.store(if inherits { INHERITS } else { DOES_NOT_INHERIT }, Ordering::Relaxed);
         inherits
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn link(file: &OwnedFd, folder: &OwnedFd, name: &[u8]) -> Result<(), 
     static BY_PROC: AtomicBool = AtomicBool::new(false);
     if !BY_PROC.load(Ordering::Relaxed) {
         match rustix::fs::linkat(file, c"", folder, name, AtFlags::EMPTY_PATH) {
-            // Before Linux 6.10, who has no privileges may not, and hears that there is no file.
+            // Before Linux 6.10, processes without privileges get this error.
             Err(Errno::NOENT) => {}
             linked => return linked,
         }

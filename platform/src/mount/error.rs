@@ -1,10 +1,10 @@
-//! Why a volume can't be mounted or unmounted.
+//! Errors of mounting and unmounting.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a volume can't be mounted or unmounted.
+/// An error of mounting or unmounting a volume.
 #[derive(Debug, thiserror::Error)]
 pub enum MountError {
     /// The mountpoint does not exist.
@@ -31,7 +31,7 @@ pub enum MountError {
         /// The mountpoint.
         path: PathBuf,
     },
-    /// A drive of Yore's is mounted there, and the process that served it is gone.
+    /// A drive of Yore's is mounted there, and the process that served it has ended.
     #[error(
         "the drive mounted at {} is dead, its process is gone; `yore umount {}` removes it",
         path.display(),
@@ -65,21 +65,21 @@ pub enum MountError {
     Busy {
         /// The mountpoint.
         path: PathBuf,
-        /// Those that could be found; other users' processes are visible to root only.
+        /// The processes that could be found; those of other users are visible to root only.
         holders: Vec<Holder>,
     },
-    /// The system lacks a part of FUSE.
+    /// The system lacks a part of its driver.
     #[error("FUSE is not available: {0}")]
     DriverMissing(#[from] DriverMissing),
     /// `/etc/fuse.conf` does not let users open their drives to other users.
     #[error("mounting for other users is not permitted by /etc/fuse.conf (user_allow_other)")]
     AllowOtherForbidden,
-    /// The helper of FUSE refused, in its own words.
+    /// The helper of FUSE refused.
     #[error("fusermount3 refused {}: {message}", path.display())]
     Helper {
         /// The mountpoint.
         path: PathBuf,
-        /// What it said.
+        /// Its message.
         message: String,
     },
     /// The system refused.
@@ -87,12 +87,12 @@ pub enum MountError {
     Io {
         /// The mountpoint or device.
         path: PathBuf,
-        /// What it said.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-/// Which part of FUSE is missing.
+/// The part of the driver that is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DriverMissing {
     /// There is no `/dev/fuse`.
@@ -112,28 +112,28 @@ pub enum DriverMissing {
 /// A process that keeps a drive from being unmounted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// Its number.
+    /// The process id.
     pub pid: u32,
     /// The name of its program.
     pub name: String,
-    /// By what it holds the drive.
+    /// The way in which it uses the drive.
     pub usage: DriveUsage,
 }
 
-/// By what a process holds a drive.
+/// The way in which a process uses a drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DriveUsage {
-    /// It works in a directory there.
+    /// Its working directory is there.
     WorkingDirectory,
-    /// Its root is there.
+    /// Its root directory is there.
     Root,
-    /// Its program lies there.
+    /// Its program is a file there.
     Program,
     /// It has a file or directory open.
     OpenFile,
     /// It has a file mapped into its memory.
     MappedFile,
-    /// It lives in another mount namespace, where the drive is mounted too.
+    /// The drive is mounted in its mount namespace too.
     Namespace,
 }
 

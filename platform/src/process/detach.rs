@@ -1,15 +1,15 @@
-//! What a process in the background tells the process that started it.
+//! The report of a process in the background to the process that started it.
 
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-/// Why a background process could not be started.
+/// An error of starting a background process.
 #[derive(Debug, thiserror::Error)]
 pub enum DetachError {
-    /// The background process said why it can't work.
+    /// The background process reported why it can't work.
     #[error("{message}")]
     Refused {
-        /// Its reason, to be shown as it is.
+        /// The reason, to be shown as it is.
         message: String,
         /// The exit code that it chose.
         code: u8,
@@ -17,17 +17,17 @@ pub enum DetachError {
     /// The background process ended before it reported anything.
     #[error("background process ended before it worked ({status})")]
     Died {
-        /// How it ended.
+        /// The status with which it ended.
         status: String,
-        /// What it wrote to its standard error.
-        said: String,
+        /// The text that it wrote to its standard error.
+        stderr: String,
     },
     /// The program could not be started again.
     #[error("can't start {} in the background", program.display())]
     NotStarted {
         /// The program.
         program: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The connection to the background process broke.
@@ -38,10 +38,10 @@ pub enum DetachError {
 /// A process that went to the background and works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detached {
-    /// Its number.
+    /// The process id.
     pub pid: u32,
-    /// What it wrote to its standard error before it worked, such as warnings.
-    pub said: String,
+    /// The text that it wrote to its standard error before it worked, such as warnings.
+    pub stderr: String,
 }
 
 #[derive(Debug, PartialEq, Eq)]

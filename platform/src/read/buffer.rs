@@ -7,15 +7,15 @@ use crate::sys::DIRECT_ALIGNMENT;
 
 /// A growable buffer for reading, whose memory is aligned where reading past a page cache needs that.
 ///
-/// It dereferences to its visible bytes; where in the memory they lie is nobody's concern but the reader's. A
-/// reader replaces them: one that knows the length calls [`fit`](Self::fit) and fills them, one that is given
-/// pieces calls [`clear`](Self::clear) and [`extend_from_slice`](Self::extend_from_slice), and one that reads
-/// whole pages fills [`memory_mut`](Self::memory_mut) and then calls [`show`](Self::show) with the range that
-/// was wanted, so that nothing is moved. All of the memory is always initialized. The default has none.
+/// It dereferences to its visible bytes; only a reader knows where in the memory they lie. A reader that
+/// knows the length calls [`fit`](Self::fit) and fills them; one that receives pieces calls
+/// [`clear`](Self::clear) and [`extend_from_slice`](Self::extend_from_slice); one that reads whole pages
+/// fills [`memory_mut`](Self::memory_mut) and calls [`show`](Self::show) with the range that was wanted, so
+/// that no byte is moved. All of the memory is always initialized. The default has none.
 #[derive(Default)]
 pub struct ReadBuffer {
     memory: Option<Part>,
-    /// Where the visible bytes lie in the memory.
+    /// The place of the visible bytes in the memory.
     visible: Range<usize>,
 }
 
@@ -45,7 +45,7 @@ impl ReadBuffer {
         Self { visible: 0..memory.len(), memory: Some(memory) }
     }
 
-    /// Returns how many bytes there is room for.
+    /// Returns the size of the memory.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.memory.as_ref().map_or(0, |memory| memory.len())
@@ -64,7 +64,7 @@ impl ReadBuffer {
         self.memory.as_mut().and_then(|memory| memory.get_mut(visible)).unwrap_or_default()
     }
 
-    /// Sets how many bytes are visible, from the first that is visible now; those that come into sight hold
+    /// Sets the number of visible bytes, from the first that is visible now; bytes that become visible hold
     /// what the memory last held there.
     ///
     /// # Panics
@@ -123,7 +123,7 @@ impl ReadBuffer {
         self.visible = range;
     }
 
-    /// Makes what lies before the visible bytes visible too; returns how much that is.
+    /// Makes all bytes before the visible ones visible too; returns their number.
     pub(super) fn show_all_before(&mut self) -> usize {
         std::mem::take(&mut self.visible.start)
     }

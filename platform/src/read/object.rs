@@ -8,17 +8,17 @@ use std::sync::OnceLock;
 use super::buffer::ReadBuffer;
 use crate::sys::{DIRECT_ALIGNMENT, PositionedFile};
 
-/// From so many bytes on, a range is read past the page cache.
+/// The length from which on a range is read past the page cache.
 ///
-/// What is large is not compressible, and who reads it from here keeps it elsewhere; copying it out
-/// of the cache, and the memory that it takes there, cost more than reading it.
+/// A large range did not compress, and its reader keeps the content elsewhere; copying it out of the
+/// cache, and the memory that it takes there, cost more than reading it.
 const LARGE: usize = 256 << 10;
 
 /// An open file that is read in pieces, by any number of threads.
 #[derive(Debug)]
 pub struct ObjectFile {
     file: PositionedFile,
-    /// The same past the page cache, once it was wanted; `None` where the file system can't.
+    /// The same file past the page cache, once a large range was read; `None` where the file system can't.
     direct: OnceLock<Option<PositionedFile>>,
     len: u64,
 }
@@ -67,8 +67,8 @@ impl ObjectFile {
         Ok(())
     }
 
-    /// Does the same, but makes the bytes before the range visible that were read with it; returns how many
-    /// those are.
+    /// Reads as [`read_into`](Self::read_into) does, but makes the bytes before the range visible that were
+    /// read with it; returns their number.
     pub fn read_range(&self, range: Range<u64>, buffer: &mut ReadBuffer) -> io::Result<usize> {
         self.read_into(range, buffer)?;
         Ok(buffer.show_all_before())

@@ -15,7 +15,7 @@ pub(super) struct Region {
     pages: Pages,
     /// The bytes of a part.
     unit: usize,
-    /// A bit for each part that is nobody's.
+    /// A bit for each part without an owner.
     free: AtomicU32,
 }
 
@@ -56,13 +56,12 @@ impl Region {
         self.unit
     }
 
-    /// Tells whether nobody has any of the `parts` into which it was divided.
+    /// Tells whether none of the `parts` into which it was divided has an owner.
     pub(super) fn is_free(&self, parts: usize) -> bool {
         self.free.load(Ordering::Acquire) == mask(parts)
     }
 
-    /// Takes parts that lie side by side and have at least `bytes`, which is not 0; `None` when there are
-    /// no such.
+    /// Takes adjacent parts that have at least `bytes`, which is not 0; `None` when there are none.
     pub(super) fn take(self: &Arc<Self>, bytes: usize) -> Option<Part> {
         let count = bytes.div_ceil(self.unit.max(1));
         let mut first = 0;
@@ -80,7 +79,7 @@ impl Region {
     }
 }
 
-/// The lowest `count` bits.
+/// Returns a number with the lowest `count` bits set.
 fn mask(count: usize) -> u32 {
     u32::MAX.checked_shr(32 - count as u32).unwrap_or(0)
 }

@@ -12,20 +12,20 @@ use super::region::Region;
 pub struct Slab(Arc<Region>);
 
 impl Slab {
-    /// Into so many parts it is divided; a buffer takes some that lie side by side.
+    /// The number of equal parts; a buffer takes some that lie side by side.
     const PARTS: usize = 32;
 
     /// Takes memory from the system: at least `bytes`, all of it zero.
     ///
     /// # Panics
     ///
-    /// As [`ReadBuffer::new`] does.
+    /// Panics as [`ReadBuffer::new`] does.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self(Region::new(bytes, Self::PARTS))
     }
 
-    /// Returns how many bytes it has.
+    /// Returns its size in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.0.unit() * Self::PARTS

@@ -150,7 +150,7 @@ fn a_user_mounts_and_unmounts_through_the_helper() {
     assert_eq!(said, "done\n", "{wrong}");
 }
 
-/// What a user does, in a process of that user.
+/// Runs the test as a user, in a process of that user.
 fn mount_as_this_user(point: &Path) {
     driver_available().expect("all that a user needs");
     let options = MountOptions { name: r"odd, \name".to_owned(), ..MountOptions::default() };

@@ -120,7 +120,7 @@ fn detach(context: &Context, options: &Options, mountpoint: &Path) -> Outcome {
     let arguments = for_background(std::env::args_os().skip(1).collect());
     match spawn_detached(&arguments, &given.to_bytes()) {
         Ok(detached) => {
-            pass_on(context, &detached.said);
+            pass_on(context, &detached.stderr);
             tell(context, options, mountpoint, detached.pid);
             Ok(Done::Whole)
         }
@@ -130,8 +130,8 @@ fn detach(context: &Context, options: &Options, mountpoint: &Path) -> Outcome {
             Err(Failure { exit: Exit::Code(code), what: what.to_owned(), hint })
         }
         Err(error) => {
-            if let DetachError::Died { said, .. } = &error {
-                pass_on(context, said);
+            if let DetachError::Died { stderr, .. } = &error {
+                pass_on(context, stderr);
             }
             let what = match std::error::Error::source(&error) {
                 Some(cause) => format!("{error}: {cause}"),

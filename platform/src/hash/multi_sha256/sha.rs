@@ -9,22 +9,22 @@ use std::arch::x86_64::*;
 
 use super::{BLOCK, K, States};
 
-/// Whether the processor has the instructions.
+/// Tells whether the processor has the instructions.
 pub(super) fn is_here() -> bool {
     is_x86_feature_detected!("sha") && is_x86_feature_detected!("sse4.1")
 }
 
-/// Puts blocks through each lane.
+/// Compresses blocks of each lane.
 ///
 /// # Panics
 /// On a processor without the instructions, and for inputs with fewer blocks.
-pub(super) fn put<const L: usize>(states: &mut States<L>, inputs: &[&[u8]; L], blocks: usize) {
-    assert!(is_here(), "whoever calls this has looked");
+pub(super) fn compress<const L: usize>(states: &mut States<L>, inputs: &[&[u8]; L], blocks: usize) {
+    assert!(is_here(), "the caller has detected it");
     // SAFETY: the processor has what the function needs, as was just seen.
     unsafe { all(states, inputs, blocks) }
 }
 
-/// A state as the instructions want it: a, b, e and f in one register, the others in another.
+/// A state in the order of the instructions: a, b, e and f in one register, the others in another.
 #[derive(Clone, Copy)]
 struct Halves {
     abef: __m128i,
@@ -67,7 +67,7 @@ fn all<const L: usize>(states: &mut States<L>, inputs: &[&[u8]; L], blocks: usiz
     }
 }
 
-/// The words of the message from `4 * four` on, of those sixteen before (FIPS 180-4, 6.2.2, step 1).
+/// Returns the words of the message from `4 * four` on, of those sixteen before (FIPS 180-4, 6.2.2, step 1).
 #[target_feature(enable = "sha,sse4.1")]
 #[inline]
 fn next(w: &[__m128i; 4], four: usize) -> __m128i {
@@ -76,7 +76,7 @@ fn next(w: &[__m128i; 4], four: usize) -> __m128i {
     _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(w16, w12), w7), w4)
 }
 
-/// A block as big-endian words.
+/// Returns a block as big-endian words.
 #[target_feature(enable = "sha,sse4.1")]
 #[inline]
 fn words(input: &[u8], at: usize) -> [__m128i; 4] {
@@ -90,7 +90,7 @@ fn words(input: &[u8], at: usize) -> [__m128i; 4] {
     })
 }
 
-/// The constants of four rounds.
+/// Returns the constants of four rounds.
 #[target_feature(enable = "sse4.1")]
 #[inline]
 fn constants(four: usize) -> __m128i {
@@ -100,7 +100,7 @@ fn constants(four: usize) -> __m128i {
     unsafe { _mm_loadu_si128(constants.as_ptr().cast()) }
 }
 
-/// The words of a register, the lowest first.
+/// Returns the words of a register, the lowest first.
 #[target_feature(enable = "sse4.1")]
 #[inline]
 fn lanes(vector: __m128i) -> [u32; 4] {

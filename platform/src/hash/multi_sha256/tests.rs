@@ -27,8 +27,8 @@ fn widths() -> Vec<Hash> {
     #[cfg(target_arch = "x86_64")]
     {
         if sha::is_here() {
-            widths.push(Box::new(|before, messages| hash(before, messages, sha::put::<1>)));
-            widths.push(Box::new(|before, messages| hash(before, messages, sha::put::<2>)));
+            widths.push(Box::new(|before, messages| hash(before, messages, sha::compress::<1>)));
+            widths.push(Box::new(|before, messages| hash(before, messages, sha::compress::<2>)));
         }
         if is_x86_feature_detected!("avx2") {
             widths.push(Box::new(|before, messages| hash(before, messages, x86::eight)));
@@ -43,7 +43,7 @@ fn widths() -> Vec<Hash> {
 fn plain(states: &mut States<5>, inputs: &[&[u8]; 5], blocks: usize) {
     for (l, input) in inputs.iter().enumerate() {
         let mut state = column(states, l);
-        (0..blocks).for_each(|n| one(&mut state, &input[n * BLOCK..]));
+        (0..blocks).for_each(|n| compress_one(&mut state, &input[n * BLOCK..]));
         set_column(states, l, &state);
     }
 }
@@ -90,7 +90,7 @@ fn few_messages_are_left_to_others() {
     };
     for count in 0..40 {
         let digests = lanes.sha256(before, &vec![&b"a"[..]; count]);
-        let expected = (count >= lanes.few).then(|| vec![expected(b"", b"", b"a"); count]);
+        let expected = (count >= lanes.min_narrow).then(|| vec![expected(b"", b"", b"a"); count]);
         assert_eq!(digests, expected);
     }
 }

@@ -6,23 +6,23 @@ use std::arch::x86_64::*;
 
 use super::{BLOCK, K, States};
 
-/// Puts blocks through eight lanes.
+/// Compresses blocks of eight lanes.
 ///
 /// # Panics
 /// On a processor without AVX2, and for inputs with fewer blocks.
 pub(super) fn eight(states: &mut States<8>, inputs: &[&[u8]; 8], blocks: usize) {
-    assert!(is_x86_feature_detected!("avx2"), "whoever calls this has looked");
+    assert!(is_x86_feature_detected!("avx2"), "the caller has detected it");
     // SAFETY: the processor has what the function needs, as was just seen.
     unsafe { avx2(states, inputs, blocks) }
 }
 
-/// Puts blocks through sixteen lanes.
+/// Compresses blocks of sixteen lanes.
 ///
 /// # Panics
 /// On a processor without AVX-512, and for inputs with fewer blocks.
 pub(super) fn sixteen(states: &mut States<16>, inputs: &[&[u8]; 16], blocks: usize) {
     let has = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx2");
-    assert!(has, "whoever calls this has looked");
+    assert!(has, "the caller has detected it");
     // SAFETY: the processor has what the function needs, as was just seen.
     unsafe { avx512(states, inputs, blocks) }
 }
@@ -144,7 +144,7 @@ fn transposed(rows: [__m256i; 8]) -> [__m256i; 8] {
     [low(0), low(1), low(2), low(3), high(0), high(1), high(2), high(3)]
 }
 
-/// Half a block of eight inputs, as words.
+/// Returns half a block of eight inputs, as words.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn half(inputs: &[&[u8]], at: usize) -> [__m256i; 8] {

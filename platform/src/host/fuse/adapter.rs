@@ -27,10 +27,10 @@ const PATH_MAX: usize = libc::PATH_MAX as usize;
 /// The largest piece that the kernel asks for at once.
 const REQUEST_BYTES: u32 = 1 << 20;
 
-/// How many reads ahead may be waiting: four of [`REQUEST_BYTES`] for each of 16 readers.
+/// The number of read-ahead requests that may wait: four of [`REQUEST_BYTES`] for each of 16 readers.
 const MAX_BACKGROUND: u16 = 64;
 
-/// The block of which sizes are told in multiples.
+/// The block size in which `statfs` counts.
 const BLOCK: u64 = 4096;
 
 /// Answers a request for a value by the kernel's protocol: its size, or the value if it fits.
@@ -93,18 +93,18 @@ impl Filesystem for Adapter {
     }
 
     fn forget(&self, _: &Request, ino: INodeNo, times: u64) {
-        self.let_go(ino, times);
+        self.forget(ino, times);
     }
 
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        match self.ask_of(ino, |volume, ino| volume.attr(ino)) {
+        match self.run_on(ino, |volume, ino| volume.attr(ino)) {
             Ok(entry) => reply.attr(&entry.ttl, &FileAttr { ino, ..attributes(&entry.attr) }),
             Err(error) => reply.error(error),
         }
     }
 
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
-        match self.ask_of(ino, |volume, ino| volume.read_link(ino)) {
+        match self.run_on(ino, |volume, ino| volume.read_link(ino)) {
             // The kernel follows no longer ones, and takes what does not fit into a page for a failure.
             Ok(text) if text.len() >= PATH_MAX => reply.error(Errno::ENAMETOOLONG),
             Ok(text) => reply.data(&text),
@@ -134,7 +134,7 @@ impl Filesystem for Adapter {
         reply: ReplyData,
     ) {
         let mut reply = Some(reply);
-        let answer = self.ask_of(ino, |volume, ino| {
+        let answer = self.run_on(ino, |volume, ino| {
             volume.read(ino, offset, size, &mut |bytes| {
                 let wanted = bytes.len().min(size as usize);
                 if let (Some(reply), Some(bytes)) = (reply.take(), bytes.get(..wanted)) {
@@ -166,7 +166,7 @@ impl Filesystem for Adapter {
         let Ok(offset) = u64::try_from(offset) else {
             return reply.error(Errno::ENXIO);
         };
-        match self.ask_of(ino, |volume, ino| volume.seek(ino, offset, whence)) {
+        match self.run_on(ino, |volume, ino| volume.seek(ino, offset, whence)) {
             Ok(found) => match i64::try_from(found) {
                 Ok(found) => reply.offset(found),
                 Err(_) => reply.error(Errno::EOVERFLOW),
@@ -193,7 +193,7 @@ impl Filesystem for Adapter {
         mut reply: ReplyDirectory,
     ) {
         let answer = self.list(ino, offset, &mut |next, listed| {
-            let ino = self.numbers.tell(listed.entry.attr.ino);
+            let ino = self.numbers.mention(listed.entry.attr.ino);
             let kind: FileType = file_type(listed.entry.attr.kind);
             let name = OsStr::from_bytes(listed.name);
             reply.add(ino, next, kind, name).into()
@@ -218,14 +218,14 @@ impl Filesystem for Adapter {
             let attr = &listed.entry.attr;
             // The kernel holds what it learns by a name, but for these two.
             if matches!(listed.name, b"." | b"..") {
-                let attr = self.told(attr);
+                let attr = self.attributes_of(attr);
                 return reply.add(attr.ino, next, name, &ttl, &attr, Generation(0)).into();
             }
             match self.hold(attr) {
                 Ok((attr, generation)) => {
                     let full = reply.add(attr.ino, next, name, &ttl, &attr, generation);
                     if full {
-                        self.let_go(attr.ino, 1);
+                        self.forget(attr.ino, 1);
                     }
                     added |= !full;
                     full.into()
@@ -244,7 +244,7 @@ impl Filesystem for Adapter {
     }
 
     fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
-        match self.ask(|volume| volume.space()) {
+        match self.run(|volume| volume.space()) {
             Ok(space) => {
                 let (total, free) = (space.total.div_ceil(BLOCK), space.free / BLOCK);
                 let (block, name) = (BLOCK as u32, NAME_MAX as u32);
@@ -255,14 +255,14 @@ impl Filesystem for Adapter {
     }
 
     fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        match self.ask_of(ino, |volume, ino| volume.xattr(ino, name.as_bytes())) {
+        match self.run_on(ino, |volume, ino| volume.xattr(ino, name.as_bytes())) {
             Ok(value) => answer_sized(&value, size, reply),
             Err(error) => reply.error(error),
         }
     }
 
     fn listxattr(&self, _: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        match self.ask_of(ino, |volume, ino| volume.xattr_names(ino)) {
+        match self.run_on(ino, |volume, ino| volume.xattr_names(ino)) {
             Ok(names) => {
                 let mut list = Vec::new();
                 for name in names {

@@ -1,4 +1,4 @@
-//! Who keeps a drive from being unmounted, from what `/proc` shows of each process.
+//! The processes that keep a drive from being unmounted, from what `/proc` shows of each.
 
 use std::fs;
 use std::path::Path;
@@ -32,7 +32,7 @@ pub(crate) fn is_there(holder: &Holder) -> bool {
     Path::new("/proc").join(holder.pid.to_string()).exists()
 }
 
-/// Asks for each process how it holds something.
+/// Finds the processes for which `usage_of` returns something.
 fn find(mut usage_of: impl FnMut(&Path) -> Option<DriveUsage>) -> Vec<Holder> {
     let Ok(processes) = fs::read_dir("/proc") else {
         return Vec::new();

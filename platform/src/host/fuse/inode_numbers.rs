@@ -1,4 +1,4 @@
-//! The numbers by which the kernel knows what the volume has.
+//! The inode numbers by which the kernel knows the files of the volume.
 //!
 //! They are the volume's own, or short ones that fit into 32 bits, each for one of the volume's as long as
 //! the kernel holds it. A generation goes with each number: a handle that somebody kept of an earlier mount,
@@ -20,10 +20,10 @@ use crate::volume::Ino;
 /// Generations have 31 bits: the kernel compares them as signed numbers.
 const GENERATIONS: u64 = (1 << 31) - 1;
 
-/// Short numbers that are kept after the kernel let go of them, for whoever has a handle.
+/// Short numbers that are kept after the kernel forgot them, for programs that have a handle.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1 << 16).expect("not zero");
 
-/// The numbers of a mount.
+/// The inode numbers of a mount.
 pub(super) enum Numbers {
     /// The volume's, with one generation for this mount.
     Long(Generation),
@@ -35,7 +35,7 @@ pub(super) enum Numbers {
 pub(super) struct Short {
     known: HashMap<u32, Known>,
     by_ino: HashMap<Ino, u32>,
-    /// Numbers that the kernel does not hold.
+    /// Numbers to which the kernel has no reference.
     idle: LruCache<u32, ()>,
     next: u32,
     generation: u64,
@@ -57,7 +57,7 @@ impl Numbers {
         })
     }
 
-    /// Returns the number of what the kernel is to hold once more, and its generation.
+    /// Returns the number of a file to which the kernel gets one more reference, and its generation.
     pub(super) fn hold(&self, ino: Ino) -> (INodeNo, Generation) {
         // The kernel knows the top by itself.
         if ino == Ino::ROOT {
@@ -69,8 +69,8 @@ impl Numbers {
         }
     }
 
-    /// Returns the number of what is told and not held.
-    pub(super) fn tell(&self, ino: Ino) -> INodeNo {
+    /// Returns the number of a file to which the kernel gets no reference.
+    pub(super) fn mention(&self, ino: Ino) -> INodeNo {
         match self {
             Numbers::Short(short) if ino != Ino::ROOT => {
                 let short = &mut *lock(short);
@@ -80,7 +80,7 @@ impl Numbers {
         }
     }
 
-    /// Returns the number of what the kernel may know.
+    /// Returns the number of a file that the kernel may know.
     pub(super) fn known(&self, ino: Ino) -> Option<INodeNo> {
         match self {
             Numbers::Short(short) if ino != Ino::ROOT => {
@@ -103,7 +103,7 @@ impl Numbers {
         }
     }
 
-    /// Notes that the kernel lets go of a number; returns what it stands for.
+    /// Removes `times` of the kernel's references to a number; returns what it stands for.
     pub(super) fn forget(&self, number: INodeNo, times: u64) -> Option<Ino> {
         match self {
             Numbers::Short(short) if number != INodeNo::ROOT => {
@@ -124,7 +124,7 @@ impl Short {
         Short { known: HashMap::new(), by_ino: HashMap::new(), idle, next: 1, generation }
     }
 
-    /// The number of `ino`: its own, or the next that stands for nothing.
+    /// Returns the number of `ino`: its own, or the next free one.
     fn number(&mut self, ino: Ino) -> u32 {
         if let Some(number) = self.by_ino.get(&ino) {
             self.idle.promote(number);
@@ -144,7 +144,7 @@ impl Short {
             }
         };
         self.by_ino.insert(ino, number);
-        self.let_go(number);
+        self.make_idle(number);
         number
     }
 
@@ -163,13 +163,13 @@ impl Short {
         let (ino, was_held) = (known.ino, known.held > 0);
         known.held = known.held.saturating_sub(times);
         if was_held && known.held == 0 {
-            self.let_go(number);
+            self.make_idle(number);
         }
         Some(ino)
     }
 
-    /// Keeps a number that is not held for a while; the one that was let go longest ago is given up.
-    fn let_go(&mut self, number: u32) {
+    /// Keeps a number without references for a while; the one that has been so longest is given up.
+    fn make_idle(&mut self, number: u32) {
         self.idle.put(number, ());
         if self.idle.len() > REMEMBERED.get()
             && let Some((number, ())) = self.idle.pop_lru()
@@ -199,7 +199,7 @@ mod tests {
         let (held, generation) = numbers.hold(large(0));
         assert_eq!(numbers.hold(Ino::ROOT).0, INodeNo::ROOT);
         for n in 1..3 * REMEMBERED.get() as u64 {
-            let number = numbers.tell(large(n));
+            let number = numbers.mention(large(n));
             assert!(number.0 <= u64::from(u32::MAX) && number != held);
             assert_eq!(numbers.ino(number).ok(), Some(large(n)));
         }
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(numbers.hold(large(0)), (held, generation));
         assert_eq!(numbers.forget(held, 2), Some(large(0)));
         for n in 0..REMEMBERED.get() as u64 {
-            assert_ne!(numbers.tell(large(1 << 20 | n)), INodeNo::ROOT);
+            assert_ne!(numbers.mention(large(1 << 20 | n)), INodeNo::ROOT);
         }
         assert!(numbers.ino(held).is_err() && numbers.known(large(0)).is_none());
         assert_ne!(numbers.hold(large(0)).1, generation);

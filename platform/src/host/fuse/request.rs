@@ -1,6 +1,6 @@
-//! What the kernel's requests ask of the volume.
+//! Runs the kernel's requests on the volume.
 //!
-//! A panic of the volume is answered as damage, so that one request can't take the drive down.
+//! A panic of the volume is returned as damage, so that one request can't end the drive.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,16 +23,16 @@ pub(super) struct Adapter {
     pub(super) opening: Opening,
 }
 
-/// Whether the kernel checks permissions by ACLs.
+/// The use of ACLs in the kernel's checks of permissions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum EnforceAcls {
-    /// It does, along with mode and owner: for drives that other users may enter.
+    /// The kernel checks ACLs along with mode and owner: for drives that other users may enter.
     Yes,
-    /// Its owner may read everything. ACLs can be read all the same.
+    /// The owner of the drive may read everything. ACLs can be read all the same.
     No,
 }
 
-/// How opening a file or a directory is answered.
+/// The answers to opening files and directories.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Opening {
     pub(super) file: Open,
@@ -46,7 +46,7 @@ pub(super) enum Open {
     Answered,
     /// Each time, keeping nothing.
     AnsweredUncached,
-    /// With ENOSYS, after which the kernel opens by itself, keeping what is cached.
+    /// Once, with ENOSYS, after which the kernel opens by itself, keeping what is cached.
     LeftToKernel,
 }
 
@@ -59,64 +59,64 @@ impl Adapter {
         Adapter { volume, numbers, enforce_acls, opening: Opening::default() }
     }
 
-    /// Asks the volume about what the kernel knows by a number.
-    pub(super) fn ask_of<T>(
+    /// Runs a request on the file that the kernel knows by a number.
+    pub(super) fn run_on<T>(
         &self,
         number: INodeNo,
-        question: impl FnOnce(&dyn Volume, Ino) -> Result<T, VolumeError>,
+        request: impl FnOnce(&dyn Volume, Ino) -> Result<T, VolumeError>,
     ) -> Result<T, Errno> {
         let ino = self.numbers.ino(number)?;
-        self.ask(|volume| question(volume, ino))
+        self.run(|volume| request(volume, ino))
     }
 
-    /// Finds a name; `.` and `..` are what the kernel asks for who has only a handle.
+    /// Finds a name; the kernel asks for `.` and `..` for a program that has only a handle.
     pub(super) fn find(&self, parent: INodeNo, name: &[u8]) -> Result<Entry, Errno> {
         let ino = self.numbers.ino(parent)?;
-        self.ask(|volume| match name {
+        self.run(|volume| match name {
             b"." => volume.attr(ino),
             b".." => volume.attr(volume.parent(ino)?),
             _ => volume.lookup(ino, name),
         })
     }
 
-    /// Takes what the kernel is about to hold; the attributes are in the kernel's terms, with its number.
+    /// Counts a reference that the kernel gets; returns the attributes in its terms, with its number.
     pub(super) fn hold(&self, attr: &Attr) -> Result<(FileAttr, Generation), Errno> {
-        self.ask(|volume| volume.hold(attr.ino))?;
+        self.run(|volume| volume.hold(attr.ino))?;
         let (number, generation) = self.numbers.hold(attr.ino);
         Ok((FileAttr { ino: number, ..attributes(attr) }, generation))
     }
 
-    /// Lets go of what the kernel forgets.
-    pub(super) fn let_go(&self, number: INodeNo, times: u64) {
+    /// Removes references that the kernel forgot.
+    pub(super) fn forget(&self, number: INodeNo, times: u64) {
         if let Some(ino) = self.numbers.forget(number, times) {
             // A panic loses what was to be forgotten.
-            let _ = self.ask(|volume| {
+            let _ = self.run(|volume| {
                 volume.forget(ino, times);
                 Ok(())
             });
         }
     }
 
-    /// The attributes of what is told and not held.
-    pub(super) fn told(&self, attr: &Attr) -> FileAttr {
-        FileAttr { ino: self.numbers.tell(attr.ino), ..attributes(attr) }
+    /// Returns the attributes of a file to which the kernel gets no reference.
+    pub(super) fn attributes_of(&self, attr: &Attr) -> FileAttr {
+        FileAttr { ino: self.numbers.mention(attr.ino), ..attributes(attr) }
     }
 
-    /// Asks the volume.
-    pub(super) fn ask<T>(
+    /// Runs a request on the volume.
+    pub(super) fn run<T>(
         &self,
-        question: impl FnOnce(&dyn Volume) -> Result<T, VolumeError>,
+        request: impl FnOnce(&dyn Volume) -> Result<T, VolumeError>,
     ) -> Result<T, Errno> {
         let volume = &*self.volume;
         // What a panic leaves half done belongs to the volume, whose own locks tell it so.
-        catch_unwind(AssertUnwindSafe(|| question(volume)))
+        catch_unwind(AssertUnwindSafe(|| request(volume)))
             .unwrap_or(Err(VolumeError::Damaged))
             .map_err(errno)
     }
 
     /// Lists a directory from the kernel's `offset`, `.` and `..` first; `each` tells whether it is full.
     ///
-    /// An error after the first names is told by the next call, which begins at it.
+    /// An error after the first names is returned by the next call, which begins at it.
     pub(super) fn list(
         &self,
         number: INodeNo,
@@ -126,11 +126,11 @@ impl Adapter {
         let ino = self.numbers.ino(number)?;
         let mut from = offset.saturating_sub(DOTS);
         if offset < DOTS {
-            let own = self.ask(|volume| volume.attr(ino))?;
+            let own = self.run(|volume| volume.attr(ino))?;
             if own.attr.kind != Kind::Directory {
                 return Err(Errno::ENOTDIR);
             }
-            let above = self.ask(|volume| volume.attr(volume.parent(ino)?))?;
+            let above = self.run(|volume| volume.attr(volume.parent(ino)?))?;
             for (name, next, entry) in [(&b"."[..], 1, own), (&b".."[..], DOTS, above)] {
                 let full = next > offset && each(next, Listed { name, next, entry }) == Full::Yes;
                 if full {
@@ -140,7 +140,7 @@ impl Adapter {
             from = 0;
         }
         let mut listed = Listing::Nothing;
-        let answer = self.ask(|volume| {
+        let answer = self.run(|volume| {
             volume.list(ino, from, &mut |name| {
                 let full = each(name.next.saturating_add(DOTS), name);
                 listed = Listing::Something;
@@ -158,17 +158,17 @@ impl Adapter {
 
     /// Answers that `parent` has no such name, for as long as `parent` stays as it is.
     pub(super) fn no_such_name(&self, parent: INodeNo, reply: ReplyEntry) {
-        match self.ask_of(parent, |volume, ino| volume.attr(ino)) {
+        match self.run_on(parent, |volume, ino| volume.attr(ino)) {
             Ok(entry) if !entry.ttl.is_zero() => {
                 // Number 0 is the kernel's sign for a name that is known not to be.
-                reply.entry(&entry.ttl, &attributes(&NOTHING), Generation(0));
+                reply.entry(&entry.ttl, &attributes(&ABSENT), Generation(0));
             }
             _ => reply.error(Errno::ENOENT),
         }
     }
 }
 
-/// Whether an answer has no room for more.
+/// Tells whether an answer has no room for more.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Full {
     Yes,
@@ -186,8 +186,8 @@ enum Listing {
     Something,
 }
 
-/// What a name stands for that is known not to be there.
-const NOTHING: Attr = Attr {
+/// The attributes of a name that is known not to be there.
+const ABSENT: Attr = Attr {
     ino: Ino(0),
     kind: Kind::File,
     mode: 0,

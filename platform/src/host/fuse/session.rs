@@ -21,7 +21,7 @@ use crate::mount::error::MountError;
 use crate::mount::{Access, MountOptions, Unmounted, WhenBusy};
 use crate::volume::{Ino, Volume};
 
-/// How far the kernel reads ahead where it may be told so, in KiB: 2 GB/s with the default of 128,
+/// The kernel's read-ahead where it may be set, in KiB: 2 GB/s with the default of 128,
 /// up to 4 GB/s with this.
 const READ_AHEAD_KIB: &str = "4096";
 

@@ -1,4 +1,4 @@
-//! Takes a drive away, wherever it is mounted by now.
+//! Unmounts a drive, wherever it is mounted by now.
 //!
 //! A mount's path changes when a directory above it is renamed or the mount is moved; it may lead to
 //! another mount that lies over this one; and the same file system may be mounted a second time. So
@@ -17,8 +17,8 @@ use crate::linux::mount_table::{MountLine, mounts_of};
 use crate::mount::error::MountError;
 use crate::mount::{UnmountBlockers, Unmounted, WhenBusy};
 
-/// How long to wait before a drive that was not unmounted is tried again.
-const TRIED_AGAIN: Duration = Duration::from_millis(200);
+/// The time to wait before unmounting is tried again.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// Unmounts every mount of `drive`, taking it out of the tree at least where it is in use, and waits
 /// at most `limit` until it is gone.
@@ -49,11 +49,11 @@ pub(super) fn take_away(
             held.holders.extend(namespaces(drive.device));
             return Ok(Unmounted::StillInUse(held));
         }
-        thread::sleep(TRIED_AGAIN.min(limit));
+        thread::sleep(RETRY_DELAY.min(limit));
     }
 }
 
-/// Unmounts one mount, and notes who uses it and why it stays.
+/// Unmounts one mount, and adds what uses it and why it stays to `held`.
 fn unmount(line: &MountLine, held: &mut UnmountBlockers) {
     let mut unmounted = unmount_line(line, WhenBusy::Refuse);
     if let Err(MountError::Busy { holders, .. }) = unmounted {

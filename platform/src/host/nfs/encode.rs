@@ -1,4 +1,4 @@
-//! What the volume tells, in the terms of NFS.
+//! Attributes and errors of the volume in the terms of NFS.
 
 use nfsserve::nfs::{fattr3, ftype3, nfsstat3, nfstime3, specdata3};
 

@@ -13,7 +13,7 @@ use lru::LruCache;
 use crate::metadata::Kind;
 use crate::volume::{Attr, Ino, ListControl, Listed, Volume, VolumeError};
 
-/// How many places are remembered at which a listing may go on; others are looked for.
+/// The number of positions after entries that are remembered; others are searched for.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1 << 14).expect("not zero");
 
 /// An entry of a directory.
@@ -21,30 +21,30 @@ pub(super) struct Named {
     pub(super) id: u64,
     pub(super) name: Vec<u8>,
     pub(super) attr: Attr,
-    /// Whether the listing had not all attributes.
+    /// The listing did not have all attributes.
     incomplete: bool,
 }
 
 /// A part of a listing.
 pub(super) struct Page {
     pub(super) names: Vec<Named>,
-    /// Whether nothing comes after it.
+    /// Nothing comes after it.
     pub(super) end: bool,
 }
 
 /// A later name of a file in a directory: the directory, the file, how many names came before.
-type Again = (u64, Ino, usize);
+type LaterName = (u64, Ino, usize);
 
 #[derive(Default)]
 struct Aliases {
-    given: HashMap<Again, u64>,
-    stand_for: HashMap<u64, Again>,
+    by_name: HashMap<LaterName, u64>,
+    by_number: HashMap<u64, LaterName>,
 }
 
 pub(super) struct Pages {
     /// Guards the numbers given to later names.
     aliases: Mutex<Aliases>,
-    /// Guards where the listing of a directory goes on after an entry.
+    /// Guards the positions after entries of directories.
     places: Mutex<LruCache<(u64, u64), u64>>,
 }
 
@@ -56,9 +56,9 @@ impl Pages {
         }
     }
 
-    /// The file that a number stands for.
+    /// Returns the file that a number stands for.
     pub(super) fn ino(&self, id: u64) -> Ino {
-        lock(&self.aliases).stand_for.get(&id).map_or(Ino(id), |(_, ino, _)| *ino)
+        lock(&self.aliases).by_number.get(&id).map_or(Ino(id), |(_, ino, _)| *ino)
     }
 
     /// Lists at most `most` names after the one with the number `after` (0: from the beginning);
@@ -94,7 +94,7 @@ impl Pages {
         Ok(Some(Page { names: found.into_iter().map(|(named, _)| named).collect(), end }))
     }
 
-    /// Where the listing goes on after the entry with the number `after`.
+    /// Returns the position after the entry with the number `after`.
     fn place(
         &self,
         volume: &dyn Volume,
@@ -107,8 +107,9 @@ impl Pages {
         if let Some(place) = lock(&self.places).get(&(directory, after)) {
             return Ok(Some(*place));
         }
-        let again = lock(&self.aliases).stand_for.get(&after).copied();
-        let (ino, mut before) = again.map_or((Ino(after), 0), |(_, ino, before)| (ino, before));
+        let later_name = lock(&self.aliases).by_number.get(&after).copied();
+        let (ino, mut before) =
+            later_name.map_or((Ino(after), 0), |(_, ino, before)| (ino, before));
         let mut place = None;
         volume.list(self.ino(directory), 0, &mut |listed| {
             if listed.entry.attr.ino != ino {
@@ -158,10 +159,10 @@ impl Pages {
 
 impl Aliases {
     /// Numbers go down from the largest; those of files go up from the smallest.
-    fn give(&mut self, again: Again) -> u64 {
-        let next = u64::MAX - self.given.len() as u64;
-        let id = *self.given.entry(again).or_insert(next);
-        self.stand_for.insert(id, again);
+    fn give(&mut self, later_name: LaterName) -> u64 {
+        let next = u64::MAX - self.by_name.len() as u64;
+        let id = *self.by_name.entry(later_name).or_insert(next);
+        self.by_number.insert(id, later_name);
         id
     }
 }

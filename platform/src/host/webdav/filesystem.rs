@@ -1,4 +1,4 @@
-//! The volume as the WebDAV server asks for it.
+//! The volume as the file system of the WebDAV server.
 
 use std::fmt;
 use std::io::SeekFrom;
@@ -13,38 +13,39 @@ use dav_server::fs::{
 };
 use futures_util::stream;
 
-use super::super::request::ask;
+use super::super::request::run;
 use super::encode::{http_size, http_time};
-use super::walk::{Way, walk};
+use super::walk::{Ancestors, walk};
 use crate::metadata::Kind;
 use crate::volume::{Attr, ListControl, Volume, VolumeError};
 
 /// The volume; each copy is the same one.
 #[derive(Clone)]
-pub(super) struct Shown {
+pub(super) struct VolumeFileSystem {
     volume: Arc<dyn Volume>,
 }
 
-impl Shown {
-    pub(super) fn new(volume: Arc<dyn Volume>) -> Shown {
-        Shown { volume }
+impl VolumeFileSystem {
+    pub(super) fn new(volume: Arc<dyn Volume>) -> VolumeFileSystem {
+        VolumeFileSystem { volume }
     }
 
-    /// Finds a file or a directory; nothing else is shown.
+    /// Finds a file or a directory; WebDAV has nothing else.
     async fn find(&self, path: &DavPath) -> FsResult<Attr> {
         let path = path.as_bytes().to_vec();
-        let found = ask(&self.volume, move |volume| walk(volume, &mut Way::root(), &path)).await;
+        let found =
+            run(&self.volume, move |volume| walk(volume, &mut Ancestors::root(), &path)).await;
         found
-            .map_err(refusal)
-            .and_then(|attr| if is_shown(&attr) { Ok(attr) } else { Err(FsError::NotFound) })
+            .map_err(fs_error)
+            .and_then(|attr| if is_presentable(&attr) { Ok(attr) } else { Err(FsError::NotFound) })
     }
 }
 
-fn is_shown(attr: &Attr) -> bool {
+fn is_presentable(attr: &Attr) -> bool {
     matches!(attr.kind, Kind::File | Kind::Directory)
 }
 
-fn refusal(error: VolumeError) -> FsError {
+fn fs_error(error: VolumeError) -> FsError {
     match error {
         VolumeError::NotFound | VolumeError::Stale | VolumeError::NotDirectory => FsError::NotFound,
         VolumeError::NameTooLong => FsError::PathTooLong,
@@ -55,7 +56,7 @@ fn refusal(error: VolumeError) -> FsError {
     }
 }
 
-impl DavFileSystem for Shown {
+impl DavFileSystem for VolumeFileSystem {
     fn open<'a>(
         &'a self,
         path: &'a DavPath,
@@ -80,20 +81,20 @@ impl DavFileSystem for Shown {
     ) -> FsFuture<'a, FsStream<Box<dyn DavDirEntry>>> {
         let path = path.as_bytes().to_vec();
         Box::pin(async move {
-            let listed = ask(&self.volume, move |volume| list(volume, &path)).await;
-            let entries = listed.map_err(refusal)?.into_iter();
+            let listed = run(&self.volume, move |volume| list(volume, &path)).await;
+            let entries = listed.map_err(fs_error)?.into_iter();
             let entries = entries.map(|entry| Ok(Box::new(entry) as Box<dyn DavDirEntry>));
             Ok(Box::pin(stream::iter(entries)) as _)
         })
     }
 
     fn metadata<'a>(&'a self, path: &'a DavPath) -> FsFuture<'a, Box<dyn DavMetaData>> {
-        Box::pin(async move { Ok(Box::new(Told(self.find(path).await?)) as _) })
+        Box::pin(async move { Ok(Box::new(DavAttr(self.find(path).await?)) as _) })
     }
 
     fn get_quota(&self) -> FsFuture<'_, (u64, Option<u64>)> {
         Box::pin(async move {
-            let space = ask(&self.volume, |volume| volume.space()).await.map_err(refusal)?;
+            let space = run(&self.volume, |volume| volume.space()).await.map_err(fs_error)?;
             Ok((space.total.saturating_sub(space.free), Some(space.total)))
         })
     }
@@ -101,19 +102,19 @@ impl DavFileSystem for Shown {
 
 /// Lists the files and directories of a directory, and what its links lead to.
 fn list(volume: &dyn Volume, path: &[u8]) -> Result<Vec<Listed>, VolumeError> {
-    let mut way = Way::root();
-    walk(volume, &mut way, path)?;
+    let mut ancestors = Ancestors::root();
+    walk(volume, &mut ancestors, path)?;
     let mut entries = Vec::new();
-    volume.list(way.end(), 0, &mut |listed| {
+    volume.list(ancestors.end(), 0, &mut |listed| {
         entries.push(Listed { name: listed.name.to_vec(), attr: listed.entry.attr });
         ListControl::Continue
     })?;
     for entry in entries.iter_mut().filter(|entry| entry.attr.kind == Kind::Symlink) {
-        if let Ok(attr) = walk(volume, &mut way.clone(), &entry.name) {
+        if let Ok(attr) = walk(volume, &mut ancestors.clone(), &entry.name) {
             entry.attr = attr;
         }
     }
-    entries.retain(|entry| is_shown(&entry.attr));
+    entries.retain(|entry| is_presentable(&entry.attr));
     Ok(entries)
 }
 
@@ -128,14 +129,14 @@ impl DavDirEntry for Listed {
     }
 
     fn metadata(&self) -> FsFuture<'_, Box<dyn DavMetaData>> {
-        Box::pin(async move { Ok(Box::new(Told(self.attr)) as _) })
+        Box::pin(async move { Ok(Box::new(DavAttr(self.attr)) as _) })
     }
 }
 
 #[derive(Debug, Clone)]
-struct Told(Attr);
+struct DavAttr(Attr);
 
-impl DavMetaData for Told {
+impl DavMetaData for DavAttr {
     fn len(&self) -> u64 {
         if self.is_dir() { 0 } else { http_size(self.0.size) }
     }
@@ -175,7 +176,7 @@ impl DavMetaData for Told {
     }
 }
 
-/// A file that is being read.
+/// An open file, read from a position.
 struct OpenFile {
     volume: Arc<dyn Volume>,
     attr: Attr,
@@ -190,7 +191,7 @@ impl fmt::Debug for OpenFile {
 
 impl DavFile for OpenFile {
     fn metadata(&mut self) -> FsFuture<'_, Box<dyn DavMetaData>> {
-        Box::pin(async move { Ok(Box::new(Told(self.attr)) as _) })
+        Box::pin(async move { Ok(Box::new(DavAttr(self.attr)) as _) })
     }
 
     /// Never empty: the server would fill up with zeros, without end where it counts too far.
@@ -198,12 +199,12 @@ impl DavFile for OpenFile {
         Box::pin(async move {
             let (ino, at) = (self.attr.ino, self.at);
             let size = u32::try_from(count).unwrap_or(u32::MAX);
-            let read = ask(&self.volume, move |volume| {
+            let read = run(&self.volume, move |volume| {
                 let mut bytes = Bytes::new();
                 volume.read(ino, at, size, &mut |piece| bytes = Bytes::copy_from_slice(piece))?;
                 Ok(bytes)
             });
-            let bytes = read.await.map_err(refusal)?;
+            let bytes = read.await.map_err(fs_error)?;
             if bytes.is_empty() && count > 0 {
                 return Err(FsError::GeneralFailure);
             }

@@ -1,22 +1,22 @@
-//! From a path to what it stands for, through symbolic links.
+//! Resolves paths, through symbolic links.
 
 use crate::metadata::Kind;
 use crate::volume::{Attr, Ino, Volume, VolumeError};
 
-/// How many links a path may go through, as on Linux.
+/// The number of links that a path may go through, as on Linux.
 const MAX_LINKS: usize = 40;
 
-/// The way to a directory: those from the root down to it.
+/// The directories from the root down to one, which is the last.
 #[derive(Clone)]
-pub(super) struct Way(Vec<Ino>);
+pub(super) struct Ancestors(Vec<Ino>);
 
-impl Way {
-    /// The way to the root.
-    pub(super) fn root() -> Way {
-        Way(vec![Ino::ROOT])
+impl Ancestors {
+    /// Returns the root alone.
+    pub(super) fn root() -> Ancestors {
+        Ancestors(vec![Ino::ROOT])
     }
 
-    /// The directory that it leads to.
+    /// Returns the directory itself.
     pub(super) fn end(&self) -> Ino {
         self.0.last().copied().unwrap_or(Ino::ROOT)
     }
@@ -27,24 +27,28 @@ impl Way {
     }
 }
 
-/// Goes on along `path` (names divided by `/`) and returns what it leads to; `way` then ends there,
-/// or in the directory that holds it. Links are followed where they lead to a path within the
-/// volume; others are not found.
-pub(super) fn walk(volume: &dyn Volume, way: &mut Way, path: &[u8]) -> Result<Attr, VolumeError> {
+/// Resolves `path` (names divided by `/`) from the directory where `ancestors` end, and returns the
+/// attributes of what it leads to; `ancestors` then end there, or in the directory that holds it. Links
+/// are followed where they lead to a path within the volume; others are not found.
+pub(super) fn walk(
+    volume: &dyn Volume,
+    ancestors: &mut Ancestors,
+    path: &[u8],
+) -> Result<Attr, VolumeError> {
     let mut rest: Vec<Vec<u8>> = reversed(path).collect();
     let mut links = 0;
     while let Some(name) = rest.pop() {
         match &*name {
             b"" | b"." => continue,
             b".." => {
-                way.climb()?;
+                ancestors.climb()?;
                 continue;
             }
             _ => {}
         }
-        let attr = volume.lookup(way.end(), &name)?.attr;
+        let attr = volume.lookup(ancestors.end(), &name)?.attr;
         match attr.kind {
-            Kind::Directory => way.0.push(attr.ino),
+            Kind::Directory => ancestors.0.push(attr.ino),
             Kind::Symlink => {
                 links += 1;
                 let text = volume.read_link(attr.ino)?;
@@ -58,7 +62,7 @@ pub(super) fn walk(volume: &dyn Volume, way: &mut Way, path: &[u8]) -> Result<At
             _ => return Err(VolumeError::NotDirectory),
         }
     }
-    Ok(volume.attr(way.end())?.attr)
+    Ok(volume.attr(ancestors.end())?.attr)
 }
 
 fn reversed(path: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {

@@ -1,4 +1,4 @@
-//! What a killed writer leaves of a durable file where a file can't be without a name.
+//! Leftovers of durable files: a killed writer leaves one where a file can't be without a name.
 //!
 //! Such a file is named `.tmp-<process>-<random>`. It is abandoned once this machine knows that the process
 //! has ended, or, since another machine's processes can't be looked at, after a week without a change.
@@ -15,8 +15,8 @@ use crate::linux::random::unused_name;
 use crate::linux::{stat, tmpfile};
 use crate::temporary_name::{PREFIX, is_temporary};
 
-/// So many seconds without a change are no sign of life.
-const SILENT: i64 = 7 * 24 * 60 * 60;
+/// The seconds without a change after which a file counts as abandoned.
+const ABANDONED_AFTER: i64 = 7 * 24 * 60 * 60;
 
 /// Makes a file under a temporary name, which is returned.
 pub(super) fn create_named(folder: &OwnedFd, access: OFlags) -> io::Result<(OwnedFd, Vec<u8>)> {
@@ -27,10 +27,10 @@ pub(super) fn create_named(folder: &OwnedFd, access: OFlags) -> io::Result<(Owne
     })
 }
 
-/// Tells whether nobody writes a file any more that has a temporary name.
+/// Tells whether a file with a temporary name has no writer any more.
 ///
-/// By its age only where the process can't be told, and then by the clock of the file system itself: no
-/// clock that is wrong makes a file old that is being written.
+/// Its age decides only where its process can't be known, measured by the clock of the file system itself:
+/// so a wrong clock of this machine makes no file old that is being written.
 pub fn is_abandoned(path: &Path) -> io::Result<bool> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if !is_temporary(name) {
@@ -42,7 +42,7 @@ pub fn is_abandoned(path: &Path) -> io::Result<bool> {
     }
     let folder = open_folder(path.parent().unwrap_or(Path::new("")))?;
     let changed = stat::child(folder.as_fd(), name.as_bytes())?.modified.seconds;
-    Ok(clock_of(&folder)?.saturating_sub(changed) > SILENT)
+    Ok(clock_of(&folder)?.saturating_sub(changed) > ABANDONED_AFTER)
 }
 
 /// Returns the time, in seconds, that the file system of a folder gives to what changes now.

@@ -17,7 +17,7 @@ use crate::linux::{stat, tmpfile};
 
 /// The content that a file had when it was opened, mapped into memory, to be read as a slice.
 ///
-/// What is mapped is a copy without a name beside the file, or in memory where none can be made there: a
+/// A copy is mapped, without a name beside the file, or in memory where none can be made there: a
 /// mapped file that somebody cuts short kills the process that reads past its new end.
 #[derive(Debug)]
 pub struct MappedFile {

@@ -1,4 +1,4 @@
-//! Files that are open without this program having opened them.
+//! Descriptors that this program inherited.
 
 #![allow(unsafe_code)]
 
@@ -11,7 +11,7 @@ const FIRST: libc::c_int = 3;
 /// Lets no program that this process starts inherit what it has open, apart from the three
 /// standard streams.
 ///
-/// What Rust opens is not inherited anyway; this is for what a shell or a service manager left open.
+/// Files that Rust opens are not inherited anyway; this is for those that a shell or a service manager left open.
 pub(super) fn close_on_exec() -> io::Result<()> {
     for entry in fs::read_dir("/proc/self/fd")? {
         let number = entry?.file_name().to_str().and_then(|name| name.parse().ok());

@@ -4,7 +4,7 @@
 //! Not by fork, which takes along one thread of many and the locks of all. Nothing secret passes
 //! through arguments or environment: the child reads it from a pipe, its standard input. Its
 //! standard output is the pipe on which it reports: `ready`, or `error` with an exit code and a text.
-//! What it writes to its standard error before that is kept in memory for the first process to show.
+//! Text on its standard error before that is kept in memory for the first process to show.
 //!
 //! A child that works has `/` as its working directory and nothing open that it was not given, so
 //! that it keeps no disk busy.
@@ -30,15 +30,16 @@ pub fn spawn_detached<A: AsRef<OsStr>>(
     secret: &[u8],
 ) -> Result<Detached, DetachError> {
     // Not a pipe: a child that says much must not wait for a reader.
-    let said = rustix::fs::memfd_create(c"said", MemfdFlags::CLOEXEC).map_err(io::Error::from)?;
-    let said = File::from(said);
+    let stderr =
+        rustix::fs::memfd_create(c"stderr", MemfdFlags::CLOEXEC).map_err(io::Error::from)?;
+    let stderr = File::from(stderr);
     let program = std::env::current_exe()?;
     close_on_exec()?;
     let mut child = Command::new(&program)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(said.try_clone()?)
+        .stderr(stderr.try_clone()?)
         .spawn()
         .map_err(|source| DetachError::NotStarted { program, source })?;
     if let Some(mut stdin) = child.stdin.take() {
@@ -50,14 +51,14 @@ pub fn spawn_detached<A: AsRef<OsStr>>(
         None => Report::Nothing,
     };
     match report {
-        Report::Ready => Ok(Detached { pid: child.id(), said: text_of(&said)? }),
+        Report::Ready => Ok(Detached { pid: child.id(), stderr: text_of(&stderr)? }),
         Report::Error { message, code } => {
             child.wait()?;
             Err(DetachError::Refused { message, code })
         }
         Report::Nothing => {
             let status = end(child)?;
-            Err(DetachError::Died { status, said: text_of(&said)? })
+            Err(DetachError::Died { status, stderr: text_of(&stderr)? })
         }
     }
 }
@@ -69,12 +70,12 @@ fn end(mut child: Child) -> io::Result<String> {
     Ok(child.wait()?.to_string())
 }
 
-/// The most of a child's words that is kept.
-const SAID_BYTES: usize = 64 * 1024;
+/// The bytes of a child's standard error that are kept.
+const STDERR_BYTES: usize = 64 * 1024;
 
 /// Returns what was written to a file, from its beginning.
 fn text_of(file: &File) -> io::Result<String> {
-    let mut bytes = vec![0; SAID_BYTES];
+    let mut bytes = vec![0; STDERR_BYTES];
     let mut length = 0;
     while let Some(rest) = bytes.get_mut(length..).filter(|rest| !rest.is_empty()) {
         match file.read_at(rest, length as u64)? {
@@ -94,9 +95,9 @@ pub fn open_log(path: &Path) -> io::Result<File> {
 /// Room for any secret, so that its memory is not moved while it is read.
 const SECRET_BYTES: usize = 64 * 1024;
 
-/// The background process's word to the process that started it.
+/// The report that a background process owes the process that started it.
 ///
-/// Dropped without a word, it tells that this process does not work.
+/// Dropped without a report, it tells that this process does not work.
 #[derive(Debug)]
 pub struct Readiness {
     report: File,
@@ -125,7 +126,7 @@ impl Readiness {
 
     /// Tells that this process works; the one that started it ends.
     ///
-    /// From now on the standard error is `log`, or `/dev/null`, and the working directory is `/`.
+    /// The standard error becomes `log`, or `/dev/null`, and the working directory `/`.
     ///
     /// # Errors
     /// The system refuses that; then this process does not work.
@@ -136,7 +137,7 @@ impl Readiness {
         };
         rustix::stdio::dup2_stderr(&stderr)?;
         std::env::set_current_dir("/")?;
-        // Whoever has stopped waiting needs no word.
+        // A process that has stopped waiting needs no report.
         let _ = self.report.write_all(b"ready\n");
         Ok(())
     }

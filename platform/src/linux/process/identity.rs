@@ -1,4 +1,4 @@
-//! Who this process, this computer and this user are.
+//! The names of this process, this computer and this user.
 
 #![allow(unsafe_code)]
 
@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 
 use crate::process::identity::{Origin, digest_of_machine};
 
-/// Where a system is named (machine-id(5)).
+/// The file with the id of the system (machine-id(5)).
 const MACHINE: &str = "/etc/machine-id";
 
 /// Returns where this process runs.
@@ -39,7 +39,7 @@ pub fn is_alive(identity: &str) -> bool {
 
 /// Returns a word for this machine, the same after each boot; `None` where the system has none.
 ///
-/// It tells nobody the machine's id itself, and machines that were copied may have the same.
+/// The machine's id can't be found from it, and machines that were copied may have the same.
 pub fn machine_digest() -> Option<String> {
     digest_of_machine(&read_trimmed(MACHINE))
 }

@@ -4,7 +4,7 @@
 
 /// Makes memory of large buffers go back to the system when they are freed.
 ///
-/// Without it, glibc keeps what was freed for the thread that freed it, and several threads that
+/// Otherwise glibc keeps freed memory for the thread that freed it, and several threads that
 /// hand buffers to each other keep a multiple of what is in use (measured: a drive's daemon of
 /// 128 MiB of frames peaked at 232 to 275 MiB without, 131 MiB with it). Buffers that are used
 /// again and again are pooled by their users.

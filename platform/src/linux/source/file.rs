@@ -43,13 +43,13 @@ impl SourceFile {
         Ok(Self { file, opened, direct: AtomicBool::new(direct) })
     }
 
-    /// What the file was like when it was opened; costs nothing.
+    /// Returns the metadata that the file had when it was opened; costs nothing.
     #[must_use]
     pub fn opened(&self) -> &Metadata {
         &self.opened
     }
 
-    /// What the file is like now.
+    /// Returns the metadata that the file has now.
     pub fn metadata(&self) -> io::Result<Metadata> {
         stat::open(self.file.as_fd())
     }
@@ -59,10 +59,10 @@ impl SourceFile {
         xattr::read(Place::Open(self.file.as_fd()))
     }
 
-    /// Fills `buffer` from `offset`; returns how many bytes there were.
+    /// Fills `buffer` from `offset`; returns the number of bytes that there were.
     ///
-    /// Fewer than asked for means that the file ends there, or did when it was opened: looking again
-    /// at the size that is known already would cost each small file a call.
+    /// Fewer than the buffer's length means that the file ends there, or did when it was opened: reading
+    /// on to find out would cost each small file a call.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut done = 0;
         while done < buffer.len() {
@@ -85,7 +85,7 @@ impl SourceFile {
 
     /// Tells whether there are bytes at `offset`, where the file should end.
     ///
-    /// Past the page cache, where only whole blocks are read, it is taken for `false`: file systems that can do that
+    /// Returns `false` past the page cache, where only whole blocks are read: file systems that can do that
     /// know their sizes.
     pub fn has_more(&self, offset: u64) -> io::Result<bool> {
         loop {

@@ -23,7 +23,7 @@ use crate::wanted_metadata::{RefusedMetadata, WantedMetadata};
 #[derive(Debug)]
 pub struct TargetFile {
     file: OwnedFd,
-    /// Whether it was born with an ACL from its directory.
+    /// It inherited an ACL from its directory.
     inherited: bool,
 }
 
@@ -82,7 +82,7 @@ impl TargetFile {
         Ok(rustix::fs::ftruncate(&self.file, len)?)
     }
 
-    /// Looks at the file.
+    /// Returns the file's metadata.
     pub fn metadata(&self) -> io::Result<Metadata> {
         stat::open(self.file.as_fd())
     }
@@ -110,7 +110,7 @@ impl TargetFile {
 pub struct TemporaryFile {
     file: TargetFile,
     dir: Arc<OwnedFd>,
-    /// Its temporary name, while it has one.
+    /// The temporary name, while it has one.
     name: Option<Vec<u8>>,
 }
 
@@ -124,13 +124,13 @@ impl Deref for TemporaryFile {
 
 impl TemporaryFile {
     pub(super) fn create(dir: &TargetDir, size_hint: u64) -> io::Result<Self> {
-        if !dir.needs_names.load(Ordering::Relaxed) {
+        if !dir.lacks_tmpfile.load(Ordering::Relaxed) {
             if let Some(file) = tmpfile::create(&dir.dir, OFlags::WRONLY)? {
                 let file = TargetFile { file, inherited: dir.inherits() };
                 file.reserve(size_hint)?;
                 return Ok(Self { file, dir: Arc::clone(&dir.dir), name: None });
             }
-            dir.needs_names.store(true, Ordering::Relaxed);
+            dir.lacks_tmpfile.store(true, Ordering::Relaxed);
         }
         Self::create_named(dir, size_hint)
     }
@@ -138,7 +138,7 @@ impl TemporaryFile {
     pub(super) fn create_named(dir: &TargetDir, size_hint: u64) -> io::Result<Self> {
         let (file, name) = leftover::unused_name(&dir.dir, Temporary::Written, |name| {
             let file = TargetFile::create(dir, name, size_hint)?;
-            leftover::claim(&file.file)?;
+            leftover::lock_named(&file.file)?;
             Ok(file)
         })?;
         Ok(Self { file, dir: Arc::clone(&dir.dir), name: Some(name) })
@@ -164,7 +164,7 @@ impl TemporaryFile {
 
     /// Takes a temporary name: only renaming replaces in one step.
     fn take_name(&mut self) -> io::Result<()> {
-        leftover::hold(&self.file.file);
+        leftover::lock_unnamed(&self.file.file);
         let ((), name) = leftover::unused_name(&self.dir, Temporary::Written, |name| {
             Ok(tmpfile::link(&self.file.file, &self.dir, name)?)
         })?;

@@ -1,5 +1,4 @@
-//! What a killed process leaves of something that had a temporary name, and how it is told from
-//! everything else.
+//! Leftovers: what a killed process leaves under a temporary name, and how they are recognised.
 //!
 //! Such a name ends in a mark that follows from the rest of it and from the directory's number: a
 //! file that was backed up and restored under it, copied or moved to another folder, or named so by
@@ -19,20 +18,20 @@ use crate::metadata::Kind;
 
 const PREFIX: &str = ".yore-";
 
-/// What has a temporary name.
+/// The use of a temporary name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Temporary {
     /// A file that is being written, locked.
     Written,
-    /// Anything that is about to take another's place, or has made place for it.
-    Placed,
+    /// Anything that is about to replace something, or was replaced.
+    Replacing,
 }
 
 impl Temporary {
     fn suffix(self) -> &'static str {
         match self {
             Temporary::Written => ".tmp",
-            Temporary::Placed => ".new",
+            Temporary::Replacing => ".new",
         }
     }
 }
@@ -60,17 +59,17 @@ fn mix(number: u64) -> u64 {
     number ^ (number >> 31)
 }
 
-/// Tells what a temporary name was given to in the directory of this number; `None` for any other.
-fn given(name: &[u8], inode: u64) -> Option<Temporary> {
+/// Returns the use of a temporary name in the directory of this inode number; `None` for any other name.
+fn parse_name(name: &[u8], inode: u64) -> Option<Temporary> {
     let digits = name.strip_prefix(PREFIX.as_bytes())?.get(..16)?;
     let number = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    let both = [Temporary::Written, Temporary::Placed];
+    let both = [Temporary::Written, Temporary::Replacing];
     both.into_iter().find(|what| name_of(number, inode, *what) == name)
 }
 
-/// Whether a directory tells a temporary name from the same in other letters.
+/// Tells whether a directory distinguishes a temporary name from the same in capital letters.
 pub(super) fn is_case_sensitive(dir: &TargetDir) -> io::Result<bool> {
-    let ((), name) = unused_name(&dir.dir, Temporary::Placed, |name| {
+    let ((), name) = unused_name(&dir.dir, Temporary::Replacing, |name| {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         rustix::fs::openat(&dir.dir, name, flags, Mode::RUSR | Mode::WUSR)?;
         Ok(())
@@ -82,20 +81,20 @@ pub(super) fn is_case_sensitive(dir: &TargetDir) -> io::Result<bool> {
 
 /// Locks a file that was just made under a temporary name.
 ///
-/// Whoever looks for leftovers may have come between: then the file is not there any more, and
+/// A process that removes leftovers may have come between: then the file is not there any more, and
 /// [`io::ErrorKind::AlreadyExists`] asks for another name.
-pub(super) fn claim(file: &OwnedFd) -> io::Result<()> {
+pub(super) fn lock_named(file: &OwnedFd) -> io::Result<()> {
     match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
         Err(Errno::WOULDBLOCK) => Err(io::ErrorKind::AlreadyExists.into()),
         Ok(()) if stat::open(file.as_fd())?.links == 0 => Err(io::ErrorKind::AlreadyExists.into()),
-        // Without locks nobody removes anything.
+        // Without locks, no process removes anything.
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
 /// Locks a file before it gets a temporary name.
-pub(super) fn hold(file: &OwnedFd) {
-    // Without locks nobody removes anything.
+pub(super) fn lock_unnamed(file: &OwnedFd) {
+    // Without locks, no process removes anything.
     let _ = rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive);
 }
 
@@ -105,7 +104,7 @@ pub(super) fn remove_all(dir: &OwnedFd) -> io::Result<u64> {
     for (name, what) in find(dir)? {
         let fate = match what {
             Temporary::Written => remove(dir, &name),
-            Temporary::Placed => remove_placed(dir, &name),
+            Temporary::Replacing => remove_replacing(dir, &name),
         };
         match fate {
             Ok(Fate::Removed) => removed += 1,
@@ -125,7 +124,7 @@ fn find(dir: &OwnedFd) -> io::Result<Vec<(Vec<u8>, Temporary)>> {
     while let Some(entry) = listing.next() {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
-        if let Some(what) = given(name, inode) {
+        if let Some(what) = parse_name(name, inode) {
             found.push((name.to_vec(), what));
         }
     }
@@ -160,9 +159,8 @@ fn remove(dir: &OwnedFd, name: &[u8]) -> io::Result<Fate> {
     Ok(Fate::Removed)
 }
 
-/// Removes what did not come to take another's place, or what had to make place; a directory only if
-/// it is empty.
-fn remove_placed(dir: &OwnedFd, name: &[u8]) -> io::Result<Fate> {
+/// Removes what was to replace something, or was replaced; a directory only if it is empty.
+fn remove_replacing(dir: &OwnedFd, name: &[u8]) -> io::Result<Fate> {
     let flags = match stat::child(dir.as_fd(), name)?.kind {
         Kind::Directory => AtFlags::REMOVEDIR,
         _ => AtFlags::empty(),
@@ -243,7 +241,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = TargetDir::create(folder.path()).expect("a target");
         let inode = stat::open(dir.dir.as_fd()).expect("metadata").inode;
-        let name = |number| name_of(number, inode, Temporary::Placed);
+        let name = |number| name_of(number, inode, Temporary::Replacing);
         dir.symlink(&name(1), b"x").expect("a link");
         dir.make_fifo(&name(2)).expect("a pipe");
         dir.make_dir(&name(3)).expect("a folder");

@@ -26,7 +26,7 @@ pub(super) fn apply(
     restore: &WantedMetadata<'_>,
     inherited: bool,
 ) -> Vec<RefusedMetadata> {
-    let now = match look(place) {
+    let now = match stat_of(place) {
         Ok(now) => now,
         Err(error) => return vec![RefusedMetadata { part: MetadataPart::All, error }],
     };
@@ -45,17 +45,17 @@ pub(super) fn apply(
         let mode = trusted_bits(mode & 0o7777, restore, in_force, &mut refused);
         // Changing the owner clears bits; an ACL removed may have, too.
         if changed || removed || now.mode != Some(mode) {
-            note(&mut refused, || MetadataPart::Mode, set_mode(place, mode));
+            collect(&mut refused, || MetadataPart::Mode, set_mode(place, mode));
         }
     }
     set_xattrs(place, restore.xattrs, When::AfterMode, &mut refused);
     if now.modified != restore.modified {
-        note(&mut refused, || MetadataPart::Modified, set_modified(place, restore.modified));
+        collect(&mut refused, || MetadataPart::Modified, set_modified(place, restore.modified));
     }
     refused
 }
 
-fn note(
+fn collect(
     refused: &mut Vec<RefusedMetadata>,
     part: impl FnOnce() -> MetadataPart,
     done: io::Result<()>,
@@ -65,7 +65,7 @@ fn note(
     }
 }
 
-fn look(place: Place<'_>) -> io::Result<Metadata> {
+fn stat_of(place: Place<'_>) -> io::Result<Metadata> {
     match place {
         Place::Open(file) => stat::open(file),
         Place::Child(dir, name) => stat::child(dir, name),
@@ -163,7 +163,7 @@ fn set_xattrs(place: Place<'_>, xattrs: &Xattrs, when: When, refused: &mut Vec<R
         let due = if name.starts_with(b"user.") { When::BeforeMode } else { When::AfterMode };
         if due == when && !xattr::is(place, name, value) {
             let set = xattr::set(place, name, value).map_err(io::Error::from);
-            note(refused, || MetadataPart::Xattr(name.clone()), set);
+            collect(refused, || MetadataPart::Xattr(name.clone()), set);
         }
     }
 }
@@ -176,7 +176,7 @@ fn remove_others(place: Place<'_>, wanted: &Xattrs, refused: &mut Vec<RefusedMet
         let ours = name.starts_with(b"user.") || name.starts_with(b"system.posix_acl_");
         if ours && !wanted.iter().any(|(wanted, _)| *wanted == name) {
             let removed = xattr::remove(place, &name).map_err(io::Error::from);
-            note(refused, || MetadataPart::Xattr(name), removed);
+            collect(refused, || MetadataPart::Xattr(name), removed);
             any = true;
         }
     }
@@ -204,7 +204,8 @@ fn set_modified(place: Place<'_>, modified: Timestamp) -> io::Result<()> {
     // The kernel cuts a time to what the file system can hold, and calls that success.
     // All hold 1980 (FAT) to 2038 (32 bits).
     let everywhere = 315_532_800..=i64::from(i32::MAX);
-    if !everywhere.contains(&modified.seconds) && look(place)?.modified.seconds != modified.seconds
+    if !everywhere.contains(&modified.seconds)
+        && stat_of(place)?.modified.seconds != modified.seconds
     {
         let why = "the file system can't hold a time so far off";
         return Err(io::Error::new(io::ErrorKind::Unsupported, why));

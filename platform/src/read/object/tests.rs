@@ -20,7 +20,7 @@ fn ranges_are_read_exactly_or_not_at_all() {
     assert!(ObjectFile::open(folder.path()).is_err());
 }
 
-/// Whether the file system lets a file be read past the page cache.
+/// Tells whether the file system lets a file be read past the page cache.
 fn can_be_read_directly(path: &Path) -> bool {
     let (file, _) = PositionedFile::open(path).expect("a file");
     let mut page = ReadBuffer::new(DIRECT_ALIGNMENT);
