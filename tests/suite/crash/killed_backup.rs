@@ -7,7 +7,7 @@ use std::sync::Arc;
 use yore_engine::{BackupReport, Run, Unobserved, backup, backup_stream, forget};
 use yore_tests::{
     Call, Fault, Faulty, Fingerprint, Ignoring, Memory, Recorder, Scratch, TestRepository, When,
-    assert_same, fingerprint_folder, options, small_source, time, vary,
+    assert_same, change_source, fingerprint_folder, options, small_source, time,
 };
 
 /// A repository with one snapshot, and the source as it is now.
@@ -29,7 +29,7 @@ impl Scene {
         let repo = TestRepository::new(memory.clone());
         repo.back_up(std::slice::from_ref(&source), None);
         let first = fingerprint_folder(&source);
-        vary(&source, 50);
+        change_source(&source, 50);
         let second = fingerprint_folder(&source);
         Self { scratch, memory, repo, source, first, second }
     }
@@ -86,7 +86,7 @@ impl Scene {
     }
 }
 
-/// How many calls an uninterrupted backup makes, about: threads make it vary by a few.
+/// Counts the calls of an uninterrupted backup; threads make the number vary by a few.
 fn calls_of_a_backup(scene: &Scene) -> u64 {
     let (_, faulty, made) = scene.interrupted(Fault::None);
     made.expect("a backup");
