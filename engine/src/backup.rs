@@ -37,7 +37,7 @@ use crate::format::tree::Flags;
 use crate::index::BlobIndex;
 use crate::observer::Observer;
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, merge};
+use crate::read::state_tree::{DirRef, merge};
 use crate::repository::session::{self, OpenSession, Writer};
 use crate::repository::{Repository, Snapshots};
 use crate::run::Run;

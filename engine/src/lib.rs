@@ -66,7 +66,9 @@ pub use read::directory::Nodes;
 pub use read::file::{OpenFile, Piece};
 pub use read::readahead::FramePrefetch;
 pub use read::reader::{Blob, Reader};
-pub use read::view::{DirRef, LONGEST_PATH, Lookup, ResolvedNode, child, children, find, merge};
+pub use read::state_tree::{
+    DirRef, LONGEST_PATH, Lookup, ResolvedNode, child, children, find, merge,
+};
 pub use repository::forget::{ForgetReport, forget};
 pub use repository::session::Writer;
 pub use repository::stats::{Stats, stats};

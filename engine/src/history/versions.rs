@@ -19,9 +19,9 @@ use crate::path::{TreePath, TreePathBuf};
 use crate::read::reader::Reader;
 use crate::snapshots::order::SnapshotEntry;
 
-use self::stood::{Directory, Looked, Stood};
+use self::name_index::{Directory, Looked, Stood};
 
-mod stood;
+mod name_index;
 
 /// Snapshots in their order, among which one looks.
 pub type Timeline = [SnapshotEntry];
@@ -199,7 +199,7 @@ impl<'a> Level<'a> {
     fn look(&mut self, reader: &Reader, state: DirState) -> Result<Option<Option<BlobId>>> {
         let stood = match state.tree {
             None => Stood::Unreadable,
-            Some(tree) => stood::look(reader, tree, self.name, &mut self.by_tree)?,
+            Some(tree) => name_index::look(reader, tree, self.name, &mut self.by_tree)?,
         };
         let below = stood.directory();
         self.states.push(state);

@@ -6,7 +6,7 @@ use std::fs;
 use super::*;
 use crate::history::pattern::Pattern;
 use crate::path::TreePath;
-use crate::read::view::{DirRef, ResolvedNode, children};
+use crate::read::state_tree::{DirRef, ResolvedNode, children};
 use crate::testing::{Notes, Sample};
 
 type Searched = BTreeMap<Vec<u8>, (usize, usize, u64)>;
