@@ -64,11 +64,10 @@ pub use path::{Name, TreePath, TreePathBuf};
 pub use read::count::count_below;
 pub use read::directory::Nodes;
 pub use read::file::{OpenFile, Piece};
+pub use read::merge::merge;
 pub use read::readahead::FramePrefetch;
 pub use read::reader::{Blob, Reader};
-pub use read::state_tree::{
-    DirRef, LONGEST_PATH, Lookup, ResolvedNode, child, children, find, merge,
-};
+pub use read::state_tree::{DirRef, LONGEST_PATH, Lookup, ResolvedNode, child, children, find};
 pub use repository::forget::{ForgetReport, forget};
 pub use repository::session::Writer;
 pub use repository::stats::{Stats, stats};

@@ -7,6 +7,7 @@ pub(crate) mod directory;
 pub(crate) mod file;
 pub(crate) mod frame;
 pub(crate) mod frame_cache;
+pub(crate) mod merge;
 pub(crate) mod readahead;
 pub(crate) mod reader;
 pub(crate) mod state_tree;

@@ -5,63 +5,34 @@
 //! the path say nothing of it. So a file that changes and changes back has three versions, and one
 //! that was gone meanwhile a new one. Trees that snapshots share are read once.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use yore_platform::Kind;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::content_id::{ContentId, content_id};
 use crate::format::id::BlobId;
 use crate::format::record::Snapshot;
-use crate::format::tree::{Node, Tree};
-use crate::path::{TreePath, TreePathBuf};
+use crate::format::tree::Node;
+use crate::path::TreePath;
 use crate::read::reader::Reader;
 use crate::snapshots::order::SnapshotEntry;
 
-use self::name_index::{Directory, Looked, Stood};
+use self::name_index::Stood;
 
+mod changed_names;
+mod dir_history;
+mod locate;
 mod name_index;
+mod names_ever;
+
+pub use dir_history::{DirHistory, DirState, descend, dir_history, top_history};
+pub use locate::{LocatedNode, locate_node};
+pub use names_ever::{ChildTrees, Kinds, child_trees, names_ever};
 
 /// Snapshots in their order, among which one looks.
 pub type Timeline = [SnapshotEntry];
-
-/// What a directory was in one snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DirState {
-    /// The snapshot's place in the timeline.
-    pub snapshot: usize,
-    /// Its tree; `None` when it could not be read at the backup.
-    pub tree: Option<BlobId>,
-}
-
-/// The past of one directory.
-#[derive(Debug)]
-pub struct DirHistory {
-    /// The path.
-    pub path: TreePathBuf,
-    /// What it was in every snapshot that has it, in order.
-    pub states: Vec<DirState>,
-    /// What is known of its names.
-    looked: Looked,
-}
-
-impl DirHistory {
-    fn new(path: TreePathBuf, states: Vec<DirState>) -> Self {
-        Self { path, states, looked: Looked::default() }
-    }
-
-    /// How much memory it takes, near enough, in bytes; it grows while names are looked up.
-    pub fn memory(&self) -> usize {
-        self.states.len() * size_of::<DirState>() + self.looked.memory()
-    }
-
-    /// What a name stood for in each of the states.
-    fn stood(&self, reader: &Reader, timeline: &Timeline, name: &[u8]) -> Result<Arc<[Stood]>> {
-        let directory = Directory { timeline, states: &self.states, looked: &self.looked };
-        directory.stood(reader, name)
-    }
-}
 
 /// A run of snapshots in which a name stood for the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,26 +43,6 @@ pub struct Version {
     pub last: usize,
     /// What it stood for in the first; `None` where it was gone.
     pub what: Option<LocatedNode>,
-}
-
-/// A node, and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocatedNode {
-    /// The tree, or the leaf of a large one, that holds it.
-    pub tree: BlobId,
-    /// Its position there.
-    pub position: usize,
-    /// The node.
-    pub node: Node,
-}
-
-/// What a name ever stood for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Kinds {
-    /// A directory.
-    pub directory: bool,
-    /// Anything else.
-    pub other: bool,
 }
 
 /// What makes two nodes the same version.
@@ -111,111 +62,6 @@ impl Identity {
             kind => Identity::Other(kind, node.target.clone(), device),
         }
     }
-}
-
-/// The past of the top of all snapshots.
-pub fn top_history(timeline: &Timeline) -> DirHistory {
-    let state = |(snapshot, of): (usize, &SnapshotEntry)| DirState {
-        snapshot,
-        tree: Some(of.snapshot.root),
-    };
-    DirHistory::new(TreePathBuf::default(), timeline.iter().enumerate().map(state).collect())
-}
-
-/// The pasts of the directories on the way from `dir` along `names`, one for each; without states where
-/// one never was a directory.
-///
-/// Goes all the way down in one snapshot after the other: what a backup wrote together lies together.
-///
-/// # Errors
-/// A tree that can't be read: what is not known is not told as absent.
-pub fn descend(
-    reader: &Reader,
-    timeline: &Timeline,
-    dir: &DirHistory,
-    names: &[&[u8]],
-) -> Result<Vec<DirHistory>> {
-    let Some((first, rest)) = names.split_first() else { return Ok(Vec::new()) };
-    if !dir.looked.is_new() {
-        let mut pasts = vec![enter(reader, timeline, dir, first)?];
-        pasts.extend(descend(reader, timeline, &pasts[0], rest)?);
-        return Ok(pasts);
-    }
-    let mut levels: Vec<Level<'_>> = names.iter().map(|name| Level::new(name)).collect();
-    let mut last = Vec::new();
-    for DirState { snapshot, tree } in &dir.states {
-        let mut here = Some(*tree);
-        for level in &mut levels {
-            let Some(tree) = here else { break };
-            here = level.look(reader, DirState { snapshot: *snapshot, tree })?;
-        }
-        last.extend(here.map(|tree| DirState { snapshot: *snapshot, tree }));
-    }
-    let mut pasts = Vec::with_capacity(names.len());
-    let mut path = dir.path.clone();
-    for (number, Level { name, states, stood, .. }) in levels.into_iter().enumerate() {
-        if number == 0 {
-            dir.looked.learn(name, stood);
-        } else {
-            let past = DirHistory::new(path.clone(), states);
-            past.looked.learn(name, stood);
-            pasts.push(past);
-        }
-        path.push(name);
-    }
-    pasts.push(DirHistory::new(path, last));
-    Ok(pasts)
-}
-
-/// The past of a directory of a directory.
-fn enter(
-    reader: &Reader,
-    timeline: &Timeline,
-    dir: &DirHistory,
-    name: &[u8],
-) -> Result<DirHistory> {
-    let stood = dir.stood(reader, timeline, name)?;
-    let state = |(state, stood): (&DirState, &Stood)| {
-        Some(DirState { snapshot: state.snapshot, tree: stood.directory()? })
-    };
-    let states = dir.states.iter().zip(&*stood).filter_map(state).collect();
-    Ok(DirHistory::new(dir.path.as_path().join(name), states))
-}
-
-/// A name on the way down, and the directory in which it is looked up.
-struct Level<'a> {
-    name: &'a [u8],
-    states: Vec<DirState>,
-    stood: Vec<Stood>,
-    by_tree: HashMap<BlobId, Stood>,
-}
-
-impl<'a> Level<'a> {
-    fn new(name: &'a [u8]) -> Self {
-        Self { name, states: Vec::new(), stood: Vec::new(), by_tree: HashMap::new() }
-    }
-
-    /// Looks the name up in one more state; the tree of the directory that it is there.
-    fn look(&mut self, reader: &Reader, state: DirState) -> Result<Option<Option<BlobId>>> {
-        let stood = match state.tree {
-            None => Stood::Unreadable,
-            Some(tree) => name_index::look(reader, tree, self.name, &mut self.by_tree)?,
-        };
-        let below = stood.directory();
-        self.states.push(state);
-        self.stood.push(stood);
-        Ok(below)
-    }
-}
-
-/// The past of the directory at a path; without states where it never was one.
-///
-/// # Errors
-/// A tree that can't be read.
-pub fn dir_history(reader: &Reader, timeline: &Timeline, path: TreePath<'_>) -> Result<DirHistory> {
-    let top = top_history(timeline);
-    let pasts = descend(reader, timeline, &top, &path.components().collect::<Vec<_>>())?;
-    Ok(pasts.into_iter().next_back().unwrap_or(top))
 }
 
 /// Every version that a path had, as [`versions`] tells them.
@@ -299,100 +145,6 @@ impl Open<'_> {
             (Some(_), None) | (None, Some(_)) => false,
         }
     }
-}
-
-/// What a name of a directory ever stood for.
-#[derive(Debug, Clone, Default)]
-pub struct ChildTrees {
-    /// The trees that it had as a directory, each once, in the order of the trees that were asked about.
-    pub trees: Vec<BlobId>,
-    /// Whether its tree could not be read at some backup.
-    pub unreadable: bool,
-    /// Whether it ever was anything else.
-    pub other: bool,
-}
-
-/// What every name of a directory that had these trees ever stood for.
-///
-/// # Errors
-/// A tree that can't be read.
-pub fn child_trees(reader: &Reader, trees: &[BlobId]) -> Result<BTreeMap<Vec<u8>, ChildTrees>> {
-    let mut all: BTreeMap<Vec<u8>, (ChildTrees, HashSet<BlobId>)> = BTreeMap::new();
-    let (mut known, mut pending) = (HashSet::new(), VecDeque::from(trees.to_vec()));
-    while let Some(tree) = pending.pop_front() {
-        if !known.insert(tree) {
-            continue;
-        }
-        match reader.tree(&tree)? {
-            Tree::Leaves(leaves) => leaves.iter().for_each(|leaf| pending.push_front(leaf.id)),
-            Tree::Nodes { nodes, .. } => {
-                for node in nodes {
-                    let (below, seen) = all.entry(node.name).or_default();
-                    match (node.kind, node.subtree) {
-                        (Kind::Directory, Some(tree)) if seen.insert(tree) => {
-                            below.trees.push(tree)
-                        }
-                        (Kind::Directory, Some(_)) => {}
-                        (Kind::Directory, None) => below.unreadable = true,
-                        _ => below.other = true,
-                    }
-                }
-            }
-        }
-    }
-    Ok(all.into_iter().map(|(name, (below, _))| (name, below)).collect())
-}
-
-/// Every name that a directory ever had, in order, and what each ever stood for.
-///
-/// # Errors
-/// A tree that can't be read, after all names that could be.
-pub fn names_ever(reader: &Reader, dir: &DirHistory) -> (BTreeMap<Vec<u8>, Kinds>, Result<()>) {
-    let mut names: BTreeMap<Vec<u8>, Kinds> = BTreeMap::new();
-    let mut outcome = Ok(());
-    let mut known = HashSet::new();
-    let mut pending: Vec<BlobId> = dir.states.iter().rev().filter_map(|state| state.tree).collect();
-    if dir.states.iter().any(|state| state.tree.is_none()) {
-        outcome = Err(Error::NotFound { what: "a directory was unreadable".into() });
-    }
-    while let Some(tree) = pending.pop() {
-        if !known.insert(tree) {
-            continue;
-        }
-        match reader.tree(&tree) {
-            Ok(Tree::Leaves(leaves)) => pending.extend(leaves.iter().map(|leaf| leaf.id)),
-            Ok(Tree::Nodes { nodes, .. }) => {
-                for node in nodes {
-                    let kinds = names.entry(node.name).or_default();
-                    match node.kind {
-                        Kind::Directory => kinds.directory = true,
-                        _ => kinds.other = true,
-                    }
-                }
-            }
-            Err(error) => outcome = outcome.and(Err(error)),
-        }
-    }
-    (names, outcome)
-}
-
-/// Finds a name in a tree, with its place.
-pub fn locate_node(reader: &Reader, tree: &BlobId, name: &[u8]) -> Result<Option<LocatedNode>> {
-    let (tree, nodes) = match reader.tree(tree)? {
-        Tree::Nodes { nodes, .. } => (*tree, nodes),
-        Tree::Leaves(leaves) => {
-            let after = leaves.partition_point(|leaf| leaf.first.as_slice() <= name);
-            let Some(leaf) = after.checked_sub(1).and_then(|n| leaves.get(n)) else {
-                return Ok(None);
-            };
-            (leaf.id, reader.leaf(leaf)?.0)
-        }
-    };
-    let found = nodes.binary_search_by(|node| node.name.as_slice().cmp(name)).ok();
-    Ok(found.and_then(|position| {
-        let node = nodes.into_iter().nth(position)?;
-        Some(LocatedNode { tree, position, node })
-    }))
 }
 
 /// Whether a snapshot tells what there was at a path: a source holds it, or lies below it, and the path was not left

@@ -1,6 +1,6 @@
 //! Compared with walks over all snapshots, whatever happens to the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
 use super::*;

@@ -4,16 +4,19 @@
 //! about more: then each tree is compared with the one before it on the same machine, once, and which
 //! names changed where is noted. From then on a name is looked up only in the trees in which it changed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yore_platform::Kind;
 
-use super::{DirState, LocatedNode, Timeline, locate_node};
+use super::Timeline;
+use super::changed_names::{Listed, differences};
+use super::dir_history::DirState;
+use super::locate::{LocatedNode, locate_node};
 use crate::error::{Error, Result};
 use crate::format::id::BlobId;
-use crate::format::tree::{LeafRef, Node, Tree};
+use crate::format::tree::Node;
 use crate::read::reader::Reader;
 
 /// Changes that are noted of one directory: 1 MiB. Where there are more, every tree is looked into.
@@ -245,63 +248,4 @@ fn digest(name: &[u8]) -> u32 {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
     hasher.finish() as u32
-}
-
-/// The leaves of a tree, and the nodes of those that were read.
-struct Listed {
-    tree: BlobId,
-    leaves: Vec<LeafRef>,
-    nodes: HashMap<BlobId, Vec<Node>>,
-}
-
-impl Listed {
-    fn read(reader: &Reader, tree: BlobId) -> Result<Self> {
-        Ok(match reader.tree(&tree)? {
-            Tree::Nodes { nodes, .. } => {
-                let only = LeafRef { first: Vec::new(), id: tree, nodes: nodes.len() as u64 };
-                Self { tree, leaves: vec![only], nodes: HashMap::from([(tree, nodes)]) }
-            }
-            Tree::Leaves(leaves) => Self { tree, leaves, nodes: HashMap::new() },
-        })
-    }
-
-    /// The leaves that another tree does not have.
-    fn without<'a>(&'a self, other: &'a HashSet<LeafRef>) -> impl Iterator<Item = &'a LeafRef> {
-        self.leaves.iter().filter(|leaf| !other.contains(leaf))
-    }
-
-    fn read_without(&mut self, reader: &Reader, other: &HashSet<LeafRef>) -> Result<()> {
-        let mut read = Vec::new();
-        for leaf in self.without(other).filter(|leaf| !self.nodes.contains_key(&leaf.id)) {
-            read.push((leaf.id, reader.leaf(leaf)?.0));
-        }
-        self.nodes.extend(read);
-        Ok(())
-    }
-
-    fn nodes_without<'a>(&'a self, other: &'a HashSet<LeafRef>) -> impl Iterator<Item = &'a Node> {
-        self.without(other).filter_map(|leaf| self.nodes.get(&leaf.id)).flatten()
-    }
-}
-
-/// Tells every name that is not the same in both trees. Leaves that both have are not read.
-fn differences(
-    reader: &Reader,
-    mut old: Listed,
-    new: &mut Listed,
-    mut each: impl FnMut(&[u8]),
-) -> Result<()> {
-    let (in_old, in_new): (HashSet<LeafRef>, HashSet<LeafRef>) =
-        (old.leaves.iter().cloned().collect(), new.leaves.iter().cloned().collect());
-    old.read_without(reader, &in_new)?;
-    new.read_without(reader, &in_old)?;
-    let mut was: HashMap<&[u8], &Node> = HashMap::new();
-    was.extend(old.nodes_without(&in_new).map(|node| (node.name.as_slice(), node)));
-    for node in new.nodes_without(&in_old) {
-        if was.remove(node.name.as_slice()) != Some(node) {
-            each(&node.name);
-        }
-    }
-    was.into_keys().for_each(each);
-    Ok(())
 }

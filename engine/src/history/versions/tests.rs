@@ -1,10 +1,13 @@
 //! Histories of real backups.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use yore_platform::snapshot_path;
 
+use super::dir_history::enter;
 use super::*;
+use crate::format::tree::Tree;
 use crate::testing::Sample;
 
 /// What the versions of a name were: first and last snapshot, and the size where it was there.
