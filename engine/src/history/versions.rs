@@ -1,9 +1,23 @@
-//! The past of one path: which tree a directory had in each snapshot, which versions a name had.
+//! The versions of a path: the runs of snapshots in which it was the same.
 //!
 //! A *series* is the snapshots of one machine. A *version* of a name is a run of consecutive
-//! snapshots of a series in which its content did not change; snapshots whose sources do not reach
-//! the path say nothing of it. So a file that changes and changes back has three versions, and one
-//! that was gone meanwhile a new one. Trees that snapshots share are read once.
+//! snapshots of a series in which its content did not change. A snapshot that does not cover the
+//! path, and one in which its directory could not be read, neither ends nor continues a run.
+//!
+//! Example: the file `home/me/plan` on two machines; `-` is absent.
+//!
+//! ```text
+//! snapshot   0     1     2     3       4     5     6     7
+//! machine    one   one   one   other   one   one   one   one
+//! source     home  home  home  home    mail  home  home  home
+//! plan       v1    v1    v2    v2      -     -     v1    v1
+//!
+//! versions of one:     v1 in 0 to 1, v2 in 2, deleted in 5, v1 in 6 to 7
+//! versions of other:   v2 in 3
+//! ```
+//!
+//! Snapshot 4 has only `mail`, so it says nothing about the file. A file that changes and changes
+//! back has three versions; absence before the first version of a series is no version.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +33,7 @@ use crate::path::TreePath;
 use crate::read::reader::Reader;
 use crate::snapshots::order::SnapshotEntry;
 
-use self::name_index::Stood;
+use self::name_index::NameState;
 
 mod changed_names;
 mod dir_history;
@@ -31,21 +45,21 @@ pub use dir_history::{DirHistory, DirState, descend, dir_history, top_history};
 pub use locate::{LocatedNode, locate_node};
 pub use names_ever::{ChildTrees, Kinds, child_trees, names_ever};
 
-/// Snapshots in their order, among which one looks.
+/// Snapshots in their order, the domain of a history.
 pub type Timeline = [SnapshotEntry];
 
-/// A run of snapshots in which a name stood for the same.
+/// A run of snapshots in which a name was the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
     /// The first of them, by its place in the timeline.
     pub first: usize,
     /// The last of them.
     pub last: usize,
-    /// What it stood for in the first; `None` where it was gone.
+    /// Its node in the first of them; `None` where it was deleted.
     pub what: Option<LocatedNode>,
 }
 
-/// What makes two nodes the same version.
+/// The part of a node that two nodes of one version share.
 #[derive(PartialEq, Eq)]
 enum Identity {
     File(ContentId),
@@ -64,7 +78,7 @@ impl Identity {
     }
 }
 
-/// Every version that a path had, as [`versions`] tells them.
+/// Returns every version that a path had, as [`versions`] does.
 ///
 /// # Errors
 /// A tree that can't be read.
@@ -76,13 +90,13 @@ pub fn path_versions(
     let names: Vec<&[u8]> = path.components().collect();
     let Some((name, folders)) = names.split_last() else { return Ok(Vec::new()) };
     let top = top_history(timeline);
-    let pasts = descend(reader, timeline, &top, &names)?;
-    let dir = folders.len().checked_sub(1).and_then(|last| pasts.get(last)).unwrap_or(&top);
+    let histories = descend(reader, timeline, &top, &names)?;
+    let dir = folders.len().checked_sub(1).and_then(|last| histories.get(last)).unwrap_or(&top);
     versions(reader, timeline, dir, name)
 }
 
-/// Every version that a name of a directory had, also those in which it was gone after it had been
-/// there, in order of their first snapshots.
+/// Returns every version that a name of a directory had, in order of their first snapshots; those in
+/// which it was deleted are among them.
 ///
 /// # Errors
 /// A tree that can't be read.
@@ -93,7 +107,7 @@ pub fn versions(
     name: &[u8],
 ) -> Result<Vec<Version>> {
     let path = dir.path.as_path().join(name);
-    let all = dir.stood(reader, timeline, name)?;
+    let all = dir.states_of(reader, timeline, name)?;
     let mut open: HashMap<&str, Open<'_>> = HashMap::new();
     let mut versions: Vec<Version> = Vec::new();
     let mut states = dir.states.iter().zip(&*all).peekable();
@@ -102,44 +116,44 @@ pub fn versions(
         if !covers_path(snapshot, path.as_path()) {
             continue;
         }
-        let seen = match state {
-            // What could not be read then is neither there nor gone.
-            Some((_, Stood::Unreadable)) => continue,
-            Some((_, Stood::There(seen))) => Some(seen),
-            Some((_, Stood::Absent)) | None => None,
+        let node = match state {
+            // A directory that could not be read says neither that the name was there nor not.
+            Some((_, NameState::Unreadable)) => continue,
+            Some((_, NameState::Present(node))) => Some(node),
+            Some((_, NameState::Absent)) | None => None,
         };
         let host = snapshot.host.as_str();
         if let Some(open) = open.get_mut(host)
-            && open.goes_on(seen)
+            && open.continues(node)
         {
             versions[open.version].last = number;
-        } else if open.contains_key(host) || seen.is_some() {
-            open.insert(host, Open { version: versions.len(), seen, identity: None });
-            let what = seen.map(|seen| LocatedNode::clone(seen));
+        } else if open.contains_key(host) || node.is_some() {
+            open.insert(host, Open { version: versions.len(), node, identity: None });
+            let what = node.map(|node| LocatedNode::clone(node));
             versions.push(Version { first: number, last: number, what });
         }
     }
     Ok(versions)
 }
 
-/// The newest version of a machine, while one looks how far it goes.
+/// The newest version of a machine so far.
 struct Open<'a> {
-    /// Its place among the versions.
+    /// Its index among the versions.
     version: usize,
-    /// What it stands for.
-    seen: Option<&'a Arc<LocatedNode>>,
-    /// Worked out when it is compared with another.
+    /// Its node.
+    node: Option<&'a Arc<LocatedNode>>,
+    /// Computed when it is compared with another.
     identity: Option<Identity>,
 }
 
 impl Open<'_> {
-    /// Whether what a name stands for next is the same.
-    fn goes_on(&mut self, next: Option<&Arc<LocatedNode>>) -> bool {
-        match (self.seen, next) {
+    /// Reports whether the next state of the name belongs to it.
+    fn continues(&mut self, next: Option<&Arc<LocatedNode>>) -> bool {
+        match (self.node, next) {
             (None, None) => true,
-            (Some(seen), Some(next)) if Arc::ptr_eq(seen, next) => true,
-            (Some(seen), Some(next)) => {
-                let identity = self.identity.get_or_insert_with(|| Identity::of(&seen.node));
+            (Some(node), Some(next)) if Arc::ptr_eq(node, next) => true,
+            (Some(node), Some(next)) => {
+                let identity = self.identity.get_or_insert_with(|| Identity::of(&node.node));
                 *identity == Identity::of(&next.node)
             }
             (Some(_), None) | (None, Some(_)) => false,
@@ -147,8 +161,8 @@ impl Open<'_> {
     }
 }
 
-/// Whether a snapshot tells what there was at a path: a source holds it, or lies below it, and the path was not left
-/// out of it.
+/// Reports whether a snapshot says what was at a path: a source holds it or lies below it, and the
+/// path was not left out.
 pub fn covers_path(snapshot: &Snapshot, path: TreePath<'_>) -> bool {
     let mut sources = snapshot.sources.iter().map(|source| TreePath::new(source));
     let mut left_out = snapshot.uncovered.iter().map(|path| TreePath::new(path));

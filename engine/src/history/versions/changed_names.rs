@@ -7,7 +7,7 @@ use crate::format::id::BlobId;
 use crate::format::tree::{LeafRef, Node, Tree};
 use crate::read::reader::Reader;
 
-/// The leaves of a tree, and the nodes of those that were read.
+/// A tree's leaves, and the nodes of those that were read.
 pub(super) struct Listed {
     pub(super) tree: BlobId,
     leaves: Vec<LeafRef>,
@@ -25,7 +25,7 @@ impl Listed {
         })
     }
 
-    /// The leaves that another tree does not have.
+    /// Yields the leaves that another tree does not have.
     fn without<'a>(&'a self, other: &'a HashSet<LeafRef>) -> impl Iterator<Item = &'a LeafRef> {
         self.leaves.iter().filter(|leaf| !other.contains(leaf))
     }
@@ -44,7 +44,10 @@ impl Listed {
     }
 }
 
-/// Tells every name that is not the same in both trees. Leaves that both have are not read.
+/// Hands every name that differs between the trees to `each`. Leaves that both have are not read.
+///
+/// Example: a directory of 20,000 names in 40 leaves. One file was changed, so one leaf of each
+/// tree is not in the other: two leaves are read and their nodes compared, not 80.
 pub(super) fn differences(
     reader: &Reader,
     mut old: Listed,
@@ -55,13 +58,13 @@ pub(super) fn differences(
         (old.leaves.iter().cloned().collect(), new.leaves.iter().cloned().collect());
     old.read_without(reader, &in_new)?;
     new.read_without(reader, &in_old)?;
-    let mut was: HashMap<&[u8], &Node> = HashMap::new();
-    was.extend(old.nodes_without(&in_new).map(|node| (node.name.as_slice(), node)));
+    let mut before: HashMap<&[u8], &Node> = HashMap::new();
+    before.extend(old.nodes_without(&in_new).map(|node| (node.name.as_slice(), node)));
     for node in new.nodes_without(&in_old) {
-        if was.remove(node.name.as_slice()) != Some(node) {
+        if before.remove(node.name.as_slice()) != Some(node) {
             each(&node.name);
         }
     }
-    was.into_keys().for_each(each);
+    before.into_keys().for_each(each);
     Ok(())
 }

@@ -1,17 +1,32 @@
 //! The history of a directory: the tree that it had in each snapshot.
+//!
+//! It starts at the top, which every snapshot has, and goes down name by name.
+//!
+//! Example: `home/me` in four snapshots. In the second `me` was a file, in the third `home` could
+//! not be read.
+//!
+//! ```text
+//! snapshot   0        1        2             3
+//! top        tree A   tree B   tree C        tree B
+//! home       tree D   tree E   unreadable    tree E
+//! home/me    tree F   -        -             -
+//! ```
+//!
+//! The history of `home` has four states, that of `home/me` one. B is searched for `home`, and E for
+//! `me`, once; the third state of `home` says neither that `me` was there nor that it was not.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Timeline;
-use super::name_index::{self, Directory, Looked, Stood};
+use super::name_index::{self, Directory, NameIndex, NameState};
 use crate::error::Result;
 use crate::format::id::BlobId;
 use crate::path::{TreePath, TreePathBuf};
 use crate::read::reader::Reader;
 use crate::snapshots::order::SnapshotEntry;
 
-/// What a directory was in one snapshot.
+/// The state of a directory in one snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DirState {
     /// The snapshot's place in the timeline.
@@ -20,40 +35,40 @@ pub struct DirState {
     pub tree: Option<BlobId>,
 }
 
-/// The past of one directory.
+/// The states of one directory, and an index of its names.
 #[derive(Debug)]
 pub struct DirHistory {
     /// The path.
     pub path: TreePathBuf,
-    /// What it was in every snapshot that has it, in order.
+    /// Its state in every snapshot that has it, in order.
     pub states: Vec<DirState>,
-    /// What is known of its names.
-    pub(super) looked: Looked,
+    /// Filled while names are looked up.
+    pub(super) index: NameIndex,
 }
 
 impl DirHistory {
     fn new(path: TreePathBuf, states: Vec<DirState>) -> Self {
-        Self { path, states, looked: Looked::default() }
+        Self { path, states, index: NameIndex::default() }
     }
 
-    /// How much memory it takes, near enough, in bytes; it grows while names are looked up.
+    /// Estimates its memory in bytes; it grows while names are looked up.
     pub fn memory(&self) -> usize {
-        self.states.len() * size_of::<DirState>() + self.looked.memory()
+        self.states.len() * size_of::<DirState>() + self.index.memory()
     }
 
-    /// What a name stood for in each of the states.
-    pub(super) fn stood(
+    /// Returns what a name was in each of the states.
+    pub(super) fn states_of(
         &self,
         reader: &Reader,
         timeline: &Timeline,
         name: &[u8],
-    ) -> Result<Arc<[Stood]>> {
-        let directory = Directory { timeline, states: &self.states, looked: &self.looked };
-        directory.stood(reader, name)
+    ) -> Result<Arc<[NameState]>> {
+        let directory = Directory { timeline, states: &self.states, index: &self.index };
+        directory.states_of(reader, name)
     }
 }
 
-/// The past of the top of all snapshots.
+/// Returns the history of the top, which every snapshot has.
 pub fn top_history(timeline: &Timeline) -> DirHistory {
     let state = |(snapshot, of): (usize, &SnapshotEntry)| DirState {
         snapshot,
@@ -62,13 +77,13 @@ pub fn top_history(timeline: &Timeline) -> DirHistory {
     DirHistory::new(TreePathBuf::default(), timeline.iter().enumerate().map(state).collect())
 }
 
-/// The pasts of the directories on the way from `dir` along `names`, one for each; without states where
-/// one never was a directory.
+/// Returns the histories of the directories on the way from `dir` along `names`, one for each;
+/// without states where one never was a directory.
 ///
-/// Goes all the way down in one snapshot after the other: what a backup wrote together lies together.
+/// Reads all the way down in one snapshot before the next: trees of one backup lie in few packs.
 ///
 /// # Errors
-/// A tree that can't be read: what is not known is not told as absent.
+/// A tree that can't be read: its names are unknown, not absent.
 pub fn descend(
     reader: &Reader,
     timeline: &Timeline,
@@ -76,10 +91,10 @@ pub fn descend(
     names: &[&[u8]],
 ) -> Result<Vec<DirHistory>> {
     let Some((first, rest)) = names.split_first() else { return Ok(Vec::new()) };
-    if !dir.looked.is_new() {
-        let mut pasts = vec![enter(reader, timeline, dir, first)?];
-        pasts.extend(descend(reader, timeline, &pasts[0], rest)?);
-        return Ok(pasts);
+    if !dir.index.is_empty() {
+        let mut histories = vec![enter(reader, timeline, dir, first)?];
+        histories.extend(descend(reader, timeline, &histories[0], rest)?);
+        return Ok(histories);
     }
     let mut levels: Vec<Level<'_>> = names.iter().map(|name| Level::new(name)).collect();
     let mut last = Vec::new();
@@ -87,38 +102,38 @@ pub fn descend(
         let mut here = Some(*tree);
         for level in &mut levels {
             let Some(tree) = here else { break };
-            here = level.look(reader, DirState { snapshot: *snapshot, tree })?;
+            here = level.lookup(reader, DirState { snapshot: *snapshot, tree })?;
         }
         last.extend(here.map(|tree| DirState { snapshot: *snapshot, tree }));
     }
-    let mut pasts = Vec::with_capacity(names.len());
+    let mut histories = Vec::with_capacity(names.len());
     let mut path = dir.path.clone();
-    for (number, Level { name, states, stood, .. }) in levels.into_iter().enumerate() {
+    for (number, Level { name, states, found, .. }) in levels.into_iter().enumerate() {
         if number == 0 {
-            dir.looked.learn(name, stood);
+            dir.index.set_first(name, found);
         } else {
-            let past = DirHistory::new(path.clone(), states);
-            past.looked.learn(name, stood);
-            pasts.push(past);
+            let history = DirHistory::new(path.clone(), states);
+            history.index.set_first(name, found);
+            histories.push(history);
         }
         path.push(name);
     }
-    pasts.push(DirHistory::new(path, last));
-    Ok(pasts)
+    histories.push(DirHistory::new(path, last));
+    Ok(histories)
 }
 
-/// The past of a directory of a directory.
+/// Returns the history of a directory inside of `dir`.
 pub(super) fn enter(
     reader: &Reader,
     timeline: &Timeline,
     dir: &DirHistory,
     name: &[u8],
 ) -> Result<DirHistory> {
-    let stood = dir.stood(reader, timeline, name)?;
-    let state = |(state, stood): (&DirState, &Stood)| {
-        Some(DirState { snapshot: state.snapshot, tree: stood.directory()? })
+    let found = dir.states_of(reader, timeline, name)?;
+    let state = |(state, name): (&DirState, &NameState)| {
+        Some(DirState { snapshot: state.snapshot, tree: name.directory()? })
     };
-    let states = dir.states.iter().zip(&*stood).filter_map(state).collect();
+    let states = dir.states.iter().zip(&*found).filter_map(state).collect();
     Ok(DirHistory::new(dir.path.as_path().join(name), states))
 }
 
@@ -126,34 +141,34 @@ pub(super) fn enter(
 struct Level<'a> {
     name: &'a [u8],
     states: Vec<DirState>,
-    stood: Vec<Stood>,
-    by_tree: HashMap<BlobId, Stood>,
+    found: Vec<NameState>,
+    by_tree: HashMap<BlobId, NameState>,
 }
 
 impl<'a> Level<'a> {
     fn new(name: &'a [u8]) -> Self {
-        Self { name, states: Vec::new(), stood: Vec::new(), by_tree: HashMap::new() }
+        Self { name, states: Vec::new(), found: Vec::new(), by_tree: HashMap::new() }
     }
 
-    /// Looks the name up in one more state; the tree of the directory that it is there.
-    fn look(&mut self, reader: &Reader, state: DirState) -> Result<Option<Option<BlobId>>> {
-        let stood = match state.tree {
-            None => Stood::Unreadable,
-            Some(tree) => name_index::look(reader, tree, self.name, &mut self.by_tree)?,
+    /// Looks the name up in one more state; returns the tree of the directory that it is there.
+    fn lookup(&mut self, reader: &Reader, state: DirState) -> Result<Option<Option<BlobId>>> {
+        let found = match state.tree {
+            None => NameState::Unreadable,
+            Some(tree) => name_index::lookup(reader, tree, self.name, &mut self.by_tree)?,
         };
-        let below = stood.directory();
+        let below = found.directory();
         self.states.push(state);
-        self.stood.push(stood);
+        self.found.push(found);
         Ok(below)
     }
 }
 
-/// The past of the directory at a path; without states where it never was one.
+/// Returns the history of the directory at a path; without states where it never was one.
 ///
 /// # Errors
 /// A tree that can't be read.
 pub fn dir_history(reader: &Reader, timeline: &Timeline, path: TreePath<'_>) -> Result<DirHistory> {
     let top = top_history(timeline);
-    let pasts = descend(reader, timeline, &top, &path.components().collect::<Vec<_>>())?;
-    Ok(pasts.into_iter().next_back().unwrap_or(top))
+    let histories = descend(reader, timeline, &top, &path.components().collect::<Vec<_>>())?;
+    Ok(histories.into_iter().next_back().unwrap_or(top))
 }

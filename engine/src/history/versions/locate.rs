@@ -5,7 +5,7 @@ use crate::format::id::BlobId;
 use crate::format::tree::{Node, Tree};
 use crate::read::reader::Reader;
 
-/// A node, and where it stands.
+/// A node with its place in a tree, which gives it a number on the drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocatedNode {
     /// The tree, or the leaf of a large one, that holds it.
@@ -16,7 +16,7 @@ pub struct LocatedNode {
     pub node: Node,
 }
 
-/// Finds a name in a tree, with its place.
+/// Finds a name in a tree.
 pub fn locate_node(reader: &Reader, tree: &BlobId, name: &[u8]) -> Result<Option<LocatedNode>> {
     let (tree, nodes) = match reader.tree(tree)? {
         Tree::Nodes { nodes, .. } => (*tree, nodes),

@@ -10,7 +10,7 @@ use crate::format::id::BlobId;
 use crate::format::tree::Tree;
 use crate::read::reader::Reader;
 
-/// What a name ever stood for.
+/// The kinds that a name ever had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Kinds {
     /// A directory.
@@ -19,18 +19,18 @@ pub struct Kinds {
     pub other: bool,
 }
 
-/// What a name of a directory ever stood for.
+/// Everything that a name of a directory ever was.
 #[derive(Debug, Clone, Default)]
 pub struct ChildTrees {
-    /// The trees that it had as a directory, each once, in the order of the trees that were asked about.
+    /// The trees that it had as a directory, each once, in the order of the directory's trees.
     pub trees: Vec<BlobId>,
-    /// Whether its tree could not be read at some backup.
+    /// Set if its tree could not be read at some backup.
     pub unreadable: bool,
-    /// Whether it ever was anything else.
+    /// Set if it ever was anything else.
     pub other: bool,
 }
 
-/// What every name of a directory that had these trees ever stood for.
+/// Collects every name that is in any of the trees of a directory, and what each ever was.
 ///
 /// # Errors
 /// A tree that can't be read.
@@ -61,7 +61,7 @@ pub fn child_trees(reader: &Reader, trees: &[BlobId]) -> Result<BTreeMap<Vec<u8>
     Ok(all.into_iter().map(|(name, (below, _))| (name, below)).collect())
 }
 
-/// Every name that a directory ever had, in order, and what each ever stood for.
+/// Collects every name that a directory ever had, in order, and the kinds of each.
 ///
 /// # Errors
 /// A tree that can't be read, after all names that could be.

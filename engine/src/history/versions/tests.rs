@@ -153,5 +153,5 @@ fn names_looked_up_where_they_changed_have_the_same_past_as_in_every_tree() {
         let expected = of_name(&reader, &timeline, &history(), &name);
         assert_eq!(of_name(&reader, &timeline, &shared, &name), expected, "{number}");
     }
-    assert!(shared.looked.is_compared());
+    assert!(shared.index.is_compared());
 }
