@@ -18,9 +18,9 @@ use crate::error::{Error, Result};
 use crate::globs::Rule;
 use crate::observer::Observer;
 use crate::path::TreePath;
-use crate::read::children::Children;
+use crate::read::dir_entries::Children;
 use crate::read::reader::Reader;
-use crate::read::view::{self, DirRef, Lookup};
+use crate::read::state_tree::{self, DirRef, Lookup};
 use crate::run::Run;
 
 mod case_folding;
@@ -222,7 +222,7 @@ struct Task<'a> {
 }
 
 fn start_in_place(task: Task<'_>, root: &DirRef, path: &[u8]) -> Result<RestoreReport> {
-    let lone = view::alone(task.reader, root, TreePath::new(path))?;
+    let lone = state_tree::alone(task.reader, root, TreePath::new(path))?;
     let children = Children::open(task.reader, &lone)?;
     start(task, Way { base: Vec::new(), to: path.to_vec(), links: Links::Followed }, children)
 }

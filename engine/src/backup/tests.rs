@@ -10,7 +10,7 @@ use crate::format::object::Area;
 use crate::format::tree::Node;
 use crate::path::join;
 use crate::read::file::OpenFile;
-use crate::read::view::{Lookup, ResolvedNode, children};
+use crate::read::state_tree::{Lookup, ResolvedNode, children};
 use crate::testing::{Notes, Sample, writer};
 
 fn options() -> BackupOptions {

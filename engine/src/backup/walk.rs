@@ -23,7 +23,7 @@ use crate::format::tree::{Flags, Node};
 use crate::observer::{Observer, Problem};
 use crate::path::{TreePath, join};
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, ResolvedNode};
+use crate::read::state_tree::{DirRef, ResolvedNode};
 
 mod emptied_folder;
 pub(super) mod exclude;

@@ -19,8 +19,8 @@ use crate::format::id::SnapshotId;
 use crate::format::tree::{Content, Node};
 use crate::observer::Event;
 use crate::path::join;
-use crate::read::children::Children;
-use crate::read::view::{DirRef, ResolvedNode};
+use crate::read::dir_entries::Children;
+use crate::read::state_tree::{DirRef, ResolvedNode};
 use crate::run::Run;
 
 /// Bytes of the paths of all directories that the walk is in: only hostile trees have more.

@@ -16,7 +16,7 @@ use crate::clock::now;
 use crate::error::Result;
 use crate::format::tree::{Flags, Node};
 use crate::path::join;
-use crate::read::view::{DirRef, ResolvedNode};
+use crate::read::state_tree::{DirRef, ResolvedNode};
 
 impl<'a> Walk<'a> {
     /// Goes into a directory; `way` leads to sources that are named inside of it, or is one itself.
