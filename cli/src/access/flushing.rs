@@ -10,7 +10,7 @@ const TOLD: &str = "cannot-flush";
 
 /// Warns of it the first time that it is met: it is how the file system is, and no fault of a backup.
 pub fn warn_of(screen: &Screen, repository: &Repository) {
-    if repository.backend().can_flush() {
+    if repository.backend().capabilities().durable {
         return;
     }
     let told =

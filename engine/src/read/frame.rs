@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
-use yore_platform::AlignedBuf;
+use yore_platform::ReadBuffer;
 
 use crate::format::id::BlobId;
 use crate::format::keys::{BlobKind, Keys};
@@ -30,7 +30,7 @@ impl Claim {
 
 /// A decoded frame.
 pub(crate) struct Frame {
-    bytes: AlignedBuf,
+    bytes: ReadBuffer,
     /// Guards what was found to be so, and whether somebody has taken the frame.
     compared: Mutex<Compared>,
     /// Told when a frame that was taken is given back.
@@ -46,7 +46,7 @@ struct Compared {
 }
 
 impl Frame {
-    pub(crate) fn new(bytes: AlignedBuf) -> Self {
+    pub(crate) fn new(bytes: ReadBuffer) -> Self {
         Self {
             bytes,
             compared: Mutex::default(),
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn who_wants_what_is_being_compared_waits_for_it() {
         let keys = Keys::derive(&MasterSecret::from_bytes([1; 32]), RepositoryId([2; 32]));
-        let mut bytes = AlignedBuf::new(6);
+        let mut bytes = ReadBuffer::new(6);
         bytes.set_len(6);
         bytes.copy_from_slice(b"onetwo");
         let frame = Arc::new(Frame::new(bytes));

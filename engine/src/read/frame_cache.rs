@@ -4,7 +4,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use yore_platform::{AlignedBuf, HUGE_PAGE, Slab};
+use yore_platform::{HUGE_PAGE, ReadBuffer, Slab};
 
 /// Hands out buffers.
 #[derive(Default)]
@@ -18,7 +18,7 @@ impl FrameMemory {
     /// Takes a buffer with room for `bytes`, of any content, while all slabs stay within `room`.
     ///
     /// `None` when for that something has to be dropped first.
-    pub(crate) fn take(&self, bytes: usize, room: usize) -> Option<AlignedBuf> {
+    pub(crate) fn take(&self, bytes: usize, room: usize) -> Option<ReadBuffer> {
         let mut slabs = self.lock();
         shrink_to(&mut slabs, room);
         let free = slabs.iter().find_map(|slab| slab.take(bytes));
@@ -31,7 +31,7 @@ impl FrameMemory {
     }
 
     /// Takes a buffer where there is nothing to drop.
-    pub(crate) fn take_beyond(&self, bytes: usize) -> AlignedBuf {
+    pub(crate) fn take_beyond(&self, bytes: usize) -> ReadBuffer {
         let mut slabs = self.lock();
         let free = slabs.iter().find_map(|slab| slab.take(bytes));
         free.unwrap_or_else(|| make(&mut slabs, bytes))
@@ -52,7 +52,7 @@ fn size(slabs: &[Slab]) -> usize {
 }
 
 /// Makes a slab and takes a buffer of it.
-fn make(slabs: &mut Vec<Slab>, bytes: usize) -> AlignedBuf {
+fn make(slabs: &mut Vec<Slab>, bytes: usize) -> ReadBuffer {
     let slab = Slab::new(slab_for(bytes));
     let buffer = slab.take(bytes).expect("it was made for that");
     slabs.push(slab);
