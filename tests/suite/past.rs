@@ -217,6 +217,10 @@ fn a_person_finds_an_explanation_and_examples_at_the_top() {
         let file = drive.shown(&format!("at/{example}"), &source).join("lost.txt");
         assert_eq!(fs::read_to_string(file).expect("it reads"), "found", "{example}");
     }
+    drop(drive);
+    let drive = MountGuard::new(&yore, &["--no-readme"]);
+    assert_eq!(in_shell("ls -1 \"$1\"", &[drive.path()]).lines().count(), 9);
+    assert!(!drive.path().join("READ ME.txt").exists());
 }
 
 #[test]
