@@ -10,18 +10,15 @@ use std::time::Duration;
 use yore_platform::{AlignedBuf, Metadata, Space};
 
 use crate::error::{Error, Result};
-use crate::object::{Area, ObjectName};
+use crate::format::object::{Area, ObjectName};
 
-mod anchored;
 mod folder;
-mod metered;
-mod open_packs;
-mod patient;
+mod layer;
 
-pub(crate) use anchored::Anchored;
 pub use folder::Folder;
-pub use metered::{Fetched, Meter, Metered};
-pub use patient::Patient;
+pub use layer::deadline::Deadline;
+pub(crate) use layer::identity::IdentityChecked;
+pub use layer::metered::{Fetched, Meter, Metered};
 
 /// What publishing an object found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,16 +9,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backend::{self, Backend};
-use crate::cbor::{self, MapWriter, Read};
 use crate::error::{Error, Result};
-use crate::id::{BlobId, ObjectId};
-use crate::keys::Keys;
-use crate::object::{Area, Kind, ObjectName};
-use crate::pack::{FrameInfo, PackInfo, PackKind};
-use crate::seal;
+use crate::format;
+use crate::format::id::{BlobId, ObjectId};
+use crate::format::keys::Keys;
+use crate::format::object::{Kind, ObjectName};
+use crate::format::pack::{FrameInfo, PackInfo, PackKind};
+use crate::format::seal;
 
+mod contents;
 mod segment;
 
+pub(crate) use contents::load_contents;
 pub(crate) use segment::FrameBlobs;
 use segment::Segment;
 
@@ -111,40 +113,16 @@ impl BlobIndex {
 pub(crate) fn load(backend: &dyn Backend, keys: &Keys, name: &ObjectName) -> Result<Vec<PackInfo>> {
     let mut object = backend::load(backend, name, seal::MAX_OBJECT as u64)?;
     let content = seal::open_whole(keys, Kind::Index, name, &mut object)?;
-    decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
+    format::index::decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
 }
 
-/// Saves packs as an index object.
-pub(crate) fn save(backend: &dyn Backend, keys: &Keys, packs: &[PackInfo]) -> Result<ObjectId> {
-    let content = encode(packs);
+/// Seals packs as an index object; returns its name, its id and its bytes.
+pub(crate) fn seal(keys: &Keys, packs: &[PackInfo]) -> (ObjectName, ObjectId, Vec<u8>) {
+    let content = format::index::encode(packs);
     let id = ObjectId(keys.draw_salt(&content));
     let name = ObjectName::index(id);
     let object = seal::seal_whole(keys, Kind::Index, &name, id.0, &content);
-    backend::save(backend, &name, &object)?;
-    Ok(id)
-}
-
-fn encode(packs: &[PackInfo]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut map = MapWriter::new(&mut out);
-    map.key(1).array(packs.len() as u64);
-    map.finish();
-    packs.iter().for_each(|pack| pack.encode(&mut out));
-    out
-}
-
-fn decode(content: &[u8]) -> Read<Vec<PackInfo>> {
-    let mut packs = Vec::new();
-    cbor::whole_map(content, |key, d| {
-        if key != 1 {
-            return Ok(false);
-        }
-        for _ in 0..cbor::items(d)? {
-            packs.push(PackInfo::decode(d)?);
-        }
-        Ok(true)
-    })?;
-    Ok(packs)
+    (name, id, object)
 }
 
 /// The index as it was opened, and what of it could not be read.
@@ -153,24 +131,24 @@ pub(crate) struct Opened {
     pub(crate) damaged: Vec<Error>,
 }
 
-/// Opens the index: takes what the cache has of it and loads the rest.
+/// Opens the index objects of these names: takes what the cache has of them and loads the rest.
 ///
 /// An index object that is damaged is reported, not fatal: what it describes may be described
 /// elsewhere, and what is not fails when it is asked for.
 pub(crate) fn open(
     backend: &dyn Backend,
     keys: &Keys,
+    names: &[ObjectName],
     condemned: HashSet<ObjectId>,
     cache: Option<&Path>,
 ) -> Result<Opened> {
-    let names = backend.names(Area::Index)?;
     let listed: HashSet<ObjectId> = names.iter().filter_map(|n| n.id()).map(ObjectId).collect();
     let cached = cached_segments(cache, &listed);
     let covered: HashSet<ObjectId> = cached.iter().flat_map(|(_, s)| s.covers()).collect();
     let mut segments: Vec<Arc<Segment>> =
         cached.iter().map(|(_, segment)| Arc::clone(segment)).collect();
     let mut damaged = Vec::new();
-    for name in &names {
+    for name in names {
         let Some(id) = name.id().map(ObjectId).filter(|id| !covered.contains(id)) else { continue };
         match load(backend, keys, name) {
             Ok(packs) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use yore_engine::{Node, OpenFile, Problems, Repository, Result};
 use yore_platform::{
-    Entry, FOREVER, Ino, Kind, Listed, More, Seek, Space, Timestamp, Volume, VolumeError,
+    Entry, FOREVER, Ino, Kind, ListControl, Listed, Seek, Space, Timestamp, Volume, VolumeError,
     current_ids,
 };
 
@@ -176,7 +176,12 @@ impl Volume for SnapshotVolume {
         }
     }
 
-    fn list(&self, ino: Ino, from: u64, each: &mut dyn FnMut(Listed<'_>) -> More) -> Answer<()> {
+    fn list(
+        &self,
+        ino: Ino,
+        from: u64,
+        each: &mut dyn FnMut(Listed<'_>) -> ListControl,
+    ) -> Answer<()> {
         add(&self.counters.listings, u64::from(from == 0));
         let now = self.directory(ino)?;
         match &now.body {

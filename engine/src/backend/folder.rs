@@ -3,6 +3,7 @@
 //! An object is a file. It is written under no name or a temporary one, made durable, and published
 //! without clobbering; so a name is either absent or whole.
 
+mod open_packs;
 mod unfinished;
 
 use std::fs::DirEntry;
@@ -17,10 +18,10 @@ use yore_platform::{
     path_metadata,
 };
 
-use super::open_packs::OpenPacks;
+use self::open_packs::OpenPacks;
 use super::{Backend, NewObject, Published, Stamp, Stored, Unfinished};
 use crate::error::{Error, Result};
-use crate::object::{Area, ObjectName};
+use crate::format::object::{Area, ObjectName};
 
 /// A folder that holds a repository.
 pub struct Folder {
@@ -182,7 +183,7 @@ impl Backend for Folder {
         self.must_be_vacant()?;
         match self.root.is_dir() {
             true => Ok(()),
-            false => yore_platform::make_dir_durable(&self.root)
+            false => yore_platform::create_dir_durable(&self.root)
                 .map_err(|source| Error::local(&self.root, source)),
         }
     }
@@ -196,7 +197,7 @@ impl Backend for Folder {
         let created = match DurableFile::create(folder, file) {
             // The destination itself is never made here: an unmounted share must not be filled.
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.root.is_dir() => {
-                yore_platform::make_dir_durable(folder)
+                yore_platform::create_dir_durable(folder)
                     .and_then(|()| DurableFile::create(folder, file))
             }
             other => other,
@@ -325,7 +326,7 @@ impl NewObject for NewFile<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::ObjectId;
+    use crate::format::id::ObjectId;
 
     #[test]
     fn an_open_pack_that_went_bad_is_opened_anew() {

@@ -13,14 +13,14 @@ use super::report::Findings;
 use super::{ReadData, Sizes};
 use crate::backend::{Backend, ROOM_TO_FETCH};
 use crate::error::{Error, Result};
-use crate::id::ObjectId;
+use crate::format::id::ObjectId;
+use crate::format::keys::{BlobKind, Keys};
+use crate::format::object::{Area, ObjectName};
+use crate::format::pack::{self, PackInfo, PackKey, PackKind};
+use crate::format::seal::PREFIX;
 use crate::index::{self, BlobIndex};
-use crate::keys::{BlobKind, Keys};
-use crate::object::{Area, ObjectName};
 use crate::observer::{Event, Observer, Unit};
-use crate::pack::{self, PackInfo, PackKey, PackKind};
 use crate::repository::Repository;
-use crate::seal::PREFIX;
 
 /// What an index says about a pack, in short.
 struct Described {
@@ -71,7 +71,7 @@ impl Packs {
             if observer.interrupted() {
                 return Err(Error::Interrupted);
             }
-            let read = index::load(&*repository.backend, &repository.keys, &stored.name);
+            let read = index::load(&**repository.backend(), &repository.keys, &stored.name);
             let Some(packs) = findings.take(stored.name.as_str(), read) else { continue };
             let covers: Vec<_> = stored.name.id().map(ObjectId).into_iter().collect();
             for pack in &packs {
@@ -145,9 +145,9 @@ impl Packs {
     }
 
     fn check_pack(&self, repository: &Repository, id: ObjectId, size: u64, whole: bool) -> Found {
-        let (backend, keys) = (&*repository.backend, &*repository.keys);
+        let (backend, keys) = (&**repository.backend(), &*repository.keys);
         let mut found = Found { is_orphan: !self.described.contains_key(&id), ..Found::default() };
-        match pack::load_contents(backend, keys, id, size) {
+        match index::load_contents(backend, keys, id, size) {
             Ok(info) => {
                 let differs = self.described.get(&id).is_some_and(|described| {
                     described.kind != info.kind || described.digest != digest(&info)
@@ -247,7 +247,7 @@ fn choose(packs: &[(ObjectId, u64)], read_data: ReadData) -> HashSet<ObjectId> {
             ids.filter(|id| of > 0 && leading(id) % of == n.wrapping_sub(1)).collect()
         }
         ReadData::Percent(percent) => {
-            let seed: [u8; 16] = crate::keys::random();
+            let seed: [u8; 16] = crate::format::keys::random();
             let mut drawn: Vec<_> =
                 ids.map(|id| (Sha256::digest([&seed[..], &id.0].concat()), id)).collect();
             drawn.sort_unstable();

@@ -21,7 +21,7 @@
 
 use std::sync::Arc;
 
-use yore_engine::{DirHistory, Seen, Version, descend, top_history, versions};
+use yore_engine::{DirHistory, LocatedNode, Version, descend, top_history, versions};
 use yore_platform::Kind;
 
 use crate::error::{Answer, damaged};
@@ -53,7 +53,7 @@ pub(crate) struct NamedVersion {
     /// A name that is found and not listed.
     bare: Vec<u8>,
     version: Version,
-    pub(crate) seen: Seen,
+    pub(crate) seen: LocatedNode,
 }
 
 impl NamedVersion {

@@ -8,7 +8,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use yore_engine::SeenNode;
+use yore_engine::ResolvedNode;
 use yore_platform::FOREVER;
 
 use crate::inode::number::{PlaceNo, SnapshotNo, TreeNo};
@@ -39,7 +39,7 @@ pub(crate) enum Body {
     /// A directory that no backup has.
     Virtual(Arc<dyn Opaque>),
     /// A file, or a node of another kind, in such a directory and in no tree.
-    File(Arc<SeenNode>),
+    File(Arc<ResolvedNode>),
     /// The top of a state, and its tree once it was entered.
     StateTop(Arc<State>, Option<TopTree>),
     /// A directory of a state.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use lru::LruCache;
-use yore_engine::{BlobId, SeenNode, SnapshotEntry};
+use yore_engine::{BlobId, ResolvedNode, SnapshotEntry};
 use yore_platform::{Ino, Timestamp, VolumeError};
 
 use crate::error::Answer;
@@ -32,7 +32,7 @@ pub(crate) enum TreeSource {
     /// In a blob, which was first seen in this snapshot.
     Blob(BlobId, SnapshotNo),
     /// Here, merged from several snapshots for a state, at this path.
-    Merged { state: Arc<State>, path: Arc<[u8]>, nodes: Arc<Vec<SeenNode>> },
+    Merged { state: Arc<State>, path: Arc<[u8]>, nodes: Arc<Vec<ResolvedNode>> },
 }
 
 /// The key by which names of one state are one file.

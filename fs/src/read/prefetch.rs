@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Sender, bounded};
-use yore_engine::{BlobId, Content, FrameAhead, Node, OpenFile, Reader};
+use yore_engine::{BlobId, Content, FramePrefetch, Node, OpenFile, Reader};
 
 /// Requests that may wait.
 const QUEUE: usize = 32;
@@ -21,7 +21,7 @@ enum Job {
     /// Chunks of a file.
     Chunks(Vec<BlobId>),
     /// A frame that files to come lie in.
-    Frame(FrameAhead),
+    Frame(FramePrefetch),
 }
 
 /// Threads that decode frames.
@@ -63,7 +63,7 @@ impl Prefetcher {
                 }
             });
         }
-        Self { queue: Some(sender), share: reader.together() }
+        Self { queue: Some(sender), share: reader.hash_batch() }
     }
 
     fn ask(&self, job: Job) {
@@ -120,7 +120,10 @@ impl Prefetcher {
         if let (Some(_), Content::Chunks(chunks)) = (&self.queue, &node.content)
             && let Some(first) = chunks.first()
         {
-            reader.follow(&first.id).into_iter().for_each(|frame| self.ask(Job::Frame(frame)));
+            reader
+                .plan_readahead(&first.id)
+                .into_iter()
+                .for_each(|frame| self.ask(Job::Frame(frame)));
         }
     }
 }

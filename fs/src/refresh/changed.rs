@@ -1,6 +1,6 @@
 //! The answers that hosts must forget when a name comes to mean another state.
 
-use yore_engine::{DirRef, Pairs, Problems, SeenNode};
+use yore_engine::{DirRef, Pairs, Problems, ResolvedNode};
 use yore_platform::{Ino, VolumeError};
 
 use crate::error::Answer;
@@ -66,8 +66,8 @@ impl Changed {
         while let Some(pair) = pairs.try_next()? {
             match (pair.from, pair.to) {
                 (
-                    Some(SeenNode { dir: Some(before), node: was }),
-                    Some(SeenNode { dir: Some(after), node: is }),
+                    Some(ResolvedNode { dir: Some(before), node: was }),
+                    Some(ResolvedNode { dir: Some(after), node: is }),
                 ) => {
                     let known = core.tables.known(dir.place, &is.name);
                     let Some(place) = known.filter(|place| core.tables.is_held(*place)) else {

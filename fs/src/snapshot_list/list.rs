@@ -154,7 +154,7 @@ pub(crate) fn state_parts(
 ) -> (StateParts, Timestamp) {
     let part = |part: &Part<'_>| {
         let origin = *numbers.get(&part.snapshot.id)?;
-        Some(StatePart { source: part.source.to_vec(), origin })
+        Some(StatePart { source: part.source.as_bytes().to_vec(), origin })
     };
     let end = newest_end(parts.iter().map(|part| part.snapshot));
     match parts.is_empty() {

@@ -100,7 +100,7 @@ impl SnapshotLists {
     /// Shows these snapshots from now on, and returns the lists.
     ///
     /// # Errors
-    /// More than 2^32 states or snapshots; then the old lists stay.
+    /// ListControl than 2^32 states or snapshots; then the old lists stay.
     pub(crate) fn publish(
         &self,
         core: &Core,

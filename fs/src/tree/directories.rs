@@ -20,7 +20,7 @@ pub(crate) enum Directory {
 pub(crate) struct Nodes {
     pub(crate) nodes: Vec<Node>,
     /// Names that can't be presented.
-    pub(crate) strange: Vec<Vec<u8>>,
+    pub(crate) invalid: Vec<Vec<u8>>,
 }
 
 /// A leaf, and the position of its first node in the directory.
@@ -90,7 +90,7 @@ impl Directories {
         let directory = self.get(reader, &leaf.id)?;
         let nodes = directory.nodes()?;
         let next = leaves.get(n + 1).map(|next| next.leaf.first.as_slice());
-        let count = (nodes.nodes.len() + nodes.strange.len()) as u64;
+        let count = (nodes.nodes.len() + nodes.invalid.len()) as u64;
         let begins = nodes.nodes.first().is_none_or(|node| node.name >= leaf.first);
         let ends = nodes.nodes.last().zip(next).is_none_or(|(node, next)| &node.name[..] < next);
         (count == leaf.nodes && begins && ends).then_some(directory).ok_or(VolumeError::Damaged)
@@ -109,9 +109,9 @@ impl Directory {
 
 fn settle(tree: Tree) -> Answer<Directory> {
     match tree {
-        Tree::Nodes { nodes, strange } => Ok(Directory::Nodes(Nodes {
+        Tree::Nodes { nodes, invalid } => Ok(Directory::Nodes(Nodes {
             nodes,
-            strange: strange.into_iter().map(|strange| strange.name).collect(),
+            invalid: invalid.into_iter().map(|invalid| invalid.name).collect(),
         })),
         Tree::Leaves(leaves) => {
             let mut start = 0u32;

@@ -4,8 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use yore_engine::{Node, SeenNode, content_id};
-use yore_platform::{Entry, Kind, Listed, More, VolumeError};
+use yore_engine::{Node, ResolvedNode, content_id};
+use yore_platform::{Entry, Kind, ListControl, Listed, VolumeError};
 
 use crate::error::Answer;
 use crate::inode::number::{NodeNo, PlaceNo, SnapshotNo, StateNo, TreeNo};
@@ -31,7 +31,7 @@ pub(crate) struct OpenDir<'c> {
 }
 
 /// Takes the names of a listing, one by one, until it wants no more.
-pub(crate) type Each<'a> = dyn FnMut(Listed<'_>) -> More + 'a;
+pub(crate) type Each<'a> = dyn FnMut(Listed<'_>) -> ListControl + 'a;
 
 /// A tree blob of a directory: all of it, or a leaf of a large one.
 #[derive(Clone, Copy)]
@@ -61,7 +61,7 @@ struct BlobChild<'n> {
 }
 
 struct MergedChild<'n> {
-    seen: &'n SeenNode,
+    seen: &'n ResolvedNode,
     index: usize,
     /// The path of the directory within its state.
     path: &'n [u8],
@@ -114,8 +114,10 @@ impl OpenDir<'_> {
             }
         };
         match more {
-            More::Wanted if self.core.tables.is_incomplete(self.place) => Err(VolumeError::Damaged),
-            More::Wanted | More::Stop => Ok(()),
+            ListControl::Continue if self.core.tables.is_incomplete(self.place) => {
+                Err(VolumeError::Damaged)
+            }
+            ListControl::Continue | ListControl::Stop => Ok(()),
         }
     }
 
@@ -158,7 +160,7 @@ impl OpenDir<'_> {
                 let shared = shared.as_ref().and_then(|shared| shared.get()?.number(position));
                 Ok(BlobChild { node, part, position, shared })
             }
-            None if part.nodes.strange.iter().any(|strange| strange == name) => {
+            None if part.nodes.invalid.iter().any(|invalid| invalid == name) => {
                 Err(VolumeError::Damaged)
             }
             None => Err(VolumeError::NotFound),
@@ -168,21 +170,23 @@ impl OpenDir<'_> {
     fn list_merged(
         &self,
         path: &[u8],
-        nodes: &[SeenNode],
+        nodes: &[ResolvedNode],
         from: usize,
         each: &mut Each<'_>,
-    ) -> Answer<More> {
+    ) -> Answer<ListControl> {
         for (index, seen) in nodes.iter().enumerate().skip(from) {
             if seen.node.name.len() > MAX_NAME {
                 self.core.tables.mark_incomplete(self.place);
                 continue;
             }
             let entry = self.merged_entry(&MergedChild { seen, index, path })?;
-            if each(Listed { name: &seen.node.name, next: index as u64 + 1, entry }) == More::Stop {
-                return Ok(More::Stop);
+            if each(Listed { name: &seen.node.name, next: index as u64 + 1, entry })
+                == ListControl::Stop
+            {
+                return Ok(ListControl::Stop);
             }
         }
-        Ok(More::Wanted)
+        Ok(ListControl::Continue)
     }
 
     fn list_leaves(
@@ -191,18 +195,18 @@ impl OpenDir<'_> {
         leaves: &[Leaf],
         from: usize,
         each: &mut Each<'_>,
-    ) -> Answer<More> {
+    ) -> Answer<ListControl> {
         for n in leaf_at(leaves, from)..leaves.len() {
             let leaf = self.leaf(origin, leaves, n)?;
-            if self.list_part(leaf.part()?, from, each)? == More::Stop {
-                return Ok(More::Stop);
+            if self.list_part(leaf.part()?, from, each)? == ListControl::Stop {
+                return Ok(ListControl::Stop);
             }
         }
-        Ok(More::Wanted)
+        Ok(ListControl::Continue)
     }
 
-    fn list_part(&self, part: Part<'_>, from: usize, each: &mut Each<'_>) -> Answer<More> {
-        if !part.nodes.strange.is_empty() {
+    fn list_part(&self, part: Part<'_>, from: usize, each: &mut Each<'_>) -> Answer<ListControl> {
+        if !part.nodes.invalid.is_empty() {
             self.core.tables.mark_incomplete(self.place);
         }
         let numbers = shared_numbers(self.core, self.tree, part.tree, part.nodes);
@@ -216,11 +220,11 @@ impl OpenDir<'_> {
             let shared = numbers.and_then(|numbers| numbers.number(position));
             let child = BlobChild { node, part, position, shared };
             let (next, entry) = (child.index() as u64 + 1, self.blob_entry(&child)?);
-            if each(Listed { name: &node.name, next, entry }) == More::Stop {
-                return Ok(More::Stop);
+            if each(Listed { name: &node.name, next, entry }) == ListControl::Stop {
+                return Ok(ListControl::Stop);
             }
         }
-        Ok(More::Wanted)
+        Ok(ListControl::Continue)
     }
 
     fn leaf(&self, origin: SnapshotNo, leaves: &[Leaf], n: usize) -> Answer<OpenLeaf> {

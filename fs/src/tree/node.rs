@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yore_engine::{Node, SeenNode};
+use yore_engine::{Node, ResolvedNode};
 use yore_platform::{Ino, VolumeError};
 
 use crate::error::Answer;
@@ -22,7 +22,7 @@ pub(crate) struct NodeHandle {
 
 enum HeldTree {
     Blob(Arc<Directory>),
-    Merged(Arc<Vec<SeenNode>>),
+    Merged(Arc<Vec<ResolvedNode>>),
 }
 
 impl NodeHandle {

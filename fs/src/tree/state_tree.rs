@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yore_engine::{DirRef, Part, SnapshotEntry, merge};
+use yore_engine::{DirRef, Part, SnapshotEntry, TreePath, merge};
 
 use crate::error::{Answer, damaged};
 use crate::inode::place::TopTree;
@@ -24,8 +24,10 @@ fn merge_sources(core: &Core, parts: &[StatePart]) -> Answer<DirRef> {
     let snapshots: Vec<Arc<SnapshotEntry>> =
         parts.iter().map(|part| core.tables.snapshot(part.origin)).collect::<Answer<_>>()?;
     let sources = parts.iter().map(|part| part.source.as_slice());
-    let parts: Vec<Part<'_>> =
-        sources.zip(&snapshots).map(|(source, snapshot)| Part { source, snapshot }).collect();
+    let parts: Vec<Part<'_>> = sources
+        .zip(&snapshots)
+        .map(|(source, snapshot)| Part { source: TreePath::new(source), snapshot })
+        .collect();
     merge(&core.reader, &parts).map_err(damaged)
 }
 

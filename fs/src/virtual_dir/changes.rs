@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use yore_engine::{Change, DirRef, Pair, Pairs, Seen, SeenNode, Which, any_change, find_seen};
+use yore_engine::{
+    Change, ChangeKind, DirRef, LocatedNode, Pair, Pairs, ResolvedNode, any_change, locate_node,
+};
 use yore_platform::{Entry, Kind, Timestamp, VolumeError};
 
 use crate::error::{Answer, damaged};
@@ -24,13 +26,16 @@ use crate::virtual_dir::dir::{BackedUp, Context, Dir, Folder, VirtualDir, list_n
 
 const BETWEEN: &[u8] = b"..";
 /// The directories under each pair of times.
-const KINDS: [(&[u8], Which); 3] =
-    [(b"added", Which::Added), (b"modified", Which::Modified), (b"removed", Which::Removed)];
+const KINDS: [(&[u8], ChangeKind); 3] = [
+    (b"added", ChangeKind::Added),
+    (b"modified", ChangeKind::Modified),
+    (b"removed", ChangeKind::Removed),
+];
 /// Directories of which the lists are kept.
 const LISTS: usize = 64;
 
 /// The lists of directories, by the two states, the kind of difference, and the path.
-type Lists = Cache<(StateNo, StateNo, Which, Vec<u8>), Vec<Item>>;
+type Lists = Cache<(StateNo, StateNo, ChangeKind, Vec<u8>), Vec<Item>>;
 
 pub(crate) struct Changes {
     lists: Arc<Lists>,
@@ -146,7 +151,7 @@ impl VirtualDir for BetweenDir {
 /// A directory of one kind of difference.
 struct ChangeDir {
     between: Arc<Between>,
-    which: Which,
+    which: ChangeKind,
     path: Vec<u8>,
     from: Option<DirRef>,
     to: Option<DirRef>,
@@ -168,7 +173,7 @@ struct Item {
 
 enum ItemChange {
     /// It changed so: the node, in the side that shows it.
-    Node(Box<SeenNode>),
+    Node(Box<ResolvedNode>),
     /// It leads to something that did.
     Holder(Option<DirRef>, Option<DirRef>),
 }
@@ -233,26 +238,26 @@ impl ChangeDir {
     }
 
     /// Returns the entry of a node that changed.
-    fn node(&self, dir: &Dir<'_>, seen: &SeenNode) -> Answer<Entry> {
+    fn node(&self, dir: &Dir<'_>, seen: &ResolvedNode) -> Answer<Entry> {
         let (core, name) = (dir.core(), seen.node.name.as_slice());
         let (side, tree) = match self.which {
-            Which::Removed => (&self.between.from, &self.from),
-            Which::Added | Which::Modified => (&self.between.to, &self.to),
+            ChangeKind::Removed => (&self.between.from, &self.from),
+            ChangeKind::Added | ChangeKind::Modified => (&self.between.to, &self.to),
         };
         let path = join(&self.path, name);
         let origin = side.state.origin(&path).ok_or(VolumeError::Stale)?;
-        let located: Option<Seen> = match tree {
-            Some(DirRef::Tree(tree)) => find_seen(&core.reader, tree, name).map_err(damaged)?,
+        let located: Option<LocatedNode> = match tree {
+            Some(DirRef::Tree(tree)) => locate_node(&core.reader, tree, name).map_err(damaged)?,
             Some(DirRef::Merged(_) | DirRef::Unreadable | DirRef::Damaged(_)) | None => None,
         };
-        let Some(Seen { tree, position, .. }) = located else {
+        let Some(LocatedNode { tree, position, .. }) = located else {
             return match (seen.node.kind, self.which) {
-                // Below the sources' own directories every directory stands in a tree, so this is a source
+                // ChildTrees the sources' own directories every directory stands in a tree, so this is a source
                 // that only one side has: everything in it.
-                (Kind::Directory, Which::Removed) => {
+                (Kind::Directory, ChangeKind::Removed) => {
                     dir.enter(name, self.below(name, seen.dir.clone(), None))
                 }
-                (Kind::Directory, Which::Added | Which::Modified) => {
+                (Kind::Directory, ChangeKind::Added | ChangeKind::Modified) => {
                     dir.enter(name, self.below(name, None, seen.dir.clone()))
                 }
                 _ => dir.file(name, seen.clone()),
@@ -264,24 +269,25 @@ impl ChangeDir {
 }
 
 /// Returns how a pair of nodes changed, if it did in this way or holds something that did.
-fn change(core: &Core, which: Which, pair: &Pair) -> Answer<Option<ItemChange>> {
+fn change(core: &Core, which: ChangeKind, pair: &Pair) -> Answer<Option<ItemChange>> {
     for change in pair.changes() {
         let seen = match (change, which) {
-            (Change::Added(seen), Which::Added)
-            | (Change::Removed(seen), Which::Removed)
-            | (Change::Modified { to: seen, .. }, Which::Modified) => seen,
+            (Change::Added(seen), ChangeKind::Added)
+            | (Change::Removed(seen), ChangeKind::Removed)
+            | (Change::Modified { to: seen, .. }, ChangeKind::Modified) => seen,
             _ => continue,
         };
         return Ok(Some(match (&seen.dir, which) {
             // A directory that only the one side has, merged there.
-            (Some(dir @ DirRef::Merged(_)), Which::Added) => {
+            (Some(dir @ DirRef::Merged(_)), ChangeKind::Added) => {
                 ItemChange::Holder(None, Some(dir.clone()))
             }
-            (Some(dir @ DirRef::Merged(_)), Which::Removed) => {
+            (Some(dir @ DirRef::Merged(_)), ChangeKind::Removed) => {
                 ItemChange::Holder(Some(dir.clone()), None)
             }
-            (Some(_), Which::Modified) => {
-                let dir = |seen: &Option<SeenNode>| seen.as_ref().and_then(|seen| seen.dir.clone());
+            (Some(_), ChangeKind::Modified) => {
+                let dir =
+                    |seen: &Option<ResolvedNode>| seen.as_ref().and_then(|seen| seen.dir.clone());
                 ItemChange::Holder(dir(&pair.from), dir(&pair.to))
             }
             _ => ItemChange::Node(Box::new(seen)),

@@ -22,8 +22,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use yore_engine::{
-    BlobId, DirHistory, DirRef, Found, LONGEST_PATH, Pairs, SeenNode, Tree, below,
-    find as find_path,
+    BlobId, DirHistory, DirRef, LONGEST_PATH, Lookup, Pairs, ResolvedNode, Tree, TreePath,
+    child_trees, find as find_path,
 };
 use yore_platform::{Entry, Kind, Timestamp, VolumeError};
 
@@ -202,9 +202,9 @@ fn newest(core: &Core, list: &SnapshotList, path: &[u8]) -> Answer<Option<DirRef
     if matches!(top, DirRef::Unreadable) {
         return Ok(None);
     }
-    Ok(match find_path(&core.reader, &top, path).map_err(damaged)? {
-        Some(Found::Root(dir)) => Some(dir),
-        Some(Found::Node(seen)) => seen.dir,
+    Ok(match find_path(&core.reader, &top, TreePath::new(path)).map_err(damaged)? {
+        Some(Lookup::Root(dir)) => Some(dir),
+        Some(Lookup::Node(seen)) => seen.dir,
         None => None,
     })
 }
@@ -212,7 +212,7 @@ fn newest(core: &Core, list: &SnapshotList, path: &[u8]) -> Answer<Option<DirRef
 /// Returns the names in a directory of the newest state, each with its directory if it is one.
 fn present(core: &Core, dir: &DirRef) -> Answer<HashMap<Vec<u8>, Option<DirRef>>> {
     let mut present = HashMap::new();
-    let each = &mut |seen: SeenNode| {
+    let each = &mut |seen: ResolvedNode| {
         present.insert(seen.node.name, seen.dir);
         Ok(())
     };
@@ -242,7 +242,7 @@ impl Trees {
 
     /// Returns every name that it had and that is deleted, or a directory that may hold something deleted.
     fn candidates(&self, core: &Core) -> Answer<Vec<(Vec<u8>, Candidate)>> {
-        let all = below(&core.reader, &self.ever).map_err(damaged)?;
+        let all = child_trees(&core.reader, &self.ever).map_err(damaged)?;
         let mut present = match &self.newest {
             Some(newest) => present(core, newest)?,
             None => HashMap::new(),
@@ -344,17 +344,22 @@ fn loses(
                 (Some(was), Some(Some(is))) if !matches!(is, DirRef::Unreadable) => {
                     differ.push((was, is, here()));
                 }
-                (was, _) => match (find_path(reader, newest, &here()).map_err(damaged)?, was) {
-                    (None, _) => return Ok(true),
-                    (Some(Found::Node(SeenNode { dir: None, .. })), Some(_)) => return Ok(true),
-                    (
-                        Some(Found::Node(SeenNode { dir: now @ Some(_), .. })),
-                        Some(DirRef::Tree(was)),
-                    ) => {
-                        pending.push(Trees { ever: vec![was], newest: now });
+                (was, _) => {
+                    match (find_path(reader, newest, TreePath::new(&here())).map_err(damaged)?, was)
+                    {
+                        (None, _) => return Ok(true),
+                        (Some(Lookup::Node(ResolvedNode { dir: None, .. })), Some(_)) => {
+                            return Ok(true);
+                        }
+                        (
+                            Some(Lookup::Node(ResolvedNode { dir: now @ Some(_), .. })),
+                            Some(DirRef::Tree(was)),
+                        ) => {
+                            pending.push(Trees { ever: vec![was], newest: now });
+                        }
+                        (Some(_), _) => {}
                     }
-                    (Some(_), _) => {}
-                },
+                }
             }
         }
     }

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use yore_engine::{BlobId, Content, Node, Repository, SeenNode};
-use yore_platform::{Entry, Kind, Listed, More, Timestamp, VolumeError};
+use yore_engine::{BlobId, Content, Node, Repository, ResolvedNode};
+use yore_platform::{Entry, Kind, ListControl, Listed, Timestamp, VolumeError};
 
 use crate::error::Answer;
 use crate::history::path_history::PathHistories;
@@ -142,7 +142,7 @@ impl<'c> Dir<'c> {
     }
 
     /// Returns the entry of a node that is in no tree.
-    pub(crate) fn file(&self, name: &[u8], node: SeenNode) -> Answer<Entry> {
+    pub(crate) fn file(&self, name: &[u8], node: ResolvedNode) -> Answer<Entry> {
         let place = self.core().tables.place_file(self.place, name, Arc::new(node));
         self.context.entry(place)
     }
@@ -200,13 +200,13 @@ impl Context {
 }
 
 /// Returns the node of a text that the drive itself writes.
-pub(crate) fn text_node(name: &[u8], text: String, modified: Timestamp) -> SeenNode {
+pub(crate) fn text_node(name: &[u8], text: String, modified: Timestamp) -> ResolvedNode {
     let content = text.into_bytes();
     let mut node = Node::new(name, Kind::File, modified);
     node.mode = Some(0o444);
     node.size = content.len() as u64;
     node.content = Content::Inline(content);
-    SeenNode::of(node)
+    ResolvedNode::of(node)
 }
 
 /// Lists names at fixed positions, from a position.
@@ -225,7 +225,7 @@ pub(crate) fn list_names<N: AsRef<[u8]>>(
             Err(VolumeError::NotFound) => continue,
             Err(error) => return Err(error),
         };
-        if each(Listed { name, next, entry }) == More::Stop {
+        if each(Listed { name, next, entry }) == ListControl::Stop {
             break;
         }
     }

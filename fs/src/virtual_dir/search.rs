@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use yore_engine::{Catalog, Pattern, Query, SnapshotId, Unobserved};
-use yore_platform::{Entry, Kind, Listed, More, Timestamp, VolumeError};
+use yore_platform::{Entry, Kind, ListControl, Listed, Timestamp, VolumeError};
 
 use crate::error::{Answer, damaged};
 use crate::history::cache::{Cache, CacheLimit, MemorySize};
@@ -117,7 +117,7 @@ impl VirtualDir for ResultsDir {
         for (position, next) in (from..).zip(from as u64 + 1..) {
             let Some(name) = result.links.name(position) else { break };
             let entry = result.listed(dir.context, position)?;
-            if each(Listed { name: &name, next, entry }) == More::Stop {
+            if each(Listed { name: &name, next, entry }) == ListControl::Stop {
                 return Ok(());
             }
         }

@@ -1,6 +1,6 @@
 //! `snapshots`: each snapshot by its time, and each day that has one.
 
-use yore_platform::{Entry, Listed, More, Timestamp, VolumeError};
+use yore_platform::{Entry, ListControl, Listed, Timestamp, VolumeError};
 
 use crate::error::Answer;
 use crate::inode::number::PlaceNo;
@@ -45,7 +45,7 @@ impl VirtualDir for SnapshotsDir {
             let (name, next) = (&ordered.name, ordered.position);
             let Some(named) = list.names.get(name) else { continue };
             let entry = dir.state(name, &named.state, named.lifetime)?;
-            if each(Listed { name, next, entry }) == More::Stop {
+            if each(Listed { name, next, entry }) == ListControl::Stop {
                 break;
             }
         }

@@ -8,8 +8,8 @@
 
 use std::sync::Arc;
 
-use yore_engine::{Kinds, names};
-use yore_platform::{Entry, Kind, Listed, More, Timestamp, VolumeError};
+use yore_engine::{Kinds, names_ever};
+use yore_platform::{Entry, Kind, ListControl, Listed, Timestamp, VolumeError};
 
 use crate::error::{Answer, damaged};
 use crate::history::cache::{Cache, CacheLimit, MemorySize};
@@ -113,12 +113,12 @@ struct VersionsDir(PathInScope);
 struct StatesDir(PathInScope);
 
 impl NamesDir {
-    fn names(&self, dir: &Dir<'_>) -> Answer<Arc<NameList>> {
+    fn names_ever(&self, dir: &Dir<'_>) -> Answer<Arc<NameList>> {
         let PathInScope { scope, path } = &self.path;
         let list = dir.snapshots(*scope)?;
         self.lists.get_or((*scope, Arc::clone(path)), list.generation, || {
             let history = dir.context.histories.directory(dir.core(), &list, path)?;
-            let (found, outcome) = names(&dir.core().reader, &history);
+            let (found, outcome) = names_ever(&dir.core().reader, &history);
             let mut all = NameList {
                 names: Vec::with_capacity(found.len()),
                 kinds: Vec::with_capacity(found.len()),
@@ -174,11 +174,11 @@ impl VirtualDir for NamesDir {
     /// # Errors
     /// Damaged, after everything that can be shown, when there is more.
     fn list(&self, dir: &Dir<'_>, from: u64, each: &mut Each<'_>) -> Answer<()> {
-        let all = self.names(dir)?;
+        let all = self.names_ever(dir)?;
         let mut is_stopped = false;
         let each = &mut |listed: Listed<'_>| {
             let more = each(listed);
-            is_stopped |= more == More::Stop;
+            is_stopped |= more == ListControl::Stop;
             more
         };
         list_names(&all.names, from, each, |name| {

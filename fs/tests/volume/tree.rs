@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use yore_platform::{
-    FOREVER, Ino, Kind, Owner, Restore, TargetDir, Timestamp, Volume, VolumeError, snapshot_path,
+    FOREVER, Ino, Kind, Owner, TargetDir, Timestamp, Volume, VolumeError, WantedMetadata,
+    snapshot_path,
 };
 
 use crate::harness::{
@@ -25,7 +26,7 @@ fn furnish(source: &Path) {
     drop(dir.create_file(b"not \xff utf-8", 0).expect("a file"));
     let xattrs = vec![(b"user.colour".to_vec(), b"blue".to_vec())];
     fs::write(source.join("attributed"), b"x").expect("a file");
-    let restore = Restore {
+    let restore = WantedMetadata {
         kind: Kind::File,
         mode: Some(0o640),
         owner: None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yore_engine::SeenNode;
+use yore_engine::ResolvedNode;
 use yore_platform::VolumeError;
 
 use super::{Inner, Tables};
@@ -208,7 +208,12 @@ impl Tables {
     }
 
     /// Numbers a file in a virtual directory. Another file of that name has another number.
-    pub(crate) fn place_file(&self, parent: PlaceNo, name: &[u8], node: Arc<SeenNode>) -> PlaceNo {
+    pub(crate) fn place_file(
+        &self,
+        parent: PlaceNo,
+        name: &[u8],
+        node: Arc<ResolvedNode>,
+    ) -> PlaceNo {
         self.lock().place(parent, name, Body::File(node), PathHash::TOP)
     }
 

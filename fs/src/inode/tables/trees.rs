@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use yore_engine::{BlobId, SeenNode};
+use yore_engine::{BlobId, ResolvedNode};
 use yore_platform::VolumeError;
 
 use super::{Inner, LinkKey, Tables, Tree, TreeSource};
@@ -49,7 +49,7 @@ impl Tables {
         &self,
         state: Arc<State>,
         path: Arc<[u8]>,
-        nodes: Arc<Vec<SeenNode>>,
+        nodes: Arc<Vec<ResolvedNode>>,
     ) -> Answer<TreeNo> {
         Ok(self.lock().add_tree(TreeSource::Merged { state, path, nodes }))
     }

@@ -1,7 +1,7 @@
 //! Directories that no healthy backup makes.
 
 use yore_engine::{
-    BlobId, Cost, CreateOptions, Folder, Parameters, Reader, Secret, Strange, Tree, create,
+    BlobId, Cost, CreateOptions, Folder, InvalidNode, Parameters, Reader, Secret, Tree, create,
 };
 use yore_platform::{Owner, Timestamp};
 
@@ -54,8 +54,8 @@ fn directory(nodes: Vec<Node>, tree: Option<BlobId>) -> Fixture {
         directories: Directories::new(1 << 20),
         presentation: Presentation { owner: None, unknown: owner, umask: 0 },
     };
-    let strange = vec![Strange { name: b"odd".to_vec(), reason: "of an unknown kind" }];
-    core.directories.keep(ID, Tree::Nodes { nodes, strange }).expect("a directory");
+    let invalid = vec![InvalidNode { name: b"odd".to_vec(), reason: "of an unknown kind" }];
+    core.directories.keep(ID, Tree::Nodes { nodes, invalid }).expect("a directory");
     let origin = SnapshotNo(1);
     let tree = tree.map(|id| core.tables.tree_of_blob(id, origin).expect("a number"));
     let state = core.tables.state(StateParts::Empty, Timestamp::default());
@@ -80,7 +80,7 @@ impl Fixture {
         let mut names = 0;
         let each = &mut |_: Listed<'_>| {
             names += 1;
-            More::Wanted
+            ListControl::Continue
         };
         let answer = self.open().and_then(|dir| dir.list(from, each));
         (names, answer)
