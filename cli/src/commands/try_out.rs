@@ -92,7 +92,9 @@ fn show(context: &Context, stage: &Stage, interrupt: Interrupt) -> Outcome<()> {
 fn mount(context: &Context, stage: &Stage) -> Outcome<Option<Drive>> {
     let repository = Arc::new(stage.repository()?);
     let mounted = yore_platform::driver_available().map_err(Failure::from).and_then(|()| {
-        let presented = VolumeOptions::new(context.now.time_zone().clone());
+        let mut presented = VolumeOptions::new(context.now.time_zone().clone());
+        // `try` explains the folders itself, and draws them.
+        presented.no_readme = true;
         let how = MountOptions::default();
         drive::mount(repository, &stage.drive(), presented, &how, &context.screen)
     });

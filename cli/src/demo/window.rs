@@ -14,11 +14,11 @@ use crate::past::content::copy_out;
 use crate::past::place::Past;
 
 /// How much of the trees is drawn: each day, of each single snapshot the name, and not the whole tree
-/// again for each machine and tag.
+/// again for each machine, tag and example of a time.
 fn limits(stage: &Stage) -> Limits {
     let closed = |name: &str| {
         let is_snapshot = name.len() >= 17 && name.as_bytes().get(10) == Some(&b'T');
-        is_snapshot || ["hosts", "tags"].contains(&name)
+        is_snapshot || ["at", "hosts", "tags"].contains(&name)
     };
     Limits { depth: if stage.is_sample() { 4 } else { 3 }, width: 9, closed }
 }

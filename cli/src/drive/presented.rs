@@ -29,6 +29,9 @@ pub struct Presented {
     /// Name snapshots and days in UTC, as in 2026-01-15T093000Z and 2026-01-15Z
     #[arg(long)]
     utc_names: bool,
+    /// Leave out the file READ ME.txt, which explains the folders
+    #[arg(long)]
+    no_readme: bool,
     #[command(flatten)]
     filter: Filter,
 }
@@ -69,6 +72,7 @@ impl Presented {
             options.naming = Naming::Utc;
         }
         options.label = label(context);
+        options.no_readme = self.no_readme;
         options.machine = Some(self.filter.host.first().cloned().unwrap_or_else(hostname));
         options.owner = self.owner;
         options.meter = Some(self.meter(context));
