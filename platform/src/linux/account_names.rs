@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::metadata::Owner;
 
-/// The names of users and groups by number and back, each asked of the system once.
+/// The names of users and groups by number and back, each read from the system once.
 ///
 /// Names are bytes. A number or a name that the system does not know, or can't look up now, gives
 /// `None`, which is remembered likewise.
@@ -25,7 +25,7 @@ struct Table {
     numbers: Cache<Vec<u8>, u32>,
 }
 
-/// Guards answers alone; the system is asked without holding it.
+/// Guards known names alone; it is not held while the system is called.
 struct Cache<K, V>(Mutex<HashMap<K, Option<V>>>);
 
 impl<K, V> Default for Cache<K, V> {

@@ -33,7 +33,7 @@ use crate::linux::tmpfile;
 use folder::{open_folder, sync_folder};
 use leftover::create_named;
 
-/// A new file that nobody sees until it is published; dropped before that, nothing of it remains.
+/// A new file that has no name until it is published; dropped before that, nothing of it remains.
 ///
 /// Without `O_TMPFILE` in the file system, a killed process leaves a file that [`is_abandoned`] recognises.
 /// The permissions are 0600.

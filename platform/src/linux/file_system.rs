@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::linux::source::path_metadata;
 use crate::metadata::Metadata;
 
-/// File systems that change a folder's times whenever a name in it comes or goes, whoever does it:
+/// File systems that change a folder's times whenever any process adds or removes a name in it:
 /// ext2 to ext4, XFS, Btrfs, F2FS, tmpfs, ZFS, bcachefs, overlays. Of others, such as shares and file systems
 /// in user space, that can't be told.
 const KEEP_TIMES: [u64; 8] = [

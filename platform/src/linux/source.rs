@@ -140,7 +140,7 @@ impl SourceDir {
         xattr::read(Place::Open(self.dir.as_fd()))
     }
 
-    /// Reads the extended attributes of what `name` stands for, without following a link.
+    /// Reads the extended attributes of `name`, without following a link.
     ///
     /// Costs one system call where there are none.
     ///

@@ -2,7 +2,7 @@
 //!
 //! The server's library knows an entry by one number: its file, its place in the listing and its
 //! handle. So a second name of one file in the same directory (a hard link) gets a number of its
-//! own, which stands for the file.
+//! own, an alias of the file.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;

@@ -102,7 +102,7 @@ impl SourceFile {
             return rustix::io::pread(&self.file, buffer, offset);
         }
         if !offset.is_multiple_of(DIRECT_ALIGNMENT as u64) {
-            // The end of the file, or a caller who does not align.
+            // The end of the file, or a caller that does not align.
             self.go_buffered()?;
             return rustix::io::pread(&self.file, buffer, offset);
         }

@@ -9,7 +9,7 @@ use rustix::fs::RawDir;
 use crate::linux::stat;
 use crate::listing::Listing;
 
-/// Bytes asked of the kernel at once; a directory of less costs two calls.
+/// The bytes of one call to the kernel; a directory of less costs two calls.
 const AT_ONCE: usize = 128 << 10;
 
 /// Fills `listing` with the names in `dir`, from where it was read last.

@@ -47,7 +47,7 @@ impl TargetFile {
             return Ok(());
         }
         // Asked for more than there is, some file systems first give all there is, and take it back
-        // again: meanwhile nobody else has any.
+        // again: meanwhile no other program has any.
         if let Ok(room) = rustix::fs::fstatvfs(&self.file)
             && room.f_blocks > 0
             && room.f_bfree.saturating_mul(room.f_frsize) < size

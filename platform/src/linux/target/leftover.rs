@@ -186,7 +186,7 @@ mod tests {
         listing.map(name).map(|name| crate::linux::names::name_bytes(&name).to_vec()).collect()
     }
 
-    /// Makes a leftover: the writer is gone, and never came to removing its file.
+    /// Makes a leftover: its writer has ended without removing its file.
     fn leave(folder: &std::path::Path, dir: &TargetDir) -> String {
         let file = TemporaryFile::create_named(dir, 0).expect("a file");
         let (name, _) = find(&dir.dir).expect("names").pop().expect("its name");

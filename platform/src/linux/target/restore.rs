@@ -18,7 +18,7 @@ use crate::linux::xattr::{self, Place};
 use crate::metadata::{Kind, Metadata, Owner, Timestamp, Xattrs};
 use crate::wanted_metadata::{MetadataPart, OtherXattrs, RefusedMetadata, WantedMetadata};
 
-/// Applies `restore`; `inherited` tells that the file may have attributes nobody asked for.
+/// Applies `restore`; `inherited` tells that the file may have attributes of its directory.
 ///
 /// Only what differs is set: a file that is as it shall be keeps the time of its last change.
 pub(super) fn apply(
@@ -110,7 +110,7 @@ fn change_owner(place: Place<'_>, uid: Option<u32>, gid: u32) -> Result<(), Errn
     }
 }
 
-/// Leaves out the bits that would lend a file's rights from somebody who never granted them.
+/// Leaves out the bits that would grant a file the rights of an owner who did not grant them.
 fn trusted_bits(
     mode: u32,
     restore: &WantedMetadata<'_>,
