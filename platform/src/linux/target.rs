@@ -26,7 +26,7 @@ use leftover::Temporary;
 use crate::file_options::MkdirOutcome;
 use crate::linux::source::SourceDir;
 use crate::linux::stat::{self, component};
-use crate::linux::xattr::{self, Place};
+use crate::linux::xattr::{self, FileRef};
 use crate::metadata::{DeviceNumber, Kind, Metadata};
 use crate::wanted_metadata::{MetadataPart, RefusedMetadata, WantedMetadata};
 
@@ -264,7 +264,7 @@ impl TargetDir {
         restore: &WantedMetadata<'_>,
     ) -> Vec<RefusedMetadata> {
         match component(name) {
-            Ok(name) => restore::apply(Place::Child(self.dir.as_fd(), name), restore, true),
+            Ok(name) => restore::apply(FileRef::Child(self.dir.as_fd(), name), restore, true),
             Err(error) => vec![RefusedMetadata { part: MetadataPart::All, error }],
         }
     }
@@ -273,7 +273,7 @@ impl TargetDir {
     ///
     /// Returns what could not be applied.
     pub fn set_metadata(&self, restore: &WantedMetadata<'_>) -> Vec<RefusedMetadata> {
-        let refused = restore::apply(Place::Open(self.dir.as_fd()), restore, true);
+        let refused = restore::apply(FileRef::Open(self.dir.as_fd()), restore, true);
         self.inherits.store(UNKNOWN, Ordering::Relaxed);
         refused
     }

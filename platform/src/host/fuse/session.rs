@@ -15,7 +15,7 @@ use super::attach::attach;
 use super::inode_numbers::Numbers;
 use super::mountpoint::{check_mountpoint, refused, resolve, unmount_line};
 use super::request::{Adapter, EnforceAcls};
-use super::unmount::take_away;
+use super::unmount::unmount_everywhere;
 use crate::linux::mount_table::{MountLine, mounted_at};
 use crate::mount::error::MountError;
 use crate::mount::{Access, MountOptions, Unmounted, WhenBusy};
@@ -148,7 +148,7 @@ impl MountedHandle {
     ///
     /// Succeeds when the drive is unmounted already; other mounts at that place are left alone.
     pub fn unmount(&self, limit: Duration) -> Result<Unmounted, MountError> {
-        take_away(&self.drive, &*self.connection, limit)
+        unmount_everywhere(&self.drive, &*self.connection, limit)
     }
 
     /// Makes the kernel forget the attributes, content or listing of `ino`.

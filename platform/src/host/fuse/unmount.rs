@@ -24,7 +24,7 @@ const RETRY_DELAY: Duration = Duration::from_millis(200);
 /// at most `limit` until it is unmounted.
 ///
 /// Whatever else is mounted is left alone.
-pub(super) fn take_away(
+pub(super) fn unmount_everywhere(
     drive: &MountLine,
     connection: impl AsFd,
     limit: Duration,
