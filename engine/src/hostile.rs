@@ -11,7 +11,7 @@ use crate::format::tree::{
     forged_nodes,
 };
 use crate::read::file::OpenFile;
-use crate::read::view::{DirRef, Lookup};
+use crate::read::state_tree::{DirRef, Lookup};
 use crate::repository::Repository;
 use crate::restore::{RestoreOptions, restore};
 use crate::testing::forge::Forge;

@@ -30,7 +30,7 @@ pub use backend::{
     Stored, Unfinished, load, save,
 };
 pub use backup::{
-    BackupOptions, BackupReport, ChangeTime, Emptied, EmptySources, Excludes, FileSystems,
+    BackupOptions, BackupReport, ChangeTime, EmptiedFolder, EmptySources, Excludes, FileSystems,
     InodeNumbers, LeftOut, NotEntered, Reading, UnchangedBy, backup, backup_stream, count_sources,
 };
 pub use check::{CheckOptions, CheckReport, Finding, ReadData, check};
@@ -64,9 +64,10 @@ pub use path::{Name, TreePath, TreePathBuf};
 pub use read::count::count_below;
 pub use read::directory::Nodes;
 pub use read::file::{OpenFile, Piece};
+pub use read::merge::merge;
 pub use read::readahead::FramePrefetch;
 pub use read::reader::{Blob, Reader};
-pub use read::view::{DirRef, LONGEST_PATH, Lookup, ResolvedNode, child, children, find, merge};
+pub use read::state_tree::{DirRef, LONGEST_PATH, Lookup, ResolvedNode, child, children, find};
 pub use repository::forget::{ForgetReport, forget};
 pub use repository::session::Writer;
 pub use repository::stats::{Stats, stats};

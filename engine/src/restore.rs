@@ -18,37 +18,37 @@ use crate::error::{Error, Result};
 use crate::globs::Rule;
 use crate::observer::Observer;
 use crate::path::TreePath;
-use crate::read::children::Children;
+use crate::read::dir_entries::Children;
 use crate::read::reader::Reader;
-use crate::read::view::{self, DirRef, Lookup};
+use crate::read::state_tree::{self, DirRef, Lookup};
 use crate::run::Run;
 
-mod agreed;
-mod beside;
-mod case;
+mod case_folding;
 mod context;
 mod delete;
 mod directory;
+mod labelled_name;
 mod large;
 mod links;
-mod place;
-mod plan;
-mod refusals;
+mod refused_metadata;
+mod restore_plan;
 mod select;
 mod sources;
 #[cfg(test)]
 mod tests;
 mod verify;
-mod work;
+mod walk;
+mod worker;
+mod write_node;
 
-use agreed::Agreement;
-pub use agreed::RestorePlan;
 use context::Context;
 use directory::OpenDir;
-use plan::Planner;
+use restore_plan::Agreement;
+pub use restore_plan::RestorePlan;
 use select::Selection;
 pub use sources::SourcePart;
 use sources::{Links, Way};
+use walk::Planner;
 
 /// What happens to what is in the target already under a name that is restored.
 ///
@@ -222,7 +222,7 @@ struct Task<'a> {
 }
 
 fn start_in_place(task: Task<'_>, root: &DirRef, path: &[u8]) -> Result<RestoreReport> {
-    let lone = view::alone(task.reader, root, TreePath::new(path))?;
+    let lone = state_tree::alone(task.reader, root, TreePath::new(path))?;
     let children = Children::open(task.reader, &lone)?;
     start(task, Way { base: Vec::new(), to: path.to_vec(), links: Links::Followed }, children)
 }
@@ -256,7 +256,7 @@ fn run<'c>(
     std::thread::scope(|scope| {
         for _ in 0..workers {
             let jobs = jobs.clone();
-            scope.spawn(move || work::run(context, &jobs));
+            scope.spawn(move || worker::run(context, &jobs));
         }
         drop(jobs);
         let mut planner = Planner {

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::observer::{Event, Observer, Problem};
 use crate::path::TreePath;
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, Lookup, find};
+use crate::read::state_tree::{DirRef, Lookup, find};
 use crate::repository::{CreateOptions, Repository, create, open};
 use crate::{
     ClientId, Cost, EmptySources, Excludes, FileSystems, Folder, Parameters, Reading, Run, Secret,

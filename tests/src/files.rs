@@ -10,5 +10,5 @@ pub use fingerprint::{
     fingerprint_volume, without_links_elsewhere,
 };
 pub use oracle::{assert_same_tree, build_matrix, stat_tree};
-pub use samples::{small_source, vary};
+pub use samples::{change_source, small_source};
 pub use snapshot_dump::describe;

@@ -1,6 +1,6 @@
-//! What the tests of the whole system share: repositories, sources, comparisons, faults, the program.
+//! Code that the tests of the whole system share: repositories, sources, comparisons, faults, the program.
 //!
-//! Nothing in the product knows of it. A check that fails panics and says what it saw.
+//! The product does not depend on it. A check that fails panics and prints what it found.
 
 pub mod conformance;
 mod files;
@@ -10,9 +10,9 @@ mod project;
 mod repository;
 
 pub use files::{
-    FileFingerprint, Fingerprint, Ignoring, assert_same, assert_same_tree, build_matrix, describe,
-    fingerprint_below, fingerprint_folder, fingerprint_volume, small_source, stat_tree, vary,
-    without_links_elsewhere,
+    FileFingerprint, Fingerprint, Ignoring, assert_same, assert_same_tree, build_matrix,
+    change_source, describe, fingerprint_below, fingerprint_folder, fingerprint_volume,
+    small_source, stat_tree, without_links_elsewhere,
 };
 pub use machine::{
     Random, Scratch, in_shell, is_root, needs_root, noise, peak_memory, python, reader,

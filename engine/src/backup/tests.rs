@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+use super::pipeline::both;
+use super::store::{BlobStore, StoreState};
 use super::*;
 use crate::format::object::Area;
 use crate::format::tree::Node;
 use crate::path::join;
 use crate::read::file::OpenFile;
-use crate::read::view::{Lookup, ResolvedNode, children};
+use crate::read::state_tree::{Lookup, ResolvedNode, children};
 use crate::testing::{Notes, Sample, writer};
 
 fn options() -> BackupOptions {
@@ -164,11 +166,11 @@ fn a_pack_that_is_gone_counts_as_absent_and_is_written_again() {
 #[test]
 fn why_it_failed_outweighs_that_others_stopped() {
     let sample = Sample::new();
-    let shared = Shared::new(&sample.repository);
-    shared.fail(Error::Interrupted);
-    shared.fail(Error::Overtaken);
-    shared.fail(Error::Interrupted);
-    let mut store = Store::new(&shared, None, BlobIndex::default());
+    let state = StoreState::new(&sample.repository);
+    state.fail(Error::Interrupted);
+    state.fail(Error::Overtaken);
+    state.fail(Error::Interrupted);
+    let mut store = BlobStore::new(&state, None, BlobIndex::default());
     assert!(matches!(store.finish(), Err(Error::Overtaken)));
     let stopped = || Err::<(), _>(Error::Interrupted);
     for (one, other) in

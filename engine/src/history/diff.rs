@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 use crate::format::content_id::content_id;
 use crate::format::tree::Node;
 use crate::path::{TreePath, TreePathBuf};
-use crate::read::children::Children;
+use crate::read::dir_entries::Children;
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, ResolvedNode, check_length};
+use crate::read::state_tree::{DirRef, ResolvedNode, check_length};
 
 /// What became of a name.
 #[derive(Debug, Clone)]
@@ -116,7 +116,7 @@ impl<'r> Side<'r> {
         let children = match dir {
             None => None,
             // A list that is not known is no empty one.
-            Some(DirRef::Unreadable) => return Err(crate::read::view::unreadable()),
+            Some(DirRef::Unreadable) => return Err(crate::read::state_tree::unreadable()),
             Some(dir) => Some(Children::open(reader, dir)?),
         };
         let mut side = Self { children, next: None };

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::observer::Observer;
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, Lookup, children};
+use crate::read::state_tree::{DirRef, Lookup, children};
 
 /// Counts the files below `what`, links and devices among them, and their bytes; `None` when the observer is
 /// interrupted.

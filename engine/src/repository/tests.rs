@@ -9,7 +9,7 @@ use crate::check::{CheckOptions, ReadData, check};
 use crate::format::id::SnapshotId;
 use crate::path::TreePath;
 use crate::read::file::OpenFile;
-use crate::read::view::{DirRef, Lookup, find};
+use crate::read::state_tree::{DirRef, Lookup, find};
 use crate::testing::{Notes, Sample, time};
 
 /// A repository on two destinations, with a source of a few files.

@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use yore_platform::{AccountNames, RefusedMetadata, TargetDir, name_from_bytes};
 
-use super::agreed::Agreement;
-use super::refusals::Refusals;
+use super::refused_metadata::Refusals;
+use super::restore_plan::Agreement;
 use super::select::Selection;
 use super::sources::Links;
 use super::{RestoreOptions, RestoreReport, Task};

@@ -10,10 +10,10 @@ use yore_platform::{
     Kind, Metadata, MkdirOutcome, OtherXattrs, Owner, SourceDir, TargetDir, WantedMetadata,
 };
 
-use super::beside::{self, Beside};
 use super::context::Context;
-use super::place::note_replaced;
+use super::labelled_name::{self, Beside};
 use super::sources::Links;
+use super::write_node::note_replaced;
 use super::{Extra, Overwrite, Owners, Verify, was_there};
 use crate::error::{Error, Result};
 use crate::format::tree::{Flags, Node};
@@ -105,7 +105,7 @@ impl<'c> OpenDir<'c> {
         let below = join(&parent.below, &node.name);
         let path = join(&parent.path, &node.name);
         let opened = match context.is_way(&path) {
-            true => parent.make_way(node)?,
+            true => parent.make_dir_following(node)?,
             false => parent.make_content(node)?,
         };
         Ok(Self::new(context, opened, path, below, Some(Arc::clone(parent))))
@@ -131,7 +131,7 @@ impl<'c> OpenDir<'c> {
     }
 
     /// Goes on to a directory above what is restored: made where it is missing, never changed.
-    fn make_way(&self, node: Node) -> Result<Opened> {
+    fn make_dir_following(&self, node: Node) -> Result<Opened> {
         let local = |source| self.local(&node.name, source);
         let Some(target) = &self.dir else { return Ok(Opened::none()) };
         let follows = self.context.links() == Links::Followed;
@@ -162,7 +162,7 @@ impl<'c> OpenDir<'c> {
         let found =
             target.child_metadata(&node.name).map_err(|error| self.local(&node.name, error))?;
         if found.is_some_and(|found| found.kind != Kind::Directory)
-            && beside::rename(self.context, self, target, node)? == Beside::Free
+            && labelled_name::rename(self.context, self, target, node)? == Beside::Free
         {
             self.context.counts.beside.add(1);
         }

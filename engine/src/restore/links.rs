@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use yore_platform::{Kind, Metadata, TargetDir};
 
 use super::context::Context;
-use super::place::{self, Outcome};
 use super::sources::Links;
-use super::work::{Item, Role, restore_item, tell};
+use super::worker::{Item, Role, restore_item, tell};
+use super::write_node::{self, Outcome};
 use super::{Overwrite, was_there};
 use crate::error::{Error, Result};
 use crate::observer::Event;
@@ -163,8 +163,8 @@ fn make_link(context: &Context<'_>, item: &Item<'_>, first: &First) -> Result<Li
         if keep {
             return Ok(Linked::Done(Outcome::Skipped));
         }
-        let contents = place::check_replaceable(context, dir, node, found)?;
-        place::note_replaced(context, dir, node, found, contents)?;
+        let contents = write_node::check_replaceable(context, dir, node, found)?;
+        write_node::note_replaced(context, dir, node, found, contents)?;
     }
     let (Some(target), Run::Real) = (dir.for_writing(), context.options.run) else {
         return Ok(Linked::Done(Outcome::Written(0)));

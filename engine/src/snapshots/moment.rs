@@ -87,8 +87,9 @@ fn newest_per_source<'s>(
     }
     let mut parts = chosen.parts;
     parts.reverse();
-    // What lies inside of another part is there because that one left it out, or is older.
-    parts.sort_by_key(|part| part.source.depth().max(1));
+    // A part inside of another is there because that one left it out, or is older: it comes after
+    // it, also after the root, which replaces everything before it.
+    parts.sort_by_key(|part| part.source.depth());
     match parts.is_empty() {
         false => Ok(parts),
         true => Err(Error::NotFound { what: "there is no snapshot at that time".into() }),
@@ -154,4 +155,48 @@ pub(crate) fn leaves_out(entry: &SnapshotEntry, path: TreePath<'_>) -> bool {
 /// The last instant of a second, for comparisons with times that have nanoseconds.
 pub fn last_instant(second: i64) -> Timestamp {
     Timestamp { seconds: second, nanos: 999_999_999 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::record::Snapshot;
+    use crate::snapshots::order::Clock;
+    use crate::snapshots::order::tests::snapshot;
+
+    fn entry(sequence: u64, sources: &[&str], left_out: &[&str]) -> SnapshotEntry {
+        let bytes = |paths: &[&str]| paths.iter().map(|path| path.as_bytes().to_vec()).collect();
+        let (id, whole) = snapshot(1, sequence, sequence as i64);
+        let snapshot = Snapshot { sources: bytes(sources), uncovered: bytes(left_out), ..whole };
+        SnapshotEntry { id, since: snapshot.time, snapshot, clock: Clock::Believed }
+    }
+
+    /// The parts of the newest state: each source, and the sequence of its snapshot.
+    fn latest(snapshots: &[SnapshotEntry]) -> Vec<(String, u64)> {
+        let parts = state(snapshots, &Moment::Latest).expect("a state");
+        let part = |part: &Part<'_>| (part.source.to_string(), part.snapshot.snapshot.sequence);
+        parts.iter().map(part).collect()
+    }
+
+    fn parts(expected: &[(&str, u64)]) -> Vec<(String, u64)> {
+        expected.iter().map(|(path, sequence)| ((*path).to_owned(), *sequence)).collect()
+    }
+
+    #[test]
+    fn what_a_source_left_out_lies_over_it() {
+        for (outer, inner) in [("home", "home/me"), ("", "boot"), ("", "home/me")] {
+            let snapshots = [entry(1, &[inner], &[]), entry(2, &[outer], &[inner])];
+            assert_eq!(latest(&snapshots), parts(&[(outer, 2), (inner, 1)]), "{outer:?}");
+        }
+    }
+
+    #[test]
+    fn a_source_inside_of_a_newer_one_is_no_part() {
+        let snapshots = [entry(1, &["home/me"], &[]), entry(2, &["home"], &[])];
+        assert_eq!(latest(&snapshots), parts(&[("home", 2)]));
+        let snapshots = [entry(1, &["home"], &[]), entry(2, &["home/me"], &[])];
+        assert_eq!(latest(&snapshots), parts(&[("home", 1), ("home/me", 2)]));
+        let snapshots = [entry(1, &["home"], &[]), entry(2, &["homes"], &[])];
+        assert_eq!(latest(&snapshots), parts(&[("home", 1), ("homes", 2)]));
+    }
 }

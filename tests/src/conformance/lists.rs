@@ -7,7 +7,7 @@ use yore_engine::{Area, Backend, ObjectName};
 
 use super::calls::{list, name, names, write_new};
 
-/// How many objects the long list has.
+/// The number of objects in the long list.
 const MANY: u64 = 10_000;
 
 /// Writes one object into every area, with the same id, and lists them all.
@@ -28,7 +28,7 @@ pub fn the_objects_of_every_area_are_listed_there_and_nowhere_else(backend: &dyn
     }
 }
 
-/// Lists again and again while another thread publishes: what was there before a list began is in it.
+/// Lists repeatedly while another thread publishes: every object published before a list began is in it.
 pub fn a_list_holds_what_was_published_before_it_began(backend: &dyn Backend) {
     let (published, done) = (AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {

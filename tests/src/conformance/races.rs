@@ -8,10 +8,10 @@ use yore_engine::{Area, Backend, Published};
 use super::calls::{begin, name, names, read, read_all, write, write_new};
 use crate::machine::{Random, noise};
 
-/// How many create the same object at once.
+/// The number of threads that create the same object at once.
 const CREATORS: usize = 32;
 
-/// Lets many threads create the same name: exactly one is told that it did, and its bytes are what is there.
+/// Creates the same name in many threads: exactly one succeeds, and the object has its bytes.
 pub fn one_of_thirty_two_racing_creators_wins(backend: &dyn Backend) {
     for round in 0..8 {
         let name = name(Area::Sessions, round);
@@ -38,7 +38,7 @@ pub fn one_of_thirty_two_racing_creators_wins(backend: &dyn Backend) {
     }
 }
 
-/// Lets many threads read ranges of several objects while others are published and deleted.
+/// Reads ranges of several objects in many threads while others are published and deleted.
 pub fn readers_at_once_get_the_bytes_of_their_objects(backend: &dyn Backend) {
     let objects: Vec<_> = (0..6u64)
         .map(|number| (name(Area::Packs, number), noise(20_000 + 9_000 * number as usize, number)))

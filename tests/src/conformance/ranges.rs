@@ -70,7 +70,7 @@ pub fn any_range_of_an_object_can_be_read(backend: &dyn Backend) {
     }
 }
 
-/// Reads what is not there, and past the end of what is.
+/// Reads an object that does not exist, and past the end of one that does.
 pub fn what_is_not_there_is_missing_and_what_is_too_short_is_damaged(backend: &dyn Backend) {
     for area in [Area::Packs, Area::Index] {
         let (here, absent) = (name(area, 1), name(area, 2));

@@ -1,4 +1,4 @@
-//! Everything that a tree of files is, in a form that can be compared.
+//! Fingerprints of trees of files: everything that a backup keeps of them, in a form that can be compared.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -8,35 +8,35 @@ use yore_platform::{
     Seek, SourceDir, Timestamp, Volume, VolumeError, Xattrs,
 };
 
-/// What one path is.
+/// One file, directory or link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileFingerprint {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Permission bits.
     pub mode: u32,
     /// Its owner.
     pub owner: Owner,
-    /// When the content last changed.
+    /// The time at which the content last changed.
     pub modified: Timestamp,
     /// Length of a file.
     pub size: u64,
     /// The bytes of a file, or the text of a link.
     pub bytes: Vec<u8>,
-    /// Where a file has data, as the file system tells.
+    /// The ranges in which a file has data, as the file system reports them.
     pub data: Vec<(u64, u64)>,
-    /// Which device it stands for.
+    /// The numbers of a device.
     pub device: DeviceNumber,
     /// Extended attributes.
     pub xattrs: Xattrs,
-    /// The first path that is the same file, and how many names the file has.
+    /// The first path that is the same file, and the number of names that the file has.
     pub same_as: (Vec<u8>, u64),
 }
 
-/// Paths, the top being empty, with what they are.
+/// Every path of a tree, with an empty one for its top.
 pub type Fingerprint = BTreeMap<Vec<u8>, FileFingerprint>;
 
-/// What a comparison looks away from.
+/// Differences that a comparison ignores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ignoring {
     /// Nothing.
@@ -45,7 +45,7 @@ pub enum Ignoring {
     TopTime,
 }
 
-/// Looks at everything below a folder, and the folder.
+/// Takes the fingerprint of a folder and everything below it.
 pub fn fingerprint_folder(folder: &Path) -> Fingerprint {
     let dir = SourceDir::open(folder).expect("a folder");
     let mut fingerprint = Fingerprint::new();
@@ -53,7 +53,7 @@ pub fn fingerprint_folder(folder: &Path) -> Fingerprint {
     let xattrs = dir.xattrs().all().expect("attributes");
     let mut files = HashMap::new();
     fingerprint.insert(Vec::new(), seen(&metadata, xattrs, Vec::new(), Vec::new(), Vec::new()));
-    below(&dir, &[], &mut fingerprint, &mut files);
+    walk_folder(&dir, &[], &mut fingerprint, &mut files);
     fingerprint
 }
 
@@ -79,7 +79,7 @@ fn seen(
     }
 }
 
-fn below(
+fn walk_folder(
     dir: &SourceDir,
     path: &[u8],
     fingerprint: &mut Fingerprint,
@@ -103,7 +103,7 @@ fn below(
         let xattrs = dir.child_xattrs(name).and_then(FoundXattrs::all).expect("attributes");
         fingerprint.insert(here.clone(), seen(&metadata, xattrs, bytes, data, first));
         if metadata.kind == Kind::Directory {
-            below(&dir.open_child(name).expect("it opens"), &here, fingerprint, files);
+            walk_folder(&dir.open_child(name).expect("it opens"), &here, fingerprint, files);
         }
     }
 }
@@ -118,17 +118,17 @@ fn content(dir: &SourceDir, name: &[u8], size: u64) -> (Vec<u8>, Vec<(u64, u64)>
         done += read;
     }
     let (mut data, mut at) = (Vec::new(), 0);
-    while let Some(range) = file.next_data(at).expect("the file system tells holes") {
+    while let Some(range) = file.next_data(at).expect("the file system reports holes") {
         data.push((range.start, range.end.min(size)));
         at = range.end;
     }
     (bytes, data)
 }
 
-/// Looks at everything that a volume shows at a path.
+/// Takes the fingerprint of everything that a volume presents at a path.
 ///
 /// # Errors
-/// The first thing that can't be read.
+/// The first entry that can't be read.
 pub fn fingerprint_volume(volume: &dyn Volume, path: &[u8]) -> Result<Fingerprint, VolumeError> {
     let mut entry = volume.attr(Ino::ROOT)?;
     for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
@@ -136,11 +136,11 @@ pub fn fingerprint_volume(volume: &dyn Volume, path: &[u8]) -> Result<Fingerprin
     }
     let mut fingerprint = Fingerprint::new();
     let mut files = HashMap::new();
-    show(volume, Vec::new(), &entry.attr, &mut fingerprint, &mut files)?;
+    walk_volume(volume, Vec::new(), &entry.attr, &mut fingerprint, &mut files)?;
     Ok(fingerprint)
 }
 
-fn show(
+fn walk_volume(
     volume: &dyn Volume,
     path: Vec<u8>,
     attr: &Attr,
@@ -183,7 +183,7 @@ fn show(
         })?;
         names.sort_by(|a, b| a.0.cmp(&b.0));
         for (name, attr) in names {
-            show(volume, join(&path, &name), &attr, fingerprint, files)?;
+            walk_volume(volume, join(&path, &name), &attr, fingerprint, files)?;
         }
     }
     Ok(())
@@ -217,7 +217,7 @@ fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
     if path.is_empty() { name.to_vec() } else { [path, b"/", name].concat() }
 }
 
-/// The part of a fingerprint that is below a path, seen from there.
+/// Returns the part of a fingerprint below a path, with paths relative to it.
 pub fn fingerprint_below(fingerprint: &Fingerprint, path: &[u8]) -> Fingerprint {
     let cut = |from: &[u8]| -> Option<Vec<u8>> {
         let rest = from.strip_prefix(path)?;
@@ -235,7 +235,7 @@ pub fn fingerprint_below(fingerprint: &Fingerprint, path: &[u8]) -> Fingerprint 
     part.collect()
 }
 
-/// The fingerprint as a copy of its own has it: of a file with several names, those elsewhere are gone.
+/// Returns the fingerprint of a copy of this tree alone: names that a file has elsewhere do not count.
 pub fn without_links_elsewhere(fingerprint: &Fingerprint) -> Fingerprint {
     let mut names: HashMap<Vec<u8>, u64> = HashMap::new();
     for seen in fingerprint.values() {
@@ -251,7 +251,7 @@ pub fn without_links_elsewhere(fingerprint: &Fingerprint) -> Fingerprint {
     fingerprint.iter().map(alone).collect()
 }
 
-/// Fails with what differs.
+/// Fails with a list of the differences.
 pub fn assert_same(found: &Fingerprint, expected: &Fingerprint, ignoring: Ignoring) {
     let mut differences = Vec::new();
     for path in found.keys().filter(|path| !expected.contains_key(*path)) {
@@ -283,8 +283,8 @@ pub fn assert_same(found: &Fingerprint, expected: &Fingerprint, ignoring: Ignori
     );
 }
 
-fn brief(seen: &FileFingerprint) -> String {
-    let mut short = seen.clone();
+fn brief(file: &FileFingerprint) -> String {
+    let mut short = file.clone();
     let hash = short.bytes.iter().fold(0u64, |hash, byte| hash.wrapping_mul(31) + u64::from(*byte));
     short.bytes.truncate(16);
     format!("{short:?} (all bytes: {hash:x})")

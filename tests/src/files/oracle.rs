@@ -1,4 +1,4 @@
-//! Trees of files made and compared by other eyes than the program's: scripts in `tests/oracle`.
+//! Trees of files made and compared by scripts in `tests/oracle`, which share no code with the program.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::machine::python;
 
-/// Makes a folder with every kind of file that this user may make; returns what was left out for
-/// want of privileges, and what the file system does not keep.
+/// Makes a folder with every kind of file that this user may make; returns the kinds that were left out, for
+/// lack of privileges or since the file system does not keep them.
 pub fn build_matrix(folder: &Path) -> Vec<String> {
     let output = python("oracle/file_kinds.py", &[folder]);
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -17,11 +17,11 @@ pub fn build_matrix(folder: &Path) -> Vec<String> {
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }
 
-/// Looks at a folder and everything below it; paths as Python writes bytes.
+/// Returns the attributes of a folder and everything below it, by path; paths as Python writes bytes.
 pub fn stat_tree(folder: &Path) -> BTreeMap<String, Value> {
     let output = python("oracle/tree.py", &[folder.as_os_str()]);
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "looking at {}: {errors}", folder.display());
+    assert!(output.status.success(), "stat of {}: {errors}", folder.display());
     let text = String::from_utf8(output.stdout).expect("text");
     text.lines()
         .map(|line| {
@@ -31,7 +31,7 @@ pub fn stat_tree(folder: &Path) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// Fails with what differs between two folders in anything but times of change and access.
+/// Fails with the differences between two folders, but for times of change and access.
 pub fn assert_same_tree(found: &Path, expected: &Path) {
     let output = python(
         "oracle/tree.py",
@@ -41,7 +41,7 @@ pub fn assert_same_tree(found: &Path, expected: &Path) {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
-        "{} is not like {}:\n{differences}{errors}",
+        "{} differs from {}:\n{differences}{errors}",
         found.display(),
         expected.display()
     );

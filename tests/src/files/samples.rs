@@ -1,11 +1,11 @@
-//! Small folders to back up, always the same for a seed.
+//! Small folders to back up, the same for the same seed.
 
 use std::fs;
 use std::path::Path;
 
 use crate::machine::{Random, noise};
 
-/// Makes a folder with some of everything that needs no privileges.
+/// Makes a folder with every kind of file that needs no privileges.
 pub fn small_source(folder: &Path, seed: u64) {
     let mut random = Random(seed);
     fs::create_dir_all(folder.join("sub/deep/empty")).expect("folders");
@@ -26,7 +26,7 @@ pub fn small_source(folder: &Path, seed: u64) {
 }
 
 /// Changes, adds and removes some of a folder that [`small_source`] made.
-pub fn vary(folder: &Path, seed: u64) {
+pub fn change_source(folder: &Path, seed: u64) {
     fs::write(folder.join("large"), noise(120_000, seed)).expect("a file");
     fs::write(folder.join("new"), noise(20_000, seed + 1)).expect("a file");
     fs::create_dir_all(folder.join("more/of it")).expect("folders");

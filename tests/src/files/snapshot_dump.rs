@@ -1,15 +1,15 @@
-//! A snapshot as the engine reads it, in the words of the second reader's `dump`.
+//! A snapshot as the engine reads it, in the form that the second reader's `dump` prints.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use yore_engine::{DirRef, Holes, Node, OpenFile, Reader, children, encode_hex};
 use yore_platform::{Kind, Timestamp};
 
-/// Describes every node of a tree, each directory before what is in it. User and group by name, and
-/// times of birth, are left out: the engine's readers have no use for them.
+/// Describes every node of a tree, each directory before its entries, without names of users and groups and
+/// times of birth, which the engine's readers do not return.
 ///
 /// # Errors
-/// The first thing that can't be read.
+/// The first node that can't be read.
 pub fn describe(reader: &Reader, root: &DirRef) -> yore_engine::Result<Vec<Value>> {
     let mut lines = Vec::new();
     walk(reader, root, &[], &mut lines)?;

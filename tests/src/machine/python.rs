@@ -1,4 +1,4 @@
-//! Python, and the second reader of the format, which is written in it.
+//! Python scripts, and the second reader of the format, which is one.
 
 use std::ffi::OsStr;
 use std::path::Path;

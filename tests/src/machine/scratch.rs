@@ -11,7 +11,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes one below `YORE_TEST_TMP`, or where temporary files belong.
+    /// Makes one below `YORE_TEST_TMP`, or in the system's folder for temporary files.
     pub fn new() -> Self {
         let mut builder = tempfile::Builder::new();
         builder.prefix("yore-test-");
@@ -24,24 +24,24 @@ impl Scratch {
         Self { folder, path }
     }
 
-    /// Where it is, without links in its path.
+    /// Its path, without links.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A path in it, at which nothing is made.
+    /// Returns a path in it, without making anything there.
     pub fn at(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// A folder in it, which is made.
+    /// Makes a folder in it.
     pub fn folder(&self, name: &str) -> PathBuf {
         let path = self.at(name);
         std::fs::create_dir_all(&path).expect("a folder");
         path
     }
 
-    /// Keeps it, for somebody who wants to look.
+    /// Keeps it after the test, to be inspected; returns its path.
     pub fn keep(self) -> PathBuf {
         self.folder.keep()
     }

@@ -1,4 +1,4 @@
-//! What the tests ask the system, through the programs that every system has.
+//! Calls to the system through programs that every system has.
 
 use std::path::Path;
 use std::process::Command;
@@ -21,18 +21,18 @@ pub fn in_shell(line: &str, arguments: &[&Path]) -> String {
     printed
 }
 
-/// Whether the tests run as root, who may make devices and give files away.
+/// Returns true as root, who may make devices and give files away.
 pub fn is_root() -> bool {
     yore_platform::current_ids().uid == 0
 }
 
-/// Fails a test that only root can run, saying what it does.
+/// Fails a test that only root can run, with what it needs to do.
 #[track_caller]
 pub fn needs_root(what: &str) {
     assert!(is_root(), "only root can {what}: run the tests as root");
 }
 
-/// The most memory in KiB that a running process has had; `None` when it is gone.
+/// Returns the peak memory of a running process in KiB; `None` once it has ended.
 pub fn peak_memory(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;

@@ -1,4 +1,4 @@
-//! A drive that the program serves, taken away whatever happens.
+//! Drives that the program serves, unmounted at the end of a test in any case.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use yore_platform::{WhenBusy, is_mounted, unmount};
 
 use super::yore::Yore;
 
-/// How long a drive may take to appear or to go: a bound for what hangs, no measure of speed.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest that a drive may take to appear or to end: a bound for what hangs, no measure of speed.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A mounted drive.
 pub struct MountGuard {
@@ -19,12 +19,12 @@ pub struct MountGuard {
 }
 
 impl MountGuard {
-    /// Mounts the repository's drive; fails with what the program says when it does not appear.
+    /// Mounts the repository's drive; fails with the program's message when it does not appear.
     pub fn new(yore: &Yore, options: &[&str]) -> Self {
         Self::in_zone(yore, options, "UTC")
     }
 
-    /// The same, by somebody who lives in a time zone.
+    /// Mounts the drive in a time zone.
     pub fn in_zone(yore: &Yore, options: &[&str], zone: &str) -> Self {
         let mountpoint = yore.scratch.folder("drive");
         let mut words: Vec<&str> = vec!["mount"];
@@ -35,8 +35,8 @@ impl MountGuard {
         let mut guard = Self { mountpoint, child };
         let began = Instant::now();
         while !is_mounted(&guard.mountpoint) {
-            let ended = guard.child.try_wait().expect("it can be asked");
-            if ended.is_some() || began.elapsed() > PATIENCE {
+            let ended = guard.child.try_wait().expect("its status can be read");
+            if ended.is_some() || began.elapsed() > DEADLINE {
                 let _ = guard.child.kill();
                 let mut said = String::new();
                 if let Some(mut stderr) = guard.child.stderr.take() {
@@ -49,12 +49,12 @@ impl MountGuard {
         guard
     }
 
-    /// Where the drive is.
+    /// The mountpoint.
     pub fn path(&self) -> &Path {
         &self.mountpoint
     }
 
-    /// Where the drive shows a source, in a state: `latest`, or below `snapshots`.
+    /// Returns the path of a source in a state of the drive: `latest`, or one below `snapshots`.
     pub fn path_of(&self, state: &str, source: &Path) -> PathBuf {
         let relative = source.strip_prefix("/").expect("an absolute path");
         self.mountpoint.join(state).join(relative)
@@ -71,14 +71,14 @@ impl MountGuard {
         crate::machine::in_shell("kill -s \"$1\" \"$2\"", &[Path::new(name), Path::new(&pid)]);
     }
 
-    /// Waits until the process ends; returns its exit code.
+    /// Waits for the process to end; returns its exit code.
     pub fn wait(&mut self) -> Option<i32> {
         let began = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().expect("it can be asked") {
+            if let Some(status) = self.child.try_wait().expect("its status can be read") {
                 return status.code();
             }
-            assert!(began.elapsed() < PATIENCE, "the process does not end");
+            assert!(began.elapsed() < DEADLINE, "the process does not end");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -91,19 +91,18 @@ impl Drop for MountGuard {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        // A dead drive may need a second call.
+        // The drive of a killed process may need a second call.
         if is_mounted(&self.mountpoint) {
             let _ = unmount(&self.mountpoint, WhenBusy::Detach);
         }
     }
 }
 
-/// A file system that a test mounted with a line of the shell, taken away when this is dropped, also when the test
-/// fails.
+/// A file system that a test mounted in the shell, unmounted when this is dropped, also when the test fails.
 pub struct MountedAt<'p>(&'p Path);
 
 impl<'p> MountedAt<'p> {
-    /// Takes over what is mounted at a path.
+    /// Takes charge of the file system that is mounted at a path.
     pub fn new(path: &'p Path) -> Self {
         Self(path)
     }
@@ -112,7 +111,7 @@ impl<'p> MountedAt<'p> {
 impl Drop for MountedAt<'_> {
     fn drop(&mut self) {
         let mut umount = std::process::Command::new("umount");
-        // It is gone already where the test itself took it away.
+        // A test may have unmounted it itself.
         let _ = umount.args(["--lazy", "--quiet"]).arg(self.0).status();
     }
 }

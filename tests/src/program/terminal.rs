@@ -1,4 +1,4 @@
-//! The program on a terminal of its own, as wide as a test wants it, with somebody who types.
+//! The program on a pseudo terminal of a given width, with typed input.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ fn quoted(word: &str) -> String {
 
 /// Runs a prepared command on a pseudo terminal of so many columns, on which `typed` is typed.
 ///
-/// What appeared is in `out`, as a terminal gets it: results, complaints and questions together.
+/// Everything printed is in `out`, as a terminal gets it: results, errors and questions together.
 #[track_caller]
 pub fn on_terminal(columns: u16, command: &Command, typed: &str) -> Ended {
     let words = [command.get_program()].into_iter().chain(command.get_args());
@@ -28,7 +28,7 @@ pub fn on_terminal(columns: u16, command: &Command, typed: &str) -> Ended {
     script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = script.spawn().expect("script runs (Debian package bsdutils)");
     let mut keyboard = child.stdin.take().expect("a pipe");
-    // A program that asks nothing reads nothing.
+    // A program without questions ends without reading.
     let _ = keyboard.write_all(typed.as_bytes());
     drop(keyboard);
     let output = child.wait_with_output().expect("its output");

@@ -1,4 +1,4 @@
-//! The program, run as a person runs it, in a world of its own.
+//! The program with folders and an environment of its own.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -13,23 +13,23 @@ use serde_json::Value;
 use crate::machine::Scratch;
 use crate::project::root;
 
-/// After this time a command is taken to hang.
-const HANGS: Duration = Duration::from_secs(600);
+/// The time after which a command counts as hanging.
+const DEADLINE: Duration = Duration::from_secs(600);
 
-/// The program with a repository's place, a key file and folders of its own.
+/// The program with a path for a repository, a key file and folders of its own.
 pub struct Yore {
-    /// Everything is in here.
+    /// The folder that holds everything.
     pub scratch: Scratch,
 }
 
-/// How a run of the program ended.
+/// The exit code and the output of a run of the program.
 #[derive(Debug)]
 pub struct Ended {
     /// The exit code; `None` when a signal ended it.
     pub code: Option<i32>,
-    /// What it printed.
+    /// The text on its standard output.
     pub out: String,
-    /// What it complained.
+    /// The text on its standard error.
     pub err: String,
 }
 
@@ -41,7 +41,7 @@ impl Ended {
         self
     }
 
-    /// The objects of a run with `--json`; every line must be one.
+    /// Parses the objects of a run with `--json`, one a line.
     #[track_caller]
     pub fn objects(&self) -> Vec<Value> {
         let object = |line: &str| match serde_json::from_str(line) {
@@ -52,7 +52,7 @@ impl Ended {
     }
 }
 
-/// The program's file: `YORE_BINARY`, or what cargo builds now.
+/// Returns the path of the program: `YORE_BINARY`, or one that cargo builds now.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("YORE_BINARY") {
@@ -78,36 +78,36 @@ fn build() -> PathBuf {
 }
 
 impl Yore {
-    /// A world without a repository.
+    /// Makes the folders, without a repository.
     pub fn new() -> Self {
         Self { scratch: Scratch::new() }
     }
 
-    /// A world with an empty repository, opened by the key file.
+    /// Makes the folders and an empty repository, opened by the key file.
     pub fn with_repository() -> Self {
         let yore = Self::new();
         yore.run(["init"]).assert_code(0);
         yore
     }
 
-    /// Where the repository is.
+    /// The path of the repository.
     pub fn repository(&self) -> PathBuf {
         self.scratch.at("repository")
     }
 
-    /// The key file.
+    /// The path of the key file.
     pub fn key_file(&self) -> PathBuf {
         self.scratch.at("key")
     }
 
-    /// A command of the program, with an environment that has nothing of the tester's own.
+    /// Returns a command of the program, with nothing of this process's environment.
     pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = self.bare_command(arguments);
         command.env("YORE_REPO", self.repository()).env("YORE_KEY_FILE", self.key_file());
         command
     }
 
-    /// The same, without repository and secret.
+    /// Returns such a command without repository and secret.
     pub fn bare_command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(binary());
         command.args(arguments).env_clear().current_dir(self.scratch.path());
@@ -131,7 +131,7 @@ impl Yore {
         self.run(words.chain(paths.iter().map(|path| path.as_os_str())))
     }
 
-    /// Runs a prepared command to its end; fails when that does not come.
+    /// Runs a prepared command to its end; kills it and fails when it hangs.
     #[track_caller]
     pub fn finish(command: &mut Command) -> Ended {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -139,7 +139,7 @@ impl Yore {
         let id = child.id().to_string();
         let (ended, end) = channel::<()>();
         let watch = thread::spawn(move || {
-            let hangs = end.recv_timeout(HANGS) == Err(RecvTimeoutError::Timeout);
+            let hangs = end.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Timeout);
             hangs && Command::new("kill").args(["-s", "KILL", &id]).status().is_ok()
         });
         let output = child.wait_with_output().expect("its output");
@@ -163,7 +163,7 @@ impl Yore {
         self.run(["check", "--read-data"]).assert_code(0);
     }
 
-    /// The ids of all snapshots, oldest first.
+    /// Lists the ids of all snapshots, oldest first.
     pub fn snapshot_ids(&self) -> Vec<String> {
         let listed = self.run(["snapshots", "--json"]).assert_code(0).objects();
         let mut those: Vec<_> = listed.iter().filter(|line| line["type"] == "snapshot").collect();

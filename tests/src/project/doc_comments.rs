@@ -1,4 +1,4 @@
-//! How doc comments begin.
+//! The rule of the first word of doc comments.
 
 use super::sources::SourceFile;
 

@@ -22,14 +22,15 @@ pub fn circles_between_rooms(files: &[SourceFile]) -> Vec<String> {
     for folder in crates(files) {
         let mut imports = imports(&modules(files, &folder));
         imports.retain(|import| !SHARED.contains(&import.to.as_str()));
-        for circle in circles(&imports) {
-            let lines: Vec<_> = circle
-                .iter()
-                .map(|import| format!("  {} imports {} ({})", import.from, import.to, import.place))
-                .collect();
+        for Circle { way, knot } in circles(&imports) {
+            let line = |import: &&Import| {
+                format!("  {} imports {} ({})", import.from, import.to, import.place)
+            };
+            let lines: Vec<_> = way.iter().map(line).collect();
             found.push(format!(
                 "{folder}: rooms import each other in a circle; move what the lower room needs down into it, or pass it \
-                 in as an argument:\n{}",
+                 in as an argument (all rooms of this knot: {}):\n{}",
+                knot.join(", "),
                 lines.join("\n")
             ));
         }
@@ -109,24 +110,31 @@ fn imports(modules: &[Module<'_>]) -> Vec<Import> {
     found.into_iter().map(|((from, to), place)| Import { from, to, place }).collect()
 }
 
-/// The shortest circle through each knot of rooms.
-fn circles(imports: &[Import]) -> Vec<Vec<&Import>> {
+/// Rooms that all reach each other by imports.
+struct Circle<'i> {
+    /// The shortest way from the first of them back to it.
+    way: Vec<&'i Import>,
+    /// All of them.
+    knot: Vec<&'i str>,
+}
+
+/// Finds each knot of rooms once.
+fn circles(imports: &[Import]) -> Vec<Circle<'_>> {
     let rooms: BTreeSet<&str> = imports.iter().map(|import| import.from.as_str()).collect();
-    let mut reported = BTreeSet::new();
-    let mut found = Vec::new();
+    let (mut reported, mut found) = (BTreeSet::new(), Vec::new());
     for room in rooms {
-        if reported.contains(room) {
+        let way = match reported.contains(room) {
+            true => continue,
+            false => shortest_circle(imports, room),
+        };
+        if way.is_empty() {
             continue;
         }
-        let circle = shortest_circle(imports, room);
         // Every room of the same knot reaches this one, and is reached.
-        let reached = reached_from(imports, room);
-        reported.extend(
-            reached
-                .into_iter()
-                .filter(|other| !circle.is_empty() && reached_from(imports, other).contains(room)),
-        );
-        found.extend((!circle.is_empty()).then_some(circle));
+        let mut knot: Vec<&str> = reached_from(imports, room).into_iter().collect();
+        knot.retain(|other| reached_from(imports, other).contains(room));
+        reported.extend(knot.iter().copied());
+        found.push(Circle { way, knot });
     }
     found
 }
@@ -194,7 +202,7 @@ mod tests {
             ("x/src/c.rs", "use crate::{a::{deep::D}};"),
         ]);
         assert_eq!(found.len(), 1, "one knot, one report: {found:?}");
-        assert!(found[0].contains("imports"), "{}", found[0]);
+        assert!(found[0].contains("all rooms of this knot: a, b, c)"), "{}", found[0]);
     }
 
     #[test]

@@ -6,20 +6,20 @@ use std::process::Command;
 /// A text file of the project.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
-    /// From the root of the repository.
+    /// Its path from the root of the project.
     pub path: String,
     /// Its text.
     pub text: String,
 }
 
-/// The root of the project.
+/// Returns the root of the project.
 pub fn root() -> PathBuf {
-    // Where it runs, not where it was built: a build may be used by several checkouts.
+    // The checkout that the test runs in, not the one it was built in: several may share a build.
     let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
     Path::new(&here).parent().expect("the package is in the project").to_owned()
 }
 
-/// Every file that belongs to the project, from its root.
+/// Reads every text file of the project.
 pub fn source_files() -> Vec<SourceFile> {
     let mut files = Vec::new();
     for path in paths() {
@@ -32,7 +32,7 @@ pub fn source_files() -> Vec<SourceFile> {
     files
 }
 
-/// What git knows of, or what is there where there is no git.
+/// Lists the files that git knows, or all files without git.
 fn paths() -> Vec<String> {
     let listed = Command::new("git")
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])

@@ -133,7 +133,7 @@ pub fn starts(tokens: &[Token<'_>], words: &[&str]) -> bool {
     tokens.len() >= words.len() && tokens.iter().zip(words).all(|(token, word)| token.text == *word)
 }
 
-/// Whether the inner part of an attribute is `cfg(test)` or `cfg(all(test, …))`.
+/// Returns true for the inner part of `#[cfg(test)]` and of `#[cfg(all(test, …))]`.
 fn is_for_tests(inner: &[Token<'_>]) -> bool {
     starts(inner, &["cfg", "(", "test", ")"]) || starts(inner, &["cfg", "(", "all", "(", "test"])
 }

@@ -1,4 +1,4 @@
-//! A destination that counts what is asked of it, and fails when it is told to.
+//! A destination that records its calls, and fails at a chosen one.
 
 use std::io;
 use std::ops::Range;
@@ -9,33 +9,33 @@ use yore_engine::{
 };
 use yore_platform::{AlignedBuf, Space};
 
-/// What was asked of a destination.
+/// A call of a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
-    /// The destination was prepared for a new repository.
+    /// `prepare`.
     Prepare,
-    /// An object was begun.
+    /// `create` of an object.
     Create(String),
-    /// So many bytes were appended to an object.
+    /// `append` to an object, with the number of bytes.
     Append(String, u64),
-    /// An object was published.
+    /// `publish` of an object.
     Publish(String),
-    /// So many bytes of an object were read.
+    /// A read of an object, with the number of bytes.
     Read(String, u64),
-    /// An object's size was asked.
+    /// `size` of an object.
     Size(String),
-    /// An area was listed.
+    /// `list` of an area.
     List(Area),
-    /// It was looked at whether objects come or go.
+    /// `stamp`.
     Stamp,
-    /// An object was deleted.
+    /// `delete` of an object.
     Delete(String),
-    /// The destination's sizes were asked.
+    /// `space`.
     Space,
 }
 
 impl Call {
-    /// Whether it changes the destination, or begins to.
+    /// Returns true for calls that change the destination, or begin to.
     pub fn is_write(&self) -> bool {
         match self {
             Call::Prepare | Call::Create(_) | Call::Append(..) | Call::Publish(_) => true,
@@ -45,34 +45,34 @@ impl Call {
     }
 }
 
-/// Whether what was asked is still done.
+/// The moment of a crash, relative to the effect of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
-    /// It is not.
+    /// The call has no effect.
     Before,
-    /// It is, and nobody hears of it.
+    /// The call has its effect, and its caller gets an error.
     After,
 }
 
-/// What goes wrong.
+/// A fault, and the call at which it happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
-    /// The machine stops at the call of this number, counted from 0: nothing is done any more.
+    /// The machine stops at the call with this number, counted from 0: no later call has an effect.
     Crash(u64, When),
-    /// The call of this number fails, the others do not.
+    /// The call with this number fails, the others do not.
     Fails(u64, io::ErrorKind),
-    /// After so many appended bytes the destination is full.
+    /// The destination is full after this number of appended bytes.
     Full(u64),
-    /// Half of the bytes of this call arrive if it appends, and then the machine stops.
+    /// The machine stops at this call; if it appends, half of its bytes are written.
     Torn(u64),
 }
 
 /// Wraps a destination.
 pub struct Faulty {
     inner: Arc<dyn Backend>,
-    /// Guards the plan and the record.
+    /// Guards the fault and the calls so far.
     state: Mutex<State>,
 }
 
@@ -83,32 +83,32 @@ struct State {
     stopped: bool,
 }
 
-/// What is to be done with a call.
+/// The part of a call that is executed.
 #[derive(PartialEq, Eq)]
-enum Way {
+enum Execution {
     Do,
     DoAndFail,
     HalfAndFail,
 }
 
 impl Faulty {
-    /// Wraps a destination that fails so.
+    /// Wraps a destination so that it has this fault.
     pub fn new(inner: Arc<dyn Backend>, fault: Fault) -> Arc<Self> {
         let state = State { fault, calls: Vec::new(), appended: 0, stopped: false };
         Arc::new(Self { inner, state: Mutex::new(state) })
     }
 
-    /// What was asked so far.
+    /// Returns the calls so far.
     pub fn calls(&self) -> Vec<Call> {
         self.state().calls.clone()
     }
 
-    /// Forgets what was asked.
+    /// Forgets the calls so far.
     pub fn forget_calls(&self) {
         self.state().calls.clear();
     }
 
-    /// Whether the fault happened that stops everything.
+    /// Returns true once a crash has happened.
     pub fn stopped(&self) -> bool {
         self.state().stopped
     }
@@ -117,7 +117,7 @@ impl Faulty {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(&self, call: Call) -> Result<Way> {
+    fn enter(&self, call: Call) -> Result<Execution> {
         let mut state = self.state();
         let what = format!("{call:?}");
         if state.stopped {
@@ -135,25 +135,25 @@ impl Faulty {
             }
             Fault::Crash(n, When::After) if n == number => {
                 state.stopped = true;
-                Ok(Way::DoAndFail)
+                Ok(Execution::DoAndFail)
             }
             Fault::Torn(n) if n == number => {
                 state.stopped = true;
-                Ok(Way::HalfAndFail)
+                Ok(Execution::HalfAndFail)
             }
             Fault::Fails(n, kind) if n == number => Err(failure(what, kind)),
             Fault::Full(limit) if state.appended > limit => {
                 Err(failure(what, io::ErrorKind::StorageFull))
             }
-            _ => Ok(Way::Do),
+            _ => Ok(Execution::Do),
         }
     }
 
     fn run<T>(&self, call: Call, action: impl FnOnce() -> Result<T>) -> Result<T> {
         let what = format!("{call:?}");
         match self.enter(call)? {
-            Way::Do => action(),
-            Way::DoAndFail | Way::HalfAndFail => {
+            Execution::Do => action(),
+            Execution::DoAndFail | Execution::HalfAndFail => {
                 action()?;
                 Err(failure(what, io::ErrorKind::Other))
             }
@@ -228,12 +228,12 @@ impl NewObject for FaultyObject<'_> {
         let call = Call::Append(self.name.clone(), bytes.len() as u64);
         let what = format!("{call:?}");
         match self.of.enter(call)? {
-            Way::Do => self.inner.append(bytes),
-            Way::DoAndFail => {
+            Execution::Do => self.inner.append(bytes),
+            Execution::DoAndFail => {
                 self.inner.append(bytes)?;
                 Err(failure(what, io::ErrorKind::Other))
             }
-            Way::HalfAndFail => {
+            Execution::HalfAndFail => {
                 self.inner.append(&bytes[..bytes.len() / 2])?;
                 Err(failure(what, io::ErrorKind::Other))
             }

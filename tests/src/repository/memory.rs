@@ -1,4 +1,4 @@
-//! A destination in memory: quick to copy, easy to damage.
+//! A destination in memory, which is quick to copy and easy to damage.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -17,32 +17,32 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// A second destination that holds the same.
+    /// Returns a second destination with the same objects.
     pub fn copy(&self) -> Self {
         Self { objects: Mutex::new(self.lock().clone()) }
     }
 
-    /// The names of all objects.
+    /// Returns the names of all objects.
     pub fn names(&self) -> Vec<String> {
         self.lock().keys().cloned().collect()
     }
 
-    /// An object's bytes.
+    /// Returns the bytes of an object, which must be there.
     pub fn get(&self, name: &str) -> Vec<u8> {
         self.lock().get(name).expect("the object is there").to_vec()
     }
 
-    /// Puts other bytes in an object's place.
+    /// Replaces the bytes of an object.
     pub fn put(&self, name: &str, bytes: Vec<u8>) {
         self.lock().insert(name.to_owned(), Arc::new(bytes));
     }
 
-    /// Takes an object away.
+    /// Removes an object.
     pub fn remove(&self, name: &str) {
         self.lock().remove(name);
     }
 
-    /// Bytes of all objects whose names begin so.
+    /// Returns the total size of all objects whose names begin with `prefix`.
     pub fn bytes_of(&self, prefix: &str) -> u64 {
         let objects = self.lock();
         let those = objects.iter().filter(|(name, _)| name.starts_with(prefix));
@@ -71,7 +71,11 @@ impl Backend for Memory {
     }
 
     fn create(&self, name: &ObjectName) -> Result<Box<dyn NewObject + '_>> {
-        Ok(Box::new(Growing { memory: self, name: name.as_str().into(), bytes: Vec::new() }))
+        Ok(Box::new(NewMemoryObject {
+            memory: self,
+            name: name.as_str().into(),
+            bytes: Vec::new(),
+        }))
     }
 
     fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize> {
@@ -81,7 +85,7 @@ impl Backend for Memory {
         let place = |at: u64| usize::try_from(at).map_err(|_| short());
         let range = place(range.start)?..place(range.end)?;
         let wanted = bytes.get(range).ok_or_else(short)?;
-        // As destinations may that read whole pages.
+        // A destination that reads whole pages returns bytes before the range, too.
         let before = b"before";
         out.fit(before.len() + wanted.len());
         out[..before.len()].copy_from_slice(before);
@@ -111,13 +115,13 @@ impl Backend for Memory {
     }
 }
 
-struct Growing<'m> {
+struct NewMemoryObject<'m> {
     memory: &'m Memory,
     name: String,
     bytes: Vec<u8>,
 }
 
-impl NewObject for Growing<'_> {
+impl NewObject for NewMemoryObject<'_> {
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.bytes.extend_from_slice(bytes);
         Ok(())

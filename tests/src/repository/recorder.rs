@@ -1,13 +1,13 @@
-//! An observer that takes down what it is told.
+//! An observer that records problems.
 
 use std::sync::{Mutex, PoisonError};
 
 use yore_engine::{Event, Observer, Problem};
 
-/// Takes down problems.
+/// Records problems.
 #[derive(Default)]
 pub struct Recorder {
-    /// Guards what was told so far.
+    /// Guards the problems so far.
     problems: Mutex<Vec<(Vec<u8>, String)>>,
 }
 
@@ -15,8 +15,8 @@ impl Observer for Recorder {
     fn event(&self, _event: Event) {}
 
     fn problem(&self, problem: Problem) {
-        let told = (problem.subject, problem.error.to_string());
-        self.problems.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+        let entry = (problem.subject, problem.error.to_string());
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }
 
     fn interrupted(&self) -> bool {
@@ -25,13 +25,13 @@ impl Observer for Recorder {
 }
 
 impl Recorder {
-    /// The subjects of all problems.
+    /// Returns the subjects of all problems.
     pub fn subjects(&self) -> Vec<Vec<u8>> {
         let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
         problems.iter().map(|(subject, _)| subject.clone()).collect()
     }
 
-    /// All problems, each as a line.
+    /// Returns all problems, each as a line.
     pub fn texts(&self) -> Vec<String> {
         let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
         let line = |(subject, error): &(Vec<u8>, String)| {

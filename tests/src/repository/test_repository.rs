@@ -1,4 +1,4 @@
-//! A repository with small sizes, so that little makes many objects.
+//! A repository with small sizes, so that little data makes many objects.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use yore_platform::Timestamp;
 
 use super::recorder::Recorder;
 
-/// A repository at some destination, and what opens it.
+/// A repository at some destination, with the secret that opens it.
 pub struct TestRepository {
-    /// Where it is.
+    /// Its destination.
     pub backend: Arc<dyn Backend>,
-    /// What opens it.
+    /// The secret that opens it.
     pub secret: Secret,
 }
 
-/// Small packs, frames and chunks.
+/// Returns parameters for small packs, frames and chunks.
 pub fn small_parameters() -> Parameters {
     Parameters {
         chunk_min: 4 << 10,
@@ -33,12 +33,12 @@ pub fn small_parameters() -> Parameters {
     }
 }
 
-/// A whole second.
+/// Returns the time at a whole second.
 pub fn time(seconds: i64) -> Timestamp {
     Timestamp { seconds, nanos: 0 }
 }
 
-/// A writer whose process is gone: what it leaves may be taken over.
+/// Returns a writer whose process has ended, so that others may take over its leftovers.
 pub fn dead_writer() -> Writer {
     let here = yore_platform::process_identity();
     let mut words: Vec<&str> = here.split(' ').collect();
@@ -53,7 +53,7 @@ pub fn dead_writer() -> Writer {
     }
 }
 
-/// Options of a backup that gets this time; `None` is now.
+/// Returns the options of a backup at a time, or now.
 pub fn options(at: Option<i64>) -> BackupOptions {
     BackupOptions {
         excludes: Excludes::default(),
@@ -99,7 +99,7 @@ impl TestRepository {
         open(backend, &self.secret, None)
     }
 
-    /// Backs up, which must succeed in whole.
+    /// Backs up, which must succeed without problems.
     pub fn back_up(&self, sources: &[PathBuf], at: Option<i64>) -> BackupReport {
         let recorder = Recorder::default();
         let report = backup(&self.open(), sources, &options(at), &recorder).expect("a backup");
@@ -107,7 +107,7 @@ impl TestRepository {
         report
     }
 
-    /// Reads everything and fails when something is wrong.
+    /// Checks everything; fails with a report of the damage.
     pub fn assert_sound(&self) -> CheckReport {
         let report = check(
             &self.open(),
@@ -119,15 +119,14 @@ impl TestRepository {
         report
     }
 
-    /// Snapshots that count, in their order.
+    /// Lists the committed snapshots in their order.
     pub fn snapshots(&self) -> Vec<yore_engine::SnapshotEntry> {
         let snapshots = self.open().snapshots().expect("snapshots");
         assert!(snapshots.problems.is_empty(), "{:?}", snapshots.problems);
         snapshots.list
     }
 
-    /// Restores what a snapshot has of `source` into `target`, which must succeed in whole; returns
-    /// where it came to lie.
+    /// Restores `source` from a snapshot into `target`, which must succeed without problems; returns its path there.
     pub fn restore(&self, id: SnapshotId, source: &Path, target: &Path) -> PathBuf {
         let repository = self.open();
         let (reader, problems) = repository.reader(16 << 20).expect("a reader");

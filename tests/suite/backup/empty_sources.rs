@@ -1,4 +1,4 @@
-//! A source that comes up empty, because its disk is not mounted.
+//! Sources that appear empty because their disk is not mounted.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ fn fill(folder: &Path, count: u32) {
 fn a_source_that_had_files_and_has_none_keeps_its_last_state() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
-    // A source that never had any is as it should be.
+    // An empty source that never had files is no error.
     assert_eq!(files(&back_up(&yore, "", &source, 0)), Some(0));
     fill(&source, 20);
     assert_eq!(files(&back_up(&yore, "", &source, 0)), Some(20));
@@ -68,7 +68,7 @@ fn a_disk_that_is_not_mounted_is_noticed_wherever_it_belongs() {
     let source = yore.scratch.folder("source");
     let disk = yore.scratch.folder("source/disk");
     std::fs::write(source.join("file"), "").expect("a file");
-    // What somebody wrote while the disk was not there.
+    // A file written into the mountpoint while the disk was not mounted.
     std::fs::write(disk.join("stray"), "").expect("a file");
     in_shell("mount -t tmpfs none \"$1\"", &[&disk]);
     let mounted = MountedAt::new(&disk);
@@ -85,7 +85,7 @@ fn a_disk_that_is_not_mounted_is_noticed_wherever_it_belongs() {
     }
     let place = format!("latest:{}/deep/7", disk.display());
     assert_eq!(yore.run(["cat", &place]).assert_code(0).out, "text");
-    // A folder that somebody deleted and made anew changed the folder above it.
+    // Deleting a folder and making it again changes the folder above it: the disk did not just vanish.
     std::fs::remove_dir_all(&disk).expect("it is there");
     std::fs::create_dir(&disk).expect("it is not there");
     let report = back_up(&yore, "", &source, 0);
@@ -94,7 +94,7 @@ fn a_disk_that_is_not_mounted_is_noticed_wherever_it_belongs() {
 }
 
 #[test]
-fn a_source_of_which_all_is_left_out_is_named() {
+fn a_source_with_everything_excluded_is_named() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     fill(&source, 3);

@@ -1,4 +1,4 @@
-//! Patterns of a backup and of a restore, as people type them.
+//! Patterns of a backup and of a restore, as users type them.
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ impl Source {
         Self { yore, path }
     }
 
-    /// Backs up from inside the source; returns what the program says.
+    /// Backs up from inside the source; returns the program's summary.
     fn back_up(&self, words: &[&str]) -> Value {
         let mut command = self.yore.command(["backup", "--json"]);
         command.args(words).arg(&self.path).current_dir(&self.path);
@@ -41,12 +41,12 @@ impl Source {
         Yore::finish(&mut command).assert_code(0).objects().pop().expect("a summary")
     }
 
-    /// The files that the newest snapshot has, of those above.
+    /// Lists those of `FILES` that the newest snapshot has.
     fn saved(&self) -> Vec<&'static str> {
         saved(&self.yore, &self.path)
     }
 
-    /// The files above but for some.
+    /// Returns `FILES` without some.
     fn all_but(left_out: &[&str]) -> Vec<&'static str> {
         FILES.into_iter().filter(|file| !left_out.contains(file)).collect()
     }
@@ -63,13 +63,13 @@ fn saved(yore: &Yore, source: &Path) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_pattern_leaves_out_what_a_person_means_by_it() {
+fn a_pattern_excludes_the_paths_that_its_form_names() {
     let source = Source::new();
     for (pattern, left_out) in [
         ("Documents/private", &["Documents/private/diary"][..]),
         ("./cache", &["cache/data"]),
         ("cache", &["cache/data", "sub/cache/data", "x/cache/data"]),
-        // The folder x in the source x, and the cache of the source x itself.
+        // Matches in the folder x of the source x, and in the source x itself.
         ("x/cache", &["cache/data", "x/cache/data"]),
         ("~/x/sub", &["sub/cache/data"]),
         ("../x/sub/", &["sub/cache/data"]),
@@ -82,7 +82,7 @@ fn a_pattern_leaves_out_what_a_person_means_by_it() {
         assert_eq!(report["left_out"]["unused_patterns"].as_array().map(Vec::len), Some(0));
         let counted = report["left_out"]["by_patterns"].as_u64();
         assert_eq!(counted, Some(left_out.len() as u64), "{pattern}: {report}");
-        // In a file a # begins a comment, and the same patterns mean the same below the source.
+        // In a file a # begins a comment, and a path is relative to the source.
         if pattern.starts_with(['#', '.']) {
             continue;
         }
@@ -95,7 +95,7 @@ fn a_pattern_leaves_out_what_a_person_means_by_it() {
 }
 
 #[test]
-fn a_pattern_that_fits_nothing_is_named() {
+fn a_pattern_without_a_match_is_named() {
     let source = Source::new();
     let report = source.back_up(&["--exclude", "Documents/privat", "--exclude", "*.txt"]);
     let unused = &report["left_out"]["unused_patterns"];
@@ -110,7 +110,7 @@ fn a_pattern_that_fits_nothing_is_named() {
 }
 
 #[test]
-fn a_source_that_is_named_is_saved_whatever_holds_around_it() {
+fn a_named_source_is_saved_although_a_pattern_matches_it() {
     let source = Source::new();
     let named = source.path.join("sub/cache");
     let out = "sub/cache/data";
@@ -131,7 +131,7 @@ fn a_source_that_is_named_is_saved_whatever_holds_around_it() {
 }
 
 #[test]
-fn a_pattern_through_a_link_means_where_the_link_leads() {
+fn a_pattern_through_a_link_matches_the_target_of_the_link() {
     let source = Source::new();
     let link = source.yore.scratch.at("link");
     in_shell("ln -s home \"$1\"", &[&link]);
@@ -140,7 +140,7 @@ fn a_pattern_through_a_link_means_where_the_link_leads() {
     let words = ["--exclude", &pattern, through.to_str().expect("text")];
     source.yore.run(["backup"].iter().chain(&words)).assert_code(0);
     assert_eq!(source.saved(), Source::all_but(&["Documents/private/diary"]));
-    // Both names lead to what was saved, also when it is gone.
+    // Both paths find the saved file, also after it was deleted.
     std::fs::remove_file(source.path.join("a.txt")).expect("it is there");
     let file = through.join("a.txt");
     for words in ["log", "snapshots --path", "find a.txt --path"] {
@@ -154,7 +154,7 @@ fn a_pattern_through_a_link_means_where_the_link_leads() {
 }
 
 #[test]
-fn a_mark_counts_only_when_it_is_asked_for() {
+fn a_marker_file_counts_only_with_its_option() {
     let source = Source::new();
     std::fs::write(source.path.join("sub/.nobackup"), "").expect("a file");
     source.back_up(&[]);

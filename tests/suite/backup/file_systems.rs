@@ -1,4 +1,4 @@
-//! File systems that a backup does not enter, and what it says of them.
+//! File systems that a backup does not enter, and the messages about them.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ fn back_up(yore: &Yore, words: &str, source: &Path) -> Value {
     ended.objects().pop().expect("a summary")
 }
 
-/// The paths below the source that were not entered, and why.
+/// Lists the paths below the source that were not entered, with the reasons.
 fn not_entered(report: &Value, source: &Path) -> Vec<(String, String)> {
     let top = format!("{}/", source.display());
     let folders = report["left_out"]["folders"].as_array().expect("a list");
@@ -43,7 +43,7 @@ fn file_systems_of_the_kernel_are_left_out_unless_they_are_named() {
     assert_eq!(report["totals"]["files"].as_u64(), Some(1), "{report}");
     let text = text.assert_code(0).out;
     assert!(text.contains("left out: 2 file systems of the kernel's ("), "{text}");
-    // What is named is saved: /dev/pts has its own device, ptmx.
+    // A named source is saved: devpts has a device of its own, ptmx.
     let named = named.assert_code(0).objects().pop().expect("a summary");
     assert_eq!(not_entered(&named, &source), [pair("proc", "system")]);
     assert!(named["totals"]["others"].as_u64() > Some(0), "{named}");
@@ -51,7 +51,7 @@ fn file_systems_of_the_kernel_are_left_out_unless_they_are_named() {
 }
 
 #[test]
-fn somebody_s_own_mount_is_a_note_and_no_error() {
+fn a_mount_that_another_user_owns_is_a_note_and_no_error() {
     needs_root("mount as somebody else");
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
@@ -94,7 +94,7 @@ fn somebody_s_own_mount_is_a_note_and_no_error() {
 }
 
 #[test]
-fn the_repository_is_known_by_whatever_way_it_is_met() {
+fn the_repository_is_recognised_by_any_path() {
     needs_root("mount a folder a second time");
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
@@ -105,7 +105,7 @@ fn the_repository_is_known_by_whatever_way_it_is_met() {
     let report = back_up(&yore, "", &source);
     drop(mounted);
     assert_eq!(not_entered(&report, &source), [pair("second", "own")]);
-    // A copy of it is another folder, of the same repository.
+    // A copy of the repository is another folder with the same repository id.
     in_shell("cp -a \"$1\" \"$2\"/copy", &[&yore.repository(), &source]);
     let report = back_up(&yore, "", &source);
     assert_eq!(not_entered(&report, &source), [pair("copy", "own")]);

@@ -1,11 +1,11 @@
-//! A drive that is mounted inside of what is backed up.
+//! A drive that is mounted inside a source.
 
 use std::fs;
 
 use yore_tests::{MountGuard, Yore};
 
 #[test]
-fn a_drive_inside_of_a_source_is_not_backed_up() {
+fn a_drive_inside_a_source_is_not_backed_up() {
     let yore = Yore::with_repository();
     let source = yore.scratch.path().to_owned();
     fs::write(source.join("file"), "content").expect("a file");
@@ -16,7 +16,7 @@ fn a_drive_inside_of_a_source_is_not_backed_up() {
     let before = count();
     let mut drive = MountGuard::new(&yore, &[]);
     assert_eq!((count(), count()), (before, before));
-    // One whose daemon was killed is not waited for and no error either.
+    // A drive whose daemon was killed neither blocks nor fails the backup.
     drive.signal("KILL");
     drive.wait();
     assert_eq!(count(), before);

@@ -1,11 +1,11 @@
-//! What a backup takes, leaves out, and says of what it could not read.
+//! Contents of a backup: excludes, unreadable files, owners, other file systems.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use yore_tests::{Ended, MountedAt, Yore, binary, in_shell, is_root, needs_root};
 
-/// The paths below the source that the newest snapshot holds.
+/// Lists the paths below the source in the newest snapshot.
 fn held(yore: &Yore, source: &Path) -> Vec<String> {
     let place = format!("latest:{}", source.display());
     let listed = yore.run(["ls", "--recursive", "--json", &place]).assert_code(0).objects();
@@ -23,7 +23,7 @@ fn write(path: PathBuf, text: &str) {
 }
 
 #[test]
-fn excludes_leave_out_what_they_name() {
+fn excluded_paths_are_left_out() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     for path in [
@@ -91,7 +91,7 @@ fn the_repository_inside_a_source_is_left_out() {
     assert!(ended.err.contains("repository"), "{}", ended.err);
 }
 
-/// Runs as a user without privileges: as oneself, or as nobody when one is root.
+/// Runs as a user without privileges: the current one, or `nobody` when that is root.
 fn as_nobody(yore: &Yore, words: &[&Path]) -> Ended {
     let mut command = match is_root() {
         false => return yore.run(words),
@@ -102,7 +102,7 @@ fn as_nobody(yore: &Yore, words: &[&Path]) -> Ended {
         "mkdir -p \"$1\" && cp \"$2\" \"$1\"/key 2>/dev/null; chown -R 65534:65534 \"$1\"; chmod 755 \"$3\"",
         &[&home, &yore.key_file(), yore.scratch.path()],
     );
-    // The program's own file may lie where nobody may go.
+    // The program's file may lie in a folder that `nobody` can't enter.
     in_shell("cp \"$1\" \"$2\"/yore", &[yore_tests::binary(), &home]);
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(home.join("yore"));
     command.args(words).env_clear().env("PATH", "/usr/bin:/bin").env("TZ", "UTC");
@@ -113,7 +113,7 @@ fn as_nobody(yore: &Yore, words: &[&Path]) -> Ended {
 }
 
 #[test]
-fn what_can_not_be_read_is_listed_counted_and_not_silently_dropped() {
+fn unreadable_files_are_listed_and_counted() {
     let yore = Yore::new();
     let source = yore.scratch.folder("source");
     for path in ["readable", "secret", "closed/inside"] {
@@ -143,7 +143,7 @@ fn what_can_not_be_read_is_listed_counted_and_not_silently_dropped() {
 }
 
 #[test]
-fn a_restore_by_another_user_says_which_owners_it_could_not_give() {
+fn a_restore_by_another_user_lists_the_owners_that_it_could_not_set() {
     needs_root("back up the files of others");
     let yore = Yore::new();
     let source = yore.scratch.folder("source");
@@ -196,7 +196,7 @@ fn a_source_on_another_file_system_is_entered_unless_told_otherwise() {
 }
 
 #[test]
-fn a_root_of_which_some_was_left_out_loses_nothing_to_a_restore() {
+fn a_restore_of_a_root_deletes_nothing_that_the_backup_excluded() {
     needs_root("take another root");
     let yore = Yore::new();
     let root = yore.scratch.folder("root");
@@ -219,7 +219,7 @@ fn a_root_of_which_some_was_left_out_loses_nothing_to_a_restore() {
     std::fs::remove_file(root.join(".nobackup")).expect("it is there");
     yore("backup /").assert_code(0);
     write(root.join("extra"), "");
-    // Its code is 3 where the C library needs /proc to set a mode.
+    // The exit code is 3 where the C library needs /proc to set a mode.
     let restored = yore("restore latest --in-place --delete --overwrite different");
     assert!(restored.out.contains("1 removed"), "{}", restored.out);
     assert!(root.join("precious").exists() && !root.join("extra").exists());

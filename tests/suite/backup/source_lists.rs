@@ -1,4 +1,4 @@
-//! Lists of what is to be backed up, and options that must not be empty.
+//! Lists of sources, and options that must not be empty.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -37,7 +37,7 @@ fn files_are_named_by_a_list() {
     let list = yore.scratch.at("list");
     std::fs::write(&list, "source/a\nsource/gone\n").expect("a file");
     let words = ["--files-from", list.to_str().expect("text"), "source/unlisted"];
-    // What has gone since the list was made is named, and the rest is saved.
+    // A listed file that has been deleted is named, and the rest is saved.
     assert_eq!(files(back_up(&yore, &words, b"", 3)), Some(2));
     assert_eq!(files(back_up(&yore, &["--files-from", "-"], b"gone\n", 2)), None);
     yore.assert_sound();

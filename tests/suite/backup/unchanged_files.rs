@@ -1,7 +1,7 @@
 //! The attributes by which a file is known to be unchanged.
 //!
-//! Each test changes a file's bytes and nothing else that is compared; what a backup saves then tells whether it
-//! read the file.
+//! Each test changes a file's bytes and none of the compared attributes; the saved bytes then show whether the
+//! backup read the file.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -32,7 +32,7 @@ impl SingleFile {
     }
 }
 
-/// Writes a file anew under another inode number, with a time of long ago.
+/// Writes a file anew under another inode number, with its modification time in 2020.
 fn write(file: &Path, text: &str) {
     let other = file.with_extension("other");
     std::fs::write(&other, text).expect("a file");
@@ -40,14 +40,14 @@ fn write(file: &Path, text: &str) {
 }
 
 #[test]
-fn a_copy_of_a_source_is_known_by_size_and_time_where_that_is_asked_for() {
+fn with_size_and_mtime_alone_a_copied_source_counts_as_unchanged() {
     let scene = SingleFile::new();
     let source = scene.file.parent().expect("a folder");
     scene.back_up("", source);
     write(&scene.file, "new bytes");
     scene.back_up("--unchanged-by size,mtime", source);
     assert_eq!(scene.saved(&scene.file), "old bytes");
-    // Its mode is taken anew all the same.
+    // Its mode is still updated.
     in_shell("chmod 640 \"$1\"", &[&scene.file]);
     scene.back_up("--unchanged-by size,mtime", source);
     let place = format!("latest:{}", scene.file.display());
@@ -58,7 +58,7 @@ fn a_copy_of_a_source_is_known_by_size_and_time_where_that_is_asked_for() {
     scene.yore.assert_sound();
 }
 
-/// Shows a folder through a program, which gives its files the times of their content as those of their change.
+/// Serves a folder through bindfs, which reports modification times as change times.
 fn serve(folder: &Path, at: &Path) -> Child {
     let mut command = Command::new("bindfs");
     command.args(["-f", "--ctime-from-mtime"]).args([folder, at]).stdin(Stdio::null());
@@ -83,7 +83,7 @@ fn inode_numbers_are_compared_only_where_a_file_system_keeps_them() {
     for (round, (words, _)) in saved.into_iter().enumerate() {
         if let Some(text) = [None, Some("new bytes"), Some("odd bytes")][round] {
             write(&scene.file, text);
-            // What a kernel remembers of a served file it asks again after a second.
+            // The kernel caches attributes of FUSE files for a second.
             std::thread::sleep(std::time::Duration::from_millis(1500));
         }
         let ended = scene.yore.run_on(&format!("backup {words}"), &[&at]);

@@ -1,4 +1,4 @@
-//! Files of which a file system does not say the truth, or not all of it.
+//! Files about which a file system reports wrong or incomplete facts.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use yore_tests::{Ended, MountedAt, Yore, in_shell, needs_root};
 
-/// A file system that lists a name it does not find, gives a file with content the size 0, and can't read one of
-/// two attributes. The file `found` beside it decides whether the name is found.
+/// A file system that lists a name without finding it, reports size 0 for a file with content, and can't read one
+/// of two attributes. The name is found while the file `found` exists beside it.
 const ODD: &str = r#"
 import errno, os, stat, sys
 from fusepy import FUSE, FuseOSError, Operations
@@ -78,7 +78,7 @@ fn cat(yore: &Yore, file: &Path) -> Ended {
 }
 
 #[test]
-fn a_name_that_is_listed_and_not_found_is_an_error_and_keeps_its_last_state() {
+fn a_listed_name_that_is_not_found_is_an_error_and_keeps_its_last_state() {
     needs_root("mount for root to read");
     let yore = Yore::with_repository();
     let odd = Odd::mount(&yore);
@@ -96,7 +96,7 @@ fn a_name_that_is_listed_and_not_found_is_an_error_and_keeps_its_last_state() {
 }
 
 #[test]
-fn an_attribute_that_can_not_be_read_costs_neither_the_content_nor_the_others() {
+fn an_unreadable_attribute_loses_neither_the_content_nor_the_others() {
     needs_root("mount for root to read");
     let yore = Yore::with_repository();
     let odd = Odd::mount(&yore);
@@ -114,14 +114,14 @@ fn an_attribute_that_can_not_be_read_costs_neither_the_content_nor_the_others() 
     let mut getfattr = Command::new("sh");
     getfattr.args(["-c", words, "sh"]).arg(target.join("good"));
     assert_eq!(getfattr.output().expect("it runs").stdout, b"value");
-    // What the backup does not know of is not taken away, either.
+    // Attributes that the backup does not know stay.
     in_shell("setfattr -n user.own -v mine \"$1\"", &[&target.join("good")]);
     yore.run(["restore", &place, "--target", target.to_str().expect("text")]).assert_code(0);
     in_shell("getfattr -n user.own \"$1\"", &[&target.join("good")]);
 }
 
 #[test]
-fn more_attribute_names_than_a_list_holds_do_not_cost_the_content() {
+fn more_attribute_names_than_listxattr_returns_do_not_lose_the_content() {
     needs_root("mount a tmpfs");
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
@@ -164,7 +164,7 @@ fn a_file_that_changed_each_time_it_was_read_is_counted_and_is_not_success() {
     let file = source.join("busy");
     let stop = yore.scratch.at("stop");
     let mut command = Command::new("sh");
-    // Some 64 MiB take longer to read than the writer takes to write again.
+    // 64 MiB take longer to read than the writer needs for its next write.
     let words = "while [ ! -e \"$2\" ]; do printf x >> \"$1\"; done";
     std::fs::write(&file, vec![7; 64 << 20]).expect("a file");
     command.args(["-c", words, "sh"]).args([&file, &stop]);

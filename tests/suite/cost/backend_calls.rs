@@ -1,5 +1,5 @@
-//! How often a destination is asked: what is quick on a disk must not be slow on the other side of
-//! the world.
+//! The number of backend calls of an operation: a call that is quick on a disk is a round trip on a distant
+//! destination.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ struct Scene {
     source: PathBuf,
 }
 
-/// 40 folders of 50 files, with the sizes that repositories have.
+/// A source of 40 folders of 50 files, in a repository with default parameters.
 fn scene(snapshots: usize) -> Scene {
     let scratch = Scratch::new();
     let source = scratch.at("source");
@@ -37,7 +37,7 @@ fn scene(snapshots: usize) -> Scene {
         std::fs::write(source.join("0/0"), noise(100, n as u64)).expect("a file");
         repo.back_up(std::slice::from_ref(&source), None);
     }
-    // What changed so shortly before the last snapshot is read again.
+    // Files that changed within seconds before the last snapshot are read again.
     std::thread::sleep(std::time::Duration::from_millis(3_500));
     repo.back_up(std::slice::from_ref(&source), None);
     Scene { _scratch: scratch, memory, repo, source }
@@ -51,7 +51,7 @@ fn counted(calls: &[Call]) -> (usize, usize, usize) {
 }
 
 #[test]
-fn an_unchanged_backup_asks_the_destination_a_bounded_number_of_times() {
+fn an_unchanged_backup_makes_a_bounded_number_of_calls() {
     let scene = scene(1);
     let faulty = Faulty::new(scene.memory.clone(), Fault::None);
     let repository = scene.repo.open_at(faulty.clone()).expect("it opens");
@@ -60,8 +60,8 @@ fn an_unchanged_backup_asks_the_destination_a_bounded_number_of_times() {
     assert_eq!((report.totals.new_files, report.totals.changed_files), (0, 0), "{report:?}");
     let calls = faulty.calls();
     let (reads, lists, published) = counted(&calls);
-    // Session, snapshot, verdict; and a pack of trees with its index when a directory above the
-    // source, where other tests make theirs, changed meanwhile.
+    // Session, snapshot, verdict; and a pack of trees with its index when a directory above the source
+    // changed, where other tests work.
     let writes: Vec<_> = calls.iter().filter(|call| call.is_write()).collect();
     assert!((3..=5).contains(&published), "{published}: {writes:#?}");
     assert!(lists <= 16, "{lists} lists");
@@ -70,7 +70,7 @@ fn an_unchanged_backup_asks_the_destination_a_bounded_number_of_times() {
 }
 
 #[test]
-fn opening_a_mount_asks_a_bounded_number_of_times_whatever_the_files() {
+fn opening_a_mount_makes_a_bounded_number_of_calls_for_any_number_of_files() {
     let scene = scene(1);
     let faulty = Faulty::new(scene.memory.clone(), Fault::None);
     let repository = scene.repo.open_at(faulty.clone()).expect("it opens");
@@ -82,13 +82,13 @@ fn opening_a_mount_asks_a_bounded_number_of_times_whatever_the_files() {
     let path = [b"latest/".as_slice(), &snapshot_path(&scene.source)].concat();
     let fingerprint = fingerprint_volume(&volume, &path).expect("it reads");
     assert_eq!(fingerprint.len(), 2041);
-    // 2.4 MB of small files: a read a frame, about, and not a read a file.
+    // 2.4 MB of small files: about one read a frame, and not one a file.
     let (reads, _, published) = counted(&faulty.calls());
     assert!(reads <= 120 && published == 0, "{reads} reads");
 }
 
 #[test]
-fn listing_snapshots_costs_a_constant_for_each() {
+fn listing_snapshots_makes_a_constant_number_of_calls_for_each() {
     let calls = |snapshots| {
         let scene = scene(snapshots);
         let faulty = Faulty::new(scene.memory.clone(), Fault::None);
@@ -101,8 +101,8 @@ fn listing_snapshots_costs_a_constant_for_each() {
 }
 
 #[test]
-fn while_nothing_changes_one_look_tells_so_and_nothing_is_listed() {
-    // Memory dates every change of a folder.
+fn while_nothing_changes_one_stamp_replaces_all_lists() {
+    // A tmpfs dates every change of a folder.
     let folder = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
     let source = vec![folder.path().join("source")];
     std::fs::create_dir(&source[0]).expect("a folder");
@@ -115,7 +115,7 @@ fn while_nothing_changes_one_look_tells_so_and_nothing_is_listed() {
     let mut found = || known.update(&repository).expect("it answers").map(|all| all.list.len());
     assert_eq!(found(), Some(1));
     for snapshots in [2, 3] {
-        // A change in the same tick of the clock as the list before it is seen, too.
+        // A change in the same clock tick as the list before it is noticed, too.
         repo.back_up(&source, None);
         assert_eq!(found(), Some(snapshots));
     }

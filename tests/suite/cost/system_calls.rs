@@ -1,4 +1,4 @@
-//! What it costs that there is much history: system calls of the program, counted by `strace`.
+//! System calls of the program with a long history, counted by `strace`.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use yore_tests::{MountGuard, Yore, in_shell};
 
-/// How many sessions there are beside those of the snapshots.
+/// The number of sessions beside those of the snapshots.
 const SESSIONS: u32 = 20_000;
 
-/// How long a drive is left alone before it is looked at.
+/// The time for which a drive is idle before its calls are counted.
 const CALM: Duration = Duration::from_secs(12);
 
-/// How long its system calls are counted, in seconds.
+/// The time for which its system calls are counted, in seconds.
 const COUNTED: u32 = 12;
 
-/// The system calls that a command of `strace -c` lists, in all.
+/// Returns the total of the system calls that `strace -c` lists.
 fn total(table: &str) -> u64 {
     let last = table.lines().rfind(|line| line.trim_end().ends_with("total"));
     let fields = last.map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
@@ -30,7 +30,7 @@ fn a_drive_that_nobody_looks_at_makes_few_system_calls_whatever_its_history() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     yore.run_on("backup", &[&source]).assert_code(0);
-    // Sessions that nobody ended yet are listed like all others, and tell nothing.
+    // Sessions without a verdict are listed like all others.
     for number in 0..SESSIONS {
         let session = yore.repository().join(format!("sessions/{number:064x}"));
         std::fs::write(session, "").expect("a file");
@@ -44,7 +44,7 @@ fn a_drive_that_nobody_looks_at_makes_few_system_calls_whatever_its_history() {
     let table = std::fs::read_to_string(&table).expect("the table");
     let calls = total(&table);
     assert!(calls < 10 * u64::from(COUNTED), "{calls} calls in {COUNTED} s:\n{table}");
-    // A new snapshot is seen all the same, without anybody looking.
+    // The drive still notices a new snapshot, without any access.
     std::fs::write(source.join("new"), "content").expect("a file");
     let shown = drive.path_of("latest", &source);
     let names = || std::fs::read_dir(&shown).map_or(0, Iterator::count);
@@ -58,11 +58,11 @@ fn a_drive_that_nobody_looks_at_makes_few_system_calls_whatever_its_history() {
 }
 
 #[test]
-fn a_backup_does_not_look_at_each_session_before_it() {
+fn a_backup_does_not_read_every_earlier_session() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     std::fs::write(source.join("file"), "content").expect("a file");
-    // Calls that name an object of a session or a snapshot.
+    // Calls with the path of a session or a snapshot.
     let looked_at = || {
         let calls = yore.scratch.at("calls");
         let plain = yore.command(["backup", "--dry-run"]);
@@ -82,7 +82,7 @@ fn a_backup_does_not_look_at_each_session_before_it() {
         for _ in 0..8 {
             yore.run_on("backup", &[&source]).assert_code(0);
         }
-        // What it reads for the first time is kept.
+        // Sessions read for the first time are cached.
         looked_at();
         counts.push(looked_at());
     }

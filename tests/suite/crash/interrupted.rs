@@ -1,11 +1,11 @@
-//! The program itself, killed by the system at any time, or asked to stop.
+//! The program, killed at random times or interrupted by a signal.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use yore_tests::{Random, Yore, assert_same_tree, in_shell, noise};
 
-/// A source of 24 MB in files of all sizes.
+/// Makes a source of 24 MB in files of many sizes.
 fn source(yore: &Yore) -> PathBuf {
     let source = yore.scratch.at("source");
     let mut random = Random(7);
@@ -19,7 +19,7 @@ fn source(yore: &Yore) -> PathBuf {
 }
 
 #[test]
-fn a_program_killed_at_random_times_loses_nothing_and_goes_on() {
+fn backups_killed_at_random_times_lose_nothing_and_continue() {
     let yore = Yore::with_repository();
     let source = source(&yore);
     let mut random = Random(u64::from(std::process::id()));
@@ -28,7 +28,7 @@ fn a_program_killed_at_random_times_loses_nothing_and_goes_on() {
         std::fs::write(source.join("changing"), noise(400_000, round)).expect("a file");
         let mut child = yore.start(["backup", source.to_str().expect("text")]);
         std::thread::sleep(Duration::from_micros(random.below(250_000)));
-        let finished = child.try_wait().expect("it can be asked").is_some();
+        let finished = child.try_wait().expect("its status can be read").is_some();
         child.kill().expect("it can be killed");
         let status = child.wait().expect("it ends");
         match status.success() {
@@ -54,12 +54,12 @@ fn a_program_killed_at_random_times_loses_nothing_and_goes_on() {
 }
 
 #[test]
-fn an_interrupted_backup_says_so_commits_nothing_and_the_next_one_goes_on() {
+fn an_interrupted_backup_commits_nothing_and_the_next_one_continues() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let yore = Yore::with_repository();
         let feed = yore.scratch.at("feed");
         in_shell("mkfifo \"$1\"", &[&feed]);
-        // Its input never ends, so it is in the middle of its work when the signal comes.
+        // Its input never ends, so the signal comes in the middle of its work.
         let command = format!("cat '{}'", feed.display());
         let child = yore.start(["backup", "--command", &command, "--name", "x"]);
         let pid = PathBuf::from(child.id().to_string());

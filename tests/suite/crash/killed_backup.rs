@@ -1,5 +1,5 @@
-//! A backup that is killed at any call it makes of the destination loses nothing that was committed,
-//! and needs no repair: the next one simply goes on.
+//! A backup that is killed at any call of the destination loses nothing that was committed and needs no
+//! repair: the next one continues.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use yore_engine::{BackupReport, Run, Unobserved, backup, backup_stream, forget};
 use yore_tests::{
     Call, Fault, Faulty, Fingerprint, Ignoring, Memory, Recorder, Scratch, TestRepository, When,
-    assert_same, fingerprint_folder, options, small_source, time, vary,
+    assert_same, change_source, fingerprint_folder, options, small_source, time,
 };
 
-/// A repository with one snapshot, and the source as it is now.
+/// A repository with one snapshot, and a source that has changed since.
 struct Scene {
     scratch: Scratch,
     memory: Arc<Memory>,
@@ -29,13 +29,12 @@ impl Scene {
         let repo = TestRepository::new(memory.clone());
         repo.back_up(std::slice::from_ref(&source), None);
         let first = fingerprint_folder(&source);
-        vary(&source, 50);
+        change_source(&source, 50);
         let second = fingerprint_folder(&source);
         Self { scratch, memory, repo, source, first, second }
     }
 
-    /// Backs up at a destination that fails so, a copy of the scene's. Returns the copy, and what
-    /// came of it.
+    /// Backs up to a copy of the destination that has this fault. Returns the copy and the result.
     fn interrupted(
         &self,
         fault: Fault,
@@ -49,7 +48,7 @@ impl Scene {
         (memory, faulty, made)
     }
 
-    /// Everything that must hold after an interruption, whatever it was.
+    /// Asserts everything that must hold after any interruption.
     fn assert_goes_on(&self, memory: &Arc<Memory>, what: &str) {
         let repo = self.at(memory);
         repo.assert_sound();
@@ -86,7 +85,7 @@ impl Scene {
     }
 }
 
-/// How many calls an uninterrupted backup makes, about: threads make it vary by a few.
+/// Counts the calls of an uninterrupted backup; threads make the number vary by a few.
 fn calls_of_a_backup(scene: &Scene) -> u64 {
     let (_, faulty, made) = scene.interrupted(Fault::None);
     made.expect("a backup");
@@ -106,8 +105,8 @@ fn a_backup_killed_before_or_after_any_call_leaves_a_sound_repository_and_the_ne
                 continue;
             }
             stopped += 1;
-            // The verdict may have reached the destination though nobody heard of it; a report is
-            // given only for what is durable.
+            // The verdict may be stored although its writer got an error; a report is returned only for
+            // a durable snapshot.
             let what = format!("{when:?} call {number}, {:?}", faulty.calls().last());
             if made.is_ok() {
                 let committed = scene.at(&memory).snapshots().len();
@@ -120,7 +119,7 @@ fn a_backup_killed_before_or_after_any_call_leaves_a_sound_repository_and_the_ne
 }
 
 #[test]
-fn a_torn_append_is_as_if_it_never_happened() {
+fn a_torn_append_has_no_effect() {
     let scene = Scene::new();
     for number in 0..calls_of_a_backup(&scene) + 10 {
         let (memory, faulty, _) = scene.interrupted(Fault::Torn(number));
@@ -146,7 +145,7 @@ fn a_destination_that_fails_once_at_any_call_fails_the_backup_or_does_not_matter
 }
 
 #[test]
-fn a_full_destination_commits_nothing_and_the_next_backup_goes_on() {
+fn a_full_destination_commits_nothing_and_the_next_backup_continues() {
     let scene = Scene::new();
     let whole = {
         let (memory, _, made) = scene.interrupted(Fault::None);
@@ -162,7 +161,7 @@ fn a_full_destination_commits_nothing_and_the_next_backup_goes_on() {
     }
 }
 
-/// Bytes of packs that were published.
+/// Returns the number of bytes in published packs.
 fn published_packs(faulty: &Faulty) -> u64 {
     let calls = faulty.calls();
     let published: Vec<&String> = calls
@@ -180,7 +179,7 @@ fn published_packs(faulty: &Faulty) -> u64 {
 }
 
 #[test]
-fn a_backup_that_goes_on_uploads_no_pack_again_that_reached_the_destination() {
+fn a_resumed_backup_uploads_no_published_pack_again() {
     let scene = Scene::new();
     let (_, faulty, made) = scene.interrupted(Fault::None);
     made.expect("a backup");
@@ -198,7 +197,7 @@ fn a_backup_that_goes_on_uploads_no_pack_again_that_reached_the_destination() {
         let sources = std::slice::from_ref(&scene.source);
         backup(&repository, sources, &options(None), &Unobserved).expect("a backup");
         let after = published_packs(&again);
-        // Each pack has its own contents, salts and padding: two packs in place of one cost a little.
+        // Each pack has its own table of contents, salt and padding: two packs in place of one cost a little.
         assert!(
             before + after <= whole + 16_384,
             "crash after call {number}: {before} bytes of packs had arrived, and {after} were written again, instead of {whole}"

@@ -1,4 +1,4 @@
-//! A restore that is killed leaves whole files only, and the next one clears up behind it.
+//! A killed restore leaves whole files only, and the next one removes its temporary files.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use yore_tests::{Random, Yore, assert_same_tree, binary, in_shell, needs_root, noise};
 
-/// A repository and what was backed up into it.
+/// A repository and the source that it has a backup of.
 struct Scene {
     yore: Yore,
     source: PathBuf,
 }
 
-/// Backs up so many files of up to so many bytes, last changed in 2020.
+/// Backs up a number of files of up to `bytes` bytes, last modified in 2020.
 fn scene(files: u64, bytes: u64) -> Scene {
     let yore = Yore::with_repository();
     let source = yore.scratch.at("source");
@@ -29,7 +29,7 @@ fn scene(files: u64, bytes: u64) -> Scene {
 }
 
 impl Scene {
-    /// The words that restore the source into `target`.
+    /// Returns the words that restore the source into `target`.
     fn words(&self, target: &Path, overwrite: &str) -> Vec<PathBuf> {
         let place = format!("latest:{}", self.source.display());
         ["restore", &place, "--overwrite", overwrite, "--target"]
@@ -39,7 +39,7 @@ impl Scene {
             .collect()
     }
 
-    /// Starts a restore and kills it when so many files are there.
+    /// Starts a restore and kills it once a number of files exist.
     fn kill_at(&self, mut command: Command, target: &Path, files: usize) {
         let mut child = command.spawn().expect("the program runs");
         while files_in(target) < files && child.try_wait().expect("a child").is_none() {
@@ -49,7 +49,7 @@ impl Scene {
         child.wait().expect("it ends");
     }
 
-    /// Every file under a name of its own is whole; returns how many have a temporary one.
+    /// Asserts that every file with a final name is whole; returns the number of temporary ones.
     fn assert_whole(&self, target: &Path) -> usize {
         in_shell(
             "diff -r --exclude='.yore-*' \"$1\" \"$2\" | grep -v '^Only in' >&2; \
@@ -59,7 +59,7 @@ impl Scene {
         temporary_in(target)
     }
 
-    /// Restores with `overwrite` what is missing; then nothing is.
+    /// Restores the rest with `overwrite`, and asserts that all is there.
     fn complete(&self, target: &Path, overwrite: &str) {
         self.yore.run(self.words(target, overwrite)).assert_code(0);
         assert_eq!(temporary_in(target), 0, "nothing of the killed ones is left");
@@ -87,14 +87,14 @@ fn a_killed_restore_leaves_whole_files_and_the_next_completes_it() {
             scene.kill_at(command, &target, files.max(1));
             let left = scene.assert_whole(&target);
             assert_eq!(left, 0, "what has no name yet leaves nothing");
-            // A file in part would be newer than the one in the snapshot, and stay.
+            // A partial file would be newer than the one in the snapshot, and stay.
             scene.complete(&target, "newer");
         }
     }
 }
 
 #[test]
-fn a_killed_restore_over_other_files_leaves_each_as_it_was_or_as_it_shall_be() {
+fn a_killed_restore_over_other_files_leaves_each_old_or_new() {
     let scene = scene(2_000, 30_000);
     let target = scene.yore.scratch.at("target");
     let mut random = Random(11);
@@ -110,8 +110,7 @@ fn a_killed_restore_over_other_files_leaves_each_as_it_was_or_as_it_shall_be() {
     }
 }
 
-/// The program where files can't be made without a name: without `/proc` there is no way to name
-/// them later.
+/// Returns the program where files can't be made without a name: without `/proc` they can't be named later.
 fn without_proc(scene: &Scene, words: Vec<PathBuf>) -> Command {
     let plain = scene.yore.command(words);
     let mut hidden = Command::new("unshare");
@@ -122,7 +121,7 @@ fn without_proc(scene: &Scene, words: Vec<PathBuf>) -> Command {
 }
 
 #[test]
-fn where_files_need_temporary_names_the_next_restore_takes_those_of_a_killed_one_away() {
+fn where_files_need_temporary_names_the_next_restore_removes_those_of_a_killed_one() {
     needs_root("hide /proc from a program");
     let scene = scene(3_000, 60_000);
     let mut left = 0;

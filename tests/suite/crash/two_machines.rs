@@ -1,5 +1,5 @@
-//! Two machines under one installation id: they share the folder for Yore's state, or one is a copy of the
-//! other. The other machine is this one in a namespace with another boot, id and name.
+//! Two machines with one installation id: they share the folder for Yore's state, or one is a copy of the
+//! other. The other machine is this one in a namespace with another boot id, machine id and host name.
 
 use std::fs;
 use std::io::Write;
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use yore_tests::{Ended, Yore, in_shell, needs_root};
 
-/// What another machine differs by.
+/// The differences of another machine.
 #[derive(Clone, Copy, PartialEq)]
 enum Other {
-    /// In everything.
+    /// Boot id, machine id and host name.
     Machine,
-    /// By its boot alone: a copied virtual machine, or this one after a restart.
+    /// The boot id alone: a copied virtual machine, or this one after a restart.
     Boot,
 }
 
@@ -52,7 +52,7 @@ fn source(yore: &Yore) -> PathBuf {
     source
 }
 
-/// The sessions that have no verdict.
+/// Counts the sessions without a verdict.
 fn open_sessions(yore: &Yore) -> usize {
     let names = fs::read_dir(yore.repository().join("sessions")).into_iter().flatten();
     let names = names.map(|entry| entry.expect("an entry").file_name());
@@ -61,7 +61,7 @@ fn open_sessions(yore: &Yore) -> usize {
     sessions.len() - ends.len()
 }
 
-/// A backup that reads from a pipe, in the middle of its work.
+/// Starts a backup that reads from a pipe; returns once its session is open.
 fn begun(yore: &Yore, prepare: impl FnOnce(Command) -> Command) -> (Child, fs::File) {
     let feed = yore.scratch.at("feed");
     in_shell("rm -f \"$1\"; mkfifo \"$1\"", &[&feed]);
@@ -105,7 +105,7 @@ fn a_short_backup_of_one_machine_leaves_the_running_one_of_the_other_alone() {
     }
 }
 
-/// The same command when so much time has not passed yet, run by a program that waits for it.
+/// Returns the command with its clock set back by a time, under a program that waits for it.
 fn earlier(by: &str, plain: &Command) -> Command {
     let mut command = Command::new("faketime");
     command.args(["-f", by]).arg(plain.get_program()).args(plain.get_args()).env_clear();
@@ -114,7 +114,7 @@ fn earlier(by: &str, plain: &Command) -> Command {
 }
 
 #[test]
-fn a_dead_session_is_given_up_by_its_own_boot_at_once_and_by_another_after_a_week() {
+fn a_dead_session_is_aborted_at_once_on_its_own_boot_and_after_a_week_on_another() {
     for (by, left_elsewhere) in [("-6d", 1), ("-8d", 0)] {
         let yore = Yore::with_repository();
         let source = source(&yore);
@@ -122,7 +122,7 @@ fn a_dead_session_is_given_up_by_its_own_boot_at_once_and_by_another_after_a_wee
         let (mut child, pipe) = begun(&yore, |plain| earlier(by, &plain));
         let waiting = PathBuf::from(child.id().to_string());
         in_shell("kill -s KILL $(ps -o pid= --ppid \"$1\")", &[&waiting]);
-        // It waits for an end by itself, not by a signal.
+        // `faketime` waits for the end of the command and passes no signal on.
         child.kill().expect("it can be killed");
         child.wait().expect("it ends");
         assert_eq!(open_sessions(&yore), 1);
@@ -135,7 +135,7 @@ fn a_dead_session_is_given_up_by_its_own_boot_at_once_and_by_another_after_a_wee
     }
 }
 
-/// Backs up and returns what was said, and what is told of the snapshot.
+/// Backs up; returns the output, and the snapshot as it is listed.
 fn saved(yore: &Yore, command: &mut Command) -> (Ended, serde_json::Value, serde_json::Value) {
     let ended = Yore::finish(command).assert_code(0);
     let backup = ended.objects().pop().expect("a summary");
@@ -145,7 +145,7 @@ fn saved(yore: &Yore, command: &mut Command) -> (Ended, serde_json::Value, serde
 }
 
 #[test]
-fn an_id_that_two_machines_use_is_split_and_the_chain_goes_on() {
+fn an_id_that_two_machines_use_is_split_and_the_chain_continues() {
     for other in [Other::Machine, Other::Boot] {
         let yore = Yore::with_repository();
         let source = source(&yore);
@@ -164,14 +164,14 @@ fn an_id_that_two_machines_use_is_split_and_the_chain_goes_on() {
         assert_eq!(second["sequence"], 2, "one may be the other after a restart");
         std::thread::sleep(Duration::from_secs(4));
         for round in 1..=3 {
-            // The first that notices leaves the id to the other.
+            // The first machine that notices takes a new id.
             let numbers = [(&mut here(), round, round == 1), (&mut there(), round + 2, false)];
             for (command, sequence, is_split) in numbers {
                 let (ended, backup, snapshot) = saved(&yore, command);
                 assert_eq!(ended.err.contains("installation id"), is_split, "{}", ended.err);
                 assert_eq!(snapshot["sequence"], sequence, "{snapshot}");
                 assert_ne!(snapshot["seen"].as_array().map(Vec::len), Some(0), "{snapshot}");
-                assert_eq!(backup["totals"]["new_files"], 0, "the chain goes on: {backup}");
+                assert_eq!(backup["totals"]["new_files"], 0, "the chain continues: {backup}");
             }
         }
         assert_eq!(yore.snapshot_ids().len(), 8);

@@ -1,5 +1,5 @@
-//! Destinations on file systems that can do less than those of a disk: files that always have a name, so that
-//! a killed writer leaves one, and no way to ask for durability.
+//! Destinations on file systems without `O_TMPFILE`, where a killed writer leaves a named file, and without
+//! `fsync`.
 
 use std::fs;
 use std::io::Write;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use yore_tests::{Ended, Yore, binary, in_shell, noise};
 
-/// A folder shown at another place by a file system in user space that has no `O_TMPFILE`.
+/// A folder served at another path by a file system in user space without `O_TMPFILE`.
 struct Share {
     folder: PathBuf,
     point: PathBuf,
@@ -34,7 +34,7 @@ impl Share {
         Yore::finish(&mut self.command(yore, words))
     }
 
-    /// What is no object in the repository: paths and sizes.
+    /// Lists the temporary files of the repository: paths and sizes.
     fn temporary(&self) -> Vec<(PathBuf, u64)> {
         let found =
             in_shell("find \"$1\" -type f -name '.tmp-*' -printf '%s %p\\n'", &[&self.folder]);
@@ -73,14 +73,14 @@ fn unfinished_bytes(share: &Share, yore: &Yore) -> Option<u64> {
     share.run(yore, &["stats", "--json"]).assert_code(0).objects()[0]["unfinished_bytes"].as_u64()
 }
 
-fn notes(share: &Share, yore: &Yore) -> Vec<Value> {
-    let mut told = share.run(yore, &["check", "--json"]).assert_code(0).objects();
-    told.retain(|line| line["type"] == "note" && line["message"].to_string().contains(".tmp-"));
-    told
+fn unfinished_notes(share: &Share, yore: &Yore) -> Vec<Value> {
+    let mut notes = share.run(yore, &["check", "--json"]).assert_code(0).objects();
+    notes.retain(|line| line["type"] == "note" && line["message"].to_string().contains(".tmp-"));
+    notes
 }
 
 #[test]
-fn what_a_killed_backup_leaves_is_told_and_goes_with_the_next_backup() {
+fn leftovers_of_a_killed_backup_are_reported_and_removed_by_the_next_one() {
     let yore = Yore::new();
     let share = Share::new(&yore);
     share.run(&yore, &["init"]).assert_code(0);
@@ -94,11 +94,11 @@ fn what_a_killed_backup_leaves_is_told_and_goes_with_the_next_backup() {
     let bytes = left.iter().map(|(_, size)| size).sum();
     assert!(bytes > 1_000_000, "{left:?}");
     assert_eq!(unfinished_bytes(&share, &yore), Some(bytes));
-    assert_eq!(notes(&share, &yore).len(), left.len());
+    assert_eq!(unfinished_notes(&share, &yore).len(), left.len());
     share.run(&yore, &["backup", source]).assert_code(0);
     assert_eq!(share.temporary(), [], "they are abandoned, and gone");
     assert_eq!(unfinished_bytes(&share, &yore), Some(0));
-    assert_eq!(notes(&share, &yore).len(), 0);
+    assert_eq!(unfinished_notes(&share, &yore).len(), 0);
     share.run(&yore, &["check", "--read-data"]).assert_code(0);
 }
 
@@ -120,7 +120,7 @@ fn a_file_of_another_machine_stays_until_it_is_a_week_old() {
     all.iter().for_each(|path| fs::write(path, "a part").expect("a file"));
     share.run(&yore, &["backup", source]).assert_code(0);
     assert_eq!(share.temporary().len(), 3, "they may be written");
-    // Where the share sees it at once.
+    // Through the share, which would otherwise cache the old times.
     let through =
         all.map(|path| share.point.join(path.strip_prefix(&share.folder).expect("below it")));
     in_shell("touch -d '8 days ago' \"$@\"", &through.each_ref().map(|path| path.as_path()));
@@ -130,7 +130,7 @@ fn a_file_of_another_machine_stays_until_it_is_a_week_old() {
 }
 
 #[test]
-fn a_repository_can_be_made_where_its_making_was_killed() {
+fn a_repository_can_be_created_where_its_creation_was_killed() {
     let yore = Yore::new();
     let share = Share::new(&yore);
     fs::create_dir(share.folder.join("repository")).expect("a folder");
@@ -151,7 +151,7 @@ fn without_fsync(yore: &Yore, error: &str, words: &[&str]) -> Ended {
 }
 
 #[test]
-fn a_file_system_without_fsync_is_told_once_and_is_no_error() {
+fn a_file_system_without_fsync_is_reported_once_and_is_no_error() {
     for error in ["EINVAL", "EOPNOTSUPP"] {
         let yore = Yore::with_repository();
         let source = yore.scratch.folder("source");
@@ -164,7 +164,7 @@ fn a_file_system_without_fsync_is_told_once_and_is_no_error() {
         assert_eq!(yore.snapshot_ids().len(), 2);
         yore.assert_sound();
     }
-    // An error of the disk is one.
+    // An error of the disk is still an error.
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     let words = ["backup", source.to_str().expect("text")];

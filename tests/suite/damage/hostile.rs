@@ -1,6 +1,5 @@
-//! Repositories that somebody wrote who holds the key and means harm, by a second program that knows
-//! the format: each command and the drive end in time, in little memory, with an error where the harm
-//! is, and what is beside it can be read.
+//! Hostile repositories, forged by a second program with the right key: each command and the drive end in time,
+//! in little memory, with an error for the forged object alone.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,12 +8,12 @@ use std::process::Command;
 
 use yore_tests::{MountGuard, Yore, in_shell, peak_memory, python, root};
 
-/// How long anything may take.
+/// The longest that a command may take, in seconds.
 const SECONDS: &str = "60";
-/// The most memory that anything may have, in MiB.
+/// The most memory that a command may have, in MiB.
 const MEMORY: u64 = 512;
 
-/// Cases that are snapshots of a repository of their own: they are large, or spoil more than a file.
+/// Cases in a repository of their own: they are large, or affect more than one file.
 const ALONE: [&str; 5] = ["deep", "doubled", "tebibyte", "snapshot-bomb", "index-bomb"];
 
 fn cases() -> Vec<String> {
@@ -35,7 +34,7 @@ fn forged(cases: &[&str]) -> Yore {
     yore
 }
 
-/// Runs a command of the program within the bounds; returns its exit code.
+/// Runs a command within the bounds; returns its exit code.
 fn bounded(yore: &Yore, words: &[&str]) -> i32 {
     let prepared = yore.command(words);
     let mut command = Command::new("/usr/bin/python3");
@@ -48,13 +47,13 @@ fn bounded(yore: &Yore, words: &[&str]) -> i32 {
     let mut numbers = told.split_whitespace();
     let code = numbers.next().and_then(|code| code.parse().ok()).expect("a code");
     let peak: u64 = numbers.nth(1).and_then(|peak| peak.parse().ok()).expect("a peak");
-    // 0 done, 1 failed in words, 3 done but for what was listed; never a crash, never without end.
+    // 0 done, 1 failed with a message, 3 done but for listed problems; never a crash or a timeout.
     assert!([0, 1, 3].contains(&code), "{words:?} ends with {code}: {complaints}");
     assert!(peak < MEMORY, "{words:?} takes {peak} MiB");
     code
 }
 
-/// Every command on a repository whose newest snapshot is `case`.
+/// Runs every command on a repository whose newest snapshot is `case`.
 fn assert_bounded(yore: &Yore, snapshot: &str, case: &str) {
     let place = |path: &str| format!("{snapshot}:{path}");
     let is_endless = case == "doubled";
@@ -64,7 +63,7 @@ fn assert_bounded(yore: &Yore, snapshot: &str, case: &str) {
     bounded(yore, &["log", "/top"]);
     bounded(yore, &["log", "/top/bad"]);
     bounded(yore, &["diff", "--stat", snapshot, snapshot]);
-    // What doubles at each of 64 levels has 2^64 names; what lists them all has no end.
+    // A tree that doubles at each of 64 levels has 2^64 names, which no command can list.
     if !is_endless {
         bounded(yore, &["ls", "--recursive", snapshot]);
         bounded(yore, &["find", "good"]);
@@ -73,7 +72,7 @@ fn assert_bounded(yore: &Yore, snapshot: &str, case: &str) {
         bounded(yore, &["restore", snapshot, "--target", word]);
         let good = fs::read_to_string(target.join("top/good")).expect("what is beside the harm");
         assert_eq!(good, "good\n", "{case}");
-        // Nothing but the source is there, and nothing beside the target.
+        // Only the source was restored, and nothing beside the target.
         let names = in_shell("ls -A \"$1\"", &[&target]);
         assert_eq!(names, "top\n", "{case}");
         in_shell("rm -rf \"$1\"", &[&target]);
@@ -82,20 +81,20 @@ fn assert_bounded(yore: &Yore, snapshot: &str, case: &str) {
     assert_eq!(good.out, "good\n", "{case}");
 }
 
-/// What the kernel and programs make of it.
+/// Reads a case on a mounted drive.
 fn assert_shown(drive: &MountGuard, top: &Path, case: &str) {
     let good = fs::read_to_string(top.join("good")).expect("what is beside the harm");
     assert_eq!(good, "good\n", "{case}");
-    let look = "timeout 60 ls -lR \"$1\" > /dev/null 2> /dev/null; code=$?; test $code -le 2 || exit $code
+    let read_all = "timeout 60 ls -lR \"$1\" > /dev/null 2> /dev/null; code=$?; test $code -le 2 || exit $code
                 timeout 60 find \"$1\" -maxdepth 200 -type f -size -1M -exec head -c 100 {} + > /dev/null 2>&1; test $? -le 1";
     if case != "doubled" {
-        in_shell(look, &[&top.join("bad")]);
+        in_shell(read_all, &[&top.join("bad")]);
     }
     let peak = peak_memory(drive.pid()).expect("it runs") / 1024;
     assert!(peak < MEMORY, "{case}: the drive takes {peak} MiB");
 }
 
-/// What the drive makes of all snapshots, each listed to its end.
+/// Lists all snapshots of the drive to their end.
 fn assert_lists(drive: &MountGuard, made: &[&str]) {
     for name in made {
         let place: PathBuf = drive.path().join(name);
@@ -125,11 +124,11 @@ fn whatever_is_odd_in_a_snapshot_is_an_error_there_and_nowhere_else() {
 }
 
 #[test]
-fn what_is_meant_to_swell_or_never_to_end_does_not() {
+fn snapshots_that_expand_without_bound_stay_within_the_bounds() {
     for case in ALONE {
         let yore = forged(&[case]);
         if case == "snapshot-bomb" {
-            // The snapshot itself can't be read; it is named, and the next one is not affected.
+            // The snapshot itself can't be read; it is named, and the others are not affected.
             let ended = yore.run(["snapshots"]).assert_code(3);
             assert!(ended.err.contains("is damaged"), "{ended:?}");
             bounded(&yore, &["check"]);

@@ -1,5 +1,5 @@
-//! A repository of which anything was altered, cut, taken away or exchanged: a check finds it, and
-//! no reader ever gets a wrong byte.
+//! The damage matrix: every object altered, truncated, removed or exchanged. A check finds the damage, and no
+//! reader gets a wrong byte.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ struct Scene {
     fingerprint: Fingerprint,
 }
 
-/// A repository of few bytes with two snapshots.
+/// Makes a repository of few bytes with two snapshots.
 fn scene() -> Scene {
     let scratch = Scratch::new();
     let source = scratch.folder("source");
@@ -41,16 +41,16 @@ fn scene() -> Scene {
     Scene { scratch, memory, repo, source, fingerprint }
 }
 
-/// What damage did.
+/// The effects of damage.
 #[derive(Debug, Default)]
 struct Effect {
-    /// It opens.
+    /// The repository opens.
     opens: bool,
-    /// A check that reads everything lists problems.
+    /// The number of problems that a full check lists.
     problems: usize,
-    /// And notes.
+    /// The number of notes that it lists.
     notes: usize,
-    /// A volume shows the newest state as it was.
+    /// The newest state on a volume is as it was.
     whole: bool,
 }
 
@@ -75,8 +75,8 @@ fn effect(scene: &Scene, memory: Arc<Memory>, what: &dyn Fn() -> String) -> Effe
     effect
 }
 
-/// Looks at every file by itself: it is as it was in one of the snapshots, or an error. Returns
-/// whether all is there.
+/// Reads every file by itself: each is as it was in one of the snapshots, or an error. Returns true
+/// if all could be read.
 fn is_never_wrong(
     volume: &SnapshotVolume,
     path: &[u8],
@@ -97,7 +97,7 @@ fn is_never_wrong(
                     && found.size == expected.size;
                 assert!(same, "{}: a wrong {:?}", what(), String::from_utf8_lossy(below));
             }
-            // When the newest snapshot can't be read, what it added is not there at all.
+            // Without the newest snapshot, the files that it added are missing.
             Err(VolumeError::NotFound | VolumeError::Stale) => whole = false,
             Err(_) => whole = false,
         }
@@ -140,7 +140,7 @@ fn every_flipped_byte_of_every_object_is_found_and_no_wrong_byte_is_read() {
 }
 
 #[test]
-fn every_object_cut_emptied_lengthened_or_of_nonsense_is_found() {
+fn every_truncated_empty_extended_or_garbled_object_is_found() {
     let scene = scene();
     for name in scene.memory.names() {
         let bytes = scene.memory.get(&name);
@@ -162,16 +162,16 @@ fn every_object_cut_emptied_lengthened_or_of_nonsense_is_found() {
 }
 
 #[test]
-fn every_object_that_is_taken_away_is_missed() {
+fn every_removed_object_is_missed() {
     let scene = scene();
     for name in scene.memory.names() {
         let memory = scene.memory.copy();
         memory.remove(&name);
         let what = || format!("{name}, taken away");
         let effect = effect(&scene, Arc::new(memory), &what);
-        // Without its verdict a backup is one that was interrupted; the next of its client tells
-        // that it once counted. The newest has no next: whoever removes it turns the time back,
-        // which only a client notices that has seen it.
+        // A backup without its verdict counts as interrupted, unless the next snapshot of its client
+        // refers to it. Nothing refers to the newest: its removal is a rollback, which only a client
+        // notices that has seen it.
         let is_verdict = name.ends_with(".end");
         let noticed = !effect.opens || effect.problems > 0 || (is_verdict && effect.notes > 0);
         assert!(noticed, "{name} is not missed: {effect:?}");
@@ -180,7 +180,7 @@ fn every_object_that_is_taken_away_is_missed() {
 }
 
 #[test]
-fn every_two_objects_of_a_kind_that_are_exchanged_are_found() {
+fn every_two_exchanged_objects_of_a_kind_are_found() {
     let scene = scene();
     let kind = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
     let names = scene.memory.names();
@@ -215,7 +215,7 @@ fn an_object_of_another_repository_is_refused() {
 }
 
 #[test]
-fn a_restore_from_a_damaged_repository_is_right_or_says_what_is_lost() {
+fn a_restore_from_a_damaged_repository_is_right_or_lists_the_loss() {
     let scene = scene();
     let path = snapshot_path(&scene.source);
     let mut losses = 0;

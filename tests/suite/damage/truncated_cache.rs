@@ -1,11 +1,11 @@
-//! A cache that is cut short while somebody uses it.
+//! A cache that is truncated while a drive uses it.
 
 use std::fs;
 
 use yore_tests::{MountGuard, Yore, assert_same_tree, in_shell, noise};
 
 #[test]
-fn a_drive_goes_on_when_every_file_of_its_cache_is_cut_short() {
+fn a_drive_continues_when_every_file_of_its_cache_is_truncated() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     for folder in 0..20 {
@@ -26,7 +26,7 @@ fn a_drive_goes_on_when_every_file_of_its_cache_is_cut_short() {
     assert_ne!(segments.trim(), "0");
     in_shell("find \"$1\" -type f -exec truncate -s 0 {} +", &[&cache]);
     assert_same_tree(&shown, &source);
-    // What comes later is seen, too, through a cache that is made anew.
+    // Later snapshots appear, too, through a new cache.
     fs::write(source.join("new"), noise(50_000, 6)).expect("a file");
     yore.run_on("backup", &[&source]).assert_code(0);
     in_shell("find \"$1\" -type f -exec truncate -s 0 {} +", &[&cache]);

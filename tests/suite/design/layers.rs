@@ -1,9 +1,9 @@
-//! The rules of the design, read off the sources.
+//! The rules of the design, checked against the sources.
 
 use yore_tests::{SourceFile, root, source_files};
 
-/// What only the package `platform` may write.
-const OF_THE_SYSTEM: [&str; 14] = [
+/// Words that only the package `platform` may use.
+const SYSTEM_WORDS: [&str; 14] = [
     "cfg(unix",
     "cfg(windows",
     "cfg(target_os",
@@ -20,7 +20,7 @@ const OF_THE_SYSTEM: [&str; 14] = [
     "unsafe ",
 ];
 
-/// This file names what it forbids.
+/// This file, which names the forbidden words.
 const THIS: &str = "tests/suite/design/layers.rs";
 
 fn rust_files(folder: &str) -> Vec<SourceFile> {
@@ -31,7 +31,7 @@ fn rust_files(folder: &str) -> Vec<SourceFile> {
     files.collect()
 }
 
-/// The lines of code that hold a word, without comments.
+/// Finds the lines of code with a word, without comments.
 fn lines_with(file: &SourceFile, word: &str) -> Vec<String> {
     let code = file.text.lines().enumerate().filter(|(_, line)| {
         let line = line.trim_start();
@@ -42,10 +42,10 @@ fn lines_with(file: &SourceFile, word: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_operating_system_is_met_in_the_platform_only() {
+fn only_the_platform_calls_the_operating_system() {
     let mut found = Vec::new();
     for file in ["engine", "fs", "cli", "tests"].into_iter().flat_map(rust_files) {
-        for word in OF_THE_SYSTEM {
+        for word in SYSTEM_WORDS {
             found.extend(lines_with(&file, word));
         }
     }
@@ -80,7 +80,7 @@ fn the_engine_the_drive_and_the_platform_know_no_terminal_and_no_environment() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// The packages that a manifest names under a heading.
+/// Lists the packages that a manifest names under a heading.
 fn dependencies(manifest: &str, heading: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut inside = false;
@@ -112,13 +112,13 @@ fn packages_depend_downwards_only() {
         let own = names.iter().filter(|name| name.starts_with("yore"));
         let wrong: Vec<_> = own.filter(|name| !below.contains(&name.as_str())).collect();
         assert!(wrong.is_empty(), "{folder} depends on {wrong:?}");
-        let of_the_system = ["libc", "rustix", "fuser", "winfsp", "nix", "windows", "xattr"];
+        let system_packages = ["libc", "rustix", "fuser", "winfsp", "nix", "windows", "xattr"];
         let wrong: Vec<_> =
-            names.iter().filter(|name| of_the_system.contains(&name.as_str())).collect();
+            names.iter().filter(|name| system_packages.contains(&name.as_str())).collect();
         assert!(folder == "platform" || wrong.is_empty(), "{folder} depends on {wrong:?}");
-        let of_the_terminal = ["clap", "indicatif", "rpassword", "directories"];
+        let terminal_packages = ["clap", "indicatif", "rpassword", "directories"];
         let wrong: Vec<_> =
-            names.iter().filter(|name| of_the_terminal.contains(&name.as_str())).collect();
+            names.iter().filter(|name| terminal_packages.contains(&name.as_str())).collect();
         assert!(folder == "cli" || wrong.is_empty(), "{folder} depends on {wrong:?}");
     }
 }
@@ -164,7 +164,7 @@ fn each_package_has_the_documents_that_bind_it() {
 }
 
 #[test]
-fn nothing_is_left_for_later_and_no_machine_is_named() {
+fn no_file_has_a_todo_or_names_a_machine() {
     let mut found = Vec::new();
     for file in source_files() {
         if file.path == THIS || file.path == "Cargo.lock" || file.path == "LICENSE" {

@@ -1,11 +1,11 @@
-//! Programs that people use, on the drive.
+//! Everyday programs on the drive: archivers, git, databases, editors.
 
 use std::fs;
 use std::path::PathBuf;
 
 use yore_tests::{MountGuard, Yore, in_shell, noise};
 
-/// A project under git, a database, and texts, backed up; the sources change afterwards.
+/// Backs up a project under git, a database and texts; the sources change afterwards.
 fn backed_up() -> (Yore, PathBuf) {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
@@ -26,7 +26,7 @@ fn backed_up() -> (Yore, PathBuf) {
 }
 
 #[test]
-fn copies_archives_and_searches_see_what_was_there() {
+fn copies_archives_and_searches_find_the_old_content() {
     let (yore, source) = backed_up();
     let drive = MountGuard::new(&yore, &[]);
     let shown = drive.path_of("latest", &source);
@@ -48,7 +48,7 @@ fn copies_archives_and_searches_see_what_was_there() {
 }
 
 #[test]
-fn git_tells_the_state_of_a_work_tree_of_the_past() {
+fn git_reports_the_state_of_an_old_work_tree() {
     let (yore, source) = backed_up();
     let drive = MountGuard::new(&yore, &[]);
     let work = drive.path_of("latest", &source).join("work");
@@ -68,12 +68,12 @@ fn databases_open_for_reading() {
         in_shell(&format!("sqlite3 \"file:$1/{uri}\" 'SELECT sum(n) FROM t'"), &[&shown])
     };
     assert_eq!(ask("data.db?mode=ro"), "83\n");
-    // One in WAL mode wants to write beside itself, unless it is said not to change.
+    // A database in WAL mode needs files beside it, unless it is opened as immutable.
     assert_eq!(ask("wal.db?immutable=1"), "7\n");
 }
 
 #[test]
-fn an_editor_shows_a_file_of_the_past() {
+fn an_editor_shows_an_old_version_of_a_file() {
     let (yore, source) = backed_up();
     let drive = MountGuard::new(&yore, &[]);
     let file = drive.path_of("snapshots/2026-01-15", &source).join("notes.txt");

@@ -1,4 +1,4 @@
-//! Many who read the drive at once, while backups run and snapshots are forgotten.
+//! Many threads that read the drive at once, while backups run and snapshots are forgotten.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ const READERS: u64 = 32;
 const BACKUPS: u64 = 24;
 const FILES: u64 = 12;
 
-/// What a file held from a backup on: as long as nothing but these bytes will do.
+/// Returns the bytes of a file in a version, which differ in every version.
 fn content(file: u64, version: u64) -> Vec<u8> {
     let length = 10_000 * (file + 1) as usize;
     format!("file {file} in version {version}\n")
@@ -25,7 +25,7 @@ fn content(file: u64, version: u64) -> Vec<u8> {
         .collect()
 }
 
-/// The version that a file has in a state: each file changes in some backups only.
+/// Returns the version of a file in a state: each file changes in some backups only.
 fn version(file: u64, backup: u64) -> u64 {
     backup - backup % (file % 4 + 1)
 }
@@ -34,12 +34,12 @@ fn second(backup: u64) -> String {
     format!("2026-01-15T10:{:02}:{:02}", backup / 60, backup % 60)
 }
 
-/// What happens meanwhile.
+/// The state that writers and readers share.
 #[derive(Default)]
 struct Meanwhile {
     done: AtomicBool,
     reads: AtomicU64,
-    /// Guards the names of the snapshots that were, or are being, forgotten.
+    /// Guards the names of the snapshots that were forgotten, or are about to be.
     forgotten: Mutex<BTreeSet<String>>,
 }
 
@@ -49,7 +49,7 @@ impl Meanwhile {
     }
 }
 
-/// Reads what is there until everything has happened; fails at the first wrong byte.
+/// Reads random files until the writers are done; fails at the first wrong byte.
 fn read_on(seed: u64, drive: &Path, source: &Path, meanwhile: &Meanwhile) {
     let mut random = Random(seed);
     let inside = source.strip_prefix("/").expect("an absolute path");
@@ -83,7 +83,7 @@ fn read_on(seed: u64, drive: &Path, source: &Path, meanwhile: &Meanwhile) {
                 assert!(is_gone && meanwhile.is_forgotten(name), "file {file} in {name}: {error}");
             }
         }
-        // The newest state is one of the states, whole, and never an older one than before.
+        // `latest` is one whole state, and never an older one than before.
         let bytes = read(drive.join("latest")).expect("there is a newest state");
         let found =
             (newest..=BACKUPS).find(|backup| bytes == content(file, version(file, *backup)));
@@ -120,7 +120,7 @@ fn thirty_two_readers_see_no_wrong_byte_while_snapshots_come_and_go() {
             .collect();
         for backup in 1..=BACKUPS {
             back_up(backup);
-            // Of three, the middle one goes.
+            // One snapshot of three is forgotten.
             if backup % 3 == 0 {
                 let name = second(backup - 1).replace(':', "");
                 meanwhile.forgotten.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
@@ -133,7 +133,7 @@ fn thirty_two_readers_see_no_wrong_byte_while_snapshots_come_and_go() {
     });
     assert!(meanwhile.reads.load(Ordering::Relaxed) > 1_000, "{:?}", meanwhile.reads);
     let names = fs::read_dir(drive.path().join("snapshots")).expect("a list").count();
-    // The states of one day, the day, and nothing that was forgotten.
+    // Listed are the snapshots that are left and their day.
     let left = (BACKUPS + 1 - BACKUPS / 3) as usize;
     let began = std::time::Instant::now();
     let mut shown = names;

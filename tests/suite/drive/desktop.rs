@@ -1,4 +1,4 @@
-//! File managers on a screen of their own: they open the drive, and "Previous versions" from their menus.
+//! File managers on a virtual screen: they open the drive, and "Previous versions" from their menus.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use yore_tests::{MountGuard, Yore, in_shell};
 
-/// What the scripts below share: each waits for what it did before it goes on.
+/// Shell functions of the scripts below; each waits for its effect.
 const HELPERS: &str = r#"
     window() { xdotool search --onlyvisible --name "^$1( |\$)" 2> /dev/null | tail -n 1; }
     # Does something until a window of that name is there.
@@ -23,7 +23,7 @@ const HELPERS: &str = r#"
     type_name() { xdotool windowfocus "$(window "$1")"; xdotool key Escape; xdotool type "$2"; sleep 0.3; xdotool key Escape Return; }
 "#;
 
-/// A screen, and a home in which programs may write.
+/// A virtual screen, and a writable home folder.
 struct Screen {
     server: Child,
     display: String,
@@ -46,7 +46,7 @@ impl Screen {
         Screen { server, display: format!(":{}", display.trim()), home }
     }
 
-    /// Runs a script in a session of its own; it must succeed.
+    /// Runs a script in a D-Bus session of its own; it must succeed.
     fn run(&self, script: &str, arguments: &[&Path]) {
         let output = Command::new("dbus-run-session")
             .args(["--", "bash", "-c"])
@@ -57,7 +57,7 @@ impl Screen {
             .env("HOME", &self.home)
             .env("XDG_RUNTIME_DIR", &self.home)
             .env("LC_ALL", "C.UTF-8")
-            // As on a desktop: what Python compiles is kept.
+            // As on a desktop, Python keeps its compiled files.
             .env_remove("PYTHONDONTWRITEBYTECODE")
             .output()
             .expect("a session");
@@ -72,7 +72,7 @@ impl Drop for Screen {
     }
 }
 
-/// A folder with a report in two versions, backed up on two days.
+/// Backs up a folder with a report in two versions on two days.
 fn backed_up() -> (Yore, PathBuf) {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("Documents");
@@ -112,8 +112,8 @@ fn nautilus_opens_the_previous_versions_of_a_file_from_its_menu() {
         Yore::finish(command.env("HOME", &screen.home)).assert_code(0);
     };
     install("install");
-    // The entry stands before the last one of the menu. Keys that come too early open something else,
-    // so each attempt begins anew, and takes more time.
+    // The entry is the last but one of the menu. Keys that come too early open another entry, so each
+    // attempt begins anew and takes more time.
     screen.run(
         r#"
         for pause in 1 2 4 8 12; do
@@ -137,10 +137,10 @@ fn nautilus_opens_the_previous_versions_of_a_file_from_its_menu() {
 }
 
 #[test]
-fn the_past_of_a_path_is_found_on_the_mounted_drive() {
+fn the_versions_of_a_path_are_found_on_the_mounted_drive() {
     let (yore, source) = backed_up();
     let report = source.join("report.odt");
-    // Whoever asks for it gets what `xdg-open` is told.
+    // A stand-in for `xdg-open` records its argument.
     let programs = yore.scratch.folder("programs");
     let told = yore.scratch.at("told");
     let script = format!("#!/bin/sh\nprintf '%s' \"$1\" > '{}'\n", told.display());
@@ -158,7 +158,7 @@ fn the_past_of_a_path_is_found_on_the_mounted_drive() {
     let opened = || fs::read_to_string(&told).expect("it was told");
     open(&report).assert_code(0);
     assert_eq!(PathBuf::from(opened()), expected);
-    // Deleted since, reached through a link, or looked at in the past: it is the same file.
+    // A deleted file, a path through a link, and a path on the drive all lead to the same file.
     fs::remove_file(&report).expect("a file");
     open(&report).assert_code(0);
     assert_eq!(PathBuf::from(opened()), expected);

@@ -1,4 +1,4 @@
-//! Numbers of files as programs and the kernel keep them: working directories, handles, memory.
+//! Inode numbers as programs and the kernel keep them: working directories, handles, memory.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use yore_tests::{MountGuard, Yore, in_shell, needs_root, root};
 
-/// A shell that stays in a folder.
+/// A shell with a working directory on the drive.
 struct Shell {
     child: Child,
     input: ChildStdin,
@@ -24,13 +24,13 @@ impl Shell {
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut shell = Shell { child, input, output };
         let folder = folder.to_str().expect("text");
-        // Not in a part of a pipe, which is a shell of its own.
+        // A part of a pipe would run in a subshell.
         writeln!(shell.input, "cd '{folder}'").expect("it listens");
         assert_eq!(shell.ask("echo $PWD"), folder);
         shell
     }
 
-    /// Runs a line; returns what it prints, errors too, on one line.
+    /// Runs a line; returns its output and errors on one line.
     fn ask(&mut self, line: &str) -> String {
         writeln!(self.input, "{{ {line} ; }} 2>&1 | tr '\\n' ' '; echo").expect("it listens");
         let mut answer = String::new();
@@ -46,7 +46,7 @@ impl Drop for Shell {
     }
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
@@ -119,7 +119,7 @@ fn a_listing_names_its_parent_by_the_number_that_it_has() {
     }
 }
 
-/// Makes folders of several snapshots, in each of which something changes.
+/// Backs up folders several times, with a change in each.
 fn history(yore: &Yore, snapshots: u32) -> PathBuf {
     let source = yore.scratch.folder("source");
     for folder in 0..300 {
@@ -139,7 +139,7 @@ fn history(yore: &Yore, snapshots: u32) -> PathBuf {
     source
 }
 
-/// What the daemon says of what it remembers.
+/// Returns the daemon's report of the inodes that it remembers.
 fn remembered(drive: &MountGuard) -> u64 {
     let counters =
         yore_platform::drive_attribute(drive.path(), "user.yore.counters", Duration::from_secs(60));
@@ -148,7 +148,7 @@ fn remembered(drive: &MountGuard) -> u64 {
     counters["remembered"].as_u64().expect("a number")
 }
 
-/// The same, once everything that the kernel has sent before is done: it waits for no answer to what it forgets.
+/// Returns the report after all earlier messages of the kernel: FORGET has no answer that could be waited for.
 fn remembered_at_last(drive: &MountGuard) -> u64 {
     let mut last = remembered(drive);
     loop {
@@ -171,19 +171,19 @@ fn the_daemon_forgets_what_the_kernel_forgot_however_much_was_crawled() {
             let line = format!("cd \"$1\" && find {snapshots} | wc -l");
             in_shell(&line, &[&drive.path().join("snapshots")]);
         }
-        // Twice: what was used a moment ago is spared the first time.
+        // Twice, since recently used entries survive the first time.
         in_shell("sync; for time in 1 2; do echo 2 > /proc/sys/vm/drop_caches; done", &[]);
     };
     crawl("*T1000* *T1001* *T1002* *T1003*", 1);
     let (few, before) = (remembered_at_last(&drive), resident(drive.pid()));
     crawl("*T*", 1);
     let (many, after) = (remembered_at_last(&drive), resident(drive.pid()));
-    // The drive has 12,000 folders, and as many trees.
+    // The drive has 12,000 folders, each with a tree of its own.
     assert!(many < 3 * few && many < 6_000, "{few} entries after 4 snapshots, {many} after 40");
     assert!(after < before + (16 << 20), "{before} bytes, then {after}");
 }
 
-/// The memory of a process.
+/// Returns the resident memory of a process.
 fn resident(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
     let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("a line");
@@ -209,7 +209,7 @@ fn handles_are_understood_after_the_kernel_forgot_the_files() {
             let words = [script.as_path(), drive.path(), &kept, &path];
             in_shell("/usr/bin/python3 \"$1\" open \"$2\" \"$3\" \"$4\"", &words);
         }
-        // A handle of a drive that is gone is none of the next one.
+        // A handle of an earlier mount is stale on the next one.
         drop(drive);
         let drive = MountGuard::new(&yore, options);
         in_shell("find \"$1\" > /dev/null", &[&drive.path().join("snapshots")]);
@@ -225,7 +225,7 @@ fn programs_without_large_numbers_read_a_drive_that_has_short_ones() {
     let drive = MountGuard::new(&yore, &["--inode32"]);
     let script = root().join("tests/oracle/inode_numbers.py");
     in_shell("/usr/bin/python3 \"$1\" short \"$2\"", &[&script, drive.path()]);
-    // As programs of 32 bits have it that were built without large-file support.
+    // A 32-bit program that was built without large-file support.
     let program = yore.scratch.at("small");
     let code = root().join("tests/oracle/without_large_files.c");
     in_shell("cc -m32 -o \"$1\" \"$2\"", &[&program, &code]);
@@ -236,7 +236,7 @@ fn programs_without_large_numbers_read_a_drive_that_has_short_ones() {
     drop(drive);
     let drive = MountGuard::new(&yore, &[]);
     let shown = drive.path_of("at/latest~1", &source);
-    // The numbers grow with what was looked at.
+    // The numbers grow with each file that was looked up.
     in_shell("find \"$1\" > /dev/null", &[&drive.path().join("snapshots")]);
     in_shell("! \"$1\" \"$2\" 2> /dev/null", &[&program, &shown]);
 }

@@ -1,11 +1,11 @@
-//! What programs ask a kernel beside names and bytes, on the drive as on the source.
+//! Less common calls: directory positions, holes, mmap, ACLs, owners, extended attributes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use yore_tests::{MountGuard, Yore, in_shell, needs_root, noise, root};
 
-/// Backs up a source; returns the drive and where it shows the source.
+/// Backs up a source; returns the drive and the path of the source on it.
 fn mounted(yore: &Yore, source: &Path, options: &[&str]) -> (MountGuard, PathBuf) {
     yore.run_on("backup", &[source]).assert_code(0);
     let drive = MountGuard::new(yore, options);
@@ -13,7 +13,7 @@ fn mounted(yore: &Yore, source: &Path, options: &[&str]) -> (MountGuard, PathBuf
     (drive, shown)
 }
 
-/// Runs a line on the drive and on the source; both must print the same, and something.
+/// Runs a line on the drive and on the source; both must print the same, and not nothing.
 #[track_caller]
 fn assert_agree(line: &str, shown: &Path, source: &Path) {
     let (there, here) = (in_shell(line, &[shown]), in_shell(line, &[source]));
@@ -33,7 +33,7 @@ fn positions_in_a_directory_of_a_hundred_thousand_stay() {
 }
 
 #[test]
-fn holes_links_lists_of_permissions_and_capabilities_are_what_tools_say_of_the_source() {
+fn holes_links_acls_and_capabilities_are_as_on_the_source() {
     needs_root("set capabilities");
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
@@ -56,7 +56,7 @@ fn holes_links_lists_of_permissions_and_capabilities_are_what_tools_say_of_the_s
         &shown,
         &source,
     );
-    // What takes nothing takes nothing: both within a block or two for each piece of data.
+    // Holes take no blocks: both agree within a block or two for each piece of data.
     let taken = |place: &Path| -> u64 {
         let du = in_shell("du -sk --exclude=program \"$1\" | cut -f 1", &[place]);
         du.trim().parse().expect("a number")
@@ -101,7 +101,7 @@ print(shared[8_999_990:].hex(), own[5_000_000] ^ shared[5_000_000])'";
 }
 
 #[test]
-fn other_users_see_the_drive_when_they_are_let_and_what_the_files_let_them() {
+fn other_users_see_the_drive_with_allow_other_within_the_permissions() {
     needs_root("become another user");
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
@@ -122,7 +122,7 @@ fn other_users_see_the_drive_when_they_are_let_and_what_the_files_let_them() {
 }
 
 #[test]
-fn owner_and_permissions_are_shown_as_it_is_wished() {
+fn the_options_owner_and_umask_set_owner_and_permissions() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     in_shell(
@@ -135,7 +135,7 @@ fn owner_and_permissions_are_shown_as_it_is_wished() {
 }
 
 #[test]
-fn attributes_of_the_drive_tell_snapshot_time_and_content() {
+fn attributes_of_the_drive_name_snapshot_time_and_content() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     in_shell("cd \"$1\" && echo x > one && echo x > same && echo y > other", &[&source]);

@@ -1,4 +1,4 @@
-//! A destination that goes away while a drive shows it, and comes back.
+//! Destinations that disappear or hang under a mounted drive, and come back.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use yore_tests::{MountGuard, Yore, in_shell, noise};
 
-/// Bigger than what the drive keeps of it after a look at its beginning.
+/// The size of a file that is larger than what the drive caches after a read of its beginning.
 const LARGE: usize = 24 << 20;
 
 fn backed_up(yore: &Yore) -> PathBuf {
@@ -18,7 +18,7 @@ fn backed_up(yore: &Yore) -> PathBuf {
     source
 }
 
-/// Reads past what is kept, from a place that was not read before.
+/// Reads at a place that was not read before, past the cached beginning.
 fn read_at(file: &Path, offset: u64) -> std::io::Result<Vec<u8>> {
     use std::io::{Read, Seek, SeekFrom};
     let mut file = fs::File::open(file)?;
@@ -37,7 +37,7 @@ fn until(what: &str, is_so: &mut dyn FnMut() -> bool) {
 }
 
 #[test]
-fn a_repository_that_is_moved_away_makes_errors_and_everything_recovers_when_it_is_back() {
+fn a_repository_that_is_moved_away_makes_errors_until_it_is_back() {
     let yore = Yore::with_repository();
     let source = backed_up(&yore);
     let drive = MountGuard::new(&yore, &["--cache-size", "1M"]);
@@ -56,7 +56,7 @@ fn a_repository_that_is_moved_away_makes_errors_and_everything_recovers_when_it_
     });
 }
 
-/// A folder shown elsewhere by a program that can be held up.
+/// A folder served at another path by a program that can be stopped.
 struct Passed {
     point: PathBuf,
     child: Child,
@@ -90,7 +90,7 @@ impl Drop for Passed {
 }
 
 #[test]
-fn a_destination_that_hangs_makes_errors_and_everything_recovers_when_it_goes_on() {
+fn a_destination_that_hangs_makes_errors_until_it_answers() {
     let yore = Yore::with_repository();
     let source = backed_up(&yore);
     let passed = Passed::new(&yore.repository(), &yore.scratch.at("passed"));
@@ -102,7 +102,7 @@ fn a_destination_that_hangs_makes_errors_and_everything_recovers_when_it_goes_on
     let began = Instant::now();
     let error = read_at(&shown.join("large"), 8 << 20).expect_err("nobody answers");
     assert_eq!(error.raw_os_error(), Some(5), "EIO: {error}");
-    // A bound for what must not hang, with room for a busy machine.
+    // A bound for a call that must not hang, with room for a busy machine.
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     assert_eq!(fs::read_dir(&shown).expect("what was seen is listed").count(), 2);
     let told = yore.run(["status", "--json"]);
@@ -121,7 +121,7 @@ fn a_disk_can_be_ejected_or_pulled_and_everything_recovers_when_it_is_back() {
     let source = backed_up(&yore);
     let point = yore.scratch.at("disk");
     let disk = Passed::new(&yore.repository(), &point);
-    // The repository is all that is on the disk: without it, its place is an empty folder.
+    // The repository is at the root of the disk: without the disk, its path is an empty folder.
     let there = point.to_str().expect("text").to_owned();
     let drive = MountGuard::new(&yore, &["--cache-size", "1M", "--repo", &there]);
     let large = drive.path_of("latest", &source).join("large");
@@ -132,7 +132,7 @@ fn a_disk_can_be_ejected_or_pulled_and_everything_recovers_when_it_is_back() {
         assert_eq!(fs::read_dir(&point).expect("a folder").count(), 0, "nothing is put there");
         let error = read_at(&large, offset).expect_err("there is nothing to read");
         assert_eq!(error.raw_os_error(), Some(5), "EIO: {error}");
-        // As long as it takes the drive to look for new snapshots several times.
+        // Long enough for the drive to look for new snapshots several times.
         std::thread::sleep(Duration::from_secs(3));
         let days = drive.path().join("snapshots").read_dir().expect("what was seen is listed");
         assert!(days.count() > 0 && large.exists(), "what was seen is still there");
@@ -159,7 +159,7 @@ fn a_disk_can_be_ejected_or_pulled_and_everything_recovers_when_it_is_back() {
 }
 
 #[test]
-fn a_drive_that_was_suspended_goes_on() {
+fn a_suspended_drive_continues() {
     let yore = Yore::with_repository();
     let source = backed_up(&yore);
     let drive = MountGuard::new(&yore, &[]);
@@ -177,13 +177,13 @@ fn a_drive_that_was_suspended_goes_on() {
 }
 
 #[test]
-fn what_is_fetched_stays_within_the_rate() {
+fn downloads_stay_within_the_rate() {
     let yore = Yore::with_repository();
     let source = backed_up(&yore);
     let drive = MountGuard::new(&yore, &["--max-fetch-rate", "12M"]);
     let began = Instant::now();
     let read = fs::read(drive.path_of("latest", &source).join("large")).expect("it reads");
     assert!(read == noise(LARGE, 7));
-    // 24 MiB at 12 MiB a second, of which the first second's may come at once.
+    // 24 MiB at 12 MiB a second, of which the first second's share may come at once.
     assert!(began.elapsed() > Duration::from_millis(900), "{:?}", began.elapsed());
 }

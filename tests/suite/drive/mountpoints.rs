@@ -1,4 +1,4 @@
-//! Where a drive may be mounted, and how it goes away.
+//! Mountpoints of drives: refusals, unmounting, drives in the background.
 
 use std::path::Path;
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn refused(yore: &Yore, mountpoint: &Path, words: &[&str]) -> Ended {
 }
 
 #[test]
-fn a_mountpoint_that_is_missing_a_file_not_empty_or_in_the_repository_is_refused_with_the_reason() {
+fn an_unsuitable_mountpoint_is_refused_with_the_reason() {
     let (yore, source) = backed_up();
     refused(&yore, &yore.scratch.at("missing"), &["missing", "mkdir -p"]);
     refused(&yore, &source.join("file"), &["file"]);
@@ -38,7 +38,7 @@ fn a_mountpoint_that_is_missing_a_file_not_empty_or_in_the_repository_is_refused
 }
 
 #[test]
-fn a_drive_that_is_there_is_not_mounted_twice() {
+fn a_mountpoint_in_use_is_refused() {
     let (yore, _) = backed_up();
     let drive = MountGuard::new(&yore, &[]);
     let ended = yore.run_on("mount", &[drive.path()]).assert_code(1);
@@ -47,7 +47,7 @@ fn a_drive_that_is_there_is_not_mounted_twice() {
 }
 
 #[test]
-fn a_drive_goes_away_at_an_interrupt_and_at_the_systems_request() {
+fn a_drive_is_unmounted_by_sigint_and_by_sigterm() {
     for (signal, codes) in [("INT", [0, 130]), ("TERM", [0, 143])] {
         let (yore, source) = backed_up();
         let mut drive = MountGuard::new(&yore, &[]);
@@ -61,7 +61,7 @@ fn a_drive_goes_away_at_an_interrupt_and_at_the_systems_request() {
 }
 
 #[test]
-fn a_drive_is_taken_away_by_the_command_for_it() {
+fn a_drive_is_unmounted_by_the_command_umount() {
     let (yore, _) = backed_up();
     let mut drive = MountGuard::new(&yore, &[]);
     yore.run_on("umount", &[drive.path()]).assert_code(0);
@@ -72,14 +72,14 @@ fn a_drive_is_taken_away_by_the_command_for_it() {
 }
 
 #[test]
-fn a_drive_in_use_is_not_taken_away_unless_forced() {
+fn a_drive_in_use_is_not_unmounted_unless_forced() {
     let (yore, source) = backed_up();
     let mut drive = MountGuard::new(&yore, &[]);
     let file =
         std::fs::File::open(drive.path_of("latest", &source).join("file")).expect("it opens");
     let ended = yore.run_on("umount", &[drive.path()]).assert_code(11);
     assert!(ended.err.contains("--force"), "{}", ended.err);
-    // It says who: these tests.
+    // The message names the holder: these tests.
     assert!(ended.err.contains(&std::process::id().to_string()), "{}", ended.err);
     yore.run_on("umount --force", &[drive.path()]).assert_code(0);
     assert!(!is_mounted(drive.path()));
@@ -115,7 +115,7 @@ fn a_drive_in_the_background_is_there_when_the_command_returns() {
     yore.run_on("umount", &[&mountpoint]).assert_code(0);
     assert_eq!(text.expect("it reads"), "of the past");
     assert!(!is_mounted(&mountpoint));
-    // What goes wrong in the background is told in the foreground.
+    // Errors in the background are printed in the foreground.
     let wrong = yore.scratch.at("wrong");
     in_shell("printf 'not the passphrase\\n' > \"$1\"", &[&wrong]);
     let mut command = yore.bare_command(["mount", "--detach"]);
@@ -124,8 +124,8 @@ fn a_drive_in_the_background_is_there_when_the_command_returns() {
     assert!(!is_mounted(&mountpoint));
 }
 
-/// Mounts in the background, from within a folder, by a line of shell with the program as `$1` and the
-/// mountpoint as `$2`; returns the process's number and what the command said.
+/// Mounts in the background from a working directory, by a line of shell with the program as `$1` and the
+/// mountpoint as `$2`; returns the process id and the output.
 fn in_background(yore: &Yore, folder: &Path, line: &str) -> (u32, Ended) {
     let mountpoint = yore.scratch.folder("drive");
     let program = yore.command([""; 0]);
@@ -139,7 +139,7 @@ fn in_background(yore: &Yore, folder: &Path, line: &str) -> (u32, Ended) {
     (u32::try_from(pid).expect("a number of a process"), ended)
 }
 
-/// What a process has open, and where it is.
+/// Lists the open files and the working directory of a process.
 fn held_by(pid: u32) -> Vec<std::path::PathBuf> {
     let process = Path::new("/proc").join(pid.to_string());
     let open = std::fs::read_dir(process.join("fd")).expect("its files").flatten();
@@ -148,7 +148,7 @@ fn held_by(pid: u32) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn a_drive_in_the_background_keeps_no_disk_busy_from_which_it_was_started() {
+fn a_drive_in_the_background_does_not_hold_the_folder_that_it_was_started_from() {
     yore_tests::needs_root("mount a disk");
     let (yore, _) = backed_up();
     let disk = yore.scratch.folder("disk");
@@ -165,7 +165,7 @@ fn a_drive_in_the_background_keeps_no_disk_busy_from_which_it_was_started() {
 }
 
 #[test]
-fn a_drive_in_the_background_finds_what_was_named_from_where_it_was_started() {
+fn a_drive_in_the_background_resolves_relative_paths_from_its_starting_folder() {
     let (yore, _) = backed_up();
     let line = "export YORE_REPO=repository YORE_CACHE_DIR=cache YORE_STATE_DIR=state && \
                 \"$1\" --json mount --detach --key-file key drive";
@@ -173,7 +173,7 @@ fn a_drive_in_the_background_finds_what_was_named_from_where_it_was_started() {
     let snapshots =
         || std::fs::read_dir(yore.scratch.at("drive/snapshots")).map_or(0, Iterator::count);
     assert_eq!(snapshots(), 2, "a day and a time");
-    // It goes on to look for new ones there.
+    // It still looks for new snapshots there.
     std::thread::sleep(Duration::from_millis(1_100));
     yore.run_on("backup", &[&yore.scratch.at("source")]).assert_code(0);
     let appears = (0..100).any(|_| {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use yore_tests::{MountGuard, Yore, in_shell, needs_root, root};
 
-/// What each call that changes something ends with.
+/// Runs every changing call; returns the error of each by its name.
 fn refusals(file: &Path, directory: &Path) -> BTreeMap<String, String> {
     let script = root().join("tests/oracle/mutations.py");
     let told = in_shell("/usr/bin/python3 \"$1\" \"$2\" \"$3\"", &[&script, file, directory]);
@@ -17,7 +17,7 @@ fn refusals(file: &Path, directory: &Path) -> BTreeMap<String, String> {
     told.lines().map(pair).collect()
 }
 
-/// A folder, with all that a call may want to change, backed up; then one file of it is deleted.
+/// Backs up a folder with everything that a call may change; then deletes one file of it.
 fn backed_up() -> (Yore, PathBuf) {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
@@ -33,7 +33,7 @@ fn backed_up() -> (Yore, PathBuf) {
     (yore, source)
 }
 
-/// What the system says of the same folder, mounted read-only.
+/// Returns the errors of the same calls on the same folder, mounted read-only.
 fn native(yore: &Yore, source: &Path) -> BTreeMap<String, String> {
     let mountpoint = yore.scratch.folder("native");
     in_shell(
@@ -68,16 +68,16 @@ fn each_of_them_is_refused_everywhere_as_on_a_read_only_file_system() {
         let told = refusals(file, directory);
         assert_eq!(told, expected, "{} and {}", file.display(), directory.display());
     }
-    // The kernel lets changes through, and the drive refuses them itself.
+    // The kernel passes changes on, and the drive refuses them itself.
     in_shell("mount -i -o remount,rw \"$1\"", &[top]);
     for (file, directory) in &places {
         let before = fs::read(file).expect("it reads");
         for (call, error) in refusals(file, directory) {
             let only_asks = call.starts_with("open") || call.contains("access");
             let fits = match error.as_str() {
-                // The kernel opens by itself; it is the change that is refused.
+                // The kernel opens without the drive; the drive refuses the change.
                 "done" => only_asks && !call.contains("truncated") && !call.contains("made"),
-                // The kernel knows of no flags of files on FUSE.
+                // FUSE has no file flags.
                 "ENOTTY" => call == "ioctl, flags",
                 "ENOTSUP" => call == "open, without a name" || call.starts_with("fallocate"),
                 error => error == expected[&call],

@@ -1,4 +1,4 @@
-//! Previous versions on a file server, as its clients see them.
+//! Previous versions on a Samba file server, as its clients see them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use yore_tests::{MountGuard, Scratch, Yore, in_shell, needs_root};
 
-/// A file server of its own, ended when it is dropped.
+/// A Samba server, ended when it is dropped.
 struct Smbd {
     process: Child,
     state: PathBuf,
@@ -24,7 +24,7 @@ impl Drop for Smbd {
 }
 
 impl Smbd {
-    /// Serves a share by its lines of the configuration, in a time zone.
+    /// Serves a share with lines of configuration, in a time zone.
     fn start(scratch: &Scratch, share: &str, zone: &'static str, number: u32) -> Smbd {
         let state = scratch.folder("samba");
         let folders = ["lock", "state", "cache", "pid", "private", "ncalrpc"];
@@ -64,7 +64,7 @@ impl Smbd {
         smbd
     }
 
-    /// What a client is told.
+    /// Runs a command of a client; returns its output.
     fn ask(&self, what: &str) -> String {
         let conf = self.state.join("smb.conf");
         let output = Command::new("smbclient")
@@ -77,7 +77,7 @@ impl Smbd {
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
 
-    /// The versions of a file that a client is told of, by their times in UTC.
+    /// Lists the versions of a file that a client sees, by their times in UTC.
     fn versions(&self, file: &str) -> Vec<String> {
         let told = self.ask(&format!("allinfo {file}"));
         let tokens = told.lines().filter(|line| line.starts_with("@GMT-"));
@@ -86,7 +86,7 @@ impl Smbd {
         tokens
     }
 
-    /// What a version holds.
+    /// Returns the content of a version.
     fn read(&self, token: &str, file: &str) -> String {
         let said = self.ask(&format!("get {token}\\{file} old"));
         let old = self.state.join("old");
@@ -96,7 +96,7 @@ impl Smbd {
     }
 }
 
-/// The lines of the README's recipe, with the share's own paths.
+/// Returns the configuration in the README, with the share's own paths.
 fn recipe(share: &Path, snapshots: &Path) -> String {
     let readme = fs::read_to_string(yore_tests::root().join("README.md")).expect("the README");
     let start = readme.find("    [documents]").expect("the README has the recipe");
@@ -111,7 +111,7 @@ fn recipe(share: &Path, snapshots: &Path) -> String {
         .replace("/mnt/yore/snapshots", snapshots.to_str().expect("text"))
 }
 
-/// A recipe for names in UTC.
+/// Returns a configuration for names in UTC.
 fn in_utc(recipe: &str) -> String {
     let line = |line: &str| match line.split(' ').next() {
         Some("shadow:format") => "shadow:format = %Y-%m-%dT%H%M%SZ".to_owned(),
@@ -121,7 +121,7 @@ fn in_utc(recipe: &str) -> String {
     recipe.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Backs up a note that says when.
+/// Backs up a file with the time as its content.
 fn back_up(yore: &Yore, source: &Path, time: &str) {
     fs::write(source.join("notes.txt"), format!("at {time}\n")).expect("a file");
     let word = source.to_str().expect("text");
@@ -129,7 +129,7 @@ fn back_up(yore: &Yore, source: &Path, time: &str) {
 }
 
 #[test]
-fn samba_shows_previous_versions_by_the_recipe_of_the_readme() {
+fn samba_shows_previous_versions_with_the_configuration_in_the_readme() {
     needs_root("run a file server for others");
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
@@ -156,7 +156,7 @@ fn previous_versions_are_right_across_both_changes_of_the_clock() {
     in_shell("test -e \"$1\"", &[&Path::new("/usr/share/zoneinfo").join(zone)]);
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
-    // The clock goes from 2:00 to 3:00, and from 3:00 to 2:00: the hour of the last two is the same there.
+    // The clock goes from 2:00 to 3:00, and from 3:00 to 2:00: the last two have the same local hour.
     let times = [
         "2026-01-15T10:30:00Z",
         "2026-03-29T00:30:00Z",

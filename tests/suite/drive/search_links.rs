@@ -1,4 +1,4 @@
-//! The links of a search, as programs take them that believe the length of a link.
+//! The links of a search, for programs that rely on the length of a link.
 
 use std::fs;
 use std::io;
@@ -15,7 +15,7 @@ fn archivers_keep_the_links_of_a_search() {
     yore.run_on("backup", &[&source]).assert_code(0);
     let drive = MountGuard::new(&yore, &[]);
     let found = drive.path().join("search/*.txt");
-    // As they are when nobody listed them before.
+    // Without an earlier listing.
     let target = fs::read_link(found.join(first(&found))).expect("a link");
     assert!(target.starts_with("../../versions"), "{target:?}");
     for entry in fs::read_dir(&found).expect("a list") {
@@ -74,7 +74,7 @@ fn a_link_that_is_too_long_to_follow_is_refused_as_such() {
     too_long(fs::read(&link).expect_err("it can't be followed"));
     too_long(fs::metadata(&link).expect_err("it can't be followed"));
     too_long(fs::read_link(&link).expect_err("it can't be read"));
-    // The file itself is there for whoever goes to it in steps.
+    // The file itself can be reached step by step.
     let steps = "cd \"$1\" && for n in $(seq 15); do cd \"$2\" || exit 1; done
         cat needle*/needle*";
     let text = in_shell(steps, &[&drive.path_of("versions", &source), name.as_ref()]);

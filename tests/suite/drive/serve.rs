@@ -1,4 +1,4 @@
-//! The same volume without FUSE, by the programs that people use for it.
+//! The volume over WebDAV and NFS, with everyday clients.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use yore_tests::{MountGuard, Yore, in_shell, noise, root};
 
-/// More names than any client asks for at once.
+/// A number of names that no client lists at once.
 const MANY: usize = 10_000;
 
-/// A process that is asked to end when it is dropped.
+/// A process that is terminated when it is dropped.
 struct Server {
     child: Child,
-    /// The first line that it printed.
+    /// The first line of its output.
     said: String,
 }
 
@@ -28,7 +28,7 @@ impl Server {
         Server { child, said }
     }
 
-    /// Starts `yore serve` and reads what it tells of itself.
+    /// Starts `yore serve` and reads its address.
     fn of(yore: &Yore, words: &str) -> (Server, Value) {
         let words = ["--json", "serve"].into_iter().chain(words.split(' '));
         let server = Server::start(yore.command(words).stderr(Stdio::inherit()));
@@ -37,7 +37,7 @@ impl Server {
     }
 
     fn end(&mut self) -> Option<i32> {
-        if let Some(status) = self.child.try_wait().expect("it can be asked") {
+        if let Some(status) = self.child.try_wait().expect("its status can be read") {
             return status.code();
         }
         let pid = self.child.id().to_string();
@@ -56,7 +56,7 @@ fn text<'a>(told: &'a Value, name: &str) -> &'a str {
     told[name].as_str().unwrap_or_else(|| panic!("{name} of {told}"))
 }
 
-/// A folder of files and links, backed up; the file `a.txt` in two versions.
+/// Backs up a folder of files and links, with the file `a.txt` in two versions.
 fn backed_up() -> (Yore, PathBuf) {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
@@ -74,7 +74,7 @@ fn backed_up() -> (Yore, PathBuf) {
     (yore, source)
 }
 
-/// Runs curl; returns the status, and what it got.
+/// Runs curl; returns the status and the body.
 fn curl(told: &Value, options: &[&str], path: &str) -> (String, Vec<u8>) {
     let login = format!("{}:{}", text(told, "user"), text(told, "password"));
     let url = format!("{}{}", text(told, "url"), path.trim_start_matches('/'));
@@ -90,7 +90,7 @@ fn curl(told: &Value, options: &[&str], path: &str) -> (String, Vec<u8>) {
 }
 
 #[test]
-fn curl_reads_the_past_by_webdav_and_can_change_nothing() {
+fn curl_reads_old_versions_by_webdav_and_can_change_nothing() {
     let (yore, source) = backed_up();
     let (mut server, told) = Server::of(&yore, "webdav --listen 127.0.0.1:0");
     let place = source.to_str().expect("text");
@@ -106,7 +106,7 @@ fn curl_reads_the_past_by_webdav_and_can_change_nothing() {
     assert!(get(&[], &latest("noise")) == answer("200", &whole));
     let middle = whole[1_000_000..=3_000_000].to_vec();
     assert!(get(&["--range", "1000000-3000000"], &latest("noise")) == answer("206", &middle));
-    // A link is what it leads to, within the snapshot; others are not there.
+    // A link shows its target within the snapshot; links that lead outside are missing.
     assert_eq!(get(&[], &latest("sub/up")), answer("200", b"second\n"));
     assert_eq!(get(&[], &latest("away")).0, "404");
     assert_eq!(get(&[], "snapshots/tomorrow").0, "404");
@@ -135,7 +135,7 @@ fn curl_reads_the_past_by_webdav_and_can_change_nothing() {
 }
 
 #[test]
-fn webdav_answers_nobody_without_the_password() {
+fn webdav_refuses_requests_without_the_password() {
     let (yore, _) = backed_up();
     let login = yore.scratch.at("login");
     fs::write(&login, "anna:geheim: mit Doppelpunkt\n").expect("a file");
@@ -196,14 +196,14 @@ fn rclone_lists_copies_and_compares_by_webdav() {
 }
 
 #[test]
-fn litmus_is_content_with_every_part_that_only_reads() {
+fn litmus_passes_every_test_that_only_reads() {
     let (yore, source) = backed_up();
     let (_server, told) = Server::of(&yore, "webdav --listen 127.0.0.1:0");
     let url = text(&told, "url").to_owned();
     let login = [text(&told, "user"), text(&told, "password")];
     let mut command = Command::new("python3");
     command.arg(root().join("tests/oracle/relay.py")).arg(&url).args(login).arg(&source);
-    // The relay backs up what litmus writes; the settings of the program come with it.
+    // The relay backs up what litmus writes, with the program's own settings.
     let program = yore.command(["backup", "--quiet"]);
     command.arg(program.get_program()).args(program.get_args());
     command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -214,7 +214,7 @@ fn litmus_is_content_with_every_part_that_only_reads() {
         let output = Command::new("/usr/libexec/litmus".to_owned() + "/" + part)
             .args(["-d", "/usr/share/litmus/htdocs", &place])
             .args(login)
-            // It leaves a log where it is started.
+            // litmus writes a log into its working directory.
             .current_dir(log.path())
             .output()
             .expect("litmus runs");
@@ -229,14 +229,14 @@ fn litmus_is_content_with_every_part_that_only_reads() {
         let mut lines = said.lines().filter(|line| line.contains(wanted));
         assert!(lines.any(|line| line.ends_with(" pass")), "{wanted}: {said}");
     }
-    // The only failures are that properties can't be set.
+    // The only failures are those of setting properties.
     let failed: Vec<&str> = said.lines().filter(|line| line.contains("FAIL")).collect();
     let explained = |line: &&str| line.contains("PROPPATCH") || line.contains("propget");
     assert!(failed.iter().all(explained), "{said}");
 }
 
 #[test]
-fn a_client_of_nfs_reads_the_past_and_needs_the_token() {
+fn a_client_of_nfs_reads_old_versions_and_needs_the_token() {
     let (yore, source) = backed_up();
     fs::create_dir(source.join("many")).expect("a folder");
     for number in 0..MANY {
@@ -277,7 +277,7 @@ fn a_client_of_nfs_reads_the_past_and_needs_the_token() {
     let listed = in_shell("nfs-ls \"$1\"", &[&at("latest", "")]);
     let twice = listed.lines().filter(|line| line.split_whitespace().nth(1) == Some("3")).count();
     assert_eq!(twice, 3, "{listed}");
-    // Without the token there is nothing, and nothing can be written with it.
+    // Without the token nothing can be read, and with it nothing can be written.
     let stranger = format!("/{}", "0".repeat(32));
     for wrong in ["", "/", &stranger] {
         let refused = format!("! nfs-ls \"{}\"", url(wrong, "").display());
@@ -288,7 +288,7 @@ fn a_client_of_nfs_reads_the_past_and_needs_the_token() {
     assert_eq!(server.end(), Some(0));
 }
 
-/// Backs up a file for each of some names and seconds since 1970, from memory: disks hold fewer years.
+/// Backs up files with given names and times, in seconds since 1970, from a tmpfs: disks hold fewer years.
 fn of_times(times: &[(&str, i64)]) -> (Yore, tempfile::TempDir) {
     let yore = Yore::with_repository();
     let source = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
@@ -303,7 +303,7 @@ fn of_times(times: &[(&str, i64)]) -> (Yore, tempfile::TempDir) {
 }
 
 #[test]
-fn times_that_a_protocol_has_not_are_the_nearest_and_break_nothing() {
+fn times_outside_of_a_protocols_range_become_the_nearest_in_it() {
     let last_of_9999 = 253_402_300_799;
     let times = [
         ("first", i64::MIN),
@@ -342,7 +342,7 @@ fn times_that_a_protocol_has_not_are_the_nearest_and_break_nothing() {
             assert!(own.contains(&expected), "{name}: {own}");
         }
     }
-    // As a browser lists it.
+    // The listing for browsers.
     let (status, page) = curl(&told, &[], &format!("latest{place}/"));
     let page = String::from_utf8(page).expect("text");
     assert!(status == "200" && page.contains("year-1969") && page.ends_with("</html>"), "{page}");
@@ -368,7 +368,7 @@ fn times_that_a_protocol_has_not_are_the_nearest_and_break_nothing() {
 }
 
 #[test]
-fn times_of_any_year_are_told_by_a_drive_and_by_the_program_as_they_are() {
+fn a_drive_and_the_program_show_times_of_any_year() {
     let times = [
         ("first", i64::MIN, "@-9223372036854775808"),
         ("year-1019", -30_000_000_000, "1019-05-04T18:40:00Z"),
@@ -393,7 +393,7 @@ fn times_of_any_year_are_told_by_a_drive_and_by_the_program_as_they_are() {
 }
 
 #[test]
-fn a_range_that_ends_far_past_the_file_ends_with_the_file() {
+fn a_range_that_ends_past_the_file_ends_with_the_file() {
     let (yore, source) = backed_up();
     let (_server, told) = Server::of(&yore, "webdav --listen 127.0.0.1:0");
     let path = format!("latest{}/a.txt", source.display());

@@ -48,13 +48,13 @@ impl MovingDrive {
         self.at("parent/drive")
     }
 
-    /// Asks the process to end; returns its exit code and what it said.
+    /// Sends SIGTERM to the process; returns its exit code and its errors.
     fn end(&mut self) -> (Option<i32>, String) {
         let pid = self.daemon.id().to_string();
         in_shell("kill -s TERM \"$1\"", &[Path::new(&pid)]);
         let began = Instant::now();
         let status = loop {
-            match self.daemon.try_wait().expect("it can be asked") {
+            match self.daemon.try_wait().expect("its status can be read") {
                 Some(status) => break status,
                 None if began.elapsed() < DEADLINE => {
                     std::thread::sleep(Duration::from_millis(5));
@@ -79,13 +79,13 @@ impl Drop for MovingDrive {
     fn drop(&mut self) {
         let _ = self.daemon.kill();
         let _ = self.daemon.wait();
-        // With everything that is mounted in it.
+        // Also unmounts everything below.
         let _ = Command::new("umount").arg("--lazy").arg(&self.place).status();
     }
 }
 
 #[test]
-fn a_drive_ends_at_the_systems_request_when_a_folder_above_it_was_renamed() {
+fn a_drive_ends_at_sigterm_after_a_folder_above_it_was_renamed() {
     let mut drive = MovingDrive::new();
     fs::rename(drive.at("parent"), drive.at("renamed")).expect("renamed");
     assert!(is_mounted(&drive.at("renamed/drive")));
@@ -94,7 +94,7 @@ fn a_drive_ends_at_the_systems_request_when_a_folder_above_it_was_renamed() {
 }
 
 #[test]
-fn a_drive_ends_at_the_systems_request_when_it_was_moved() {
+fn a_drive_ends_at_sigterm_after_it_was_moved() {
     let mut drive = MovingDrive::new();
     fs::create_dir(drive.at("elsewhere")).expect("a folder");
     in_shell("mount --move \"$1\" \"$2\"", &[&drive.mountpoint(), &drive.at("elsewhere")]);
@@ -122,7 +122,7 @@ fn a_drive_with_something_mounted_over_it_leaves_that_alone_and_says_so() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("something else is mounted over the drive"), "{said}");
     assert!(drive.mountpoint().join("other").exists(), "what lies over it was taken away");
-    // Once that is gone, what is left of the drive can be.
+    // Once the other mount is gone, the rest of the drive can be unmounted.
     in_shell("umount \"$1\"", &[&drive.mountpoint()]);
     drive.yore.run_on("umount", &[&drive.mountpoint()]).assert_code(0);
     assert_eq!(drive.mounted(), "");
@@ -132,7 +132,7 @@ fn a_drive_with_something_mounted_over_it_leaves_that_alone_and_says_so() {
 fn a_drive_under_something_that_is_mounted_over_a_folder_above_it_says_so() {
     let mut drive = MovingDrive::new();
     in_shell("mount -t tmpfs over \"$1\"", &[&drive.at("parent")]);
-    // Not a mountpoint: nothing there is the drive.
+    // An ordinary folder at the mountpoint's path is not the drive.
     fs::create_dir(drive.mountpoint()).expect("a folder");
     let (code, said) = drive.end();
     assert_eq!(code, Some(1), "{said}");
@@ -140,7 +140,7 @@ fn a_drive_under_something_that_is_mounted_over_a_folder_above_it_says_so() {
 }
 
 #[test]
-fn a_drive_that_goes_free_while_it_ends_leaves_nothing() {
+fn a_drive_that_is_released_while_it_ends_leaves_nothing() {
     let mut drive = MovingDrive::new();
     in_shell("mount -t tmpfs over \"$1\"", &[&drive.mountpoint()]);
     let free = {
@@ -175,7 +175,7 @@ fn a_drive_that_another_mount_namespace_holds_ends_and_names_it() {
 }
 
 #[test]
-fn a_drive_whose_files_are_open_ends_and_names_who_has_them_open() {
+fn a_drive_with_open_files_ends_and_names_the_processes_that_hold_them() {
     let mut drive = MovingDrive::new();
     let file = fs::File::open(drive.mountpoint().join("snapshots")).expect("a folder of the drive");
     let (code, said) = drive.end();

@@ -1,5 +1,5 @@
-//! Random histories of edits, backups and forgetting against a model in memory: whatever happened,
-//! each snapshot that counts is what the source was then.
+//! Random histories of edits, backups and forgetting, compared with a model in memory: each committed snapshot
+//! has the source as it was then.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ enum Step {
         length: usize,
         seed: u64,
     },
-    /// Other bytes, the same length, the same time: only the time of change tells.
+    /// Other bytes with the same length and modification time: only the change time differs.
     Disguise {
         at: usize,
         seed: u64,
@@ -91,7 +91,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 5..40)
 }
 
-/// The places that histories play at; some lie inside others.
+/// The paths of all steps; some lie inside others.
 fn place(folder: &Path, at: usize) -> PathBuf {
     match at {
         0..8 => folder.join(format!("{at}")),
@@ -105,7 +105,7 @@ struct History {
     scratch: Scratch,
     source: PathBuf,
     repo: TestRepository,
-    /// What the source was at each snapshot that counts.
+    /// The fingerprint of the source at each committed snapshot.
     past: Vec<(SnapshotId, PathBuf, Fingerprint)>,
     clock: i64,
 }
@@ -119,10 +119,10 @@ impl History {
         Self { scratch, source, repo, past: Vec::new(), clock: 1_400_000_000 }
     }
 
-    /// Does a step; one that makes no sense where things stand does nothing.
+    /// Executes a step; one that is impossible in the present state does nothing.
     fn step(&mut self, step: &Step) {
         let at = |n: &usize| place(&self.source, *n);
-        // What fails because something is there or not there is no step.
+        // A step that fails since a file exists, or does not, is skipped.
         let _ = match step {
             Step::Write { at: n, length, seed } => std::fs::write(at(n), noise(*length, *seed)),
             Step::Disguise { at: n, seed } => disguise(&at(n), *seed),
@@ -188,7 +188,7 @@ impl History {
         forget(&self.repo.open(), &[id], &writer, time(self.clock), "a test").expect("forgotten");
     }
 
-    /// Restores, and reads through a volume, what every snapshot that counts holds.
+    /// Restores every committed snapshot and reads it through a volume.
     fn assert_past(&self) {
         let counting = self.repo.snapshots();
         let ids: Vec<SnapshotId> = counting.iter().map(|entry| entry.id).collect();
@@ -249,7 +249,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_each_snapshot_is_what_the_source_was_then(steps in steps()) {
+    fn after_any_history_each_snapshot_is_the_source_as_it_was_then(steps in steps()) {
         let mut history = History::new();
         for step in &steps {
             history.step(step);

@@ -1,4 +1,4 @@
-//! Clocks that were wrong: the order of snapshots is that of their making.
+//! Wrong clocks: snapshots are ordered by their creation, not by their times.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use yore_tests::{Ended, MountGuard, Yore};
 
-/// Runs the program with a clock that is wrong.
+/// Runs the program with another clock.
 fn at(yore: &Yore, clock: &str, arguments: &[&str]) -> Ended {
     let real = yore.command(arguments);
     let mut command = Command::new("faketime");

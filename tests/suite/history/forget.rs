@@ -1,4 +1,4 @@
-//! Forgetting snapshots: what is meant is shown and asked, and the last of a source stays.
+//! `yore forget`: it lists the snapshots, asks on a terminal, and keeps the last of a source.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
-/// Three snapshots of one source on three days, and one of another machine.
+/// Makes three snapshots of one source on three days, and one of another machine.
 fn with_snapshots() -> Yore {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
@@ -48,7 +48,7 @@ fn a_moment_of_this_machine_names_the_snapshot_that_is_forgotten() {
 }
 
 #[test]
-fn the_last_snapshot_of_a_source_is_forgotten_only_when_that_is_said() {
+fn the_last_snapshot_of_a_source_is_forgotten_only_with_its_option() {
     let yore = with_snapshots();
     let ids = yore.snapshot_ids();
     let refused = yore.run(["forget", &ids[0], &ids[1], &ids[2]]).assert_code(2);
@@ -65,7 +65,7 @@ fn the_last_snapshot_of_a_source_is_forgotten_only_when_that_is_said() {
 }
 
 #[test]
-fn what_is_forgotten_is_listed_and_asked_on_a_terminal() {
+fn on_a_terminal_forget_lists_the_snapshots_and_asks() {
     let yore = with_snapshots();
     let ids = yore.snapshot_ids();
     let forget = yore.command(["forget", &ids[0], "latest~1"]);

@@ -1,4 +1,4 @@
-//! Moments, machines and paths as people type them.
+//! Moments, machines and paths as users type them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn back_up(yore: &Yore, source: &Path, content: &str, options: &[&str]) {
     yore.run(words).assert_code(0);
 }
 
-/// What a command prints of the file at a moment, in a zone.
+/// Returns the output of a command for the file at a moment, in a time zone.
 fn content(yore: &Yore, zone: &str, moment: &str, source: &Path) -> yore_tests::Ended {
     let place = format!("{moment}:{}/file", text(source));
     Yore::finish(yore.command(["cat", &place]).env("TZ", zone))
@@ -27,7 +27,7 @@ fn a_name_of_the_drive_means_the_same_snapshot_in_commands() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     let berlin = "Europe/Berlin";
-    // The hour from two to three is there twice.
+    // The hour from two to three happens twice.
     back_up(&yore, &source, "summer", &["--time", "2026-10-25T00:30:00Z"]);
     back_up(&yore, &source, "winter", &["--time", "2026-10-25T01:45:10Z"]);
     assert_eq!(content(&yore, berlin, "2026-10-25T023000", &source).assert_code(0).out, "summer");
@@ -39,7 +39,7 @@ fn a_name_of_the_drive_means_the_same_snapshot_in_commands() {
         "{}",
         twice.err
     );
-    // Two in one second: the drive appends digits of the id to one of them.
+    // Of two snapshots in one second, the drive appends digits of the id to one.
     back_up(&yore, &source, "one", &["--time", "2026-10-26T10:00:00Z"]);
     back_up(&yore, &source, "two", &["--time", "2026-10-26T10:00:00Z"]);
     let ids: Vec<String> = yore.snapshot_ids();
@@ -77,7 +77,7 @@ fn a_moment_belongs_to_one_machine() {
     let missing = yore.run(["cat", &place, "--host", "nobody"]).assert_code(2);
     assert!(missing.err.contains("other"), "{}", missing.err);
     yore.run(["cat", &place, "--host", ""]).assert_code(2);
-    // Another machine's snapshot by its id.
+    // A snapshot of another machine, by its id.
     let id = yore.snapshot_ids().pop().expect("one");
     let restore = format!("{id}:{}", text(&file));
     let refused =
@@ -108,7 +108,7 @@ fn the_previous_snapshot_is_found_under_another_host_name() {
 }
 
 #[test]
-fn paths_are_found_from_where_one_stands() {
+fn relative_paths_are_resolved_from_the_working_directory() {
     let yore = Yore::with_repository();
     let home = yore.scratch.folder("home");
     let documents = home.join("Documents");
@@ -128,7 +128,7 @@ fn paths_are_found_from_where_one_stands() {
     let from_top =
         format!("latest:{}", text(documents.join("file").strip_prefix("/").expect("absolute")));
     assert_eq!(run(&["cat", &from_top], &home).assert_code(0).out, "second");
-    // Through a link to where somebody is.
+    // From a working directory that is a link.
     let link = yore.scratch.at("link");
     in_shell("ln -s \"$1\" \"$2\"", &[&documents, &link]);
     let mut command = yore.command(["cat", "latest:file"]);
@@ -137,7 +137,7 @@ fn paths_are_found_from_where_one_stands() {
         "second"
     );
 
-    // A file by its path alone: its newest version, although it is gone.
+    // A path alone means the newest version, also of a deleted file.
     fs::remove_file(documents.join("file")).expect("removed");
     yore.run([
         "backup",
@@ -158,7 +158,7 @@ fn paths_are_found_from_where_one_stands() {
 }
 
 #[test]
-fn a_restore_in_place_changes_nothing_that_nobody_agreed_to() {
+fn a_restore_in_place_changes_nothing_without_consent() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     back_up(&yore, &source, "old", &[]);
@@ -181,7 +181,7 @@ fn a_restore_in_place_changes_nothing_that_nobody_agreed_to() {
     let dry =
         yore.run(["restore", &place, "--in-place", "--dry-run", "--json"]).assert_code(0).objects();
     assert_eq!((&dry[0]["replaced"], &dry[0]["newer"]), (&1.into(), &1.into()));
-    // What is missing comes back without a question.
+    // Missing files are restored without a question.
     fs::remove_file(&file).expect("removed");
     yore.run(["restore", &place, "--in-place"]).assert_code(0);
     assert_eq!(fs::read_to_string(&file).expect("a file"), "old");
@@ -191,7 +191,7 @@ fn a_restore_in_place_changes_nothing_that_nobody_agreed_to() {
 }
 
 #[test]
-fn no_number_that_is_typed_ends_in_a_panic() {
+fn no_number_in_a_moment_ends_in_a_panic() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     back_up(&yore, &source, "content", &[]);

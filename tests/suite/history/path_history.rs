@@ -1,4 +1,4 @@
-//! The past of paths, as commands tell it and as the drive shows it.
+//! The history of paths, by commands and on the drive.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use yore_tests::{MountGuard, Yore, in_shell};
 
-/// A folder with three snapshots an hour apart: a file changes and goes, another comes.
+/// Makes three snapshots of a folder an hour apart: one file changes and is deleted, another is added.
 fn with_history() -> (Yore, PathBuf) {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
@@ -28,7 +28,7 @@ fn back_up(yore: &Yore, source: &Path, time: &str) {
 }
 
 #[test]
-fn log_tells_every_version_and_when_a_file_was_gone() {
+fn log_lists_every_version_and_every_deletion() {
     let (yore, source) = with_history();
     let report = source.join("report.txt");
     let told = yore.run_on("log --json", &[&report]).assert_code(0).objects();
@@ -40,7 +40,7 @@ fn log_tells_every_version_and_when_a_file_was_gone() {
     assert!(shown.out.contains("gone") && shown.out.contains("13 B"), "{}", shown.out);
     let last = yore.run_on("log --limit 1 --json", &[&report]).assert_code(0).objects();
     assert_eq!(last, told[2..]);
-    // The path as somebody in the folder types it, and one that nothing knows.
+    // A relative path, and one that no snapshot has.
     let mut command = yore.command(["log", "../source/./kept", "--json"]);
     let here = Yore::finish(command.current_dir(&source)).assert_code(0).objects();
     assert_eq!(here.len(), 1);
@@ -64,7 +64,7 @@ fn log_of_a_damaged_tree_is_an_error_and_not_an_empty_answer() {
 }
 
 #[test]
-fn diff_tells_what_was_added_removed_and_modified() {
+fn diff_lists_added_removed_and_modified_files() {
     let (yore, source) = with_history();
     let lines = |words: &[&str]| -> Vec<String> {
         let ended = yore.run(words).assert_code(0);
@@ -86,7 +86,7 @@ fn diff_tells_what_was_added_removed_and_modified() {
 }
 
 #[test]
-fn find_tells_each_path_once_with_the_times_between_which_it_was_there() {
+fn find_lists_each_path_once_with_its_first_and_last_snapshot() {
     let (yore, source) = with_history();
     let found = |words: &[&str]| -> Vec<(String, String, String)> {
         let words = ["find", "--json"].iter().chain(words);
@@ -112,7 +112,7 @@ fn find_tells_each_path_once_with_the_times_between_which_it_was_there() {
         found(&["*", "--type", "folder", "--path", source.to_str().expect("text")]).len(),
         1
     );
-    // Without its catalog, with a damaged one, and after a snapshot was forgotten.
+    // Without a catalog, with a damaged one, and after a snapshot was forgotten.
     for catalog in
         in_shell("find \"$1\" -name 'catalog.sqlite'", &[&yore.scratch.at("cache")]).lines()
     {
@@ -126,7 +126,7 @@ fn find_tells_each_path_once_with_the_times_between_which_it_was_there() {
 }
 
 #[test]
-fn status_tells_ages_and_what_drives_did() {
+fn status_reports_ages_and_the_work_of_drives() {
     let (yore, source) = with_history();
     yore.run(["status", "--max-age", "26h"]).assert_code(1);
     yore.run_on("backup", &[&source]).assert_code(0);
@@ -148,7 +148,7 @@ fn status_tells_ages_and_what_drives_did() {
 }
 
 #[test]
-fn the_drive_shows_the_past_to_ordinary_programs() {
+fn ordinary_programs_read_old_versions_on_the_drive() {
     let (yore, source) = with_history();
     let drive = MountGuard::new(&yore, &[]);
     let at = |top: &str, name: &str| drive.path_of(top, &source.join(name));
@@ -168,10 +168,10 @@ fn the_drive_shows_the_past_to_ordinary_programs() {
     let relative = source.strip_prefix("/").expect("absolute").display().to_string();
     let expected = format!("added/{relative}/new.txt\nmodified/{relative}/report.txt\n");
     assert_eq!(found, expected);
-    // Links of a search lead where they say.
+    // The links of a search lead to the versions.
     let hits = in_shell("cd \"$1\" && cat -- *", &[&drive.path().join("search/*.txt")]);
     assert_eq!(hits, "newfirst\nsecond\n");
-    // Also when so many others were searched for meanwhile that the first ones are forgotten.
+    // Also after so many other searches that the drive has dropped the first one.
     let script = "cd \"$1\" && ls -l > /dev/null
         for n in $(seq 40); do ls -d \"../*$n*.txt\" && ls \"../*$n*.txt\"; done > /dev/null
         cat -- *";
@@ -180,7 +180,7 @@ fn the_drive_shows_the_past_to_ordinary_programs() {
     let host = in_shell("ls \"$1\"", &[&drive.path().join("hosts")]);
     let scope = drive.path().join("hosts").join(host.trim());
     assert_eq!(in_shell("ls \"$1/snapshots\" | wc -l", &[&scope]).trim(), "4");
-    // The same file in two snapshots is one for the kernel.
+    // An unchanged file in two snapshots has one inode number.
     let numbers = ["2026-01-15T103000", "2026-01-15T113000", "2026-01-15T123000"]
         .map(|name| in_shell("stat -c %i \"$1\"", &[&at(&format!("snapshots/{name}"), "kept")]));
     assert_eq!(numbers[0], numbers[1]);

@@ -1,4 +1,4 @@
-//! States that are put together from several snapshots.
+//! States that are merged from several snapshots.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ fn new_files(yore: &Yore, words: &str, sources: &[&Path]) -> Option<u64> {
     ended.objects().pop().expect("a summary")["totals"]["new_files"].as_u64()
 }
 
-/// The names below `deleted/` on a drive.
+/// Lists the names below `deleted/` on a drive.
 fn deleted(drive: &MountGuard, path: &Path) -> Vec<String> {
     let folder = drive.path().join("deleted").join(path.strip_prefix("/").expect("absolute"));
     let Ok(listed) = std::fs::read_dir(folder) else { return Vec::new() };
@@ -34,7 +34,7 @@ fn shadowed(yore: &Yore, words: &str, around: &Path, inner: &Path) {
     yore.run_on(&format!("backup {words}"), &[around]).assert_code(0);
     assert_eq!(cat(yore, &file).assert_code(0).out, "first");
     assert_eq!(cat(yore, &around.join("outer")).assert_code(0).out, "outer");
-    // What the inner source had is known again.
+    // The files of the inner source are back.
     assert_eq!(new_files(yore, "", &[inner]), Some(0));
     yore.run_on(&format!("backup {words}"), &[around]).assert_code(0);
     let drive = MountGuard::new(yore, &[]);
@@ -54,14 +54,14 @@ fn what_a_newer_snapshot_left_out_does_not_hide_what_an_older_one_has() {
     write(&around.join("outer"), "outer");
     let words = format!("--exclude {}", inner.display());
     shadowed(&yore, &words, &around, &inner);
-    // Deleted in the folder itself, it is deleted.
+    // A file that was deleted in the folder itself is deleted.
     std::fs::remove_file(inner.join("me/file")).expect("it is there");
     write(&inner.join("me/other"), "other");
     assert_eq!(new_files(&yore, "", &[&inner]), Some(1));
     yore.run_on(&format!("backup {words}"), &[&around]).assert_code(0);
     assert_eq!(cat(&yore, &inner.join("me/file")).code, Some(1));
     assert_eq!(cat(&yore, &inner.join("me/other")).assert_code(0).out, "other");
-    // A snapshot of all outweighs both, and the next without it goes on from that one.
+    // A snapshot of everything replaces both, and the next one without the folder builds on it.
     write(&inner.join("me/other"), "of all");
     yore.run_on("backup", &[&around]).assert_code(0);
     yore.run_on(&format!("backup {words}"), &[&around]).assert_code(0);
@@ -122,7 +122,7 @@ fn the_loss_of_a_pack_stays_with_the_part_that_needs_it() {
             std::fs::read_to_string(drive.path().join(state).join(below))
         };
         assert!(shown(&kept_file).expect("it is there") == text, "{state}");
-        // EIO, not "no such file": nothing is said of what is not known.
+        // EIO, not "no such file": the content is unknown.
         let error = shown(&lost_file).expect_err("it is lost");
         assert_ne!(error.kind(), std::io::ErrorKind::NotFound, "{state}: {error}");
     }

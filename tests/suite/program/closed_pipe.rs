@@ -1,11 +1,10 @@
-//! Nobody listens any more to what the program prints.
+//! Output to a closed pipe.
 
 use std::fs;
 
 use yore_tests::{Yore, in_shell};
 
-/// Runs the program with its output and its complaints going to a pipe that is closed already; returns
-/// its exit code.
+/// Runs the program with standard output and standard error on a closed pipe; returns its exit code.
 fn run_unheard(yore: &Yore, words: &[&str]) -> i32 {
     let command = yore.command(words);
     let mut shell = std::process::Command::new("bash");
@@ -17,7 +16,7 @@ fn run_unheard(yore: &Yore, words: &[&str]) -> i32 {
     ended.out.trim().parse().expect("an exit code")
 }
 
-/// A repository, and a folder of files beside it.
+/// Makes a repository, and a folder of files beside it.
 fn with_repository() -> (Yore, String) {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
@@ -29,9 +28,9 @@ fn with_repository() -> (Yore, String) {
 }
 
 #[test]
-fn a_backup_is_finished_when_nobody_listens_to_its_warnings() {
+fn a_backup_finishes_although_its_warnings_go_to_a_closed_pipe() {
     let (yore, _) = with_repository();
-    // What is left out of it, such as the repository, is told before anything is read.
+    // Excluded folders such as the repository are reported before anything is read.
     let source = yore.scratch.path().to_str().expect("text");
     assert_eq!(run_unheard(&yore, &["backup", "--verbose", source]), 0);
     assert_eq!(yore.snapshot_ids().len(), 1);
@@ -41,7 +40,7 @@ fn a_backup_is_finished_when_nobody_listens_to_its_warnings() {
 }
 
 #[test]
-fn a_restore_and_a_forget_are_finished_when_nobody_listens() {
+fn a_restore_and_a_forget_finish_although_their_output_goes_to_a_closed_pipe() {
     let (yore, source) = with_repository();
     for _ in 0..2 {
         yore.run(["backup", &source]).assert_code(0);
@@ -57,11 +56,11 @@ fn a_restore_and_a_forget_are_finished_when_nobody_listens() {
 }
 
 #[test]
-fn a_command_that_prints_as_its_job_ends_when_nobody_listens() {
+fn a_command_that_only_prints_ends_when_the_pipe_is_closed() {
     let (yore, source) = with_repository();
     yore.run(["backup", &source]).assert_code(0);
     for words in [&["snapshots"][..], &["ls", "latest:/"], &["stats"]] {
-        // As every such program does, by the signal.
+        // By SIGPIPE, as other such programs do.
         assert_eq!(run_unheard(&yore, words), 128 + 13, "{words:?}");
     }
 }

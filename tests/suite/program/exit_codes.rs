@@ -1,4 +1,4 @@
-//! What the program says, and with which code it ends.
+//! Exit codes of the program, with their messages.
 
 use std::io::Read;
 use std::path::Path;
@@ -11,7 +11,7 @@ fn lines(text: &str) -> usize {
 }
 
 #[test]
-fn a_wrong_secret_ends_with_12_and_says_so_in_one_line_and_a_hint() {
+fn a_wrong_secret_ends_with_12_one_line_and_a_hint() {
     let yore = Yore::with_repository();
     let run = |variable: &str, value: &Path| {
         let mut command = yore.bare_command(["snapshots"]);
@@ -56,7 +56,7 @@ fn no_repository_ends_with_10_and_says_what_to_type() {
 }
 
 #[test]
-fn what_makes_no_sense_ends_with_2() {
+fn wrong_usage_ends_with_2() {
     let yore = Yore::with_repository();
     for words in [
         &["nonsense"][..],
@@ -100,7 +100,7 @@ fn what_makes_no_sense_ends_with_2() {
 }
 
 #[test]
-fn a_source_that_is_not_there_is_an_error_before_anything_is_written() {
+fn a_missing_source_is_an_error_before_anything_is_written() {
     let yore = Yore::with_repository();
     let before = in_shell("find \"$1\" | sort", &[&yore.repository()]);
     let source = yore.scratch.folder("source");
@@ -126,18 +126,18 @@ fn init_refuses_what_is_not_empty_and_leaves_it_alone() {
     let ended = Yore::finish(command.env("YORE_REPO", &full)).assert_code(1);
     assert!(ended.err.contains("not empty"), "{}", ended.err);
     assert_eq!(std::fs::read_dir(&full).expect("a folder").count(), 1);
-    // That is said before any secret is thought of.
+    // This is reported before any secret is read.
     let mut command = yore.bare_command(["init"]);
     let ended = Yore::finish(command.env("YORE_REPO", &full)).assert_code(1);
     assert!(ended.err.contains("not empty"), "{}", ended.err);
-    let asked = yore.scratch.at("asked");
-    let mut command = yore.bare_command(["init", "--password-command", "touch asked; echo x"]);
+    let marker = yore.scratch.at("marker");
+    let mut command = yore.bare_command(["init", "--password-command", "touch marker; echo x"]);
     Yore::finish(command.env("YORE_REPO", &full)).assert_code(1);
-    assert!(!asked.exists(), "the command for the passphrase did not run");
+    assert!(!marker.exists(), "the command for the passphrase did not run");
 }
 
 #[test]
-fn moments_are_understood_and_those_that_are_not_there_are_named() {
+fn moments_are_understood_and_missing_ones_are_named() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     for day in ["14", "15"] {
@@ -176,7 +176,7 @@ fn moments_are_understood_and_those_that_are_not_there_are_named() {
 }
 
 #[test]
-fn results_are_objects_a_line_when_asked_for() {
+fn with_json_results_are_one_object_a_line() {
     let yore = Yore::new();
     let source = yore.scratch.folder("source");
     std::fs::write(source.join("a \"file\"\n\u{1b}[31m"), "x").expect("a file");
@@ -207,7 +207,7 @@ fn results_are_objects_a_line_when_asked_for() {
 }
 
 #[test]
-fn names_from_a_snapshot_can_not_play_with_the_terminal() {
+fn names_in_a_snapshot_can_not_control_the_terminal() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     std::fs::write(source.join("\u{1b}]0;owned\u{7}\u{1b}[2J"), "x").expect("a file");
@@ -220,7 +220,7 @@ fn names_from_a_snapshot_can_not_play_with_the_terminal() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error_of_the_program() {
+fn a_closed_pipe_is_no_error() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     std::fs::write(source.join("large"), noise(5_000_000, 1)).expect("a file");
@@ -233,7 +233,7 @@ fn a_reader_that_goes_away_is_no_error_of_the_program() {
         let mut child = yore.start(words);
         let mut start = [0; 10];
         child.stdout.take().expect("a pipe").read_exact(&mut start).expect("it prints");
-        // The pipe is closed here, with more to come.
+        // The pipe is closed here, with output left.
         let output = child.wait_with_output().expect("it ends");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(said, "", "{words:?}: {:?}", output.status);
@@ -265,7 +265,7 @@ fn a_stream_is_backed_up_whole_or_not_at_all() {
 }
 
 #[test]
-fn a_full_disk_ends_a_backup_that_is_far_ahead_in_many_large_files() {
+fn a_full_disk_ends_a_backup_with_many_large_files_in_its_queue() {
     needs_root("mount a small file system");
     let yore = Yore::new();
     let disk = yore.scratch.folder("repository");
@@ -275,7 +275,7 @@ fn a_full_disk_ends_a_backup_that_is_far_ahead_in_many_large_files() {
     let source = yore.scratch.folder("source");
     let first = source.join("0");
     std::fs::write(&first, noise(8_000_000, 1)).expect("a file");
-    // More than wait for a thread that reads, in batches of their own.
+    // More files than wait for the reader threads, each in a batch of its own.
     for n in 1..100 {
         let folder = source.join(format!("folder {n}"));
         std::fs::create_dir(&folder).expect("a folder");
@@ -289,7 +289,7 @@ fn a_full_disk_ends_a_backup_that_is_far_ahead_in_many_large_files() {
 }
 
 #[test]
-fn a_full_disk_is_said_nothing_is_committed_and_the_next_run_goes_on() {
+fn a_full_disk_is_reported_commits_nothing_and_the_next_run_continues() {
     needs_root("mount a small file system");
     let yore = Yore::new();
     let disk = yore.scratch.folder("repository");
@@ -311,7 +311,7 @@ fn a_full_disk_is_said_nothing_is_committed_and_the_next_run_goes_on() {
     yore.run_on("backup", &[&source]).assert_code(0);
     assert_eq!(yore.snapshot_ids().len(), 2);
     yore.assert_sound();
-    // A full target of a restore.
+    // A restore to a full target.
     let target = yore.scratch.folder("target");
     in_shell("mount -t tmpfs -o size=4m none \"$1\"", &[&target]);
     let _target = MountedAt::new(&target);
@@ -321,7 +321,7 @@ fn a_full_disk_is_said_nothing_is_committed_and_the_next_run_goes_on() {
 }
 
 #[test]
-fn try_shows_everything_by_itself_and_leaves_nothing() {
+fn try_demonstrates_everything_and_leaves_nothing() {
     let yore = Yore::new();
     let temporary = yore.scratch.folder("tmp");
     let mut command = yore.bare_command(["try"]);

@@ -1,8 +1,8 @@
-//! The help of every command, and what is said of arguments that make no sense.
+//! The help of every command, and errors of usage.
 
 use yore_tests::Yore;
 
-/// The commands, as the help lists them.
+/// Lists the commands that the help names.
 fn commands(yore: &Yore) -> Vec<String> {
     let help = yore.run(["--help"]).assert_code(0).out;
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
@@ -60,7 +60,7 @@ fn the_help_names_every_variable_that_the_program_reads() {
 }
 
 #[test]
-fn errors_have_one_style_whoever_finds_them() {
+fn all_errors_have_one_style() {
     let yore = Yore::with_repository();
     for words in [
         &["nonsense"][..],

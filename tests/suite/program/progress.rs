@@ -1,4 +1,4 @@
-//! What a person is told of a command that takes its time, and of each file.
+//! Progress of long commands, and the lines of `--verbose`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
-/// What appeared on a terminal while a command ran, with its progress.
+/// Returns everything that a terminal got while a command ran, with its progress.
 fn drawn(yore: &Yore, columns: u16, arguments: &[&str]) -> String {
     on_terminal(columns, &yore.command(arguments), "").assert_code(0).out
 }
 
-/// A folder with so much in it that progress is drawn.
+/// Makes a folder that is large enough for progress to be drawn.
 fn large_source(yore: &Yore) -> PathBuf {
     let source = yore.scratch.folder("source");
     for n in 0..40 {
@@ -27,7 +27,7 @@ fn large_source(yore: &Yore) -> PathBuf {
 }
 
 #[test]
-fn backup_restore_and_check_tell_per_cent_total_and_the_time_left() {
+fn backup_restore_and_check_show_per_cent_total_and_the_time_left() {
     let yore = Yore::with_repository();
     let source = large_source(&yore);
     let left_out = source.join("left out");
@@ -50,7 +50,7 @@ fn backup_restore_and_check_tell_per_cent_total_and_the_time_left() {
     assert!(!shown.contains("0 files,"), "packs are no files: {shown}");
 }
 
-/// Runs with `-v`, and returns the lines that tell of files.
+/// Runs with `-v`; returns the lines about files.
 fn fates(yore: &Yore, arguments: &[&str]) -> Vec<(String, String)> {
     let words = [&["-v"], arguments].concat();
     let told = yore.run(words).assert_code(0).out;
@@ -70,7 +70,7 @@ fn pairs(fates: &[(String, String)]) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn verbose_lists_every_file_with_what_happened_to_it_in_dry_runs_too() {
+fn verbose_lists_every_file_with_its_change_also_in_dry_runs() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     fs::create_dir(source.join("sub")).expect("a folder");
@@ -78,7 +78,7 @@ fn verbose_lists_every_file_with_what_happened_to_it_in_dry_runs_too() {
         fs::write(source.join(name), name).expect("a file");
     }
     yore.run(["backup", text(&source)]).assert_code(0);
-    // What is younger than the coarsest clock is read again.
+    // Files that are younger than the resolution of the coarsest clock are read again.
     fs::write(source.join("other"), "changed").expect("a file");
     fs::write(source.join("young"), "new").expect("a file");
     let expected =
@@ -108,7 +108,7 @@ fn verbose_lists_every_file_with_what_happened_to_it_in_dry_runs_too() {
     assert_eq!(pairs(&fates(&yore, &restore)), expected);
     let kept = fates(&yore, &["restore", &place, "--in-place", "--overwrite", "never"]);
     assert!(kept.len() == 4 && kept.iter().all(|(fate, _)| fate == "kept"), "{kept:?}");
-    // Nobody who did not ask is told.
+    // Without `-v` no file is listed.
     assert!(!yore.run(["backup", text(&source)]).assert_code(0).out.contains("sub/deep"));
 }
 
@@ -135,6 +135,6 @@ fn quiet_prints_nothing_on_success() {
             assert_eq!(shown, "", "{words:?} on a terminal");
         }
     }
-    // What was asked for is no chatter.
+    // `--quiet` does not suppress results.
     assert_ne!(yore.run(["-q", "snapshots"]).assert_code(0).out, "");
 }

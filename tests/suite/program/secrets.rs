@@ -1,10 +1,10 @@
-//! Passphrases that are weak, and the recovery key on the day on which it is needed.
+//! Weak passphrases, and recovery keys as users type them.
 
 use std::fs;
 
 use yore_tests::{Ended, Yore, on_terminal};
 
-/// Makes a repository with a passphrase; returns what was said, and the recovery key.
+/// Makes a repository with a passphrase; returns the output and the recovery key.
 fn with_passphrase(passphrase: &str) -> (Yore, Ended, String) {
     let yore = Yore::new();
     let mut command = yore.bare_command(["init", "--json"]);
@@ -21,7 +21,7 @@ fn open(yore: &Yore, variable: &str, value: &str) -> Ended {
 }
 
 #[test]
-fn a_weak_passphrase_is_warned_about_and_taken() {
+fn a_weak_passphrase_is_accepted_with_a_warning() {
     for (passphrase, word) in [
         ("short", "5 characters"),
         ("elevenchars", "11 characters"),
@@ -34,14 +34,14 @@ fn a_weak_passphrase_is_warned_about_and_taken() {
     }
     let (yore, made, _) = with_passphrase("correct kettle violin marmot");
     assert_eq!(made.err, "");
-    let mut asked = yore.bare_command(["init"]);
-    asked.env("YORE_REPO", yore.scratch.at("second"));
-    let shown = on_terminal(100, &asked, "short\nshort\n").assert_code(0).out;
+    let mut command = yore.bare_command(["init"]);
+    command.env("YORE_REPO", yore.scratch.at("second"));
+    let shown = on_terminal(100, &command, "short\nshort\n").assert_code(0).out;
     assert!(shown.contains("5 characters"), "{shown}");
 }
 
 #[test]
-fn the_recovery_key_is_accepted_wherever_a_secret_is_asked_for() {
+fn the_recovery_key_is_accepted_in_place_of_every_secret() {
     let (yore, _, key) = with_passphrase("correct kettle violin marmot");
     let file = yore.scratch.at("written down");
     let sloppy = key.to_lowercase().replace('-', " ");
@@ -52,14 +52,14 @@ fn the_recovery_key_is_accepted_wherever_a_secret_is_asked_for() {
     open(&yore, "YORE_PASSWORD_FILE", path).assert_code(0);
     open(&yore, "YORE_KEY_FILE", path).assert_code(0);
     open(&yore, "YORE_PASSWORD_COMMAND", &format!("echo {key}")).assert_code(0);
-    let mut asked = yore.bare_command(["--no-progress", "snapshots"]);
-    asked.env("YORE_REPO", yore.repository());
-    let shown = on_terminal(100, &asked, &format!("{sloppy}\n")).assert_code(0).out;
+    let mut command = yore.bare_command(["--no-progress", "snapshots"]);
+    command.env("YORE_REPO", yore.repository());
+    let shown = on_terminal(100, &command, &format!("{sloppy}\n")).assert_code(0).out;
     assert!(shown.contains("recovery key"), "the question names it: {shown}");
 }
 
 #[test]
-fn a_recovery_key_with_a_mistake_is_recognised_and_said_so() {
+fn a_mistyped_recovery_key_is_recognised_as_such() {
     let (yore, _, key) = with_passphrase("correct kettle violin marmot");
     let other = if key.starts_with('7') { '8' } else { '7' };
     let wrong = format!("{other}{}", &key[1..]);
@@ -76,11 +76,11 @@ fn a_recovery_key_with_a_mistake_is_recognised_and_said_so() {
             assert!(is_said, "{variable}: {}", refused.err);
         }
     }
-    let mut asked = yore.bare_command(["--no-progress", "snapshots"]);
-    asked.env("YORE_REPO", yore.repository());
-    let shown = on_terminal(200, &asked, &format!("{wrong}\n{key}\n")).assert_code(0).out;
+    let mut command = yore.bare_command(["--no-progress", "snapshots"]);
+    command.env("YORE_REPO", yore.repository());
+    let shown = on_terminal(200, &command, &format!("{wrong}\n{key}\n")).assert_code(0).out;
     assert!(shown.contains("a letter is wrong") && shown.contains("try again"), "{shown}");
-    // A passphrase of that form is one all the same.
+    // A passphrase may have the form of a recovery key.
     let refused = open(&yore, "YORE_PASSWORD", "no key at all").assert_code(12);
     assert!(refused.err.contains("wrong secret"), "{}", refused.err);
 }

@@ -1,4 +1,4 @@
-//! How old backups are, for a person and for a monitor.
+//! The age of backups, for users and for monitoring.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ fn a_source_counts_until_it_is_dropped_and_again_when_it_is_backed_up() {
     let told = yore.run(["status", "--json"]).assert_code(0).objects();
     assert_eq!(told.iter().filter(|line| line["type"] == "source").count(), 1);
     assert_eq!(yore.snapshot_ids().len(), 2, "its snapshots stay");
-    // Backed up again, it is missed again when it gets old.
+    // Once it is backed up again, its age counts again.
     yore.run(["backup", "--time", "2026-01-16T10:30:00Z", text(&once)]).assert_code(0);
     let red = yore.run(["status", "--max-age", "26h"]).assert_code(1);
     assert!(red.err.contains(text(&once)), "{}", red.err);
@@ -57,7 +57,7 @@ fn all_machines_whose_backups_are_too_old_are_named() {
 }
 
 #[test]
-fn an_installation_counts_under_its_newest_name() {
+fn an_installation_is_listed_under_its_newest_name() {
     let yore = Yore::with_repository();
     let [source, other] = ["source", "other"].map(|name| yore.scratch.folder(name));
     for (host, day) in [("a1b2", "15"), ("c3d4", "16")] {
@@ -67,7 +67,7 @@ fn an_installation_counts_under_its_newest_name() {
     yore.run(["backup", "--host", "a1b2", text(&other)]).assert_code(0);
     let listed = yore.run(["status", "--json"]).assert_code(0).objects();
     let names: Vec<_> = listed.iter().filter_map(|line| line["host"].as_str()).collect();
-    // Each source has one row: that of its newest backup.
+    // Each source has one row, for its newest backup.
     assert_eq!(names, ["a1b2", "c3d4"]);
 }
 
@@ -79,7 +79,7 @@ fn only_drives_of_the_repository_are_shown() {
     assert!(shown(&yore).contains(text(mine.path())));
     assert!(!shown(&yore).contains(text(others.path())));
     assert!(shown(&other).contains(text(others.path())));
-    // Who names no repository asks for all.
+    // Without a repository, all are reported.
     let all = Yore::finish(&mut yore.bare_command(["status"])).assert_code(0).out;
     assert!(all.contains(text(mine.path())) && all.contains(text(others.path())), "{all}");
 }

@@ -1,15 +1,15 @@
-//! What is printed on narrow terminals: whole words, lines no longer than the terminal, Chinese in its columns.
+//! Output on narrow terminals: whole words, lines no longer than the terminal, wide characters in columns.
 
 use std::fs;
 
 use yore_tests::{Yore, on_terminal};
 
-/// The columns that a text takes: Chinese characters take two.
+/// Counts the columns of a text: Chinese characters take two.
 fn columns(text: &str) -> usize {
     text.chars().map(|c| if ('\u{2e80}'..'\u{ffff}').contains(&c) { 2 } else { 1 }).sum()
 }
 
-/// Backs up a folder of Chinese names in a place with a short path, with a host and a tag.
+/// Backs up a folder of Chinese names at a short path, with a host and a tag.
 fn with_chinese_names() -> (Yore, String) {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("文件");
@@ -25,7 +25,7 @@ fn with_chinese_names() -> (Yore, String) {
     (yore, text)
 }
 
-/// Fails when a line is wider than the terminal, or a word of `words` is not whole on one line.
+/// Fails if a line is wider than the terminal, or a word of `words` is broken.
 #[track_caller]
 fn assert_readable(shown: &str, width: usize, words: &[&str]) {
     for line in shown.lines() {
@@ -71,7 +71,7 @@ fn tables_are_readable_on_40_and_80_columns_with_chinese_names() {
 }
 
 #[test]
-fn columns_stay_below_each_other_under_chinese_names() {
+fn columns_stay_aligned_with_chinese_names() {
     let (yore, source) = with_chinese_names();
     yore.run(["backup", "--host", "study", &source]).assert_code(0);
     let shown = yore.run_on_terminal(200, &["snapshots"]).assert_code(0).out;
@@ -110,7 +110,7 @@ fn the_recovery_key_is_broken_between_its_groups() {
 }
 
 #[test]
-fn columns_says_how_wide_the_terminal_is_and_pipes_are_as_wide_as_they_need() {
+fn the_variable_columns_sets_the_width_and_pipes_have_no_limit() {
     let (yore, _) = with_chinese_names();
     let mut command = yore.command(["--no-progress", "snapshots"]);
     command.env("COLUMNS", "40");

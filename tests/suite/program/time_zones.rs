@@ -1,9 +1,9 @@
-//! Time zones that this machine does not know.
+//! Unknown time zones.
 
 use yore_tests::Yore;
 
 #[test]
-fn an_unknown_time_zone_is_said_and_not_silently_utc() {
+fn an_unknown_time_zone_is_reported_and_not_taken_for_utc() {
     let yore = Yore::with_repository();
     for zone in ["Nowhere/Nothing", "Europe/Berln", "nonsense"] {
         let ended = Yore::finish(yore.command(["snapshots"]).env("TZ", zone)).assert_code(0);

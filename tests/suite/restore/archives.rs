@@ -1,5 +1,4 @@
-//! A folder of the past comes out as a tar or a zip that everybody's programs read, and a file under the
-//! name that was asked for.
+//! Folders as tar and zip archives for other programs, and single files under a chosen name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +6,7 @@ use std::process::Stdio;
 
 use yore_tests::{Yore, assert_same_tree, in_shell, needs_root, noise};
 
-/// A repository with a folder of everything that a tar has a place for.
+/// Makes a repository with a folder of everything that a tar can hold.
 fn scene() -> (Yore, PathBuf) {
     needs_root("make devices and give files away");
     let yore = Yore::with_repository();
@@ -31,7 +30,7 @@ fn scene() -> (Yore, PathBuf) {
     (yore, source)
 }
 
-/// What `cat` prints of the folder, in a file.
+/// Writes the output of `cat` for the folder into a file.
 fn archive(yore: &Yore, source: &Path, options: &[&str], code: i32) -> PathBuf {
     let place = format!("latest:{}", source.display());
     let file = yore.scratch.at("archive");
@@ -45,7 +44,7 @@ fn archive(yore: &Yore, source: &Path, options: &[&str], code: i32) -> PathBuf {
 }
 
 #[test]
-fn tar_and_bsdtar_bring_a_folder_back_as_it_was() {
+fn tar_and_bsdtar_unpack_a_folder_as_it_was() {
     let (yore, source) = scene();
     let file = archive(&yore, &source, &[], 0);
     for (n, line) in [
@@ -80,7 +79,7 @@ fn tar_and_bsdtar_bring_a_folder_back_as_it_was() {
 #[test]
 fn unzip_and_bsdtar_read_a_zip() {
     let (yore, source) = scene();
-    // What a zip has no place for is told.
+    // Files that a zip can't hold are listed.
     let file = archive(&yore, &source, &["--zip"], 3);
     fs::remove_file(source.join("pipe")).expect("removed");
     fs::remove_file(source.join("device")).expect("removed");
@@ -100,7 +99,7 @@ fn unzip_and_bsdtar_read_a_zip() {
 }
 
 #[test]
-fn a_single_file_gets_the_name_that_was_asked_for() {
+fn a_single_file_gets_the_chosen_name() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     fs::write(source.join("file.txt"), "content").expect("a file");
@@ -118,11 +117,11 @@ fn a_single_file_gets_the_name_that_was_asked_for() {
         assert_eq!(read(lands), "content", "{target}");
     }
     assert_eq!(fs::read_dir(&there).expect("a folder").count(), 1);
-    // What is there is treated as with any other name.
+    // `--overwrite` applies to the chosen name, too.
     fs::write(yore.scratch.at("copy.txt"), "somebody's").expect("a file");
     yore.run(["restore", &place, "--target", "copy.txt", "--overwrite", "never"]).assert_code(0);
     assert_eq!(read("copy.txt"), "somebody's");
-    // A folder is restored into the target as ever.
+    // A folder is restored into the target, under its own name.
     let folder = format!("latest:{}", source.display());
     yore.run(["restore", &folder, "--target", "other"]).assert_code(0);
     assert_eq!(read("other/source/file.txt"), "content");

@@ -1,11 +1,11 @@
-//! A target that does not tell `Readme` from `README`: rclone shows a folder as such a one.
+//! A target for which `Readme` and `README` are one name, as rclone can serve a folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use yore_tests::{Yore, in_shell};
 
-/// A folder without case, which is unmounted at the end.
+/// A case-insensitive folder, unmounted when it is dropped.
 struct Caseless {
     mount: PathBuf,
 }
@@ -35,7 +35,7 @@ fn content(folder: &Path) -> String {
 }
 
 #[test]
-fn both_of_two_names_are_kept_where_case_does_not_count() {
+fn two_names_that_differ_in_case_are_both_kept() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     for (name, text) in
@@ -64,7 +64,7 @@ fn both_of_two_names_are_kept_where_case_does_not_count() {
         );
         assert!(ended.err.contains("differs in case"), "{}", ended.err);
     }
-    // What is there in other letters is what the snapshot has, and no extra.
+    // An entry in other case is the snapshot's own, and not an extra one.
     in_shell("cd \"$1\" && mv other temporary && mv temporary OTHER", &[&place]);
     yore.run(words(&["--delete", "--overwrite", "never"])).assert_code(3);
     assert!(content(&place).contains("./OTHER:3"), "{}", content(&place));

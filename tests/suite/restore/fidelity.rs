@@ -1,11 +1,11 @@
-//! Everything that a file can be goes there and back: through restore, and through the drive.
+//! Every kind and attribute of a file, through backup and restore, and through the drive.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use yore_tests::{MountGuard, Yore, assert_same_tree, build_matrix, in_shell, is_root, stat_tree};
 
-/// A source with everything, backed up once.
+/// A source with every kind of file, backed up once.
 struct Scene {
     yore: Yore,
     source: PathBuf,
@@ -15,10 +15,10 @@ fn scene() -> Scene {
     let yore = Yore::with_repository();
     let source = yore.scratch.at("source");
     let left_out = build_matrix(&source);
-    // What changed within three seconds before a backup is read again by the next one.
+    // Files that changed within three seconds before a backup are read again by the next one.
     std::thread::sleep(std::time::Duration::from_millis(3_200));
     let expected = match is_root() {
-        // What is left out is known: only times that a file system can't hold.
+        // Only times that the file system can't hold are left out.
         true => left_out.iter().filter(|line| !line.starts_with("time ")).count(),
         false => 0,
     };
@@ -39,7 +39,7 @@ fn every_kind_of_file_is_restored_as_it_was() {
     }
     let target = scene.yore.scratch.at("restored");
     let place = format!("latest:{}", scene.source.display());
-    // It has a tebibyte of holes, which reading again passes over, too.
+    // It has a tebibyte of holes, which are skipped when it is read again, too.
     let arguments = ["restore", &place, "--verify", "--target"].map(PathBuf::from);
     let arguments = arguments.iter().chain(std::iter::once(&target));
     let ended = scene.yore.run(arguments).assert_code(0);
@@ -49,7 +49,7 @@ fn every_kind_of_file_is_restored_as_it_was() {
 }
 
 #[test]
-fn a_restore_over_what_is_there_changes_nothing_that_is_right() {
+fn a_restore_over_existing_files_changes_nothing_that_is_right() {
     let scene = scene();
     let place = format!("latest:{}", scene.source.display());
     let before = stat_tree(&scene.source);
@@ -74,16 +74,16 @@ fn a_restore_over_what_is_there_changes_nothing_that_is_right() {
 }
 
 #[test]
-fn a_second_backup_of_what_did_not_change_stores_no_content() {
+fn a_second_backup_of_unchanged_files_stores_no_content() {
     let scene = scene();
     let ended = scene.yore.run_on("backup --json", &[&scene.source]).assert_code(0);
     let objects = ended.objects();
     let report = objects.iter().find(|line| line["type"] == "backup").expect("a report");
     let totals = &report["totals"];
     assert_eq!(totals["new_files"].as_u64(), Some(0), "{report}");
-    // What claims to be from the future is read again, and found to be what it was.
+    // Files with times in the future are read again, and found unchanged.
     assert_eq!(totals["changed_files"].as_u64(), Some(0), "{report}");
-    // The folder above the source has another time: its tree is new, and nothing else.
+    // The folder above the source has another time: only its tree is new.
     assert!(totals["new_bytes"].as_u64() < Some(1000), "{report}");
     let target = scene.yore.scratch.at("restored");
     let place = format!("latest:{}", scene.source.display());
@@ -98,7 +98,7 @@ fn the_drive_shows_every_kind_of_file_as_it_was() {
     let drive = MountGuard::new(&scene.yore, &[]);
     let shown = drive.path_of("latest", &scene.source);
     assert_same_tree(&shown, &scene.source);
-    // Again, from the kernel's caches, and by the snapshot's own name.
+    // Again, from the kernel's caches, and by the name of the snapshot.
     assert_same_tree(&shown, &scene.source);
     let names = in_shell("ls -1 \"$1\"/snapshots", &[drive.path()]);
     let name = names.lines().find(|name| name.contains('T')).expect("a snapshot by its time");
@@ -106,8 +106,8 @@ fn the_drive_shows_every_kind_of_file_as_it_was() {
     assert_same_tree(&by_time, &scene.source);
 }
 
-/// A copy of the source without what tools that know paths by name can't reach, and without what
-/// takes them an hour (a file of a terabyte).
+/// Copies the source without paths that are too long for other tools, and without a file of a terabyte, which
+/// takes them an hour.
 fn for_tools(scene: &Scene) {
     in_shell("rm -rf \"$1\"/deep \"$1\"/sparse/huge", &[&scene.source]);
     scene.yore.run_on("backup", &[&scene.source]).assert_code(0);
@@ -121,7 +121,7 @@ fn diff_rsync_tar_find_and_stat_see_no_difference_between_drive_and_source() {
     let shown = drive.path_of("latest", &scene.source);
     let both: [&Path; 2] = [&shown, &scene.source];
 
-    // diff opens fifos and devices of the same kind to no purpose; it compares what has content.
+    // Without fifos and devices, which diff would open.
     let said = in_shell(
         "diff -r --no-dereference --exclude=special --exclude=pipe \"$1\" \"$2\" 2>&1",
         &both,
@@ -139,7 +139,7 @@ fn diff_rsync_tar_find_and_stat_see_no_difference_between_drive_and_source() {
     );
     assert_eq!(said, "", "rsync, to the drive");
 
-    // The names of sockets are told on standard error: tar leaves them out.
+    // tar leaves sockets out and names them on standard error.
     let list = "tar --create --sort=name --xattrs --xattrs-include='*' --acls --format=posix \
                 --directory \"$1\" . 2>/dev/null | tar --list --verbose --full-time --file -";
     assert_eq!(in_shell(list, &[&shown]), in_shell(list, &[&scene.source]), "tar's list");

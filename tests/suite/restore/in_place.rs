@@ -1,4 +1,4 @@
-//! A restore to where things came from changes what the snapshot has, and nothing beside it.
+//! Restores in place: they change files of the snapshot, and nothing beside them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,14 +34,14 @@ fn mode(path: &Path) -> u32 {
     file(path).mode.expect("a mode")
 }
 
-/// Restores a place over what is there.
+/// Restores a path in place, over existing files.
 fn restore(yore: &Yore, place: &str, options: &[&str]) -> Ended {
     let mut words = vec!["restore", place, "--in-place", "--overwrite", "different"];
     words.extend(options);
     yore.run(words)
 }
 
-/// Everything about a folder itself that a restore could set.
+/// Returns the metadata of a folder that a restore could set.
 fn about(folder: &Path) -> String {
     in_shell(
         "stat -c '%a %u %g' \"$1\"; getfacl -cpn \"$1\"; getfattr -d --absolute-names \"$1\"",
@@ -62,12 +62,12 @@ fn a_link_above_a_source_is_followed_and_stays() {
     assert_eq!(fs::read_link(top.join("data")).expect("a link"), Path::new("big"));
     assert_eq!(read(&top.join("data/other")), "another");
     assert_eq!(read(&top.join("big/docs/plan")), "the plan");
-    // The same on the way to something within the source, also where it is gone.
+    // The same for a path within the source, also where it was deleted.
     fs::remove_dir_all(top.join("big/docs")).expect("removed");
     restore(&yore, &format!("latest:{}/data/docs/plan", text(&top)), &["--delete"]).assert_code(0);
     assert_eq!(read(&top.join("big/docs/plan")), "the plan");
     assert_eq!(read(&top.join("big/other")), "another");
-    // A file on the way is not removed for it.
+    // A file in place of a folder above is not removed.
     fs::remove_file(top.join("data")).expect("removed");
     fs::write(top.join("data"), "somebody's").expect("a file");
     let ended = restore(&yore, "latest", &["--delete"]).assert_code(3);
@@ -96,7 +96,7 @@ fn folders_above_a_source_keep_what_they_have() {
         assert_eq!(about(&me), before, "{place}");
     }
     assert_eq!(read(&me.join("docs/plan")), "the plan");
-    // Nor in another target; there they are made with what they had.
+    // Nor in another target, where they are made with their saved metadata.
     let words = ["restore", "latest", "--target", text(&target)];
     yore.run(words).assert_code(0);
     let there = target.join(me.strip_prefix("/").expect("absolute"));
@@ -121,7 +121,7 @@ fn missing_folders_above_are_made_as_the_snapshot_knows_them() {
 }
 
 #[test]
-fn each_source_says_itself_what_its_backup_left_out() {
+fn each_source_has_its_own_list_of_excluded_paths() {
     let yore = Yore::with_repository();
     let top = yore.scratch.folder("top");
     let (a, b) = (top.join("a"), top.join("b"));
@@ -133,7 +133,7 @@ fn each_source_says_itself_what_its_backup_left_out() {
     assert_eq!(read(&a.join("keep.o")), "left out");
     assert_eq!(read(&b.join("y.o")), "out");
     assert!(!a.join("new").exists() && !b.join("new").exists());
-    // What the one would have had is an extra there, and only there.
+    // Files of the one source are extra ones there, and only there.
     fs::remove_file(b.join("keep.o")).expect("removed");
     restore(&yore, "latest", &["--delete"]).assert_code(0);
     assert_eq!(
@@ -143,7 +143,7 @@ fn each_source_says_itself_what_its_backup_left_out() {
 }
 
 #[test]
-fn a_source_in_what_another_left_out_does_not_make_that_its_content() {
+fn a_source_in_an_excluded_folder_does_not_claim_that_folder() {
     let yore = Yore::with_repository();
     let top = yore.scratch.folder("top");
     put(&top, &[("cache/never saved", "mine"), ("cache/inner/x", "x"), ("y", "y")]);
@@ -159,7 +159,7 @@ fn a_source_in_what_another_left_out_does_not_make_that_its_content() {
 }
 
 #[test]
-fn what_can_not_be_removed_leaves_everything_its_name() {
+fn when_a_file_can_not_be_removed_everything_keeps_its_name() {
     needs_root("make files immutable");
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
@@ -183,7 +183,7 @@ fn what_can_not_be_removed_leaves_everything_its_name() {
 }
 
 #[test]
-fn what_was_one_file_in_two_snapshots_is_two() {
+fn hard_links_across_two_snapshots_become_two_files() {
     let yore = Yore::with_repository();
     let top = yore.scratch.folder("top");
     let (a, b) = (top.join("a"), top.join("b"));
@@ -201,13 +201,13 @@ fn what_was_one_file_in_two_snapshots_is_two() {
     assert_eq!((old.mode, new.mode), (Some(0o644), Some(0o600)));
 }
 
-/// Number and time of the last change of everything in a folder.
+/// Returns inode number and change time of everything in a folder.
 fn changes(folder: &Path) -> String {
     in_shell("find \"$1\" -printf '%P %i %C@ %T@\\n' | sort", &[folder])
 }
 
 #[test]
-fn what_is_as_it_should_be_is_not_written_to() {
+fn files_that_are_right_are_not_written_to() {
     needs_root("make devices");
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
@@ -228,7 +228,7 @@ fn what_is_as_it_should_be_is_not_written_to() {
     let newer = ["restore", "latest", "--in-place", "--overwrite", "newer"];
     yore.run(newer).assert_code(0);
     assert_eq!(changes(&source), before);
-    // Without a question, since nothing would be replaced.
+    // Without a question, since no file is replaced.
     yore.run(["restore", "latest", "--in-place"]).assert_code(0);
     assert_eq!(changes(&source), before);
     let again = yore.run(["backup", text(&source), "--json"]).assert_code(0).objects();
@@ -259,12 +259,12 @@ fn a_right_link_stays_and_a_wrong_one_is_replaced() {
 }
 
 #[test]
-fn what_a_killed_restore_left_is_taken_away_and_told() {
+fn leftovers_of_a_killed_restore_are_removed_and_reported() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     put(&source, &[("a", "a")]);
     yore.run_on("backup", &[&source]).assert_code(0);
-    // The name that a link would have for the instant before it takes another's place.
+    // The temporary name of a link before it replaces another.
     let left = in_shell(
         "python3 - \"$1\" <<'END'\n\
          import os, sys\n\
@@ -285,7 +285,7 @@ fn what_a_killed_restore_left_is_taken_away_and_told() {
 }
 
 #[test]
-fn both_versions_are_kept_and_nothing_is_written_over() {
+fn with_keep_both_nothing_is_overwritten() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     put(&source, &[("report.odt", "old"), ("same", "same"), ("gone", "gone"), ("folder/x", "x")]);
@@ -304,7 +304,7 @@ fn both_versions_are_kept_and_nothing_is_written_over() {
     let words = ["restore", "latest", "--in-place", "--keep-both", "--json"];
     let report = yore.run(words).assert_code(0).objects();
     assert_eq!((&report[0]["replaced"], &report[0]["kept_both"]), (&0.into(), &4.into()));
-    let look =
+    let listing =
         || in_shell("cd \"$1\"; grep -r . . | sort; readlink link*; ls -R | sort", &[&source]);
     let names = [
         ("report.odt", "newer"),
@@ -323,16 +323,16 @@ fn both_versions_are_kept_and_nothing_is_written_over() {
     let old_link = source.join(format!("link{time}"));
     assert_eq!(fs::read_link(old_link).expect("a link"), Path::new("old"));
     assert_eq!(fs::read_link(source.join("link")).expect("a link"), Path::new("new"));
-    // Again: they are there.
-    let before = look();
+    // A second run finds both.
+    let before = listing();
     let report = yore.run(words).assert_code(0).objects();
     assert_eq!((&report[0]["files"], &report[0]["kept_both"]), (&0.into(), &0.into()));
-    assert_eq!(look(), before);
+    assert_eq!(listing(), before);
     yore.run(["restore", "latest", "--in-place", "--keep-both", "--delete"]).assert_code(2);
 }
 
 #[test]
-fn an_include_that_fits_nothing_is_told() {
+fn an_include_without_a_match_is_reported() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     put(&source, &[("docs/a.txt", "a"), ("docs/b.txt", "b")]);
@@ -348,7 +348,7 @@ fn an_include_that_fits_nothing_is_told() {
     assert!(ended.err.contains("nothing.odt") && ended.err.contains("fits"), "{}", ended.err);
 }
 
-/// Runs a command where somebody sits at a terminal, and answers its question.
+/// Runs a command on a terminal, and answers its question.
 fn answered(yore: &Yore, words: &[&str], answer: &str, meanwhile: &str) -> String {
     let log = yore.scratch.at("screen");
     let script = yore.scratch.at("script");
@@ -374,7 +374,7 @@ fn answered(yore: &Yore, words: &[&str], answer: &str, meanwhile: &str) -> Strin
 }
 
 #[test]
-fn a_question_on_a_terminal_is_answered_and_what_was_shown_is_done() {
+fn after_a_question_on_a_terminal_only_the_listed_changes_are_made() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     put(&source, &[("changed", "old"), ("edited", "old"), ("gone", "gone")]);
@@ -389,7 +389,7 @@ fn a_question_on_a_terminal_is_answered_and_what_was_shown_is_done() {
     assert!(screen.contains("OLDER") && screen.contains("source/changed"), "{screen}");
     assert!(screen.contains("source/extra") && screen.contains("ended with 1"), "{screen}");
     assert!(read(&source.join("changed")) == "newer" && !source.join("gone").exists());
-    // What somebody works on while the question stands is not what was shown.
+    // A file that changes while the question waits is no longer the listed one.
     let meanwhile = format!(
         "echo 'newest work' > '{0}/edited'; echo 'came meanwhile' > '{0}/late'; \
          echo 'came meanwhile' > '{0}/gone'",
@@ -403,7 +403,7 @@ fn a_question_on_a_terminal_is_answered_and_what_was_shown_is_done() {
     assert_eq!(read(&source.join("late")), "came meanwhile\n");
     assert_eq!(read(&source.join("gone")), "came meanwhile\n");
     assert!(!source.join("extra").exists());
-    // Nothing changed meanwhile.
+    // Nothing has changed meanwhile.
     change();
     fs::remove_file(source.join("late")).expect("removed");
     let screen = answered(&yore, &words, "yes", "true");

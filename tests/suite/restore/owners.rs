@@ -1,11 +1,11 @@
-//! Owners whose names have other numbers where files are restored.
+//! Restores on a machine where the owners' names have other numbers.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use yore_tests::{Ended, Yore, binary, in_shell, needs_root};
 
-/// Runs the program on a machine whose user and group `keeper` have this number.
+/// Runs the program on a machine where user and group `keeper` have this number.
 fn with_keeper(yore: &Yore, number: u32, words: &[&Path]) -> Ended {
     let [passwd, group] = ["passwd", "group"].map(|name| yore.scratch.at(name));
     let line = format!("root:x:0:0::/root:/bin/sh\nkeeper:x:{number}:{number}::/:/bin/sh\n");
@@ -46,7 +46,7 @@ fn files_go_to_the_owner_of_the_same_name() {
         let words = [&path("restore"), &path(option), &place, &path("--target"), &target];
         with_keeper(&yore, 5353, &words.map(PathBuf::as_path)).assert_code(0);
         assert_eq!(owner(&target.join("source/known")), expected, "{option}");
-        // A number without a name stays one.
+        // A number without a name stays as it is.
         assert_eq!(owner(&target.join("source/unknown")), "4711 4711", "{option}");
         std::fs::remove_dir_all(&target).expect("it was made");
     }

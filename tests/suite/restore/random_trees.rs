@@ -1,5 +1,5 @@
-//! Restores in place over random trees: nothing outside the sources changes, nothing that no backup
-//! held is removed, and the plan that was made is what is done.
+//! Restores in place over random trees: nothing outside the sources changes, no file without a backup is
+//! removed, and the plan is executed as it was made.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use yore_tests::{
     fingerprint_folder, in_shell, options,
 };
 
-/// Few names, so that different things meet under the same one.
+/// Few names, so that entries of different kinds collide.
 const NAMES: [&str; 7] = ["a", "b", "c", "x.o", "keep.o", "t.tmp", "sub"];
 
 struct Scene {
@@ -39,7 +39,7 @@ impl Scene {
         self.random.below(of) == 0
     }
 
-    /// A path below the top that may or may not be there.
+    /// Draws a path below the top, which may exist.
     fn path(&mut self, depth: u64) -> PathBuf {
         let levels = 1 + self.random.below(depth);
         (0..levels).fold(self.top.clone(), |path, _| {
@@ -47,7 +47,7 @@ impl Scene {
         })
     }
 
-    /// Makes something at a random place, in the place of whatever is there.
+    /// Makes an entry at a random path, in place of the one that is there.
     fn make(&mut self) {
         let path = self.path(4);
         let parent = path.parent().expect("a parent").to_owned();
@@ -57,7 +57,7 @@ impl Scene {
         if self.one_in(3) {
             remove(&path);
         }
-        // What can't be made over what is there is not made.
+        // An entry that can't replace the existing one is not made.
         match self.random.below(6) {
             0 => drop(fs::create_dir_all(&path)),
             1 => link(["a", "../b", "c/sub", "nowhere"][self.random.below(4) as usize], &path),
@@ -74,13 +74,13 @@ impl Scene {
         }
     }
 
-    /// Changes something that may be there.
+    /// Changes an entry, if there is one.
     fn change(&mut self) {
         let path = self.path(4);
         match self.random.below(5) {
             0 => remove(&path),
             1 => drop(fs::rename(&path, self.path(3))),
-            // A folder moves, and a link stays in its place.
+            // A folder moves, and a link takes its place.
             2 if path.symlink_metadata().is_ok_and(|found| found.is_dir()) => {
                 let name = path.file_name().expect("a name").to_string_lossy().into_owned();
                 let moved = path.with_file_name(format!("moved {name}"));
@@ -135,19 +135,19 @@ fn link(target: &str, path: &Path) {
     in_shell("[ -e \"$2\" ] || [ -L \"$2\" ] || ln -s \"$1\" \"$2\"", &[Path::new(target), path]);
 }
 
-/// Where a source is now: links on the way to it are followed, itself it is not.
+/// Returns the present path of a source: links above it are followed, a link at its end is not.
 fn place_of(source: &Path) -> PathBuf {
     let (parent, name) = (source.parent().expect("a parent"), source.file_name().expect("a name"));
     fs::canonicalize(parent).map_or_else(|_| source.to_owned(), |parent| parent.join(name))
 }
 
-/// Whether `path` is, or is below, `outer`.
+/// Returns true if `path` is `outer` or below it.
 fn within(path: &[u8], outer: &[u8]) -> bool {
     path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
-/// Whether a rule that holds for a path leaves it out, or something above it that is in the innermost
-/// source: that one was named.
+/// Returns true if a rule excludes the path, or a folder above it within its innermost source; a source
+/// itself is never excluded, since it was named.
 fn is_left_out(path: &[u8], kind: Kind, parts: &[SourcePart]) -> bool {
     let holding = || parts.iter().filter(|part| within(path, &part.path));
     let Some(inner) = holding().map(|part| part.path.len()).max() else { return false };
@@ -173,7 +173,7 @@ fn fits(name: &[u8], is_dir: bool, patterns: &[String]) -> bool {
     out
 }
 
-/// What a restore of something else must not change.
+/// Returns the entries that a restore of another path must not change.
 ///
 /// A file that has another name in a source gets the metadata that it has there.
 fn kept(seen: &FileFingerprint) -> impl PartialEq + std::fmt::Debug {
@@ -188,9 +188,9 @@ fn kept(seen: &FileFingerprint) -> impl PartialEq + std::fmt::Debug {
 struct Restored {
     parts: Vec<SourcePart>,
     how: RestoreOptions,
-    /// Everything before it, after that file was changed.
+    /// The tree before the restore, after that file was changed.
     before: Fingerprint,
-    /// The file that somebody changed after the plan was made.
+    /// The file that was changed after the plan was made.
     touched: Option<Vec<u8>>,
     report: RestoreReport,
 }
@@ -210,7 +210,7 @@ impl Scene {
         RestoreOptions { overwrite, extra, include, exclude, parts, ..RestoreOptions::default() }
     }
 
-    /// What is restored: all, a source, or something above or below one.
+    /// Draws a path to restore: the root, a source, or one above or below a source.
     fn what(&mut self, parts: &[SourcePart]) -> Vec<u8> {
         match self.random.below(4) {
             0 => parts[self.random.below(parts.len() as u64) as usize].path.clone(),
@@ -220,7 +220,7 @@ impl Scene {
         }
     }
 
-    /// Plans and restores; `None` where the state has nothing of what is asked for.
+    /// Plans and restores; `None` if the snapshot has nothing at the path.
     fn restore(
         &mut self,
         reader: &Reader,
@@ -281,7 +281,7 @@ fn check(top: &Path, after: &Fingerprint, places: &[Vec<u8>], restored: &Restore
             let now = &FileFingerprint { same_as: seen.same_as.clone(), ..now.clone() };
             assert_eq!(format!("{:?}", kept(now)), format!("{:?}", kept(seen)), "{shown}");
         }
-        // A link on the way may give it several names, each of them with rules of its own.
+        // A link above may give it several paths, each with rules of its own.
         if how.extra == Extra::Keep || names.iter().all(|name| is_left_out(name, seen.kind, parts))
         {
             assert!(now.is_some(), "{shown} is gone: {:?} {parts:?}", restored.report);
@@ -330,7 +330,7 @@ fn play(seed: u64) {
 }
 
 #[test]
-fn a_restore_in_place_harms_nothing_that_it_is_not_about() {
+fn a_restore_in_place_changes_nothing_outside_its_path() {
     for seed in 0..200 {
         let played = std::panic::catch_unwind(|| play(seed));
         assert!(played.is_ok(), "with the seed {seed}");

@@ -2,7 +2,7 @@
 
 use crate::read::directory::Nodes;
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, ResolvedNode, children};
+use crate::read::state_tree::{DirRef, ResolvedNode, children};
 
 /// The nodes that the previous snapshot has of a directory, in order of names.
 #[allow(clippy::large_enum_variant, reason = "one for each level of the walk")]

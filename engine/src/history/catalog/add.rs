@@ -14,7 +14,7 @@ use crate::history::pattern::lower;
 use crate::observer::{Event, Observer};
 use crate::path::{TreePath, TreePathBuf};
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, check_length};
+use crate::read::state_tree::{DirRef, check_length};
 
 /// Names whose numbers are remembered.
 const NAMES: usize = 100_000;
@@ -139,7 +139,7 @@ impl Adding<'_> {
                 self.open(path, &to.node)?;
             }
         }
-        let dir = |side: &Option<crate::read::view::ResolvedNode>| {
+        let dir = |side: &Option<crate::read::state_tree::ResolvedNode>| {
             side.as_ref().and_then(|s| s.dir.clone())
         };
         let below = (dir(&pair.from), dir(&pair.to));

@@ -1,12 +1,13 @@
 //! Compared with walks over all snapshots, whatever happens to the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::path::Path;
 
 use super::*;
 use crate::history::pattern::Pattern;
 use crate::path::TreePath;
-use crate::read::view::{DirRef, ResolvedNode, children};
+use crate::read::state_tree::{DirRef, ResolvedNode, children};
 use crate::testing::{Notes, Sample};
 
 type Searched = BTreeMap<Vec<u8>, (usize, usize, u64)>;

@@ -1,10 +1,13 @@
 //! Histories of real backups.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use yore_platform::snapshot_path;
 
+use super::dir_history::enter;
 use super::*;
+use crate::format::tree::Tree;
 use crate::testing::Sample;
 
 /// What the versions of a name were: first and last snapshot, and the size where it was there.
@@ -150,5 +153,5 @@ fn names_looked_up_where_they_changed_have_the_same_past_as_in_every_tree() {
         let expected = of_name(&reader, &timeline, &history(), &name);
         assert_eq!(of_name(&reader, &timeline, &shared, &name), expected, "{number}");
     }
-    assert!(shared.looked.is_compared());
+    assert!(shared.index.is_compared());
 }

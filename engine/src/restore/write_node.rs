@@ -2,10 +2,10 @@
 
 use yore_platform::{Kind, Metadata, Replace, TargetDir, TargetFile};
 
-use super::beside::{self, Beside};
 use super::context::Context;
 use super::delete::look_through;
 use super::directory::{OpenDir, metadata_of};
+use super::labelled_name::{self, Beside};
 use super::{Extra, Overwrite, Verify, verify, was_there};
 use crate::error::{Error, Result};
 use crate::format::blob_hasher::HASH_BATCH;
@@ -66,7 +66,7 @@ pub(super) fn way(
         Overwrite::Different => !is_right(target, &found, node),
         Overwrite::Beside if is_right(target, &found, node) => false,
         Overwrite::Beside => {
-            return Ok(match beside::rename(context, open, target, node)? {
+            return Ok(match labelled_name::rename(context, open, target, node)? {
                 Beside::Free => {
                     context.counts.beside.add(1);
                     Ok(Way::New)

@@ -1,20 +1,22 @@
-//! Going into a directory of a source, or deciding not to.
+//! A directory of a source: entered, passed by, or kept as it is in the previous snapshot.
 
 use std::io::ErrorKind;
 
 use yore_platform::{Kind, Listing, Metadata, MountKind, SourceDir, system_path};
 
-use super::emptied::{self, Emptied};
-use super::{Advance, Level, Opened, Sources, Step, Unlisted, Walk};
+use super::emptied_folder::{self, EmptiedFolder};
+use super::{Advance, Level, Opened, Sources, Unlisted, Walk};
 use crate::backup::left_out::NotEntered;
+use crate::backup::messages::WalkStep;
 use crate::backup::read::attributes;
 use crate::backup::read::node_of;
 use crate::backup::walk::exclude::Excluder;
-use crate::backup::{EmptySources, FileSystems, Reading, now};
+use crate::backup::{EmptySources, FileSystems, Reading};
+use crate::clock::now;
 use crate::error::Result;
 use crate::format::tree::{Flags, Node};
 use crate::path::join;
-use crate::read::view::{DirRef, ResolvedNode};
+use crate::read::state_tree::{DirRef, ResolvedNode};
 
 impl<'a> Walk<'a> {
     /// Goes into a directory; `way` leads to sources that are named inside of it, or is one itself.
@@ -50,7 +52,7 @@ impl<'a> Walk<'a> {
             (Err(error), Some(MountKind::Fuse(kind)))
                 if error.kind() == ErrorKind::PermissionDenied =>
             {
-                self.tally.folder(&path, NotEntered::Private(kind.clone()));
+                self.counters.folder(&path, NotEntered::Private(kind.clone()));
                 self.keep_last_state(name, previous, None)?;
                 return Ok(Advance::Stay);
             }
@@ -72,7 +74,7 @@ impl<'a> Walk<'a> {
         }
         if let Some(emptied) = self.lost_its_disk(parent, &dir, &path, &metadata, previous.as_ref())
         {
-            self.tally.emptied(emptied);
+            self.counters.emptied(emptied);
             self.keep_last_state(name, previous, Some(metadata))?;
             return Ok(Advance::Stay);
         }
@@ -85,7 +87,7 @@ impl<'a> Walk<'a> {
                 self.pass_by(&path, node, previous, way, NotEntered::Own)
             }
             Ok(level) => {
-                self.step(Step::Enter(Box::new(Node {
+                self.step(WalkStep::Enter(Box::new(Node {
                     flags: node.flags.with(level.flags),
                     ..node
                 })))?;
@@ -107,15 +109,15 @@ impl<'a> Walk<'a> {
         way: Option<&'a Sources>,
         why: NotEntered,
     ) -> Result<Advance<'a>> {
-        self.tally.folder(path, why);
+        self.counters.folder(path, why);
         self.note_uncovered(path);
         node.flags = node.flags.with(Flags::INCOMPLETE);
-        self.step(Step::Enter(Box::new(node)))?;
+        self.step(WalkStep::Enter(Box::new(node)))?;
         if let Some(way) = way {
             let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
             self.walk_way(way, path, below, Flags::INCOMPLETE)?;
         }
-        self.step(Step::Leave)?;
+        self.step(WalkStep::Leave)?;
         Ok(Advance::Stay)
     }
 
@@ -134,10 +136,10 @@ impl<'a> Walk<'a> {
             Err(_) => passed_by(name, previous.as_ref()),
         };
         node.flags = node.flags.with(Flags::INCOMPLETE);
-        self.step(Step::Enter(Box::new(node)))?;
+        self.step(WalkStep::Enter(Box::new(node)))?;
         let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
         self.walk_way(way, &path, below, Flags::INCOMPLETE)?;
-        self.step(Step::Leave)
+        self.step(WalkStep::Leave)
     }
 
     /// Finds out whether a source has lost all of its files since the previous snapshot.
@@ -147,11 +149,11 @@ impl<'a> Walk<'a> {
         path: &[u8],
         metadata: &Metadata,
         previous: Option<&ResolvedNode>,
-    ) -> Option<Emptied> {
+    ) -> Option<EmptiedFolder> {
         let previous = previous.filter(|_| self.options.empty_sources == EmptySources::KeepLast)?;
         let last = (&previous.node, previous.dir.as_ref()?);
         let keeps_inodes = dir.keeps_inode_numbers().unwrap_or(false);
-        emptied::look(self.reader, self.mounts, path, metadata, last, keeps_inodes)
+        emptied_folder::detect(self.reader, self.mounts, path, metadata, last, keeps_inodes)
     }
 
     /// Finds out whether a folder is another than before although nobody changed the folder above it: then
@@ -163,7 +165,7 @@ impl<'a> Walk<'a> {
         path: &[u8],
         metadata: &Metadata,
         previous: Option<&ResolvedNode>,
-    ) -> Option<Emptied> {
+    ) -> Option<EmptiedFolder> {
         let previous = previous
             .filter(|seen| parent.is_unmoved && seen.node.inode != metadata.inode)
             .filter(|_| metadata.device == parent.device)?;
@@ -184,9 +186,9 @@ impl<'a> Walk<'a> {
             (None, Some(metadata)) if metadata.kind == Kind::Directory => node_of(name, &metadata),
             // Something else has taken its place since it was listed; what that is, the next backup
             // tells. (A node of it without its content would be no node.)
-            (None, _) => return self.step(Step::Incomplete),
+            (None, _) => return self.step(WalkStep::Incomplete),
         };
-        self.step(Step::Take(Box::new(node)))
+        self.step(WalkStep::Keep(Box::new(node)))
     }
 
     /// Takes a node of the previous state, with all that is below it.
@@ -194,12 +196,12 @@ impl<'a> Walk<'a> {
         let ResolvedNode { mut node, dir } = seen;
         node.flags = node.flags.with(Flags::STALE);
         let Some(DirRef::Merged(nodes)) = dir else {
-            return self.step(Step::Take(Box::new(node)));
+            return self.step(WalkStep::Keep(Box::new(node)));
         };
         // Of several snapshots: no tree of the repository has all of it yet.
-        self.step(Step::Enter(Box::new(node)))?;
+        self.step(WalkStep::Enter(Box::new(node)))?;
         nodes.iter().try_for_each(|below| self.keep(below.clone()))?;
-        self.step(Step::Leave)
+        self.step(WalkStep::Leave)
     }
 
     /// Describes a directory; its attributes are read only if it may have changed.
@@ -216,11 +218,11 @@ impl<'a> Walk<'a> {
             self.options.reading == Reading::Changed
                 && previous.changed == metadata.changed
                 && previous.inode == metadata.inode
-                && metadata.changed.is_some_and(|changed| changed < self.trusted_before)
+                && metadata.changed.is_some_and(|changed| changed < self.previous.trusted_before)
         });
         match known {
             Some(previous) => node.xattrs = previous.xattrs.clone(),
-            None => attributes::give(&mut node, dir.xattrs(), path, self.observer, self.unreadable),
+            None => attributes::give(&mut node, dir.xattrs(), path, self.observer, self.counters),
         }
         node
     }

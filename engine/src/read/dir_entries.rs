@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::format::tree::InvalidNode;
 use crate::read::directory::Nodes;
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, ResolvedNode, damaged};
+use crate::read::state_tree::{DirRef, ResolvedNode, damaged};
 
 /// The nodes of a directory that are still to come.
 pub(crate) enum Children<'r> {

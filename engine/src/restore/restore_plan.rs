@@ -15,7 +15,7 @@ use super::{RestoreOptions, RestoreReport, Task, start_in_place};
 use crate::error::Result;
 use crate::observer::Observer;
 use crate::read::reader::Reader;
-use crate::read::view::DirRef;
+use crate::read::state_tree::DirRef;
 use crate::run::Run;
 
 /// Whether something that is there may be changed.

@@ -11,52 +11,56 @@ use super::previous::count_files;
 use crate::format::tree::Node;
 use crate::path::join;
 use crate::read::reader::Reader;
-use crate::read::view::DirRef;
+use crate::read::state_tree::DirRef;
 
-/// A folder is taken for one that lost its disk when fewer than one file in so many is left.
+/// A folder is taken for one whose disk is not mounted when fewer than one file in so many is left.
 const NEARLY_ALL: u64 = 10;
 
 /// A folder that had files, and has none or nearly none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Emptied {
+pub struct EmptiedFolder {
     /// Its path in the snapshot.
     pub path: Vec<u8>,
-    /// How many files it had.
+    /// The number of files that it had.
     pub before: u64,
     /// Whether another folder has taken its place, as when a disk is unmounted.
     pub is_other_folder: bool,
 }
 
-/// Looks at a folder before it is walked.
+/// Compares a folder with the previous snapshot before it is walked.
 ///
-/// `last` and `below` are what the previous snapshot has of it. Costs one listing where there are files.
-pub(super) fn look(
+/// `last` and `below` are the node and the tree of the previous snapshot. Costs one listing where there are files.
+pub(super) fn detect(
     reader: &Reader,
     mounts: &Mounts,
     path: &[u8],
     metadata: &Metadata,
     (last, below): (&Node, &DirRef),
     keeps_inodes: bool,
-) -> Option<Emptied> {
+) -> Option<EmptiedFolder> {
     let is_other_folder = keeps_inodes && last.inode != metadata.inode;
     if !is_other_folder {
-        // The one that it was, with nothing in it: the first file decides.
+        // The same folder: a single file shows that its disk is mounted.
         if count_present(mounts, path, 1) > 0 {
             return None;
         }
         let before = count_files(reader, below, u64::MAX);
-        return (before > 0).then(|| Emptied { path: path.to_vec(), before, is_other_folder });
+        return (before > 0).then(|| EmptiedFolder {
+            path: path.to_vec(),
+            before,
+            is_other_folder,
+        });
     }
     let before = count_files(reader, below, u64::MAX);
     let present = count_present(mounts, path, before / NEARLY_ALL + 1);
-    (present * NEARLY_ALL < before).then(|| Emptied {
+    (present * NEARLY_ALL < before).then(|| EmptiedFolder {
         path: path.to_vec(),
         before,
         is_other_folder,
     })
 }
 
-/// Counts what is there now that is no folder, up to `limit`. A folder that can't be listed counts as full.
+/// Counts everything below a path but folders, up to `limit`. A folder that can't be listed counts as full.
 fn count_present(mounts: &Mounts, path: &[u8], limit: u64) -> u64 {
     let (mut present, mut listing) = (0, Listing::new());
     let mut folders = vec![path.to_vec()];
@@ -85,7 +89,7 @@ fn count_present(mounts: &Mounts, path: &[u8], limit: u64) -> u64 {
     present
 }
 
-/// Reports whether a folder shows what is not its own, and may not answer.
+/// Returns whether a program serves a folder's content, which may hang.
 fn is_served(mounts: &Mounts, folder: &Path) -> bool {
     matches!(mounts.on(folder), Some(MountKind::Drive | MountKind::System(_) | MountKind::Fuse(_)))
 }

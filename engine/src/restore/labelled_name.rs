@@ -4,7 +4,7 @@ use yore_platform::TargetDir;
 
 use super::context::Context;
 use super::directory::OpenDir;
-use super::place::is_right;
+use super::write_node::is_right;
 use crate::error::Result;
 use crate::format::tree::Node;
 use crate::path::join;

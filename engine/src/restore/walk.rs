@@ -6,21 +6,21 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use yore_platform::{DeviceNumber, Kind};
 
-use super::case::Names;
+use super::case_folding::Names;
 use super::context::Context;
 use super::delete::{Deletion, Keep};
 use super::directory::OpenDir;
 use super::large::{self, LARGE};
 use super::links::LinkGroup;
 use super::select::{Selected, Selection};
-use super::work::{Item, Job, Role};
+use super::worker::{Item, Job, Role};
 use crate::error::Error;
 use crate::format::id::SnapshotId;
 use crate::format::tree::{Content, Node};
 use crate::observer::Event;
 use crate::path::join;
-use crate::read::children::Children;
-use crate::read::view::{DirRef, ResolvedNode};
+use crate::read::dir_entries::Children;
+use crate::read::state_tree::{DirRef, ResolvedNode};
 use crate::run::Run;
 
 /// Bytes of the paths of all directories that the walk is in: only hostile trees have more.

@@ -7,9 +7,9 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::beside::labelled;
 use super::context::Context;
 use super::directory::OpenDir;
+use super::labelled_name::labelled;
 use crate::error::Error;
 use crate::format::tree::Node;
 use crate::path::join;

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::directory::OpenDir;
 use super::large::{Large, stretch};
 use super::links::{FirstName, LinkGroup};
-use super::place::{Outcome, place};
+use super::write_node::{Outcome, place};
 use crate::format::tree::Node;
 use crate::observer::{Event, Fate};
 use crate::path::join;
