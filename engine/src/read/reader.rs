@@ -19,7 +19,7 @@ use crate::format::pack::{Codec, PackKey, decode_frame};
 use crate::index::{BlobIndex, FrameBlobs, Location};
 use crate::read::chunk_lists::Lists;
 use crate::read::frame::{Claim, Frame, Taken};
-use crate::read::frame_cache::FrameMemory;
+use crate::read::frame_memory::FrameMemory;
 use crate::read::readahead::Sequences;
 
 /// How many packs' keys are kept.
