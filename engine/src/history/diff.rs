@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::format::content_id::content_id;
 use crate::format::tree::Node;
 use crate::path::{TreePath, TreePathBuf};
-use crate::read::dir_entries::Children;
+use crate::read::dir_entries::DirEntries;
 use crate::read::reader::Reader;
 use crate::read::state_tree::{DirRef, ResolvedNode, check_length};
 
@@ -107,7 +107,7 @@ pub struct Pairs<'r> {
 }
 
 struct Side<'r> {
-    children: Option<Children<'r>>,
+    children: Option<DirEntries<'r>>,
     next: Option<ResolvedNode>,
 }
 
@@ -117,7 +117,7 @@ impl<'r> Side<'r> {
             None => None,
             // A list that is not known is no empty one.
             Some(DirRef::Unreadable) => return Err(crate::read::state_tree::unreadable()),
-            Some(dir) => Some(Children::open(reader, dir)?),
+            Some(dir) => Some(DirEntries::open(reader, dir)?),
         };
         let mut side = Self { children, next: None };
         side.advance()?;
