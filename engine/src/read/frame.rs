@@ -12,7 +12,7 @@ use yore_platform::AlignedBuf;
 
 use crate::format::id::BlobId;
 use crate::format::keys::{BlobKind, Keys};
-use crate::index::FrameBlobs;
+use crate::index::{FrameBlob, FrameBlobs};
 
 /// A blob's place in a frame, as an index has it; to be verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -94,7 +94,8 @@ impl Frame {
     ) {
         self.all_verified.get_or_init(|| {
             let Some(mut reservation) = HashReservation::take(self) else { return };
-            for (id, at, length) in find().map_or_else(Vec::new, |found| found.blobs) {
+            for blob in find().map_or_else(Vec::new, |found| found.blobs) {
+                let FrameBlob { id, at, length } = blob;
                 reservation.add(BlobRef { kind: BlobKind::Data, id, at, length });
             }
             HashReservation::verify(&[reservation], keys);
