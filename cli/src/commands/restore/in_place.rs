@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use yore_engine::{
-    Event, Lookup, Observer, Overwrite, Planned, Problem, Reader, RestoreOptions, RestorePlan,
-    RestoreReport, Run, count_below, restore_in_place,
+    Counted, Event, Lookup, Observer, Overwrite, Planned, Problem, Reader, RestoreOptions,
+    RestorePlan, RestoreReport, Run, count_below, restore_in_place,
 };
 use yore_platform::{Interrupt, system_path};
 
@@ -83,7 +83,7 @@ pub fn run(
 
 /// Counts what there is to restore, for the progress.
 pub fn count(reader: &Reader, what: &Lookup, counter: &dyn Observer) {
-    if let Some((files, bytes)) = count_below(reader, what, counter) {
+    if let Some(Counted { files, bytes }) = count_below(reader, what, counter) {
         counter.event(Event::Expected { files, bytes });
     }
 }
