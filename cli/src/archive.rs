@@ -69,7 +69,7 @@ pub fn write(
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Done::Whole),
         Err(error) => Err(Failure::new(
             Exit::Failed,
-            format!("the archive could not be written: {error}"),
+            format!("the archive could not be written: {}", engine_error::reason(&error)),
             "check where standard output goes",
         )),
     }

@@ -13,6 +13,7 @@ use crate::access::secret::{self, Given};
 use crate::access::state;
 use crate::args::global::Global;
 use crate::args::zone;
+use crate::failure::engine_error::reason;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::Screen;
 
@@ -49,7 +50,7 @@ impl Context {
         let interrupt = Interrupt::install().map_err(|error| {
             Failure::new(
                 Exit::Failed,
-                format!("interrupts can't be caught: {error}"),
+                format!("interrupts can't be caught: {}", reason(&error)),
                 "run the command again",
             )
         })?;

@@ -16,6 +16,7 @@ use crate::access::writer::writer;
 use crate::args::machine::Whose;
 use crate::args::{exclude, when};
 use crate::context::Context;
+use crate::failure::engine_error::reason;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::past::place::{self, Past};
 use crate::screen::progress::Progress;
@@ -241,7 +242,7 @@ impl Stage {
         self.place.close().map_err(|error| {
             Failure::new(
                 Exit::Failed,
-                format!("{} could not be removed: {error}", path.display()),
+                format!("{} could not be removed: {}", path.display(), reason(&error)),
                 "remove it yourself; nothing in it is needed",
             )
         })

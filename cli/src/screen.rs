@@ -15,6 +15,7 @@ use terminal_size::{Height, Width, terminal_size_of};
 use yore_platform::Interrupt;
 
 use crate::args::global::Global;
+use crate::failure::engine_error::reason;
 use crate::failure::{Failure, Outcome};
 use crate::json;
 use crate::text::escape;
@@ -191,7 +192,7 @@ impl Screen {
         let outcome = match (outcome, self.state().failed.take()) {
             (Ok(_), Some(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
                 crate::failure::Exit::Failed,
-                format!("the result could not be printed: {error}"),
+                format!("the result could not be printed: {}", reason(&error)),
                 "check where standard output goes",
             )),
             (outcome, _) => outcome,

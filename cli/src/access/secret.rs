@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::access::recovery;
 use crate::args::global::Global;
+use crate::failure::engine_error::reason;
 use crate::failure::{Exit, Failure, Outcome};
 
 /// The most that is read as a secret.
@@ -149,13 +150,13 @@ fn from_command(command: &OsStr) -> Outcome<Zeroizing<String>> {
         .arg(command)
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| failed(reason(&error)))?;
     let output = child.stdout.take().map(read_all).transpose();
-    let status = child.wait().map_err(|error| failed(error.to_string()))?;
+    let status = child.wait().map_err(|error| failed(reason(&error)))?;
     if !status.success() {
         return Err(failed(status.to_string()));
     }
-    let bytes = output.map_err(|error| failed(error.to_string()))?;
+    let bytes = output.map_err(|error| failed(reason(&error)))?;
     text("what the command printed", bytes.unwrap_or_default())
 }
 
@@ -214,7 +215,7 @@ fn ask(question: &str) -> Outcome<Zeroizing<String>> {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(Error::Interrupted.into()),
         Err(error) => Err(Failure::new(
             Exit::WrongSecret,
-            format!("no passphrase was given: {error}"),
+            format!("no passphrase was given: {}", reason(&error)),
             "type it, or use --key-file or --password-file",
         )),
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use yore_engine::Repository;
 use yore_fs::{Changed, SnapshotVolume, VolumeOptions};
 
-use crate::failure::engine_error::words;
+use crate::failure::engine_error::{reason, words};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::Screen;
 
@@ -52,7 +52,7 @@ impl Refresher {
             .map_err(|error| {
                 Failure::new(
                     Exit::Failed,
-                    format!("no thread could be started: {error}"),
+                    format!("no thread could be started: {}", reason(&error)),
                     "end some programs and try again",
                 )
             })?;

@@ -67,6 +67,14 @@ pub fn words(error: &Error) -> String {
     }
 }
 
+/// Returns what to print of an error beside its subject: the subject, unless the message names it,
+/// and the message.
+pub fn beside<'s>(subject: &'s str, error: &Error) -> (&'s str, String) {
+    let message = words(error);
+    let is_named = message.contains(subject.trim_start_matches('/'));
+    (if is_named { "" } else { subject }, message)
+}
+
 /// Says why the system refused, without its number for it.
 pub fn reason(source: &io::Error) -> String {
     let text = source.to_string();
@@ -100,5 +108,20 @@ pub fn quoted(word: &str) -> String {
     match !word.is_empty() && word.chars().all(plain) {
         true => word.to_owned(),
         false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_its_subject_and_its_cause_once() {
+        let missing = Error::Missing { object: "tree 0a1b".into() };
+        assert_eq!(beside("/home/a", &missing), ("/home/a", "tree 0a1b is missing".into()));
+        assert_eq!(beside("tree 0a1b", &missing), ("", "tree 0a1b is missing".into()));
+        let local =
+            Error::Local { path: "/home/a".into(), source: io::Error::from_raw_os_error(13) };
+        assert_eq!(beside("/home/a", &local), ("", "/home/a: permission denied".into()));
     }
 }

@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 use yore_platform::{Interrupt, Interruptible};
 
+use crate::failure::engine_error::reason;
 use crate::failure::{Exit, Failure, Outcome};
 
 /// A running command, read through its standard output. Dropped before its end, it is ended.
@@ -30,7 +31,7 @@ impl ProgramOutput {
             }
             started => started,
         }
-        .map_err(|error| failed(&error.to_string()))?;
+        .map_err(|error| failed(&reason(&error)))?;
         let output = child.stdout.take().map(|output| Interruptible::new(output, interrupt));
         Ok(Self { child, output, status: None })
     }
@@ -40,7 +41,7 @@ impl ProgramOutput {
         match self.status.as_ref()? {
             Ok(status) if status.success() => None,
             Ok(status) => Some(failed(&status.to_string())),
-            Err(error) => Some(failed(&error.to_string())),
+            Err(error) => Some(failed(&reason(error))),
         }
     }
 }
@@ -75,7 +76,7 @@ impl Read for ProgramOutput {
         match self.status.get_or_insert_with(|| child.wait()) {
             Ok(status) if status.success() => Ok(0),
             Ok(status) => Err(io::Error::other(format!("the command failed: {status}"))),
-            Err(error) => Err(io::Error::other(error.to_string())),
+            Err(error) => Err(io::Error::other(reason(error))),
         }
     }
 }

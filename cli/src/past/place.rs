@@ -13,7 +13,7 @@ use yore_platform::{name_bytes, snapshot_path};
 use crate::args::machine::Whose;
 use crate::args::{live_path, when};
 use crate::context::Context;
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, Outcome, engine_error};
 use crate::past::clock;
 use crate::text::{escape, format};
 
@@ -323,7 +323,7 @@ pub fn locate(past: &Past, place: &Place) -> Outcome<(Vec<u8>, Found)> {
 /// Tells of what is damaged and not needed.
 pub fn tell(context: &Context, problems: Vec<yore_engine::Error>) {
     for problem in problems {
-        context.screen.problem("", &problem.to_string());
+        context.screen.problem("", &engine_error::words(&problem));
     }
 }
 

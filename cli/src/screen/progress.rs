@@ -261,13 +261,11 @@ impl Observer for State {
     }
 
     fn problem(&self, problem: Problem) {
-        let subject = escape::name(&problem.subject);
-        let what = engine_error::words(&problem.error);
-        // Many messages name the path themselves.
-        let named = what.contains(subject.trim_start_matches('/'));
         // In a snapshot, paths have no slash before them; for people they do.
+        let subject = escape::name(&problem.subject);
         let subject = format!("/{}", subject.trim_start_matches('/'));
-        self.screen.problem(if named { "" } else { &subject }, &what);
+        let (subject, what) = engine_error::beside(&subject, &problem.error);
+        self.screen.problem(subject, &what);
     }
 
     fn interrupted(&self) -> bool {

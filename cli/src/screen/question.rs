@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
+use crate::failure::engine_error::reason;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::Screen;
 
@@ -19,7 +20,11 @@ pub fn is_agreed(screen: &Screen, question: &str, otherwise: &str) -> Outcome<bo
     let mut line = String::new();
     let read = io::stdin().lock().read_line(&mut line);
     read.map_err(|error| {
-        Failure::new(Exit::Failed, format!("no answer could be read: {error}"), otherwise)
+        Failure::new(
+            Exit::Failed,
+            format!("no answer could be read: {}", reason(&error)),
+            otherwise,
+        )
     })?;
     Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

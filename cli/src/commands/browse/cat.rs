@@ -10,6 +10,7 @@ use yore_platform::Kind;
 use crate::archive::{self, Archive, Out, Tar, Zip};
 use crate::args::machine::Whose;
 use crate::context::Context;
+use crate::failure::engine_error::reason;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::past::content::copy_out;
 use crate::past::place::{self, Past};
@@ -61,7 +62,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Done::Whole),
         Err(error) => Err(Failure::new(
             Exit::Failed,
-            format!("the file could not be printed: {error}"),
+            format!("the file could not be printed: {}", reason(&error)),
             "check where standard output goes",
         )),
     }

@@ -11,7 +11,7 @@ use yore_platform::Kind;
 use crate::args::machine::Whose;
 use crate::commands::browse::ls;
 use crate::context::Context;
-use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::failure::{Done, Exit, Failure, Outcome, engine_error};
 use crate::json::{self, ChangeCounts};
 use crate::past::content::copy_out;
 use crate::past::place::{self, Past};
@@ -74,7 +74,9 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
                 after,
                 &mut |path, change| each(&join(top, path), change),
                 &mut |path, error| {
-                    context.screen.problem(&escape::path(&join(top, path)), &error.to_string());
+                    let subject = escape::path(&join(top, path));
+                    let (subject, what) = engine_error::beside(&subject, &error);
+                    context.screen.problem(subject, &what);
                     failed = true;
                 },
             );

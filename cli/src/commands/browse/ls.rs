@@ -9,7 +9,7 @@ use yore_platform::{Kind, Names};
 
 use crate::args::machine::Whose;
 use crate::context::Context;
-use crate::failure::{Done, Outcome};
+use crate::failure::{Done, Outcome, engine_error};
 use crate::json;
 use crate::past::place;
 use crate::text::wrap::{pad, pad_left};
@@ -76,7 +76,9 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         match (listed, first.take()) {
             (Err(error), Some(())) if !options.recursive => return Err(error.into()),
             (Err(error), _) => {
-                context.screen.problem(&escape::path(&at), &error.to_string());
+                let subject = escape::path(&at);
+                let (subject, what) = engine_error::beside(&subject, &error);
+                context.screen.problem(subject, &what);
                 done = Done::Partly;
             }
             (Ok(()), _) => {}

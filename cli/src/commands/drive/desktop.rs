@@ -11,6 +11,7 @@ use directories::BaseDirs;
 use yore_platform::{drive_attribute, drives, write_program};
 
 use crate::context::Context;
+use crate::failure::engine_error::reason;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json::{self, DesktopPath};
 
@@ -198,7 +199,7 @@ fn open(context: &Context, path: &Path) -> Outcome {
         match started {
             Ok(status) if status.success() => return Ok(Done::Whole),
             Ok(status) => why.push(format!("{} ended with {status}", words.join(" "))),
-            Err(error) => why.push(format!("{}: {error}", words.join(" "))),
+            Err(error) => why.push(format!("{}: {}", words.join(" "), reason(&error))),
         }
     }
     Err(Failure::new(

@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::drive::presented::Presented;
 use crate::drive::{self, Drive};
 use crate::failure::engine_error::quoted;
+use crate::failure::engine_error::reason;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
 
@@ -200,7 +201,7 @@ fn log(context: &Context) -> Option<File> {
         Some(folder) => {
             let log = folder.join("mount.log");
             let opened = private_dir(&folder).and_then(|()| open_log(&log));
-            opened.map_err(|error| format!("{}: {error}", log.display()))
+            opened.map_err(|error| format!("{}: {}", log.display(), reason(&error)))
         }
     };
     let without = |why: String| {

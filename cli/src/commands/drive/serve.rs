@@ -12,6 +12,7 @@ use crate::access::secret;
 use crate::context::Context;
 use crate::drive::presented::Presented;
 use crate::drive::refresher::{self, Refresher};
+use crate::failure::engine_error::reason;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
 
@@ -145,7 +146,7 @@ fn serve(
     interrupt.on_raise(move || handle.stop()).map_err(|error| {
         Failure::new(
             Exit::Failed,
-            format!("interrupts can't be caught: {error}"),
+            format!("interrupts can't be caught: {}", reason(&error)),
             "run the command again",
         )
     })?;
@@ -162,7 +163,7 @@ fn not_there(address: SocketAddr, error: &io::Error) -> Failure {
         io::ErrorKind::AddrNotAvailable => "it is none of this machine's addresses",
         _ => "choose another address or port",
     };
-    Failure::new(Exit::Failed, format!("{address} can't be listened at: {error}"), hint)
+    Failure::new(Exit::Failed, format!("{address} can't be listened at: {}", reason(error)), hint)
 }
 
 fn read_login(path: &Path) -> Outcome<Login> {
