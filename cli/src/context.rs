@@ -1,6 +1,6 @@
 //! What every command works with: the global options, the screen, interrupts, the repository.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -68,6 +68,14 @@ impl Context {
                  into the environment: export YORE_REPO=/mnt/disk/backup",
             )),
         }
+    }
+
+    /// Returns the local folders that are the program's own, without links: the repository and the cache.
+    pub fn own_folders(&self) -> Outcome<Vec<PathBuf>> {
+        let destination = self.destination()?;
+        let folders = [destination.local_folder().map(Path::to_owned), self.cache()];
+        let real = |folder: PathBuf| std::fs::canonicalize(folder).ok();
+        Ok(folders.into_iter().flatten().filter_map(real).collect())
     }
 
     /// Where this program caches; `None` where there is no such place.

@@ -179,9 +179,7 @@ fn stream_path(name: &Path) -> Outcome<Vec<u8>> {
 
 /// The folders that are the program's own: the repository and the cache. None may be a source.
 fn own_folders(context: &Context, sources: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
-    let folders = [Some(context.destination()?.folder().to_owned()), context.cache()];
-    let folders = folders.into_iter().flatten().filter_map(|f| std::fs::canonicalize(f).ok());
-    let folders: Vec<PathBuf> = folders.collect();
+    let folders = context.own_folders()?;
     for folder in &folders {
         if let Some(source) = sources.iter().find(|source| source.starts_with(folder)) {
             return Err(Failure::usage(

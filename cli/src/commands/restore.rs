@@ -221,9 +221,12 @@ fn target(context: &Context, options: &Options, path: &[u8]) -> Outcome<PathBuf>
         }
     };
     let whole = std::fs::canonicalize(&target).unwrap_or_else(|_| target.clone());
-    let repository = context.destination()?.folder().to_owned();
-    let repository = std::fs::canonicalize(&repository).unwrap_or(repository);
-    match whole.starts_with(&repository) {
+    let destination = context.destination()?;
+    let is_inside = destination.local_folder().is_some_and(|folder| {
+        let real = std::fs::canonicalize(folder);
+        whole.starts_with(real.as_deref().unwrap_or(folder))
+    });
+    match is_inside {
         false => Ok(target),
         true => Err(Failure::usage(
             format!("{} lies inside the repository", target.display()),
@@ -236,10 +239,7 @@ fn target(context: &Context, options: &Options, path: &[u8]) -> Outcome<PathBuf>
 fn own_folders(context: &Context, target: &Path, path: &[u8]) -> Outcome<Vec<String>> {
     let above = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
     let target = std::fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
-    let repository = context.destination()?.folder().to_owned();
-    let folders = [Some(repository), context.cache()].into_iter().flatten();
-    let within = folders.filter_map(|folder| {
-        let folder = std::fs::canonicalize(folder).ok()?;
+    let within = context.own_folders()?.into_iter().filter_map(|folder| {
         let below = folder.strip_prefix(&target).ok()?.to_owned();
         Some(exclude::exactly(&system_path(&path[..above]).join(below)).patterns)
     });

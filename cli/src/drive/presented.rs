@@ -49,10 +49,9 @@ fn parse_umask(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "write it in octal digits, as in 077".into())
 }
 
-/// What the drive is called: by the folder of the repository.
+/// The name of the drive, after its repository.
 fn label(context: &Context) -> Option<String> {
-    let destination = context.destination().ok()?;
-    let name = destination.folder().file_name()?.to_string_lossy().into_owned();
+    let name = context.destination().ok()?.short_name()?;
     Some(format!("Yore: {name}"))
 }
 

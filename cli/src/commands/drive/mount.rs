@@ -69,7 +69,7 @@ fn check(context: &Context, mountpoint: &Path) -> Outcome<PathBuf> {
     check_mountpoint(mountpoint)?;
     let place = std::fs::canonicalize(mountpoint).map_err(|e| Failure::local(mountpoint, e))?;
     let destination = context.destination()?;
-    let repository = (Some(destination.folder().to_owned()), "the repository");
+    let repository = (destination.local_folder().map(Path::to_owned), "the repository");
     let cache = (context.cache(), "Yore's cache");
     let state = (state::state_folder(), "Yore's own folder");
     for (folder, what) in [repository, cache, state] {

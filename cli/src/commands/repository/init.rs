@@ -104,7 +104,7 @@ enum Origin {
 impl KeyFile {
     fn make_or_take(path: PathBuf, destination: &Destination) -> Outcome<Self> {
         let path = std::path::absolute(&path).map_err(|error| Failure::local(&path, error))?;
-        if path.starts_with(destination.folder()) {
+        if destination.local_folder().is_some_and(|folder| path.starts_with(folder)) {
             return Err(Failure::usage(
                 "the key file would lie inside the repository that it opens",
                 "keep it elsewhere: whoever has both can read everything",
