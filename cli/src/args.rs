@@ -1,6 +1,7 @@
 //! Groups of options that several commands share, and the values of options as people type them.
 
 pub mod exclude;
+pub mod files;
 pub mod global;
 pub mod live_path;
 pub mod machine;

@@ -1,23 +1,23 @@
 //! What `backup` says at its end.
 
-use std::time::Duration;
+use yore_engine::{BackupReport, LeftOut, NotEntered};
 
-use yore_engine::{BackupReport, LeftOut, NotEntered, Repository};
-
-use crate::context::Context;
-use crate::json;
+use crate::job::RunRecord;
+use crate::screen::Screen;
 use crate::text::{escape, format};
 
 /// How many paths of each kind are named in the summary; `-v` and `--json` name all.
 const NAMED: usize = 3;
 
 /// Prints what a backup did.
-pub fn print(context: &Context, repository: &Repository, report: &BackupReport, took: Duration) {
-    let (screen, totals) = (&context.screen, &report.totals);
-    let object = json::Backup::new(repository.id(), report, took);
+pub fn print(screen: &Screen, record: &RunRecord) {
+    let (report, totals) = (&record.report, &record.report.totals);
+    let object = record.object();
     screen.object(&object);
     match report.snapshot {
-        Some(id) => screen.say(format!("Saved snapshot {id:.8} in {}.", format::duration(took))),
+        Some(id) => {
+            screen.say(format!("Saved snapshot {id:.8} in {}.", format::duration(record.took)))
+        }
         None => screen.say("A trial: nothing was saved."),
     }
     screen.say(format!(
@@ -71,12 +71,11 @@ pub fn print(context: &Context, repository: &Repository, report: &BackupReport, 
              several moments."
         ));
     }
-    warnings(context, report);
+    warnings(screen, report);
 }
 
 /// Says what most probably is not as the person wants it.
-fn warnings(context: &Context, report: &BackupReport) {
-    let screen = &context.screen;
+fn warnings(screen: &Screen, report: &BackupReport) {
     for emptied in &report.emptied {
         let state = if emptied.is_other_folder { "nearly empty" } else { "empty" };
         screen.line(format!(
