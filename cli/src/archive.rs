@@ -6,8 +6,8 @@ use yore_engine::{DirRef, Error, Found, LONGEST_PATH, Node, SeenNode, children};
 
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome, engine_error};
-use crate::past::content::copy_out;
-use crate::past::place::Past;
+use crate::moment::content::copy_out;
+use crate::moment::moment_path::Past;
 use crate::text::escape;
 
 mod as_tar;

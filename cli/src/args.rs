@@ -7,6 +7,6 @@ pub mod live_path;
 pub mod machine;
 pub mod size;
 pub mod snapshot_filter;
+pub mod time;
 pub mod unchanged_by;
-pub mod when;
 pub mod zone;

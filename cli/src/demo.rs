@@ -14,17 +14,17 @@ use yore_platform::Interrupt;
 use crate::access::state;
 use crate::access::writer::writer;
 use crate::args::machine::Whose;
-use crate::args::{exclude, when};
+use crate::args::{exclude, time};
 use crate::context::Context;
 use crate::failure::engine_error::reason;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::past::place::{self, Past};
+use crate::moment::moment_path::{self, Past};
 use crate::screen::progress::Progress;
 use crate::text::format;
 
 mod sample;
 mod tree;
-pub mod window;
+pub mod view;
 
 /// The largest file of a person's own folder that is copied out as an example.
 const EXAMPLE: u64 = 16 << 20;
@@ -78,7 +78,7 @@ pub fn set(context: &Context, own: Option<&Path>) -> Outcome<Stage> {
         secrets: &[(&stage.secret, "try")],
         cost: Cost::STANDARD,
         parameters: Parameters::default(),
-        time: when::present(&stage.first).0,
+        time: time::present(&stage.first).0,
     };
     create(Arc::new(stage.backend()), &options)?;
     Ok(stage)
@@ -138,8 +138,8 @@ impl Stage {
 
     /// Opens the state of the first backup.
     pub fn open(&self, context: &Context) -> Outcome<Past> {
-        let place = place::parse(self.then.as_ref(), &context.now)?;
-        place::open(context, &self.repository()?, &place, &Whose::default())
+        let place = moment_path::parse(self.then.as_ref(), &context.now)?;
+        moment_path::open(context, &self.repository()?, &place, &Whose::default())
     }
 
     /// Makes the first backup, and tells of it in lines.
@@ -180,7 +180,7 @@ impl Stage {
             Kind::Sample => Vec::new(),
             Kind::Own => vec![exclude::exactly(&whole)],
         };
-        let (time, utc_offset) = when::present(at);
+        let (time, utc_offset) = time::present(at);
         let options = BackupOptions {
             excludes: Excludes { rules, ..Excludes::default() },
             reading: Reading::Changed,

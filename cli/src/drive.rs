@@ -15,8 +15,8 @@ use crate::drive::refresher::Refresher;
 use crate::failure::{Done, Failure, Outcome};
 use crate::screen::Screen;
 
-pub mod presented;
 pub mod refresher;
+pub mod volume_args;
 
 /// How long a drive that is to end waits for those who hold it.
 const PATIENCE: Duration = Duration::from_secs(3);

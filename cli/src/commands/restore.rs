@@ -17,8 +17,8 @@ use crate::commands::restore::in_place::Request;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
-use crate::past::clock;
-use crate::past::place::{self, Past, Place};
+use crate::moment::clock;
+use crate::moment::moment_path::{self, Past, Place};
 use crate::screen::progress::Progress;
 use crate::text::{escape, format};
 
@@ -92,8 +92,8 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         Typed::Place(place) => place,
         Typed::File(file) => newest_of(context, options, &repository, &file)?,
     };
-    let past = place::open(context, &repository, &place, &options.whose)?;
-    let (path, mut what) = place::locate(&past, &place)?;
+    let past = moment_path::open(context, &repository, &place, &options.whose)?;
+    let (path, mut what) = moment_path::locate(&past, &place)?;
     let mut target = target(context, options, &path)?;
     if let Some(name) = own_name(options, &target, &what)
         && let Found::Node(seen) = &mut what
@@ -138,7 +138,7 @@ fn typed(context: &Context, options: &Options) -> Outcome<Typed> {
     if let Some(at) = &options.at {
         return Place::at(at, &file, &context.now).map(Typed::Place);
     }
-    match place::parse(&options.place, &context.now) {
+    match moment_path::parse(&options.place, &context.now) {
         Ok(place) if options.target.is_some() || options.in_place => Ok(Typed::Place(place)),
         Ok(_) => Err(Failure::usage(
             "restore does not know where to",
@@ -156,8 +156,8 @@ fn newest_of(
     file: &Path,
 ) -> Outcome<Place> {
     let timeline = options.whose.take(repository.snapshots()?.list)?;
-    let (reader, _) = repository.reader(place::BUDGET)?;
-    for path in place::alternatives(yore_platform::name_bytes(file.as_os_str())) {
+    let (reader, _) = repository.reader(moment_path::BUDGET)?;
+    for path in moment_path::alternatives(yore_platform::name_bytes(file.as_os_str())) {
         let versions = path_versions(&reader, &timeline, &path)?;
         if let Some(version) = versions.iter().rev().find(|version| version.what.is_some()) {
             let newest = &timeline[version.last];
@@ -174,7 +174,7 @@ fn newest_of(
             "{} is neither a moment nor a file that a snapshot has",
             escape::text(&file.to_string_lossy())
         ),
-        format!("`yore find NAME` looks for a file; {}", crate::args::when::FORMS),
+        format!("`yore find NAME` looks for a file; {}", crate::args::time::FORMS),
     ))
 }
 

@@ -12,7 +12,7 @@ use yore_fs::VolumeOptions;
 use yore_platform::{Interrupt, MountOptions, is_mounted};
 
 use crate::context::Context;
-use crate::demo::window::Window;
+use crate::demo::view::Window;
 use crate::demo::{self, Lost, Stage};
 use crate::drive::{self, Drive};
 use crate::failure::engine_error::quoted;

@@ -8,7 +8,7 @@ use yore_platform::{Timestamp, name_bytes, snapshot_path};
 use super::sources::{self, Sources};
 use super::{BackupJob, ExcludeLists, Input};
 use crate::args::exclude::{self, FromHere};
-use crate::args::when;
+use crate::args::time;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 
@@ -86,9 +86,9 @@ fn excludes(
 
 /// Returns the time that the snapshot gets, if not that of its making, and the offset from UTC.
 fn time(context: &Context, typed: Option<&str>) -> Outcome<(Option<Timestamp>, i64)> {
-    let present = when::present(&context.now);
+    let present = time::present(&context.now);
     let Some(text) = typed else { return Ok((None, present.1)) };
-    let (time, offset) = when::instant(text, &context.now)?;
+    let (time, offset) = time::instant(text, &context.now)?;
     match time > present.0 {
         false => Ok((Some(time), offset)),
         true => Err(Failure::usage(

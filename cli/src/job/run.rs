@@ -11,7 +11,7 @@ use crate::access::writer::writer;
 use crate::access::{flushing, shared_client, state};
 use crate::context::Context;
 use crate::failure::Outcome;
-use crate::past::clock;
+use crate::moment::clock;
 use crate::screen::progress::Progress;
 
 impl Prepared {

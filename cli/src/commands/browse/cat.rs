@@ -12,8 +12,8 @@ use crate::args::machine::Whose;
 use crate::context::Context;
 use crate::failure::engine_error::reason;
 use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::past::content::copy_out;
-use crate::past::place::{self, Past};
+use crate::moment::content::copy_out;
+use crate::moment::moment_path::{self, Past};
 use crate::text::escape;
 
 /// The options of `cat`.
@@ -32,10 +32,10 @@ pub struct Options {
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
-    let place = place::parse(&options.place, &context.now)?;
+    let place = moment_path::parse(&options.place, &context.now)?;
     let repository = context.open()?;
-    let past = place::open(context, &repository, &place, &options.whose)?;
-    let (path, found) = place::locate(&past, &place)?;
+    let past = moment_path::open(context, &repository, &place, &options.whose)?;
+    let (path, found) = moment_path::locate(&past, &place)?;
     let is_file = matches!(&found, Found::Node(seen) if seen.dir.is_none());
     if options.zip || !is_file {
         return print_archive(context, options, &past, &path, found);

@@ -13,8 +13,8 @@ use crate::commands::browse::ls;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome, engine_error};
 use crate::json::{self, ChangeCounts};
-use crate::past::content::copy_out;
-use crate::past::place::{self, Past};
+use crate::moment::content::copy_out;
+use crate::moment::moment_path::{self, Past};
 use crate::text::{escape, format};
 
 /// Files above this are said to differ, not compared line by line.
@@ -41,13 +41,13 @@ pub struct Options {
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
-    let from = place::parse(&options.from, &context.now)?;
-    let to = place::parse(&options.to, &context.now)?;
+    let from = moment_path::parse(&options.from, &context.now)?;
+    let to = moment_path::parse(&options.to, &context.now)?;
     let repository = context.open()?;
-    let from_past = place::open(context, &repository, &from, &options.whose)?;
-    let to_past = place::open(context, &repository, &to, &options.whose)?;
-    let (_, before) = place::locate(&from_past, &from)?;
-    let (to_path, after) = place::locate(&to_past, &to)?;
+    let from_past = moment_path::open(context, &repository, &from, &options.whose)?;
+    let to_past = moment_path::open(context, &repository, &to, &options.whose)?;
+    let (_, before) = moment_path::locate(&from_past, &from)?;
+    let (to_path, after) = moment_path::locate(&to_past, &to)?;
     let mut counts = ChangeCounts::default();
     let mut done = Done::Whole;
     let mut each = |path: &[u8], change: Change| {

@@ -7,11 +7,11 @@ use yore_engine::{Catalog, Hit, Pattern, Query, SnapshotEntry, SnapshotId};
 use yore_platform::Kind;
 
 use crate::args::snapshot_filter::Filter;
-use crate::args::{machine, size, when};
+use crate::args::{machine, size, time};
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::json;
-use crate::past::{clock, place};
+use crate::moment::{clock, moment_path};
 use crate::screen::progress::Progress;
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
@@ -73,15 +73,15 @@ fn parse_sizes(text: &str) -> Result<std::ops::RangeInclusive<u64>, String> {
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let now = &context.now;
-    let from = options.from.as_deref().map(|text| when::beginning(text, now)).transpose()?;
-    let to = options.to.as_deref().map(|text| when::ending(text, now)).transpose()?;
+    let from = options.from.as_deref().map(|text| time::beginning(text, now)).transpose()?;
+    let to = options.to.as_deref().map(|text| time::ending(text, now)).transpose()?;
     let repository = context.open()?;
     let snapshots = repository.snapshots()?;
     let is_whole = snapshots.problems.is_empty();
-    place::tell(context, snapshots.problems);
+    moment_path::tell(context, snapshots.problems);
     let timeline = snapshots.list;
-    let (reader, problems) = repository.reader(place::BUDGET)?;
-    place::tell(context, problems);
+    let (reader, problems) = repository.reader(moment_path::BUDGET)?;
+    moment_path::tell(context, problems);
     let everybodys = options.all_hosts || !options.filter.host.is_empty();
     let is_meant = machine::here_or_all(&timeline, everybodys);
     let counts = |entry: &SnapshotEntry| {
@@ -111,7 +111,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let is_below = |hit: &Hit| paths.iter().any(|path| is_below(path, &hit.path));
     hits.retain(|hit| paths.is_empty() || is_below(hit));
     let is_whole = is_whole && problems.is_empty();
-    place::tell(context, problems);
+    moment_path::tell(context, problems);
     tell(context, &timeline, &hits);
     Ok(if is_whole { Done::Whole } else { Done::Damaged })
 }

@@ -11,7 +11,7 @@ use crate::args::{live_path, machine, size};
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
-use crate::past::{clock, place};
+use crate::moment::{clock, moment_path};
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
 
@@ -37,13 +37,13 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
     let snapshots = repository.snapshots()?;
     let is_whole = snapshots.problems.is_empty();
-    place::tell(context, snapshots.problems);
+    moment_path::tell(context, snapshots.problems);
     let mut timeline = snapshots.list;
     let everybodys = options.all_hosts || !options.filter.host.is_empty();
     let is_meant = machine::here_or_all(&timeline, everybodys);
     timeline.retain(|entry| options.filter.takes(&entry.snapshot) && is_meant(entry));
-    let (reader, problems) = repository.reader(place::BUDGET)?;
-    place::tell(context, problems);
+    let (reader, problems) = repository.reader(moment_path::BUDGET)?;
+    moment_path::tell(context, problems);
     let mut found = Vec::new();
     let mut path = written.clone();
     for spelling in live_path::spellings(written) {

@@ -11,7 +11,7 @@ use crate::args::machine::Whose;
 use crate::context::Context;
 use crate::failure::{Done, Outcome, engine_error};
 use crate::json;
-use crate::past::place;
+use crate::moment::moment_path;
 use crate::text::wrap::{pad, pad_left};
 use crate::text::{escape, format};
 
@@ -33,15 +33,15 @@ pub struct Options {
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
-    let place = place::parse(&options.place, &context.now)?;
+    let place = moment_path::parse(&options.place, &context.now)?;
     let repository = context.open()?;
-    let past = place::open(context, &repository, &place, &options.whose)?;
+    let past = moment_path::open(context, &repository, &place, &options.whose)?;
     let names = Names::new();
     let print = |path: &[u8], node: &Node, shown: &[u8]| match context.screen.is_json() {
         true => context.screen.object(&object(path, node)),
         false => tell(context, &names, node, shown),
     };
-    let (top_path, found) = place::locate(&past, &place)?;
+    let (top_path, found) = moment_path::locate(&past, &place)?;
     let top = match found {
         Found::Root(dir) => dir,
         Found::Node(seen) => match seen.dir {

@@ -9,7 +9,7 @@ use crate::args::snapshot_filter::Filter;
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::json;
-use crate::past::{clock, place};
+use crate::moment::{clock, moment_path};
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
 
@@ -28,7 +28,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
     let snapshots = repository.snapshots()?;
     let is_whole = snapshots.problems.is_empty();
-    place::tell(context, snapshots.problems);
+    moment_path::tell(context, snapshots.problems);
     let all = snapshots.list.len();
     let mut list: Vec<_> =
         snapshots.list.into_iter().filter(|entry| options.filter.takes(&entry.snapshot)).collect();

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::access::secret::{self, Given};
 use crate::access::state;
 use crate::context::Context;
-use crate::drive::presented::Presented;
+use crate::drive::volume_args::Presented;
 use crate::drive::{self, Drive};
 use crate::failure::engine_error::quoted;
 use crate::failure::engine_error::reason;

@@ -10,8 +10,8 @@ use yore_platform::{Login, Served, Token, Volume, nfs_path, serve_nfs, serve_web
 
 use crate::access::secret;
 use crate::context::Context;
-use crate::drive::presented::Presented;
 use crate::drive::refresher::{self, Refresher};
+use crate::drive::volume_args::Presented;
 use crate::failure::engine_error::reason;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;

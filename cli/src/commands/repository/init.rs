@@ -9,7 +9,7 @@ use yore_platform::DurableFile;
 
 use crate::access::destination::Destination;
 use crate::access::{secret, strength};
-use crate::args::when;
+use crate::args::time;
 use crate::context::Context;
 use crate::failure::engine_error::words;
 use crate::failure::{Done, Exit, Failure, Outcome};
@@ -42,7 +42,7 @@ pub fn run(context: &Context, _options: &Options) -> Outcome {
         secrets: &secrets,
         cost: Cost::STANDARD,
         parameters: Parameters::default(),
-        time: when::present(&context.now).0,
+        time: time::present(&context.now).0,
     };
     let repository = create(destination.backend(), &options)?;
     let text = recovery.to_text().unwrap_or_default();

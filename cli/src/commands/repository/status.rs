@@ -15,7 +15,7 @@ use crate::args::live_path;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
-use crate::past::place;
+use crate::moment::moment_path;
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
 
@@ -74,7 +74,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
     let snapshots = repository.snapshots()?;
     let done = if snapshots.problems.is_empty() { Done::Whole } else { Done::Partly };
-    place::tell(context, snapshots.problems);
+    moment_path::tell(context, snapshots.problems);
     let mut dropped = Dropped::read(repository.id())?;
     let mut lasts = last_backups(context, snapshots.list);
     if let Some(source) = &options.forget_source {

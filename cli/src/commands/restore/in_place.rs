@@ -10,7 +10,7 @@ use yore_platform::{Interrupt, system_path};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::past::place::Past;
+use crate::moment::moment_path::Past;
 use crate::screen::progress::Progress;
 use crate::screen::question;
 use crate::text::{escape, format};

@@ -2,4 +2,4 @@
 
 pub mod clock;
 pub mod content;
-pub mod place;
+pub mod moment_path;

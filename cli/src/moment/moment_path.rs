@@ -11,10 +11,10 @@ use yore_engine::{
 use yore_platform::{name_bytes, snapshot_path};
 
 use crate::args::machine::Whose;
-use crate::args::{live_path, when};
+use crate::args::{live_path, time};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome, engine_error};
-use crate::past::clock;
+use crate::moment::clock;
 use crate::text::{escape, format};
 
 /// How many bytes of decoded frames a command keeps that reads in order.
@@ -67,7 +67,7 @@ pub fn parse(text: &OsStr, now: &ZonedDateTime) -> Outcome<Place> {
             return Ok(Place { text: text.to_owned(), moment, later, paths });
         }
     }
-    Err(Failure::usage(format!("{:?} is not a moment", escape::name(bytes)), when::FORMS))
+    Err(Failure::usage(format!("{:?} is not a moment", escape::name(bytes)), time::FORMS))
 }
 
 /// Reports whether a text looks like a snapshot's name in the drive: a time to the second without colons, perhaps

@@ -10,8 +10,8 @@ use yore_platform::{name_bytes, snapshot_path, system_path};
 use crate::demo::Stage;
 use crate::demo::tree::{self, Limits};
 use crate::failure::{Failure, Outcome};
-use crate::past::content::copy_out;
-use crate::past::place::Past;
+use crate::moment::content::copy_out;
+use crate::moment::moment_path::Past;
 
 /// How much of the trees is drawn: each day, of each single snapshot the name, and not the whole tree
 /// again for each machine and tag.
