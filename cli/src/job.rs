@@ -18,22 +18,22 @@ use std::path::PathBuf;
 
 use yore_engine::{EmptySources, FileSystems, Reading, Run, UnchangedBy};
 
-use crate::args::files::Named;
+use crate::args::files::FileArgs;
 
-/// What is saved, and how.
+/// A backup, as arguments or a configuration describe it.
 #[derive(Debug, Clone)]
 pub struct BackupJob {
-    /// What is saved.
+    /// The input.
     pub input: Input,
-    /// What is left out.
+    /// The patterns and limits of what is left out.
     pub excludes: ExcludeLists,
-    /// Which files are read.
+    /// The files that are read: all, or those that changed.
     pub reading: Reading,
-    /// By what a file is known to be unchanged.
+    /// The attributes by which a file is known to be unchanged.
     pub unchanged_by: UnchangedBy,
-    /// Which file systems are entered.
+    /// The file systems that are entered.
     pub file_systems: FileSystems,
-    /// What becomes of a source that had files and has none.
+    /// The treatment of a source that had files and has none.
     pub empty_sources: EmptySources,
     /// Tells whether anything is written.
     pub run: Run,
@@ -45,11 +45,11 @@ pub struct BackupJob {
     pub host: Option<String>,
 }
 
-/// What a job saves.
+/// The input of a job.
 #[derive(Debug, Clone)]
 pub enum Input {
     /// Files and folders.
-    Files(Named),
+    Files(FileArgs),
     /// The standard input of this process, under a path in the snapshot.
     Stdin {
         /// The path.
@@ -64,7 +64,7 @@ pub enum Input {
     },
 }
 
-/// What a job leaves out of files and folders.
+/// The patterns and limits by which files and folders are left out.
 #[derive(Debug, Clone, Default)]
 pub struct ExcludeLists {
     /// Patterns, relative to the sources and the working directory.
@@ -73,7 +73,7 @@ pub struct ExcludeLists {
     pub files: Vec<PathBuf>,
     /// Leaves out the content of folders that say that they are caches.
     pub caches: bool,
-    /// Names of files that mark folders whose content is left out.
+    /// Names of files that mark folders machine content is left out.
     pub if_present: Vec<OsString>,
     /// The size above which files are left out.
     pub larger_than: Option<u64>,

@@ -1,4 +1,4 @@
-//! Where a repository is, as people write it.
+//! The location of a repository, as people write it.
 //!
 //! A kind of destination is a variant of [`Destination`] and a line of [`SCHEMES`].
 
@@ -12,7 +12,7 @@ use yore_platform::{name_bytes, name_from_bytes};
 use crate::failure::{Failure, Outcome};
 use crate::text::escape;
 
-/// What holds a repository, or is to hold one.
+/// A place that holds a repository, or is to hold one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
     /// A folder, by its absolute path.

@@ -6,7 +6,7 @@ use clap::Args;
 
 /// The options that name files and folders.
 #[derive(Debug, Clone, Args)]
-pub struct Named {
+pub struct FileArgs {
     /// Files and folders
     #[arg(value_name = "PATH", conflicts_with_all = ["stdin", "command"])]
     pub paths: Vec<PathBuf>,
@@ -19,7 +19,7 @@ pub struct Named {
     pub files_from0: Vec<PathBuf>,
 }
 
-impl Named {
+impl FileArgs {
     /// Reports whether nothing is named.
     pub fn is_empty(&self) -> bool {
         self.paths.is_empty() && self.files_from.is_empty() && self.files_from0.is_empty()

@@ -8,7 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use yore_engine::{EmptySources, FileSystems, Reading, Run, UnchangedBy};
 use yore_platform::name_bytes;
 
-use crate::args::files::Named;
+use crate::args::files::FileArgs;
 use crate::args::{exclude, size, unchanged_by};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
@@ -20,7 +20,7 @@ mod summary;
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    named: Named,
+    files: FileArgs,
     /// Leave out what fits, as in .gitignore; with a slash, below each PATH and the working directory
     /// (may be repeated)
     #[arg(long, value_name = "GLOB", value_parser = exclude::parse)]
@@ -120,11 +120,11 @@ impl Options {
                 "--name goes with --stdin or --command",
                 "yore backup --command 'pg_dump mydb' --name mydb.sql",
             )),
-            (_, _, None) if self.named.is_empty() => Err(Failure::usage(
+            (_, _, None) if self.files.is_empty() => Err(Failure::usage(
                 "there is nothing to back up",
                 "name files and folders, as in `yore backup ~/Documents`, or use --stdin or --command",
             )),
-            (_, _, None) => Ok(Input::Files(self.named.clone())),
+            (_, _, None) => Ok(Input::Files(self.files.clone())),
         }
     }
 }

@@ -8,12 +8,12 @@ use yore_fs::{Naming, VolumeOptions};
 use yore_platform::{Names, Owner, hostname};
 
 use crate::args::size;
-use crate::args::snapshot_filter::Filter;
+use crate::args::snapshot_filter::SnapshotFilter;
 use crate::context::Context;
 
 /// The options of what serves a volume.
 #[derive(Debug, Args)]
-pub struct Presented {
+pub struct VolumeArgs {
     /// Show everything as this owner's
     #[arg(long, value_name = "UID:GID", value_parser = parse_owner)]
     owner: Option<Owner>,
@@ -30,7 +30,7 @@ pub struct Presented {
     #[arg(long)]
     utc_names: bool,
     #[command(flatten)]
-    filter: Filter,
+    filter: SnapshotFilter,
 }
 
 fn parse_owner(text: &str) -> Result<Owner, String> {
@@ -55,7 +55,7 @@ fn label(context: &Context) -> Option<String> {
     Some(format!("Yore: {name}"))
 }
 
-impl Presented {
+impl VolumeArgs {
     /// From now on what is fetched is counted, and no faster than allowed.
     pub fn meter(&self, context: &Context) -> Arc<Meter> {
         context.serve(self.max_fetch_rate)
@@ -76,7 +76,7 @@ impl Presented {
             options.cache_size = usize::try_from(size).unwrap_or(usize::MAX);
         }
         let filter = self.filter.clone();
-        options.filter = Some(Arc::new(move |_, snapshot| filter.takes(snapshot)));
+        options.filter = Some(Arc::new(move |_, snapshot| filter.accepts(snapshot)));
         options
     }
 }

@@ -6,7 +6,7 @@ use yore_engine::Error;
 
 use crate::failure::Exit;
 
-/// Tells how a command ends with this error, and what the person can do.
+/// Returns the kind of failure that an error is, and the hint.
 pub fn explain(error: &Error) -> (Exit, Option<String>) {
     let (exit, hint) = match error {
         Error::NoRepository { location } => {
@@ -58,7 +58,7 @@ pub fn explain(error: &Error) -> (Exit, Option<String>) {
     (exit, Some(hint.into()))
 }
 
-/// Says what happened.
+/// Returns the message of an error.
 pub fn words(error: &Error) -> String {
     match error {
         Error::Backend { object, source } => format!("{object}: {}", reason(source)),
@@ -75,7 +75,7 @@ pub fn beside<'s>(subject: &'s str, error: &Error) -> (&'s str, String) {
     (if is_named { "" } else { subject }, message)
 }
 
-/// Says why the system refused, without its number for it.
+/// Returns the words of the system for an error, without its number.
 pub fn reason(source: &io::Error) -> String {
     let text = source.to_string();
     match text.rsplit_once(" (os error ") {
@@ -84,7 +84,7 @@ pub fn reason(source: &io::Error) -> String {
     }
 }
 
-/// What to do when the system refused something.
+/// Returns what to do when the system refused something.
 pub fn by_cause(source: &io::Error) -> &'static str {
     match source.kind() {
         ErrorKind::NotFound => "check the spelling, and that the disk or share is mounted",

@@ -1,4 +1,4 @@
-//! What must be found, and must be right, before a job runs.
+//! Preparing a job: everything that can fail before a secret is asked for.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::args::time;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 
-/// A job whose sources are found.
+/// A job machine sources are found.
 pub struct Prepared {
     pub(super) job: BackupJob,
     /// The files and folders; none for a stream.

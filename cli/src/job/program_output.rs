@@ -1,4 +1,4 @@
-//! What a command prints, to be backed up: its end counts only when the command succeeded.
+//! The output of a command, to be backed up: it ends well only when the command succeeds.
 
 use std::ffi::OsStr;
 use std::io::{self, Read};
@@ -36,7 +36,7 @@ impl ProgramOutput {
         Ok(Self { child, output, status: None })
     }
 
-    /// Why the command failed, if it ended and failed.
+    /// Returns the reason why the command failed, if it ended and failed.
     pub fn failure(&self) -> Option<Failure> {
         match self.status.as_ref()? {
             Ok(status) if status.success() => None,
@@ -56,7 +56,7 @@ fn shell_output(shell: &mut Command, command: &OsStr) -> io::Result<Child> {
 fn failed(why: &str) -> Failure {
     Failure::new(
         Exit::Failed,
-        format!("the command whose output was to be saved failed: {why}"),
+        format!("the command machine output was to be saved failed: {why}"),
         "no snapshot was made; run the command by itself to see what it says",
     )
 }

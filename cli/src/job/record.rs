@@ -1,4 +1,4 @@
-//! What came of a backup job.
+//! The result of a job.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use yore_engine::{BackupReport, EmptySources, RepositoryId};
 use crate::failure::Done;
 use crate::json;
 
-/// What came of a backup job.
+/// The result of a job.
 #[derive(Debug)]
 pub struct RunRecord {
     /// The repository.
     pub repository: RepositoryId,
-    /// What the engine reports.
+    /// The report of the engine.
     pub report: BackupReport,
     /// The number of listed paths that are not there.
     pub missing: u64,

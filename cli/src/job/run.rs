@@ -22,12 +22,12 @@ impl Prepared {
         let began = Instant::now();
         let report = self.save(context, repository, &options, interrupt)?;
         if let Some(ahead) = &report.ahead {
-            clock::warn_of(context, ahead);
+            clock::warn_of_future(context, ahead);
         }
         if let Some(new) = report.new_client {
-            shared_client::leave(&context.screen, new);
+            shared_client::replace(&context.screen, new);
         }
-        flushing::warn_of(&context.screen, repository);
+        flushing::warn_once(&context.screen, repository);
         Ok(RunRecord {
             repository: repository.id(),
             report,
@@ -65,7 +65,7 @@ impl Prepared {
         match &self.job.input {
             Input::Files(_) => {
                 let (paths, counted) = (self.sources.paths.clone(), options.clone());
-                Ok(progress.counting_aside(
+                Ok(progress.counting_in_background(
                     // The backup reports a pattern that is none.
                     move |counter| drop(count_sources(&paths, &counted, counter)),
                     || backup(repository, &self.sources.paths, options, &progress),

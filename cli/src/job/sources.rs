@@ -1,4 +1,4 @@
-//! What a backup is told to save: paths that are typed, and lists of paths.
+//! The sources of a job: paths that are args, and lists of paths.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -7,21 +7,21 @@ use std::path::{Path, PathBuf};
 
 use yore_platform::name_from_bytes;
 
-use crate::args::files::Named;
+use crate::args::files::FileArgs;
 use crate::failure::{Failure, Outcome};
 use crate::screen::Screen;
 
-/// What is to be saved.
+/// The files and folders that are saved.
 #[derive(Debug, Default)]
 pub struct Sources {
     /// Absolute paths without links, each once.
     pub paths: Vec<PathBuf>,
-    /// How many paths of lists are not there; each was reported.
+    /// The number of paths of lists that are not there; each was reported.
     pub missing: u64,
 }
 
-/// Finds everything that is named. What is typed must be there; what a list names may have gone since.
-pub fn find(named: &Named, screen: &Screen) -> Outcome<Sources> {
+/// Finds everything that is args. What is typed must be there; what a list names may have gone since.
+pub fn find(args: &FileArgs, screen: &Screen) -> Outcome<Sources> {
     let mut sources = Sources { paths: Vec::new(), missing: 0 };
     let mut known = HashSet::new();
     let mut add = |path: PathBuf| {
@@ -29,11 +29,11 @@ pub fn find(named: &Named, screen: &Screen) -> Outcome<Sources> {
             sources.paths.push(path);
         }
     };
-    for path in &named.paths {
+    for path in &args.paths {
         add(std::fs::canonicalize(path).map_err(|error| not_there(path, error))?);
     }
-    let lists = named.files_from.iter().map(|list| (list, b'\n'));
-    let lists = lists.chain(named.files_from0.iter().map(|list| (list, b'\0')));
+    let lists = args.files_from.iter().map(|list| (list, b'\n'));
+    let lists = lists.chain(args.files_from0.iter().map(|list| (list, b'\0')));
     for (list, separator) in lists {
         for path in read_list(list, separator)? {
             match std::fs::canonicalize(&path) {

@@ -10,7 +10,7 @@ use serde::Serialize;
 pub struct Repository<'a> {
     /// The id.
     pub id: String,
-    /// Where it is.
+    /// Its location.
     pub location: String,
     /// The recovery key, which is shown only here.
     pub recovery_key: &'a str,
@@ -26,7 +26,7 @@ pub struct Repository<'a> {
 pub struct Stats {
     /// The id of the repository.
     pub repository: String,
-    /// Where it is.
+    /// Its location.
     pub location: String,
     /// The number of snapshots.
     pub snapshots: u64,

@@ -6,7 +6,7 @@ use crate::failure::engine_error::reason;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::Screen;
 
-/// Whether somebody is there who can be asked.
+/// Reports whether a person can be asked.
 pub fn can_be_asked(screen: &Screen) -> bool {
     !screen.is_json() && io::stdin().is_terminal() && io::stderr().is_terminal()
 }

@@ -1,4 +1,4 @@
-//! What `backup` says at its end.
+//! The summary of a backup.
 
 use yore_engine::{BackupReport, LeftOut, NotEntered};
 
@@ -6,7 +6,7 @@ use crate::job::RunRecord;
 use crate::screen::Screen;
 use crate::text::{escape, format};
 
-/// How many paths of each kind are named in the summary; `-v` and `--json` name all.
+/// The number of paths of each kind that the summary names; `-v` and `--json` name all.
 const NAMED: usize = 3;
 
 /// Prints what a backup did.
@@ -16,11 +16,11 @@ pub fn print(screen: &Screen, record: &RunRecord) {
     screen.object(&object);
     match report.snapshot {
         Some(id) => {
-            screen.say(format!("Saved snapshot {id:.8} in {}.", format::duration(record.took)))
+            screen.info(format!("Saved snapshot {id:.8} in {}.", format::duration(record.took)))
         }
-        None => screen.say("A trial: nothing was saved."),
+        None => screen.info("A trial: nothing was saved."),
     }
-    screen.say(format!(
+    screen.info(format!(
         "  {}: {} new, {} changed, {} unchanged; {}",
         format::counted(totals.files, "file"),
         format::count(totals.new_files),
@@ -29,7 +29,7 @@ pub fn print(screen: &Screen, record: &RunRecord) {
         format::bytes(totals.bytes),
     ));
     if report.removed_files > 0 {
-        screen.say(format!(
+        screen.info(format!(
             "  {} of the snapshot before removed",
             match report.removed_files {
                 1 => "1 file is".into(),
@@ -37,7 +37,7 @@ pub fn print(screen: &Screen, record: &RunRecord) {
             }
         ));
     }
-    screen.say(match report.snapshot {
+    screen.info(match report.snapshot {
         Some(_) => format!(
             "  {} were new to the repository, and take {} there",
             format::bytes(totals.new_bytes),
@@ -46,7 +46,7 @@ pub fn print(screen: &Screen, record: &RunRecord) {
         None => format!("  {} would be new to the repository", format::bytes(totals.new_bytes)),
     });
     if let Some(line) = in_words(&report.left_out) {
-        screen.say(format!("  left out: {line}"));
+        screen.info(format!("  left out: {line}"));
     }
     for (path, why) in &report.left_out.folders {
         screen.detail(format!("left out: {} ({})", escape::path(path), reason(why, 1)));
@@ -74,7 +74,7 @@ pub fn print(screen: &Screen, record: &RunRecord) {
     warnings(screen, report);
 }
 
-/// Says what most probably is not as the person wants it.
+/// Warns of what most probably is not as the person wants it.
 fn warnings(screen: &Screen, report: &BackupReport) {
     for emptied in &report.emptied {
         let state = if emptied.is_other_folder { "nearly empty" } else { "empty" };
@@ -90,11 +90,11 @@ fn warnings(screen: &Screen, report: &BackupReport) {
         screen.line(format!("  nothing of {source} is saved: all that is in it is left out"));
     }
     for pattern in &report.left_out.unused_patterns {
-        screen.say(format!("  note: the pattern {pattern} fits nothing here"));
+        screen.info(format!("  note: the pattern {pattern} fits nothing here"));
     }
 }
 
-/// Says in one line what was left out and why; `None` when nothing was.
+/// Describes in one line what was left out and why; `None` when nothing was.
 fn in_words(left_out: &LeftOut) -> Option<String> {
     let mut parts = Vec::new();
     if left_out.by_patterns > 0 {

@@ -27,7 +27,7 @@ pub fn run(context: &Context, _options: &Options) -> Outcome {
     destination.must_be_vacant()?;
     let passphrase = choose_passphrase(context)?;
     // The first interrupt waits for the end: nobody is left with a repository half made, or with
-    // one whose recovery key was never shown.
+    // one machine recovery key was never shown.
     context.interrupt()?;
     let key_file = match key_file_path(context) {
         Some(path) => Some(KeyFile::make_or_take(path, &destination)?),
@@ -56,14 +56,14 @@ pub fn run(context: &Context, _options: &Options) -> Outcome {
         passphrase: passphrase.is_some(),
     });
     let screen = &context.screen;
-    screen.say(format!("Made a repository at {}.", destination.location()));
+    screen.info(format!("Made a repository at {}.", destination.location()));
     if let Some(path) = &shown_path {
-        screen.say(format!("The key file {path} opens it; keep a copy of it elsewhere."));
+        screen.info(format!("The key file {path} opens it; keep a copy of it elsewhere."));
     }
-    screen.say("");
+    screen.info("");
     screen.line(format!("Recovery key:  {}", text.as_str()));
-    screen.say("");
-    screen.say(
+    screen.info("");
+    screen.info(
         "Write it down and keep it away from this computer: it opens the repository when all else \
          is lost, and it is not shown again.",
     );
@@ -84,7 +84,7 @@ fn choose_passphrase(context: &Context) -> Outcome<Option<Secret>> {
         None if key_file_path(context).is_some() => None,
         None => Some(secret::prompt_new()?),
     };
-    text.iter().for_each(|text| strength::warn_of(&context.screen, text));
+    text.iter().for_each(|text| strength::warn_if_weak(&context.screen, text));
     Ok(text.map(|text| Secret::passphrase(&text)))
 }
 

@@ -6,7 +6,7 @@ use yore_engine::stats;
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::json;
-use crate::moment::moment_path;
+use crate::moment::state as moment_state;
 use crate::text::format;
 use crate::text::table::{Column, Table};
 
@@ -24,7 +24,7 @@ pub fn run(context: &Context, _options: &Options) -> Outcome {
     rows(&figures).into_iter().for_each(|(name, value)| table.row(vec![name.to_owned(), value]));
     context.screen.table(&table);
     let is_whole = stats.problems.is_empty();
-    moment_path::tell(context, stats.problems);
+    moment_state::print_problems(context, stats.problems);
     Ok(if is_whole { Done::Whole } else { Done::Partly })
 }
 

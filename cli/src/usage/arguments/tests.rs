@@ -47,7 +47,7 @@ fn lines_with(value: &OsString) -> Vec<Vec<OsString>> {
     lines
 }
 
-/// What people, and those who mean no good, type: numbers with units, moments, patterns, anything.
+/// Texts as people and attackers type them: numbers with units, moments, patterns, anything.
 fn typed() -> impl Strategy<Value = OsString> {
     let number = "[-+]?[0-9]{1,30}(\\.[0-9]{0,4})?[ ]?[a-zA-Zµ%/]{0,6}[0-9]{0,20}";
     let ago = "(last |a |two |[0-9]{1,20} ?)?(years?|months?|weeks?|days?|hours?|monday|w|d|h|m|s)( ago)?";
