@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
-use crate::error::{Error, Result};
+use crate::error::{Refusal, Result};
 
 mod rule;
 #[cfg(test)]
@@ -70,14 +70,12 @@ impl Globs {
     /// Compiles rules; a later one outweighs an earlier one.
     ///
     /// # Errors
-    /// [`Error::Refused`] names the first that is no pattern.
+    /// [`Refusal::InvalidPattern`] for the first that is malformed.
     pub(crate) fn new(rules: &[Rule]) -> Result<Self> {
         let patterns = rules.iter().enumerate();
         let patterns = patterns.flat_map(|(at, rule)| rule.patterns.iter().map(move |p| (at, p)));
         Self::build(patterns, rules.len(), |pattern, reason| {
-            Err(Error::Refused {
-                what: format!("{pattern:?} can't be used as a pattern: {reason}"),
-            })
+            Err(Refusal::InvalidPattern { pattern: pattern.to_owned(), reason }.into())
         })
     }
 
@@ -156,7 +154,7 @@ impl Set {
             return Ok(Self::default());
         }
         let built = RegexSetBuilder::new(&regexes).size_limit(COMPILED).build();
-        let too_long = |_| Error::Refused { what: "the patterns are too long together".into() };
+        let too_long = |_| Refusal::PatternsTooLong;
         Ok(Self { regexes: Some(built.map_err(too_long)?), globs })
     }
 

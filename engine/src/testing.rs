@@ -48,7 +48,7 @@ impl Notes {
     pub(crate) fn texts(&self) -> Vec<String> {
         let problems = self.problems.lock().expect("no test panicked");
         let text = |(subject, error): &(Vec<u8>, Error)| {
-            format!("{}: {error}", String::from_utf8_lossy(subject))
+            format!("{}: {}", String::from_utf8_lossy(subject), error.with_cause())
         };
         problems.iter().map(text).collect()
     }

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::machine::Whose;
 use crate::place::{self, Past};
-use crate::{escape, format};
+use crate::{engine_error, escape, format};
 
 /// Files above this are said to differ, not compared line by line.
 const TEXT: u64 = 16 << 20;
@@ -81,7 +81,9 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
                 after,
                 &mut |path, change| each(&join(top, path), change),
                 &mut |path, error| {
-                    context.screen.problem(&place::shown(&join(top, path)), &error.to_string());
+                    context
+                        .screen
+                        .problem(&place::shown(&join(top, path)), &engine_error::words(&error));
                     failed = true;
                 },
             );

@@ -5,14 +5,14 @@ use std::ffi::OsString;
 use clap::Args;
 use serde_json::{Value, json};
 use textwrap::core::display_width;
-use yore_engine::{DirRef, Flags, Found, LONGEST_PATH, Node, children};
+use yore_engine::{DirRef, Flags, Found, LONGEST_PATH, Node, Refusal, children};
 use yore_platform::{Kind, Names};
 
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::machine::Whose;
 use crate::wrap::{pad, pad_left};
-use crate::{escape, format, place};
+use crate::{engine_error, escape, format, place};
 
 /// The options of `ls`.
 #[derive(Debug, Args)]
@@ -65,8 +65,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             print(&path, &seen.node, shown);
             if let Some(dir) = seen.dir.filter(|_| options.recursive) {
                 if path.len() > LONGEST_PATH {
-                    let what = "nested more deeply than is followed".into();
-                    return Err(yore_engine::Error::Refused { what });
+                    return Err(Refusal::TooDeep.into());
                 }
                 below.push((path, dir));
             }
@@ -75,7 +74,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         match (listed, first.take()) {
             (Err(error), Some(())) if !options.recursive => return Err(error.into()),
             (Err(error), _) => {
-                context.screen.problem(&place::shown(&at), &error.to_string());
+                context.screen.problem(&place::shown(&at), &engine_error::words(&error));
                 done = Done::Partly;
             }
             (Ok(()), _) => {}

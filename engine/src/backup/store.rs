@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::backup::buffers::blob_bytes::BlobBytes;
 use crate::backup::buffers::{Buffer, FrameBuffers};
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::id::BlobId;
 use crate::format::keys::BlobKind;
 use crate::format::pack::{FrameInfo, MAX_FRAME, PackInfo, PackKey, PackKind};
@@ -236,8 +236,7 @@ impl<'s, 'r> BlobStore<'s, 'r> {
         }
         if bytes.len() > MAX_FRAME as usize {
             // No reader would take it, nor the index that names it.
-            let what = format!("a part of {} bytes can't be stored", bytes.len());
-            return Err(Error::Refused { what });
+            return Err(Refusal::BlobTooLarge { bytes: bytes.len() }.into());
         }
         self.seen.insert(id);
         self.new_bytes += bytes.len() as u64;

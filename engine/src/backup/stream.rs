@@ -14,7 +14,7 @@ use crate::backup::messages::{
 };
 use crate::backup::{BackupOptions, BackupReport, Feed, Task, run};
 use crate::clock::now;
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::chunker::End;
 use crate::format::tree::{Node, name_is_allowed};
 use crate::observer::{Event, Observer};
@@ -38,8 +38,8 @@ pub fn backup_stream(
     let Some((name, folders)) =
         names.split_last().filter(|_| names.iter().all(|n| name_is_allowed(n)))
     else {
-        let what = format!("{:?} can't be the name of a file", String::from_utf8_lossy(path));
-        return Err(Error::Refused { what });
+        let path = String::from_utf8_lossy(path).into_owned();
+        return Err(Refusal::InvalidFileName { path }.into());
     };
     let source = names.join(&b'/');
     let counters = Counters::default();

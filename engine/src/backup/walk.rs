@@ -112,7 +112,7 @@ impl<'a> Walk<'a> {
                 }
                 self.walk_dir(level)
             }
-            Err(Unlisted) => Err(Error::Refused { what: "the root can't be listed".into() }),
+            Err(Unlisted) => Err(Error::Unreadable { what: "the root can't be listed".into() }),
         }
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use crate::error::{Error, Result};
+use crate::error::{Deviation, Error, Result};
 use crate::format::id::{BlobId, RepositoryId, SnapshotId};
 use crate::format::record::Snapshot;
 use crate::history::versions::Timeline;
@@ -247,7 +247,7 @@ fn update(
     let mut statement = connection.prepare("SELECT DISTINCT path, message FROM problem")?;
     let problem = |row: &rusqlite::Row<'_>| {
         let (path, message): (String, String) = (row.get(0)?, row.get(1)?);
-        Ok(Error::Refused { what: format!("below /{path} nothing was searched: {message}") })
+        Ok(Deviation::NotSearched { path, message }.into())
     };
     Ok(statement.query_map([], problem)?.collect::<rusqlite::Result<_>>()?)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use yore_platform::Kind;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::id::BlobId;
 use crate::format::tree::{Flags, Node};
 use crate::read::reader::Reader;
@@ -19,7 +19,7 @@ pub(crate) fn must_be_followed(path: &[u8]) -> Result<()> {
     if path.len() <= LONGEST_PATH {
         return Ok(());
     }
-    Err(Error::Refused { what: "it is nested more deeply than is followed".into() })
+    Err(Refusal::TooDeep.into())
 }
 
 /// A directory as it is seen.
@@ -134,7 +134,7 @@ impl Building {
         let Some((name, rest)) = path.split_first() else { return };
         let time = part.snapshot.snapshot.time;
         if rest.is_empty() {
-            let dir = Some(DirRef::Damaged(error.to_string().into()));
+            let dir = Some(DirRef::Damaged(error.with_cause().into()));
             let node = Node::new(name, Kind::Directory, time);
             self.entries.insert(name.to_vec(), Entry::Seen(SeenNode { node, dir }));
             return;
@@ -220,7 +220,7 @@ pub enum Found {
 /// Finds one name of a directory.
 ///
 /// # Errors
-/// [`Error::NotFound`] for a directory that could not be read when it was backed up.
+/// [`Error::Unreadable`] for a directory that could not be read when it was backed up.
 pub fn child(reader: &Reader, dir: &DirRef, name: &[u8]) -> Result<Option<SeenNode>> {
     match dir {
         DirRef::Tree(id) => Ok(reader.find_node(id, name)?.map(SeenNode::of)),
@@ -279,10 +279,10 @@ pub fn children(
 
 /// What is told of a directory that the repository has lost.
 pub(crate) fn damaged(why: &str) -> Error {
-    Error::NotFound { what: format!("the directory can't be read: {why}") }
+    Error::Unreadable { what: format!("the directory can't be read: {why}") }
 }
 
 /// What is told of a directory that could not be read when it was backed up.
 pub(crate) fn unreadable() -> Error {
-    Error::NotFound { what: "the directory could not be read when it was backed up".into() }
+    Error::Unreadable { what: "the directory could not be read when it was backed up".into() }
 }

@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::context::Context;
 use super::directory::{OpenDir, join};
 use super::labelled_name::labelled;
-use crate::error::Error;
+use crate::error::Deviation;
 use crate::format::tree::Node;
 use crate::run::Run;
 
@@ -43,11 +43,8 @@ impl Names {
         let own = std::mem::take(&mut node.name);
         let names = (2_u64..).map(|number| labelled(&own, &number.to_string(), 1));
         node.name = names.into_iter().find(|name| self.add_new(name)).unwrap_or_default();
-        let what = format!(
-            "the target takes it for another name that differs in case alone: it is restored as {:?}",
-            String::from_utf8_lossy(&node.name)
-        );
-        context.failed(join(&open.path, &own), Error::Refused { what });
+        let name = String::from_utf8_lossy(&node.name).into_owned();
+        context.failed(join(&open.path, &own), Deviation::RenamedForCase { name }.into());
     }
 
     fn add_new(&mut self, name: &[u8]) -> bool {

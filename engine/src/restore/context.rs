@@ -12,7 +12,7 @@ use super::restore_plan::Agreement;
 use super::select::Selection;
 use super::sources::Links;
 use super::{RestoreOptions, RestoreReport, Task};
-use crate::error::{Error, Result};
+use crate::error::{Deviation, Error, Result};
 use crate::observer::{Observer, Problem};
 use crate::read::reader::Reader;
 
@@ -120,7 +120,8 @@ impl<'a> Context<'a> {
         Error::local(self.path_of(below), source)
     }
 
-    fn path_of(&self, below: &[u8]) -> PathBuf {
+    /// Returns the path of something in the target.
+    pub(super) fn path_of(&self, below: &[u8]) -> PathBuf {
         self.target.join(name_from_bytes(below))
     }
 
@@ -173,8 +174,7 @@ impl<'a> Context<'a> {
         }
         for pattern in self.selection.unfitted() {
             self.counts.failed.add(1);
-            let what = "nothing fits this --include pattern".into();
-            let error = Error::NotFound { what };
+            let error = Deviation::UnusedPattern.into();
             self.observer.problem(Problem { subject: pattern.into_bytes(), error });
         }
         let refused = self.refusals.count();

@@ -11,9 +11,8 @@ use yore_platform::{Kind, Listing, SourceDir};
 use super::case_folding::{Names, has_alias};
 use super::context::Context;
 use super::directory::{OpenDir, join};
-use super::write_node::not_agreed;
 use super::{Extra, Overwrite, was_there};
-use crate::error::Error;
+use crate::error::{Deviation, KeepReason};
 use crate::format::tree::Flags;
 use crate::globs::NO_BACKUP;
 use crate::observer::{Event, Fate, Planned};
@@ -29,46 +28,19 @@ pub(super) struct Deletion {
     certain: bool,
     /// Whether the snapshot has anything in it.
     has_met: bool,
-    keep: Option<Keep>,
+    keep: Option<KeepReason>,
     told: bool,
     /// What has another name in the target that differs in case: it may be what the snapshot has.
     aliased: Vec<Vec<u8>>,
 }
 
-/// Why nothing is removed from a directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keep {
-    /// The snapshot has it without what was left out of it, or could not be read.
-    Incomplete,
-    /// The snapshot has an older state of it, and of all that is below.
-    Stale,
-    /// It is empty in the snapshot, and another file system is mounted there now.
-    Mounted,
-}
-
-impl Keep {
-    /// Tells why nothing may be removed from a directory, from what the snapshot says of it.
-    pub(super) fn of(flags: Flags, above: Option<Keep>) -> Option<Keep> {
-        if above == Some(Keep::Stale) || flags.contains(Flags::STALE) {
-            return Some(Keep::Stale);
-        }
-        flags.contains(Flags::INCOMPLETE).then_some(Keep::Incomplete)
+/// Returns why nothing may be removed from a directory, by the snapshot's flags for it and the reason for the
+/// directory above.
+pub(super) fn keep_reason(flags: Flags, above: Option<KeepReason>) -> Option<KeepReason> {
+    if above == Some(KeepReason::Stale) || flags.contains(Flags::STALE) {
+        return Some(KeepReason::Stale);
     }
-
-    fn words(self) -> &'static str {
-        match self {
-            Keep::Incomplete => {
-                "nothing is removed in it: the backup left out some of it, or could not read it"
-            }
-            Keep::Stale => {
-                "nothing is removed in it: the backup could not read it, and has an older state"
-            }
-            Keep::Mounted => {
-                "nothing is removed in it: another file system is mounted there, of which the \
-                 snapshot has nothing"
-            }
-        }
-    }
+    flags.contains(Flags::INCOMPLETE).then_some(KeepReason::Incomplete)
 }
 
 impl Deletion {
@@ -76,7 +48,7 @@ impl Deletion {
     pub(super) fn begin(
         context: &Context<'_>,
         open: &OpenDir<'_>,
-        keep: Option<Keep>,
+        keep: Option<KeepReason>,
     ) -> Option<Self> {
         let sources = &context.selection.sources;
         let may = context.options.extra == Extra::Delete
@@ -154,7 +126,7 @@ impl Deletion {
         open: &OpenDir<'_>,
     ) {
         if !self.has_met && self.keep.is_none() {
-            self.keep = open.is_mounted().then_some(Keep::Mounted);
+            self.keep = open.is_mounted().then_some(KeepReason::Mounted);
         }
         let path = join(&open.path, name);
         let is_dir = kind.map_or_else(|| is_directory(open, name), |kind| kind == Kind::Directory);
@@ -166,14 +138,10 @@ impl Deletion {
             Some(_) if self.told => {}
             Some(keep) => {
                 self.told = true;
-                context.problem(open.path.clone(), kept(keep.words()));
+                context.problem(open.path.clone(), Deviation::NothingRemoved(keep).into());
             }
         }
     }
-}
-
-fn kept(why: impl Into<String>) -> Error {
-    Error::Refused { what: why.into() }
 }
 
 fn is_directory(open: &OpenDir<'_>, name: &[u8]) -> bool {
@@ -237,17 +205,14 @@ fn remove(context: &Context<'_>, open: &OpenDir<'_>, name: &[u8], path: Vec<u8>)
         match look_through(context, open, name) {
             Ok(number) => contents = number,
             Err(left_out) => {
-                let what = format!(
-                    "it is not removed: {} is in it, which backups leave out or can't read",
-                    String::from_utf8_lossy(&left_out)
-                );
-                return context.problem(path, kept(what));
+                let unsaved = String::from_utf8_lossy(&left_out).into_owned();
+                return context.problem(path, Deviation::UnsavedContent { path: unsaved }.into());
             }
         }
     }
     let found = open.source.as_ref().and_then(|source| source.child_metadata(name).ok());
     if !found.is_some_and(|found| context.agreement.allows(&path, &found, contents)) {
-        return context.failed(path, not_agreed());
+        return context.failed(path, Deviation::ChangedSincePlan.into());
     }
     let removed = match (open.for_writing(), context.options.run) {
         (Some(dir), Run::Real) => dir.remove(name),

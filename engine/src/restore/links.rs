@@ -10,7 +10,7 @@ use super::sources::Links;
 use super::worker::{Item, Role, restore_item, tell};
 use super::write_node::{self, Outcome};
 use super::{Overwrite, was_there};
-use crate::error::{Error, Result};
+use crate::error::{Deviation, Error, Result};
 use crate::observer::Event;
 use crate::run::Run;
 
@@ -118,7 +118,7 @@ fn link<'c>(context: &'c Context<'c>, item: Item<'c>, first: &First) {
         Ok(Linked::Done(Outcome::Unchanged)) => context.counts.unchanged.add(1),
         Ok(Linked::Done(Outcome::Skipped)) => context.counts.skipped.add(1),
         Ok(Linked::Alone) => restore_item(context, item),
-        Err(error @ (Error::Interrupted | Error::Refused { .. })) => {
+        Err(error @ (Error::Interrupted | Error::Deviation(Deviation::ChangedSincePlan))) => {
             context.failed(item.path(), error);
         }
         Err(error) => {

@@ -25,7 +25,7 @@ pub(super) struct Selection {
 
 impl Selection {
     /// # Errors
-    /// [`Error::Refused`](crate::Error::Refused) names a pattern that is none.
+    /// [`Refusal::InvalidPattern`](crate::Refusal) for a pattern that is malformed.
     pub(super) fn new(options: &RestoreOptions, way: Way) -> Result<Self> {
         Ok(Self {
             include: Globs::new(&options.include)?,

@@ -87,7 +87,7 @@ impl Ruled {
 
 impl Sources {
     /// # Errors
-    /// [`Error::Refused`](crate::Error::Refused) names a pattern that is none.
+    /// [`Refusal::InvalidPattern`](crate::Refusal) for a pattern that is malformed.
     pub(super) fn new(options: &RestoreOptions, way: Way) -> Result<Self> {
         let ruled = |part: &SourcePart| {
             Ok(Ruled {

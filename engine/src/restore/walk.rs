@@ -8,13 +8,13 @@ use yore_platform::{DeviceNumber, Kind};
 
 use super::case_folding::Names;
 use super::context::Context;
-use super::delete::{Deletion, Keep};
+use super::delete::{Deletion, keep_reason};
 use super::directory::{OpenDir, join};
 use super::large::{self, LARGE};
 use super::links::LinkGroup;
 use super::select::{Selected, Selection};
 use super::worker::{Item, Job, Role};
-use crate::error::Error;
+use crate::error::{Error, KeepReason, Refusal};
 use crate::format::id::SnapshotId;
 use crate::format::tree::{Content, Node};
 use crate::observer::Event;
@@ -51,7 +51,7 @@ pub(super) struct Frame<'c> {
     place: Place<'c>,
     deletion: Option<Deletion>,
     /// Why nothing is removed from it, if so.
-    keep: Option<Keep>,
+    keep: Option<KeepReason>,
     /// What the snapshot has in it.
     names: Names,
 }
@@ -82,7 +82,7 @@ struct Sameness {
 impl<'c> Planner<'c, '_> {
     /// Walks everything in `children`, which comes into `base`.
     pub(super) fn walk(&mut self, base: Arc<OpenDir<'c>>, children: Children<'c>) {
-        let keep = Keep::of(self.selection.sources.root_flags(), None);
+        let keep = keep_reason(self.selection.sources.root_flags(), None);
         let deletion = Deletion::begin(self.context, &base, keep).filter(|_| base.path.is_empty());
         // A single node is not a directory's whole content.
         let deletion = deletion.filter(|_| !matches!(children, Children::One(_)));
@@ -160,19 +160,16 @@ impl<'c> Planner<'c, '_> {
     fn enter(&mut self, node: Node, dir: &DirRef, path: Vec<u8>, selected: Selected) {
         let children = match Children::open(self.context.reader, dir) {
             Ok(children) if self.paths + path.len() <= PATHS => children,
-            Ok(_) => {
-                let what = "it is nested more deeply than can be restored".into();
-                return self.context.failed(path, Error::Refused { what });
-            }
+            Ok(_) => return self.context.failed(path, Refusal::TooDeepToRestore.into()),
             Err(error) => return self.context.failed(path, error),
         };
         if matches!(dir, DirRef::Unreadable) {
             let what = "it could not be read when it was backed up".to_owned();
-            self.context.failed(path.clone(), Error::NotFound { what });
+            self.context.failed(path.clone(), Error::Unreadable { what });
         }
         self.context.observer.event(Event::At(String::from_utf8_lossy(&path).into_owned()));
         let readable = !matches!(dir, DirRef::Unreadable);
-        let keep = Keep::of(node.flags, self.stack.last().and_then(|frame| frame.keep));
+        let keep = keep_reason(node.flags, self.stack.last().and_then(|frame| frame.keep));
         let place = Place::Planned(Box::new(node));
         self.paths += path.len();
         let names = Names::default();

@@ -7,7 +7,7 @@ use super::delete::look_through;
 use super::directory::{OpenDir, join, metadata_of};
 use super::labelled_name::{self, Beside};
 use super::{Extra, Overwrite, Verify, verify, was_there};
-use crate::error::{Error, Result};
+use crate::error::{Deviation, Error, Result};
 use crate::format::blob_hasher::HASH_BATCH;
 use crate::format::keys::BlobKind;
 use crate::format::tree::{Content, Node};
@@ -90,7 +90,7 @@ pub(super) fn way(
 /// Counts what is replaced by something else, and tells of it in a dry run.
 ///
 /// # Errors
-/// [`Error::Refused`] where nobody agreed to it.
+/// [`Deviation::ChangedSincePlan`] where the plan does not have it.
 pub(super) fn note_replaced(
     context: &Context<'_>,
     open: &OpenDir<'_>,
@@ -100,7 +100,7 @@ pub(super) fn note_replaced(
 ) -> Result<()> {
     let path = join(&open.path, &node.name);
     if !context.agreement.allows(&path, found, contents) {
-        return Err(not_agreed());
+        return Err(Deviation::ChangedSincePlan.into());
     }
     let is_newer = found.modified > node.modified;
     context.counts.replaced.add(1);
@@ -110,11 +110,6 @@ pub(super) fn note_replaced(
         context.observer.event(Event::Planned { path, change });
     }
     Ok(())
-}
-
-/// What is told of something that is not as the plan had it.
-pub(super) fn not_agreed() -> Error {
-    Error::Refused { what: "it changed since the plan was shown, and stays as it is".into() }
 }
 
 /// Refuses to remove a directory, unless that was asked for; returns a number for what is in it.
@@ -127,14 +122,12 @@ pub(super) fn check_replaceable(
     if found.kind != Kind::Directory {
         return Ok(0);
     }
-    let what = match context.options.extra {
-        Extra::Keep => "a folder is in its place (--delete removes it)",
-        Extra::Delete => match look_through(context, open, &node.name) {
-            Ok(contents) => return Ok(contents),
-            Err(_) => "a folder is in its place that holds what backups leave out or can't read",
-        },
-    };
-    Err(open.local(&node.name, std::io::Error::new(std::io::ErrorKind::IsADirectory, what)))
+    let path = context.path_of(&join(&open.below, &node.name));
+    match context.options.extra {
+        Extra::Keep => Err(Deviation::FolderInPlace { path }.into()),
+        Extra::Delete => look_through(context, open, &node.name)
+            .map_err(|_| Deviation::UnsavedFolderInPlace { path }.into()),
+    }
 }
 
 /// Whether what is there is the node already, apart from its metadata.

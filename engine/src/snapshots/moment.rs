@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use yore_platform::Timestamp;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::snapshots::order::SnapshotEntry;
 
 mod parse;
@@ -58,7 +58,7 @@ pub fn state<'s>(snapshots: &'s [SnapshotEntry], moment: &Moment) -> Result<Vec<
             match (fitting.next(), fitting.next()) {
                 (Some(one), None) => Ok(whole(one)),
                 (Some(_), Some(_)) => {
-                    Err(Error::Refused { what: format!("several snapshots begin with {prefix}") })
+                    Err(Refusal::AmbiguousId { prefix: prefix.to_string() }.into())
                 }
                 (None, _) => {
                     Err(Error::NotFound { what: format!("no snapshot begins with {prefix}") })

@@ -23,7 +23,7 @@ impl<'a> Excluder<'a> {
     /// Compiles the patterns.
     ///
     /// # Errors
-    /// [`Error::Refused`](crate::Error::Refused) names the first pattern that is none.
+    /// [`Refusal::InvalidPattern`](crate::Refusal) for the first pattern that is malformed.
     pub(in crate::backup) fn new(excludes: &'a Excludes) -> Result<Self> {
         Ok(Self { globs: Globs::new(&excludes.rules)?, excludes })
     }

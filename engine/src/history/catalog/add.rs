@@ -218,7 +218,7 @@ impl Adding<'_> {
         let path = String::from_utf8_lossy(path).into_owned();
         self.transaction.execute(
             "INSERT INTO problem (series, path, message) VALUES (?, ?, ?)",
-            params![self.series, path, error.to_string()],
+            params![self.series, path, error.with_cause()],
         )?;
         Ok(())
     }
