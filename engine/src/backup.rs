@@ -181,7 +181,7 @@ fn run(
         return Ok(report(None, saved.totals, ahead));
     }
     let sessions = repository.sessions()?.list;
-    let new_client = shared_client_id::split(&known, &sessions, &options.writer);
+    let new_client = shared_client_id::new_id_if_shared(&known, &sessions, &options.writer);
     let client = new_client.unwrap_or(options.writer.client);
     let writer = Writer { client, ..options.writer.clone() };
     let left = resume::left_open(sessions);

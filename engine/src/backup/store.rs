@@ -29,7 +29,7 @@ pub(super) use writer::PackWriter;
 
 /// Blobs after which an index object is saved while the backup still runs.
 const BLOBS_PER_INDEX: usize = 200_000;
-/// About the bytes of a pack's end for each blob and frame.
+/// The estimated bytes of a pack's end for each blob and frame.
 const END_PER_BLOB: u64 = 37;
 const END_PER_FRAME: u64 = 14;
 /// The most buffers that a frame which is being gathered keeps alive.
@@ -42,7 +42,7 @@ pub(super) struct FrameJob {
     kind: PackKind,
     blobs: Vec<(BlobId, BlobBytes)>,
     raw: usize,
-    /// About the number of buffers that the blobs keep alive.
+    /// An estimate of the buffers that the blobs keep alive.
     held: usize,
 }
 

@@ -26,7 +26,7 @@ const BLOCK: usize = 256 << 10;
 /// Makes a snapshot of one file at `path` (components joined by `/`) with the bytes of `input`.
 ///
 /// # Errors
-/// As for [`backup`](crate::backup); an error of `input` ends the backup, and nothing is committed.
+/// Those of [`backup`](crate::backup); an error of `input` ends the backup, and nothing is committed.
 pub fn backup_stream(
     repository: &Repository,
     path: &[u8],
