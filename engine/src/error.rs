@@ -15,15 +15,15 @@ pub enum Error {
     /// The destination holds no repository.
     #[error("there is no repository at {location}")]
     NoRepository {
-        /// Where it was looked for.
+        /// The destination.
         location: String,
     },
     /// A repository is there already, or something that is not one.
     #[error("{location} {found}")]
     Occupied {
-        /// Where the repository was to be made.
+        /// The folder or destination.
         location: String,
-        /// What is there instead of nothing.
+        /// The thing that is there.
         found: &'static str,
     },
     /// No key slot opens with the given secret.
@@ -37,9 +37,9 @@ pub enum Error {
     /// The secret itself is not well-formed.
     #[error("{what} is not usable: {reason}")]
     MalformedSecret {
-        /// Which secret: a key file's path, the recovery key.
+        /// The secret: a key file's path, the recovery key.
         what: String,
-        /// What is wrong with it.
+        /// The malformed part of it.
         reason: &'static str,
     },
     /// The repository needs something that this program does not know.
@@ -61,7 +61,7 @@ pub enum Error {
     Damaged {
         /// The object's name, or the blob's.
         object: String,
-        /// What was found.
+        /// The finding.
         reason: &'static str,
     },
     /// An object that must be there is not.

@@ -1,4 +1,4 @@
-//! What the tests of several modules need: a small repository, and sources to back up into it.
+//! Helpers of the tests of several modules: a small repository, and backups into it.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ pub(crate) struct Sample {
     secret: Secret,
 }
 
-/// Takes down what it is told.
+/// An observer that records problems.
 #[derive(Default)]
 pub(crate) struct Notes {
     pub(crate) problems: Mutex<Vec<(Vec<u8>, Error)>>,
@@ -84,7 +84,7 @@ impl Sample {
         Self { folder, repository, secret }
     }
 
-    /// Where the repository is.
+    /// Returns the folder of the repository.
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("repository")
     }
@@ -94,7 +94,7 @@ impl Sample {
         open(Arc::new(Folder::new(self.path())), &self.secret, None)
     }
 
-    /// The same, with a folder for its cache.
+    /// Opens the repository anew, with a folder for its cache.
     pub(crate) fn reopen_with(&self, cache: Option<PathBuf>) -> Repository {
         open(Arc::new(Folder::new(self.path())), &self.secret, cache).expect("it opens")
     }
@@ -154,12 +154,12 @@ impl Sample {
         self.repository.reader(16 << 20).expect("a reader").0
     }
 
-    /// The newest snapshot.
+    /// Returns the newest snapshot.
     pub(crate) fn newest(&self) -> SnapshotEntry {
         self.repository.snapshots().expect("snapshots").list.pop().expect("one")
     }
 
-    /// What is at a path in the newest snapshot.
+    /// Finds a path in the newest snapshot.
     pub(crate) fn find(&self, reader: &Reader, path: &[u8]) -> Found {
         let root = DirRef::Tree(self.newest().snapshot.root);
         find(reader, &root, path).expect("it can be read").expect("it is there")
