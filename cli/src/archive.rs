@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use yore_engine::{DirRef, Error, Found, LONGEST_PATH, Node, SeenNode, children};
+use yore_engine::{DirRef, Error, LONGEST_PATH, Lookup, Node, ResolvedNode, TreePath, children};
 
-use crate::commands::cat::copy_out;
 use crate::context::Context;
-use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::place::{Past, shown};
-use crate::{engine_error, escape};
+use crate::failure::{Done, Exit, Failure, Outcome, engine_error};
+use crate::past::content::copy_out;
+use crate::past::place::Past;
+use crate::text::escape;
 
 mod as_tar;
 mod as_zip;
@@ -59,7 +59,7 @@ pub fn write(
     context: &Context,
     past: &Past,
     path: &[u8],
-    what: Found,
+    what: Lookup,
     archive: Box<dyn Archive + '_>,
 ) -> Outcome {
     let mut walk = Walk { context, past, archive, done: Done::Whole };
@@ -83,16 +83,16 @@ struct Walk<'a> {
 }
 
 /// A directory whose children are still to come: its path, its name in the archive, and they.
-type Level = (Vec<u8>, Vec<u8>, std::vec::IntoIter<SeenNode>);
+type Level = (Vec<u8>, Vec<u8>, std::vec::IntoIter<ResolvedNode>);
 
 impl Walk<'_> {
-    fn all(&mut self, path: &[u8], what: Found) -> io::Result<()> {
+    fn all(&mut self, path: &[u8], what: Lookup) -> io::Result<()> {
         let mut stack: Vec<Level> = Vec::new();
         let first = match what {
-            Found::Root(dir) => self.list(&dir, path),
-            Found::Node(seen) => vec![seen],
+            Lookup::Root(dir) => self.list(&dir, path),
+            Lookup::Node(seen) => vec![seen],
         };
-        let above = path.iter().rposition(|&byte| byte == b'/').map_or(&[][..], |cut| &path[..cut]);
+        let above = TreePath::new(path).parent().as_bytes();
         stack.push((above.to_vec(), Vec::new(), first.into_iter()));
         while let Some((path, name, nodes)) = stack.last_mut() {
             let Some(seen) = nodes.next() else {
@@ -113,7 +113,7 @@ impl Walk<'_> {
     }
 
     /// What is in a directory, as far as it can be read.
-    fn list(&mut self, dir: &DirRef, path: &[u8]) -> Vec<SeenNode> {
+    fn list(&mut self, dir: &DirRef, path: &[u8]) -> Vec<ResolvedNode> {
         let mut nodes = Vec::new();
         let listed = children(&self.past.reader, dir, &mut |seen| {
             nodes.push(seen);
@@ -138,16 +138,15 @@ impl Walk<'_> {
     }
 
     /// Tells of something that is not in the archive; returns nothing.
-    fn problem(&mut self, path: &[u8], what: &str) -> Vec<SeenNode> {
+    fn problem(&mut self, path: &[u8], what: &str) -> Vec<ResolvedNode> {
         self.done = Done::Partly;
-        self.context.screen.problem(&shown(path), what);
+        self.context.screen.problem(&escape::path(path), what);
         Vec::new()
     }
 }
 
 fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
-    let separator: &[u8] = if path.is_empty() { b"" } else { b"/" };
-    [path, separator, name].concat()
+    TreePath::new(path).join(name).into_bytes()
 }
 
 /// Writes exactly as many bytes as a file has; zeros from where it can't be read.

@@ -16,8 +16,8 @@ mod folder;
 mod layer;
 
 pub use folder::Folder;
-pub use layer::deadline::Patient;
-pub(crate) use layer::identity::Anchored;
+pub use layer::deadline::Deadline;
+pub(crate) use layer::identity::IdentityChecked;
 pub use layer::metered::{Fetched, Meter, Metered};
 
 /// What publishing an object found.

@@ -23,9 +23,11 @@ use crate::backup::walk::{Sources, Walk};
 use crate::clock::now;
 use crate::error::{Error, Refusal, Result};
 use crate::format::chunker::Gear;
+use crate::format::id::ObjectId;
 use crate::format::id::SnapshotId;
 use crate::format::object::{Kind, ObjectName};
 use crate::format::record::{Session, Snapshot, Totals};
+use crate::format::seal;
 use crate::index::BlobIndex;
 use crate::observer::Observer;
 use crate::read::reader::Reader;
@@ -33,7 +35,6 @@ use crate::repository::session::{self, OpenSession, Writer};
 use crate::repository::{Repository, Snapshots};
 use crate::run::Run;
 use crate::snapshots::order::SnapshotEntry;
-use crate::{backend, format::id::ObjectId, format::seal};
 
 mod assemble;
 mod buffers;
@@ -175,8 +176,7 @@ fn run(
     let known = repository.snapshots()?;
     let ahead = known.ahead(started);
     if options.run == Run::Dry {
-        let (_, condemned) = repository.condemned()?;
-        let index = repository.open_index_to_write(condemned)?;
+        let index = repository.open_index_to_write(repository.condemned()?)?;
         let saved = save(task, &known.list, index, feed)?;
         return Ok(report(None, saved.totals, ahead));
     }
@@ -191,8 +191,8 @@ fn run(
     let uncovered = counters.take_uncovered(&sources);
     let description = Description { sources, uncovered, time, options, writer, known: &known };
     let id = save_snapshot(repository, &session, description, &saved)?;
-    session.commit(repository, vec![id], now())?;
-    let _ = repository.backend.remove_abandoned();
+    session.commit(repository, &[id], now())?;
+    repository.remove_abandoned();
     resume::end_dead(repository, &left, &options.writer);
     Ok(BackupReport { new_client, ..report(Some(id), saved.totals, ahead) })
 }
@@ -253,7 +253,7 @@ fn save(
     feed: impl FnOnce(Feed<'_>) -> Result<()> + Send,
 ) -> Result<Saved> {
     let Task { repository, options, observer, counters } = task;
-    let (backend, keys) = (Arc::clone(&repository.backend), Arc::clone(&repository.keys));
+    let (backend, keys) = (Arc::clone(repository.backend()), Arc::clone(&repository.keys));
     let reader = Reader::new(backend, keys, index.clone(), PREVIOUS_BUDGET);
     let previous = PreviousState::read(&reader, known, &options.writer);
     let parameters = &repository.header.parameters;
@@ -318,25 +318,14 @@ fn save_snapshot(
         program,
         excludes: options.excludes.rules.iter().flat_map(|rule| rule.patterns.clone()).collect(),
         uncovered,
-        session: session.id,
+        session: session.id(),
     };
     let content = snapshot.encode();
     let id = SnapshotId(repository.keys.draw_salt(&content));
     let name = ObjectName::snapshot(id);
     let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
-    backend::save(&*repository.backend, &name, &object)?;
+    repository.writer().save(&name, &object)?;
     Ok(id)
-}
-
-/// Appends a name to a path.
-fn join(parent: &[u8], name: &[u8]) -> Vec<u8> {
-    let mut path = Vec::with_capacity(parent.len() + 1 + name.len());
-    path.extend_from_slice(parent);
-    if !path.is_empty() {
-        path.push(b'/');
-    }
-    path.extend_from_slice(name);
-    path
 }
 
 #[cfg(test)]

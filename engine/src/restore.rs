@@ -11,14 +11,15 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use yore_platform::{Made, TargetDir};
+use yore_platform::{MkdirOutcome, TargetDir};
 
 use crate::error::{Error, Result};
 use crate::globs::Rule;
 use crate::observer::Observer;
-use crate::read::children::Children;
+use crate::path::TreePath;
+use crate::read::dir_entries::Children;
 use crate::read::reader::Reader;
-use crate::read::view::{self, DirRef, Found};
+use crate::read::state_tree::{self, DirRef, Lookup};
 use crate::run::Run;
 
 mod case_folding;
@@ -169,17 +170,17 @@ pub struct RestoreReport {
 /// [`Error::Backend`] when the destination does not answer any more.
 pub fn restore(
     reader: &Reader,
-    what: &Found,
+    what: &Lookup,
     path: &[u8],
     target: &Path,
     options: &RestoreOptions,
     observer: &dyn Observer,
 ) -> Result<RestoreReport> {
     let (above, children) = match what {
-        Found::Root(dir) => (Vec::new(), Children::open(reader, dir)?),
-        Found::Node(seen) => {
-            let cut = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-            (path[..cut].to_vec(), Children::one(seen.clone()))
+        Lookup::Root(dir) => (Vec::new(), Children::open(reader, dir)?),
+        Lookup::Node(seen) => {
+            let above = TreePath::new(path).parent();
+            (above.as_bytes().to_vec(), Children::one(seen.clone()))
         }
     };
     let task = Task { reader, target, options, observer, allowed: AllowedChanges::Any };
@@ -215,7 +216,7 @@ struct Task<'a> {
 }
 
 fn start_in_place(task: Task<'_>, root: &DirRef, path: &[u8]) -> Result<RestoreReport> {
-    let lone = view::alone(task.reader, root, path)?;
+    let lone = state_tree::alone(task.reader, root, TreePath::new(path))?;
     let children = Children::open(task.reader, &lone)?;
     start(
         task,
@@ -270,6 +271,6 @@ fn run<'c>(
 }
 
 /// Returns whether a directory existed before, and so may hold something.
-fn was_there(made: Made) -> bool {
-    made == Made::Existing
+fn was_there(made: MkdirOutcome) -> bool {
+    made == MkdirOutcome::Existing
 }

@@ -11,8 +11,9 @@ pub(crate) mod forge;
 use crate::backup::{BackupOptions, BackupReport, backup};
 use crate::error::Error;
 use crate::observer::{Event, Observer, Problem};
+use crate::path::TreePath;
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, Found, find};
+use crate::read::state_tree::{DirRef, Lookup, find};
 use crate::repository::{CreateOptions, Repository, create, open};
 use crate::{
     ClientId, Cost, EmptySources, Excludes, FileSystems, Folder, Parameters, Reading, Run, Secret,
@@ -94,6 +95,11 @@ impl Sample {
         open(Arc::new(Folder::new(self.path())), &self.secret, None)
     }
 
+    /// Opens a copy of the repository in another folder.
+    pub(crate) fn open_at(&self, path: &Path) -> crate::Result<Repository> {
+        open(Arc::new(Folder::new(path.to_owned())), &self.secret, None)
+    }
+
     /// Opens the repository anew, with a folder for its cache.
     pub(crate) fn reopen_with(&self, cache: Option<PathBuf>) -> Repository {
         open(Arc::new(Folder::new(self.path())), &self.secret, cache).expect("it opens")
@@ -160,8 +166,8 @@ impl Sample {
     }
 
     /// Finds a path in the newest snapshot.
-    pub(crate) fn find(&self, reader: &Reader, path: &[u8]) -> Found {
+    pub(crate) fn find(&self, reader: &Reader, path: &[u8]) -> Lookup {
         let root = DirRef::Tree(self.newest().snapshot.root);
-        find(reader, &root, path).expect("it can be read").expect("it is there")
+        find(reader, &root, TreePath::new(path)).expect("it can be read").expect("it is there")
     }
 }

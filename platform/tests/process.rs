@@ -58,7 +58,7 @@ mod linux {
         writeln!(io::stdout(), "{line}").expect("somebody listens");
     }
 
-    /// What the child of `spawn_detached` does.
+    /// Runs the child of `spawn_detached`.
     fn background(how: &str) {
         if how == "die" {
             writeln!(io::stderr(), "no luck\ntoday").expect("somebody keeps it");
@@ -85,7 +85,7 @@ mod linux {
         let result = folder.path().join("result");
         let arguments = ["background".as_ref(), result.as_os_str()];
         let detached = spawn_detached(arguments, b"open sesame").expect("it works");
-        assert_eq!(detached.said, "a warning\n");
+        assert_eq!(detached.stderr, "a warning\n");
         let text = fs::read_to_string(&result).expect("written before it was ready");
         let (rest, identity) = text.rsplit_once('|').expect("three parts");
         assert_eq!(rest, "open sesame|true");
@@ -135,9 +135,9 @@ mod linux {
 
     fn dies() {
         match spawn_detached(["background", "die"], b"never read") {
-            Err(DetachError::Died { status, said }) => {
+            Err(DetachError::Died { status, stderr }) => {
                 assert!(status.contains('3'), "{status}");
-                assert_eq!(said, "no luck\ntoday\n");
+                assert_eq!(stderr, "no luck\ntoday\n");
             }
             other => panic!("{other:?}"),
         }

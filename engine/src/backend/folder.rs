@@ -183,7 +183,7 @@ impl Backend for Folder {
         self.must_be_vacant()?;
         match self.root.is_dir() {
             true => Ok(()),
-            false => yore_platform::make_dir_durable(&self.root)
+            false => yore_platform::create_dir_durable(&self.root)
                 .map_err(|source| Error::local(&self.root, source)),
         }
     }
@@ -197,7 +197,7 @@ impl Backend for Folder {
         let created = match DurableFile::create(folder, file) {
             // The destination itself is never made here: an unmounted share must not be filled.
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.root.is_dir() => {
-                yore_platform::make_dir_durable(folder)
+                yore_platform::create_dir_durable(folder)
                     .and_then(|()| DurableFile::create(folder, file))
             }
             other => other,

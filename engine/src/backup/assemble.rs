@@ -1,10 +1,9 @@
 //! Building the trees of a snapshot from the steps of the walk, in their order.
 
 use std::sync::mpsc::Receiver;
-use yore_platform::{Kind, Names};
+use yore_platform::{AccountNames, Kind};
 
 use crate::backup::buffers::blob_bytes::BlobBytes;
-use crate::backup::join;
 use crate::backup::messages::{BatchResults, ChunkBytes, ChunkId, FileStatus, ReadItem, WalkStep};
 use crate::backup::read::ReadContext;
 use crate::backup::read::budget::Budget;
@@ -16,6 +15,7 @@ use crate::format::keys::{BlobKind, Keys};
 use crate::format::record::Totals;
 use crate::format::tree::{Chunk, Content, Flags, Holes, Node, TreeBuilder};
 use crate::observer::{Event, Fate, Observer};
+use crate::path::join;
 
 /// The root of a new snapshot, and the totals of its backup.
 pub(super) struct Saved {
@@ -27,7 +27,7 @@ pub(super) struct Saved {
 /// Builds trees; belongs to the calling thread.
 pub(super) struct TreeAssembler<'a, 's, 'r> {
     keys: &'a Keys,
-    names: Names,
+    names: AccountNames,
     store: &'a mut BlobStore<'s, 'r>,
     budget: &'a Budget,
     observer: &'a dyn Observer,
@@ -48,7 +48,7 @@ impl<'a, 's, 'r> TreeAssembler<'a, 's, 'r> {
             keys: context.keys,
             budget: &context.budget,
             observer: context.observer,
-            names: Names::new(),
+            names: AccountNames::new(),
             store,
             levels: vec![(None, TreeBuilder::default())],
             content: ContentBuilder::default(),

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::backup::BackupReport;
 use crate::backup::walk::EmptiedFolder;
-use crate::snapshots::moment::holds;
+use crate::path::TreePath;
 
 /// The names and folders that a backup left out on purpose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -117,7 +117,9 @@ impl Counters {
             .into_iter()
             .filter(|(folder, path)| {
                 // Unless a source that was named inside of the folder holds it.
-                !sources.iter().any(|source| holds(folder, source) && holds(source, path))
+                let (folder, path) = (TreePath::new(folder), TreePath::new(path));
+                let mut sources = sources.iter().map(|source| TreePath::new(source));
+                !sources.any(|source| source.starts_with(folder) && path.starts_with(source))
             })
             .map(|(_, path)| path)
             .collect();

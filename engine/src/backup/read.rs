@@ -17,12 +17,13 @@ use crate::backup::messages::{
 };
 use crate::backup::pipeline::ReaderEnds;
 use crate::backup::read::budget::Budget;
-use crate::backup::{BackupOptions, ChangeTime, Reading, join};
+use crate::backup::{BackupOptions, ChangeTime, Reading};
 use crate::error::Error;
 use crate::format::chunker::Gear;
 use crate::format::keys::{BlobKind, Keys};
 use crate::format::tree::{Flags, Node};
 use crate::observer::{Event, Observer, Problem};
+use crate::path::join;
 
 pub(super) mod attributes;
 pub(super) mod budget;
@@ -173,7 +174,7 @@ impl BatchReader<'_> {
         if self.listed_again.as_ref().is_some_and(|listing| !listing.has(&entry.name)) {
             return true;
         }
-        self.listed_again = self.batch.dir.list_again().ok();
+        self.listed_again = self.batch.dir.list_fresh().ok();
         self.listed_again.as_ref().is_some_and(|listing| !listing.has(&entry.name))
     }
 

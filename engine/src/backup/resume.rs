@@ -23,8 +23,8 @@ use crate::format::id::ObjectId;
 use crate::format::object::{Area, ObjectName};
 use crate::format::record::{Outcome, Session, Verdict};
 use crate::index::{self, BlobIndex};
-use crate::repository::Repository;
 use crate::repository::session::{self, OpenSession, Writer};
+use crate::repository::{Destination, Repository};
 
 /// After so many seconds without a sign of life, a session is ended wherever its process was.
 const SILENT: i64 = 7 * 24 * 60 * 60;
@@ -42,10 +42,12 @@ pub(super) fn left_open(
 /// This comes before anything is written: the free room may be less than a session needs.
 pub(super) fn clear(repository: &Repository, left: &[(ObjectId, Session)]) -> Result<()> {
     if !left.is_empty() {
-        repository.backend.names(Area::Packs)?;
+        for destination in repository.destinations() {
+            destination.backend().names(Area::Packs)?;
+        }
     }
     // A file that can't be removed does no harm; `check` and `stats` report it.
-    let _ = repository.backend.remove_abandoned();
+    repository.remove_abandoned();
     Ok(())
 }
 
@@ -62,22 +64,28 @@ pub(super) fn adopt(
     if left.is_empty() {
         return Ok(index);
     }
-    let indexed = index.packs();
+    let mut known = index.packs();
     let mut adopted = Vec::new();
-    for stored in repository.backend.list(Area::Packs)? {
-        let Some(id) = stored.name.id().map(ObjectId) else { continue };
-        if indexed.contains(&id) || session.condemned.contains(&id) {
-            continue;
-        }
-        match index::load_contents(&*repository.backend, &repository.keys, id, stored.size) {
-            Ok(pack) => adopted.push(pack),
-            // Nothing refers to it; `check` reports it.
-            Err(Error::Damaged { .. } | Error::Missing { .. }) => {}
-            Err(error) => return Err(error),
+    for destination in repository.destinations() {
+        let backend = &**destination.backend();
+        for stored in backend.list(Area::Packs)? {
+            let Some(id) = stored.name.id().map(ObjectId) else { continue };
+            if known.contains(&id) || session.condemned.contains(&id) {
+                continue;
+            }
+            match index::load_contents(backend, &repository.keys, id, stored.size) {
+                Ok(pack) => {
+                    known.insert(id);
+                    adopted.push(pack);
+                }
+                // Nothing refers to it; `check` reports it.
+                Err(Error::Damaged { .. } | Error::Missing { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     if !adopted.is_empty() {
-        let id = index::save(&*repository.backend, &repository.keys, &adopted)?;
+        let id = repository.save_index(&adopted)?;
         index.add(&adopted, &[id], repository.cache.as_deref());
     }
     Ok(index)
@@ -87,9 +95,13 @@ pub(super) fn adopt(
 pub(super) fn end_dead(repository: &Repository, left: &[(ObjectId, Session)], writer: &Writer) {
     let own = left.iter().filter(|(_, session)| session.client == writer.client);
     for (id, session) in own {
-        if !yore_platform::is_alive(&session.process) || is_silent(repository, *id, session) {
+        let destinations = repository.destinations().iter();
+        let mut its = destinations.filter(|destination| destination.id() == session.destination);
+        let Some(destination) = its.next() else { continue };
+        if !yore_platform::is_alive(&session.process) || is_silent(destination, *id, session) {
+            let (keys, program) = (&repository.keys, &writer.program);
             // Without a verdict, the next backup looks for packs to adopt once more.
-            let _ = session::end(repository, *id, Outcome::Abort, now(), &writer.program);
+            let _ = session::end(destination, keys, *id, Outcome::Abort, now(), program);
         }
     }
 }
@@ -97,12 +109,15 @@ pub(super) fn end_dead(repository: &Repository, left: &[(ObjectId, Session)], wr
 /// Returns whether a session began long ago and has no sign of life.
 ///
 /// More can't be known of another machine, or of another boot of this one, which may be that of a copied machine.
-fn is_silent(repository: &Repository, id: ObjectId, session: &Session) -> bool {
+fn is_silent(destination: &Destination, id: ObjectId, session: &Session) -> bool {
     if now().seconds.saturating_sub(session.time.seconds) <= SILENT {
         return false;
     }
     let is_sign_of_life = |name: &ObjectName| {
         name.id() == Some(id.0) && name.suffix().is_some_and(|suffix| suffix != "end")
     };
-    repository.backend.names(Area::Sessions).is_ok_and(|names| !names.iter().any(is_sign_of_life))
+    destination
+        .backend()
+        .names(Area::Sessions)
+        .is_ok_and(|names| !names.iter().any(is_sign_of_life))
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use yore_platform::boot_of;
+use yore_platform::boot_id_of;
 
 use crate::format::id::ObjectId;
 use crate::format::keys::random;
@@ -27,10 +27,10 @@ pub(super) fn new_id_if_shared(
     let own = own.filter(|snapshot| snapshot.client == writer.client);
     let written = own.filter_map(|snapshot| {
         let (session, _) = sessions.get(&snapshot.session)?;
-        Some((snapshot.sequence, boot_of(&session.process)?))
+        Some((snapshot.sequence, boot_id_of(&session.process)?))
     });
     let shared =
-        boot_of(&writer.process).is_some_and(|here| has_two_systems(written.collect(), here));
+        boot_id_of(&writer.process).is_some_and(|here| has_two_systems(written.collect(), here));
     shared.then(|| ClientId(random()))
 }
 

@@ -16,7 +16,7 @@ use crate::error::{Error, Refusal, Result};
 use crate::format::id::BlobId;
 use crate::format::keys::BlobKind;
 use crate::format::pack::{FrameInfo, MAX_FRAME, PackInfo, PackKey, PackKind};
-use crate::index::{self, BlobIndex};
+use crate::index::BlobIndex;
 use crate::repository::Repository;
 
 mod seal_worker;
@@ -288,7 +288,7 @@ impl<'s, 'r> BlobStore<'s, 'r> {
 
     fn save_index(&mut self, packs: Vec<PackInfo>) -> Result<()> {
         let repository = self.state.repository;
-        let id = index::save(&*repository.backend, &repository.keys, &packs)?;
+        let id = repository.save_index(&packs)?;
         for (id, _) in packs.iter().flat_map(|pack| &pack.contents.blobs) {
             self.seen.remove(id);
         }

@@ -16,8 +16,9 @@ use crate::backup::{BackupOptions, BackupReport, Feed, Task, run};
 use crate::clock::now;
 use crate::error::{Error, Refusal, Result};
 use crate::format::chunker::End;
-use crate::format::tree::{Node, name_is_allowed};
+use crate::format::tree::Node;
 use crate::observer::{Event, Observer};
+use crate::path::{Name, TreePath, TreePathBuf};
 use crate::repository::Repository;
 
 /// The bytes of one read.
@@ -34,14 +35,13 @@ pub fn backup_stream(
     options: &BackupOptions,
     observer: &dyn Observer,
 ) -> Result<BackupReport> {
-    let names: Vec<&[u8]> = path.split(|b| *b == b'/').filter(|name| !name.is_empty()).collect();
-    let Some((name, folders)) =
-        names.split_last().filter(|_| names.iter().all(|n| name_is_allowed(n)))
-    else {
-        let path = String::from_utf8_lossy(path).into_owned();
+    let names: Vec<&[u8]> = TreePath::new(path).components().collect();
+    let are_names = names.iter().all(|name| Name::new(name).is_some());
+    let Some((name, folders)) = names.split_last().filter(|_| are_names) else {
+        let path = TreePath::new(path).to_string();
         return Err(Refusal::InvalidFileName { path }.into());
     };
-    let source = names.join(&b'/');
+    let source = names.iter().copied().collect::<TreePathBuf>().into_bytes();
     let counters = Counters::default();
     let task = Task { repository, options, observer, counters: &counters };
     run(task, vec![source], |feed| {

@@ -8,8 +8,9 @@ use super::store::{BlobStore, StoreState};
 use super::*;
 use crate::format::object::Area;
 use crate::format::tree::Node;
+use crate::path::join;
 use crate::read::file::OpenFile;
-use crate::read::view::{Found, SeenNode, children};
+use crate::read::state_tree::{Lookup, ResolvedNode, children};
 use crate::testing::{Notes, Sample, writer};
 
 fn options() -> BackupOptions {
@@ -31,7 +32,7 @@ fn options() -> BackupOptions {
 /// Every node below a path of the newest snapshot, with the bytes of files.
 fn read_back(sample: &Sample, source: &Path) -> Vec<(Vec<u8>, Node, Vec<u8>)> {
     let reader = sample.reader();
-    let Found::Node(top) = sample.find(&reader, &snapshot_path(source)) else {
+    let Lookup::Node(top) = sample.find(&reader, &snapshot_path(source)) else {
         panic!("the source has a node");
     };
     let mut all = Vec::new();
@@ -39,7 +40,12 @@ fn read_back(sample: &Sample, source: &Path) -> Vec<(Vec<u8>, Node, Vec<u8>)> {
     all
 }
 
-fn collect(reader: &Reader, path: &[u8], seen: SeenNode, all: &mut Vec<(Vec<u8>, Node, Vec<u8>)>) {
+fn collect(
+    reader: &Reader,
+    path: &[u8],
+    seen: ResolvedNode,
+    all: &mut Vec<(Vec<u8>, Node, Vec<u8>)>,
+) {
     let mut bytes = Vec::new();
     if seen.node.kind == yore_platform::Kind::File {
         let file = OpenFile::open(reader, &seen.node).expect("it opens");
@@ -134,7 +140,7 @@ fn a_source_that_is_not_there_is_an_error_before_anything_is_written() {
     let sample = Sample::new();
     let missing = sample.folder.path().join("missing");
     assert!(backup(&sample.repository, &[missing], &options(), &Notes::default()).is_err());
-    assert!(sample.repository.backend.list(Area::Sessions).expect("a list").is_empty());
+    assert!(sample.repository.backend().list(Area::Sessions).expect("a list").is_empty());
 }
 
 #[test]
@@ -144,13 +150,13 @@ fn a_pack_that_is_gone_counts_as_absent_and_is_written_again() {
     fs::create_dir(&source).expect("a folder");
     fs::write(source.join("file"), [7; 3000]).expect("a file");
     sample.back_up(&source, 1_500_000_000);
-    for stored in sample.repository.backend.list(Area::Packs).expect("packs") {
+    for stored in sample.repository.backend().list(Area::Packs).expect("packs") {
         fs::remove_file(sample.path().join(stored.name.as_str())).expect("a pack");
     }
     let again = sample.back_up(&source, 1_500_000_001);
     assert!(again.totals.new_bytes >= 3000);
     let reader = sample.reader();
-    let Found::Node(seen) = sample.find(&reader, &snapshot_path(&source.join("file"))) else {
+    let Lookup::Node(seen) = sample.find(&reader, &snapshot_path(&source.join("file"))) else {
         panic!("a file is a node");
     };
     let file = OpenFile::open(&reader, &seen.node).expect("a file");

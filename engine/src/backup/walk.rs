@@ -16,14 +16,14 @@ use crate::backup::messages::{ReadBatch, SourceEntry, WalkStep};
 use crate::backup::pipeline::FeedEnds;
 use crate::backup::read::node_of;
 use crate::backup::walk::exclude::Excluder;
-use crate::backup::{BackupOptions, InodeNumbers, join};
+use crate::backup::{BackupOptions, InodeNumbers};
 use crate::error::{Error, Result};
 use crate::format::id::RepositoryId;
 use crate::format::tree::{Flags, Node};
 use crate::observer::{Observer, Problem};
+use crate::path::{TreePath, join};
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, SeenNode};
-use crate::snapshots::moment::holds;
+use crate::read::state_tree::{DirRef, ResolvedNode};
 
 mod emptied_folder;
 pub(super) mod exclude;
@@ -155,7 +155,7 @@ impl<'a> Walk<'a> {
         path: &[u8],
         name: &[u8],
         metadata: Metadata,
-        previous: Option<SeenNode>,
+        previous: Option<ResolvedNode>,
         inner: &'a Sources,
     ) -> Result<()> {
         let system = system_path(path);
@@ -298,14 +298,14 @@ impl<'a> Walk<'a> {
         let from =
             self.previous.sources.range::<[u8], _>((Bound::Included(path), Bound::Unbounded));
         for source in from.take_while(|source| source.starts_with(path)) {
-            if holds(path, source) {
+            if TreePath::new(source).starts_with(TreePath::new(path)) {
                 self.counters.uncovered(path, source);
             }
         }
     }
 
     /// Counts the files of something that was deleted; those of a marked directory are not known.
-    fn count_removed(&self, deleted: &SeenNode, is_marked: bool) {
+    fn count_removed(&self, deleted: &ResolvedNode, is_marked: bool) {
         if is_marked {
             return;
         }

@@ -71,7 +71,7 @@ impl Packs {
             if observer.interrupted() {
                 return Err(Error::Interrupted);
             }
-            let read = index::load(&*repository.backend, &repository.keys, &stored.name);
+            let read = index::load(&**repository.backend(), &repository.keys, &stored.name);
             let Some(packs) = findings.take(stored.name.as_str(), read) else { continue };
             let covers: Vec<_> = stored.name.id().map(ObjectId).into_iter().collect();
             for pack in &packs {
@@ -151,7 +151,7 @@ impl Packs {
         size: u64,
         whole: bool,
     ) -> PackResult {
-        let (backend, keys) = (&*repository.backend, &*repository.keys);
+        let (backend, keys) = (&**repository.backend(), &*repository.keys);
         let mut found =
             PackResult { is_orphan: !self.described.contains_key(&id), ..PackResult::default() };
         match index::load_contents(backend, keys, id, size) {

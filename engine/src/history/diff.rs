@@ -4,33 +4,34 @@ use std::ops::ControlFlow;
 
 use yore_platform::Kind;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::content_id::content_id;
 use crate::format::tree::Node;
-use crate::read::children::Children;
+use crate::path::{TreePath, TreePathBuf};
+use crate::read::dir_entries::Children;
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, SeenNode, must_be_followed};
+use crate::read::state_tree::{DirRef, ResolvedNode, check_length};
 
 /// What became of a name.
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant, reason = "one is alive at a time")]
 pub enum Change {
     /// It was not there before; so is everything below it.
-    Added(SeenNode),
+    Added(ResolvedNode),
     /// It is not there any more; neither is anything below it.
-    Removed(SeenNode),
+    Removed(ResolvedNode),
     /// It is there in both, with other content, kind, permissions, owner or attributes.
     Modified {
         /// Before.
-        from: SeenNode,
+        from: ResolvedNode,
         /// After.
-        to: SeenNode,
+        to: ResolvedNode,
     },
 }
 
 /// Which of the changes one looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Which {
+pub enum ChangeKind {
     /// What was added.
     Added,
     /// What was modified.
@@ -43,9 +44,9 @@ pub enum Which {
 #[derive(Debug, Clone)]
 pub struct Pair {
     /// In the first.
-    pub from: Option<SeenNode>,
+    pub from: Option<ResolvedNode>,
     /// In the second.
-    pub to: Option<SeenNode>,
+    pub to: Option<ResolvedNode>,
 }
 
 /// Whether a node is another than before: in kind, content, permissions, owner or attributes.
@@ -107,7 +108,7 @@ pub struct Pairs<'r> {
 
 struct Side<'r> {
     children: Option<Children<'r>>,
-    next: Option<SeenNode>,
+    next: Option<ResolvedNode>,
 }
 
 impl<'r> Side<'r> {
@@ -115,7 +116,7 @@ impl<'r> Side<'r> {
         let children = match dir {
             None => None,
             // A list that is not known is no empty one.
-            Some(DirRef::Unreadable) => return Err(crate::read::view::unreadable()),
+            Some(DirRef::Unreadable) => return Err(crate::read::state_tree::unreadable()),
             Some(dir) => Some(Children::open(reader, dir)?),
         };
         let mut side = Self { children, next: None };
@@ -131,7 +132,7 @@ impl<'r> Side<'r> {
         Ok(())
     }
 
-    fn take(&mut self) -> Result<Option<SeenNode>> {
+    fn take(&mut self) -> Result<Option<ResolvedNode>> {
         let taken = self.next.take();
         self.advance()?;
         Ok(taken)
@@ -172,17 +173,17 @@ pub fn diff(
     reader: &Reader,
     from: &DirRef,
     to: &DirRef,
-    each: &mut dyn FnMut(&[u8], Change) -> ControlFlow<()>,
-    each_error: &mut dyn FnMut(&[u8], crate::error::Error),
+    each: &mut dyn FnMut(TreePath<'_>, Change) -> ControlFlow<()>,
+    each_error: &mut dyn FnMut(TreePath<'_>, Error),
 ) {
     if is_same(from, to) {
         return;
     }
     let mut levels: Vec<(Pairs<'_>, usize)> = Vec::new();
-    let mut path: Vec<u8> = Vec::new();
+    let mut path = TreePathBuf::default();
     match Pairs::open(reader, Some(from), Some(to)) {
         Ok(pairs) => levels.push((pairs, 0)),
-        Err(error) => return each_error(&path, error),
+        Err(error) => return each_error(path.as_path(), error),
     }
     while let Some((pairs, length)) = levels.last_mut() {
         path.truncate(*length);
@@ -193,27 +194,24 @@ pub fn diff(
                 continue;
             }
             Err(error) => {
-                each_error(&path, error);
+                each_error(path.as_path(), error);
                 levels.pop();
                 continue;
             }
         };
         let Some(seen) = pair.to.as_ref().or(pair.from.as_ref()) else { continue };
-        if !path.is_empty() {
-            path.push(b'/');
-        }
-        path.extend_from_slice(&seen.node.name);
+        path.push(&seen.node.name);
         for change in pair.changes() {
-            if each(&path, change).is_break() {
+            if each(path.as_path(), change).is_break() {
                 return;
             }
         }
         if let Some((from, to)) = pair.below() {
-            let opened =
-                must_be_followed(&path).and_then(|()| Pairs::open(reader, Some(from), Some(to)));
+            let opened = check_length(path.as_path())
+                .and_then(|()| Pairs::open(reader, Some(from), Some(to)));
             match opened {
                 Ok(pairs) => levels.push((pairs, path.len())),
-                Err(error) => each_error(&path, error),
+                Err(error) => each_error(path.as_path(), error),
             }
         }
     }
@@ -223,18 +221,18 @@ pub fn diff(
 ///
 /// # Errors
 /// Something can't be read, and no such change was found elsewhere.
-pub fn any_change(reader: &Reader, from: &DirRef, to: &DirRef, which: Which) -> Result<bool> {
+pub fn any_change(reader: &Reader, from: &DirRef, to: &DirRef, which: ChangeKind) -> Result<bool> {
     let (mut found, mut first_error) = (false, None);
-    let mut each = |_: &[u8], change: Change| {
+    let mut each = |_: TreePath<'_>, change: Change| {
         found = matches!(
             (&change, which),
-            (Change::Added(_), Which::Added)
-                | (Change::Modified { .. }, Which::Modified)
-                | (Change::Removed(_), Which::Removed)
+            (Change::Added(_), ChangeKind::Added)
+                | (Change::Modified { .. }, ChangeKind::Modified)
+                | (Change::Removed(_), ChangeKind::Removed)
         );
         if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let mut each_error = |_: &[u8], error| {
+    let mut each_error = |_: TreePath<'_>, error| {
         first_error.get_or_insert(error);
     };
     diff(reader, from, to, &mut each, &mut each_error);

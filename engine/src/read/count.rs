@@ -3,18 +3,18 @@
 use crate::error::Result;
 use crate::observer::Observer;
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, Found, children};
+use crate::read::state_tree::{DirRef, Lookup, children};
 
 /// Counts the files below `what`, links and devices among them, and their bytes; `None` when the observer is
 /// interrupted.
 ///
 /// What can't be read counts as nothing.
-pub fn count_below(reader: &Reader, what: &Found, observer: &dyn Observer) -> Option<(u64, u64)> {
+pub fn count_below(reader: &Reader, what: &Lookup, observer: &dyn Observer) -> Option<(u64, u64)> {
     let (mut files, mut bytes) = (0, 0);
     let mut pending: Vec<DirRef> = Vec::new();
     match what {
-        Found::Root(dir) => pending.push(dir.clone()),
-        Found::Node(seen) => match &seen.dir {
+        Lookup::Root(dir) => pending.push(dir.clone()),
+        Lookup::Node(seen) => match &seen.dir {
             Some(dir) => pending.push(dir.clone()),
             None => return Some((1, seen.node.data_length())),
         },

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::error::{Error, Result};
 use crate::format::id::BlobId;
 use crate::format::keys::BlobKind;
-use crate::format::tree::{LeafRef, ListRef, Node, Strange, Tree, decode_list, decode_tree};
+use crate::format::tree::{InvalidNode, LeafRef, ListRef, Node, Tree, decode_list, decode_tree};
 use crate::read::reader::Reader;
 
 impl Reader {
@@ -38,13 +38,13 @@ impl Reader {
     }
 
     /// Loads a leaf of a large directory: its nodes, and those that can't be presented.
-    pub fn leaf(&self, leaf: &LeafRef) -> Result<(Vec<Node>, Vec<Strange>)> {
+    pub fn leaf(&self, leaf: &LeafRef) -> Result<(Vec<Node>, Vec<InvalidNode>)> {
         match self.tree(&leaf.id)? {
-            Tree::Nodes { nodes, strange }
-                if (nodes.len() + strange.len()) as u64 == leaf.nodes
-                    && first_name(&nodes, &strange) == Some(&leaf.first) =>
+            Tree::Nodes { nodes, invalid }
+                if (nodes.len() + invalid.len()) as u64 == leaf.nodes
+                    && first_name(&nodes, &invalid) == Some(&leaf.first) =>
             {
-                Ok((nodes, strange))
+                Ok((nodes, invalid))
             }
             Tree::Nodes { .. } | Tree::Leaves(_) => Err(Error::damaged(
                 format!("tree {}", leaf.id),
@@ -59,10 +59,10 @@ impl Reader {
             reader: self,
             leaves: VecDeque::new(),
             nodes: VecDeque::new(),
-            strange: Vec::new(),
+            invalid: Vec::new(),
         };
         match self.tree(id)? {
-            Tree::Nodes { nodes, strange } => (walk.nodes, walk.strange) = (nodes.into(), strange),
+            Tree::Nodes { nodes, invalid } => (walk.nodes, walk.invalid) = (nodes.into(), invalid),
             Tree::Leaves(leaves) => walk.leaves = leaves.into(),
         }
         Ok(walk)
@@ -70,9 +70,9 @@ impl Reader {
 }
 
 /// The first name of a leaf; its nodes are in order, those that can't be presented among them.
-pub(crate) fn first_name<'a>(nodes: &'a [Node], strange: &'a [Strange]) -> Option<&'a Vec<u8>> {
+pub(crate) fn first_name<'a>(nodes: &'a [Node], invalid: &'a [InvalidNode]) -> Option<&'a Vec<u8>> {
     let nodes = nodes.first().map(|node| &node.name);
-    nodes.into_iter().chain(strange.first().map(|strange| &strange.name)).min()
+    nodes.into_iter().chain(invalid.first().map(|invalid| &invalid.name)).min()
 }
 
 /// The nodes of one directory, in order of their names.
@@ -80,7 +80,7 @@ pub struct Nodes<'r> {
     reader: &'r Reader,
     leaves: VecDeque<LeafRef>,
     nodes: VecDeque<Node>,
-    strange: Vec<Strange>,
+    invalid: Vec<InvalidNode>,
 }
 
 impl Nodes<'_> {
@@ -91,14 +91,14 @@ impl Nodes<'_> {
     pub fn try_next(&mut self) -> Result<Option<Node>> {
         while self.nodes.is_empty() {
             let Some(leaf) = self.leaves.pop_front() else { return Ok(None) };
-            let (nodes, strange) = self.reader.leaf(&leaf)?;
+            let (nodes, invalid) = self.reader.leaf(&leaf)?;
             let next = self.leaves.front().map(|next| &next.first);
             if next.is_some_and(|next| nodes.last().is_some_and(|last| last.name >= *next)) {
                 let object = format!("tree {}", leaf.id);
                 return Err(Error::damaged(object, "it reaches into the leaf after it"));
             }
             self.nodes = nodes.into();
-            self.strange.extend(strange);
+            self.invalid.extend(invalid);
         }
         Ok(self.nodes.pop_front())
     }
@@ -114,7 +114,7 @@ impl Nodes<'_> {
     }
 
     /// Takes the names met so far that can't be presented.
-    pub fn take_strange(&mut self) -> Vec<Strange> {
-        std::mem::take(&mut self.strange)
+    pub fn take_invalid(&mut self) -> Vec<InvalidNode> {
+        std::mem::take(&mut self.invalid)
     }
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::format::id::BlobId;
 use crate::format::keys::BlobKind;
 use crate::format::tree::{Content, Hole, Holes, Node, decode_hole_list};
+use crate::path::TreePath;
 use crate::read::chunk_lists::Level;
 use crate::read::reader::{Blob, Reader};
 
@@ -60,7 +61,7 @@ pub enum Piece {
 }
 
 fn damaged(node: &Node, reason: &'static str) -> Error {
-    Error::damaged(format!("the node {:?}", String::from_utf8_lossy(&node.name)), reason)
+    Error::damaged(format!("the node {:?}", TreePath::new(&node.name)), reason)
 }
 
 impl OpenFile {

@@ -30,7 +30,7 @@ struct Sequence {
 }
 
 /// A frame that is worth decoding before anybody asks for it.
-pub struct FrameAhead {
+pub struct FramePrefetch {
     from: BlobId,
     after: u32,
 }
@@ -70,14 +70,14 @@ impl Sequences {
 impl Reader {
     /// Notes that a chunk is about to be read; returns the frames that are worth decoding now if
     /// chunks are read in the order in which they lie.
-    pub fn follow(&self, id: &BlobId) -> Vec<FrameAhead> {
+    pub fn plan_readahead(&self, id: &BlobId) -> Vec<FramePrefetch> {
         let Some(location) = self.index().find(id) else { return Vec::new() };
         let frames = self.sequences.want(location.pack, location.number);
-        frames.map(|number| FrameAhead { from: *id, after: number - location.number }).collect()
+        frames.map(|number| FramePrefetch { from: *id, after: number - location.number }).collect()
     }
 
     /// Makes a frame and the chunks in it ready; what fails will fail again when it is read.
-    pub fn prefetch_frame(&self, ahead: &FrameAhead) {
+    pub fn prefetch_frame(&self, ahead: &FramePrefetch) {
         if let Some(found) = self.index().frame_after(&ahead.from, ahead.after)
             && let Ok(frame) = self.frame(&found.location)
         {

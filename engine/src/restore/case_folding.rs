@@ -7,10 +7,11 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::context::Context;
-use super::directory::{OpenDir, join};
+use super::directory::OpenDir;
 use super::labelled_name::labelled;
 use crate::error::Deviation;
 use crate::format::tree::Node;
+use crate::path::join;
 use crate::run::Run;
 
 /// The names of a directory, folded to lower case.
@@ -59,7 +60,7 @@ impl FoldedNames {
 /// Returns whether a directory of the target is case-sensitive.
 fn is_case_sensitive(context: &Context<'_>, open: &OpenDir<'_>) -> bool {
     match (open.for_writing(), context.options.run) {
-        (Some(dir), Run::Real) => dir.tells_case().unwrap_or(true),
+        (Some(dir), Run::Real) => dir.is_case_sensitive().unwrap_or(true),
         (None, _) | (_, Run::Dry) => true,
     }
 }
@@ -67,8 +68,9 @@ fn is_case_sensitive(context: &Context<'_>, open: &OpenDir<'_>) -> bool {
 /// Returns whether another case of a name leads to the same file in the target.
 pub(super) fn has_alias(open: &OpenDir<'_>, name: &[u8]) -> bool {
     let (Some(dir), Some(other)) = (&open.dir, swapped(name)) else { return false };
-    let number =
-        |name: &[u8]| dir.kind_of(name).ok().flatten().map(|found| (found.inode, found.device));
+    let number = |name: &[u8]| {
+        dir.child_metadata(name).ok().flatten().map(|found| (found.inode, found.device))
+    };
     number(&other).is_some_and(|other| number(name) == Some(other))
 }
 

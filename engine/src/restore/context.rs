@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use yore_platform::{Names, Refused, TargetDir, name_from_bytes};
+use yore_platform::{AccountNames, RefusedMetadata, TargetDir, name_from_bytes};
 
-use super::refused_metadata::RefusedMetadata;
+use super::refused_metadata::RefusalCounts;
 use super::restore_plan::AllowedChanges;
 use super::select::Selection;
 use super::sources::LinkPolicy;
@@ -57,12 +57,12 @@ pub(super) struct Context<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) counts: Counts,
     /// The users and groups of this machine.
-    pub(super) names: Names,
+    pub(super) names: AccountNames,
     /// The folder into which is restored; `None` in a dry run where there is none.
     pub(super) root: Option<TargetDir>,
     pub(super) allowed: AllowedChanges<'a>,
     target: &'a Path,
-    refused_metadata: RefusedMetadata,
+    refused_metadata: RefusalCounts,
     stop: AtomicBool,
     unanswered: AtomicU32,
     /// Guards the error that ends the restore.
@@ -77,11 +77,11 @@ impl<'a> Context<'a> {
             selection,
             observer: task.observer,
             counts: Counts::default(),
-            names: Names::new(),
+            names: AccountNames::new(),
             root,
             allowed: task.allowed,
             target: task.target,
-            refused_metadata: RefusedMetadata::default(),
+            refused_metadata: RefusalCounts::default(),
             stop: AtomicBool::new(false),
             unanswered: AtomicU32::new(0),
             fatal: Mutex::default(),
@@ -159,7 +159,7 @@ impl<'a> Context<'a> {
     }
 
     /// Reports the parts of metadata that could not be restored.
-    pub(super) fn refused(&self, refused: Vec<Refused>, path: &[u8], below: &[u8]) {
+    pub(super) fn refused(&self, refused: Vec<RefusedMetadata>, path: &[u8], below: &[u8]) {
         for one in refused {
             if let Some(error) = self.refused_metadata.take(one) {
                 self.problem(path.to_vec(), self.local(below, error));

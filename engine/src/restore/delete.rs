@@ -21,12 +21,13 @@ use yore_platform::{Kind, Listing, SourceDir};
 
 use super::case_folding::{FoldedNames, has_alias};
 use super::context::Context;
-use super::directory::{OpenDir, join};
+use super::directory::OpenDir;
 use super::{Extra, Overwrite, was_there};
 use crate::error::{Deviation, KeepReason};
 use crate::format::tree::Flags;
 use crate::globs::NO_BACKUP;
 use crate::observer::{Event, Fate, Planned};
+use crate::path::join;
 use crate::run::Run;
 
 /// The names in a directory of the target that have not been met in the snapshot yet.

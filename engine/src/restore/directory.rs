@@ -6,7 +6,9 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use yore_platform::{Kind, Made, Metadata, OtherXattrs, Owner, Restore, SourceDir, TargetDir};
+use yore_platform::{
+    Kind, Metadata, MkdirOutcome, OtherXattrs, Owner, SourceDir, TargetDir, WantedMetadata,
+};
 
 use super::context::Context;
 use super::labelled_name::{self, LabelledName};
@@ -15,6 +17,7 @@ use super::write_node::record_replaced;
 use super::{Extra, Overwrite, Owners, Verify, was_there};
 use crate::error::{Error, Result};
 use crate::format::tree::{Flags, Node};
+use crate::path::join;
 use crate::run::Run;
 
 pub(super) struct OpenDir<'c> {
@@ -23,7 +26,7 @@ pub(super) struct OpenDir<'c> {
     pub(super) dir: Option<TargetDir>,
     /// The same for reading, where the options need that.
     pub(super) source: Option<SourceDir>,
-    pub(super) made: Made,
+    pub(super) made: MkdirOutcome,
     /// Its path in the snapshot.
     pub(super) path: Vec<u8>,
     /// Its path in the target.
@@ -38,7 +41,7 @@ pub(super) struct OpenDir<'c> {
 /// A directory of the target, opened or made.
 struct OpenedDir {
     dir: Option<TargetDir>,
-    made: Made,
+    made: MkdirOutcome,
     /// The metadata that it gets at the end.
     metadata: Option<Node>,
 }
@@ -46,20 +49,14 @@ struct OpenedDir {
 impl OpenedDir {
     /// Returns a directory that does not exist in a dry run.
     fn none() -> Self {
-        Self { dir: None, made: Made::New, metadata: None }
+        Self { dir: None, made: MkdirOutcome::Created, metadata: None }
     }
-}
-
-/// Appends a name to a path.
-pub(super) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
-    let separator: &[u8] = if path.is_empty() { b"" } else { b"/" };
-    [path, separator, name].concat()
 }
 
 /// Returns the metadata of a node as the platform takes it.
 ///
 /// An owner whose name this machine has gets the number that the name has here.
-pub(super) fn metadata_of<'n>(context: &Context<'_>, node: &'n Node) -> Restore<'n> {
+pub(super) fn metadata_of<'n>(context: &Context<'_>, node: &'n Node) -> WantedMetadata<'n> {
     let by_name = |owner: Owner| Owner {
         uid: node
             .owner_names
@@ -72,7 +69,7 @@ pub(super) fn metadata_of<'n>(context: &Context<'_>, node: &'n Node) -> Restore<
             .and_then(|n| context.names.gid(n))
             .unwrap_or(owner.gid),
     };
-    Restore {
+    WantedMetadata {
         kind: node.kind,
         mode: node.mode,
         owner: match context.options.owners {
@@ -92,7 +89,7 @@ impl<'c> OpenDir<'c> {
     /// Opens the target itself, whose metadata is not restored.
     pub(super) fn base(context: &'c Context<'c>, dir: Option<TargetDir>) -> Self {
         let (path, below) = (context.selection.sources.path.base.clone(), Vec::new());
-        let opened = OpenedDir { dir, made: Made::Existing, metadata: None };
+        let opened = OpenedDir { dir, made: MkdirOutcome::Existing, metadata: None };
         Self::new(context, opened, path, below, None)
     }
 
@@ -139,11 +136,13 @@ impl<'c> OpenDir<'c> {
         let Some(target) = &self.dir else { return Ok(OpenedDir::none()) };
         let follows = self.context.links() == LinkPolicy::Follow;
         let (dir, made) = match (self.context.options.run, follows) {
-            (Run::Dry, true) => (target.follow_way(&node.name).map_err(local)?, Made::Existing),
-            (Run::Dry, false) => (target.open_child(&node.name).ok(), Made::Existing),
+            (Run::Dry, true) => {
+                (target.open_dir_following(&node.name).map_err(local)?, MkdirOutcome::Existing)
+            }
+            (Run::Dry, false) => (target.open_child(&node.name).ok(), MkdirOutcome::Existing),
             (Run::Real, _) => {
                 let made = match follows {
-                    true => target.make_way(&node.name),
+                    true => target.make_dir_following(&node.name),
                     false => target.make_dir(&node.name),
                 };
                 let (dir, made) =
@@ -151,7 +150,7 @@ impl<'c> OpenDir<'c> {
                 (Some(dir), made)
             }
         };
-        Ok(OpenedDir { dir, made, metadata: (made == Made::New).then_some(node) })
+        Ok(OpenedDir { dir, made, metadata: (made == MkdirOutcome::Created).then_some(node) })
     }
 
     /// Gives a directory a labelled name where something else has its name and stays.
@@ -161,7 +160,8 @@ impl<'c> OpenDir<'c> {
         else {
             return Ok(());
         };
-        let found = target.kind_of(&node.name).map_err(|error| self.local(&node.name, error))?;
+        let found =
+            target.child_metadata(&node.name).map_err(|error| self.local(&node.name, error))?;
         if found.is_some_and(|found| found.kind != Kind::Directory)
             && labelled_name::rename(self.context, self, target, node)? == LabelledName::Unused
         {
@@ -175,15 +175,18 @@ impl<'c> OpenDir<'c> {
         let Some(target) = &self.dir else { return Ok(OpenedDir::none()) };
         let local = |source| self.local(&node.name, source);
         let found = match self.made {
-            Made::New => None,
-            Made::Existing => target.kind_of(&node.name).map_err(local)?,
+            MkdirOutcome::Created => None,
+            MkdirOutcome::Existing => target.child_metadata(&node.name).map_err(local)?,
         };
         let is_real = self.context.options.run == Run::Real;
         let stays = matches!(self.context.options.overwrite, Overwrite::Never | Overwrite::Beside);
         let (dir, made) = match found {
             Some(found) if found.kind == Kind::Directory => {
                 let opened = target.open_child(&node.name);
-                (if is_real { Some(opened.map_err(local)?) } else { opened.ok() }, Made::Existing)
+                (
+                    if is_real { Some(opened.map_err(local)?) } else { opened.ok() },
+                    MkdirOutcome::Existing,
+                )
             }
             Some(found) => {
                 self.must_be_replaceable(&node, &found)?;
@@ -191,7 +194,7 @@ impl<'c> OpenDir<'c> {
                 let replaced = self.for_writing().filter(|_| is_real);
                 (
                     replaced.map(|it| it.replace_by_dir(&node.name)).transpose().map_err(local)?,
-                    Made::New,
+                    MkdirOutcome::Created,
                 )
             }
             None if is_real => {
@@ -269,7 +272,7 @@ impl Drop for OpenDir<'_> {
 
 /// Replaces the error where something else than a folder is on the path to what is restored.
 fn explain_obstacle(target: &TargetDir, name: &[u8], error: io::Error) -> io::Error {
-    match target.kind_of(name) {
+    match target.child_metadata(name) {
         Ok(Some(found)) if found.kind != Kind::Directory => {
             let what = "it is no folder, and on the way to what is restored";
             io::Error::new(io::ErrorKind::NotADirectory, what)

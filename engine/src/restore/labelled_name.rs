@@ -3,10 +3,11 @@
 use yore_platform::TargetDir;
 
 use super::context::Context;
-use super::directory::{OpenDir, join};
+use super::directory::OpenDir;
 use super::write_node::is_same_content;
 use crate::error::Result;
 use crate::format::tree::Node;
+use crate::path::join;
 
 /// The longest name that file systems have.
 const LONGEST: usize = 255;
@@ -31,7 +32,7 @@ pub(super) fn rename(
     let own = std::mem::take(&mut node.name);
     for number in 1_u64.. {
         let name = labelled(&own, &label, number);
-        let found = target.kind_of(&name);
+        let found = target.child_metadata(&name);
         node.name = name;
         match found.map_err(|source| open.local(&own, source))? {
             None => return Ok(LabelledName::Unused),

@@ -4,26 +4,26 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use yore_platform::{Part, Refused};
+use yore_platform::{MetadataPart, RefusedMetadata};
 
 /// The refusals of one part that are reported one by one.
 const REPORTED_EACH: u64 = 8;
 
 #[derive(Default)]
-pub(super) struct RefusedMetadata {
+pub(super) struct RefusalCounts {
     /// Guards how often each part was refused.
     counts: Mutex<BTreeMap<String, u64>>,
 }
 
-impl RefusedMetadata {
+impl RefusalCounts {
     /// Counts a refusal; returns the error to be reported now, if any.
-    pub(super) fn take(&self, refused: Refused) -> Option<io::Error> {
+    pub(super) fn take(&self, refused: RefusedMetadata) -> Option<io::Error> {
         let part = describe(&refused.part);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(part.clone()).or_default();
         *count += 1;
         // A user who is not root owns all that he restores: summed up in one line.
-        let is_reported = refused.part != Part::Owner && *count <= REPORTED_EACH;
+        let is_reported = refused.part != MetadataPart::Owner && *count <= REPORTED_EACH;
         drop(counts);
         let text = format!("{part} could not be restored: {}", refused.error);
         is_reported.then(|| io::Error::new(refused.error.kind(), text))
@@ -36,7 +36,7 @@ impl RefusedMetadata {
     /// Returns a line for each part that was refused more often than it was reported.
     pub(super) fn summary(&self) -> Vec<String> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let owner = describe(&Part::Owner);
+        let owner = describe(&MetadataPart::Owner);
         let unreported =
             counts.iter().filter(|(part, count)| **part == owner || **count > REPORTED_EACH);
         unreported
@@ -51,14 +51,14 @@ impl RefusedMetadata {
     }
 }
 
-fn describe(part: &Part) -> String {
+fn describe(part: &MetadataPart) -> String {
     match part {
-        Part::All => "its metadata".into(),
-        Part::Owner => "its owner".into(),
-        Part::Mode => "its mode".into(),
-        Part::Xattr(name) => {
+        MetadataPart::All => "its metadata".into(),
+        MetadataPart::Owner => "its owner".into(),
+        MetadataPart::Mode => "its mode".into(),
+        MetadataPart::Xattr(name) => {
             format!("its extended attribute {}", String::from_utf8_lossy(name))
         }
-        Part::Modified => "its time of modification".into(),
+        MetadataPart::Modified => "its time of modification".into(),
     }
 }

@@ -14,7 +14,7 @@ use super::{RestoreOptions, RestoreReport, Task, start_in_place};
 use crate::error::Result;
 use crate::observer::Observer;
 use crate::read::reader::Reader;
-use crate::read::view::DirRef;
+use crate::read::state_tree::DirRef;
 use crate::run::Run;
 
 /// The changes that a restore may make to existing files and folders.

@@ -9,7 +9,7 @@ use yore_platform::{DeviceNumber, Kind};
 use super::case_folding::FoldedNames;
 use super::context::Context;
 use super::delete::{Deletion, keep_reason};
-use super::directory::{OpenDir, join};
+use super::directory::OpenDir;
 use super::large::{self, LARGE};
 use super::links::LinkGroup;
 use super::select::{Selected, Selection};
@@ -18,8 +18,9 @@ use crate::error::{Error, KeepReason, Refusal};
 use crate::format::id::SnapshotId;
 use crate::format::tree::{Content, Node};
 use crate::observer::Event;
-use crate::read::children::Children;
-use crate::read::view::{DirRef, SeenNode};
+use crate::path::join;
+use crate::read::dir_entries::Children;
+use crate::read::state_tree::{DirRef, ResolvedNode};
 use crate::run::Run;
 
 /// Bytes of the paths of all directories that the walk is in: only hostile trees have more.
@@ -102,11 +103,11 @@ impl<'c> Walk<'c, '_> {
                 break;
             }
             let next = frame.children.next();
-            for strange in frame.children.take_strange() {
-                let error = Error::Damaged { object: "its node".into(), reason: strange.reason };
-                self.context.failed(join(&frame.path, &strange.name), error);
+            for invalid in frame.children.take_invalid() {
+                let error = Error::Damaged { object: "its node".into(), reason: invalid.reason };
+                self.context.failed(join(&frame.path, &invalid.name), error);
                 if let Some(deletion) = &mut frame.deletion {
-                    deletion.keep(strange.name);
+                    deletion.keep(invalid.name);
                 }
             }
             match next {
@@ -123,7 +124,7 @@ impl<'c> Walk<'c, '_> {
         self.groups.clear();
     }
 
-    fn visit(&mut self, mut seen: SeenNode) {
+    fn visit(&mut self, mut seen: ResolvedNode) {
         let Some(frame) = self.stack.last_mut() else { return };
         let path = join(&frame.path, &seen.node.name);
         if let (Some(deletion), FrameDir::Open(open)) = (&mut frame.deletion, &frame.dir) {

@@ -7,12 +7,13 @@ use crossbeam_channel::Receiver;
 use yore_platform::Kind;
 
 use super::context::Context;
-use super::directory::{OpenDir, join};
+use super::directory::OpenDir;
 use super::large::{Large, stretch};
 use super::links::{FirstOutcome, LinkGroup};
 use super::write_node::{Outcome, write};
 use crate::format::tree::Node;
 use crate::observer::{Event, Fate};
+use crate::path::join;
 
 /// A job of a worker.
 pub(super) enum Job<'c> {

@@ -4,7 +4,7 @@ use yore_platform::{Kind, Metadata, Replace, TargetDir, TargetFile};
 
 use super::context::Context;
 use super::delete::check_removable;
-use super::directory::{OpenDir, join, metadata_of};
+use super::directory::{OpenDir, metadata_of};
 use super::labelled_name::{self, LabelledName};
 use super::{Extra, Overwrite, Verify, verify, was_there};
 use crate::error::{Deviation, Error, Result};
@@ -12,6 +12,7 @@ use crate::format::blob_hasher::HASH_BATCH;
 use crate::format::keys::BlobKind;
 use crate::format::tree::{Content, Node};
 use crate::observer::{Event, Planned};
+use crate::path::join;
 use crate::read::file::{OpenFile, Piece};
 use crate::run::Run;
 
@@ -56,7 +57,8 @@ pub(super) fn decide(
     let Some(target) = open.dir.as_ref().filter(|_| was_there(open.made)) else {
         return Ok(Ok(Placement::New));
     };
-    let found = target.kind_of(&node.name).map_err(|source| open.local(&node.name, source))?;
+    let found =
+        target.child_metadata(&node.name).map_err(|source| open.local(&node.name, source))?;
     let Some(found) = found else { return Ok(Ok(Placement::New)) };
     let replace = match context.options.overwrite {
         Overwrite::Never => return Ok(Err(Outcome::Skipped)),
@@ -219,7 +221,7 @@ pub(super) fn report_refused(
     context: &Context<'_>,
     open: &OpenDir<'_>,
     node: &Node,
-    refused: Vec<yore_platform::Refused>,
+    refused: Vec<yore_platform::RefusedMetadata>,
 ) {
     if !refused.is_empty() {
         let (path, below) = (join(&open.path, &node.name), join(&open.below, &node.name));

@@ -256,4 +256,4 @@ fn sorted(mut candidates: Vec<Candidate>) -> Vec<SnapshotEntry> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

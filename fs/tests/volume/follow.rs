@@ -24,7 +24,7 @@ fn child(volume: &SnapshotVolume, directory: Ino, name: &str) -> String {
 }
 
 #[test]
-fn a_folder_keeps_its_number_when_its_name_comes_to_stand_for_another_state() {
+fn a_folder_keeps_its_number_when_its_name_means_another_state() {
     let world = World::new();
     let source = world.source("source");
     fs::create_dir_all(source.join("deep/er")).expect("folders");
@@ -79,7 +79,7 @@ fn a_folder_keeps_its_number_when_its_name_comes_to_stand_for_another_state() {
 }
 
 #[test]
-fn words_that_mean_another_state_at_another_time_show_it_at_the_next_look() {
+fn a_name_below_at_shows_its_new_state_at_the_next_lookup() {
     let world = World::new();
     let source = world.source("source");
     for n in 0..3 {
@@ -163,7 +163,7 @@ fn a_long_crawl_takes_no_more_memory_than_a_short_one() {
 }
 
 #[test]
-fn what_is_held_is_what_it_was_after_a_crawl_of_everything_else() {
+fn held_inodes_survive_a_crawl_of_everything_else() {
     let world = World::new();
     let source = world.source("source");
     for folder in 0..60 {

@@ -12,8 +12,8 @@ use yore_engine::{
 };
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::{
-    Attr, Entry, FoundXattrs, Ino, Kind, Listing, Metadata, More, ReadMode, SourceDir, Timestamp,
-    Volume, VolumeError, Xattrs, snapshot_path,
+    Attr, Entry, FoundXattrs, Ino, Kind, ListControl, Listing, Metadata, ReadMode, SourceDir,
+    Timestamp, Volume, VolumeError, Xattrs, snapshot_path,
 };
 
 /// 2026-01-15T09:30:00Z.
@@ -207,7 +207,7 @@ pub fn list_from(volume: &dyn Volume, ino: Ino, from: u64) -> (Vec<Name>, Result
     let mut names = Vec::new();
     let answer = volume.list(ino, from, &mut |listed| {
         names.push((listed.name.to_vec(), listed.entry.attr, listed.next));
-        More::Wanted
+        ListControl::Continue
     });
     (names, answer)
 }

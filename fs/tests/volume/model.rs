@@ -368,7 +368,7 @@ fn assert_history(seed: u64, steps: i64) {
 }
 
 #[test]
-fn the_whole_tree_is_what_a_model_says() {
+fn the_whole_tree_equals_the_model() {
     for seed in 1..=6 {
         assert_history(seed, 9);
     }

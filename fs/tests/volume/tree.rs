@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use yore_platform::{
-    FOREVER, Ino, Kind, Owner, Restore, TargetDir, Timestamp, Volume, VolumeError, snapshot_path,
+    FOREVER, Ino, Kind, Owner, TargetDir, Timestamp, Volume, VolumeError, WantedMetadata,
+    snapshot_path,
 };
 
 use crate::harness::{
@@ -25,7 +26,7 @@ fn furnish(source: &Path) {
     drop(dir.create_file(b"not \xff utf-8", 0).expect("a file"));
     let xattrs = vec![(b"user.colour".to_vec(), b"blue".to_vec())];
     fs::write(source.join("attributed"), b"x").expect("a file");
-    let restore = Restore {
+    let restore = WantedMetadata {
         kind: Kind::File,
         mode: Some(0o640),
         owner: None,
@@ -209,7 +210,7 @@ fn attributes_of_the_drive_are_readable_and_not_listed() {
 }
 
 #[test]
-fn a_file_that_snapshots_share_tells_the_one_in_which_its_directory_was_first_seen() {
+fn a_shared_file_names_the_snapshot_in_which_its_directory_was_first_seen() {
     let world = World::new();
     let source = world.same_beside_changing();
     let ids: Vec<Vec<u8>> = world
@@ -245,7 +246,7 @@ fn space_is_what_the_repository_takes() {
 }
 
 #[test]
-fn file_managers_are_told_a_name_and_an_icon() {
+fn file_managers_find_a_name_and_an_icon() {
     let world = World::new();
     let volume = world.volume_with(|options| options.label = Some("Yore: backup".into()));
     for (name, group) in [(".xdg-volume-info", "[Volume Info]"), (".directory", "[Desktop Entry]")]

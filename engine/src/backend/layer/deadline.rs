@@ -24,7 +24,7 @@ const THREADS: usize = 16;
 type Question = Box<dyn FnOnce(&dyn Backend) + Send>;
 
 /// A destination with a limit to how long it may take for an answer.
-pub struct Patient {
+pub struct Deadline {
     inner: Arc<dyn Backend>,
     limit: Duration,
     questions: Sender<Question>,
@@ -32,7 +32,7 @@ pub struct Patient {
     threads: AtomicUsize,
 }
 
-impl Patient {
+impl Deadline {
     /// Gives up on `inner` after `limit`. Writing has no limit.
     pub fn new(inner: Arc<dyn Backend>, limit: Duration) -> Self {
         let (questions, taken) = bounded(0);
@@ -88,7 +88,7 @@ impl Patient {
     }
 }
 
-impl Backend for Patient {
+impl Backend for Deadline {
     fn location(&self) -> String {
         self.inner.location()
     }
@@ -163,7 +163,7 @@ mod tests {
         inner.prepare().expect("prepared");
         let name = ObjectName::header();
         save(&*inner, &name, b"some bytes").expect("saved");
-        let patient = Patient::new(inner, Duration::from_secs(60));
+        let patient = Deadline::new(inner, Duration::from_secs(60));
         assert_eq!(patient.size(&name).expect("an answer"), Some(10));
         assert_eq!(*patient.read(&name, 5..10).expect("an answer"), *b"bytes");
         assert!(patient.read(&name, 6..11).is_err());

@@ -4,12 +4,12 @@ use yore_platform::{Metadata, ReadMode, SourceFile};
 
 use super::{BatchReader, LARGE, ReadError, is_sparse, node_of};
 use crate::backup::buffers::Buffer;
-use crate::backup::join;
 use crate::backup::messages::{ChunkBytes, ChunkId, FileStatus, ReadItem, SourceEntry};
 use crate::backup::read::large::read_chunked;
 use crate::error::Deviation;
 use crate::format::tree::{Content, Flags, Node};
 use crate::observer::{Event, Problem};
+use crate::path::join;
 
 /// The times that a file is read that changes meanwhile.
 const ATTEMPTS: u32 = 3;

@@ -66,7 +66,7 @@ impl PackWriter {
 
 fn begin<'r>(state: &StoreState<'r>, key: Arc<PackKey>) -> Result<UnfinishedPack<'r>> {
     let name = ObjectName::pack(key.id());
-    let mut object = state.repository.backend.create(&name)?;
+    let mut object = state.repository.writer().create(&name)?;
     object.append(key.prefix())?;
     let offset = key.prefix().len() as u64;
     Ok(UnfinishedPack { key, object, contents: Contents::default(), offset })

@@ -8,10 +8,10 @@ use std::path::Path;
 use yore_platform::{Kind, Listing, Metadata, MountKind, Mounts, SourceDir, system_path};
 
 use super::previous::count_files;
-use crate::backup::join;
 use crate::format::tree::Node;
+use crate::path::join;
 use crate::read::reader::Reader;
-use crate::read::view::DirRef;
+use crate::read::state_tree::DirRef;
 
 /// A folder is taken for one whose disk is not mounted when fewer than one file in so many is left.
 const NEARLY_ALL: u64 = 10;

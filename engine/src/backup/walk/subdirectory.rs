@@ -11,11 +11,12 @@ use crate::backup::messages::WalkStep;
 use crate::backup::read::attributes;
 use crate::backup::read::node_of;
 use crate::backup::walk::exclude::Excluder;
-use crate::backup::{EmptySources, FileSystems, Reading, join};
+use crate::backup::{EmptySources, FileSystems, Reading};
 use crate::clock::now;
 use crate::error::Result;
 use crate::format::tree::{Flags, Node};
-use crate::read::view::{DirRef, SeenNode};
+use crate::path::join;
+use crate::read::state_tree::{DirRef, ResolvedNode};
 
 impl<'a> Walk<'a> {
     /// Enters a directory; `inner` are the sources in it, or it is one itself.
@@ -23,7 +24,7 @@ impl<'a> Walk<'a> {
         &self,
         parent: &Level<'a>,
         name: &[u8],
-        previous: Option<SeenNode>,
+        previous: Option<ResolvedNode>,
         inner: Option<&'a Sources>,
         spare: &mut Vec<Listing>,
     ) -> Result<Advance<'a>> {
@@ -89,7 +90,7 @@ impl<'a> Walk<'a> {
         path: &[u8],
         error: std::io::Error,
         mounted: Option<&MountKind>,
-        previous: Option<SeenNode>,
+        previous: Option<ResolvedNode>,
     ) -> Result<Advance<'a>> {
         if error.kind() == ErrorKind::NotFound && is_deleted(&parent.dir, name) {
             return Ok(Advance::Stay);
@@ -113,7 +114,7 @@ impl<'a> Walk<'a> {
         &self,
         path: &[u8],
         mut node: Node,
-        previous: Option<SeenNode>,
+        previous: Option<ResolvedNode>,
         inner: Option<&'a Sources>,
         why: NotEntered,
     ) -> Result<Advance<'a>> {
@@ -134,7 +135,7 @@ impl<'a> Walk<'a> {
         &self,
         parent: &Level<'a>,
         name: &[u8],
-        previous: Option<SeenNode>,
+        previous: Option<ResolvedNode>,
         inner: &'a Sources,
     ) -> Result<()> {
         let path = join(&parent.path, name);
@@ -156,7 +157,7 @@ impl<'a> Walk<'a> {
         dir: &SourceDir,
         path: &[u8],
         metadata: &Metadata,
-        previous: Option<&SeenNode>,
+        previous: Option<&ResolvedNode>,
     ) -> Option<EmptiedFolder> {
         let previous = previous.filter(|_| self.options.empty_sources == EmptySources::KeepLast)?;
         let last = (&previous.node, previous.dir.as_ref()?);
@@ -172,7 +173,7 @@ impl<'a> Walk<'a> {
         dir: &SourceDir,
         path: &[u8],
         metadata: &Metadata,
-        previous: Option<&SeenNode>,
+        previous: Option<&ResolvedNode>,
     ) -> Option<EmptiedFolder> {
         let previous = previous
             .filter(|seen| parent.is_unmoved && seen.node.inode != metadata.inode)
@@ -185,7 +186,7 @@ impl<'a> Walk<'a> {
     pub(super) fn keep_last_state(
         &self,
         name: &[u8],
-        previous: Option<SeenNode>,
+        previous: Option<ResolvedNode>,
         metadata: Option<Metadata>,
     ) -> Result<()> {
         let node = match (previous, metadata) {
@@ -199,8 +200,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Keeps a node of the previous state, with everything below it.
-    fn keep(&self, seen: SeenNode) -> Result<()> {
-        let SeenNode { mut node, dir } = seen;
+    fn keep(&self, seen: ResolvedNode) -> Result<()> {
+        let ResolvedNode { mut node, dir } = seen;
         node.flags = node.flags.with(Flags::STALE);
         let Some(DirRef::Merged(nodes)) = dir else {
             return self.step(WalkStep::Keep(Box::new(node)));
@@ -237,12 +238,12 @@ impl<'a> Walk<'a> {
 
 /// Returns whether a name that was not found is not listed any more, either.
 fn is_deleted(dir: &SourceDir, name: &[u8]) -> bool {
-    dir.list_again().is_ok_and(|listing| !listing.has(name))
+    dir.list_fresh().is_ok_and(|listing| !listing.has(name))
 }
 
 /// Makes the node of a directory that is not opened: that of the previous snapshot, so that a tree stays the same
 /// from backup to backup.
-fn unopened_node(name: &[u8], previous: Option<&SeenNode>) -> Node {
+fn unopened_node(name: &[u8], previous: Option<&ResolvedNode>) -> Node {
     match previous {
         Some(seen) if seen.node.kind == Kind::Directory => {
             Node { subtree: None, ..seen.node.clone() }

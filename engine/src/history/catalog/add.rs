@@ -12,8 +12,9 @@ use crate::format::tree::Node;
 use crate::history::diff::{Pair, Pairs};
 use crate::history::pattern::lower;
 use crate::observer::{Event, Observer};
+use crate::path::{TreePath, TreePathBuf};
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, must_be_followed};
+use crate::read::state_tree::{DirRef, check_length};
 
 /// Names whose numbers are remembered.
 const NAMES: usize = 100_000;
@@ -70,10 +71,10 @@ pub(super) fn add(
     let from = from.map(DirRef::Tree);
     // The directories that are open, the number of each one's path, and the path for messages.
     let mut levels: Vec<(Pairs<'_>, i64, usize)> = Vec::new();
-    let mut path: Vec<u8> = Vec::new();
+    let mut path = TreePathBuf::default();
     match Pairs::open(reader, from.as_ref(), Some(&DirRef::Tree(to))) {
         Ok(pairs) => levels.push((pairs, 0, 0)),
-        Err(error) => adding.problem(&path, &error)?,
+        Err(error) => adding.problem(path.as_path(), &error)?,
     }
     let mut done = 0u64;
     while let Some((pairs, parent, length)) = levels.last_mut() {
@@ -86,7 +87,7 @@ pub(super) fn add(
                 continue;
             }
             Err(error) => {
-                adding.problem(&path, &error)?;
+                adding.problem(path.as_path(), &error)?;
                 levels.pop();
                 continue;
             }
@@ -101,18 +102,15 @@ pub(super) fn add(
         let Some((own, below)) = adding.take(parent, &pair)? else { continue };
         let seen = pair.to.as_ref().or(pair.from.as_ref());
         let Some(name) = seen.map(|seen| &seen.node.name) else { continue };
-        if !path.is_empty() {
-            path.push(b'/');
-        }
-        path.extend_from_slice(name);
+        path.push(name);
         let (from, to) = below;
         // What could not be read when it was backed up is not in the snapshot.
         let known = |dir: Option<DirRef>| dir.filter(|dir| !matches!(dir, DirRef::Unreadable));
-        let opened = must_be_followed(&path)
+        let opened = check_length(path.as_path())
             .and_then(|()| Pairs::open(reader, known(from).as_ref(), known(to).as_ref()));
         match opened {
             Ok(pairs) => levels.push((pairs, own, path.len())),
-            Err(error) => adding.problem(&path, &error)?,
+            Err(error) => adding.problem(path.as_path(), &error)?,
         }
     }
     Ok(())
@@ -141,8 +139,9 @@ impl Adding<'_> {
                 self.open(path, &to.node)?;
             }
         }
-        let dir =
-            |side: &Option<crate::read::view::SeenNode>| side.as_ref().and_then(|s| s.dir.clone());
+        let dir = |side: &Option<crate::read::state_tree::ResolvedNode>| {
+            side.as_ref().and_then(|s| s.dir.clone())
+        };
         let below = (dir(&pair.from), dir(&pair.to));
         Ok((below.0.is_some() || below.1.is_some()).then_some((path, below)))
     }
@@ -214,8 +213,8 @@ impl Adding<'_> {
     }
 
     /// Notes that what is below a path is not in the catalog.
-    fn problem(&self, path: &[u8], error: &Error) -> rusqlite::Result<()> {
-        let path = String::from_utf8_lossy(path).into_owned();
+    fn problem(&self, path: TreePath<'_>, error: &Error) -> rusqlite::Result<()> {
+        let path = path.to_string();
         self.transaction.execute(
             "INSERT INTO problem (series, path, message) VALUES (?, ?, ?)",
             params![self.series, path, error.with_cause()],

@@ -8,6 +8,7 @@ use yore_platform::{Kind, Timestamp};
 use super::add::kind_of;
 use crate::format::id::SnapshotId;
 use crate::history::pattern::Pattern;
+use crate::path::TreePathBuf;
 
 /// What is searched for.
 #[derive(Debug, Clone)]
@@ -30,8 +31,8 @@ impl Query {
 /// A path that fits, as it was last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
-    /// The path: components joined by `/`.
-    pub path: Vec<u8>,
+    /// The path.
+    pub path: TreePathBuf,
     /// What it was.
     pub kind: Kind,
     /// Its length, if it was a file.
@@ -62,10 +63,7 @@ pub(super) fn search(
     for (name, bytes) in names(&transaction, &query.pattern)? {
         for (path, parent) in with_name(&transaction, name)? {
             let mut full = paths.of(parent)?;
-            if !full.is_empty() {
-                full.push(b'/');
-            }
-            full.extend_from_slice(&bytes);
+            full.push(&bytes);
             if !query.pattern.fits_path(&full) {
                 continue;
             }
@@ -120,7 +118,7 @@ fn versions(connection: &Connection, counting: &Counting, path: i64) -> rusqlite
             continue;
         };
         found.push(Hit {
-            path: Vec::new(),
+            path: TreePathBuf::default(),
             kind: kind_of(row.get(3)?).ok_or(rusqlite::Error::InvalidQuery)?,
             size: u64::try_from(row.get::<_, i64>(4)?).unwrap_or(0),
             modified: Timestamp { seconds: row.get(5)?, nanos: row.get(6)? },
@@ -173,13 +171,13 @@ fn with_name(connection: &Connection, name: i64) -> rusqlite::Result<Vec<(i64, i
 /// The paths of directories, put together from their names.
 struct Paths<'c> {
     connection: &'c Connection,
-    known: HashMap<i64, Vec<u8>>,
+    known: HashMap<i64, TreePathBuf>,
 }
 
 impl Paths<'_> {
-    fn of(&mut self, path: i64) -> rusqlite::Result<Vec<u8>> {
+    fn of(&mut self, path: i64) -> rusqlite::Result<TreePathBuf> {
         let (mut names, mut at) = (Vec::new(), path);
-        let mut above = Vec::new();
+        let mut above = TreePathBuf::default();
         while at != 0 {
             if let Some(known) = self.known.get(&at) {
                 above = known.clone();
@@ -200,12 +198,7 @@ impl Paths<'_> {
             names.push(name);
             at = parent;
         }
-        for name in names.into_iter().rev() {
-            if !above.is_empty() {
-                above.push(b'/');
-            }
-            above.extend_from_slice(&name);
-        }
+        names.iter().rev().for_each(|name| above.push(name));
         self.known.insert(path, above.clone());
         Ok(above)
     }
