@@ -295,10 +295,7 @@ fn save_snapshot(
 ) -> Result<SnapshotId> {
     let Description { sources, uncovered, time, options, writer, known } = description;
     let Writer { host, user, client, program, .. } = writer;
-    let mut seen = known.newest_of_each_client();
-    let newest = seen.remove(&client);
-    let mut seen: Vec<SnapshotId> = seen.into_values().map(|(_, id)| id).collect();
-    seen.sort_unstable();
+    let (newest, seen) = known.newest_and_heads(client);
     let snapshot = Snapshot {
         time,
         time_given: options.time.is_some(),
@@ -316,7 +313,7 @@ fn save_snapshot(
         seen,
         totals: saved.totals,
         program,
-        excludes: options.excludes.rules.iter().flat_map(|rule| rule.patterns.clone()).collect(),
+        excludes: options.exclusions(),
         uncovered,
         session: session.id(),
     };
