@@ -52,9 +52,9 @@ impl Folder for Changes {
         b"changes"
     }
 
-    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> Answer<PlaceNo> {
+    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> PlaceNo {
         let (scope, lists) = (list.scope, Arc::clone(&self.lists));
-        Ok(top.place(self.name(), ChangesDir { scope, lists }))
+        top.place(self.name(), ChangesDir { scope, lists })
     }
 }
 
