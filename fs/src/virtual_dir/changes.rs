@@ -252,7 +252,7 @@ impl ChangeDir {
         };
         let Some(LocatedNode { tree, position, .. }) = located else {
             return match (seen.node.kind, self.which) {
-                // ChildTrees the sources' own directories every directory stands in a tree, so this is a source
+                // Below the sources' own directories every directory is in a tree, so this is a source
                 // that only one side has: everything in it.
                 (Kind::Directory, ChangeKind::Removed) => {
                     dir.enter(name, self.below(name, seen.dir.clone(), None))

@@ -66,7 +66,7 @@ impl VirtualDir for TopDir {
     }
 }
 
-/// Returns the place of a folder; where no machine is meant, of the folder that says so.
+/// Returns the place of a folder; in a scope of several machines, of the folder that says so.
 fn place_folder(top: &Dir<'_>, folder: &dyn Folder, list: &SnapshotList) -> PlaceNo {
     match (folder.extent(), &list.several_machines) {
         (Extent::EveryTop, Some(_)) => top.place(folder.name(), NoMachineDir { scope: list.scope }),
