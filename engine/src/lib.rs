@@ -26,15 +26,15 @@ mod snapshots;
 mod testing;
 
 pub use backend::{
-    Backend, Deadline, Fetched, Folder, Meter, Metered, NewObject, Published, SETTLED, Stamp,
-    Stored, Unfinished, load, save,
+    Backend, Capabilities, Deadline, Fetched, Folder, Meter, Metered, NewObject, Published,
+    SETTLED, Stamp, Stored, Unfinished, load, save,
 };
 pub use backup::{
     BackupOptions, BackupReport, ChangeTime, EmptiedFolder, EmptySources, Excludes, FileSystems,
     InodeNumbers, LeftOut, NotEntered, Reading, UnchangedBy, backup, backup_stream, count_sources,
 };
 pub use check::{CheckOptions, CheckReport, Finding, ReadData, check};
-pub use error::{Error, Result};
+pub use error::{Deviation, Error, KeepReason, Refusal, Result};
 pub use format::content_id::{ContentId, content_id};
 pub use format::header::{FORMAT_VERSION, Header, Parameters};
 pub use format::id::{BlobId, ObjectId, RepositoryId, SnapshotId, encode_hex};
@@ -61,7 +61,8 @@ pub use history::versions::{
 pub use index::{BlobIndex, Location};
 pub use observer::{Event, Fate, Observer, Planned, Problem, Unit, Unobserved};
 pub use path::{Name, TreePath, TreePathBuf};
-pub use read::count::count_below;
+pub use read::chunk_lists::ChunkSpan;
+pub use read::count::{Counted, count_below};
 pub use read::directory::Nodes;
 pub use read::file::{OpenFile, Piece};
 pub use read::merge::merge;
