@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use yore_engine::{DirRef, Error, Found, LONGEST_PATH, Node, SeenNode, children};
+use yore_engine::{DirRef, Error, LONGEST_PATH, Lookup, Node, ResolvedNode, TreePath, children};
 
-use crate::commands::cat::copy_out;
 use crate::context::Context;
-use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::place::{Past, shown};
-use crate::{engine_error, escape};
+use crate::failure::{Done, Exit, Failure, Outcome, engine_error};
+use crate::moment::content::copy_out;
+use crate::moment::state::MomentState;
+use crate::text::escape;
 
 mod as_tar;
 mod as_zip;
@@ -16,23 +16,29 @@ mod as_zip;
 pub use as_tar::Tar;
 pub use as_zip::Zip;
 
-/// What became of something that was to come into an archive.
+/// The outcome of adding a node to an archive.
 pub enum Added {
-    /// It is in it.
+    /// It was added.
     Whole,
-    /// It is in it, with zeros where its content could not be read.
+    /// It was added, with zeros where its content could not be read.
     Damaged(Error),
-    /// The archive's form has no place for it.
+    /// The format can't hold it.
     LeftOut(&'static str),
 }
 
-/// A stream into which nodes come one after the other.
+/// A stream to which nodes are added one after the other.
 pub trait Archive {
-    /// Adds what is at `path` in the past, under `name` in the archive.
+    /// Adds what is at `path` in the state, under `name` in the archive.
     ///
     /// # Errors
     /// Those of the stream.
-    fn add(&mut self, past: &Past, path: &[u8], name: &[u8], node: &Node) -> io::Result<Added>;
+    fn add(
+        &mut self,
+        state: &MomentState,
+        path: &[u8],
+        name: &[u8],
+        node: &Node,
+    ) -> io::Result<Added>;
 
     /// Ends the stream.
     ///
@@ -57,19 +63,19 @@ impl Write for Out<'_> {
 /// Puts what is at `path` and everything below it into an archive.
 pub fn write(
     context: &Context,
-    past: &Past,
+    state: &MomentState,
     path: &[u8],
-    what: Found,
+    what: Lookup,
     archive: Box<dyn Archive + '_>,
 ) -> Outcome {
-    let mut walk = Walk { context, past, archive, done: Done::Whole };
+    let mut walk = Walk { context, state, archive, done: Done::Whole };
     let written = walk.all(path, what).and_then(|()| walk.archive.finish());
     match written {
         Ok(()) => Ok(walk.done),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Done::Whole),
         Err(error) => Err(Failure::new(
             Exit::Failed,
-            format!("the archive could not be written: {error}"),
+            format!("the archive could not be written: {}", engine_error::reason(&error)),
             "check where standard output goes",
         )),
     }
@@ -77,22 +83,22 @@ pub fn write(
 
 struct Walk<'a> {
     context: &'a Context,
-    past: &'a Past,
+    state: &'a MomentState,
     archive: Box<dyn Archive + 'a>,
     done: Done,
 }
 
-/// A directory whose children are still to come: its path, its name in the archive, and they.
-type Level = (Vec<u8>, Vec<u8>, std::vec::IntoIter<SeenNode>);
+/// A directory being walked: its path, its name in the archive, and the children that are left.
+type Level = (Vec<u8>, Vec<u8>, std::vec::IntoIter<ResolvedNode>);
 
 impl Walk<'_> {
-    fn all(&mut self, path: &[u8], what: Found) -> io::Result<()> {
+    fn all(&mut self, path: &[u8], what: Lookup) -> io::Result<()> {
         let mut stack: Vec<Level> = Vec::new();
         let first = match what {
-            Found::Root(dir) => self.list(&dir, path),
-            Found::Node(seen) => vec![seen],
+            Lookup::Root(dir) => self.list(&dir, path),
+            Lookup::Node(seen) => vec![seen],
         };
-        let above = path.iter().rposition(|&byte| byte == b'/').map_or(&[][..], |cut| &path[..cut]);
+        let above = TreePath::new(path).parent().as_bytes();
         stack.push((above.to_vec(), Vec::new(), first.into_iter()));
         while let Some((path, name, nodes)) = stack.last_mut() {
             let Some(seen) = nodes.next() else {
@@ -112,10 +118,10 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// What is in a directory, as far as it can be read.
-    fn list(&mut self, dir: &DirRef, path: &[u8]) -> Vec<SeenNode> {
+    /// Lists a directory, as far as it can be read.
+    fn list(&mut self, dir: &DirRef, path: &[u8]) -> Vec<ResolvedNode> {
         let mut nodes = Vec::new();
-        let listed = children(&self.past.reader, dir, &mut |seen| {
+        let listed = children(&self.state.reader, dir, &mut |seen| {
             nodes.push(seen);
             Ok(())
         });
@@ -126,7 +132,7 @@ impl Walk<'_> {
     }
 
     fn add(&mut self, path: &[u8], name: &[u8], node: &Node) -> io::Result<()> {
-        match self.archive.add(self.past, path, name, node)? {
+        match self.archive.add(self.state, path, name, node)? {
             Added::Whole => {}
             Added::Damaged(error) => {
                 let what = format!("{}: zeros are in its place", engine_error::words(&error));
@@ -138,22 +144,21 @@ impl Walk<'_> {
     }
 
     /// Tells of something that is not in the archive; returns nothing.
-    fn problem(&mut self, path: &[u8], what: &str) -> Vec<SeenNode> {
+    fn problem(&mut self, path: &[u8], what: &str) -> Vec<ResolvedNode> {
         self.done = Done::Partly;
-        self.context.screen.problem(&shown(path), what);
+        self.context.screen.problem(&escape::path(path), what);
         Vec::new()
     }
 }
 
 fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
-    let separator: &[u8] = if path.is_empty() { b"" } else { b"/" };
-    [path, separator, name].concat()
+    TreePath::new(path).join(name).into_bytes()
 }
 
 /// Writes exactly as many bytes as a file has; zeros from where it can't be read.
-fn content(past: &Past, node: &Node, out: &mut dyn Write) -> io::Result<Option<Error>> {
+fn content(state: &MomentState, node: &Node, out: &mut dyn Write) -> io::Result<Option<Error>> {
     let (mut left, mut written) = (node.size, Ok(()));
-    let read = copy_out(&past.reader, node, &mut |bytes| {
+    let read = copy_out(&state.reader, node, &mut |bytes| {
         let length = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
         written = out.write_all(&bytes[..length]);
         left -= length as u64;

@@ -8,14 +8,19 @@ use std::time::Duration;
 
 use yore_engine::Repository;
 use yore_fs::VolumeOptions;
-use yore_platform::{Held, Holder, Interrupt, MountOptions, Mounted, MountedHandle, Unmounted};
+use yore_platform::{
+    Holder, Interrupt, MountOptions, Mounted, MountedHandle, UnmountBlockers, Unmounted,
+};
 
 use crate::context::Context;
+use crate::drive::refresher::Refresher;
 use crate::failure::{Done, Failure, Outcome};
-use crate::refresher::{self, Refresher};
 use crate::screen::Screen;
 
-/// How long a drive that is to end waits for those who hold it.
+pub mod refresher;
+pub mod volume_args;
+
+/// The time for which a drive that ends waits for the programs that hold it.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A mounted drive; dropped, it is taken away.
@@ -28,11 +33,11 @@ pub struct Drive {
 pub fn mount(
     repository: Arc<Repository>,
     mountpoint: &Path,
-    presented: VolumeOptions,
+    options: VolumeOptions,
     how: &MountOptions,
     screen: &Arc<Screen>,
 ) -> Outcome<Drive> {
-    let volume = refresher::open(repository, presented, screen)?;
+    let volume = refresher::open(repository, options, screen)?;
     let mounted = yore_platform::mount(Arc::clone(&volume) as _, mountpoint, how)?;
     let handle = mounted.handle();
     let refresher = Refresher::start(volume, screen, move |changed| {
@@ -57,7 +62,7 @@ impl Drive {
         raised.map_err(|error| Failure::local(mounted.mountpoint(), error))?;
         let waited = mounted.wait();
         drop(self);
-        context.screen.say("The drive is gone; the backups stay.");
+        context.screen.info("The drive is gone; the backups stay.");
         waited?;
         Ok(Done::Whole)
     }
@@ -100,12 +105,12 @@ fn end(handle: MountedHandle, screen: &Screen) {
 }
 
 /// Tells what still held a drive; returns the exit code: 1 where a dead mount is left.
-fn tell(held: &Held, screen: &Screen) -> i32 {
+fn tell(held: &UnmountBlockers, screen: &Screen) -> i32 {
     for error in &held.mounts {
         screen.problem("", &format!("{error}; without its process it answers errors"));
     }
-    for Holder { pid, name, hold } in &held.holders {
-        screen.problem("", &format!("the drive ends while {name} ({pid}) still holds it: {hold}"));
+    for Holder { pid, name, usage } in &held.holders {
+        screen.problem("", &format!("the drive ends while {name} ({pid}) still holds it: {usage}"));
     }
     if held.holders.is_empty() && held.mounts.is_empty() {
         screen.problem("", "the drive ends while somebody who is not visible still holds it");

@@ -11,7 +11,7 @@ use crate::format::tree::{
     forged_nodes,
 };
 use crate::read::file::OpenFile;
-use crate::read::view::{DirRef, Found};
+use crate::read::state_tree::{DirRef, Lookup};
 use crate::repository::Repository;
 use crate::restore::{RestoreOptions, restore};
 use crate::testing::forge::Forge;
@@ -50,7 +50,7 @@ impl Hostile {
         let found = check(self.repository(), &CheckOptions::default(), &notes).expect("a check");
         let target = self.sample.folder.path().join("target");
         let reader = self.sample.reader();
-        let what = Found::Root(DirRef::Tree(root));
+        let what = Lookup::Root(DirRef::Tree(root));
         let notes = Notes::default();
         let options = RestoreOptions::default();
         restore(&reader, &what, b"", &target, &options, &notes).expect("a restore");

@@ -16,6 +16,7 @@ mod history;
 mod hostile;
 mod index;
 mod observer;
+mod path;
 mod read;
 mod repository;
 mod restore;
@@ -25,11 +26,11 @@ mod snapshots;
 mod testing;
 
 pub use backend::{
-    Backend, Deadline, Fetched, Folder, Meter, Metered, NewObject, Published, SETTLED, Stamp,
-    Stored, Unfinished, load, save,
+    Backend, Capabilities, Deadline, Fetched, Folder, Meter, Metered, NewObject, Published,
+    SETTLED, Stamp, Stored, Unfinished, load, save,
 };
 pub use backup::{
-    BackupOptions, BackupReport, ChangeTime, Emptied, EmptySources, Excludes, FileSystems,
+    BackupOptions, BackupReport, ChangeTime, EmptiedFolder, EmptySources, Excludes, FileSystems,
     InodeNumbers, LeftOut, NotEntered, Reading, UnchangedBy, backup, backup_stream, count_sources,
 };
 pub use check::{CheckOptions, CheckReport, Finding, ReadData, check};
@@ -45,23 +46,29 @@ pub use format::record::{
 };
 pub use format::secret::{Secret, SecretKind};
 pub use format::slot::{Cost, Slot};
-pub use format::tree::{Chunk, Content, Flags, Hole, Holes, LeafRef, ListRef, Node, Strange, Tree};
+pub use format::tree::{
+    Chunk, Content, Flags, Hole, Holes, InvalidNode, LeafRef, ListRef, Node, Tree,
+};
 pub use globs::{Bases, Rule, check_glob, escape_glob};
 pub use history::catalog::{Catalog, Hit, Query};
-pub use history::diff::{Change, Pair, Pairs, Which, any_change, diff, is_modified};
+pub use history::diff::{Change, ChangeKind, Pair, Pairs, any_change, diff, is_modified};
 pub use history::pattern::Pattern;
 pub use history::versions::{
-    Below, DirHistory, DirState, Kinds, Seen, Timeline, Version, below, descend, dir_history,
-    find_seen, names, path_versions, reaches, top_history, versions,
+    ChildTrees, DirHistory, DirState, Kinds, LocatedNode, Timeline, Version, child_trees,
+    covers_path, descend, dir_history, locate_node, names_ever, path_versions, top_history,
+    versions,
 };
 pub use index::{BlobIndex, Location};
 pub use observer::{Event, Fate, Observer, Planned, Problem, Unit, Unobserved};
-pub use read::count::count_below;
+pub use path::{Name, TreePath, TreePathBuf};
+pub use read::chunk_lists::ChunkSpan;
+pub use read::count::{Counted, count_below};
 pub use read::directory::Nodes;
 pub use read::file::{OpenFile, Piece};
-pub use read::readahead::FrameAhead;
+pub use read::merge::merge;
+pub use read::readahead::FramePrefetch;
 pub use read::reader::{Blob, Reader};
-pub use read::view::{DirRef, Found, LONGEST_PATH, SeenNode, child, children, find, merge};
+pub use read::state_tree::{DirRef, LONGEST_PATH, Lookup, ResolvedNode, child, children, find};
 pub use repository::forget::{ForgetReport, forget};
 pub use repository::session::Writer;
 pub use repository::stats::{Stats, stats};

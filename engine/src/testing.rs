@@ -11,8 +11,9 @@ pub(crate) mod forge;
 use crate::backup::{BackupOptions, BackupReport, backup};
 use crate::error::Error;
 use crate::observer::{Event, Observer, Problem};
+use crate::path::TreePath;
 use crate::read::reader::Reader;
-use crate::read::view::{DirRef, Found, find};
+use crate::read::state_tree::{DirRef, Lookup, find};
 use crate::repository::{CreateOptions, Repository, create, open};
 use crate::{
     ClientId, Cost, EmptySources, Excludes, FileSystems, Folder, Parameters, Reading, Run, Secret,
@@ -165,8 +166,8 @@ impl Sample {
     }
 
     /// What is at a path in the newest snapshot.
-    pub(crate) fn find(&self, reader: &Reader, path: &[u8]) -> Found {
+    pub(crate) fn find(&self, reader: &Reader, path: &[u8]) -> Lookup {
         let root = DirRef::Tree(self.newest().snapshot.root);
-        find(reader, &root, path).expect("it can be read").expect("it is there")
+        find(reader, &root, TreePath::new(path)).expect("it can be read").expect("it is there")
     }
 }

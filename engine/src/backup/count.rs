@@ -7,10 +7,10 @@ use yore_platform::{
 };
 
 use crate::backup::walk::exclude::Excluder;
-use crate::backup::walk::join;
 use crate::backup::{BackupOptions, FileSystems};
 use crate::error::Result;
 use crate::observer::{Event, Observer};
+use crate::path::join;
 
 /// A count of sources.
 struct Count<'a> {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::backup::now;
+use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::format::id::ObjectId;
 use crate::format::object::{Area, ObjectName};

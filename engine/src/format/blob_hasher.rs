@@ -3,7 +3,7 @@
 //! Every byte of every backup goes through it, so it is the fastest that there is: several at a time
 //! side by side, otherwise one by one with `ring`.
 
-use yore_platform::{Before, Lanes, SHA256_START, sha256_block};
+use yore_platform::{MultiSha256, SHA256_INITIAL_STATE, Sha256Prefix, sha256_compress};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The length of SHA-256's blocks.
@@ -11,13 +11,13 @@ const BLOCK: usize = 64;
 
 /// How many are named at once where there are so many: two for each lane of the widest vectors, so
 /// that short ones follow on short ones while long ones go on.
-pub(crate) const TOGETHER: usize = 32;
+pub(crate) const HASH_BATCH: usize = 32;
 
 /// The key of the names of blobs, ready for use.
-pub(crate) struct Namer {
+pub(crate) struct BlobHasher {
     one: ring::hmac::Key,
     many: Midstates,
-    lanes: Option<Lanes>,
+    lanes: Option<MultiSha256>,
 }
 
 /// The states of SHA-256 after the inner and the outer padded key (RFC 2104).
@@ -32,16 +32,16 @@ impl Midstates {
         let after = |pad: u8| {
             let mut block = Zeroizing::new([pad; BLOCK]);
             block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
-            sha256_block(&SHA256_START, &block)
+            sha256_compress(&SHA256_INITIAL_STATE, &block)
         };
         Self { inner: after(0x36), outer: after(0x5c) }
     }
 }
 
-impl Namer {
+impl BlobHasher {
     pub(crate) fn new(key: &[u8; 32]) -> Self {
         let one = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
-        Self { one, many: Midstates::of(key), lanes: Lanes::detect() }
+        Self { one, many: Midstates::of(key), lanes: MultiSha256::detect() }
     }
 
     /// Returns the HMAC of a byte and those after it.
@@ -59,17 +59,17 @@ impl Namer {
     }
 
     /// From how many on they are named much faster together.
-    pub(crate) fn together(&self) -> usize {
-        self.lanes.map_or(1, Lanes::enough)
+    pub(crate) fn hash_batch(&self) -> usize {
+        self.lanes.map_or(1, MultiSha256::min_batch)
     }
 
     fn in_lanes(&self, first: u8, rests: &[&[u8]]) -> Option<Vec<[u8; 32]>> {
         let lanes = self.lanes?;
         let (bytes, head) = (BLOCK as u64, [first]);
-        let inner = Before { state: &self.many.inner, bytes, head: &head };
+        let inner = Sha256Prefix { state: &self.many.inner, bytes, head: &head };
         let digests = lanes.sha256(inner, rests)?;
         let digests: Vec<&[u8]> = digests.iter().map(<[u8; 32]>::as_slice).collect();
-        lanes.sha256(Before { state: &self.many.outer, bytes, head: &[] }, &digests)
+        lanes.sha256(Sha256Prefix { state: &self.many.outer, bytes, head: &[] }, &digests)
     }
 }
 
@@ -79,12 +79,12 @@ mod tests {
 
     #[test]
     fn many_have_the_names_that_each_has_by_itself() {
-        let namer = Namer::new(&[0xa5; 32]);
+        let hasher = BlobHasher::new(&[0xa5; 32]);
         let bytes: Vec<u8> = (0..5000u32).map(|n| ((n * n) >> 3) as u8).collect();
         for count in [0, 1, 3, 4, 17, 60] {
             let rests: Vec<&[u8]> = (0..count).map(|n| &bytes[n..n * 81 + n]).collect();
-            let alone: Vec<_> = rests.iter().map(|rest| namer.one(2, rest)).collect();
-            assert_eq!(namer.many(2, &rests), alone);
+            let alone: Vec<_> = rests.iter().map(|rest| hasher.one(2, rest)).collect();
+            assert_eq!(hasher.many(2, &rests), alone);
         }
     }
 }

@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::format::blob_hasher::Namer;
+use crate::format::blob_hasher::BlobHasher;
 use crate::format::id::{BlobId, RepositoryId};
 use crate::format::object::Kind;
 
@@ -66,7 +66,7 @@ impl PurposeKey {
 /// All keys of one repository.
 pub struct Keys {
     repository: RepositoryId,
-    id: Namer,
+    id: BlobHasher,
     pub(crate) header: PurposeKey,
     pub(crate) chunker: PurposeKey,
     data: PurposeKey,
@@ -86,7 +86,7 @@ impl Keys {
         let id = purpose("id");
         Self {
             repository,
-            id: Namer::new(&id.0),
+            id: BlobHasher::new(&id.0),
             header: purpose("header"),
             chunker: purpose("chunker"),
             data: purpose("data"),
@@ -116,8 +116,8 @@ impl Keys {
     }
 
     /// How many blobs are named together faster than one by one, in groups as small as can be.
-    pub(crate) fn together(&self) -> usize {
-        self.id.together()
+    pub(crate) fn hash_batch(&self) -> usize {
+        self.id.hash_batch()
     }
 
     /// Returns the number by which a name ends a leaf of a large directory (FORMAT.md §8).

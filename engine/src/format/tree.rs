@@ -216,7 +216,7 @@ pub struct LeafRef {
 
 /// A name that can't be presented, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Strange {
+pub struct InvalidNode {
     /// The name, as far as it can be read.
     pub name: Vec<u8>,
     /// What about it is not known or not allowed.
@@ -231,22 +231,15 @@ pub enum Tree {
         /// Those that can be presented.
         nodes: Vec<Node>,
         /// Those that can't.
-        strange: Vec<Strange>,
+        invalid: Vec<InvalidNode>,
     },
     /// The leaves that hold the nodes, in order.
     Leaves(Vec<LeafRef>),
 }
 
-/// Whether a name may stand in a tree.
-pub(crate) fn name_is_allowed(name: &[u8]) -> bool {
-    !matches!(name, b"" | b"." | b"..")
-        && name.len() <= 65_535
-        && !name.iter().any(|byte| matches!(byte, b'/' | 0))
-}
-
 #[cfg(test)]
 pub(crate) fn forged_nodes(nodes: &[Node]) -> Vec<u8> {
-    encode::encode_nodes(nodes, &yore_platform::Names::new())
+    encode::encode_nodes(nodes, &yore_platform::AccountNames::new())
 }
 
 #[cfg(test)]

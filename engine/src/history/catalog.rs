@@ -1,58 +1,49 @@
 //! The catalog: an index of all names in all snapshots, in SQLite, beside the index of blobs.
 //!
-//! It is a cache. Deleted, damaged, foreign or old, it is made anew or brought up to date; where it
-//! can't be kept it is made in memory, slower, with the same answers.
+//! It is a cache. If it is deleted, damaged, foreign or old, it is built anew or brought up to date;
+//! where it can't be stored it is built in memory, slower, with the same results.
 //!
-//! A *series* is the snapshots of one machine with the same sources. A row says that a path was
-//! so in a series from one snapshot to another; snapshots of a series are added in their order, each
-//! by its difference from the one before. A row counts while a snapshot in its stretch is there.
+//! A *series* is the snapshots of one machine with the same sources. A row of `version` says that a
+//! path was the same in a series from one snapshot to another. The snapshots of a series are added in
+//! their order, each by its difference from the one before. A row counts while a snapshot in its
+//! range exists.
+//!
+//! Example: series 1 has four snapshots; `plan` is changed in the third and deleted in the fourth.
+//!
+//! ```text
+//! snapshot                  version
+//! id   series   number      path        series   first   last   size
+//! a    1        0           home/plan   1        0       1      10
+//! b    1        1           home/plan   1        2       2      12
+//! c    1        2           home/notes  1        0       NULL   7
+//! d    1        3
+//! ```
+//!
+//! Adding d closed the second row (`last` = 2); NULL means that it goes on. If b is deleted, the
+//! first row still counts for a; if c is deleted too, the second row counts for none, and a search
+//! reports `home/plan` as it was in a. Nothing is rewritten for that: numbers of deleted snapshots are
+//! gone from `snapshot`, and a search looks for the remaining numbers in each range.
 
-use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::Connection;
 
 use crate::error::{Error, Result};
-use crate::format::id::{BlobId, RepositoryId, SnapshotId};
-use crate::format::record::Snapshot;
+use crate::format::id::{RepositoryId, SnapshotId};
 use crate::history::versions::Timeline;
 use crate::observer::Observer;
 use crate::read::reader::Reader;
 use crate::repository::{Problems, Repository};
-use crate::snapshots::order::SnapshotEntry;
 
 mod add;
 mod search;
+mod tables;
+mod update;
 
 pub use search::{Hit, Query};
-
-/// Raised when the tables change; others are made anew.
-const VERSION: i64 = 2;
-/// How long one process waits for another that adds a snapshot.
-const BUSY: Duration = Duration::from_secs(120);
-/// The file in the repository's folder of the cache.
-const FILE: &str = "catalog.sqlite";
-
-const TABLES: &str = "
-CREATE TABLE meta (repository BLOB NOT NULL);
-CREATE TABLE series (id INTEGER PRIMARY KEY, host TEXT NOT NULL, sources BLOB NOT NULL, root BLOB,
-                     next INTEGER NOT NULL, UNIQUE (host, sources));
-CREATE TABLE snapshot (id BLOB PRIMARY KEY, series INTEGER NOT NULL, number INTEGER NOT NULL)
-    WITHOUT ROWID;
-CREATE TABLE problem (series INTEGER NOT NULL, path TEXT NOT NULL, message TEXT NOT NULL);
-CREATE TABLE name (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL UNIQUE);
-CREATE VIRTUAL TABLE word USING fts5 (text, content = '', detail = none, columnsize = 0,
-                                      tokenize = 'trigram case_sensitive 1');
-CREATE TABLE path (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name INTEGER NOT NULL,
-                   UNIQUE (parent, name));
-CREATE INDEX path_name ON path (name);
-CREATE TABLE version (path INTEGER NOT NULL, series INTEGER NOT NULL, first INTEGER NOT NULL,
-                      last INTEGER, kind INTEGER NOT NULL, size INTEGER NOT NULL,
-                      seconds INTEGER NOT NULL, nanos INTEGER NOT NULL);
-CREATE INDEX version_path ON version (path);
-";
+use tables::{FILE, in_memory, open_file, remove};
+use update::update;
 
 /// The index of names of one repository. Shared by any number of threads.
 pub struct Catalog {
@@ -62,11 +53,11 @@ pub struct Catalog {
     connection: Mutex<Connection>,
 }
 
-/// Why the catalog did not answer.
+/// The failure of a query.
 enum Failed {
-    /// The repository or the person; the catalog is fine.
+    /// Of the repository, or interrupted by the user; the catalog is sound.
     Engine(Error),
-    /// The catalog itself.
+    /// Of the catalog itself.
     Sqlite(rusqlite::Error),
 }
 
@@ -85,7 +76,7 @@ impl From<rusqlite::Error> for Failed {
 type Tried<T> = std::result::Result<T, Failed>;
 
 impl Catalog {
-    /// Opens the catalog of a repository, or begins a new one.
+    /// Opens the catalog of a repository, or creates it.
     ///
     /// # Errors
     /// Not even a catalog in memory can be made.
@@ -104,10 +95,10 @@ impl Catalog {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Brings the catalog up to date with `timeline`, which has all snapshots that count, and returns
-    /// every path that fits, in order of paths, with what could not be read and so was not searched.
+    /// Brings the catalog up to date with `timeline`, which has all committed snapshots, and returns
+    /// every path that fits, in order of paths, and the directories that could not be searched.
     ///
-    /// `counts` tells which of the snapshots are searched, by their places in the caller's timeline.
+    /// `counts` returns the place of a snapshot in the caller's timeline; `None` excludes it.
     ///
     /// # Errors
     /// [`Error::Interrupted`]; and when not even a catalog in memory can be made.
@@ -123,8 +114,8 @@ impl Catalog {
         Ok((hits, problems))
     }
 
-    /// Does the same, and puts the paths, in no order, into a collection of the caller's: of many, not
-    /// everything is wanted.
+    /// Does what [`find`](Self::find) does, and adds the hits, in no order, to a collection of the
+    /// caller's choice, which need not keep all of each.
     ///
     /// # Errors
     /// As [`find`](Self::find).
@@ -144,7 +135,7 @@ impl Catalog {
         })
     }
 
-    /// Tries something; when the catalog itself is at fault, tries again with an empty one.
+    /// Runs a query; when the catalog itself fails, runs it again on an empty one.
     fn try_anew<T>(&self, work: impl Fn(&mut Connection) -> Tried<T>) -> Result<T> {
         let mut connection = self.lock();
         let error = match work(&mut connection) {
@@ -170,213 +161,6 @@ impl Catalog {
 
 fn failure(error: rusqlite::Error) -> Error {
     Error::Local { path: FILE.into(), source: std::io::Error::other(error) }
-}
-
-/// Opens a catalog that is kept; makes it anew when it is no catalog of this repository.
-fn open_file(file: &Path, repository: RepositoryId) -> Option<Connection> {
-    for _ in 0..2 {
-        match prepare(Connection::open(file), repository) {
-            Ok(connection) => return Some(connection),
-            Err(_) => remove(file),
-        }
-    }
-    None
-}
-
-fn in_memory(repository: RepositoryId) -> Result<Connection> {
-    prepare(Connection::open_in_memory(), repository).map_err(failure)
-}
-
-fn remove(file: &Path) {
-    for end in ["", "-wal", "-shm", "-journal"] {
-        let mut name = file.as_os_str().to_owned();
-        name.push(end);
-        // What can't be removed can't be opened anew either, and memory serves.
-        let _ = std::fs::remove_file(name);
-    }
-}
-
-fn prepare(
-    opened: rusqlite::Result<Connection>,
-    repository: RepositoryId,
-) -> rusqlite::Result<Connection> {
-    let mut connection = opened?;
-    connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version == 0 {
-        transaction.execute_batch(TABLES)?;
-        transaction.execute("INSERT INTO meta VALUES (?)", [&repository.0[..]])?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
-    } else {
-        let id: Vec<u8> =
-            transaction.query_row("SELECT repository FROM meta", [], |row| row.get(0))?;
-        if version != VERSION || id != repository.0 {
-            return Err(rusqlite::Error::InvalidQuery);
-        }
-    }
-    transaction.commit()?;
-    Ok(connection)
-}
-
-fn update(
-    connection: &mut Connection,
-    reader: &Reader,
-    timeline: &Timeline,
-    observer: &dyn Observer,
-) -> Tried<Problems> {
-    take_out(connection, timeline)?;
-    for series in series_of(timeline).into_values() {
-        let known = begin_series(connection, timeline, &series)?;
-        for number in series {
-            let SnapshotEntry { id, snapshot, .. } = &timeline[number];
-            if known.contains(id) {
-                continue;
-            }
-            if observer.interrupted() {
-                return Err(Error::Interrupted.into());
-            }
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            add_snapshot(&transaction, reader, (*id, snapshot), observer)?;
-            transaction.commit()?;
-        }
-    }
-    let mut statement = connection.prepare("SELECT DISTINCT path, message FROM problem")?;
-    let problem = |row: &rusqlite::Row<'_>| {
-        let (path, message): (String, String) = (row.get(0)?, row.get(1)?);
-        Ok(Error::Refused { what: format!("below /{path} nothing was searched: {message}") })
-    };
-    Ok(statement.query_map([], problem)?.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Takes out the snapshots that are there no more.
-fn take_out(connection: &mut Connection, timeline: &Timeline) -> rusqlite::Result<()> {
-    let counting: HashSet<SnapshotId> = timeline.iter().map(|entry| entry.id).collect();
-    let indexed: Vec<Vec<u8>> = {
-        let mut statement = connection.prepare("SELECT id FROM snapshot")?;
-        statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?
-    };
-    let gone = |id: &Vec<u8>| {
-        let id: Option<[u8; 32]> = id.as_slice().try_into().ok();
-        id.is_none_or(|id| !counting.contains(&SnapshotId(id)))
-    };
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for id in indexed.into_iter().filter(gone) {
-        transaction.execute("DELETE FROM snapshot WHERE id = ?", [id])?;
-    }
-    transaction.commit()
-}
-
-type SeriesKey = (String, Vec<u8>);
-
-fn key_of(snapshot: &Snapshot) -> SeriesKey {
-    let mut sources = Vec::new();
-    for source in &snapshot.sources {
-        sources.extend_from_slice(&(source.len() as u64).to_be_bytes());
-        sources.extend_from_slice(source);
-    }
-    (snapshot.host.clone(), sources)
-}
-
-/// The snapshots of each series, by their places in the timeline.
-fn series_of(timeline: &Timeline) -> HashMap<SeriesKey, Vec<usize>> {
-    let mut series: HashMap<SeriesKey, Vec<usize>> = HashMap::new();
-    for (number, entry) in timeline.iter().enumerate() {
-        series.entry(key_of(&entry.snapshot)).or_default().push(number);
-    }
-    series
-}
-
-/// Returns which snapshots of a series are in the catalog; begins the series anew when they do not come
-/// first there, in the order of the catalog, or something of it could not be read.
-fn begin_series(
-    connection: &mut Connection,
-    timeline: &Timeline,
-    series: &[usize],
-) -> rusqlite::Result<HashSet<SnapshotId>> {
-    let Some(first) = series.first() else { return Ok(HashSet::new()) };
-    let (host, sources) = key_of(&timeline[*first].snapshot);
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found = transaction
-        .query_row(
-            "SELECT id FROM series WHERE host = ? AND sources = ?",
-            params![host, sources],
-            |row| row.get::<_, i64>(0),
-        )
-        .optional()?;
-    let Some(id) = found else {
-        transaction.execute(
-            "INSERT INTO series (host, sources, next) VALUES (?, ?, 0)",
-            params![host, sources],
-        )?;
-        transaction.commit()?;
-        return Ok(HashSet::new());
-    };
-    let known = snapshots_in(&transaction, id)?;
-    let begins = series
-        .iter()
-        .map(|number| timeline[*number].id)
-        .take(known.len())
-        .eq(known.iter().copied());
-    let problems: i64 =
-        transaction
-            .query_row("SELECT count(*) FROM problem WHERE series = ?", [id], |row| row.get(0))?;
-    if problems > 0 || !begins {
-        transaction.execute("DELETE FROM version WHERE series = ?", [id])?;
-        transaction.execute("DELETE FROM snapshot WHERE series = ?", [id])?;
-        transaction.execute("DELETE FROM problem WHERE series = ?", [id])?;
-        transaction.execute("UPDATE series SET root = NULL WHERE id = ?", [id])?;
-        transaction.commit()?;
-        return Ok(HashSet::new());
-    }
-    transaction.commit()?;
-    Ok(known.into_iter().collect())
-}
-
-/// The snapshots of a series, in the order in which they were added.
-fn snapshots_in(transaction: &Transaction<'_>, series: i64) -> rusqlite::Result<Vec<SnapshotId>> {
-    let mut statement =
-        transaction.prepare("SELECT id FROM snapshot WHERE series = ? ORDER BY number")?;
-    let id = |row: &rusqlite::Row<'_>| {
-        let id: Option<[u8; 32]> = row.get_ref(0)?.as_blob()?.try_into().ok();
-        id.map(SnapshotId).ok_or(rusqlite::Error::InvalidQuery)
-    };
-    statement.query_map([series], id)?.collect()
-}
-
-/// Adds one snapshot behind those of its series, unless another process was faster.
-fn add_snapshot(
-    transaction: &Transaction<'_>,
-    reader: &Reader,
-    (id, snapshot): (SnapshotId, &Snapshot),
-    observer: &dyn Observer,
-) -> Tried<()> {
-    let known = transaction
-        .query_row("SELECT 1 FROM snapshot WHERE id = ?", [&id.0[..]], |_| Ok(()))
-        .optional()?;
-    if known.is_some() {
-        return Ok(());
-    }
-    let (host, sources) = key_of(snapshot);
-    let (series, root, number): (i64, Option<Vec<u8>>, i64) = transaction.query_row(
-        "SELECT id, root, next FROM series WHERE host = ? AND sources = ?",
-        params![host, sources],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-    )?;
-    let before = root.and_then(|root| root.as_slice().try_into().ok()).map(BlobId);
-    add::add(transaction, reader, (series, number), (before, snapshot.root), observer)?;
-    transaction.execute(
-        "INSERT INTO snapshot (id, series, number) VALUES (?, ?, ?)",
-        params![&id.0[..], series, number],
-    )?;
-    transaction.execute(
-        "UPDATE series SET root = ?, next = ? WHERE id = ?",
-        params![&snapshot.root.0[..], number + 1, series],
-    )?;
-    Ok(())
 }
 
 #[cfg(test)]

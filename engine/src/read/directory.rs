@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::error::{Error, Result};
 use crate::format::id::BlobId;
 use crate::format::keys::BlobKind;
-use crate::format::tree::{LeafRef, ListRef, Node, Strange, Tree, decode_list, decode_tree};
+use crate::format::tree::{InvalidNode, LeafRef, ListRef, Node, Tree, decode_list, decode_tree};
 use crate::read::reader::Reader;
 
 impl Reader {
@@ -37,14 +37,14 @@ impl Reader {
             .map_err(|_| Error::damaged(format!("blob {id}"), "it is no list of chunks"))
     }
 
-    /// Loads a leaf of a large directory: its nodes, and those that can't be presented.
-    pub fn leaf(&self, leaf: &LeafRef) -> Result<(Vec<Node>, Vec<Strange>)> {
+    /// Loads a leaf of a large directory: its nodes, and its invalid nodes.
+    pub fn leaf(&self, leaf: &LeafRef) -> Result<(Vec<Node>, Vec<InvalidNode>)> {
         match self.tree(&leaf.id)? {
-            Tree::Nodes { nodes, strange }
-                if (nodes.len() + strange.len()) as u64 == leaf.nodes
-                    && first_name(&nodes, &strange) == Some(&leaf.first) =>
+            Tree::Nodes { nodes, invalid }
+                if (nodes.len() + invalid.len()) as u64 == leaf.nodes
+                    && first_name(&nodes, &invalid) == Some(&leaf.first) =>
             {
-                Ok((nodes, strange))
+                Ok((nodes, invalid))
             }
             Tree::Nodes { .. } | Tree::Leaves(_) => Err(Error::damaged(
                 format!("tree {}", leaf.id),
@@ -59,20 +59,20 @@ impl Reader {
             reader: self,
             leaves: VecDeque::new(),
             nodes: VecDeque::new(),
-            strange: Vec::new(),
+            invalid: Vec::new(),
         };
         match self.tree(id)? {
-            Tree::Nodes { nodes, strange } => (walk.nodes, walk.strange) = (nodes.into(), strange),
+            Tree::Nodes { nodes, invalid } => (walk.nodes, walk.invalid) = (nodes.into(), invalid),
             Tree::Leaves(leaves) => walk.leaves = leaves.into(),
         }
         Ok(walk)
     }
 }
 
-/// The first name of a leaf; its nodes are in order, those that can't be presented among them.
-pub(crate) fn first_name<'a>(nodes: &'a [Node], strange: &'a [Strange]) -> Option<&'a Vec<u8>> {
+/// Returns the first name of a leaf, of a valid or an invalid node.
+pub(crate) fn first_name<'a>(nodes: &'a [Node], invalid: &'a [InvalidNode]) -> Option<&'a Vec<u8>> {
     let nodes = nodes.first().map(|node| &node.name);
-    nodes.into_iter().chain(strange.first().map(|strange| &strange.name)).min()
+    nodes.into_iter().chain(invalid.first().map(|invalid| &invalid.name)).min()
 }
 
 /// The nodes of one directory, in order of their names.
@@ -80,25 +80,25 @@ pub struct Nodes<'r> {
     reader: &'r Reader,
     leaves: VecDeque<LeafRef>,
     nodes: VecDeque<Node>,
-    strange: Vec<Strange>,
+    invalid: Vec<InvalidNode>,
 }
 
 impl Nodes<'_> {
     /// Returns the next node; `None` at the end.
     ///
     /// # Errors
-    /// A leaf that can't be read: the walk goes on behind it when it is asked again.
+    /// A leaf that can't be read; the next call goes on behind it.
     pub fn try_next(&mut self) -> Result<Option<Node>> {
         while self.nodes.is_empty() {
             let Some(leaf) = self.leaves.pop_front() else { return Ok(None) };
-            let (nodes, strange) = self.reader.leaf(&leaf)?;
+            let (nodes, invalid) = self.reader.leaf(&leaf)?;
             let next = self.leaves.front().map(|next| &next.first);
             if next.is_some_and(|next| nodes.last().is_some_and(|last| last.name >= *next)) {
                 let object = format!("tree {}", leaf.id);
                 return Err(Error::damaged(object, "it reaches into the leaf after it"));
             }
             self.nodes = nodes.into();
-            self.strange.extend(strange);
+            self.invalid.extend(invalid);
         }
         Ok(self.nodes.pop_front())
     }
@@ -113,8 +113,8 @@ impl Nodes<'_> {
         Ok(self.nodes.front())
     }
 
-    /// Takes the names met so far that can't be presented.
-    pub fn take_strange(&mut self) -> Vec<Strange> {
-        std::mem::take(&mut self.strange)
+    /// Takes the invalid nodes met so far.
+    pub fn take_invalid(&mut self) -> Vec<InvalidNode> {
+        std::mem::take(&mut self.invalid)
     }
 }

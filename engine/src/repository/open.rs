@@ -37,7 +37,7 @@ pub fn open(
     let destinations = vec![Destination::load(backend, &keys)?];
     let cache = cache.map(|folder| folder.join(id.to_string())).filter(|folder| {
         // Without a cache everything works, slower.
-        yore_platform::private_dir(folder).is_ok()
+        yore_platform::create_private_dir(folder).is_ok()
     });
     Ok(Repository { keys: Arc::new(keys), header, destinations, cache })
 }

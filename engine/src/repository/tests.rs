@@ -7,8 +7,9 @@ use super::*;
 use crate::backend::{Folder, save};
 use crate::check::{CheckOptions, ReadData, check};
 use crate::format::id::SnapshotId;
+use crate::path::TreePath;
 use crate::read::file::OpenFile;
-use crate::read::view::{DirRef, Found, find};
+use crate::read::state_tree::{DirRef, Lookup, find};
 use crate::testing::{Notes, Sample, time};
 
 /// A repository on two destinations, with a source of a few files.
@@ -43,8 +44,10 @@ fn holds(sample: &Sample, folder: &Path, id: SnapshotId, source: &Path) {
     for file in fs::read_dir(source).expect("the source") {
         let file = file.expect("an entry").path();
         let path = yore_platform::snapshot_path(&file);
-        let found = find(&reader, &root, &path).expect("it can be read").expect("it is there");
-        let Found::Node(found) = found else { panic!("a file has a node") };
+        let found = find(&reader, &root, TreePath::new(&path))
+            .expect("it can be read")
+            .expect("it is there");
+        let Lookup::Node(found) = found else { panic!("a file has a node") };
         let open = OpenFile::open(&reader, &found.node).expect("it opens");
         let mut content = Vec::new();
         let mut take = |bytes: &[u8]| content.extend_from_slice(bytes);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use yore_platform::{
-    Attr, DeviceNumber, FoundXattrs, Ino, Kind, Listing, Metadata, More, Owner, ReadMode, Seek,
-    SourceDir, Timestamp, Volume, VolumeError, Xattrs,
+    Attr, DeviceNumber, FoundXattrs, Ino, Kind, ListControl, Listing, Metadata, Owner, ReadMode,
+    Seek, SourceDir, Timestamp, Volume, VolumeError, Xattrs,
 };
 
 /// One file, directory or link.
@@ -179,7 +179,7 @@ fn walk_volume(
         let mut names = Vec::new();
         volume.list(attr.ino, 0, &mut |listed| {
             names.push((listed.name.to_vec(), listed.entry.attr));
-            More::Wanted
+            ListControl::Continue
         })?;
         names.sort_by(|a, b| a.0.cmp(&b.0));
         for (name, attr) in names {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use yore_engine::{
     Backend, BackupOptions, BackupReport, CheckOptions, CheckReport, ClientId, Cost, CreateOptions,
     DirRef, EmptySources, Excludes, FileSystems, Parameters, ReadData, Reading, Repository,
-    RestoreOptions, Run, Secret, SnapshotId, UnchangedBy, Writer, backup, check, create, find,
-    open, restore,
+    RestoreOptions, Run, Secret, SnapshotId, TreePath, UnchangedBy, Writer, backup, check, create,
+    find, open, restore,
 };
 use yore_platform::Timestamp;
 
@@ -134,7 +134,7 @@ impl TestRepository {
         let snapshots = repository.snapshots().expect("snapshots").list;
         let entry = snapshots.iter().find(|entry| entry.id == id).expect("it counts");
         let path = yore_platform::snapshot_path(source);
-        let what = find(&reader, &DirRef::Tree(entry.snapshot.root), &path)
+        let what = find(&reader, &DirRef::Tree(entry.snapshot.root), TreePath::new(&path))
             .expect("it reads")
             .expect("the source is there");
         let recorder = Recorder::default();

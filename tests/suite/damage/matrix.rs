@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::tz::TimeZone;
 use yore_engine::{
-    CheckOptions, DirRef, Found, ReadData, RestoreOptions, Unobserved, check, find, restore,
+    CheckOptions, DirRef, Lookup, ReadData, RestoreOptions, TreePath, Unobserved, check, find,
+    restore,
 };
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::{Kind, VolumeError, snapshot_path};
@@ -234,7 +235,10 @@ fn a_restore_from_a_damaged_repository_is_right_or_lists_the_loss() {
                 continue;
             }
             let root = DirRef::Tree(newest.snapshot.root);
-            let Ok(Some(what @ Found::Node(_))) = find(&reader, &root, &path) else { continue };
+            let Ok(Some(what @ Lookup::Node(_))) = find(&reader, &root, TreePath::new(&path))
+            else {
+                continue;
+            };
             let target = scene.scratch.at("restored");
             let _ = std::fs::remove_dir_all(&target);
             let recorder = Recorder::default();

@@ -3,12 +3,12 @@
 use yore_platform::{Kind, Listing, ReadMode, SourceDir};
 
 use crate::backup::Excludes;
-use crate::backup::walk::join;
 use crate::error::Result;
 use crate::format::header::{MAX_HEADER, Unverified};
 use crate::format::id::RepositoryId;
 use crate::format::object::ObjectName;
 use crate::globs::Globs;
+use crate::path::join;
 
 const CACHE_TAG: &[u8] = b"CACHEDIR.TAG";
 /// How a cache tag begins (Bryan Ford, *Cache Directory Tagging Specification*).

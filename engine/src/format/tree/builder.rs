@@ -1,6 +1,6 @@
 //! Building the tree of a directory from its nodes in order, however many there are.
 
-use yore_platform::Names;
+use yore_platform::AccountNames;
 
 use crate::error::Result;
 use crate::format::id::BlobId;
@@ -39,7 +39,7 @@ impl TreeBuilder {
         &mut self,
         node: Node,
         keys: &Keys,
-        names: &Names,
+        names: &AccountNames,
         save: &mut SaveTree<'_>,
     ) -> Result<()> {
         self.bytes += weight(&node);
@@ -52,7 +52,11 @@ impl TreeBuilder {
     }
 
     /// Completes the directory and names its tree.
-    pub(crate) fn finish(mut self, names: &Names, save: &mut SaveTree<'_>) -> Result<BlobId> {
+    pub(crate) fn finish(
+        mut self,
+        names: &AccountNames,
+        save: &mut SaveTree<'_>,
+    ) -> Result<BlobId> {
         if self.leaves.is_empty() {
             return save(encode_nodes(&self.pending, names));
         }
@@ -62,7 +66,7 @@ impl TreeBuilder {
     }
 
     /// Makes leaves of the pending nodes as far as their ends are in sight.
-    fn cut(&mut self, keys: &Keys, names: &Names, save: &mut SaveTree<'_>) -> Result<()> {
+    fn cut(&mut self, keys: &Keys, names: &AccountNames, save: &mut SaveTree<'_>) -> Result<()> {
         while self.seen < self.pending.len() {
             let node = &self.pending[self.seen];
             self.seen += 1;
@@ -78,7 +82,12 @@ impl TreeBuilder {
         Ok(())
     }
 
-    fn end_leaf(&mut self, nodes: usize, names: &Names, save: &mut SaveTree<'_>) -> Result<()> {
+    fn end_leaf(
+        &mut self,
+        nodes: usize,
+        names: &AccountNames,
+        save: &mut SaveTree<'_>,
+    ) -> Result<()> {
         let leaf: Vec<Node> = self.pending.drain(..nodes).collect();
         self.bytes -= leaf.iter().map(weight).sum::<usize>();
         (self.seen, self.seen_bytes) = (0, 0);

@@ -8,9 +8,9 @@ use crate::format::id::BlobId;
 use crate::format::tree::encode::Before;
 use crate::format::tree::owner_names::Table;
 use crate::format::tree::{
-    Chunk, Content, Flags, Hole, Holes, LeafRef, ListRef, Node, OwnerNames, Strange, Tree,
-    name_is_allowed,
+    Chunk, Content, Flags, Hole, Holes, InvalidNode, LeafRef, ListRef, Node, OwnerNames, Tree,
 };
+use crate::path::Name;
 
 /// Unknown keys of a node from here on may be passed over.
 const FIRST_OPTIONAL_KEY: u64 = 64;
@@ -55,8 +55,8 @@ pub(crate) fn decode_tree(bytes: &[u8]) -> Read<Tree> {
     match (nodes, leaves) {
         (Some(nodes), None) => {
             let small = if small.is_empty() { small } else { Decoder::new(small).bytes()? };
-            let (nodes, strange) = settle(nodes, small, &OwnerNames::new(users, groups))?;
-            Ok(Tree::Nodes { nodes, strange })
+            let (nodes, invalid) = settle(nodes, small, &OwnerNames::new(users, groups))?;
+            Ok(Tree::Nodes { nodes, invalid })
         }
         (None, Some(leaves)) => Ok(Tree::Leaves(leaves)),
         _ => cbor::refuse("neither nodes nor leaves"),
@@ -84,7 +84,7 @@ fn decode_names(d: &mut Decoder<'_>) -> Read<Table> {
 struct Unsettled {
     node: Node,
     small: Option<u64>,
-    strange: Option<&'static str>,
+    invalid: Option<&'static str>,
 }
 
 fn decode_nodes(d: &mut Decoder<'_>) -> Read<Vec<Unsettled>> {
@@ -105,15 +105,15 @@ fn decode_nodes(d: &mut Decoder<'_>) -> Read<Vec<Unsettled>> {
     Ok(nodes)
 }
 
-/// Hands every small file its bytes, and sets the strange nodes apart.
+/// Hands every small file its bytes, and sets the invalid nodes apart.
 fn settle(
     unsettled: Vec<Unsettled>,
     mut small: &[u8],
     names: &OwnerNames,
-) -> Read<(Vec<Node>, Vec<Strange>)> {
+) -> Read<(Vec<Node>, Vec<InvalidNode>)> {
     let mut nodes = Vec::with_capacity(unsettled.len());
-    let mut strange = Vec::new();
-    for Unsettled { mut node, small: length, strange: reason } in unsettled {
+    let mut invalid = Vec::new();
+    for Unsettled { mut node, small: length, invalid: reason } in unsettled {
         if let Some(length) = length {
             let split =
                 usize::try_from(length).ok().and_then(|length| small.split_at_checked(length));
@@ -124,16 +124,16 @@ fn settle(
         node.owner_names = names.clone();
         match reason.or_else(|| impossible(&node)) {
             None => nodes.push(node),
-            Some(reason) => strange.push(Strange { name: node.name, reason }),
+            Some(reason) => invalid.push(InvalidNode { name: node.name, reason }),
         }
     }
-    if small.is_empty() { Ok((nodes, strange)) } else { cbor::refuse("contents are left over") }
+    if small.is_empty() { Ok((nodes, invalid)) } else { cbor::refuse("contents are left over") }
 }
 
 /// Tells why a node can't be presented although it decodes.
 fn impossible(node: &Node) -> Option<&'static str> {
     let is_file = node.kind == Kind::File;
-    if !name_is_allowed(&node.name) {
+    if Name::new(&node.name).is_none() {
         return Some("its name is not allowed");
     }
     if !is_file && (node.content != Content::Empty || !node.holes.is_empty() || node.size > 0) {
@@ -167,7 +167,7 @@ struct Parts {
 fn decode_node(d: &mut Decoder<'_>, before: Before) -> Read<Unsettled> {
     let mut node = Node::new(&[], Kind::File, before.modified);
     let mut parts = Parts::default();
-    let (mut small, mut strange, mut named, mut unknown) = (None, None, 0, None);
+    let (mut small, mut invalid, mut named, mut unknown) = (None, None, 0, None);
     let mut extra = Vec::new();
     cbor::map(
         d,
@@ -176,7 +176,7 @@ fn decode_node(d: &mut Decoder<'_>, before: Before) -> Read<Unsettled> {
                 1 => node.name = d.bytes()?.to_vec(),
                 2 => match kind_of(d.u64()?) {
                     Some(kind) => node.kind = kind,
-                    None => strange = Some("its kind is not known to this version"),
+                    None => invalid = Some("its kind is not known to this version"),
                 },
                 6 => node.modified = cbor::time(d, before.modified)?,
                 9 => node.inode = before.inode.wrapping_add(d.i64()? as u64),
@@ -208,10 +208,10 @@ fn decode_node(d: &mut Decoder<'_>, before: Before) -> Read<Unsettled> {
     if let Some(ids) = parts.ids {
         match chunks(&node, ids, parts.lengths) {
             Some(content) => node.content = content,
-            None => strange = Some("its chunks and their lengths do not agree"),
+            None => invalid = Some("its chunks and their lengths do not agree"),
         }
     }
-    Ok(Unsettled { node, small, strange: strange.or(unknown) })
+    Ok(Unsettled { node, small, invalid: invalid.or(unknown) })
 }
 
 fn decode_part(key: u64, d: &mut Decoder<'_>, node: &mut Node, parts: &mut Parts) -> Read<bool> {

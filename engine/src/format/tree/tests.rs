@@ -3,18 +3,19 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
-use yore_platform::{DeviceNumber, Kind, Names, Owner, Timestamp};
+use yore_platform::{AccountNames, DeviceNumber, Kind, Owner, Timestamp};
 
 use super::*;
 use crate::format::id::RepositoryId;
 use crate::format::keys::{BlobKind, Keys, MasterSecret};
+use crate::path::Name;
 
 fn keys() -> Keys {
     Keys::derive(&MasterSecret::from_bytes([1; 32]), RepositoryId([2; 32]))
 }
 
 fn build(nodes: Vec<Node>) -> (BlobId, HashMap<BlobId, Vec<u8>>) {
-    let (keys, names, mut blobs) = (keys(), Names::new(), HashMap::new());
+    let (keys, names, mut blobs) = (keys(), AccountNames::new(), HashMap::new());
     let mut save = |bytes: Vec<u8>| {
         let id = keys.blob_id(BlobKind::Tree, &bytes);
         blobs.insert(id, bytes);
@@ -30,8 +31,8 @@ fn build(nodes: Vec<Node>) -> (BlobId, HashMap<BlobId, Vec<u8>>) {
 
 fn nodes_of(root: BlobId, blobs: &HashMap<BlobId, Vec<u8>>) -> Vec<Node> {
     match decode_tree(&blobs[&root]).expect("it decodes") {
-        Tree::Nodes { nodes, strange } => {
-            assert_eq!(strange, []);
+        Tree::Nodes { nodes, invalid } => {
+            assert_eq!(invalid, []);
             nodes
         }
         Tree::Leaves(leaves) => leaves.iter().flat_map(|leaf| nodes_of(leaf.id, blobs)).collect(),
@@ -75,7 +76,7 @@ proptest! {
         inode in any::<u64>(), ids in any::<(u32, u32)>(), mode in 0u32..0o10000,
         name in proptest::collection::vec(1u8..=255, 1..300), links in 1u64..5,
     ) {
-        prop_assume!(name_is_allowed(&name));
+        prop_assume!(Name::new(&name).is_some());
         let mut node = Node::new(&name, Kind::CharDevice, Timestamp { seconds, nanos });
         node.changed = Some(Timestamp { seconds: deltas.0, nanos });
         node.born = Some(Timestamp { seconds: deltas.1, nanos: 0 });
@@ -112,10 +113,10 @@ proptest! {
 fn names_that_could_leave_a_directory_are_set_apart() {
     for name in [&b".."[..], b".", b"a/b", b"a\0b"] {
         let (root, blobs) = build(vec![Node::new(name, Kind::File, Timestamp::default())]);
-        let Tree::Nodes { nodes, strange } = decode_tree(&blobs[&root]).expect("it decodes") else {
+        let Tree::Nodes { nodes, invalid } = decode_tree(&blobs[&root]).expect("it decodes") else {
             panic!("a small directory has no leaves");
         };
-        assert!(nodes.is_empty() && strange.len() == 1, "{name:?}");
+        assert!(nodes.is_empty() && invalid.len() == 1, "{name:?}");
     }
 }
 
@@ -128,8 +129,8 @@ fn a_size_that_is_not_that_of_the_content_is_set_apart() {
         Chunk { id: BlobId([1; 32]), length: 5 },
     ]);
     let (root, blobs) = build(vec![node]);
-    let Tree::Nodes { strange, .. } = decode_tree(&blobs[&root]).expect("it decodes") else {
+    let Tree::Nodes { invalid, .. } = decode_tree(&blobs[&root]).expect("it decodes") else {
         panic!("a small directory has no leaves");
     };
-    assert_eq!(strange.len(), 1);
+    assert_eq!(invalid.len(), 1);
 }

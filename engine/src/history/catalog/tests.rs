@@ -1,27 +1,26 @@
 //! Compared with walks over all snapshots, whatever happens to the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::path::Path;
 
 use super::*;
 use crate::history::pattern::Pattern;
-use crate::read::view::{DirRef, SeenNode, children};
+use crate::path::TreePath;
+use crate::read::state_tree::{DirRef, ResolvedNode, children};
 use crate::testing::{Notes, Sample};
 
-type Found = BTreeMap<Vec<u8>, (usize, usize, u64)>;
+type Searched = BTreeMap<Vec<u8>, (usize, usize, u64)>;
 
 /// Walks every snapshot.
-fn walked(reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Found {
-    let mut found = Found::new();
+fn walked(reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Searched {
+    let mut found = Searched::new();
     for (number, entry) in timeline.iter().enumerate() {
         let snapshot = &entry.snapshot;
         let mut pending = vec![(Vec::new(), DirRef::Tree(snapshot.root))];
         while let Some((path, dir)) = pending.pop() {
-            let mut each = |seen: SeenNode| {
-                let path: Vec<u8> = match path.is_empty() {
-                    true => seen.node.name.clone(),
-                    false => [path.as_slice(), &seen.node.name].join(&b'/'),
-                };
+            let mut each = |seen: ResolvedNode| {
+                let path = TreePath::new(&path).join(&seen.node.name).into_bytes();
                 if pattern.fits_name(&seen.node.name) && pattern.fits_path(&path) {
                     let entry = found.entry(path.clone()).or_insert((number, number, 0));
                     (entry.1, entry.2) = (number, seen.node.size);
@@ -37,7 +36,12 @@ fn walked(reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Found {
     found
 }
 
-fn searched(catalog: &Catalog, reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Found {
+fn searched(
+    catalog: &Catalog,
+    reader: &Reader,
+    timeline: &Timeline,
+    pattern: &Pattern,
+) -> Searched {
     let places: HashMap<SnapshotId, usize> =
         timeline.iter().enumerate().map(|(number, entry)| (entry.id, number)).collect();
     let query = Query::names(pattern.clone());
@@ -46,7 +50,7 @@ fn searched(catalog: &Catalog, reader: &Reader, timeline: &Timeline, pattern: &P
         .find((reader, timeline), &query, &counts, &Notes::default())
         .expect("it can be searched");
     assert!(problems.is_empty(), "{problems:?}");
-    hits.into_iter().map(|hit| (hit.path, (hit.first, hit.last, hit.size))).collect()
+    hits.into_iter().map(|hit| (hit.path.into_bytes(), (hit.first, hit.last, hit.size))).collect()
 }
 
 fn assert_agrees(catalog: &Catalog, repository: &Repository) {
@@ -144,4 +148,39 @@ fn a_file_that_is_damaged_old_or_foreign_costs_time_only() {
     let catalog = Catalog::open(&repository).expect("one in memory");
     assert_eq!(catalog.file, None);
     assert_agrees(&catalog, &sample.repository);
+}
+
+fn mode(path: &Path) -> Option<u32> {
+    yore_platform::path_metadata(path).expect("the file").mode
+}
+
+#[test]
+fn only_its_owner_may_read_the_catalog_and_the_files_beside_it() {
+    let sample = Sample::new();
+    let source = sample.folder.path().join("source");
+    fs::create_dir(&source).expect("a folder");
+    change(&source, 1);
+    sample.back_up(&source, 1_000);
+    let repository = sample.reopen_with(Some(sample.folder.path().join("cache")));
+    let catalog = Catalog::open(&repository).expect("a catalog");
+    assert_agrees(&catalog, &sample.repository);
+    let file = catalog.file.clone().expect("a file");
+    let beside = |end: &str| file.with_file_name(format!("{FILE}{end}"));
+    for end in ["", "-wal", "-shm"] {
+        assert_eq!(mode(&beside(end)), Some(0o600), "{end}");
+    }
+    let connection = catalog.lock();
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = DELETE; BEGIN; INSERT INTO problem VALUES (1, '', '')",
+        )
+        .expect("a transaction");
+    assert_eq!(mode(&beside("-journal")), Some(0o600));
+    drop(connection);
+    drop(catalog);
+    // One that an earlier version has left.
+    fs::remove_file(&file).expect("the file");
+    fs::write(&file, "").expect("a file");
+    drop(Catalog::open(&repository).expect("a catalog"));
+    assert_eq!(mode(&file), Some(0o600));
 }

@@ -1,10 +1,13 @@
 //! Histories of real backups.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use yore_platform::snapshot_path;
 
+use super::dir_history::enter;
 use super::*;
+use crate::format::tree::Tree;
 use crate::testing::Sample;
 
 /// What the versions of a name were: first and last snapshot, and the size where it was there.
@@ -13,7 +16,8 @@ type Told = Vec<(usize, usize, Option<u64>)>;
 fn told(sample: &Sample, folder: &std::path::Path, name: &[u8]) -> Told {
     let reader = sample.reader();
     let timeline = sample.repository.snapshots().expect("snapshots").list;
-    let dir = dir_history(&reader, &timeline, &snapshot_path(folder)).expect("a history");
+    let dir =
+        dir_history(&reader, &timeline, TreePath::new(&snapshot_path(folder))).expect("a history");
     let versions = versions(&reader, &timeline, &dir, name).expect("versions");
     let told = |version: Version| {
         let size = version.what.map(|seen| {
@@ -77,8 +81,9 @@ fn names_are_those_of_all_snapshots() {
     sample.back_up(&source, 101);
     let reader = sample.reader();
     let timeline = sample.repository.snapshots().expect("snapshots").list;
-    let dir = dir_history(&reader, &timeline, &snapshot_path(&source)).expect("a history");
-    let (names, outcome) = names(&reader, &dir);
+    let dir =
+        dir_history(&reader, &timeline, TreePath::new(&snapshot_path(&source))).expect("a history");
+    let (names, outcome) = names_ever(&reader, &dir);
     outcome.expect("all can be read");
     let both = Kinds { directory: true, other: true };
     let gone = Kinds { directory: false, other: true };
@@ -135,7 +140,8 @@ fn names_looked_up_where_they_changed_have_the_same_past_as_in_every_tree() {
         snapshot.host = ["one", "other"][next(2) as usize].into();
     }
     let history = || {
-        let mut dir = dir_history(&reader, &timeline, &snapshot_path(&source)).expect("a history");
+        let mut dir = dir_history(&reader, &timeline, TreePath::new(&snapshot_path(&source)))
+            .expect("a history");
         dir.states[7].tree = None;
         dir
     };
@@ -147,5 +153,5 @@ fn names_looked_up_where_they_changed_have_the_same_past_as_in_every_tree() {
         let expected = of_name(&reader, &timeline, &history(), &name);
         assert_eq!(of_name(&reader, &timeline, &shared, &name), expected, "{number}");
     }
-    assert!(shared.looked.is_compared());
+    assert!(shared.index.is_compared());
 }

@@ -7,7 +7,11 @@ use crate::format::tree::Flags;
 
 const NOW: Timestamp = Timestamp { seconds: 1_000_000, nanos: 0 };
 
-fn snapshot(client: u8, sequence: u64, seconds: i64) -> (SnapshotId, Snapshot) {
+pub(in crate::snapshots) fn snapshot(
+    client: u8,
+    sequence: u64,
+    seconds: i64,
+) -> (SnapshotId, Snapshot) {
     let mut id = [client; 32];
     id[..8].copy_from_slice(&sequence.to_be_bytes());
     let time = Timestamp { seconds, nanos: 0 };

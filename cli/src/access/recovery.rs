@@ -1,0 +1,50 @@
+//! Recovery keys that were copied by hand.
+
+/// The characters of a whole key, without what stands between its groups.
+const WHOLE: usize = 45;
+/// The number of characters that may be missing or too many.
+const SLIPS: usize = 6;
+/// The number of groups of five that show that a text is meant as a key, although characters are missing.
+const GROUPS: usize = 6;
+
+/// Reports whether a text is a recovery key, perhaps with mistakes: letters and digits, about as many, in groups.
+pub fn looks_like_one(text: &str) -> bool {
+    let groups = || text.trim().split(['-', ' ']).filter(|group| !group.is_empty());
+    let characters = || groups().flat_map(str::chars);
+    let length = characters().count();
+    let is_grouped = groups().filter(|group| group.len() == 5).count() >= GROUPS;
+    characters().all(|character| character.is_ascii_alphanumeric())
+        && characters().any(|character| character.is_ascii_digit())
+        && (length == WHOLE || (is_grouped && length.abs_diff(WHOLE) <= SLIPS))
+}
+
+#[cfg(test)]
+mod tests {
+    use yore_engine::Secret;
+
+    use super::looks_like_one;
+
+    #[test]
+    fn a_key_with_mistakes_is_one_and_a_passphrase_is_not() {
+        let key = Secret::draw_recovery().to_text().expect("it is printed");
+        for mistyped in [
+            key.to_string(),
+            key.to_lowercase().replace('-', " "),
+            key.replace('-', ""),
+            key[..52].to_owned(),
+            key[6..].to_owned(),
+            format!("{}U", &*key),
+            format!("  {}\n", key.replacen('-', "", 2)),
+        ] {
+            assert!(looks_like_one(&mistyped), "{mistyped}");
+        }
+        for passphrase in [
+            "correct horse battery staple and some more words here",
+            "",
+            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+            "short",
+        ] {
+            assert!(!looks_like_one(passphrase), "{passphrase}");
+        }
+    }
+}

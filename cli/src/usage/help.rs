@@ -1,0 +1,95 @@
+//! The end of every help: examples, exit codes and the environment.
+
+use clap::Command;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    failed
+  2    what was typed makes no sense
+  3    done, but something could not be read or written, or changed each time it was read;
+       each is listed
+  10   there is no repository
+  11   something else must end first
+  12   the secret opens nothing
+  130  interrupted";
+
+const ENVIRONMENT: &str = "\
+Environment:
+  YORE_REPO              as --repo
+  YORE_KEY_FILE          as --key-file
+  YORE_PASSWORD_FILE     as --password-file
+  YORE_PASSWORD_COMMAND  as --password-command
+  YORE_PASSWORD          the passphrase or recovery key itself
+  YORE_STATE_DIR         where Yore remembers this installation
+  YORE_CACHE_DIR         where Yore caches
+  TZ                     the time zone in which times are meant and shown
+  COLUMNS                the width of the terminal
+  NO_COLOR               no colours in the help";
+
+/// Examples of each command, by its name.
+const EXAMPLES: [(&str, &[&str]); 21] = [
+    (
+        "yore",
+        &[
+            "yore try",
+            "yore --repo /mnt/disk/backup init",
+            "yore --repo /mnt/disk/backup backup ~/Documents",
+        ],
+    ),
+    ("try", &["yore try", "yore try ~/Pictures"]),
+    ("init", &["yore --repo /mnt/disk/backup init", "yore init --key-file /etc/yore.key"]),
+    (
+        "backup",
+        &[
+            "yore backup ~/Documents ~/Pictures",
+            "yore backup / --one-file-system --exclude '*.iso'",
+            "yore backup --command 'pg_dump mydb' --name mydb.sql",
+        ],
+    ),
+    ("snapshots", &["yore snapshots --limit 10", "yore snapshots --path ~/Documents"]),
+    ("ls", &["yore ls", "yore ls yesterday:~/Documents", "yore ls -R 2026-01-15:/etc"]),
+    ("cat", &["yore cat yesterday:~/Documents/plan.txt"]),
+    ("log", &["yore log ~/Documents/plan.odt"]),
+    ("find", &["yore find '*.odt' --from 2026-01-01", "yore find plan --size +1M"]),
+    ("diff", &["yore diff yesterday latest", "yore diff latest~1 latest --content"]),
+    (
+        "restore",
+        &[
+            "yore restore ~/Documents/plan.odt",
+            "yore restore plan.odt --at yesterday",
+            "yore restore latest:~/Documents --target /tmp/restored",
+        ],
+    ),
+    ("mount", &["yore mount ~/past", "yore mount --detach ~/past"]),
+    ("umount", &["yore umount ~/past"]),
+    ("serve", &["yore serve webdav", "yore serve nfs"]),
+    ("webdav", &["yore serve webdav", "yore serve webdav --listen 127.0.0.1:0"]),
+    ("nfs", &["yore serve nfs"]),
+    ("desktop", &["yore desktop install", "yore desktop open ~/Documents/plan.odt"]),
+    ("check", &["yore check", "yore check --read-data", "yore check --read-data=5%"]),
+    (
+        "status",
+        &["yore status", "yore status --max-age 26h", "yore status --forget-source /mnt/usb"],
+    ),
+    ("stats", &["yore stats"]),
+    ("forget", &["yore forget 0a1b2c3d --dry-run", "yore forget latest~3 2026-01-15"]),
+];
+
+/// Gives a command, and every command below it, the end of its help.
+pub fn complete(command: Command) -> Command {
+    let end = end(command.get_name());
+    let below: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+    let command = command.after_help(end);
+    below.iter().fold(command, |command, name| command.mut_subcommand(name, complete))
+}
+
+fn end(name: &str) -> String {
+    let examples = EXAMPLES.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, lines)| *lines);
+    let mut parts = Vec::new();
+    if !examples.is_empty() {
+        parts.push(format!("Examples:\n  {}", examples.join("\n  ")));
+    }
+    parts.extend([EXIT_CODES.to_owned(), ENVIRONMENT.to_owned()]);
+    parts.join("\n\n")
+}
