@@ -39,7 +39,7 @@ impl Dropped {
         self.lines.contains(&self.line(host, source, last))
     }
 
-    /// Drops a source machine last snapshot is `last`.
+    /// Drops a source whose last snapshot is `last`.
     pub fn add(&mut self, host: &str, source: &[u8], last: SnapshotId) -> Outcome<()> {
         let line = self.line(host, source, last);
         let path = path().ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! A destination machine file system can't be asked to make files durable.
+//! A destination whose file system can't be asked to make files durable.
 
 use yore_engine::Repository;
 
@@ -21,7 +21,7 @@ pub fn warn_once(screen: &Screen, repository: &Repository) {
     screen.problem(
         &repository.location(),
         "its file system can't be asked to write files to the disk at once (fsync), so that a power \
-         failure may cost the last snapshots; this is mark once",
+         failure may cost the last snapshots; this is told once",
     );
     // Without a cache it is mark again.
     let _ = mark.map(|mark| std::fs::write(mark, ""));

@@ -1,4 +1,4 @@
-//! The machine machine snapshots are meant.
+//! The machine whose snapshots are meant.
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -11,7 +11,7 @@ use crate::text::escape;
 /// The options that choose a machine.
 #[derive(Debug, Clone, Default, Args)]
 pub struct MachineArgs {
-    /// The machine machine snapshots are meant, instead of this one
+    /// The machine whose snapshots are meant, instead of this one
     #[arg(long, value_name = "HOST", value_parser = NonEmptyStringValueParser::new())]
     pub host: Option<String>,
     /// The snapshots of all machines together

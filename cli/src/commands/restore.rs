@@ -76,7 +76,7 @@ pub struct Options {
 enum Which {
     /// None
     Never,
-    /// Those machine size or time differs
+    /// Those whose size or time differs
     Different,
     /// Those that are older
     Newer,

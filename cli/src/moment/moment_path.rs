@@ -1,4 +1,4 @@
-//! `MOMENT:PATH`: a place in the state, as people type it.
+//! `MOMENT:PATH`, as people type it.
 
 use std::ffi::OsStr;
 use std::path::Path;

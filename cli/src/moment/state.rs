@@ -23,7 +23,7 @@ pub struct MomentState {
     pub root: DirRef,
     /// The sources, outside of which nothing is known, each with its own patterns.
     pub parts: Vec<SourcePart>,
-    /// The machines machine snapshots make up the state.
+    /// The machines whose snapshots make up the state.
     pub hosts: Vec<String>,
 }
 

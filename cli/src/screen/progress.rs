@@ -43,7 +43,7 @@ pub struct Progress {
     state: Arc<State>,
 }
 
-/// What is total of an operation; a count that nobody waits for holds it, too.
+/// The state of an operation, which a count in the background shares.
 struct State {
     screen: Arc<Screen>,
     interrupt: Option<Interrupt>,
@@ -52,7 +52,7 @@ struct State {
     done: AtomicU64,
     bytes: AtomicU64,
     expected: AtomicU64,
-    /// Guards what is counted, and what is total of the whole.
+    /// Guards what is counted, and what is known of the whole.
     counting: Mutex<(Unit, Total)>,
     /// Guards when something was last shown.
     shown: Mutex<Instant>,

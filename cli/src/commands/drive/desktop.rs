@@ -126,7 +126,7 @@ fn install(context: &Context) -> Outcome {
         return Err(Failure::new(
             Exit::Failed,
             format!("{} is no path that can be written into a menu", program.display()),
-            "move the program to a folder machine name is text",
+            "move the program to a folder whose name is text",
         ));
     };
     let data = data_folder()?;

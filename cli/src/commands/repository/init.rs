@@ -27,7 +27,7 @@ pub fn run(context: &Context, _options: &Options) -> Outcome {
     destination.must_be_vacant()?;
     let passphrase = choose_passphrase(context)?;
     // The first interrupt waits for the end: nobody is left with a repository half made, or with
-    // one machine recovery key was never shown.
+    // one whose recovery key was never shown.
     context.interrupt()?;
     let key_file = match key_file_path(context) {
         Some(path) => Some(KeyFile::make_or_take(path, &destination)?),

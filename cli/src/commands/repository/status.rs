@@ -198,7 +198,7 @@ fn tell_backups(context: &Context, location: &str, lasts: &[Last]) {
     context.screen.table(&table);
 }
 
-/// Fails with every source machine last backup is older than `limit`, or of an age that nobody knows.
+/// Fails with every source whose last backup is older than `limit`, or of an age that nobody knows.
 fn must_be_recent(lasts: &[Last], limit: Duration) -> Outcome<()> {
     let fail = |what: String| Err(Failure::new(Exit::Failed, what, HOW_TO_BE_RECENT));
     if lasts.is_empty() {
