@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use yore_engine::{DirRef, Error, Found, LONGEST_PATH, Node, SeenNode, children};
+use yore_engine::{DirRef, Error, LONGEST_PATH, Lookup, Node, ResolvedNode, TreePath, children};
 
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome, engine_error};
@@ -65,7 +65,7 @@ pub fn write(
     context: &Context,
     state: &MomentState,
     path: &[u8],
-    what: Found,
+    what: Lookup,
     archive: Box<dyn Archive + '_>,
 ) -> Outcome {
     let mut walk = Walk { context, state, archive, done: Done::Whole };
@@ -89,16 +89,16 @@ struct Walk<'a> {
 }
 
 /// A directory being walked: its path, its name in the archive, and the children that are left.
-type Level = (Vec<u8>, Vec<u8>, std::vec::IntoIter<SeenNode>);
+type Level = (Vec<u8>, Vec<u8>, std::vec::IntoIter<ResolvedNode>);
 
 impl Walk<'_> {
-    fn all(&mut self, path: &[u8], what: Found) -> io::Result<()> {
+    fn all(&mut self, path: &[u8], what: Lookup) -> io::Result<()> {
         let mut stack: Vec<Level> = Vec::new();
         let first = match what {
-            Found::Root(dir) => self.list(&dir, path),
-            Found::Node(seen) => vec![seen],
+            Lookup::Root(dir) => self.list(&dir, path),
+            Lookup::Node(seen) => vec![seen],
         };
-        let above = path.iter().rposition(|&byte| byte == b'/').map_or(&[][..], |cut| &path[..cut]);
+        let above = TreePath::new(path).parent().as_bytes();
         stack.push((above.to_vec(), Vec::new(), first.into_iter()));
         while let Some((path, name, nodes)) = stack.last_mut() {
             let Some(seen) = nodes.next() else {
@@ -119,7 +119,7 @@ impl Walk<'_> {
     }
 
     /// Lists a directory, as far as it can be read.
-    fn list(&mut self, dir: &DirRef, path: &[u8]) -> Vec<SeenNode> {
+    fn list(&mut self, dir: &DirRef, path: &[u8]) -> Vec<ResolvedNode> {
         let mut nodes = Vec::new();
         let listed = children(&self.state.reader, dir, &mut |seen| {
             nodes.push(seen);
@@ -144,7 +144,7 @@ impl Walk<'_> {
     }
 
     /// Tells of something that is not in the archive; returns nothing.
-    fn problem(&mut self, path: &[u8], what: &str) -> Vec<SeenNode> {
+    fn problem(&mut self, path: &[u8], what: &str) -> Vec<ResolvedNode> {
         self.done = Done::Partly;
         self.context.screen.problem(&escape::path(path), what);
         Vec::new()
@@ -152,8 +152,7 @@ impl Walk<'_> {
 }
 
 fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
-    let separator: &[u8] = if path.is_empty() { b"" } else { b"/" };
-    [path, separator, name].concat()
+    TreePath::new(path).join(name).into_bytes()
 }
 
 /// Writes exactly as many bytes as a file has; zeros from where it can't be read.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::{Timestamp, ZonedDateTime};
-use yore_engine::{Meter, Metered, Patient, Repository, Secret};
+use yore_engine::{Deadline, Meter, Metered, Repository, Secret};
 use yore_platform::Interrupt;
 
 use crate::access::destination::{self, Destination};
@@ -126,7 +126,7 @@ impl Context {
         let backend = match self.meter.get() {
             None => destination.backend(),
             Some(meter) => {
-                let patient = Patient::new(destination.backend(), PATIENCE);
+                let patient = Deadline::new(destination.backend(), PATIENCE);
                 Arc::new(Metered::new(Arc::new(patient), Arc::clone(meter)))
             }
         };

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use crate::error::{Error, Result};
+use crate::path::TreePath;
 
 mod rule;
 #[cfg(test)]
@@ -18,6 +19,8 @@ pub use rule::{Bases, Rule, escape_glob};
 
 use translate::translate;
 
+/// A directory that holds a file of this name keeps its content when files are removed.
+pub(crate) const NO_BACKUP: &[u8] = b".nobackup";
 /// The most memory that all compiled patterns together may take: some 50,000 lines.
 const COMPILED: usize = 256 << 20;
 
@@ -118,7 +121,7 @@ impl Globs {
 
     /// Asks about one path, given by components joined by `/`.
     pub(crate) fn ask(&self, path: &[u8], is_dir: bool) -> Verdict {
-        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let name = TreePath::new(path).file_name();
         let mut last = None;
         for at in self.names.fitting(name).chain(self.paths.fitting(path)) {
             let Some(glob) = self.globs.get(at).filter(|glob| is_dir || !glob.dirs_only) else {

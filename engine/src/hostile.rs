@@ -4,18 +4,18 @@
 use yore_platform::Kind;
 
 use crate::check::{CheckOptions, check};
-use crate::file::OpenFile;
-use crate::id::BlobId;
-use crate::keys::BlobKind;
+use crate::format::id::BlobId;
+use crate::format::keys::BlobKind;
+use crate::format::tree::{
+    Chunk, Content, Holes, LeafRef, ListRef, Node, encode_hole_list, encode_list, forged_leaves,
+    forged_nodes,
+};
+use crate::read::file::OpenFile;
+use crate::read::state_tree::{DirRef, Lookup};
 use crate::repository::Repository;
 use crate::restore::{RestoreOptions, restore};
 use crate::testing::forge::Forge;
 use crate::testing::{Notes, Sample, time};
-use crate::tree::{
-    Chunk, Content, Holes, LeafRef, ListRef, Node, encode_hole_list, encode_list, forged_leaves,
-    forged_nodes,
-};
-use crate::view::{DirRef, Found};
 
 struct Hostile {
     sample: Sample,
@@ -50,7 +50,7 @@ impl Hostile {
         let found = check(self.repository(), &CheckOptions::default(), &notes).expect("a check");
         let target = self.sample.folder.path().join("target");
         let reader = self.sample.reader();
-        let what = Found::Root(DirRef::Tree(root));
+        let what = Lookup::Root(DirRef::Tree(root));
         let notes = Notes::default();
         let options = RestoreOptions::default();
         restore(&reader, &what, b"", &target, &options, &notes).expect("a restore");
@@ -133,7 +133,8 @@ fn trees_that_double_at_every_level_are_checked_once() {
 fn sizes_and_holes_beyond_reason_are_refused() {
     let mut hostile = Hostile::new();
     let chunk = hostile.blob(BlobKind::Data, vec![7; 1000]);
-    let holes: Vec<_> = (0..32_768).map(|_| crate::tree::Hole { data: 0, hole: 1 }).collect();
+    let holes: Vec<_> =
+        (0..32_768).map(|_| crate::format::tree::Hole { data: 0, hole: 1 }).collect();
     let holes = hostile.blob(BlobKind::List, encode_hole_list(&holes));
     let one = |length| Content::Chunks(vec![Chunk { id: chunk, length }]);
     let mut many = file(b"many holes", one(1000), 1000 + (32_768 << 14));

@@ -12,42 +12,43 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use yore_platform::{Made, TargetDir};
+use yore_platform::{MkdirOutcome, TargetDir};
 
-use crate::backup::Run;
-use crate::children::Children;
 use crate::error::{Error, Result};
 use crate::globs::Rule;
 use crate::observer::Observer;
-use crate::reader::Reader;
-use crate::view::{self, DirRef, Found};
+use crate::path::TreePath;
+use crate::read::dir_entries::DirEntries;
+use crate::read::reader::Reader;
+use crate::read::state_tree::{self, DirRef, Lookup};
+use crate::run::Run;
 
-mod agreed;
-mod beside;
-mod case;
+mod case_folding;
 mod context;
 mod delete;
 mod directory;
+mod labelled_name;
 mod large;
 mod links;
-mod place;
-mod plan;
-mod refusals;
+mod refused_metadata;
+mod restore_plan;
 mod select;
 mod sources;
 #[cfg(test)]
 mod tests;
 mod verify;
-mod work;
+mod walk;
+mod worker;
+mod write_node;
 
-use agreed::Agreement;
-pub use agreed::RestorePlan;
 use context::Context;
 use directory::OpenDir;
-use plan::Planner;
+use restore_plan::Agreement;
+pub use restore_plan::RestorePlan;
 use select::Selection;
 pub use sources::SourcePart;
 use sources::{Links, Way};
+use walk::Planner;
 
 /// What happens to what is in the target already under a name that is restored.
 ///
@@ -174,17 +175,17 @@ pub struct RestoreReport {
 /// [`Error::Backend`] when the destination does not answer any more.
 pub fn restore(
     reader: &Reader,
-    what: &Found,
+    what: &Lookup,
     path: &[u8],
     target: &Path,
     options: &RestoreOptions,
     observer: &dyn Observer,
 ) -> Result<RestoreReport> {
     let (above, children) = match what {
-        Found::Root(dir) => (Vec::new(), Children::open(reader, dir)?),
-        Found::Node(seen) => {
-            let cut = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-            (path[..cut].to_vec(), Children::one(seen.clone()))
+        Lookup::Root(dir) => (Vec::new(), DirEntries::open(reader, dir)?),
+        Lookup::Node(seen) => {
+            let above = TreePath::new(path).parent();
+            (above.as_bytes().to_vec(), DirEntries::one(seen.clone()))
         }
     };
     let task = Task { reader, target, options, observer, agreement: Agreement::Free };
@@ -221,12 +222,12 @@ struct Task<'a> {
 }
 
 fn start_in_place(task: Task<'_>, root: &DirRef, path: &[u8]) -> Result<RestoreReport> {
-    let lone = view::alone(task.reader, root, path)?;
-    let children = Children::open(task.reader, &lone)?;
+    let lone = state_tree::alone(task.reader, root, TreePath::new(path))?;
+    let children = DirEntries::open(task.reader, &lone)?;
     start(task, Way { base: Vec::new(), to: path.to_vec(), links: Links::Followed }, children)
 }
 
-fn start(task: Task<'_>, way: Way, children: Children<'_>) -> Result<RestoreReport> {
+fn start(task: Task<'_>, way: Way, children: DirEntries<'_>) -> Result<RestoreReport> {
     let selection = Selection::new(task.options, way)?;
     let root = open_root(task.target, task.options.run)?;
     let context = Context::new(&task, &selection, root.clone());
@@ -247,7 +248,7 @@ fn run<'c>(
     context: &'c Context<'c>,
     selection: &Selection,
     base: Arc<OpenDir<'c>>,
-    children: Children<'c>,
+    children: DirEntries<'c>,
 ) {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let workers = cores.clamp(2, 8);
@@ -255,7 +256,7 @@ fn run<'c>(
     std::thread::scope(|scope| {
         for _ in 0..workers {
             let jobs = jobs.clone();
-            scope.spawn(move || work::run(context, &jobs));
+            scope.spawn(move || worker::run(context, &jobs));
         }
         drop(jobs);
         let mut planner = Planner {
@@ -272,6 +273,6 @@ fn run<'c>(
 }
 
 /// Whether a directory was there before, and so may hold something.
-fn was_there(made: Made) -> bool {
-    made == Made::Existing
+fn was_there(made: MkdirOutcome) -> bool {
+    made == MkdirOutcome::Existing
 }

@@ -11,9 +11,10 @@ pub(crate) mod forge;
 use crate::backup::{BackupOptions, BackupReport, backup};
 use crate::error::Error;
 use crate::observer::{Event, Observer, Problem};
-use crate::reader::Reader;
+use crate::path::TreePath;
+use crate::read::reader::Reader;
+use crate::read::state_tree::{DirRef, Lookup, find};
 use crate::repository::{CreateOptions, Repository, create, open};
-use crate::view::{DirRef, Found, find};
 use crate::{
     ClientId, Cost, EmptySources, Excludes, FileSystems, Folder, Parameters, Reading, Run, Secret,
     SnapshotEntry, SnapshotId, UnchangedBy, Writer,
@@ -94,6 +95,11 @@ impl Sample {
         open(Arc::new(Folder::new(self.path())), &self.secret, None)
     }
 
+    /// Opens a copy of the repository in another folder.
+    pub(crate) fn open_at(&self, path: &Path) -> crate::Result<Repository> {
+        open(Arc::new(Folder::new(path.to_owned())), &self.secret, None)
+    }
+
     /// The same, with a folder for its cache.
     pub(crate) fn reopen_with(&self, cache: Option<PathBuf>) -> Repository {
         open(Arc::new(Folder::new(self.path())), &self.secret, cache).expect("it opens")
@@ -101,7 +107,8 @@ impl Sample {
 
     /// Forgets a snapshot.
     pub(crate) fn forget(&self, id: SnapshotId) {
-        crate::forget::forget(&self.repository, &[id], &writer(), time(9), "test").expect("done");
+        crate::repository::forget::forget(&self.repository, &[id], &writer(), time(9), "test")
+            .expect("done");
     }
 
     pub(crate) fn back_up(&self, source: &Path, now: i64) -> BackupReport {
@@ -159,8 +166,8 @@ impl Sample {
     }
 
     /// What is at a path in the newest snapshot.
-    pub(crate) fn find(&self, reader: &Reader, path: &[u8]) -> Found {
+    pub(crate) fn find(&self, reader: &Reader, path: &[u8]) -> Lookup {
         let root = DirRef::Tree(self.newest().snapshot.root);
-        find(reader, &root, path).expect("it can be read").expect("it is there")
+        find(reader, &root, TreePath::new(path)).expect("it can be read").expect("it is there")
     }
 }

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use yore_engine::{RepositoryId, SnapshotId, encode_hex};
-use yore_platform::private_dir;
+use yore_platform::create_private_dir;
 
 use crate::access::state;
 use crate::failure::{Exit, Failure, Outcome};
@@ -50,7 +50,7 @@ impl Dropped {
             )
         })?;
         let local = |error| Failure::local(&path, error);
-        private_dir(path.parent().unwrap_or(&path)).map_err(local)?;
+        create_private_dir(path.parent().unwrap_or(&path)).map_err(local)?;
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
         // In one piece, so that two that do so at once do not mix their lines.
         file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes())).map_err(local)?;

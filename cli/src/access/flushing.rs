@@ -5,12 +5,12 @@ use yore_engine::Repository;
 use crate::access::state;
 use crate::screen::Screen;
 
-/// The file in a repository's cache that says that it was mark.
+/// The file in a repository's cache that says that the warning was printed.
 const WARNED: &str = "cannot-flush";
 
 /// Warns of it the first time that it is met: it is how the file system is, and no fault of a backup.
 pub fn warn_once(screen: &Screen, repository: &Repository) {
-    if repository.backend().can_flush() {
+    if repository.backend().capabilities().durable {
         return;
     }
     let mark =
@@ -23,6 +23,6 @@ pub fn warn_once(screen: &Screen, repository: &Repository) {
         "its file system can't be asked to write files to the disk at once (fsync), so that a power \
          failure may cost the last snapshots; this is told once",
     );
-    // Without a cache it is mark again.
+    // Without a cache the warning is printed again.
     let _ = mark.map(|mark| std::fs::write(mark, ""));
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
 use yore_engine::ClientId;
-use yore_platform::{DurableFile, machine_mark, private_dir};
+use yore_platform::{DurableFile, create_private_dir, machine_digest};
 
 use crate::failure::{Exit, Failure, Outcome};
 
@@ -58,11 +58,11 @@ fn folder_of_client() -> Outcome<PathBuf> {
 
 /// Returns the name of the file that this machine does not share.
 fn own_name() -> String {
-    machine_mark().map_or(CLIENT.into(), |machine| format!("{CLIENT}-{machine}"))
+    machine_digest().map_or(CLIENT.into(), |machine| format!("{CLIENT}-{machine}"))
 }
 
 fn client_in(folder: &Path, own: &str) -> Outcome<ClientId> {
-    private_dir(folder).map_err(|error| Failure::local(folder, error))?;
+    create_private_dir(folder).map_err(|error| Failure::local(folder, error))?;
     for name in [own, CLIENT] {
         let path = folder.join(name);
         match std::fs::read(&path) {

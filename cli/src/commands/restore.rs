@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use yore_engine::{
-    Extra, Found, Overwrite, Owners, Repository, RestoreOptions, RestoreReport, Run, Verify,
-    path_versions, restore,
+    Extra, Lookup, Overwrite, Owners, Repository, RestoreOptions, RestoreReport, Run, TreePath,
+    Verify, path_versions, restore,
 };
 use yore_platform::system_path;
 
@@ -97,7 +97,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let (path, mut what) = moment_state::locate(&state, &moment_path)?;
     let mut target = target(context, options, &path)?;
     if let Some(name) = target_name(options, &target, &what)
-        && let Found::Node(seen) = &mut what
+        && let Lookup::Node(seen) = &mut what
     {
         seen.node.name = name;
         target.pop();
@@ -120,8 +120,8 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         }
     };
     let landed = match &what {
-        Found::Root(_) => target,
-        Found::Node(seen) => target.join(system_name(&seen.node.name)),
+        Lookup::Root(_) => target,
+        Lookup::Node(seen) => target.join(system_name(&seen.node.name)),
     };
     summary(context, options, &landed, &report, began.elapsed());
     Ok(if report.failed + report.refused > 0 { Done::Partly } else { Done::Whole })
@@ -161,7 +161,7 @@ fn newest_of(
     let timeline = options.machine.select(repository.snapshots()?.list)?;
     let (reader, _) = repository.reader(moment_state::BUDGET)?;
     for path in moment_path::alternatives(yore_platform::name_bytes(file.as_os_str())) {
-        let versions = path_versions(&reader, &timeline, &path)?;
+        let versions = path_versions(&reader, &timeline, TreePath::new(&path))?;
         if let Some(version) = versions.iter().rev().find(|version| version.what.is_some()) {
             let newest = &timeline[version.last];
             let time = clock::time(newest, context.now.time_zone());
@@ -202,9 +202,9 @@ fn must_be_of_this_machine(options: &Options, state: &MomentState) -> Outcome<()
 }
 
 /// The name that `--target` gives to a single file; `None` where it is the folder for it.
-fn target_name(options: &Options, target: &Path, what: &Found) -> Option<Vec<u8>> {
+fn target_name(options: &Options, target: &Path, what: &Lookup) -> Option<Vec<u8>> {
     let typed = yore_platform::name_bytes(options.target.as_ref()?.as_os_str());
-    let is_one = matches!(what, Found::Node(seen) if seen.dir.is_none());
+    let is_one = matches!(what, Lookup::Node(seen) if seen.dir.is_none());
     let ends_in_a_name = !matches!(typed, [.., b'/'] | [.., b'/', b'.'] | b"." | []);
     let named = target.file_name().filter(|_| is_one && ends_in_a_name && !target.is_dir())?;
     Some(yore_platform::name_bytes(named).to_vec())
@@ -218,10 +218,7 @@ fn system_name(name: &[u8]) -> OsString {
 fn target(context: &Context, options: &Options, path: &[u8]) -> Outcome<PathBuf> {
     let target = match &options.target {
         Some(target) => std::path::absolute(target).map_err(|e| Failure::local(target, e))?,
-        None => {
-            let above = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-            system_path(&path[..above])
-        }
+        None => system_path(TreePath::new(path).parent().as_bytes()),
     };
     let whole = std::fs::canonicalize(&target).unwrap_or_else(|_| target.clone());
     let destination = context.destination()?;

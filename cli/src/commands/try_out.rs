@@ -91,10 +91,12 @@ fn show(context: &Context, demo: &Demo, interrupt: Interrupt) -> Outcome<()> {
 /// Mounts the drive; where that can't be, tells what to install and goes on without it.
 fn mount(context: &Context, demo: &Demo) -> Outcome<Option<Drive>> {
     let repository = Arc::new(demo.repository()?);
-    let mounted = yore_platform::fuse_available().map_err(Failure::from).and_then(|()| {
-        let presented = VolumeOptions::new(context.now.time_zone().clone());
+    let mounted = yore_platform::driver_available().map_err(Failure::from).and_then(|()| {
+        let mut options = VolumeOptions::new(context.now.time_zone().clone());
+        // `try` explains the folders itself, and draws them.
+        options.no_readme = true;
         let how = MountOptions::default();
-        drive::mount(repository, &demo.drive(), presented, &how, &context.screen)
+        drive::mount(repository, &demo.drive(), options, &how, &context.screen)
     });
     let failure = match mounted {
         Ok(drive) => return Ok(Some(drive)),

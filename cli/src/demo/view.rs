@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use yore_engine::{Error, Found, find};
+use yore_engine::{Error, Lookup, TreePath, find};
 use yore_platform::{name_bytes, snapshot_path, system_path};
 
 use crate::demo::Demo;
@@ -14,11 +14,11 @@ use crate::moment::content::copy_out;
 use crate::moment::state::MomentState;
 
 /// How much of the trees is drawn: each day, of each single snapshot the name, and not the whole tree
-/// again for each machine and tag.
+/// again for each machine, tag and example of a time.
 fn limits(demo: &Demo) -> Limits {
     let closed = |name: &str| {
         let is_snapshot = name.len() >= 17 && name.as_bytes().get(10) == Some(&b'T');
-        is_snapshot || ["hosts", "tags"].contains(&name)
+        is_snapshot || ["at", "hosts", "tags"].contains(&name)
     };
     Limits { depth: if demo.is_sample() { 4 } else { 3 }, width: 9, closed }
 }
@@ -70,7 +70,9 @@ impl DemoView {
             }
             DemoView::Repository(state) => {
                 let inside = snapshot_path(&demo.source_file(path));
-                let Some(Found::Node(seen)) = find(&state.reader, &state.root, &inside)? else {
+                let Some(Lookup::Node(seen)) =
+                    find(&state.reader, &state.root, TreePath::new(&inside))?
+                else {
                     let shown = crate::text::escape::name(name_bytes(path.as_os_str()));
                     return Err(Error::NotFound { what: format!("{shown} is not there") }.into());
                 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use yore_engine::Meter;
 use yore_fs::{Naming, VolumeOptions};
-use yore_platform::{Names, Owner, hostname};
+use yore_platform::{AccountNames, Owner, hostname};
 
 use crate::args::size;
 use crate::args::snapshot_filter::SnapshotFilter;
@@ -29,12 +29,15 @@ pub struct VolumeArgs {
     /// Name snapshots and days in UTC, as in 2026-01-15T093000Z and 2026-01-15Z
     #[arg(long)]
     utc_names: bool,
+    /// Leave out the file READ ME.txt, which explains the folders
+    #[arg(long)]
+    no_readme: bool,
     #[command(flatten)]
     filter: SnapshotFilter,
 }
 
 fn parse_owner(text: &str) -> Result<Owner, String> {
-    let names = Names::new();
+    let names = AccountNames::new();
     let unknown = |word: &str| format!("{word} is neither a number nor a name that is known here");
     let (user, group) = text.split_once(':').ok_or("write it as UID:GID, as in 1000:1000")?;
     let uid = user.parse().ok().or_else(|| names.uid(user.as_bytes()));
@@ -68,6 +71,7 @@ impl VolumeArgs {
             options.naming = Naming::Utc;
         }
         options.label = label(context);
+        options.no_readme = self.no_readme;
         options.machine = Some(self.filter.host.first().cloned().unwrap_or_else(hostname));
         options.owner = self.owner;
         options.meter = Some(self.meter(context));

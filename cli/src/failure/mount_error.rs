@@ -1,6 +1,6 @@
 //! The table of what goes wrong with mounting: exit code and what to do.
 
-use yore_platform::{FuseMissing, MountError};
+use yore_platform::{DriverMissing, MountError};
 
 use crate::failure::Exit;
 use crate::failure::engine_error::quoted;
@@ -31,7 +31,7 @@ pub fn explain(error: &MountError) -> (Exit, String) {
             let hint = format!("close them and try again, or: yore umount --force {}", shown(path));
             return (Exit::Busy, hint);
         }
-        MountError::FuseMissing(missing) => fuse(*missing).into(),
+        MountError::DriverMissing(missing) => fuse(*missing).into(),
         MountError::AllowOtherForbidden => {
             "leave --allow-other away, or let the administrator add the line `user_allow_other` to \
              /etc/fuse.conf"
@@ -44,20 +44,20 @@ pub fn explain(error: &MountError) -> (Exit, String) {
 }
 
 /// Returns what to install or permit so that drives can be mounted.
-pub fn fuse(missing: FuseMissing) -> &'static str {
+pub fn fuse(missing: DriverMissing) -> &'static str {
     match missing {
-        FuseMissing::HelperAbsent => {
+        DriverMissing::HelperAbsent => {
             "install it. Debian, Ubuntu: sudo apt-get install fuse3 · Fedora: sudo dnf install \
              fuse3 · Arch: sudo pacman -S fuse3 · openSUSE: sudo zypper install fuse3"
         }
-        FuseMissing::DeviceAbsent => {
+        DriverMissing::DeviceAbsent => {
             "load it: sudo modprobe fuse (in a container, start it with --device /dev/fuse \
              --cap-add SYS_ADMIN); where fuse3 is not installed: sudo apt-get install fuse3"
         }
-        FuseMissing::DevicePermission => {
+        DriverMissing::DevicePermission => {
             "let everybody use it, as is usual: sudo chmod 666 /dev/fuse (in a container, start it \
              with --device /dev/fuse)"
         }
-        FuseMissing::DriverAbsent => "load it: sudo modprobe fuse (in a container: on its host)",
+        DriverMissing::DriverAbsent => "load it: sudo modprobe fuse (in a container: on its host)",
     }
 }

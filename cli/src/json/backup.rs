@@ -84,7 +84,7 @@ pub struct ProcessedFile {
 impl Backup {
     /// Takes the report of the engine.
     pub fn new(repository: RepositoryId, report: &BackupReport, took: Duration) -> Self {
-        let emptied = |emptied: &yore_engine::Emptied| Emptied {
+        let emptied = |emptied: &yore_engine::EmptiedFolder| Emptied {
             path: escape::path(&emptied.path),
             files_before: emptied.before,
         };

@@ -1,7 +1,8 @@
 //! The state of a repository at a moment.
 
 use yore_engine::{
-    DirRef, Error, Found, Part, Reader, Repository, SnapshotId, SourcePart, find, merge, state,
+    DirRef, Error, Lookup, Part, Reader, Repository, SnapshotId, SourcePart, TreePath, find, merge,
+    state,
 };
 
 use super::clock;
@@ -30,10 +31,7 @@ pub struct MomentState {
 impl MomentState {
     /// Returns the snapshot from which a path is taken.
     pub fn snapshot_of(&self, path: &[u8]) -> Option<SnapshotId> {
-        let holds = |source: &[u8]| {
-            source.is_empty()
-                || path.strip_prefix(source).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
-        };
+        let holds = |source: &[u8]| TreePath::new(path).starts_with(TreePath::new(source));
         self.parts.iter().rev().find(|part| holds(&part.path)).map(|part| part.snapshot)
     }
 }
@@ -78,9 +76,9 @@ pub fn open(
 }
 
 /// Finds which path is meant, and what is there.
-pub fn locate(state: &MomentState, moment_path: &MomentPath) -> Outcome<(Vec<u8>, Found)> {
+pub fn locate(state: &MomentState, moment_path: &MomentPath) -> Outcome<(Vec<u8>, Lookup)> {
     for path in &moment_path.paths {
-        if let Some(found) = find(&state.reader, &state.root, path)? {
+        if let Some(found) = find(&state.reader, &state.root, TreePath::new(path))? {
             return Ok((path.clone(), found));
         }
     }

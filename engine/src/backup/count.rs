@@ -6,11 +6,11 @@ use yore_platform::{
     Kind, Listing, MountKind, Mounts, SourceDir, path_metadata, snapshot_path, system_path,
 };
 
-use crate::backup::exclude::Excluder;
-use crate::backup::walk::join;
+use crate::backup::walk::exclude::Excluder;
 use crate::backup::{BackupOptions, FileSystems};
 use crate::error::Result;
 use crate::observer::{Event, Observer};
+use crate::path::join;
 
 /// A count of sources.
 struct Count<'a> {

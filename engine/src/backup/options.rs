@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use yore_platform::Timestamp;
 
 use super::left_out::LeftOut;
-use super::walk::Emptied;
+use super::walk::EmptiedFolder;
+use crate::format::id::SnapshotId;
+use crate::format::record::{ClientId, Totals};
 use crate::globs::Rule;
-use crate::id::SnapshotId;
-use crate::order::SnapshotEntry;
-use crate::record::{ClientId, Totals};
-use crate::session::Writer;
+use crate::repository::session::Writer;
+use crate::run::Run;
+use crate::snapshots::order::SnapshotEntry;
 
 /// What is left out of a backup.
 #[derive(Debug, Clone, Default)]
@@ -86,16 +87,6 @@ pub enum FileSystems {
     One,
 }
 
-/// Whether anything is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Run {
-    /// A snapshot is made.
-    #[default]
-    Real,
-    /// Everything is read and counted, and nothing written.
-    Dry,
-}
-
 /// How a backup is made.
 #[derive(Debug, Clone)]
 pub struct BackupOptions {
@@ -138,7 +129,7 @@ pub struct BackupReport {
     /// What was left out on purpose.
     pub left_out: LeftOut,
     /// Folders that had files and came up empty, of which the last state was kept.
-    pub emptied: Vec<Emptied>,
+    pub emptied: Vec<EmptiedFolder>,
     /// A snapshot that claims to be later than this machine's clock, and is the newest of its client: one of
     /// the clocks is wrong.
     pub ahead: Option<SnapshotEntry>,

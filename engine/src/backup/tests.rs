@@ -3,12 +3,15 @@
 use std::fs;
 use std::path::Path;
 
+use super::pipeline::both;
+use super::store::{BlobStore, StoreState};
 use super::*;
-use crate::file::OpenFile;
-use crate::object::Area;
+use crate::format::object::Area;
+use crate::format::tree::Node;
+use crate::path::join;
+use crate::read::file::OpenFile;
+use crate::read::state_tree::{Lookup, ResolvedNode, children};
 use crate::testing::{Notes, Sample, writer};
-use crate::tree::Node;
-use crate::view::{Found, SeenNode, children};
 
 fn options() -> BackupOptions {
     BackupOptions {
@@ -29,7 +32,7 @@ fn options() -> BackupOptions {
 /// Every node below a path of the newest snapshot, with the bytes of files.
 fn read_back(sample: &Sample, source: &Path) -> Vec<(Vec<u8>, Node, Vec<u8>)> {
     let reader = sample.reader();
-    let Found::Node(top) = sample.find(&reader, &snapshot_path(source)) else {
+    let Lookup::Node(top) = sample.find(&reader, &snapshot_path(source)) else {
         panic!("the source has a node");
     };
     let mut all = Vec::new();
@@ -37,7 +40,12 @@ fn read_back(sample: &Sample, source: &Path) -> Vec<(Vec<u8>, Node, Vec<u8>)> {
     all
 }
 
-fn collect(reader: &Reader, path: &[u8], seen: SeenNode, all: &mut Vec<(Vec<u8>, Node, Vec<u8>)>) {
+fn collect(
+    reader: &Reader,
+    path: &[u8],
+    seen: ResolvedNode,
+    all: &mut Vec<(Vec<u8>, Node, Vec<u8>)>,
+) {
     let mut bytes = Vec::new();
     if seen.node.kind == yore_platform::Kind::File {
         let file = OpenFile::open(reader, &seen.node).expect("it opens");
@@ -47,7 +55,7 @@ fn collect(reader: &Reader, path: &[u8], seen: SeenNode, all: &mut Vec<(Vec<u8>,
     }
     if let Some(dir) = &seen.dir {
         children(reader, dir, &mut |child| {
-            let below = walk::join(path, &child.node.name);
+            let below = join(path, &child.node.name);
             collect(reader, &below, child, all);
             Ok(())
         })
@@ -132,7 +140,7 @@ fn a_source_that_is_not_there_is_an_error_before_anything_is_written() {
     let sample = Sample::new();
     let missing = sample.folder.path().join("missing");
     assert!(backup(&sample.repository, &[missing], &options(), &Notes::default()).is_err());
-    assert!(sample.repository.backend.list(Area::Sessions).expect("a list").is_empty());
+    assert!(sample.repository.backend().list(Area::Sessions).expect("a list").is_empty());
 }
 
 #[test]
@@ -142,13 +150,13 @@ fn a_pack_that_is_gone_counts_as_absent_and_is_written_again() {
     fs::create_dir(&source).expect("a folder");
     fs::write(source.join("file"), [7; 3000]).expect("a file");
     sample.back_up(&source, 1_500_000_000);
-    for stored in sample.repository.backend.list(Area::Packs).expect("packs") {
+    for stored in sample.repository.backend().list(Area::Packs).expect("packs") {
         fs::remove_file(sample.path().join(stored.name.as_str())).expect("a pack");
     }
     let again = sample.back_up(&source, 1_500_000_001);
     assert!(again.totals.new_bytes >= 3000);
     let reader = sample.reader();
-    let Found::Node(seen) = sample.find(&reader, &snapshot_path(&source.join("file"))) else {
+    let Lookup::Node(seen) = sample.find(&reader, &snapshot_path(&source.join("file"))) else {
         panic!("a file is a node");
     };
     let file = OpenFile::open(&reader, &seen.node).expect("a file");
@@ -158,11 +166,11 @@ fn a_pack_that_is_gone_counts_as_absent_and_is_written_again() {
 #[test]
 fn why_it_failed_outweighs_that_others_stopped() {
     let sample = Sample::new();
-    let shared = Shared::new(&sample.repository);
-    shared.fail(Error::Interrupted);
-    shared.fail(Error::Overtaken);
-    shared.fail(Error::Interrupted);
-    let mut store = Store::new(&shared, None, BlobIndex::default());
+    let state = StoreState::new(&sample.repository);
+    state.fail(Error::Interrupted);
+    state.fail(Error::Overtaken);
+    state.fail(Error::Interrupted);
+    let mut store = BlobStore::new(&state, None, BlobIndex::default());
     assert!(matches!(store.finish(), Err(Error::Overtaken)));
     let stopped = || Err::<(), _>(Error::Interrupted);
     for (one, other) in

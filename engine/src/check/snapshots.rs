@@ -7,9 +7,9 @@ use super::records::{Sessions, list, load};
 use super::report::Findings;
 use crate::backend::Stored;
 use crate::error::Error;
-use crate::id::SnapshotId;
-use crate::object::{Area, Kind, ObjectName};
-use crate::record::{Snapshot, Tombstone};
+use crate::format::id::SnapshotId;
+use crate::format::object::{Area, Kind, ObjectName};
+use crate::format::record::{Snapshot, Tombstone};
 use crate::repository::Repository;
 
 /// Checks snapshots and tombstones; returns the snapshots that count.

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::*;
-use crate::forget::forget;
-use crate::object::ObjectName;
+use crate::format::object::ObjectName;
 use crate::observer::Unobserved;
-use crate::order::SnapshotEntry;
+use crate::repository::forget::forget;
+use crate::snapshots::order::SnapshotEntry;
 use crate::testing::{Sample, time, writer};
 
 const ALL: CheckOptions = CheckOptions { read_data: ReadData::All };
@@ -155,7 +155,7 @@ fn numbers_go_on_after_the_newest_was_forgotten() {
 #[test]
 fn stats_add_up() {
     let sample = small();
-    let stats = crate::stats::stats(&sample.repository).expect("stats");
+    let stats = crate::repository::stats::stats(&sample.repository).expect("stats");
     assert_eq!((stats.snapshots, stats.packs, stats.raw_data), (2, 4, 5000));
     assert_eq!(stats.described, 2005 + 5005);
     let files: u64 = objects(&sample.path())

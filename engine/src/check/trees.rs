@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use super::packs::Packs;
 use super::report::Findings;
-use crate::directory::first_name;
 use crate::error::{Error, Result};
-use crate::file::MAX_HOLES;
-use crate::id::{BlobId, SnapshotId};
-use crate::keys::BlobKind;
-use crate::observer::{Event, Observer, Unit};
-use crate::pack::PackKind;
-use crate::reader::Reader;
-use crate::record::Snapshot;
-use crate::tree::{
-    Content, Holes, LeafRef, ListRef, Node, Strange, Tree, decode_hole_list, decode_list,
+use crate::format::id::{BlobId, SnapshotId};
+use crate::format::keys::BlobKind;
+use crate::format::pack::PackKind;
+use crate::format::record::Snapshot;
+use crate::format::tree::{
+    Content, Holes, InvalidNode, LeafRef, ListRef, Node, Tree, decode_hole_list, decode_list,
 };
+use crate::observer::{Event, Observer, Unit};
+use crate::read::directory::first_name;
+use crate::read::file::MAX_HOLES;
+use crate::read::reader::Reader;
 
 /// Walks the trees of all snapshots, each tree once.
 pub(super) fn check(
@@ -141,19 +141,19 @@ impl Walk<'_> {
             Err(error) => return self.problem(&at, error),
         };
         match (tree, expected) {
-            (Tree::Nodes { nodes, strange }, Expected::Directory) => {
-                self.nodes(nodes, strange, &at);
+            (Tree::Nodes { nodes, invalid }, Expected::Directory) => {
+                self.nodes(nodes, invalid, &at);
             }
-            (Tree::Nodes { nodes, strange }, Expected::Leaf(leaf, next)) => {
+            (Tree::Nodes { nodes, invalid }, Expected::Leaf(leaf, next)) => {
                 let ends = |next: Vec<u8>| nodes.last().is_none_or(|last| last.name < next);
-                let agrees = (nodes.len() + strange.len()) as u64 == leaf.nodes
-                    && first_name(&nodes, &strange) == Some(&leaf.first)
+                let agrees = (nodes.len() + invalid.len()) as u64 == leaf.nodes
+                    && first_name(&nodes, &invalid) == Some(&leaf.first)
                     && next.is_none_or(ends);
                 if !agrees {
                     let error = Error::damaged(format!("tree {id}"), "it is another leaf");
                     self.problem(&at, error);
                 }
-                self.nodes(nodes, strange, &at);
+                self.nodes(nodes, invalid, &at);
             }
             (Tree::Leaves(leaves), Expected::Directory) => {
                 let firsts = leaves.iter().skip(1).map(|leaf| Some(leaf.first.clone()));
@@ -168,10 +168,10 @@ impl Walk<'_> {
         }
     }
 
-    fn nodes(&mut self, nodes: Vec<Node>, strange: Vec<Strange>, at: &Arc<At>) {
-        for strange in strange {
-            let error = Error::Damaged { object: "its node".into(), reason: strange.reason };
-            self.problem(&below(at, &strange.name), error);
+    fn nodes(&mut self, nodes: Vec<Node>, invalid: Vec<InvalidNode>, at: &Arc<At>) {
+        for invalid in invalid {
+            let error = Error::Damaged { object: "its node".into(), reason: invalid.reason };
+            self.problem(&below(at, &invalid.name), error);
         }
         self.findings.report.nodes += nodes.len() as u64;
         for node in nodes {

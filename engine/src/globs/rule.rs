@@ -1,6 +1,7 @@
 //! From a pattern as it was typed to patterns from the root.
 
 use super::translate::without_trailing_blanks;
+use crate::path::TreePath;
 
 /// A pattern as a person typed it, and the patterns from the root that it stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,18 +64,17 @@ fn bodies(body: &str, bases: &Bases) -> Vec<String> {
         return vec![body.to_owned()];
     }
     let first = relative.split('/').next().unwrap_or_default();
-    let named = bases
-        .sources
-        .iter()
-        .filter(|source| climbs == 0 && has_folders && escape_glob(name(source)) == first);
-    let beside = named.map(|source| parent(source));
-    let below = bases.sources.iter().chain(&bases.others).map(Vec::as_slice);
-    let join = |base: &[u8]| {
-        let base = (0..climbs).fold(base, |base, _| parent(base));
-        match (base.is_empty(), relative.is_empty()) {
+    let named = bases.sources.iter().filter(|source| {
+        climbs == 0 && has_folders && escape_glob(TreePath::new(source).file_name()) == first
+    });
+    let beside = named.map(|source| TreePath::new(source).parent());
+    let below = bases.sources.iter().chain(&bases.others).map(|base| TreePath::new(base));
+    let join = |base: TreePath<'_>| {
+        let base = (0..climbs).fold(base, |base, _| base.parent());
+        match (base.is_root(), relative.is_empty()) {
             (true, _) => format!("/{relative}"),
-            (false, true) => from_root(base),
-            (false, false) => format!("{}/{relative}", from_root(base)),
+            (false, true) => from_root(base.as_bytes()),
+            (false, false) => format!("{}/{relative}", from_root(base.as_bytes())),
         }
     };
     below.chain(beside).map(join).collect()
@@ -98,14 +98,6 @@ fn climb(body: &str) -> (usize, &str) {
             _ => return (climbs, rest),
         };
     }
-}
-
-fn parent(path: &[u8]) -> &[u8] {
-    &path[..path.iter().rposition(|byte| *byte == b'/').unwrap_or(0)]
-}
-
-fn name(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
 fn from_root(path: &[u8]) -> String {

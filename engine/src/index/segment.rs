@@ -1,20 +1,36 @@
-//! A segment: an immutable sorted table from blob ids to places, local and disposable.
+//! A segment: an immutable sorted table from blob ids to locations, local and disposable.
 //!
-//! Layout, little-endian: head (magic, counts), ids of the index objects it was made of, packs,
-//! frames, entries sorted by blob id, the numbers of the entries frame by frame, SHA-256 of all that.
-//! Blob ids are keyed hashes, so they are spread evenly, and a lookup guesses its place before it
-//! searches around it.
+//! Layout, little-endian, part after part:
+//!
+//! | part | one record | bytes |
+//! |---|---|---|
+//! | head | magic; numbers of covers, packs, frames and entries as u64 | 40 |
+//! | covers | id of an index object from which the segment was built | 32 |
+//! | packs | id; kind as u64, 0 for data; size as u64 | 48 |
+//! | frames | its pack, its number in the pack as u32; offset as u64; sealed length, raw length with the top bit set if compressed, first of its numbers as u32 | 28 |
+//! | entries | blob id; frame, offset in the frame, length as u32; sorted by blob id | 44 |
+//! | numbers | an entry as u32; frame by frame, so that a frame's blobs are found | 4 |
+//! | digest | SHA-256 of all that | 32 |
+//!
+//! Blob ids are keyed hashes and so spread evenly: a look-up guesses the place of an id and searches
+//! around it.
+//!
+//! Example: of 1,000,000 entries, an id that begins with 40 00 (a quarter of the range) is guessed
+//! at entry 250,000 and stands at 250,310. Steps of 8, 16, 32 … enclose it in 504 entries after seven
+//! probes, and a binary search finds it after nine more. All of them lie within 22 KiB, where a
+//! binary search of the whole table would touch thirteen pages far apart.
 
 use std::ops::Range;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
-use yore_platform::{DurableFile, Map};
+use yore_platform::MappedFile;
 
-use crate::id::{BlobId, ObjectId, encode_hex};
+use crate::format::id::{BlobId, ObjectId};
+use crate::format::pack::{Codec, FrameInfo, PackKind};
 use crate::index::Location;
-use crate::pack::{Codec, FrameInfo, PackInfo, PackKind};
-use crate::seal::PREFIX;
+
+mod build;
 
 /// The extension of segment files.
 pub(super) const EXTENSION: &str = "segment";
@@ -23,7 +39,7 @@ const HEAD: usize = 40;
 const ID: usize = 32;
 const PACK: usize = 48;
 const FRAME: usize = 28;
-/// Where a frame says which of the numbers of entries are its first.
+/// The offset, in a frame's record, of the first of its numbers.
 const FIRST: usize = 24;
 const NUMBER: usize = 4;
 const ENTRY: usize = 44;
@@ -31,7 +47,7 @@ const ENTRY: usize = 44;
 const COMPRESSED: u32 = 1 << 31;
 
 enum Bytes {
-    Mapped(Map),
+    Mapped(MappedFile),
     Owned(Vec<u8>),
 }
 
@@ -58,10 +74,19 @@ pub(crate) struct Segment {
 
 /// A frame as a segment describes it, and the blobs in it.
 pub(crate) struct FrameBlobs {
-    /// Where its first blob is; the others differ in place and length only.
+    /// The location of its first blob; the others differ in offset and length only.
     pub(crate) location: Location,
-    /// The blobs, where each begins in the decoded frame, and their lengths.
-    pub(crate) blobs: Vec<(BlobId, u32, u32)>,
+    /// All of its blobs, sorted by id.
+    pub(crate) blobs: Vec<FrameBlob>,
+}
+
+/// A blob in a decoded frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FrameBlob {
+    pub(crate) id: BlobId,
+    /// Its offset in the decoded frame.
+    pub(crate) at: u32,
+    pub(crate) length: u32,
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -73,100 +98,9 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 }
 
 impl Segment {
-    /// Builds the table of some packs, which index objects `covers` describe.
-    pub(super) fn build(packs: &[PackInfo], covers: &[ObjectId]) -> Vec<u8> {
-        let frames: usize = packs.iter().map(|pack| pack.contents.frames.len()).sum();
-        let blobs: usize = packs.iter().map(|pack| pack.contents.blobs.len()).sum();
-        let mut out = head(covers.len(), packs.len(), frames, blobs);
-        covers.iter().for_each(|id| out.extend_from_slice(&id.0));
-        for pack in packs {
-            out.extend_from_slice(&pack.id.0);
-            out.extend_from_slice(&u64::from(pack.kind == PackKind::Tree).to_le_bytes());
-            out.extend_from_slice(&pack.size.to_le_bytes());
-        }
-        let mut entries: Vec<[u8; ENTRY]> = Vec::with_capacity(blobs);
-        let mut frame_number = 0u32;
-        for (pack_number, pack) in (0u32..).zip(packs) {
-            let mut offset = PREFIX as u64;
-            let mut blobs = pack.contents.blobs.iter();
-            for (number, frame) in (0u32..).zip(&pack.contents.frames) {
-                let compressed = if frame.codec == Codec::Zstd { COMPRESSED } else { 0 };
-                out.extend_from_slice(&pack_number.to_le_bytes());
-                out.extend_from_slice(&number.to_le_bytes());
-                out.extend_from_slice(&offset.to_le_bytes());
-                out.extend_from_slice(&frame.sealed.to_le_bytes());
-                out.extend_from_slice(&(frame.raw | compressed).to_le_bytes());
-                out.extend_from_slice(&[0; FRAME - FIRST]);
-                let mut at = 0u32;
-                for (id, length) in blobs.by_ref().take(frame.blobs as usize) {
-                    entries.push(entry(id, frame_number, at, *length));
-                    at += length;
-                }
-                offset += u64::from(frame.sealed);
-                frame_number += 1;
-            }
-        }
-        entries.sort_unstable();
-        entries.iter().for_each(|entry| out.extend_from_slice(entry));
-        finish(out, frames, blobs)
-    }
-
-    /// Merges segments into one.
-    pub(super) fn merge(segments: &[std::sync::Arc<Segment>], cache: Option<&Path>) -> Self {
-        let sum = |count: fn(&Segment) -> usize| segments.iter().map(|s| count(s)).sum::<usize>();
-        let (frames, blobs) = (sum(|s| s.frames.len() / FRAME), sum(Segment::len));
-        let (covers, packs) = (sum(|s| s.covers.len() / ID), sum(|s| s.packs.len() / PACK));
-        let mut out = head(covers, packs, frames, blobs);
-        segments.iter().for_each(|s| out.extend_from_slice(&s.bytes[s.covers.clone()]));
-        segments.iter().for_each(|s| out.extend_from_slice(&s.bytes[s.packs.clone()]));
-        let (mut pack_base, mut frame_base) = (0, 0);
-        let mut bases = Vec::with_capacity(segments.len());
-        for segment in segments {
-            for frame in segment.bytes[segment.frames.clone()].chunks_exact(FRAME) {
-                out.extend_from_slice(&(u32_at(frame, 0) + pack_base).to_le_bytes());
-                out.extend_from_slice(&frame[4..]);
-            }
-            bases.push(frame_base);
-            pack_base += (segment.packs.len() / PACK) as u32;
-            frame_base += (segment.frames.len() / FRAME) as u32;
-        }
-        let mut heads: Vec<_> = segments
-            .iter()
-            .map(|s| s.bytes[s.entries.clone()].chunks_exact(ENTRY).peekable())
-            .collect();
-        loop {
-            let next = heads
-                .iter_mut()
-                .enumerate()
-                .filter_map(|(n, head)| head.peek().map(|entry| (*entry, n)))
-                .min();
-            let Some((entry, n)) = next else { break };
-            heads[n].next();
-            out.extend_from_slice(&entry[..ID]);
-            out.extend_from_slice(&(u32_at(entry, ID) + bases[n]).to_le_bytes());
-            out.extend_from_slice(&entry[ID + 4..]);
-        }
-        Self::keep(finish(out, frames, blobs), cache)
-    }
-
-    /// Keeps a built table in the cache folder, or in memory where that is not possible.
-    pub(super) fn keep(bytes: Vec<u8>, cache: Option<&Path>) -> Self {
-        let kept = cache.and_then(|folder| {
-            let digest = &bytes[bytes.len() - ID..];
-            let name = format!("{}.{EXTENSION}", encode_hex(&digest[..16]));
-            let mut file = DurableFile::create(folder, &name).ok()?;
-            file.append(&bytes).ok()?;
-            file.publish().ok()?;
-            Self::open(&folder.join(name))
-        });
-        kept.unwrap_or_else(|| {
-            Self::parse(Bytes::Owned(bytes)).expect("a table that was just built is well-formed")
-        })
-    }
-
-    /// Opens a table in the cache; `None` when it is not one, or damaged.
+    /// Opens a segment in the cache; returns `None` when it is none, or damaged.
     pub(super) fn open(path: &Path) -> Option<Self> {
-        let map = Map::open(path).ok()?;
+        let map = MappedFile::open(path).ok()?;
         let (body, digest) = map.split_last_chunk::<ID>()?;
         if Sha256::digest(body).as_slice() != digest {
             return None;
@@ -194,28 +128,28 @@ impl Segment {
         Some(Self { bytes, covers, packs, frames, entries, numbers })
     }
 
-    /// How many blobs it holds.
+    /// Returns the number of its blobs.
     pub(super) fn len(&self) -> usize {
         self.entries.len() / ENTRY
     }
 
-    /// Bytes of memory that it takes once all of it has been looked at.
+    /// Returns the bytes of memory that it takes once all of it was read.
     pub(super) fn memory(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The index objects of which it was made.
+    /// Yields the index objects from which it was built.
     pub(super) fn covers(&self) -> impl Iterator<Item = ObjectId> + '_ {
         self.bytes[self.covers.clone()].chunks_exact(ID).filter_map(ObjectId::from_slice)
     }
 
-    /// The packs that it describes.
+    /// Yields the packs that it describes.
     pub(super) fn pack_ids(&self) -> impl Iterator<Item = ObjectId> + '_ {
         let packs = self.bytes[self.packs.clone()].chunks_exact(PACK);
         packs.filter_map(|pack| ObjectId::from_slice(&pack[..ID]))
     }
 
-    /// The packs that it describes, with their sizes.
+    /// Yields the packs that it describes, with their sizes.
     pub(super) fn pack_sizes(&self) -> impl Iterator<Item = (ObjectId, u64)> + '_ {
         let packs = self.bytes[self.packs.clone()].chunks_exact(PACK);
         packs.filter_map(|pack| Some((ObjectId::from_slice(&pack[..ID])?, u64_at(pack, ID + 8))))
@@ -232,7 +166,7 @@ impl Segment {
         &self.bytes[start..start + ID]
     }
 
-    /// The first entry that is not before `id`.
+    /// Returns the number of the first entry that is not before `id`.
     fn first(&self, id: &BlobId) -> usize {
         let count = self.len();
         if count == 0 {
@@ -275,7 +209,8 @@ impl Segment {
         let number_at = |n: usize| u32_at(&self.bytes, self.numbers.start + n * NUMBER) as usize;
         let blob = |n: usize| {
             let entry = self.entry(number_at(n))?;
-            Some((id_of(entry)?, u32_at(entry, ID + 4), u32_at(entry, ID + 8)))
+            let (at, length) = (u32_at(entry, ID + 4), u32_at(entry, ID + 8));
+            Some(FrameBlob { id: id_of(entry)?, at, length })
         };
         let blobs: Vec<_> = (first..end.min(self.len())).map_while(blob).collect();
         Some(FrameBlobs { location: self.location(self.entry(number_at(first))?)?, blobs })
@@ -313,150 +248,9 @@ impl Segment {
     }
 }
 
-fn head(covers: usize, packs: usize, frames: usize, entries: usize) -> Vec<u8> {
-    let sizes = covers * ID + packs * PACK + frames * FRAME + entries * (ENTRY + NUMBER);
-    let mut out = Vec::with_capacity(HEAD + sizes + ID);
-    out.extend_from_slice(MAGIC);
-    for count in [covers, packs, frames, entries] {
-        out.extend_from_slice(&(count as u64).to_le_bytes());
-    }
-    out
-}
-
-/// Adds to a table with all its entries their numbers frame by frame, and the digest.
-fn finish(mut out: Vec<u8>, frames: usize, entries: usize) -> Vec<u8> {
-    let entries_at = out.len() - entries * ENTRY;
-    let frames_at = entries_at - frames * FRAME;
-    let frame_of = |out: &[u8], n: usize| u32_at(out, entries_at + n * ENTRY + ID) as usize;
-    let mut counts = vec![0u32; frames];
-    (0..entries).for_each(|n| counts[frame_of(&out, n)] += 1);
-    let mut next = 0u32;
-    for (n, count) in counts.iter_mut().enumerate() {
-        let at = frames_at + n * FRAME + FIRST;
-        out[at..at + NUMBER].copy_from_slice(&next.to_le_bytes());
-        (*count, next) = (next, next + *count);
-    }
-    let mut numbers = vec![0u32; entries];
-    for n in 0..entries {
-        let slot = &mut counts[frame_of(&out, n)];
-        numbers[*slot as usize] = n as u32;
-        *slot += 1;
-    }
-    numbers.iter().for_each(|n| out.extend_from_slice(&n.to_le_bytes()));
-    let digest = Sha256::digest(&out);
-    out.extend_from_slice(&digest);
-    out
-}
-
 fn id_of(entry: &[u8]) -> Option<BlobId> {
     Some(BlobId(entry.get(..ID)?.try_into().ok()?))
 }
 
-fn entry(id: &BlobId, frame: u32, at: u32, length: u32) -> [u8; ENTRY] {
-    let mut entry = [0; ENTRY];
-    entry[..ID].copy_from_slice(&id.0);
-    entry[ID..ID + 4].copy_from_slice(&frame.to_le_bytes());
-    entry[ID + 4..ID + 8].copy_from_slice(&at.to_le_bytes());
-    entry[ID + 8..].copy_from_slice(&length.to_le_bytes());
-    entry
-}
-
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::pack::Contents;
-
-    fn pack(seed: u8, blobs: u32) -> PackInfo {
-        let id = |n: u32| BlobId(Sha256::digest([&[seed][..], &n.to_be_bytes()].concat()).into());
-        let blobs: Vec<_> = (0..blobs).map(|n| (id(n), n % 100 + 1)).collect();
-        let frames = blobs
-            .chunks(7)
-            .map(|part| FrameInfo {
-                sealed: 100,
-                raw: part.iter().map(|(_, length)| length).sum(),
-                codec: if part.len() == 7 { Codec::Zstd } else { Codec::Raw },
-                blobs: part.len() as u32,
-            })
-            .collect();
-        let contents = Contents { frames, blobs };
-        PackInfo { id: ObjectId([seed; 32]), kind: PackKind::Tree, size: 1 << 20, contents }
-    }
-
-    fn assert_finds(segment: &Segment, pack: &PackInfo) {
-        let mut n = 0usize;
-        for (number, frame) in pack.contents.frames.iter().enumerate() {
-            let mut at = 0;
-            for _ in 0..frame.blobs {
-                let (id, length) = pack.contents.blobs[n];
-                let found: Vec<_> = segment.find(&id).collect();
-                assert_eq!(found.len(), 1);
-                assert_eq!((found[0].pack, found[0].number), (pack.id, number as u32));
-                assert_eq!((found[0].at, found[0].length), (at, length));
-                assert_eq!((found[0].frame.raw, found[0].frame.codec), (frame.raw, frame.codec));
-                assert_eq!(found[0].offset, (PREFIX + number * 100) as u64);
-                at += length;
-                n += 1;
-            }
-            assert_follows(segment, pack, n - frame.blobs as usize, frame.blobs as usize);
-        }
-    }
-
-    /// Seen from the first blob of the pack, the frame that holds so many blobs from `first` on.
-    fn assert_follows(segment: &Segment, pack: &PackInfo, first: usize, blobs: usize) {
-        let after = (first / 7) as u32;
-        let found = segment.frame_after(&pack.contents.blobs[0].0, after).expect("a frame");
-        assert_eq!((found.location.pack, found.location.number), (pack.id, after));
-        let mut found = found.blobs;
-        found.sort_by_key(|(_, at, _)| *at);
-        let found: Vec<_> = found.into_iter().map(|(id, _, length)| (id, length)).collect();
-        assert_eq!(found, pack.contents.blobs[first..first + blobs]);
-        let frames = pack.contents.frames.len() as u32;
-        assert!(segment.frame_after(&pack.contents.blobs[0].0, frames).is_none());
-    }
-
-    #[test]
-    fn every_blob_is_found_and_no_other() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        for cache in [None, Some(folder.path())] {
-            let packs = [pack(1, 5000), pack(2, 1), pack(3, 0)];
-            let built = Segment::build(&packs, &[ObjectId([9; 32])]);
-            let segment = Segment::keep(built, cache);
-            packs.iter().for_each(|pack| assert_finds(&segment, pack));
-            for foreign in [[0; 32], [0xff; 32], [0x80; 32]] {
-                assert_eq!(segment.find(&BlobId(foreign)).count(), 0);
-            }
-        }
-    }
-
-    #[test]
-    fn merged_segments_find_what_each_found() {
-        let packs = [pack(1, 3000), pack(2, 2000), pack(3, 10)];
-        let segments: Vec<_> = packs
-            .iter()
-            .map(|pack| {
-                let built = Segment::build(std::slice::from_ref(pack), &[pack.id]);
-                Arc::new(Segment::keep(built, None))
-            })
-            .collect();
-        let merged = Segment::merge(&segments, None);
-        assert_eq!(merged.covers().count(), 3);
-        packs.iter().for_each(|pack| assert_finds(&merged, pack));
-    }
-
-    #[test]
-    fn a_damaged_segment_is_not_used() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let bytes = Segment::build(&[pack(1, 20)], &[ObjectId([9; 32])]);
-        let path = folder.path().join("a.segment");
-        for at in (0..bytes.len()).step_by(13) {
-            let mut altered = bytes.clone();
-            altered[at] ^= 1;
-            std::fs::write(&path, &altered).expect("a file");
-            assert!(Segment::open(&path).is_none(), "byte {at}");
-        }
-        std::fs::write(&path, &bytes).expect("a file");
-        assert!(Segment::open(&path).is_some());
-    }
-}
+mod tests;

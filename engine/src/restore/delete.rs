@@ -8,15 +8,17 @@ use std::rc::Rc;
 
 use yore_platform::{Kind, Listing, SourceDir};
 
-use super::case::{Names, has_alias};
+use super::case_folding::{Names, has_alias};
 use super::context::Context;
-use super::directory::{OpenDir, join};
-use super::place::not_agreed;
+use super::directory::OpenDir;
+use super::write_node::not_agreed;
 use super::{Extra, Overwrite, was_there};
-use crate::backup::{NO_BACKUP, Run};
 use crate::error::Error;
+use crate::format::tree::Flags;
+use crate::globs::NO_BACKUP;
 use crate::observer::{Event, Fate, Planned};
-use crate::tree::Flags;
+use crate::path::join;
+use crate::run::Run;
 
 /// The names in a directory of the target that have not been met in the snapshot yet.
 pub(super) struct Deletion {

@@ -9,12 +9,12 @@ use yore_platform::{Replace, TemporaryFile};
 use super::context::Context;
 use super::directory::metadata_of;
 use super::links::FirstName;
-use super::place::{self, Outcome, Way};
-use super::work::{Item, Job, Role, count};
+use super::worker::{Item, Job, Role, count};
+use super::write_node::{self, Outcome, Way};
 use super::{Verify, verify};
 use crate::error::{Error, Result};
-use crate::file::OpenFile;
 use crate::observer::Event;
+use crate::read::file::OpenFile;
 
 /// Files of at least so much data are written in stretches.
 pub(super) const LARGE: u64 = 16 << 20;
@@ -81,7 +81,7 @@ fn try_open(
     item: &mut Item<'_>,
 ) -> Result<std::result::Result<Begun, Outcome>> {
     let Item { dir, node, .. } = item;
-    let way = match place::way(context, dir, node)? {
+    let way = match write_node::way(context, dir, node)? {
         Ok(way) => way,
         Err(outcome) => return Ok(Err(outcome)),
     };
@@ -116,7 +116,7 @@ fn cut<'c>(
         }
         let last = from.saturating_add(STRETCH - 1).min(size - 1);
         let chunk = file.chunk_after(context.reader, last)?;
-        let end = chunk.map_or(size, |(_, range)| range.end).clamp(last + 1, size);
+        let end = chunk.map_or(size, |chunk| chunk.range.end).clamp(last + 1, size);
         if large.has_failed() || !send(Job::Stretch(Arc::clone(large), from..end)) {
             return Ok(());
         }
@@ -133,7 +133,7 @@ pub(super) fn stretch<'c>(context: &'c Context<'c>, large: Arc<Large<'c>>, range
         let Item { dir, node, .. } = &large.item;
         let local = |source| dir.local(&node.name, source);
         let bytes = range.end - range.start;
-        match place::write_range(context, &large.file, &large.out, range, &local) {
+        match write_node::write_range(context, &large.file, &large.out, range, &local) {
             Ok(()) => context.observer.event(Event::Done { files: 0, bytes }),
             Err(error) => large.fail(error),
         }
@@ -177,8 +177,8 @@ fn complete(context: &Context<'_>, item: &Item<'_>, out: TemporaryFile, way: Way
     }
     let Item { dir, node, .. } = item;
     let local = |source| dir.local(&node.name, source);
-    place::finish_length(node, &out).map_err(local)?;
-    place::note_refused(context, dir, node, out.set_metadata(&metadata_of(context, node)));
+    write_node::finish_length(node, &out).map_err(local)?;
+    write_node::note_refused(context, dir, node, out.set_metadata(&metadata_of(context, node)));
     let replace = match &dir.dir {
         Some(target) => way.clear(target, &node.name).map_err(local)?,
         None => Replace::Never,

@@ -3,10 +3,11 @@
 
 use super::RestoreOptions;
 use crate::error::Result;
+use crate::format::id::SnapshotId;
+use crate::format::tree::Flags;
 use crate::globs::Globs;
-use crate::id::SnapshotId;
-use crate::moment::Part;
-use crate::tree::Flags;
+use crate::path::TreePath;
+use crate::snapshots::moment::Part;
 
 /// A part of the state that is restored: a source, and what its backup says of all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub struct SourcePart {
 impl From<&Part<'_>> for SourcePart {
     fn from(part: &Part<'_>) -> Self {
         Self {
-            path: part.source.to_vec(),
+            path: part.source.as_bytes().to_vec(),
             snapshot: part.snapshot.id,
             excludes: part.snapshot.snapshot.excludes.clone(),
             root_flags: part.snapshot.snapshot.root_flags,
@@ -80,8 +81,11 @@ impl Ruled {
         if !self.has_inner || self.excludes.is_empty() {
             return true;
         }
-        let ends = (self.path.len() + 1..path.len()).filter(|&end| path[end] == b'/');
-        ends.map(|end| &path[..end]).all(|above| !self.excludes.name(above, true))
+        let between = self.path.len() + 1..path.len();
+        let above = TreePath::new(path).prefixes().map(TreePath::as_bytes);
+        above
+            .filter(|above| between.contains(&above.len()))
+            .all(|above| !self.excludes.name(above, true))
     }
 }
 
@@ -151,8 +155,5 @@ impl Sources {
 
 /// Whether `path` is, or is below, `outer`.
 fn is_within(path: &[u8], outer: &[u8]) -> bool {
-    outer.is_empty()
-        || path
-            .strip_prefix(outer)
-            .is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/'))
+    TreePath::new(path).starts_with(TreePath::new(outer))
 }

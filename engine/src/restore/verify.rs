@@ -5,10 +5,11 @@ use std::ops::Range;
 use yore_platform::{ReadMode, SourceFile};
 
 use super::context::Context;
-use super::directory::{OpenDir, join};
+use super::directory::OpenDir;
 use crate::error::{Error, Result};
-use crate::file::{OpenFile, Piece};
-use crate::tree::Node;
+use crate::format::tree::Node;
+use crate::path::join;
+use crate::read::file::{OpenFile, Piece};
 
 /// How much is read at once.
 const STEP: usize = 1 << 20;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal};
 
 use clap::Args;
-use yore_engine::{Found, SeenNode};
+use yore_engine::{Lookup, ResolvedNode};
 use yore_platform::Kind;
 
 use crate::archive::{self, Archive, Out, Tar, Zip};
@@ -37,11 +37,13 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
     let state = moment_state::open(context, &repository, &moment_path, &options.machine)?;
     let (path, found) = moment_state::locate(&state, &moment_path)?;
-    let is_file = matches!(&found, Found::Node(seen) if seen.dir.is_none());
+    let is_file = matches!(&found, Lookup::Node(seen) if seen.dir.is_none());
     if options.zip || !is_file {
         return print_archive(context, options, &state, &path, found);
     }
-    let Found::Node(SeenNode { node, .. }) = found else { return Err(no_file(&path, "a folder")) };
+    let Lookup::Node(ResolvedNode { node, .. }) = found else {
+        return Err(no_file(&path, "a folder"));
+    };
     match node.kind {
         Kind::File => {}
         Kind::Directory => return Err(no_file(&path, "a folder")),
@@ -75,7 +77,7 @@ fn print_archive(
     options: &Options,
     state: &MomentState,
     path: &[u8],
-    found: Found,
+    found: Lookup,
 ) -> Outcome {
     if io::stdout().is_terminal() {
         return Err(Failure::usage(

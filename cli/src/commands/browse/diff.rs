@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use clap::Args;
 use similar::TextDiff;
-use yore_engine::{Change, DirRef, Found, Node, Reader, diff, is_modified};
+use yore_engine::{Change, DirRef, Lookup, Node, Reader, TreePath, diff, is_modified};
 use yore_platform::Kind;
 
 use crate::args::machine::MachineArgs;
@@ -83,7 +83,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             );
         }
         (None, None) => {
-            if let (Found::Node(before), Found::Node(after)) = (before, after)
+            if let (Lookup::Node(before), Lookup::Node(after)) = (before, after)
                 && is_modified(&before.node, &after.node)
             {
                 let _: ControlFlow<()> =
@@ -104,19 +104,15 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     Ok(if failed { Done::Damaged } else { done })
 }
 
-fn dir(found: &Found) -> Option<&DirRef> {
+fn dir(found: &Lookup) -> Option<&DirRef> {
     match found {
-        Found::Root(dir) => Some(dir),
-        Found::Node(seen) => seen.dir.as_ref(),
+        Lookup::Root(dir) => Some(dir),
+        Lookup::Node(seen) => seen.dir.as_ref(),
     }
 }
 
-fn join(top: &[u8], path: &[u8]) -> Vec<u8> {
-    match (top.is_empty(), path.is_empty()) {
-        (true, _) => path.to_vec(),
-        (false, true) => top.to_vec(),
-        (false, false) => [top, path].join(&b'/'),
-    }
+fn join(top: &[u8], path: TreePath<'_>) -> Vec<u8> {
+    TreePath::new(top).join(path.as_bytes()).into_bytes()
 }
 
 fn count(counts: &mut ChangeCounts, change: &Change) {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use clap::{Args, ValueEnum};
-use yore_engine::{Catalog, Hit, Pattern, Query, SnapshotEntry, SnapshotId};
+use yore_engine::{Catalog, Hit, Pattern, Query, SnapshotEntry, SnapshotId, TreePath};
 use yore_platform::Kind;
 
 use crate::args::snapshot_filter::SnapshotFilter;
@@ -117,8 +117,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
 }
 
 fn is_below(folder: &[u8], path: &[u8]) -> bool {
-    let rest = path.strip_prefix(folder);
-    folder.is_empty() || rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+    TreePath::new(path).starts_with(TreePath::new(folder))
 }
 
 fn kinds(kind: Type) -> Vec<Kind> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use yore_engine::{SnapshotEntry, Version, path_versions};
+use yore_engine::{SnapshotEntry, TreePath, Version, path_versions};
 use yore_platform::Kind;
 
 use crate::args::snapshot_filter::SnapshotFilter;
@@ -47,7 +47,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let mut found = Vec::new();
     let mut path = written.clone();
     for spelling in live_path::spellings(written) {
-        found = path_versions(&reader, &timeline, &spelling)?;
+        found = path_versions(&reader, &timeline, TreePath::new(&spelling))?;
         if !found.is_empty() {
             path = spelling;
             break;

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use clap::Args;
 use textwrap::core::display_width;
-use yore_engine::{DirRef, Flags, Found, LONGEST_PATH, Node, children};
-use yore_platform::{Kind, Names};
+use yore_engine::{DirRef, Flags, LONGEST_PATH, Lookup, Node, TreePath, children};
+use yore_platform::{AccountNames, Kind};
 
 use crate::args::machine::MachineArgs;
 use crate::context::Context;
@@ -36,15 +36,15 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let moment_path = moment_path::parse(&options.moment_path, &context.now)?;
     let repository = context.open()?;
     let state = moment_state::open(context, &repository, &moment_path, &options.machine)?;
-    let names = Names::new();
+    let names = AccountNames::new();
     let print = |path: &[u8], node: &Node, shown: &[u8]| match context.screen.is_json() {
         true => context.screen.object(&object(path, node)),
         false => tell(context, &names, node, shown),
     };
     let (top_path, found) = moment_state::locate(&state, &moment_path)?;
     let top = match found {
-        Found::Root(dir) => dir,
-        Found::Node(seen) => match seen.dir {
+        Lookup::Root(dir) => dir,
+        Lookup::Node(seen) => match seen.dir {
             Some(dir) => dir,
             None => {
                 print(&top_path, &seen.node, &seen.node.name);
@@ -90,19 +90,16 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
 }
 
 fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    match folder.is_empty() {
-        true => name.to_vec(),
-        false => [folder, name].join(&b'/'),
-    }
+    TreePath::new(folder).join(name).into_bytes()
 }
 
 fn relative<'p>(path: &'p [u8], top: &[u8]) -> &'p [u8] {
-    let rest = path.strip_prefix(top).unwrap_or(path);
-    rest.strip_prefix(b"/").unwrap_or(rest)
+    let path = TreePath::new(path);
+    path.strip_prefix(TreePath::new(top)).unwrap_or(path).as_bytes()
 }
 
 /// Prints a node on one line, or, on a narrow terminal, with its name on a line of its own.
-fn tell(context: &Context, names: &Names, node: &Node, shown: &[u8]) {
+fn tell(context: &Context, names: &AccountNames, node: &Node, shown: &[u8]) {
     let (user, group) = match node.owner {
         None => ("?".into(), "?".into()),
         Some(owner) => (

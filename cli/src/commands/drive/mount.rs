@@ -8,8 +8,8 @@ use std::sync::Arc;
 use clap::Args;
 use yore_engine::Repository;
 use yore_platform::{
-    Access, DetachError, InodeNumbers, MountOptions, Readiness, check_mountpoint, fuse_available,
-    open_log, private_dir, spawn_detached,
+    Access, DetachError, InodeNumbers, MountOptions, Readiness, check_mountpoint,
+    create_private_dir, driver_available, open_log, spawn_detached,
 };
 use zeroize::Zeroizing;
 
@@ -89,7 +89,7 @@ fn check(context: &Context, mountpoint: &Path) -> Outcome<PathBuf> {
             "choose an empty folder elsewhere",
         ));
     }
-    fuse_available()?;
+    driver_available()?;
     Ok(real)
 }
 
@@ -121,7 +121,7 @@ fn detach(context: &Context, options: &Options, mountpoint: &Path) -> Outcome {
     let arguments = for_background(std::env::args_os().skip(1).collect());
     match spawn_detached(&arguments, &given.to_bytes()) {
         Ok(detached) => {
-            pass_on(context, &detached.said);
+            pass_on(context, &detached.stderr);
             tell(context, options, mountpoint, detached.pid);
             Ok(Done::Whole)
         }
@@ -131,8 +131,8 @@ fn detach(context: &Context, options: &Options, mountpoint: &Path) -> Outcome {
             Err(Failure { exit: Exit::Code(code), what: what.to_owned(), hint })
         }
         Err(error) => {
-            if let DetachError::Died { said, .. } = &error {
-                pass_on(context, said);
+            if let DetachError::Died { stderr, .. } = &error {
+                pass_on(context, stderr);
             }
             let what = match std::error::Error::source(&error) {
                 Some(cause) => format!("{error}: {cause}"),
@@ -200,7 +200,7 @@ fn log(context: &Context) -> Option<File> {
         None => Err("there is no home folder".to_owned()),
         Some(folder) => {
             let log = folder.join("mount.log");
-            let opened = private_dir(&folder).and_then(|()| open_log(&log));
+            let opened = create_private_dir(&folder).and_then(|()| open_log(&log));
             opened.map_err(|error| format!("{}: {}", log.display(), reason(&error)))
         }
     };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use yore_platform::{Login, Served, Token, Volume, nfs_path, serve_nfs, serve_webdav};
+use yore_platform::{Login, NfsToken, Server, Volume, nfs_path, serve_nfs, serve_webdav};
 
 use crate::access::secret;
 use crate::context::Context;
@@ -101,7 +101,7 @@ fn webdav(context: &Context, options: &Webdav) -> Outcome {
 
 fn nfs(context: &Context, options: &Nfs) -> Outcome {
     let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
-    let mut token = Token::default();
+    let mut token = NfsToken::default();
     getrandom::fill(&mut token).expect("the system has random numbers");
     serve(
         context,
@@ -130,7 +130,7 @@ fn nfs(context: &Context, options: &Nfs) -> Outcome {
 fn serve(
     context: &Context,
     volume: &VolumeArgs,
-    start: impl FnOnce(Arc<dyn Volume>) -> Outcome<Served>,
+    start: impl FnOnce(Arc<dyn Volume>) -> Outcome<Server>,
     tell: impl FnOnce(SocketAddr),
 ) -> Outcome {
     let options = volume.options(context);

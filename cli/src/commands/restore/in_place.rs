@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use yore_engine::{
-    Event, Found, Observer, Overwrite, Planned, Problem, Reader, RestoreOptions, RestorePlan,
-    RestoreReport, Run, count_below, restore_in_place,
+    Counted, Event, Lookup, Observer, Overwrite, Planned, Problem, Reader, RestoreOptions,
+    RestorePlan, RestoreReport, Run, count_below, restore_in_place,
 };
 use yore_platform::{Interrupt, system_path};
 
@@ -47,7 +47,7 @@ pub struct Request<'a> {
     /// The state.
     pub state: &'a MomentState,
     /// The file or directory in it.
-    pub what: &'a Found,
+    pub what: &'a Lookup,
     /// Its path.
     pub path: &'a [u8],
     /// The options of the engine.
@@ -82,8 +82,8 @@ pub fn run(
 }
 
 /// Counts what there is to restore, for the progress.
-pub fn count(reader: &Reader, what: &Found, counter: &dyn Observer) {
-    if let Some((files, bytes)) = count_below(reader, what, counter) {
+pub fn count(reader: &Reader, what: &Lookup, counter: &dyn Observer) {
+    if let Some(Counted { files, bytes }) = count_below(reader, what, counter) {
         counter.event(Event::Expected { files, bytes });
     }
 }

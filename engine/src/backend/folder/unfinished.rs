@@ -11,7 +11,7 @@ use yore_platform::{is_abandoned, is_temporary};
 
 use crate::backend::Unfinished;
 use crate::error::{Error, Result};
-use crate::object::Area;
+use crate::format::object::Area;
 
 /// The temporary files among the objects of each area, as it was listed last.
 #[derive(Default)]

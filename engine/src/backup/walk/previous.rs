@@ -1,14 +1,14 @@
 //! What the previous snapshot has of a directory, side by side with what is there now.
 
-use crate::directory::Nodes;
-use crate::reader::Reader;
-use crate::view::{DirRef, SeenNode, children};
+use crate::read::directory::Nodes;
+use crate::read::reader::Reader;
+use crate::read::state_tree::{DirRef, ResolvedNode, children};
 
 /// The nodes that the previous snapshot has of a directory, in order of names.
 #[allow(clippy::large_enum_variant, reason = "one for each level of the walk")]
 pub(super) enum Previous<'r> {
     Tree(Nodes<'r>),
-    Merged(std::iter::Peekable<std::vec::IntoIter<SeenNode>>),
+    Merged(std::iter::Peekable<std::vec::IntoIter<ResolvedNode>>),
     Nothing,
 }
 
@@ -29,14 +29,14 @@ impl<'r> Previous<'r> {
     pub(super) fn take(
         &mut self,
         name: &[u8],
-        removed: &mut dyn FnMut(SeenNode),
-    ) -> Option<SeenNode> {
+        removed: &mut dyn FnMut(ResolvedNode),
+    ) -> Option<ResolvedNode> {
         let seen = self.next_up_to(Some(name), removed)?;
         (seen.node.name == name).then_some(seen)
     }
 
     /// Hands what is left to `removed`.
-    pub(super) fn finish(&mut self, removed: &mut dyn FnMut(SeenNode)) {
+    pub(super) fn finish(&mut self, removed: &mut dyn FnMut(ResolvedNode)) {
         self.next_up_to(None, removed);
     }
 
@@ -44,8 +44,8 @@ impl<'r> Previous<'r> {
     fn next_up_to(
         &mut self,
         name: Option<&[u8]>,
-        removed: &mut dyn FnMut(SeenNode),
-    ) -> Option<SeenNode> {
+        removed: &mut dyn FnMut(ResolvedNode),
+    ) -> Option<ResolvedNode> {
         loop {
             let seen = match self {
                 Previous::Nothing => return None,
@@ -53,7 +53,7 @@ impl<'r> Previous<'r> {
                     Ok(Some(node)) if name.is_some_and(|name| node.name.as_slice() > name) => {
                         return None;
                     }
-                    Ok(Some(_)) => SeenNode::of(nodes.try_next().ok().flatten()?),
+                    Ok(Some(_)) => ResolvedNode::of(nodes.try_next().ok().flatten()?),
                     Ok(None) => return None,
                     // A damaged leaf: its files are read again, the walk goes on behind it.
                     Err(_) => continue,

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use yore_platform::snapshot_path;
 
+use crate::path::TreePath;
+
 /// The sources as a tree of names; above each, the way to it from the root.
 #[derive(Default)]
 pub(in crate::backup) struct Sources {
@@ -21,7 +23,7 @@ impl Sources {
         for path in paths {
             let path = snapshot_path(path);
             let mut at = &mut root;
-            for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+            for name in TreePath::new(&path).components() {
                 at = at.below.entry(name.to_vec()).or_default();
             }
             at.is_source = true;

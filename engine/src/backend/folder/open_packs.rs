@@ -1,0 +1,109 @@
+//! Packs that stay open between reads.
+//!
+//! Not for long: a disk with open files can't be unmounted, and a pack that was deleted takes its room while
+//! it is open.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use lru::LruCache;
+use yore_platform::ObjectFile;
+
+use crate::format::object::ObjectName;
+
+/// How many packs are kept open: a file of 16 GiB lies in so many.
+const PACKS: usize = 256;
+/// How long a pack that nobody reads stays open.
+const UNUSED: Duration = Duration::from_secs(5);
+
+/// The packs of a folder that were read last.
+pub(super) struct OpenPacks {
+    /// Guards the packs, in the order of their last use.
+    packs: Mutex<LruCache<ObjectName, OpenPack>>,
+}
+
+struct OpenPack {
+    file: Arc<ObjectFile>,
+    used: Instant,
+}
+
+impl OpenPacks {
+    pub(super) fn new() -> Self {
+        let capacity = NonZeroUsize::new(PACKS).expect("more than none");
+        Self { packs: Mutex::new(LruCache::new(capacity)) }
+    }
+
+    /// The pack of this name, to be read now, if it is open.
+    pub(super) fn get(&self, name: &ObjectName) -> Option<Arc<ObjectFile>> {
+        let mut packs = self.lock();
+        let pack = packs.get_mut(name)?;
+        pack.used = Instant::now();
+        Some(Arc::clone(&pack.file))
+    }
+
+    /// Keeps a pack open.
+    pub(super) fn keep(&self, name: &ObjectName, file: &Arc<ObjectFile>) {
+        let pack = OpenPack { file: Arc::clone(file), used: Instant::now() };
+        // Whatever it replaces is closed without the lock.
+        let replaced = self.lock().push(name.clone(), pack);
+        drop(replaced);
+    }
+
+    /// Closes a pack once nobody reads it.
+    pub(super) fn close(&self, name: &ObjectName) {
+        let closed = self.lock().pop(name);
+        drop(closed);
+    }
+
+    /// Closes the packs that nobody has read for a while.
+    pub(super) fn close_unused(&self) {
+        if let Some(then) = Instant::now().checked_sub(UNUSED) {
+            self.close_used_before(then);
+        }
+    }
+
+    fn close_used_before(&self, then: Instant) {
+        let mut closed = Vec::new();
+        let mut packs = self.lock();
+        while packs.peek_lru().is_some_and(|(_, pack)| pack.used < then) {
+            closed.extend(packs.pop_lru());
+        }
+        drop(packs);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LruCache<ObjectName, OpenPack>> {
+        self.packs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::id::ObjectId;
+
+    #[test]
+    fn packs_are_closed_when_nobody_reads_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pack");
+        std::fs::write(&path, b"bytes").expect("a file");
+        let packs = OpenPacks::new();
+        let name = |n: u8| ObjectName::pack(ObjectId([n; 32]));
+        let open = || Arc::new(ObjectFile::open(&path).expect("it opens"));
+        packs.keep(&name(1), &open());
+        packs.keep(&name(2), &open());
+        packs.close_unused();
+        assert!(packs.get(&name(1)).is_some() && packs.get(&name(2)).is_some());
+        let then = Instant::now();
+        assert!(packs.get(&name(1)).is_some());
+        packs.close_used_before(then);
+        assert!(packs.get(&name(1)).is_some());
+        assert!(packs.get(&name(2)).is_none());
+        packs.close(&name(1));
+        assert!(packs.get(&name(1)).is_none());
+        (0..=255).for_each(|n| packs.keep(&name(n), &open()));
+        assert!(packs.get(&name(0)).is_some());
+        packs.keep(&ObjectName::header(), &open());
+        assert!(packs.get(&name(1)).is_none());
+    }
+}

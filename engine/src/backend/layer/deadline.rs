@@ -1,0 +1,176 @@
+//! A destination that answers in time or not at all.
+//!
+//! A disk or share that went away may keep whoever asks it for minutes, in calls that nothing ends.
+//! Questions are therefore asked by threads of their own, and whoever waits for one gives up after
+//! a while. A thread that is held up asks nothing else until it is free; there are a few only.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use yore_platform::{ReadBuffer, Space};
+
+use crate::backend::{Backend, Capabilities, NewObject, Stamp, Stored, Unfinished};
+use crate::error::{Error, Result};
+use crate::format::object::{Area, ObjectName};
+
+/// Threads that ask, at most.
+const THREADS: usize = 16;
+
+type Question = Box<dyn FnOnce(&dyn Backend) + Send>;
+
+/// A destination with a limit to how long it may take for an answer.
+pub struct Deadline {
+    inner: Arc<dyn Backend>,
+    limit: Duration,
+    questions: Sender<Question>,
+    taken: Receiver<Question>,
+    threads: AtomicUsize,
+}
+
+impl Deadline {
+    /// Gives up on `inner` after `limit`. Writing has no limit.
+    pub fn new(inner: Arc<dyn Backend>, limit: Duration) -> Self {
+        let (questions, taken) = bounded(0);
+        Self { inner, limit, questions, taken, threads: AtomicUsize::new(0) }
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Backend) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (answer, answered) = bounded(1);
+        let question: Question = Box::new(move |backend| {
+            // Who asked may have given up.
+            let _ = answer.send(question(backend));
+        });
+        if let Err(unsent) = self.questions.try_send(question) {
+            self.add_thread();
+            let question = unsent.into_inner();
+            if self.questions.send_timeout(question, self.limit).is_err() {
+                return Err(self.late());
+            }
+        }
+        match answered.recv_timeout(self.limit) {
+            Ok(answer) => answer,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Err(self.late()),
+        }
+    }
+
+    /// Starts another thread, unless there are enough.
+    fn add_thread(&self) {
+        let more = |threads| (threads < THREADS).then_some(threads + 1);
+        if self.threads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
+            return;
+        }
+        let (taken, inner) = (self.taken.clone(), Arc::clone(&self.inner));
+        let started = thread::Builder::new().name("destination".into()).spawn(move || {
+            // Ends when the destination is closed.
+            for question in taken {
+                question(&*inner);
+            }
+        });
+        if started.is_err() {
+            self.threads.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    fn late(&self) -> Error {
+        let source = io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("no answer within {} s", self.limit.as_secs()),
+        );
+        Error::Backend { object: self.inner.location(), source }
+    }
+}
+
+impl Backend for Deadline {
+    fn location(&self) -> String {
+        self.inner.location()
+    }
+
+    fn prepare(&self) -> Result<()> {
+        self.inner.prepare()
+    }
+
+    fn create(&self, name: &ObjectName) -> Result<Box<dyn NewObject + '_>> {
+        self.inner.create(name)
+    }
+
+    fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
+        // The memory goes to whoever reads; who gives up does not get it back.
+        let (name, mut bytes) = (name.clone(), std::mem::take(out));
+        *out = self.ask(move |inner| {
+            inner.read_into(&name, range, &mut bytes)?;
+            Ok(bytes)
+        })?;
+        Ok(())
+    }
+
+    fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
+        let name = name.clone();
+        self.ask(move |inner| inner.size(&name))
+    }
+
+    fn list(&self, area: Area) -> Result<Vec<Stored>> {
+        self.ask(move |inner| inner.list(area))
+    }
+
+    fn names(&self, area: Area) -> Result<Vec<ObjectName>> {
+        self.ask(move |inner| inner.names(area))
+    }
+
+    fn stamp(&self, areas: &[Area]) -> Result<Option<Stamp>> {
+        let areas = areas.to_vec();
+        self.ask(move |inner| inner.stamp(&areas))
+    }
+
+    fn delete(&self, name: &ObjectName) -> Result<()> {
+        self.inner.delete(name)
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        self.ask(|inner| inner.space())
+    }
+
+    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+        self.ask(|inner| inner.unfinished())
+    }
+
+    fn remove_abandoned(&self) -> Result<()> {
+        self.inner.remove_abandoned()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::{Folder, save};
+
+    #[test]
+    fn answers_come_through() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let inner: Arc<dyn Backend> = Arc::new(Folder::new(folder.path().join("r")));
+        inner.prepare().expect("prepared");
+        let name = ObjectName::header();
+        save(&*inner, &name, b"some bytes").expect("saved");
+        let patient = Deadline::new(inner, Duration::from_secs(60));
+        assert_eq!(patient.size(&name).expect("an answer"), Some(10));
+        assert_eq!(*patient.read(&name, 5..10).expect("an answer"), *b"bytes");
+        assert!(patient.read(&name, 6..11).is_err());
+        thread::scope(|scope| {
+            for _ in 0..40 {
+                scope.spawn(|| assert_eq!(patient.size(&name).expect("an answer"), Some(10)));
+            }
+        });
+        assert!(patient.threads.load(Ordering::Relaxed) <= THREADS);
+    }
+}

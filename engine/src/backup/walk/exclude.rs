@@ -1,0 +1,74 @@
+//! What is left out: patterns as in `.gitignore`, and directories that say so themselves.
+
+use yore_platform::{Kind, Listing, ReadMode, SourceDir};
+
+use crate::backup::Excludes;
+use crate::error::Result;
+use crate::format::header::{MAX_HEADER, Unverified};
+use crate::format::id::RepositoryId;
+use crate::format::object::ObjectName;
+use crate::globs::Globs;
+use crate::path::join;
+
+const CACHE_TAG: &[u8] = b"CACHEDIR.TAG";
+/// How a cache tag begins (Bryan Ford, *Cache Directory Tagging Specification*).
+const CACHE_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
+
+/// Excludes, ready to be matched.
+pub(in crate::backup) struct Excluder<'a> {
+    globs: Globs,
+    excludes: &'a Excludes,
+}
+
+impl<'a> Excluder<'a> {
+    /// Compiles the patterns.
+    ///
+    /// # Errors
+    /// [`Error::Refused`](crate::Error::Refused) names the first pattern that is none.
+    pub(in crate::backup) fn new(excludes: &'a Excludes) -> Result<Self> {
+        Ok(Self { globs: Globs::new(&excludes.rules)?, excludes })
+    }
+
+    /// Reports whether patterns leave out `name` in the directory at `parent`.
+    pub(in crate::backup) fn leaves_out(&self, parent: &[u8], name: &[u8], kind: Kind) -> bool {
+        !self.globs.is_empty() && self.globs.name(&join(parent, name), kind == Kind::Directory)
+    }
+
+    /// Finds the file by which a directory says that its content is not to be backed up.
+    pub(in crate::backup) fn marker(&self, dir: &SourceDir, listing: &Listing) -> Option<&[u8]> {
+        let marks = self.excludes.if_present.iter().map(Vec::as_slice);
+        let mut marks = marks.filter(|mark| listing.has(mark));
+        let cache = || self.excludes.caches && listing.has(CACHE_TAG) && is_cache_tag(dir);
+        marks.next().or_else(|| cache().then_some(CACHE_TAG))
+    }
+
+    /// Reports whether a directory is the repository of this id, whatever name led to it.
+    pub(in crate::backup) fn is_repository(
+        dir: &SourceDir,
+        listing: &Listing,
+        id: RepositoryId,
+    ) -> bool {
+        let name = ObjectName::header();
+        listing.has(name.as_str().as_bytes()) && {
+            let mut start = vec![0; MAX_HEADER as usize];
+            let file = dir.open_file(name.as_str().as_bytes(), ReadMode::Buffered);
+            let read = file.and_then(|file| file.read_at(&mut start, 0)).unwrap_or(0);
+            let header =
+                start.get(..read).and_then(|bytes| Unverified::decode(name.as_str(), bytes).ok());
+            header.is_some_and(|header| header.header.repository == id)
+        }
+    }
+
+    /// Lists the patterns, as they were typed, that fitted nothing.
+    pub(in crate::backup) fn unused(&self) -> Vec<String> {
+        let rule = |at: usize| self.excludes.rules.get(at)?.typed.clone();
+        self.globs.unused().into_iter().filter_map(rule).collect()
+    }
+}
+
+fn is_cache_tag(dir: &SourceDir) -> bool {
+    let mut start = [0; CACHE_SIGNATURE.len()];
+    let read =
+        dir.open_file(CACHE_TAG, ReadMode::Buffered).and_then(|file| file.read_at(&mut start, 0));
+    read.is_ok_and(|length| length == start.len()) && start == CACHE_SIGNATURE
+}

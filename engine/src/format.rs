@@ -1,0 +1,20 @@
+//! The repository format: every object encoded, sealed and decoded (FORMAT.md).
+//!
+//! Nothing here reads or writes a destination.
+
+pub(crate) mod blob_hasher;
+pub(crate) mod cbor;
+pub(crate) mod chunker;
+pub(crate) mod content;
+pub(crate) mod content_id;
+pub(crate) mod header;
+pub(crate) mod id;
+pub(crate) mod index;
+pub(crate) mod keys;
+pub(crate) mod object;
+pub(crate) mod pack;
+pub(crate) mod record;
+pub(crate) mod seal;
+pub(crate) mod secret;
+pub(crate) mod slot;
+pub(crate) mod tree;

@@ -1,0 +1,249 @@
+//! The header `yore.cbor`: what a repository is and what it takes to read it (FORMAT.md §3).
+
+use subtle::ConstantTimeEq;
+
+use crate::error::{Error, Result};
+use crate::format::cbor::{self, MapWriter, Read, Writer};
+use crate::format::id::RepositoryId;
+use crate::format::keys::Keys;
+
+/// The format version that this program reads and writes.
+pub const FORMAT_VERSION: u64 = 1;
+/// The largest header that is read.
+pub(crate) const MAX_HEADER: u64 = 64 << 10;
+const IDENTIFICATION: &str = "yore repository";
+
+/// Sizes that every writer of a repository keeps to, so that equal data deduplicates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parameters {
+    /// The smallest chunk that content-defined cutting makes, in bytes.
+    pub chunk_min: u32,
+    /// The average chunk, a power of two.
+    pub chunk_average: u32,
+    /// The largest chunk.
+    pub chunk_max: u32,
+    /// How many bytes of blobs a frame gathers.
+    pub frame: u32,
+    /// How large a pack grows.
+    pub pack: u64,
+    /// The largest file whose content is kept inside its node.
+    pub inline: u32,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            chunk_min: 128 << 10,
+            chunk_average: 512 << 10,
+            chunk_max: 2 << 20,
+            frame: 512 << 10,
+            pack: 64 << 20,
+            inline: 512,
+        }
+    }
+}
+
+impl Parameters {
+    fn plausible(&self) -> bool {
+        self.chunk_average.is_power_of_two()
+            && (64..=1 << 20).contains(&self.chunk_min)
+            && (self.chunk_min..=4 << 20).contains(&self.chunk_average)
+            && (self.chunk_average..=16 << 20).contains(&self.chunk_max)
+            && (4 << 10..=8 << 20).contains(&self.frame)
+            && (64 << 10..=1 << 30).contains(&self.pack)
+            && self.inline <= 64 << 10
+    }
+}
+
+/// What a header says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Names the repository.
+    pub repository: RepositoryId,
+    /// Sizes for writers.
+    pub parameters: Parameters,
+    /// When it was created, in seconds since 1970 UTC.
+    pub created: i64,
+    /// 0 for `yore.cbor`, and upwards for `headers/`.
+    pub number: u64,
+    /// A feature that this program does not know and that takes to write; it may only read then.
+    pub unknown_to_writers: Option<String>,
+}
+
+impl Header {
+    /// Encodes the header with its tag.
+    pub(crate) fn encode(&self, keys: &Keys) -> Vec<u8> {
+        let mut body = Vec::new();
+        let mut map = MapWriter::new(&mut body);
+        map.key(0).str(IDENTIFICATION);
+        map.key(1).u64(FORMAT_VERSION);
+        map.key(2).bytes(&self.repository.0);
+        let p = &self.parameters;
+        let sizes = [p.chunk_min, p.chunk_average, p.chunk_max, p.frame].map(u64::from);
+        let mut parameters = map.key(3);
+        parameters.map(6);
+        for (key, size) in (1..).zip(sizes.into_iter().chain([p.pack, u64::from(p.inline)])) {
+            parameters.u64(key).u64(size);
+        }
+        map.key(4).array(0);
+        map.key(5).array(0);
+        map.key(6).i64(self.created);
+        if self.number > 0 {
+            map.key(7).u64(self.number);
+        }
+        map.finish();
+        let mut out = Vec::new();
+        Writer::new(&mut out).array(2).bytes(&body).bytes(&keys.header.mac(&[&body]));
+        out
+    }
+}
+
+/// A header whose tag has not been compared yet, because no key is known.
+pub(crate) struct Unverified {
+    pub(crate) header: Header,
+    body: Vec<u8>,
+    tag: Vec<u8>,
+}
+
+impl Unverified {
+    /// Decodes a header found at `location`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] names the first version or feature that this program does not know.
+    pub(crate) fn decode(location: &str, bytes: &[u8]) -> Result<Self> {
+        let parsed = parse(bytes).map_err(|_| Error::damaged("yore.cbor", "it does not decode"))?;
+        let unsupported = |feature| Error::Unsupported { location: location.into(), feature };
+        if parsed.version != FORMAT_VERSION {
+            return Err(unsupported(format!("repository format {}", parsed.version)));
+        }
+        if let Some(feature) = parsed.features.into_iter().next() {
+            return Err(unsupported(format!("the feature {feature:?}")));
+        }
+        let Some(header) = parsed.header.filter(|header| header.parameters.plausible()) else {
+            return Err(Error::damaged("yore.cbor", "it lacks a part or holds impossible sizes"));
+        };
+        Ok(Self { header, body: parsed.body, tag: parsed.tag })
+    }
+
+    /// Compares the tag, now that the keys are known.
+    pub(crate) fn verify(self, keys: &Keys) -> Result<Header> {
+        let tag = keys.header.mac(&[&self.body]);
+        if bool::from(tag.as_slice().ct_eq(&self.tag)) {
+            Ok(self.header)
+        } else {
+            Err(Error::damaged("yore.cbor", "its bytes were altered"))
+        }
+    }
+}
+
+struct Parsed {
+    version: u64,
+    features: Vec<String>,
+    header: Option<Header>,
+    body: Vec<u8>,
+    tag: Vec<u8>,
+}
+
+fn parse(bytes: &[u8]) -> Read<Parsed> {
+    let (body, tag) = body_and_seal(bytes)?;
+    let (mut identified, mut version, mut features) = (false, None, Vec::new());
+    let (mut repository, mut parameters, mut created, mut number) = (None, None, None, 0);
+    let (mut generation, mut writing) = (1, None);
+    cbor::whole_map(body, |key, d| {
+        match key {
+            0 => identified = d.str()? == IDENTIFICATION,
+            1 => version = Some(d.u64()?),
+            2 => repository = Some(RepositoryId(cbor::bytes32(d)?)),
+            3 => parameters = Some(parse_parameters(d)?),
+            4 => features.extend(cbor::texts(d)?),
+            5 => writing = cbor::texts(d)?.into_iter().next(),
+            6 => created = Some(d.i64()?),
+            7 => number = d.u64()?,
+            8 => generation = d.u64()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    if !identified {
+        return cbor::refuse("not a header");
+    }
+    if generation != 1 {
+        features.push(format!("secret generation {generation}"));
+    }
+    let header = match (repository, parameters, created) {
+        (Some(repository), Some(parameters), Some(created)) => {
+            Some(Header { repository, parameters, created, number, unknown_to_writers: writing })
+        }
+        _ => None,
+    };
+    let version = cbor::required(version)?;
+    Ok(Parsed { version, features, header, body: body.to_vec(), tag: tag.to_vec() })
+}
+
+fn parse_parameters(d: &mut minicbor::Decoder<'_>) -> Read<Parameters> {
+    let mut p =
+        Parameters { chunk_min: 0, chunk_average: 0, chunk_max: 0, frame: 0, pack: 0, inline: 0 };
+    let known = |key, d: &mut minicbor::Decoder<'_>| {
+        match key {
+            1 => p.chunk_min = d.u32()?,
+            2 => p.chunk_average = d.u32()?,
+            3 => p.chunk_max = d.u32()?,
+            4 => p.frame = d.u32()?,
+            5 => p.pack = d.u64()?,
+            6 => p.inline = d.u32()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    };
+    cbor::map(d, known, |_, _| {})?;
+    Ok(p)
+}
+
+/// Takes apart an array of two byte strings: a body, and what authenticates or follows it.
+fn body_and_seal(bytes: &[u8]) -> Read<(&[u8], &[u8])> {
+    let mut d = minicbor::Decoder::new(bytes);
+    cbor::expect_items(&mut d, 2)?;
+    let pair = (d.bytes()?, d.bytes()?);
+    if d.position() == bytes.len() { Ok(pair) } else { cbor::refuse("trailing bytes") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::keys::MasterSecret;
+
+    fn sample() -> (Header, Keys) {
+        let repository = RepositoryId([9; 32]);
+        let keys = Keys::derive(&MasterSecret::from_bytes([1; 32]), repository);
+        (
+            Header {
+                repository,
+                parameters: Parameters::default(),
+                created: -5,
+                number: 3,
+                unknown_to_writers: None,
+            },
+            keys,
+        )
+    }
+
+    #[test]
+    fn a_header_goes_there_and_back() {
+        let (header, keys) = sample();
+        let bytes = header.encode(&keys);
+        let read = Unverified::decode("here", &bytes).and_then(|read| read.verify(&keys));
+        assert_eq!(read.expect("it is whole"), header);
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_header_is_noticed() {
+        let (header, keys) = sample();
+        let bytes = header.encode(&keys);
+        for byte in 0..bytes.len() {
+            let mut altered = bytes.clone();
+            altered[byte] ^= 1 << (byte % 8);
+            let read = Unverified::decode("here", &altered).and_then(|read| read.verify(&keys));
+            assert!(read.is_err(), "byte {byte}");
+        }
+    }
+}

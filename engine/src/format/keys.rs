@@ -1,0 +1,203 @@
+//! The master secret and the keys that derive from it (FORMAT.md §2).
+//!
+//! Every key has one purpose; none is ever used for two. Secrets are zeroed when they are dropped,
+//! and can be neither printed, cloned nor compared.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::format::blob_hasher::BlobHasher;
+use crate::format::id::{BlobId, RepositoryId};
+use crate::format::object::Kind;
+
+/// The 32 random bytes from which every key of a repository derives.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct MasterSecret([u8; 32]);
+
+impl MasterSecret {
+    /// Draws a new one.
+    pub(crate) fn draw() -> Self {
+        Self(random())
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// What a blob holds; part of its name, so that one kind can't pass for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum BlobKind {
+    /// A chunk of a file.
+    Data = 0,
+    /// A directory, or a leaf of a large one.
+    Tree = 1,
+    /// A list of chunks.
+    List = 2,
+}
+
+/// A 32-byte key for one purpose.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct PurposeKey([u8; 32]);
+
+impl PurposeKey {
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Returns HMAC-SHA-256 of the parts, one after the other.
+    pub(crate) fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = hmac(&self.0);
+        parts.iter().for_each(|part| mac.update(part));
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// All keys of one repository.
+pub struct Keys {
+    repository: RepositoryId,
+    id: BlobHasher,
+    pub(crate) header: PurposeKey,
+    pub(crate) chunker: PurposeKey,
+    data: PurposeKey,
+    tree: PurposeKey,
+    index: PurposeKey,
+    snapshot: PurposeKey,
+    forget: PurposeKey,
+    session: PurposeKey,
+    generation: PurposeKey,
+    salt: PurposeKey,
+}
+
+impl Keys {
+    /// Derives every key of the repository `repository`.
+    pub(crate) fn derive(master: &MasterSecret, repository: RepositoryId) -> Self {
+        let purpose = |name: &str| PurposeKey(purpose_key(master, name, repository));
+        let id = purpose("id");
+        Self {
+            repository,
+            id: BlobHasher::new(&id.0),
+            header: purpose("header"),
+            chunker: purpose("chunker"),
+            data: purpose("data"),
+            tree: purpose("tree"),
+            index: purpose("index"),
+            snapshot: purpose("snapshot"),
+            forget: purpose("forget"),
+            session: purpose("session"),
+            generation: purpose("gc"),
+            salt: purpose("salt"),
+        }
+    }
+
+    /// The repository whose keys these are.
+    pub(crate) fn repository(&self) -> RepositoryId {
+        self.repository
+    }
+
+    /// Names a blob by its kind and bytes.
+    pub(crate) fn blob_id(&self, kind: BlobKind, bytes: &[u8]) -> BlobId {
+        BlobId(self.id.one(kind as u8, bytes))
+    }
+
+    /// Names several blobs of a kind, faster than one by one.
+    pub(crate) fn blob_ids(&self, kind: BlobKind, blobs: &[&[u8]]) -> Vec<BlobId> {
+        self.id.many(kind as u8, blobs).into_iter().map(BlobId).collect()
+    }
+
+    /// How many blobs are named together faster than one by one, in groups as small as can be.
+    pub(crate) fn hash_batch(&self) -> usize {
+        self.id.hash_batch()
+    }
+
+    /// Returns the number by which a name ends a leaf of a large directory (FORMAT.md §8).
+    pub(crate) fn leaf_number(&self, name: &[u8]) -> u16 {
+        let bytes = self.id.one(3, name);
+        u16::from_be_bytes([bytes[30], bytes[31]])
+    }
+
+    /// Draws the salt of a new object, hedged with its content, so that a broken random source
+    /// alone repeats no key.
+    pub(crate) fn draw_salt(&self, content: &[u8]) -> [u8; 32] {
+        static DRAWN: AtomicU64 = AtomicU64::new(0);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        self.salt.mac(&[
+            &random::<32>(),
+            &now.to_be_bytes(),
+            &std::process::id().to_be_bytes(),
+            &DRAWN.fetch_add(1, Ordering::Relaxed).to_be_bytes(),
+            content,
+        ])
+    }
+
+    /// The key under which objects of a kind are sealed.
+    pub(crate) fn sealing(&self, kind: Kind) -> &PurposeKey {
+        match kind {
+            Kind::DataPack => &self.data,
+            Kind::TreePack => &self.tree,
+            Kind::Index => &self.index,
+            Kind::Snapshot => &self.snapshot,
+            Kind::Tombstone => &self.forget,
+            Kind::Session | Kind::Verdict | Kind::Destination | Kind::Beat => &self.session,
+            Kind::Generation | Kind::GenerationEnd => &self.generation,
+        }
+    }
+}
+
+fn hmac(key: &[u8; 32]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+fn purpose_key(master: &MasterSecret, purpose: &str, repository: RepositoryId) -> [u8; 32] {
+    let hkdf = Hkdf::<Sha256>::from_prk(&master.0).expect("32 bytes are a pseudo-random key");
+    let mut key = [0; 32];
+    hkdf.expand_multi_info(
+        &[b"yore/1 purpose ", purpose.as_bytes(), &[0], &repository.0],
+        &mut key,
+    )
+    .expect("32 bytes are within HKDF's limit");
+    key
+}
+
+/// Derives a key of 32 bytes and a commitment to it of 32 bytes.
+pub(crate) fn derive_committed(
+    secret: &[u8],
+    salt: &[u8; 32],
+    info: &[&[u8]],
+) -> (Zeroizing<[u8; 32]>, [u8; 32]) {
+    let hkdf = Hkdf::<Sha256>::new(Some(salt), secret);
+    let mut both = Zeroizing::new([0; 64]);
+    hkdf.expand_multi_info(info, &mut *both).expect("64 bytes are within HKDF's limit");
+    let (mut key, mut commitment) = (Zeroizing::new([0; 32]), [0; 32]);
+    key.copy_from_slice(&both[..32]);
+    commitment.copy_from_slice(&both[32..]);
+    (key, commitment)
+}
+
+/// Expands a purpose key into a table of any size that HKDF allows.
+pub(crate) fn expand(key: &PurposeKey, info: &str, out: &mut [u8]) {
+    Hkdf::<Sha256>::from_prk(&key.0)
+        .expect("32 bytes are a pseudo-random key")
+        .expand(info.as_bytes(), out)
+        .expect("the table is within HKDF's limit");
+}
+
+/// Draws random bytes from the system.
+///
+/// # Panics
+/// When the system has no randomness to give; nothing can be sealed then.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    bytes
+}

@@ -1,0 +1,219 @@
+//! Names and kinds of the objects of a repository (FORMAT.md §1).
+
+use std::fmt;
+
+use crate::format::id::{ObjectId, SnapshotId, encode_hex};
+
+/// What a sealed object is; part of its key and of its associated data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// A pack of chunks.
+    DataPack = 1,
+    /// A pack of trees and chunk lists.
+    TreePack = 2,
+    /// Says which pack holds which blob.
+    Index = 3,
+    /// A moment that was backed up.
+    Snapshot = 4,
+    /// Says that a snapshot was forgotten.
+    Tombstone = 5,
+    /// Says that a writer began.
+    Session = 6,
+    /// Says how a session ended.
+    Verdict = 7,
+    /// A step of prune.
+    Generation = 8,
+    /// What became of a step of prune.
+    GenerationEnd = 9,
+    /// Names one copy of the repository.
+    Destination = 10,
+    /// A sign of life of a session.
+    Beat = 11,
+}
+
+/// A folder of objects, as a destination lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Area {
+    /// Later headers.
+    Headers,
+    /// Key slots.
+    Keys,
+    /// Packs.
+    Packs,
+    /// Indexes.
+    Index,
+    /// Snapshots.
+    Snapshots,
+    /// Tombstones of snapshots.
+    Forgotten,
+    /// Sessions and their verdicts.
+    Sessions,
+    /// Generations of prune.
+    Generations,
+}
+
+impl Area {
+    /// Every area, in the order in which a reader looks at them.
+    pub const ALL: [Area; 8] = [
+        Area::Headers,
+        Area::Keys,
+        Area::Generations,
+        Area::Sessions,
+        Area::Snapshots,
+        Area::Forgotten,
+        Area::Index,
+        Area::Packs,
+    ];
+
+    /// The folder's name.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Area::Headers => "headers",
+            Area::Keys => "keys",
+            Area::Packs => "packs",
+            Area::Index => "index",
+            Area::Snapshots => "snapshots",
+            Area::Forgotten => "forgotten",
+            Area::Sessions => "sessions",
+            Area::Generations => "gc",
+        }
+    }
+}
+
+/// The full name of an object, with `/` between its parts whatever the destination is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectName(String);
+
+impl ObjectName {
+    /// The header's name.
+    pub fn header() -> Self {
+        Self("yore.cbor".into())
+    }
+
+    /// Names a later header.
+    pub fn later_header(number: u64) -> Self {
+        Self(format!("headers/{number:016x}"))
+    }
+
+    /// The name of the object that names a copy.
+    pub fn destination() -> Self {
+        Self("destination".into())
+    }
+
+    /// Names a key slot.
+    pub fn slot(id: ObjectId) -> Self {
+        Self(format!("keys/{id}"))
+    }
+
+    /// Names a pack.
+    pub fn pack(id: ObjectId) -> Self {
+        Self(format!("packs/{}/{id}", encode_hex(&id.0[..1])))
+    }
+
+    /// Whether it names a pack.
+    pub(crate) fn is_pack(&self) -> bool {
+        self.0.starts_with("packs/")
+    }
+
+    /// Names an index.
+    pub fn index(id: ObjectId) -> Self {
+        Self(format!("index/{id}"))
+    }
+
+    /// Names a snapshot.
+    pub fn snapshot(id: SnapshotId) -> Self {
+        Self(format!("snapshots/{id}"))
+    }
+
+    /// Names the tombstone of a snapshot.
+    pub fn tombstone(id: SnapshotId) -> Self {
+        Self(format!("forgotten/{id}"))
+    }
+
+    /// Names a session.
+    pub fn session(id: ObjectId) -> Self {
+        Self(format!("sessions/{id}"))
+    }
+
+    /// Names the verdict of a session.
+    pub fn verdict(id: ObjectId) -> Self {
+        Self(format!("sessions/{id}.end"))
+    }
+
+    /// Names a generation of prune.
+    pub fn generation(number: u64) -> Self {
+        Self(format!("gc/{number:016x}"))
+    }
+
+    /// Names what became of a generation.
+    pub fn generation_end(number: u64) -> Self {
+        Self(format!("gc/{number:016x}.end"))
+    }
+
+    /// Takes a name as a destination lists it; `None` for what is not an object of the area.
+    pub fn parse(area: Area, name: &str) -> Option<Self> {
+        let rest = name.strip_prefix(area.folder())?.strip_prefix('/')?;
+        let well_formed = match area {
+            Area::Keys | Area::Index | Area::Snapshots | Area::Forgotten => is_hex(rest, 64),
+            Area::Packs => rest
+                .split_once('/')
+                .is_some_and(|(two, id)| is_hex(id, 64) && id.get(..2) == Some(two)),
+            Area::Headers => is_hex(rest, 16),
+            Area::Sessions => match rest.split_once('.') {
+                None => is_hex(rest, 64),
+                Some((id, end)) => is_hex(id, 64) && (end == "end" || is_hex(end, 8)),
+            },
+            Area::Generations => is_hex(rest.strip_suffix(".end").unwrap_or(rest), 16),
+        };
+        well_formed.then(|| Self(name.into()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The 32 bytes that the name carries; `None` for the header and generations.
+    pub(crate) fn id(&self) -> Option<[u8; 32]> {
+        let last = self.0.rsplit('/').next()?;
+        ObjectId::from_hex(last.split('.').next()?).map(|id| id.0)
+    }
+
+    /// The number that the name of a generation, its end or a later header carries.
+    pub(crate) fn number(&self) -> Option<u64> {
+        u64::from_str_radix(self.0.split_once('/')?.1.split('.').next()?, 16).ok()
+    }
+
+    /// What follows the id in a name: `end` for verdicts and ends of generations.
+    pub(crate) fn suffix(&self) -> Option<&str> {
+        self.0.split_once('.').map(|(_, suffix)| suffix)
+    }
+}
+
+fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_the_format_are_objects() {
+        let id = ObjectId([0xab; 32]);
+        assert!(ObjectName::parse(Area::Packs, ObjectName::pack(id).as_str()).is_some());
+        assert!(ObjectName::parse(Area::Sessions, ObjectName::verdict(id).as_str()).is_some());
+        assert!(ObjectName::parse(Area::Index, "index/.tmp-1").is_none());
+        assert!(ObjectName::parse(Area::Packs, &format!("packs/00/{id}")).is_none());
+        assert!(ObjectName::parse(Area::Index, ObjectName::pack(id).as_str()).is_none());
+        assert_eq!(ObjectName::generation_end(17).number(), Some(17));
+        assert_eq!(ObjectName::generation_end(17).suffix(), Some("end"));
+    }
+}

@@ -1,0 +1,325 @@
+//! Packs: sealed frames of blobs, and the sealed contents that tell what they hold (FORMAT.md §6).
+
+use std::cell::RefCell;
+
+use yore_platform::ReadBuffer;
+use zstd::bulk::Decompressor;
+
+use crate::error::Result;
+use crate::format::cbor::{self, MapWriter, Read};
+use crate::format::id::{BlobId, ObjectId};
+use crate::format::keys::Keys;
+use crate::format::object::{Kind, ObjectName};
+use crate::format::seal::{self, Counter, ObjectKey, TAG};
+
+/// The most bytes that a frame's blobs, and so a blob, may have.
+pub const MAX_FRAME: u32 = 16 << 20;
+/// Length of the trailer.
+pub(crate) const TRAILER: usize = 16;
+pub(crate) const TRAILER_MAGIC: &[u8; 4] = b"yend";
+/// The frame number that the contents have in their associated data.
+const CONTENTS_NUMBER: u32 = u32::MAX;
+
+/// Whether a pack holds chunks or trees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PackKind {
+    /// Chunks of files.
+    Data,
+    /// Trees and lists of chunks.
+    Tree,
+}
+
+impl PackKind {
+    pub(crate) fn object_kind(self) -> Kind {
+        match self {
+            PackKind::Data => Kind::DataPack,
+            PackKind::Tree => Kind::TreePack,
+        }
+    }
+
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
+        [PackKind::Data, PackKind::Tree].into_iter().find(|k| k.object_kind() as u64 == number)
+    }
+}
+
+/// How a frame's blobs are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Codec {
+    /// As they are.
+    Raw = 0,
+    /// As one zstd frame.
+    Zstd = 1,
+}
+
+impl Codec {
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
+        [Codec::Raw, Codec::Zstd].into_iter().find(|codec| *codec as u64 == number)
+    }
+}
+
+/// What it takes to fetch and open one frame, apart from its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FrameInfo {
+    /// Length in the pack, with the tag.
+    pub sealed: u32,
+    /// Length of the blobs together.
+    pub raw: u32,
+    /// How they are stored.
+    pub codec: Codec,
+    /// How many blobs it holds.
+    pub blobs: u32,
+}
+
+/// What a pack holds, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Contents {
+    /// The frames.
+    pub frames: Vec<FrameInfo>,
+    /// The blobs of all frames: id and length.
+    pub blobs: Vec<(BlobId, u32)>,
+}
+
+/// A pack as an index describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackInfo {
+    /// Its name.
+    pub id: ObjectId,
+    /// What it holds.
+    pub kind: PackKind,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its contents.
+    pub contents: Contents,
+}
+
+impl Contents {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let mut map = MapWriter::new(out);
+        let mut frames = map.key(1);
+        frames.array(self.frames.len() as u64 * 4);
+        for frame in &self.frames {
+            let numbers = [frame.sealed, frame.raw, frame.codec as u32, frame.blobs];
+            numbers.into_iter().for_each(|number| {
+                frames.u64(number.into());
+            });
+        }
+        let ids: Vec<u8> = self.blobs.iter().flat_map(|(id, _)| id.0).collect();
+        map.key(2).bytes(&ids);
+        let mut lengths = map.key(3);
+        lengths.array(self.blobs.len() as u64);
+        self.blobs.iter().for_each(|(_, length)| {
+            lengths.u64(u64::from(*length));
+        });
+        map.finish();
+    }
+
+    /// Decodes contents, and refuses those whose numbers do not agree.
+    pub(crate) fn decode(d: &mut minicbor::Decoder<'_>) -> Read<Self> {
+        let (mut numbers, mut ids, mut lengths) = (Vec::new(), &[][..], Vec::new());
+        let input = d.input().len();
+        let known = |key, d: &mut minicbor::Decoder<'_>| {
+            match key {
+                // Before it allocates: every frame has a blob, and every blob 33 bytes after this.
+                1 => numbers = cbor::numbers_if(d, |items, left| items / 4 <= left / 37)?,
+                3 => lengths = cbor::numbers_if(d, |items, _| items <= input / 33)?,
+                _ => return Ok(false),
+            }
+            Ok(true)
+        };
+        // Key 2 borrows from the input, which the closure above can't hand out.
+        cbor::map(d, known, |key, value| {
+            if key == 2 {
+                ids = value;
+            }
+        })?;
+        let ids = minicbor::Decoder::new(ids).bytes()?;
+        if ids.len() != lengths.len() * 32 || !numbers.len().is_multiple_of(4) {
+            return cbor::refuse("counts do not agree");
+        }
+        let frames = numbers.chunks_exact(4).map(frame_info).collect::<Option<Vec<_>>>();
+        let frames = cbor::required(frames)?;
+        let mut blobs = Vec::with_capacity(lengths.len());
+        for (id, length) in ids.chunks_exact(32).zip(lengths) {
+            let length = u32::try_from(length).ok().filter(|&length| length <= MAX_FRAME);
+            blobs.push((cbor::required(BlobId::from_slice(id))?, cbor::required(length)?));
+        }
+        let contents = Self { frames, blobs };
+        if contents.agrees() { Ok(contents) } else { cbor::refuse("lengths do not agree") }
+    }
+
+    /// Whether every frame's blobs have its length together, and no blob is left over.
+    fn agrees(&self) -> bool {
+        let mut blobs = self.blobs.iter();
+        let frames_agree = self.frames.iter().all(|frame| {
+            let taken = blobs.by_ref().take(frame.blobs as usize);
+            taken.map(|(_, length)| u64::from(*length)).sum::<u64>() == u64::from(frame.raw)
+        });
+        let counted: u64 = self.frames.iter().map(|frame| u64::from(frame.blobs)).sum();
+        frames_agree && counted == self.blobs.len() as u64
+    }
+
+    /// Bytes that the frames take in the pack.
+    pub(crate) fn sealed_bytes(&self) -> u64 {
+        self.frames.iter().map(|frame| u64::from(frame.sealed)).sum()
+    }
+}
+
+fn frame_info(numbers: &[u64]) -> Option<FrameInfo> {
+    let number = |at: usize| u32::try_from(*numbers.get(at)?).ok();
+    let frame = FrameInfo {
+        sealed: number(0)?,
+        raw: number(1)?,
+        codec: Codec::from_number(*numbers.get(2)?)?,
+        blobs: number(3)?,
+    };
+    let bound = MAX_FRAME + TAG as u32;
+    (frame.raw <= MAX_FRAME && (TAG as u32..=bound).contains(&frame.sealed)).then_some(frame)
+}
+
+impl PackInfo {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let mut map = MapWriter::new(out);
+        map.key(1).bytes(&self.id.0);
+        map.key(2).u64(self.kind.object_kind() as u64);
+        map.key(3).u64(self.size);
+        let mut contents = Vec::new();
+        self.contents.encode(&mut contents);
+        map.key(4).raw(&contents);
+        map.finish();
+    }
+
+    pub(crate) fn decode(d: &mut minicbor::Decoder<'_>) -> Read<Self> {
+        let (mut id, mut kind, mut size, mut contents) = (None, None, None, None);
+        let known = |key, d: &mut minicbor::Decoder<'_>| {
+            match key {
+                1 => id = Some(ObjectId(cbor::bytes32(d)?)),
+                2 => kind = PackKind::from_number(d.u64()?),
+                3 => size = Some(d.u64()?),
+                4 => contents = Some(Contents::decode(d)?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        };
+        cbor::map(d, known, |_, _| {})?;
+        Ok(Self {
+            id: cbor::required(id)?,
+            kind: cbor::required(kind)?,
+            size: cbor::required(size)?,
+            contents: cbor::required(contents)?,
+        })
+    }
+}
+
+fn position(number: u32, sealed: u32, raw: u32, codec: u8) -> [u8; 13] {
+    let mut position = [0; 13];
+    position[..4].copy_from_slice(&number.to_be_bytes());
+    position[4..8].copy_from_slice(&sealed.to_be_bytes());
+    position[8..12].copy_from_slice(&raw.to_be_bytes());
+    position[12] = codec;
+    position
+}
+
+/// The key of one pack.
+pub(crate) struct PackKey {
+    id: ObjectId,
+    key: ObjectKey,
+}
+
+impl PackKey {
+    /// Draws the key of a new pack, hedged with what it will hold first.
+    pub(crate) fn draw(keys: &Keys, kind: PackKind, first: &[u8]) -> Self {
+        Self::derive(keys, kind, ObjectId(keys.draw_salt(first)))
+    }
+
+    /// Derives the key of the pack `id`, whose prefix need not be at hand.
+    pub(crate) fn derive(keys: &Keys, kind: PackKind, id: ObjectId) -> Self {
+        let name = ObjectName::pack(id);
+        let key = ObjectKey::for_writing(keys, kind.object_kind(), &name, id.0);
+        Self { id, key }
+    }
+
+    /// Derives the key of a pack from the first bytes of it.
+    pub(crate) fn of(keys: &Keys, kind: PackKind, id: ObjectId, prefix: &[u8]) -> Result<Self> {
+        let name = ObjectName::pack(id);
+        let key = ObjectKey::for_reading(keys, kind.object_kind(), &name, prefix)?;
+        Ok(Self { id, key })
+    }
+
+    pub(crate) fn id(&self) -> ObjectId {
+        self.id
+    }
+
+    /// The bytes with which the pack begins.
+    pub(crate) fn prefix(&self) -> &[u8] {
+        self.key.prefix()
+    }
+
+    /// Seals a frame's stored bytes in place and appends the tag.
+    pub(crate) fn seal_frame(&self, number: u32, raw: u32, codec: Codec, stored: &mut Vec<u8>) {
+        let sealed = (stored.len() + TAG) as u32;
+        self.key.seal(
+            Counter::frame(number),
+            &position(number, sealed, raw, codec as u8),
+            stored,
+            0,
+        );
+    }
+
+    /// Opens a sealed frame in place and returns its stored bytes; `None` when it was altered.
+    pub(crate) fn open_frame<'a>(
+        &self,
+        number: u32,
+        frame: &FrameInfo,
+        sealed: &'a mut [u8],
+    ) -> Option<&'a mut [u8]> {
+        let position = position(number, frame.sealed, frame.raw, frame.codec as u8);
+        self.key.open(Counter::frame(number), &position, sealed)
+    }
+
+    /// Seals the contents of a pack whose frames end at `offset`; returns everything after them.
+    pub(crate) fn seal_end(&self, contents: &Contents, offset: u64) -> Vec<u8> {
+        let mut encoded = Vec::new();
+        contents.encode(&mut encoded);
+        let after = offset as usize + TAG + TRAILER;
+        let mut end = Vec::new();
+        seal::append_padded(&mut end, &encoded, after);
+        let length = (end.len() + TAG) as u32;
+        let position = position(CONTENTS_NUMBER, length, 0, u8::MAX);
+        self.key.seal(Counter::CONTENTS, &position, &mut end, 0);
+        end.extend_from_slice(&offset.to_be_bytes());
+        end.extend_from_slice(&length.to_be_bytes());
+        end.extend_from_slice(TRAILER_MAGIC);
+        end
+    }
+
+    pub(crate) fn open_contents(&self, length: u32, sealed: &mut [u8]) -> Option<Contents> {
+        let position = position(CONTENTS_NUMBER, length, 0, u8::MAX);
+        let plain = self.key.open(Counter::CONTENTS, &position, sealed)?;
+        let content = seal::read_padded(plain, seal::MAX_CONTENT)?;
+        let mut d = minicbor::Decoder::new(&content);
+        let contents = Contents::decode(&mut d).ok()?;
+        (d.position() == content.len()).then_some(contents)
+    }
+}
+
+thread_local! {
+    /// Setting up a decompressor costs more than a small frame.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> =
+        RefCell::new(Decompressor::new().ok());
+}
+
+/// Decodes an opened frame into its blobs' bytes.
+pub(crate) fn decode_frame(frame: &FrameInfo, stored: &[u8], out: &mut ReadBuffer) -> Option<()> {
+    out.fit(frame.raw as usize);
+    let length = match frame.codec {
+        Codec::Raw => {
+            out.get_mut(..stored.len())?.copy_from_slice(stored);
+            stored.len()
+        }
+        Codec::Zstd => DECOMPRESSOR.with_borrow_mut(|decompressor| {
+            decompressor.as_mut()?.decompress_to_buffer(stored, &mut **out).ok()
+        })?,
+    };
+    (length == out.len()).then_some(())
+}

@@ -1,0 +1,233 @@
+//! The record of a snapshot (FORMAT.md §10).
+
+use yore_platform::Timestamp;
+
+use super::{ClientId, bytes16};
+use crate::format::cbor::{self, EPOCH, MapWriter, Read};
+use crate::format::id::{BlobId, ObjectId, SnapshotId};
+use crate::format::tree::Flags;
+
+/// What a backup saw and stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Files, hard links each counted.
+    pub files: u64,
+    /// Directories.
+    pub directories: u64,
+    /// Everything else.
+    pub others: u64,
+    /// Bytes of the files.
+    pub bytes: u64,
+    /// Files that the previous snapshot did not have.
+    pub new_files: u64,
+    /// Files that the previous snapshot had otherwise.
+    pub changed_files: u64,
+    /// Bytes of blobs that the repository did not have.
+    pub new_bytes: u64,
+    /// Bytes that those take in the repository.
+    pub stored_bytes: u64,
+    /// What could not be read.
+    pub unreadable: u64,
+}
+
+/// The flag of a snapshot whose time a person gave.
+const TIME_GIVEN: u64 = 1;
+
+/// A moment that was backed up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// When the backup began.
+    pub time: Timestamp,
+    /// A person gave the time; it was not read from the machine's clock.
+    pub time_given: bool,
+    /// When it ended.
+    pub end: Timestamp,
+    /// The writer's offset from UTC then, in seconds.
+    pub utc_offset: i64,
+    /// The machine.
+    pub host: String,
+    /// The person or account.
+    pub user: String,
+    /// Absolute paths: components joined by `/`, without a leading one.
+    pub sources: Vec<Vec<u8>>,
+    /// The root tree.
+    pub root: BlobId,
+    /// What a node of the root would say of it, if it had one.
+    pub root_flags: Flags,
+    /// Words by which it can be found.
+    pub tags: Vec<String>,
+    /// Which installation made it.
+    pub client: ClientId,
+    /// Counts that installation's snapshots, from 1.
+    pub sequence: u64,
+    /// That installation's previous snapshot.
+    pub previous: Option<SnapshotId>,
+    /// The newest snapshot of each other installation that the writer saw, sorted.
+    pub seen: Vec<SnapshotId>,
+    /// What was seen and stored.
+    pub totals: Totals,
+    /// Program and version.
+    pub program: String,
+    /// The exclude patterns in force.
+    pub excludes: Vec<String>,
+    /// Sources of earlier snapshots, inside of its own sources, of which it says nothing: it left them out. Sorted.
+    pub uncovered: Vec<Vec<u8>>,
+    /// The session that wrote it first.
+    pub session: ObjectId,
+}
+
+impl Snapshot {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut map = MapWriter::new(&mut out);
+        map.key(1).time(self.time, EPOCH);
+        map.key(2).time(self.end, EPOCH);
+        map.key(3).i64(self.utc_offset);
+        map.key(4).str(&self.host);
+        map.key(5).str(&self.user);
+        write_paths(&mut map, 6, &self.sources);
+        map.key(7).bytes(&self.root.0);
+        write_texts(&mut map, 8, &self.tags);
+        map.key(9).bytes(&self.client.0);
+        map.key(10).u64(self.sequence);
+        if let Some(previous) = self.previous {
+            map.key(11).bytes(&previous.0);
+        }
+        let t = &self.totals;
+        let mut totals = map.key(12);
+        totals.map(9);
+        let numbers = [
+            t.files,
+            t.directories,
+            t.others,
+            t.bytes,
+            t.new_files,
+            t.changed_files,
+            t.new_bytes,
+            t.stored_bytes,
+            t.unreadable,
+        ];
+        (1..).zip(numbers).for_each(|(key, number)| {
+            totals.u64(key).u64(number);
+        });
+        map.key(13).str(&self.program);
+        write_texts(&mut map, 14, &self.excludes);
+        map.key(15).bytes(&self.session.0);
+        if self.root_flags != Flags::default() {
+            map.key(17).u64(self.root_flags.0);
+        }
+        if !self.seen.is_empty() {
+            let mut seen = map.key(18);
+            seen.array(self.seen.len() as u64);
+            self.seen.iter().for_each(|id| {
+                seen.bytes(&id.0);
+            });
+        }
+        if self.time_given {
+            map.key(19).u64(TIME_GIVEN);
+        }
+        if !self.uncovered.is_empty() {
+            write_paths(&mut map, 20, &self.uncovered);
+        }
+        map.finish();
+        out
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Read<Self> {
+        let (mut time, mut end, mut root, mut client) = (None, None, None, None);
+        let (mut root_flags, mut seen, mut flags) = (Flags::default(), Vec::new(), 0);
+        let (mut sequence, mut session, mut previous) = (None, None, None);
+        let (mut utc_offset, mut host, mut user, mut program) = (0, None, None, String::new());
+        let (mut sources, mut tags, mut excludes) = (None, Vec::new(), Vec::new());
+        let (mut totals, mut uncovered) = (Totals::default(), Vec::new());
+        cbor::whole_map(bytes, |key, d| {
+            match key {
+                1 => time = Some(cbor::time(d, EPOCH)?),
+                2 => end = Some(cbor::time(d, EPOCH)?),
+                3 => utc_offset = d.i64()?,
+                4 => host = Some(d.str()?.to_owned()),
+                5 => user = Some(d.str()?.to_owned()),
+                6 => sources = Some(read_paths(d)?),
+                7 => root = Some(BlobId(cbor::bytes32(d)?)),
+                8 => tags = cbor::texts(d)?,
+                9 => client = Some(ClientId(bytes16(d)?)),
+                10 => sequence = Some(d.u64()?),
+                11 => previous = Some(SnapshotId(cbor::bytes32(d)?)),
+                12 => totals = decode_totals(d)?,
+                13 => program = d.str()?.to_owned(),
+                14 => excludes = cbor::texts(d)?,
+                15 => session = Some(ObjectId(cbor::bytes32(d)?)),
+                17 => root_flags = Flags(d.u64()?),
+                18 => seen = cbor::ids(d)?.into_iter().map(SnapshotId).collect(),
+                19 => flags = d.u64()?,
+                20 => uncovered = read_paths(d)?,
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(Self {
+            time: cbor::required(time)?,
+            time_given: flags & TIME_GIVEN != 0,
+            end: cbor::required(end)?,
+            utc_offset,
+            host: cbor::required(host)?,
+            user: cbor::required(user)?,
+            sources: cbor::required(sources)?,
+            root: cbor::required(root)?,
+            root_flags,
+            tags,
+            client: cbor::required(client)?,
+            sequence: cbor::required(sequence)?,
+            previous,
+            seen,
+            totals,
+            program,
+            excludes,
+            uncovered,
+            session: cbor::required(session)?,
+        })
+    }
+}
+
+fn write_paths(map: &mut MapWriter<'_>, key: u64, paths: &[Vec<u8>]) {
+    let mut items = map.key(key);
+    items.array(paths.len() as u64);
+    paths.iter().for_each(|path| {
+        items.bytes(path);
+    });
+}
+
+fn read_paths(d: &mut minicbor::Decoder<'_>) -> Read<Vec<Vec<u8>>> {
+    let items = cbor::items(d)?;
+    (0..items).map(|_| d.bytes().map(<[u8]>::to_vec)).collect()
+}
+
+fn write_texts(map: &mut MapWriter<'_>, key: u64, texts: &[String]) {
+    let mut writer = map.key(key);
+    writer.array(texts.len() as u64);
+    texts.iter().for_each(|text| {
+        writer.str(text);
+    });
+}
+
+fn decode_totals(d: &mut minicbor::Decoder<'_>) -> Read<Totals> {
+    let mut t = Totals::default();
+    let known = |key, d: &mut minicbor::Decoder<'_>| {
+        let number = match key {
+            1 => &mut t.files,
+            2 => &mut t.directories,
+            3 => &mut t.others,
+            4 => &mut t.bytes,
+            5 => &mut t.new_files,
+            6 => &mut t.changed_files,
+            7 => &mut t.new_bytes,
+            8 => &mut t.stored_bytes,
+            9 => &mut t.unreadable,
+            _ => return Ok(false),
+        };
+        *number = d.u64()?;
+        Ok(true)
+    };
+    cbor::map(d, known, |_, _| {})?;
+    Ok(t)
+}

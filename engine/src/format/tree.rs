@@ -1,0 +1,249 @@
+//! Trees: directories as blobs (FORMAT.md §8).
+//!
+//! A node says everything about one name but the bytes of a large content. A tree blob holds the
+//! nodes of a directory, or, for a large one, points to leaves that hold them.
+
+use yore_platform::{DeviceNumber, Kind, Owner, Timestamp, Xattrs};
+
+use crate::format::id::BlobId;
+
+mod builder;
+mod decode;
+mod encode;
+mod owner_names;
+
+pub(crate) use builder::TreeBuilder;
+pub(crate) use decode::{decode_hole_list, decode_list, decode_tree};
+pub(crate) use encode::{encode_hole_list, encode_list};
+pub use owner_names::OwnerNames;
+
+/// A stretch of a file's content, as the chunker cut it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunk {
+    /// The blob that holds it.
+    pub id: BlobId,
+    /// Its length in bytes.
+    pub length: u32,
+}
+
+/// A list blob, with the bytes of data that it stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListRef {
+    /// The list blob.
+    pub id: BlobId,
+    /// Bytes of data under it.
+    pub length: u64,
+}
+
+/// Where the data of a file are: its bytes without the holes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Content {
+    /// There are none.
+    #[default]
+    Empty,
+    /// Here.
+    Inline(Vec<u8>),
+    /// In these chunks, in order.
+    Chunks(Vec<Chunk>),
+    /// In the chunks that list blobs name, in order.
+    Lists {
+        /// 0 when the lists name chunks, 1 when they name such lists, and so on.
+        depth: u8,
+        /// The lists, in order.
+        lists: Vec<ListRef>,
+    },
+}
+
+/// Bytes of data, then bytes of hole after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hole {
+    /// Data since the last hole, or the start of the file.
+    pub data: u64,
+    /// Zeros that are not stored.
+    pub hole: u64,
+}
+
+/// Where a sparse file has holes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holes {
+    /// Here, ascending.
+    Inline(Vec<Hole>),
+    /// In these list blobs, because there are many.
+    Lists(Vec<BlobId>),
+}
+
+impl Default for Holes {
+    fn default() -> Self {
+        Holes::Inline(Vec::new())
+    }
+}
+
+impl Holes {
+    /// Whether the file has none.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Holes::Inline(holes) if holes.is_empty())
+    }
+}
+
+/// What went wrong while a node was backed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags(pub u64);
+
+impl Flags {
+    /// The file changed while it was read.
+    pub const CHANGED_WHILE_READ: Flags = Flags(1);
+    /// It could not be read; this is its last known state.
+    pub const STALE: Flags = Flags(2);
+    /// Not everything in this directory is in its tree: it was left out on purpose and not by a
+    /// pattern, or could not be read.
+    pub const INCOMPLETE: Flags = Flags(4);
+
+    /// Some of its extended attributes could not be read, and are missing.
+    pub const ATTRIBUTES_MISSING: Flags = Flags(8);
+
+    /// Adds flags.
+    #[must_use]
+    pub fn with(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+
+    /// Whether all of `other`'s flags are set.
+    pub fn contains(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// Everything about one name of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its name: bytes, not a path, not `.` or `..`.
+    pub name: Vec<u8>,
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits (`0o7777`); `None` where none were known.
+    pub mode: Option<u32>,
+    /// Its owner; `None` where none was known.
+    pub owner: Option<Owner>,
+    /// What the owner was called, where a tree of the repository says so; a tree that is written asks the system.
+    pub owner_names: OwnerNames,
+    /// When the content last changed.
+    pub modified: Timestamp,
+    /// When content or metadata last changed, where it was backed up.
+    pub changed: Option<Timestamp>,
+    /// When the file was made.
+    pub born: Option<Timestamp>,
+    /// The number of the file where it was backed up.
+    pub inode: u64,
+    /// Length in bytes of a file.
+    pub size: u64,
+    /// A file's data.
+    pub content: Content,
+    /// A file's holes.
+    pub holes: Holes,
+    /// A directory's tree; `None` when it could not be read.
+    pub subtree: Option<BlobId>,
+    /// The text of a symbolic link.
+    pub target: Vec<u8>,
+    /// Which device it stands for.
+    pub device_number: DeviceNumber,
+    /// Extended attributes, POSIX ACLs among them.
+    pub xattrs: Xattrs,
+    /// How many names it had.
+    pub links: u64,
+    /// The number of its file system, kept when it had several names.
+    pub filesystem: u64,
+    /// What went wrong with it.
+    pub flags: Flags,
+    /// Keys of later versions that may be kept unread, encoded.
+    pub extra: Vec<(u64, Vec<u8>)>,
+}
+
+impl Node {
+    /// A node with nothing but a name, a kind and a time.
+    pub fn new(name: &[u8], kind: Kind, modified: Timestamp) -> Self {
+        Self {
+            name: name.to_vec(),
+            kind,
+            mode: None,
+            owner: None,
+            owner_names: OwnerNames::default(),
+            modified,
+            changed: None,
+            born: None,
+            inode: 0,
+            size: 0,
+            content: Content::Empty,
+            holes: Holes::default(),
+            subtree: None,
+            target: Vec::new(),
+            device_number: DeviceNumber::default(),
+            xattrs: Vec::new(),
+            links: 1,
+            filesystem: 0,
+            flags: Flags::default(),
+            extra: Vec::new(),
+        }
+    }
+
+    /// What makes several names of one snapshot one file; `None` for a file of one name.
+    pub fn link_group(&self) -> Option<(u64, u64)> {
+        (self.links > 1 && self.kind != Kind::Directory).then_some((self.filesystem, self.inode))
+    }
+
+    /// Bytes of data, without holes, as far as the node alone tells.
+    pub fn data_length(&self) -> u64 {
+        match &self.content {
+            Content::Empty => 0,
+            Content::Inline(bytes) => bytes.len() as u64,
+            Content::Chunks(chunks) => chunks.iter().map(|chunk| u64::from(chunk.length)).sum(),
+            Content::Lists { lists, .. } => {
+                lists.iter().fold(0, |sum, list| sum.saturating_add(list.length))
+            }
+        }
+    }
+}
+
+/// A leaf of a large directory.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LeafRef {
+    /// The name of its first node.
+    pub first: Vec<u8>,
+    /// Its tree blob.
+    pub id: BlobId,
+    /// How many nodes it has.
+    pub nodes: u64,
+}
+
+/// A name that can't be presented, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidNode {
+    /// The name, as far as it can be read.
+    pub name: Vec<u8>,
+    /// What about it is not known or not allowed.
+    pub reason: &'static str,
+}
+
+/// What a tree blob holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tree {
+    /// The nodes themselves, sorted by name; and the names that can't be presented.
+    Nodes {
+        /// Those that can be presented.
+        nodes: Vec<Node>,
+        /// Those that can't.
+        invalid: Vec<InvalidNode>,
+    },
+    /// The leaves that hold the nodes, in order.
+    Leaves(Vec<LeafRef>),
+}
+
+#[cfg(test)]
+pub(crate) fn forged_nodes(nodes: &[Node]) -> Vec<u8> {
+    encode::encode_nodes(nodes, &yore_platform::AccountNames::new())
+}
+
+#[cfg(test)]
+pub(crate) use encode::encode_leaves as forged_leaves;
+
+#[cfg(test)]
+mod tests;

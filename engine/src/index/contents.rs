@@ -1,0 +1,50 @@
+//! The contents of a pack, read from the pack itself (FORMAT.md §6).
+
+use std::ops::Range;
+
+use crate::backend::Backend;
+use crate::error::{Error, Result};
+use crate::format::id::ObjectId;
+use crate::format::keys::Keys;
+use crate::format::object::ObjectName;
+use crate::format::pack::{PackInfo, PackKey, PackKind, TRAILER, TRAILER_MAGIC};
+use crate::format::seal::{self, PREFIX, TAG};
+
+/// Reads what a pack holds from the pack itself, by its trailer.
+pub(crate) fn load_contents(
+    backend: &dyn Backend,
+    keys: &Keys,
+    id: ObjectId,
+    size: u64,
+) -> Result<PackInfo> {
+    let name = ObjectName::pack(id);
+    let damaged = |reason| Error::damaged(name.as_str(), reason);
+    if size < (PREFIX + TAG + TRAILER) as u64 {
+        return Err(damaged("truncated"));
+    }
+    let prefix = backend.read(&name, 0..PREFIX as u64)?;
+    let kind = PackKind::from_number(prefix[5].into()).ok_or_else(|| damaged("not a pack"))?;
+    let key = PackKey::of(keys, kind, id, &prefix)?;
+    let range = contents_range(backend, &name, size)?;
+    let start = range.start;
+    let mut sealed = backend.read(&name, range)?;
+    let contents = key
+        .open_contents(sealed.len() as u32, &mut sealed)
+        .ok_or_else(|| damaged("its contents were altered"))?;
+    if PREFIX as u64 + contents.sealed_bytes() != start {
+        return Err(damaged("its frames do not fill it"));
+    }
+    Ok(PackInfo { id, kind, size, contents })
+}
+
+fn contents_range(backend: &dyn Backend, name: &ObjectName, size: u64) -> Result<Range<u64>> {
+    let end = size - TRAILER as u64;
+    let trailer = backend.read(name, end..size)?;
+    let number = |bytes: &[u8]| bytes.iter().fold(0u64, |n, &byte| n << 8 | u64::from(byte));
+    let (offset, length) = (number(&trailer[..8]), number(&trailer[8..12]));
+    let fits = offset.checked_add(length) == Some(end) && offset >= PREFIX as u64;
+    if &trailer[12..] != TRAILER_MAGIC || !fits || length > seal::MAX_OBJECT as u64 {
+        return Err(Error::damaged(name.as_str(), "it has no end"));
+    }
+    Ok(offset..end)
+}

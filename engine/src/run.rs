@@ -1,0 +1,11 @@
+//! Real runs and dry runs.
+
+/// Whether anything is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Run {
+    /// A snapshot is made.
+    #[default]
+    Real,
+    /// Everything is read and counted, and nothing written.
+    Dry,
+}
