@@ -52,6 +52,17 @@ pub struct Request<'a> {
     pub path: &'a [u8],
     /// The options of the engine.
     pub settings: &'a RestoreOptions,
+    /// Tells whether what is there may change.
+    pub consent: Consent,
+}
+
+/// The consent to change what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// It was given on the command line.
+    Given,
+    /// It is asked for once the plan is known.
+    Asked,
 }
 
 /// Restores to where it came from, after somebody agreed to what that replaces and removes: exactly
@@ -61,13 +72,15 @@ pub struct Request<'a> {
 pub fn run(
     context: &Context,
     request: &Request<'_>,
-    is_said: bool,
     interrupt: Interrupt,
 ) -> Outcome<RestoreReport> {
-    let Request { state: MomentState { reader, root, .. }, what, path, settings } = *request;
+    let Request { state: MomentState { reader, root, .. }, what, path, settings, .. } = *request;
     let top = system_path(b"");
     let start = |interrupt| Progress::start(&context.screen, "restoring", Some(interrupt));
-    if is_said || settings.run == Run::Dry || settings.overwrite == Overwrite::Never {
+    if request.consent == Consent::Given
+        || settings.run == Run::Dry
+        || settings.overwrite == Overwrite::Never
+    {
         let progress = start(interrupt);
         return Ok(progress.counting(
             |counter| count(reader, what, counter),
