@@ -1,4 +1,4 @@
-//! The program `yore`: arguments in, commands run, results and errors out.
+//! The program `yore`: reads arguments, runs commands, prints results and errors.
 //!
 //! Each command is a file under `commands`; everything that is printed goes through `screen`.
 

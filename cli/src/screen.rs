@@ -25,7 +25,7 @@ use crate::text::wrap::wrap;
 pub mod progress;
 pub mod question;
 
-/// The width of a terminal that does not tell its own.
+/// The width of a terminal that does not report its own.
 const USUAL_WIDTH: usize = 80;
 /// The least width of a line.
 const LEAST_WIDTH: usize = 20;
@@ -60,7 +60,7 @@ struct State {
 }
 
 impl Screen {
-    /// Prints as the options say.
+    /// Makes the screen that the options describe.
     pub fn new(global: &Global) -> Self {
         let form = if global.json { Form::Json } else { Form::Text };
         let verbosity = match (global.quiet, global.verbose) {
@@ -72,7 +72,7 @@ impl Screen {
         Self { form, verbosity, draws_progress, state: Mutex::default() }
     }
 
-    /// Prints before the options are known: only whether errors are objects can be seen.
+    /// Makes a screen for errors before the options are known; it looks for `--json` only.
     pub fn before_arguments() -> Self {
         let is_json = std::env::args_os().any(|argument| argument == "--json");
         let form = if is_json { Form::Json } else { Form::Text };
@@ -84,7 +84,7 @@ impl Screen {
         self.form == Form::Json
     }
 
-    /// Reports whether details are told.
+    /// Reports whether details are printed.
     pub fn is_verbose(&self) -> bool {
         self.verbosity == Verbosity::Verbose
     }
@@ -136,7 +136,7 @@ impl Screen {
         }
     }
 
-    /// Prints a line that a person likes to read and nobody needs.
+    /// Prints a line for people, which `--quiet` leaves out.
     pub fn info(&self, text: impl AsRef<str>) {
         if self.verbosity >= Verbosity::Normal {
             self.line(text);
@@ -186,7 +186,7 @@ impl Screen {
         }
     }
 
-    /// Ends the program's printing, and tells with which code it exits.
+    /// Ends printing, and returns the exit code.
     pub fn finish(&self, outcome: Outcome) -> ExitCode {
         self.set_bar(None);
         let outcome = match (outcome, self.state().failed.take()) {
@@ -244,7 +244,7 @@ impl Screen {
     fn to_stderr(&self, line: &str) {
         let bar = self.state().bar.clone();
         let print = || writeln!(io::stderr(), "{line}");
-        // Nobody can be told when this fails.
+        // There is nowhere to report a failure of this.
         let _ = match bar {
             Some(bar) => bar.suspend(print),
             None => print(),
@@ -278,7 +278,7 @@ fn json_line(object: &impl Serialize) -> String {
 
 /// Prints the help or the version that was asked for.
 pub fn text(text: &clap::Error) -> ExitCode {
-    // Nobody can be told when this fails.
+    // There is nowhere to report a failure of this.
     let _ = text.print();
     ExitCode::SUCCESS
 }

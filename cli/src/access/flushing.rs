@@ -8,7 +8,7 @@ use crate::screen::Screen;
 /// The file in a repository's cache that says that the warning was printed.
 const WARNED: &str = "cannot-flush";
 
-/// Warns of it the first time that it is met: it is how the file system is, and no fault of a backup.
+/// Warns once for each repository: it is a property of the file system, and no fault of a backup.
 pub fn warn_once(screen: &Screen, repository: &Repository) {
     if repository.backend().capabilities().durable {
         return;

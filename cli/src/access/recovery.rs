@@ -1,6 +1,6 @@
 //! Recovery keys that were copied by hand.
 
-/// The characters of a whole key, without what stands between its groups.
+/// The number of characters of a key, without the separators.
 const WHOLE: usize = 45;
 /// The number of characters that may be missing or too many.
 const SLIPS: usize = 6;

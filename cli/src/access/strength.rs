@@ -9,7 +9,7 @@ const ENOUGH: usize = 12;
 /// The number of characters that are estimated: the time of the estimate grows with its square.
 const ESTIMATED: usize = 72;
 
-/// Warns of a new passphrase that is short, or made of what people try first.
+/// Warns of a new passphrase that is short or common.
 pub fn warn_if_weak(screen: &Screen, passphrase: &str) {
     if let Some(weakness) = weakness(passphrase) {
         screen.problem(

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use yore_platform::{snapshot_path, system_path};
 
-/// Makes a path absolute as it is written, whether anything is there or not.
+/// Makes a path absolute as it is written, even if nothing is there.
 pub fn absolute(path: &Path) -> Vec<u8> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut plain = PathBuf::new();

@@ -1,4 +1,4 @@
-//! The machine whose snapshots are meant.
+//! Options that choose the machine whose snapshots are meant.
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -20,7 +20,7 @@ pub struct MachineArgs {
 }
 
 impl MachineArgs {
-    /// Takes the snapshots of the machine that is meant.
+    /// Keeps the snapshots of the machine that is meant.
     pub fn select(&self, mut list: Vec<SnapshotEntry>) -> Outcome<Vec<SnapshotEntry>> {
         if self.all_hosts {
             return Ok(list);
@@ -41,7 +41,7 @@ impl MachineArgs {
     }
 }
 
-/// Takes the machine that is meant where nobody names one; everybody's snapshots where that is none.
+/// Returns a filter for the snapshots of this machine, or of the only one that has some; all pass where several have.
 pub fn here_or_all(
     list: &[SnapshotEntry],
     all_hosts: bool,

@@ -158,7 +158,7 @@ fn typed(context: &Context, options: &Options) -> Outcome<Typed> {
     }
 }
 
-/// Finds the newest version of a path, also of one that is gone.
+/// Finds the newest version of a path, also of one that is deleted.
 fn newest_of(
     context: &Context,
     options: &Options,

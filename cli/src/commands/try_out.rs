@@ -88,7 +88,7 @@ fn show(context: &Context, demo: &Demo, interrupt: Interrupt) -> Outcome<()> {
     Ok(())
 }
 
-/// Mounts the drive; where that can't be, tells what to install and goes on without it.
+/// Mounts the drive; where that fails, says what to install and goes on without it.
 fn mount(context: &Context, demo: &Demo) -> Outcome<Option<Drive>> {
     let repository = Arc::new(demo.repository()?);
     let mounted = yore_platform::driver_available().map_err(Failure::from).and_then(|()| {
@@ -113,7 +113,7 @@ fn mount(context: &Context, demo: &Demo) -> Outcome<Option<Drive>> {
     Ok(None)
 }
 
-/// Takes files out of the past and compares them with what they were.
+/// Copies files out of the first backup and compares them with what they were.
 fn take_out(context: &Context, demo: &Demo, view: &DemoView) -> Outcome<Vec<String>> {
     let screen = &context.screen;
     let mut restored = Vec::new();
@@ -141,7 +141,7 @@ fn take_out(context: &Context, demo: &Demo, view: &DemoView) -> Outcome<Vec<Stri
     Ok(restored)
 }
 
-/// Shows a file of the past next to the present one.
+/// Shows a file of the first backup next to the present one.
 fn compare(context: &Context, demo: &Demo, old_files: &OldFile) -> Outcome<()> {
     let screen = &context.screen;
     let present_path = demo.source_file(&old_files.path);
@@ -183,7 +183,7 @@ fn side_by_side(then: &str, past: &[u8], now: &str, present: &[u8]) -> Table {
     table
 }
 
-/// Lets a person look around until Ctrl-C; where there is none, it is over at once.
+/// Waits for Ctrl-C, so that a person can look around; returns at once without a terminal.
 fn linger(context: &Context, demo: &Demo, interrupt: Interrupt) {
     if context.screen.is_json()
         || !context.screen.is_terminal_output()
@@ -204,6 +204,6 @@ fn linger(context: &Context, demo: &Demo, interrupt: Interrupt) {
     screen.info("");
     screen.info("Ctrl-C here ends it and removes everything.");
     while !interrupt.wait(Duration::from_secs(1)) && is_mounted(&drive) {}
-    // Behind the terminal's ^C.
+    // Ends the line on which the terminal shows ^C.
     screen.info("");
 }

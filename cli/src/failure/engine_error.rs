@@ -1,4 +1,4 @@
-//! The table of the engine's errors: exit code and what to do.
+//! The table of the engine's errors: exit code and hint.
 
 use std::io::{self, ErrorKind};
 
@@ -20,7 +20,7 @@ pub fn explain(error: &Error) -> (Exit, Option<String>) {
         Error::Occupied { .. } => {
             (Exit::Failed, "nothing was changed; choose a folder that is empty or not there yet")
         }
-        // The message says it all in its one line.
+        // The message needs no hint.
         Error::WrongSecret { .. } => return (Exit::WrongSecret, None),
         Error::MalformedSecret { .. } => {
             (Exit::WrongSecret, "give the key file or the recovery key that `yore init` made")

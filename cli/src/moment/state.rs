@@ -54,7 +54,7 @@ pub fn open(
     }
     let all = snapshots.list;
     let (list, moment) = match snapshot::named(context, moment_path, &all)? {
-        // One snapshot, of whatever machine.
+        // One snapshot, of any machine.
         Some(moment) => (all, moment),
         None => {
             let list = machine.select(all)?;

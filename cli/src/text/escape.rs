@@ -1,5 +1,5 @@
-//! Names and messages as a terminal may see them: nothing in them can move its cursor, change its
-//! colours or turn its writing direction.
+//! Escaping of names and messages, so that nothing in them moves the cursor of a terminal, changes its
+//! colours or turns its writing direction.
 
 use std::fmt::Write;
 

@@ -54,11 +54,11 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let mut each = |path: &[u8], change: Change| {
         count(&mut counts, &change);
         if !options.stat {
-            tell(context, path, &change);
+            print_change(context, path, &change);
         }
         if let (true, Change::Modified { from, to }) = (options.content, &change)
             && let Err(error) =
-                tell_content(context, path, (&from_state, &from.node), (&to_state, &to.node))
+                print_content(context, path, (&from_state, &from.node), (&to_state, &to.node))
         {
             context.screen.problem(&escape::path(path), &error.what);
             done = Done::Damaged;
@@ -99,7 +99,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         }
     }
     if options.stat {
-        tell_counts(context, &counts);
+        print_counts(context, &counts);
     }
     Ok(if failed { Done::Damaged } else { done })
 }
@@ -124,7 +124,7 @@ fn count(counts: &mut ChangeCounts, change: &Change) {
     *count += 1;
 }
 
-fn tell(context: &Context, path: &[u8], change: &Change) {
+fn print_change(context: &Context, path: &[u8], change: &Change) {
     let (sign, word, seen) = match change {
         Change::Added(seen) => ('+', "added", seen),
         Change::Removed(seen) => ('-', "removed", seen),
@@ -139,7 +139,7 @@ fn tell(context: &Context, path: &[u8], change: &Change) {
     }
 }
 
-fn tell_counts(context: &Context, counts: &ChangeCounts) {
+fn print_counts(context: &Context, counts: &ChangeCounts) {
     let ChangeCounts { added, removed, modified } = counts;
     if context.screen.is_json() {
         return context.screen.object(counts);
@@ -153,7 +153,7 @@ fn tell_counts(context: &Context, counts: &ChangeCounts) {
 }
 
 /// Shows the lines that differ in a text file.
-fn tell_content(
+fn print_content(
     context: &Context,
     path: &[u8],
     (from_state, from): (&MomentState, &Node),

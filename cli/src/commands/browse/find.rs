@@ -112,7 +112,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     hits.retain(|hit| paths.is_empty() || is_below(hit));
     let is_whole = is_whole && problems.is_empty();
     moment_state::print_problems(context, problems);
-    tell(context, &timeline, &hits);
+    print_hits(context, &timeline, &hits);
     Ok(if is_whole { Done::Whole } else { Done::Damaged })
 }
 
@@ -128,7 +128,7 @@ fn kinds(kind: Type) -> Vec<Kind> {
     }]
 }
 
-fn tell(context: &Context, timeline: &[SnapshotEntry], hits: &[Hit]) {
+fn print_hits(context: &Context, timeline: &[SnapshotEntry], hits: &[Hit]) {
     if context.screen.is_json() {
         return hits.iter().for_each(|hit| context.screen.object(&object(timeline, hit)));
     }

@@ -52,8 +52,8 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     }
 }
 
-/// Tells what was done to a path.
-fn tell(context: &Context, what: &str, path: &Path, field: fn(String) -> DesktopPath) {
+/// Prints what was done to a path.
+fn print(context: &Context, what: &str, path: &Path, field: fn(String) -> DesktopPath) {
     let path = path.display().to_string();
     context.screen.info(format!("{what} {path}"));
     context.screen.object(&json::Desktop { path: field(path) });

@@ -71,11 +71,11 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     }
     let result = json::Check::new(&report, began.elapsed());
     screen.object(&result);
-    let tell = |line: String| match report.is_sound() {
+    let print = |line: String| match report.is_sound() {
         true => screen.info(line),
         false => screen.line(line),
     };
-    tell(format!(
+    print(format!(
         "Checked {}, {}, {} in {}; read the content of {} of the packs ({}).",
         format::counted(report.snapshots, "snapshot"),
         format::counted(report.nodes, "name"),

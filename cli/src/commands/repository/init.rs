@@ -23,11 +23,11 @@ pub struct Options {}
 /// Runs the command.
 pub fn run(context: &Context, _options: &Options) -> Outcome {
     let destination = context.destination()?;
-    // Before anybody thinks of a passphrase.
+    // Checked before a passphrase is asked for.
     destination.must_be_vacant()?;
     let passphrase = choose_passphrase(context)?;
-    // The first interrupt waits for the end: nobody is left with a repository half made, or with
-    // one whose recovery key was never shown.
+    // The first interrupt waits for the end, so that no repository is left half made, or without its
+    // recovery key having been shown.
     context.interrupt()?;
     let key_file = match key_file_path(context) {
         Some(path) => Some(KeyFile::make_or_take(path, &destination)?),
@@ -88,7 +88,7 @@ fn choose_passphrase(context: &Context) -> Outcome<Option<Secret>> {
     Ok(text.map(|text| Secret::passphrase(&text)))
 }
 
-/// A key file; removed again when it was made here and nothing came of it.
+/// A key file; dropping it removes one that was made here, unless it is kept.
 struct KeyFile {
     path: PathBuf,
     secret: Secret,
@@ -146,7 +146,7 @@ impl KeyFile {
         }
     }
 
-    /// The repository is made: the file stays.
+    /// Keeps the file, since the repository is made.
     fn keep(mut self) -> PathBuf {
         self.origin = Origin::Found;
         std::mem::take(&mut self.path)

@@ -1,4 +1,4 @@
-//! Agreement to a restore over files that are in use: the plan first, then a question.
+//! A restore to where its files came from: the plan first, then a question.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -34,7 +34,7 @@ impl Observer for PlanRecorder {
         }
     }
 
-    // What goes wrong goes wrong again, and is told, when it is done.
+    // The restore meets the same problem again, and reports it.
     fn problem(&self, _problem: Problem) {}
 
     fn interrupted(&self) -> bool {
@@ -65,8 +65,8 @@ pub enum Consent {
     Asked,
 }
 
-/// Restores to where it came from, after somebody agreed to what that replaces and removes: exactly
-/// the plan that was shown is done.
+/// Restores to where the files came from, after a person agreed to what that replaces and removes. The
+/// plan that was shown is executed.
 ///
 /// Without `--overwrite`, and without a terminal on which to ask, nothing that is there may change.
 pub fn run(
@@ -119,7 +119,7 @@ fn agree(context: &Context, recorder: &PlanRecorder, report: &RestoreReport) -> 
              place with --target DIR",
         ));
     }
-    tell(context, recorder, report);
+    show_plan(context, recorder, report);
     match question::is_agreed(&context.screen, "Restore all this?", "say --overwrite")? {
         true => Ok(()),
         false => Err(Failure::new(
@@ -130,7 +130,7 @@ fn agree(context: &Context, recorder: &PlanRecorder, report: &RestoreReport) -> 
     }
 }
 
-fn tell(context: &Context, recorder: &PlanRecorder, report: &RestoreReport) {
+fn show_plan(context: &Context, recorder: &PlanRecorder, report: &RestoreReport) {
     let first = recorder.first.lock().unwrap_or_else(PoisonError::into_inner);
     let older = report.replaced - report.newer;
     for (change, number, what) in [

@@ -17,7 +17,7 @@ pub(super) fn show(failure: &Failure) {
     for (program, arguments) in MESSENGERS {
         let mut command = Command::new(program);
         command.args(arguments).arg(&text).stdin(Stdio::null()).stdout(Stdio::null());
-        // One that is not there, or can't show anything: the next one may.
+        // The next program may be there, or may be able to show something.
         if command.stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
             return;
         }

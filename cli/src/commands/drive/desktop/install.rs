@@ -6,8 +6,8 @@ use std::{fs, io};
 use directories::BaseDirs;
 use yore_platform::write_program;
 
+use super::print;
 use super::quoting::Quoting;
-use super::tell;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json::DesktopPath;
@@ -57,7 +57,7 @@ pub(super) fn install(context: &Context) -> Outcome {
         let folder = path.parent().unwrap_or(&data);
         fs::create_dir_all(folder).map_err(|error| Failure::local(folder, error))?;
         write_program(&path, content.as_bytes()).map_err(|e| Failure::local(&path, e))?;
-        tell(context, "installed", &path, DesktopPath::Installed);
+        print(context, "installed", &path, DesktopPath::Installed);
     }
     context.screen.info(
         "\"Previous versions\" is in the menus of files and folders when Nautilus (with the package \
@@ -72,7 +72,7 @@ pub(super) fn remove(context: &Context) -> Outcome {
     for (name, ..) in FILES {
         let path = data.join(name);
         match fs::remove_file(&path) {
-            Ok(()) => tell(context, "removed", &path, DesktopPath::Removed),
+            Ok(()) => print(context, "removed", &path, DesktopPath::Removed),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Failure::local(&path, error)),
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use yore_platform::{drive_attribute, drives};
 
-use super::tell;
+use super::print;
 use crate::context::Context;
 use crate::failure::engine_error::reason;
 use crate::failure::{Done, Exit, Failure, Outcome};
@@ -23,7 +23,7 @@ const OPENERS: [&[&str]; 2] = [&["xdg-open"], &["gio", "open"]];
 /// Opens the versions of a path in the desktop's file manager.
 pub(super) fn open(context: &Context, path: &Path) -> Outcome {
     let versions = find(path)?;
-    tell(context, "opened", &versions, DesktopPath::Opened);
+    print(context, "opened", &versions, DesktopPath::Opened);
     let mut why = Vec::new();
     for words in OPENERS {
         let started = Command::new(words[0])
