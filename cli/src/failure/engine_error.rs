@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use yore_engine::Error;
+use yore_engine::{Deviation, Error};
 
 use crate::failure::Exit;
 
@@ -49,7 +49,9 @@ pub fn explain(error: &Error) -> (Exit, Option<String>) {
         Error::NotFound { .. } => {
             (Exit::Failed, "`yore snapshots` lists the snapshots, `yore ls` what is in one")
         }
-        Error::Refused { .. } => return (Exit::Failed, None),
+        Error::Unreadable { .. } | Error::Refused(_) | Error::Deviation(_) => {
+            return (Exit::Failed, None);
+        }
         Error::Overtaken => (Exit::Busy, "run the command again"),
         Error::Interrupted => {
             (Exit::Interrupted, "nothing is lost; the same command again goes on from here")
@@ -63,6 +65,10 @@ pub fn words(error: &Error) -> String {
     match error {
         Error::Backend { object, source } => format!("{object}: {}", reason(source)),
         Error::Local { path, source } => format!("{}: {}", path.display(), reason(source)),
+        Error::Deviation(Deviation::UnusedPattern) => "nothing fits this --include pattern".into(),
+        Error::Deviation(Deviation::FolderInPlace { .. }) => {
+            format!("{error} (--delete removes it)")
+        }
         other => other.to_string(),
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 use textwrap::core::display_width;
-use yore_engine::{DirRef, Flags, LONGEST_PATH, Lookup, Node, TreePath, children};
+use yore_engine::{DirRef, Flags, LONGEST_PATH, Lookup, Node, Refusal, TreePath, children};
 use yore_platform::{AccountNames, Kind};
 
 use crate::args::machine::MachineArgs;
@@ -66,8 +66,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             print(&path, &seen.node, shown);
             if let Some(dir) = seen.dir.filter(|_| options.recursive) {
                 if path.len() > LONGEST_PATH {
-                    let what = "nested more deeply than is followed".into();
-                    return Err(yore_engine::Error::Refused { what });
+                    return Err(Refusal::TooDeep.into());
                 }
                 below.push((path, dir));
             }
