@@ -13,6 +13,8 @@ mod failure;
 mod job;
 mod json;
 mod moment;
+#[cfg(test)]
+mod rooms;
 mod screen;
 mod text;
 mod usage;
