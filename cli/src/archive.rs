@@ -48,9 +48,9 @@ pub trait Archive {
 }
 
 /// Writes bytes to standard output.
-pub struct Out<'c>(pub &'c Context);
+pub struct StdoutWriter<'c>(pub &'c Context);
 
-impl Write for Out<'_> {
+impl Write for StdoutWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.screen.content(bytes).map(|()| bytes.len())
     }
@@ -126,7 +126,7 @@ impl Walk<'_> {
             Ok(())
         });
         if let Err(error) = listed {
-            let _ = self.problem(path, &engine_error::words(&error));
+            let _ = self.problem(path, &engine_error::message(&error));
         }
         nodes
     }
@@ -135,7 +135,7 @@ impl Walk<'_> {
         match self.archive.add(self.state, path, name, node)? {
             Added::Whole => {}
             Added::Damaged(error) => {
-                let what = format!("{}: zeros are in its place", engine_error::words(&error));
+                let what = format!("{}: zeros are in its place", engine_error::message(&error));
                 let _ = self.problem(path, &what);
             }
             Added::LeftOut(why) => drop(self.problem(path, why)),

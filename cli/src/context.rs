@@ -85,11 +85,11 @@ impl Context {
 
     /// Opens the repository with the secret that is given or typed.
     pub fn open(&self) -> Outcome<Repository> {
-        self.open_keeping().map(|(repository, _)| repository)
+        self.open_and_keep_secret().map(|(repository, _)| repository)
     }
 
     /// Opens the repository, and returns the secret as well.
-    pub fn open_keeping(&self) -> Outcome<(Repository, GivenSecret)> {
+    pub fn open_and_keep_secret(&self) -> Outcome<(Repository, GivenSecret)> {
         let destination = self.destination()?;
         // A missing repository is reported before a passphrase is asked for.
         destination.must_be_there()?;

@@ -74,7 +74,7 @@ pub fn prepare(context: &Context, own: Option<&Path>) -> Outcome<Demo> {
     let secret = Secret::draw_key_file();
     let first = context.now.checked_sub(2.days()).unwrap_or_else(|_| context.now.clone());
     let then = first.strftime("%Y-%m-%d").to_string();
-    let demo = Demo { folder, source, kind, secret, client: state::drawn(), first, then };
+    let demo = Demo { folder, source, kind, secret, client: state::draw_client(), first, then };
     let options = CreateOptions {
         secrets: &[(&demo.secret, "try")],
         cost: Cost::STANDARD,

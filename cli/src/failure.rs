@@ -70,7 +70,7 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let (exit, hint) = engine_error::explain(&error);
-        Self { exit, what: engine_error::words(&error), hint }
+        Self { exit, what: engine_error::message(&error), hint }
     }
 }
 

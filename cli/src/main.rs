@@ -23,13 +23,13 @@ use std::process::ExitCode;
 
 use crate::context::Context;
 use crate::screen::Screen;
-use crate::usage::Read;
+use crate::usage::Parsed;
 
 fn main() -> ExitCode {
     let arguments = match usage::read() {
-        Read::Arguments(arguments) => arguments,
-        Read::Text(text) => return screen::text(&text),
-        Read::Wrong(failure) => return Screen::before_arguments().finish(Err(failure)),
+        Parsed::Arguments(arguments) => arguments,
+        Parsed::Text(text) => return screen::text(&text),
+        Parsed::Wrong(failure) => return Screen::before_arguments().finish(Err(failure)),
     };
     yore_platform::raise_open_file_limit();
     yore_platform::return_freed_memory();

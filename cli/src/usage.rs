@@ -10,7 +10,7 @@ pub mod arguments;
 mod help;
 
 /// The result of reading the arguments.
-pub enum Read {
+pub enum Parsed {
     /// The arguments are understood.
     Arguments(Box<Arguments>),
     /// The help or the version was requested.
@@ -20,15 +20,15 @@ pub enum Read {
 }
 
 /// Reads the arguments of this process.
-pub fn read() -> Read {
-    let command = help::complete(Arguments::command());
+pub fn read() -> Parsed {
+    let command = help::with_endings(Arguments::command());
     let read = command.clone().try_get_matches().and_then(|matches| {
         Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command.clone()))
     });
     match read {
-        Ok(arguments) => Read::Arguments(Box::new(arguments)),
-        Err(error) if !error.use_stderr() => Read::Text(error),
-        Err(error) => Read::Wrong(explain(&error, &command)),
+        Ok(arguments) => Parsed::Arguments(Box::new(arguments)),
+        Err(error) if !error.use_stderr() => Parsed::Text(error),
+        Err(error) => Parsed::Wrong(explain(&error, &command)),
     }
 }
 

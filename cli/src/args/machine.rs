@@ -42,7 +42,7 @@ impl MachineArgs {
 }
 
 /// Returns a filter for the snapshots of this machine, or of the only one that has some; all pass where several have.
-pub fn here_or_all(
+pub fn is_of_this_machine(
     list: &[SnapshotEntry],
     all_hosts: bool,
 ) -> impl Fn(&SnapshotEntry) -> bool + use<> {

@@ -47,7 +47,7 @@ pub struct Options {
     /// The files that are replaced, of those that are there already
     /// (different, unless --in-place: then you are asked, or have to say it)
     #[arg(long, value_enum, value_name = "WHICH")]
-    overwrite: Option<Which>,
+    overwrite: Option<OverwriteRule>,
     /// Replace nothing: put the old version beside what is there, as "report (2026-01-15 10.30).odt"
     #[arg(long, conflicts_with_all = ["overwrite", "delete"])]
     keep_both: bool,
@@ -75,7 +75,7 @@ pub struct Options {
 
 /// The files that are replaced, of those that are there already.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Which {
+enum OverwriteRule {
     /// None
     Never,
     /// Those whose size or time differs
@@ -217,12 +217,12 @@ fn settings(
     let sources = state.parts.iter().map(|part| part.path.as_slice()).chain([path]);
     let bases = exclude::bases(sources.map(<[u8]>::to_vec).collect(), FromHere::Yes);
     RestoreOptions {
-        overwrite: match options.overwrite.unwrap_or(Which::Different) {
+        overwrite: match options.overwrite.unwrap_or(OverwriteRule::Different) {
             _ if options.keep_both => Overwrite::Beside,
-            Which::Never => Overwrite::Never,
-            Which::Different => Overwrite::Different,
-            Which::Newer => Overwrite::Newer,
-            Which::Always => Overwrite::Always,
+            OverwriteRule::Never => Overwrite::Never,
+            OverwriteRule::Different => Overwrite::Different,
+            OverwriteRule::Newer => Overwrite::Newer,
+            OverwriteRule::Always => Overwrite::Always,
         },
         extra: if options.delete { Extra::Delete } else { Extra::Keep },
         parts: state.parts.clone(),

@@ -79,10 +79,10 @@ fn show(context: &Context, demo: &Demo, interrupt: Interrupt) -> Outcome<()> {
         screen.info(format!("    {line}"));
     }
     screen.info("");
-    let restored = take_out(context, demo, &view)?;
+    let restored = copy_out_files(context, demo, &view)?;
     screen.object(&json::Try { mounted: drive.is_some(), restored: &restored });
     if let Some(drive) = drive {
-        linger(context, demo, interrupt);
+        wait_for_end(context, demo, interrupt);
         drop(drive);
     }
     Ok(())
@@ -114,7 +114,7 @@ fn mount(context: &Context, demo: &Demo) -> Outcome<Option<Drive>> {
 }
 
 /// Copies files out of the first backup and compares them with what they were.
-fn take_out(context: &Context, demo: &Demo, view: &DemoView) -> Outcome<Vec<String>> {
+fn copy_out_files(context: &Context, demo: &Demo, view: &DemoView) -> Outcome<Vec<String>> {
     let screen = &context.screen;
     let mut restored = Vec::new();
     for old_files in demo.old_files()? {
@@ -184,7 +184,7 @@ fn side_by_side(then: &str, past: &[u8], now: &str, present: &[u8]) -> Table {
 }
 
 /// Waits for Ctrl-C, so that a person can look around; returns at once without a terminal.
-fn linger(context: &Context, demo: &Demo, interrupt: Interrupt) {
+fn wait_for_end(context: &Context, demo: &Demo, interrupt: Interrupt) {
     if context.screen.is_json()
         || !context.screen.is_terminal_output()
         || !std::io::stdin().is_terminal()

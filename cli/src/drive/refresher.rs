@@ -8,16 +8,16 @@ use std::time::Duration;
 use yore_engine::Repository;
 use yore_fs::{Changed, SnapshotVolume, VolumeOptions};
 
-use crate::failure::engine_error::{reason, words};
+use crate::failure::engine_error::{message, reason};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::Screen;
 
 /// The interval at which the repository is asked for snapshots after it had new ones.
-const SOON: Duration = Duration::from_secs(1);
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The longest interval, after it had none for a while. A program that reads the volume causes a refresh
 /// at once.
-const LATER: Duration = Duration::from_secs(4);
+const MAX_INTERVAL: Duration = Duration::from_secs(4);
 
 /// Opens the volume of a repository; reports its problems.
 pub fn open(
@@ -26,7 +26,7 @@ pub fn open(
     screen: &Screen,
 ) -> Outcome<Arc<SnapshotVolume>> {
     let (volume, problems) = SnapshotVolume::open(repository, options)?;
-    problems.iter().for_each(|problem| screen.problem("", &words(problem)));
+    problems.iter().for_each(|problem| screen.problem("", &message(problem)));
     Ok(Arc::new(volume))
 }
 
@@ -75,12 +75,12 @@ fn refresh(
     stopped: &Receiver<()>,
     screen: &Screen,
 ) {
-    let (mut reported, mut wait) = (Vec::new(), SOON);
+    let (mut reported, mut wait) = (Vec::new(), MIN_INTERVAL);
     while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
         let changed = volume.refresh_and_tell(&host);
         let is_quiet = changed.directories.is_empty() && changed.names.is_empty();
-        wait = if is_quiet { LATER.min(2 * wait) } else { SOON };
-        let problems: Vec<String> = changed.problems.iter().map(words).collect();
+        wait = if is_quiet { MAX_INTERVAL.min(2 * wait) } else { MIN_INTERVAL };
+        let problems: Vec<String> = changed.problems.iter().map(message).collect();
         for problem in problems.iter().filter(|problem| !reported.contains(*problem)) {
             screen.problem("", problem);
         }

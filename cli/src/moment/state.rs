@@ -93,6 +93,6 @@ pub fn locate(state: &MomentState, moment_path: &MomentPath) -> Outcome<(Vec<u8>
 /// Reports what is damaged and not needed.
 pub fn print_problems(context: &Context, problems: Vec<Error>) {
     for problem in problems {
-        context.screen.problem("", &engine_error::words(&problem));
+        context.screen.problem("", &engine_error::message(&problem));
     }
 }

@@ -76,7 +76,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
                 &mut |path, change| each(&join(top, path), change),
                 &mut |path, error| {
                     let subject = escape::path(&join(top, path));
-                    let (subject, what) = engine_error::beside(&subject, &error);
+                    let (subject, what) = engine_error::with_subject(&subject, &error);
                     context.screen.problem(subject, &what);
                     failed = true;
                 },

@@ -76,7 +76,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             (Err(error), Some(())) if !options.recursive => return Err(error.into()),
             (Err(error), _) => {
                 let subject = escape::path(&at);
-                let (subject, what) = engine_error::beside(&subject, &error);
+                let (subject, what) = engine_error::with_subject(&subject, &error);
                 context.screen.problem(subject, &what);
                 done = Done::Partly;
             }

@@ -116,12 +116,12 @@ fn detach(context: &Context, options: &Options, mountpoint: &Path) -> Outcome {
     let given = match secret::given(&context.global)? {
         Some(given) => given,
         // A mistyped passphrase is noticed while there is somebody to ask again.
-        None => context.open_keeping()?.1,
+        None => context.open_and_keep_secret()?.1,
     };
     let arguments = for_background(std::env::args_os().skip(1).collect());
     match spawn_detached(&arguments, &given.to_bytes()) {
         Ok(detached) => {
-            pass_on(context, &detached.stderr);
+            print_output(context, &detached.stderr);
             print_mounted(context, options, mountpoint, detached.pid);
             Ok(Done::Whole)
         }
@@ -132,7 +132,7 @@ fn detach(context: &Context, options: &Options, mountpoint: &Path) -> Outcome {
         }
         Err(error) => {
             if let DetachError::Died { stderr, .. } = &error {
-                pass_on(context, stderr);
+                print_output(context, stderr);
             }
             let what = match std::error::Error::source(&error) {
                 Some(cause) => format!("{error}: {cause}"),
@@ -156,7 +156,7 @@ fn for_background(mut arguments: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// Prints the messages of the process in the background, which have the form of this one's.
-fn pass_on(context: &Context, said: &str) {
+fn print_output(context: &Context, said: &str) {
     for line in said.lines() {
         match context.screen.is_json() && !line.starts_with('{') {
             true => context.screen.problem("", line),

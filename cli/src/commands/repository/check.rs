@@ -6,7 +6,7 @@ use clap::Args;
 use yore_engine::{CheckOptions, ReadData, check};
 
 use crate::context::Context;
-use crate::failure::engine_error::words;
+use crate::failure::engine_error::message;
 use crate::failure::{Done, Outcome};
 use crate::json;
 use crate::screen::progress::Progress;
@@ -58,7 +58,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     drop(progress);
     let screen = &context.screen;
     for finding in &report.problems {
-        let what = words(&finding.error);
+        let what = message(&finding.error);
         screen.object(&json::Finding { subject: &finding.subject, message: &what });
         screen.line(match what.contains(&finding.subject) {
             true => format!("PROBLEM  {what}"),

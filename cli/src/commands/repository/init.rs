@@ -11,7 +11,7 @@ use crate::access::destination::Destination;
 use crate::access::{secret, strength};
 use crate::args::time;
 use crate::context::Context;
-use crate::failure::engine_error::words;
+use crate::failure::engine_error::message;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
 use crate::text::escape;
@@ -123,7 +123,7 @@ impl KeyFile {
             Ok(secret) => Ok(Self { path, secret, origin: Origin::Found }),
             Err(error) => Err(Failure::new(
                 Exit::Failed,
-                format!("{}, and it is not overwritten", words(&error)),
+                format!("{}, and it is not overwritten", message(&error)),
                 "name a file that does not exist yet, or a Yore key file",
             )),
         }

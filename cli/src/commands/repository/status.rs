@@ -54,7 +54,7 @@ fn parse_age(text: &str) -> Result<Duration, String> {
 }
 
 /// The last backup of a source.
-struct Last {
+struct LastBackup {
     host: String,
     source: Vec<u8>,
     id: SnapshotId,
@@ -106,7 +106,7 @@ fn forget_source(
     context: &Context,
     options: &Options,
     source: &Path,
-    lasts: &[Last],
+    lasts: &[LastBackup],
     dropped: &mut Dropped,
 ) -> Outcome<()> {
     let path = live_path::absolute(source);
@@ -135,7 +135,7 @@ fn forget_source(
 
 /// Returns the newest snapshot of each source of each machine. An installation that goes by another name now, as a container
 /// does at each start, counts under its newest name.
-fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<Last> {
+fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<LastBackup> {
     let now = context.now.timestamp().as_second();
     let mut lasts: BTreeMap<(String, Vec<u8>), SnapshotEntry> = BTreeMap::new();
     for entry in list {
@@ -156,12 +156,12 @@ fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<Last> {
         // Clocks of two machines differ a little.
         let seconds = u64::try_from(now.saturating_sub(snapshot.time.seconds)).unwrap_or(0);
         let age = (clock != Clock::Wrong).then(|| Duration::from_secs(seconds));
-        Last { host, source, id, snapshot, age, clock }
+        LastBackup { host, source, id, snapshot, age, clock }
     };
     lasts.into_iter().map(last).collect()
 }
 
-fn print_backups(context: &Context, location: &str, lasts: &[Last]) {
+fn print_backups(context: &Context, location: &str, lasts: &[LastBackup]) {
     if context.screen.is_json() {
         for last in lasts {
             context.screen.object(&json::Source {
@@ -199,12 +199,12 @@ fn print_backups(context: &Context, location: &str, lasts: &[Last]) {
 }
 
 /// Fails with every source whose last backup is older than `limit`, or of an unknown age.
-fn must_be_recent(lasts: &[Last], limit: Duration) -> Outcome<()> {
+fn must_be_recent(lasts: &[LastBackup], limit: Duration) -> Outcome<()> {
     let fail = |what: String| Err(Failure::new(Exit::Failed, what, HOW_TO_BE_RECENT));
     if lasts.is_empty() {
         return fail("nothing was backed up yet".to_owned());
     }
-    let shown = |last: &Last| {
+    let shown = |last: &LastBackup| {
         let (source, host) = (escape::path(&last.source), escape::text(&last.host));
         let age = match last.age {
             Some(age) => format!("{} old", format::duration(age)),
@@ -212,7 +212,7 @@ fn must_be_recent(lasts: &[Last], limit: Duration) -> Outcome<()> {
         };
         format!("{source} on {host} ({age})")
     };
-    let is_stale = |last: &&Last| last.age.is_none_or(|age| age > limit);
+    let is_stale = |last: &&LastBackup| last.age.is_none_or(|age| age > limit);
     let stale: Vec<String> = lasts.iter().filter(is_stale).map(shown).collect();
     match stale.as_slice() {
         [] => Ok(()),

@@ -16,7 +16,7 @@ use crate::screen::question;
 use crate::text::{escape, format};
 
 /// The number of names that are shown of each kind of change.
-const SHOWN: usize = 5;
+const SHOWN_NAMES: usize = 5;
 
 /// The first changes of a plan.
 #[derive(Default)]
@@ -29,7 +29,7 @@ impl Observer for PlanRecorder {
     fn event(&self, event: Event) {
         let Event::Planned { path, change } = event else { return };
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        if first.iter().filter(|(known, _)| *known == change).count() < SHOWN {
+        if first.iter().filter(|(known, _)| *known == change).count() < SHOWN_NAMES {
             first.push((change, path));
         }
     }
@@ -144,8 +144,10 @@ fn show_plan(context: &Context, recorder: &PlanRecorder, report: &RestoreReport)
         context.screen.ask(&format!("{} {what}:", format::counted(number, "file")));
         let names = first.iter().filter(|(of, _)| *of == change);
         names.for_each(|(_, path)| context.screen.ask(&format!("  {}", escape::path(path))));
-        if number > SHOWN as u64 {
-            context.screen.ask(&format!("  and {} more", format::count(number - SHOWN as u64)));
+        if number > SHOWN_NAMES as u64 {
+            context
+                .screen
+                .ask(&format!("  and {} more", format::count(number - SHOWN_NAMES as u64)));
         }
     }
     context

@@ -188,7 +188,7 @@ impl Observer for State {
         // In a snapshot, paths have no slash before them; for people they do.
         let subject = escape::name(&problem.subject);
         let subject = format!("/{}", subject.trim_start_matches('/'));
-        let (subject, what) = engine_error::beside(&subject, &problem.error);
+        let (subject, what) = engine_error::with_subject(&subject, &problem.error);
         self.screen.problem(subject, &what);
     }
 
