@@ -51,6 +51,12 @@ pub fn print(screen: &Screen, record: &RunRecord) {
     for (path, why) in &report.left_out.folders {
         screen.detail(format!("left out: {} ({})", escape::path(path), reason(why, 1)));
     }
+    warnings(screen, report);
+}
+
+/// Warns of what is not saved as it is, and of what most probably is not as the person wants it.
+fn warnings(screen: &Screen, report: &BackupReport) {
+    let totals = &report.totals;
     if totals.unreadable > 0 {
         let what = match totals.unreadable {
             1 => "1 file or folder".into(),
@@ -71,11 +77,6 @@ pub fn print(screen: &Screen, record: &RunRecord) {
              several moments."
         ));
     }
-    warnings(screen, report);
-}
-
-/// Warns of what most probably is not as the person wants it.
-fn warnings(screen: &Screen, report: &BackupReport) {
     for emptied in &report.emptied {
         let state = if emptied.is_other_folder { "nearly empty" } else { "empty" };
         screen.line(format!(

@@ -90,18 +90,20 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
                     each(&to_path, Change::Modified { from: before, to: after });
             }
         }
-        (Some(_), None) | (None, Some(_)) => {
-            return Err(Failure::new(
-                Exit::Failed,
-                "a folder can't be compared with a file",
-                "name two folders or two files",
-            ));
-        }
+        (Some(_), None) | (None, Some(_)) => return Err(not_comparable()),
     }
     if options.stat {
         print_counts(context, &counts);
     }
     Ok(if failed { Done::Damaged } else { done })
+}
+
+fn not_comparable() -> Failure {
+    Failure::new(
+        Exit::Failed,
+        "a folder can't be compared with a file",
+        "name two folders or two files",
+    )
 }
 
 fn dir(found: &Lookup) -> Option<&DirRef> {
