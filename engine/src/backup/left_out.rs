@@ -13,7 +13,7 @@ use crate::path::TreePath;
 pub struct LeftOut {
     /// Names that fit a pattern; what is below a folder is not counted.
     pub by_patterns: u64,
-    /// Folders without their content, by the name of the file in them that asked for it.
+    /// Folders without their content, by the name of the file in them that marks them.
     pub by_marks: BTreeMap<Vec<u8>, u64>,
     /// Files above the size limit.
     pub too_large: u64,
@@ -74,7 +74,7 @@ impl Counters {
         self.too_large.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a folder that holds the file `mark`, by which it asks that its content is not backed up.
+    /// Counts a folder whose content is left out because it holds the file `mark`.
     pub(super) fn mark(&self, mark: &[u8]) {
         self.with(|rest| *rest.by_marks.entry(mark.to_vec()).or_default() += 1);
     }
@@ -104,7 +104,7 @@ impl Counters {
         self.emptied.lock().unwrap_or_else(PoisonError::into_inner).push(emptied);
     }
 
-    /// Records that the source of an earlier snapshot lies in a folder that is left out.
+    /// Records that the source of an earlier snapshot is in a folder that is left out.
     pub(super) fn uncovered(&self, folder: &[u8], source: &[u8]) {
         let mut uncovered = self.uncovered.lock().unwrap_or_else(PoisonError::into_inner);
         uncovered.push((folder.to_vec(), source.to_vec()));

@@ -1,4 +1,4 @@
-//! The messages between the threads of a backup; `pipeline.rs` draws who sends them to whom.
+//! The messages between the threads of a backup; `pipeline.rs` draws their flow.
 
 use std::ops::Range;
 use std::sync::Arc;

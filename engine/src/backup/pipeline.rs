@@ -12,7 +12,7 @@
 //!
 //! A thread ends when the other side of its input or output has ended. So each end of a channel is moved into
 //! its thread, and a receiver either drops what waits in it, with the channels for the answers, or serves until every
-//! sender is gone (DECISIONS.md, "Nobody waits for an answer from somebody who has gone").
+//! sender is dropped (DECISIONS.md, "Channels whose messages carry answers").
 
 use std::sync::mpsc::{self, SyncSender, sync_channel};
 

@@ -75,7 +75,7 @@ struct Level<'r> {
     is_unmoved: bool,
     /// The sources that are named inside of it.
     inner: Option<&'r Sources>,
-    /// The file by which the directory asks that nothing else in it is backed up.
+    /// The file in it that marks it: nothing else in it is backed up.
     marker: Option<Vec<u8>>,
     batch: Vec<SourceEntry>,
     /// The flags that its node gets.

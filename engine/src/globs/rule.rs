@@ -17,7 +17,7 @@ pub struct Rule {
 pub struct Bases {
     /// The folders that are backed up or restored: paths from the root, components joined by `/`.
     pub sources: Vec<Vec<u8>>,
-    /// Other folders, such as the one in which a person stands.
+    /// Other folders, such as the working directory.
     pub others: Vec<Vec<u8>>,
     /// The folder that `~` stands for.
     pub home: Option<Vec<u8>>,

@@ -15,7 +15,7 @@ fn typed(pattern: &str, sources: &[&str], others: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_typed_pattern_is_found_where_a_person_means_it() {
+fn a_typed_pattern_stands_for_patterns_from_the_root() {
     for (pattern, expected) in [
         ("*.o", &["*.o"][..]),
         ("cache/", &["cache/"]),
@@ -37,7 +37,7 @@ fn a_typed_pattern_is_found_where_a_person_means_it() {
 }
 
 #[test]
-fn patterns_that_are_none_are_told_and_others_are_not() {
+fn malformed_patterns_are_refused_and_others_are_not() {
     for pattern in ["[z", "a/[b-", "{a,b}", "[b-a]", "x\\", "[[:nothing:]]"] {
         assert!(check_glob(pattern).is_err(), "{pattern}");
         let rules = ["*.o", pattern].map(|pattern| Rule::added(vec![pattern.into()]));
@@ -50,7 +50,7 @@ fn patterns_that_are_none_are_told_and_others_are_not() {
 }
 
 #[test]
-fn a_rule_that_fitted_nothing_is_known_also_behind_one_that_did() {
+fn a_rule_that_fitted_nothing_is_listed_also_behind_one_that_did() {
     let rules = ["*.o", "a.o", "b.o", "!c.o"].map(|pattern| Rule::added(vec![pattern.into()]));
     let globs = Globs::new(&rules).expect("patterns");
     assert!(globs.name(b"x/a.o", false) && globs.name(b"x/d.o", false));
@@ -60,7 +60,7 @@ fn a_rule_that_fitted_nothing_is_known_also_behind_one_that_did() {
 }
 
 #[test]
-fn letters_are_letters_and_bytes_that_are_none_are_met() {
+fn classes_fit_characters_and_bytes_that_are_no_text() {
     let globs = |pattern: &str| Globs::new(&[Rule::added(vec![pattern.into()])]).expect("one");
     assert!(globs("?rger").name("ärger".as_bytes(), false));
     assert!(globs("[ä-ü]rger").name("ärger".as_bytes(), false));
@@ -173,7 +173,7 @@ fn git(top: &Path, words: &[&str], input: &str) -> String {
 }
 
 #[test]
-fn a_thousand_random_patterns_mean_what_they_mean_to_git() {
+fn a_thousand_random_patterns_mean_the_same_to_git() {
     let folder = tempfile::tempdir().expect("a folder");
     let paths = plant(folder.path());
     git(folder.path(), &["init", "--quiet"], "");

@@ -1,6 +1,6 @@
 //! Noticing that a folder came up empty because its disk is not mounted.
 //!
-//! A folder whose disk was not mounted shows what lies under the mountpoint: nothing, or next to nothing, under
+//! A folder whose disk was not mounted shows the directory of the mountpoint: nothing, or next to nothing, under
 //! another inode number. Mounting changes nothing in the folder above; deleting a folder and making it anew does.
 
 use std::path::Path;

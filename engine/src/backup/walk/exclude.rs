@@ -1,4 +1,4 @@
-//! Excludes: patterns as in `.gitignore`, and directories that hold a file which asks for it.
+//! Excludes: patterns as in `.gitignore`, and files that mark directories whose content is left out.
 
 use yore_platform::{Kind, Listing, ReadMode, SourceDir};
 
@@ -34,7 +34,7 @@ impl<'a> Excluder<'a> {
         !self.globs.is_empty() && self.globs.name(&join(parent, name), kind == Kind::Directory)
     }
 
-    /// Finds the file by which a directory asks that its content is not backed up.
+    /// Finds the file that marks a directory whose content is left out.
     pub(in crate::backup) fn marker(&self, dir: &SourceDir, listing: &Listing) -> Option<&[u8]> {
         let marks = self.excludes.if_present.iter().map(Vec::as_slice);
         let mut marks = marks.filter(|mark| listing.has(mark));
