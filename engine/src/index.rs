@@ -1,8 +1,9 @@
-//! Where every blob is: index objects, and the segments made of them.
+//! The index: the location of every blob.
 //!
-//! An index object lists packs with their contents. For lookups it is turned once into a segment:
+//! An index object lists packs with their contents. For look-ups it is turned once into a segment:
 //! a sorted table of blob ids, mapped from the cache folder or held in memory where there is none.
 //! Segments are disposable; a blob found through one is compared with its name before it is used.
+//! Segments of the cache are used if every index object that they cover is still listed.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -21,26 +22,26 @@ mod contents;
 mod segment;
 
 pub(crate) use contents::load_contents;
-pub(crate) use segment::FrameBlobs;
 use segment::Segment;
+pub(crate) use segment::{FrameBlob, FrameBlobs};
 
-/// Above so many segments, they are merged into one.
+/// The most segments; more are merged into one.
 const MAX_SEGMENTS: usize = 12;
 
-/// Where one blob is.
+/// The location of a copy of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location {
     /// The pack that holds it.
     pub pack: ObjectId,
-    /// What the pack holds.
+    /// The kind of blobs in the pack.
     pub kind: PackKind,
     /// The number of its frame in the pack.
     pub number: u32,
-    /// Where the frame begins in the pack.
+    /// The offset of the frame in the pack.
     pub offset: u64,
-    /// How the frame is stored.
+    /// The stored form of the frame.
     pub frame: FrameInfo,
-    /// Where the blob begins in the decoded frame.
+    /// The offset of the blob in the decoded frame.
     pub at: u32,
     /// The blob's length.
     pub length: u32,
@@ -69,41 +70,40 @@ impl BlobIndex {
         self.segments.iter().find_map(|segment| segment.frame_after(id, after))
     }
 
-    /// How many blobs there are, copies counted.
+    /// Returns the number of blobs, copies counted.
     pub fn blobs(&self) -> u64 {
         self.segments.iter().map(|segment| segment.len() as u64).sum()
     }
 
-    /// Bytes of memory that the index takes once all of it has been looked at.
+    /// Returns the bytes of memory that the index takes once all of it was read.
     pub(crate) fn memory(&self) -> usize {
         self.segments.iter().map(|segment| segment.memory()).sum()
     }
 
-    /// Bytes that the packs take which the index describes.
+    /// Returns the bytes of all packs that the index describes.
     pub fn stored_bytes(&self) -> u64 {
         let packs: HashMap<ObjectId, u64> =
             self.segments.iter().flat_map(|segment| segment.pack_sizes()).collect();
         packs.values().fold(0, |sum, size| sum.saturating_add(*size))
     }
 
-    /// Adds packs that have just been written, until the index is opened anew.
+    /// Adds packs that were just written, until the index is opened anew.
     pub(crate) fn add(&mut self, packs: &[PackInfo], covers: &[ObjectId], cache: Option<&Path>) {
         self.segments.push(Arc::new(Segment::keep(Segment::build(packs, covers), cache)));
-        // Merging is for the next one who opens the index from the cache; here, memory counts.
+        // Segments of the cache are merged when it is opened next; in memory, now.
         if cache.is_none() && self.segments.len() > MAX_SEGMENTS {
             self.segments = vec![Arc::new(Segment::merge(&self.segments, None))];
         }
     }
 
-    /// Has packs that the index describes count as absent unless they are among `listed`, in their
-    /// size (FORMAT.md §7).
+    /// Condemns every described pack that is not among `listed` in its size (FORMAT.md §7).
     pub(crate) fn expect(&mut self, listed: &HashMap<ObjectId, u64>) {
         let described = self.segments.iter().flat_map(|segment| segment.pack_sizes());
         let absent = described.filter(|(id, size)| listed.get(id) != Some(size));
         self.condemned.extend(absent.map(|(id, _)| id));
     }
 
-    /// Every pack that the index describes.
+    /// Returns every pack that the index describes.
     pub(crate) fn packs(&self) -> HashSet<ObjectId> {
         self.segments.iter().flat_map(|segment| segment.pack_ids()).collect()
     }
@@ -125,7 +125,7 @@ pub(crate) fn seal(keys: &Keys, packs: &[PackInfo]) -> (ObjectName, ObjectId, Ve
     (name, id, object)
 }
 
-/// The index as it was opened, and what of it could not be read.
+/// An opened index, with the index objects that could not be read.
 pub(crate) struct Opened {
     pub(crate) index: BlobIndex,
     pub(crate) damaged: Vec<Error>,
@@ -133,8 +133,8 @@ pub(crate) struct Opened {
 
 /// Opens the index objects of these names: takes what the cache has of them and loads the rest.
 ///
-/// An index object that is damaged is reported, not fatal: what it describes may be described
-/// elsewhere, and what is not fails when it is asked for.
+/// A damaged index object is reported, not fatal: another one may describe the same packs, and a
+/// blob that none describes fails when it is read.
 pub(crate) fn open(
     backend: &dyn Backend,
     keys: &Keys,
@@ -144,9 +144,10 @@ pub(crate) fn open(
 ) -> Result<Opened> {
     let listed: HashSet<ObjectId> = names.iter().filter_map(|n| n.id()).map(ObjectId).collect();
     let cached = cached_segments(cache, &listed);
-    let covered: HashSet<ObjectId> = cached.iter().flat_map(|(_, s)| s.covers()).collect();
+    let covered: HashSet<ObjectId> =
+        cached.iter().flat_map(|cached| cached.segment.covers()).collect();
     let mut segments: Vec<Arc<Segment>> =
-        cached.iter().map(|(_, segment)| Arc::clone(segment)).collect();
+        cached.iter().map(|cached| Arc::clone(&cached.segment)).collect();
     let mut damaged = Vec::new();
     for name in names {
         let Some(id) = name.id().map(ObjectId).filter(|id| !covered.contains(id)) else { continue };
@@ -160,7 +161,7 @@ pub(crate) fn open(
     }
     if segments.len() > MAX_SEGMENTS {
         segments = vec![Arc::new(Segment::merge(&segments, cache))];
-        for (path, _) in &cached {
+        for CachedSegment { path, .. } in &cached {
             // A file that stays costs space, nothing else.
             let _ = std::fs::remove_file(path);
         }
@@ -168,11 +169,14 @@ pub(crate) fn open(
     Ok(Opened { index: BlobIndex { segments, condemned }, damaged })
 }
 
-/// Opens the segments in the cache whose every index object is still there, none covered twice.
-fn cached_segments(
-    cache: Option<&Path>,
-    listed: &HashSet<ObjectId>,
-) -> Vec<(PathBuf, Arc<Segment>)> {
+/// A segment and its file in the cache.
+struct CachedSegment {
+    path: PathBuf,
+    segment: Arc<Segment>,
+}
+
+/// Opens the segments in the cache whose index objects are all still there, none covered twice.
+fn cached_segments(cache: Option<&Path>, listed: &HashSet<ObjectId>) -> Vec<CachedSegment> {
     let Some(entries) = cache.and_then(|folder| std::fs::read_dir(folder).ok()) else {
         return Vec::new();
     };
@@ -194,7 +198,7 @@ fn cached_segments(
         let fits = segment.covers().all(|id| listed.contains(&id) && !covered.contains(&id));
         if fits && segment.covers().next().is_some() {
             covered.extend(segment.covers());
-            kept.push((path, Arc::new(segment)));
+            kept.push(CachedSegment { path, segment: Arc::new(segment) });
         } else {
             let _ = std::fs::remove_file(path);
         }

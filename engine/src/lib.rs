@@ -26,8 +26,8 @@ mod snapshots;
 mod testing;
 
 pub use backend::{
-    Backend, Deadline, Fetched, Folder, Meter, Metered, NewObject, Published, SETTLED, Stamp,
-    Stored, Unfinished, load, save,
+    Backend, Capabilities, Deadline, Fetched, Folder, Meter, Metered, NewObject, Published,
+    SETTLED, Stamp, Stored, Unfinished, load, save,
 };
 pub use backup::{
     BackupOptions, BackupReport, ChangeTime, EmptiedFolder, EmptySources, Excludes, FileSystems,
@@ -61,7 +61,8 @@ pub use history::versions::{
 pub use index::{BlobIndex, Location};
 pub use observer::{Event, Fate, Observer, Planned, Problem, Unit, Unobserved};
 pub use path::{Name, TreePath, TreePathBuf};
-pub use read::count::count_below;
+pub use read::chunk_lists::ChunkSpan;
+pub use read::count::{Counted, count_below};
 pub use read::directory::Nodes;
 pub use read::file::{OpenFile, Piece};
 pub use read::merge::merge;

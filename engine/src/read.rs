@@ -6,7 +6,7 @@ pub(crate) mod dir_entries;
 pub(crate) mod directory;
 pub(crate) mod file;
 pub(crate) mod frame;
-pub(crate) mod frame_cache;
+pub(crate) mod frame_memory;
 pub(crate) mod merge;
 pub(crate) mod readahead;
 pub(crate) mod reader;

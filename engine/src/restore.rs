@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::globs::Rule;
 use crate::observer::Observer;
 use crate::path::TreePath;
-use crate::read::dir_entries::Children;
+use crate::read::dir_entries::DirEntries;
 use crate::read::reader::Reader;
 use crate::read::state_tree::{self, DirRef, Lookup};
 use crate::run::Run;
@@ -177,10 +177,10 @@ pub fn restore(
     observer: &dyn Observer,
 ) -> Result<RestoreReport> {
     let (above, children) = match what {
-        Lookup::Root(dir) => (Vec::new(), Children::open(reader, dir)?),
+        Lookup::Root(dir) => (Vec::new(), DirEntries::open(reader, dir)?),
         Lookup::Node(seen) => {
             let above = TreePath::new(path).parent();
-            (above.as_bytes().to_vec(), Children::one(seen.clone()))
+            (above.as_bytes().to_vec(), DirEntries::one(seen.clone()))
         }
     };
     let task = Task { reader, target, options, observer, allowed: AllowedChanges::Any };
@@ -217,7 +217,7 @@ struct Task<'a> {
 
 fn start_in_place(task: Task<'_>, root: &DirRef, path: &[u8]) -> Result<RestoreReport> {
     let lone = state_tree::alone(task.reader, root, TreePath::new(path))?;
-    let children = Children::open(task.reader, &lone)?;
+    let children = DirEntries::open(task.reader, &lone)?;
     start(
         task,
         RestorePath { base: Vec::new(), top: path.to_vec(), links: LinkPolicy::Follow },
@@ -225,7 +225,7 @@ fn start_in_place(task: Task<'_>, root: &DirRef, path: &[u8]) -> Result<RestoreR
     )
 }
 
-fn start(task: Task<'_>, path: RestorePath, children: Children<'_>) -> Result<RestoreReport> {
+fn start(task: Task<'_>, path: RestorePath, children: DirEntries<'_>) -> Result<RestoreReport> {
     let selection = Selection::new(task.options, path)?;
     let root = open_root(task.target, task.options.run)?;
     let context = Context::new(&task, &selection, root.clone());
@@ -246,7 +246,7 @@ fn run<'c>(
     context: &'c Context<'c>,
     selection: &Selection,
     base: Arc<OpenDir<'c>>,
-    children: Children<'c>,
+    children: DirEntries<'c>,
 ) {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let workers = cores.clamp(2, 8);

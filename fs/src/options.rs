@@ -33,6 +33,8 @@ pub struct VolumeOptions {
     pub label: Option<String>,
     /// Counts the fetches from the destination, for the drive's counters.
     pub meter: Option<Arc<Meter>>,
+    /// Leaves out the file at the top that explains the folders.
+    pub no_readme: bool,
     /// Threads that decode ahead of reads; 0 reads nothing ahead.
     pub prefetch_threads: usize,
 }
@@ -50,6 +52,7 @@ impl VolumeOptions {
             filter: None,
             label: None,
             meter: None,
+            no_readme: false,
             prefetch_threads: 4,
         }
     }

@@ -4,6 +4,7 @@
 
 pub(crate) mod dir;
 pub(crate) mod folders;
+pub(crate) mod readme;
 pub(crate) mod top;
 
 mod at;

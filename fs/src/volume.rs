@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use yore_engine::{Node, OpenFile, Problems, Repository, Result};
 use yore_platform::{
-    Entry, FOREVER, Ino, Kind, ListControl, Listed, Seek, Space, Volume, VolumeError, current_ids,
+    Entry, FOREVER, Ino, Kind, ListControl, Listed, Seek, Space, Timestamp, Volume, VolumeError,
+    current_ids,
 };
 
 use crate::counters::{COUNTERS, Counters, REPOSITORY, add};
@@ -28,7 +29,7 @@ use crate::tree::node::{node_at, with_node};
 use crate::tree::presentation::Presentation;
 use crate::virtual_dir::dir::{Context, Dir, NumberedLinks, kept};
 use crate::virtual_dir::folders::folders;
-use crate::virtual_dir::top;
+use crate::virtual_dir::{readme, top};
 
 /// The share of the budget that decoded directories get; frames get the rest.
 const DIRECTORIES_SHARE: usize = 8;
@@ -83,7 +84,11 @@ impl SnapshotVolume {
             folders: folders(limit),
             repository,
             options,
+            opened: now(),
         };
+        if !context.options.no_readme {
+            readme::place(&context);
+        }
         problems.extend(refresher.begin(&context));
         let (files, counters) = (Files::new(), Counters::default());
         Ok((Self { context, files, prefetcher, refresher, counters }, problems))
@@ -133,6 +138,13 @@ impl SnapshotVolume {
             with_node(core, ino, open)?.ok_or(VolumeError::IsDirectory)?
         })
     }
+}
+
+fn now() -> Timestamp {
+    let now = jiff::Timestamp::now();
+    // A clock before 1970 has negative parts of a second.
+    let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
+    Timestamp { seconds: now.as_second(), nanos }
 }
 
 impl Volume for SnapshotVolume {

@@ -13,7 +13,7 @@ use crate::metadata::Kind;
 #[derive(Default)]
 pub struct Listing {
     names: Vec<u8>,
-    entries: Vec<Place>,
+    entries: Vec<Entry>,
     /// Memory for the system's own records, kept from directory to directory.
     scratch: Vec<MaybeUninit<u8>>,
 }
@@ -30,7 +30,7 @@ pub struct ListedName<'a> {
 }
 
 #[derive(Clone, Copy)]
-struct Place {
+struct Entry {
     /// The first bytes of the name, big-endian: settles most comparisons without touching the name.
     head: u64,
     start: usize,
@@ -76,12 +76,12 @@ impl Listing {
     /// Returns the name at `position`, counted from 0 in order.
     #[must_use]
     pub fn get(&self, position: usize) -> Option<ListedName<'_>> {
-        self.entries.get(position).map(|&place| self.listed(place))
+        self.entries.get(position).map(|&entry| self.listed(entry))
     }
 
     /// Returns all names in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = ListedName<'_>> + DoubleEndedIterator {
-        self.entries.iter().map(|&place| self.listed(place))
+        self.entries.iter().map(|&entry| self.listed(entry))
     }
 
     /// Forgets the names and keeps the memory.
@@ -90,8 +90,8 @@ impl Listing {
         self.entries.clear();
     }
 
-    fn listed(&self, place: Place) -> ListedName<'_> {
-        ListedName { name: text(&self.names, place), inode: place.inode, kind: place.kind }
+    fn listed(&self, entry: Entry) -> ListedName<'_> {
+        ListedName { name: text(&self.names, entry), inode: entry.inode, kind: entry.kind }
     }
 
     /// Replaces the names by those that `read` pushes, given memory that stays with the listing, and sorts
@@ -117,14 +117,14 @@ impl Listing {
         let len = u16::try_from(name.len()).map_err(|_| {
             io::Error::new(io::ErrorKind::InvalidData, "a name is longer than 65,535 bytes")
         })?;
-        self.entries.push(Place { head: head(name), start: self.names.len(), inode, len, kind });
+        self.entries.push(Entry { head: head(name), start: self.names.len(), inode, len, kind });
         self.names.extend_from_slice(name);
         Ok(())
     }
 }
 
-fn text(names: &[u8], place: Place) -> &[u8] {
-    &names[place.start..place.start + usize::from(place.len)]
+fn text(names: &[u8], entry: Entry) -> &[u8] {
+    &names[entry.start..entry.start + usize::from(entry.len)]
 }
 
 /// The first eight bytes as a number that sorts as they do.
@@ -137,6 +137,6 @@ fn head(name: &[u8]) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-fn compare(names: &[u8], a: Place, b: Place) -> Ordering {
+fn compare(names: &[u8], a: Entry, b: Entry) -> Ordering {
     a.head.cmp(&b.head).then_with(|| text(names, a).cmp(text(names, b)))
 }

@@ -31,7 +31,7 @@ impl Default for MountOptions {
 /// The users who may enter a drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// The user who mounts, who may read everything; root only where root mounts.
+    /// The user that mounts, which may read everything; root only where root mounts.
     OwnerOnly,
     /// Every user, as far as owners, modes and ACLs permit.
     Everyone,
@@ -78,11 +78,11 @@ pub struct UnmountBlockers {
 /// The kind of file system that is mounted on a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MountKind {
-    /// A drive of Yore's, of anybody.
+    /// A drive of Yore's, of any user.
     Drive,
     /// A file system without files of its own, of this type.
     System(String),
-    /// A file system that a program serves, of this type; its owner may keep everybody else out, root too.
+    /// A file system that a program serves, of this type; its owner may refuse all other users, root too.
     Fuse(String),
     /// Any other file system.
     Files,

@@ -1,8 +1,8 @@
 //! The system that this build is for.
 //!
-//! What stands here is all that a system must provide; WINDOWS.md tells of each item what it means, and
-//! what it is to be on Windows. Nothing outside of the system's own folder, and of the host that its
-//! driver needs, asks which system it is.
+//! A system must provide the items imported here and nothing else; WINDOWS.md has the meaning of each, and
+//! what it is to be on Windows. Only the system's own folder and the host that its driver needs depend on
+//! which system it is.
 
 #[cfg(target_os = "linux")]
 use crate::linux as system;

@@ -51,7 +51,7 @@ pub struct Entry {
     pub attr: Attr,
     /// The time for which the answer stays true; [`FOREVER`] for what is immutable.
     ///
-    /// Of a directory, also how long a name that it does not have may be remembered as absent, so
+    /// A directory's `ttl` is also the time for which an absent name may be cached as absent, so
     /// one whose names are made when they are looked up is not immutable. When the listing of a
     /// directory changes, its `modified` time must change too.
     pub ttl: Duration,
@@ -68,7 +68,7 @@ pub struct Listed<'a> {
     /// The position after this name: the `from` of a later [`Volume::list`].
     pub next: u64,
     /// The answer that [`Volume::lookup`] would return. Where its `ttl` is zero, the
-    /// attributes may be incomplete, and are to be asked for by [`Volume::attr`].
+    /// attributes may be incomplete; [`Volume::attr`] returns them.
     pub entry: Entry,
 }
 

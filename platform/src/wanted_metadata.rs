@@ -12,7 +12,7 @@ pub struct WantedMetadata<'a> {
     /// Permission bits; set-user-ID and set-group-ID bits are left out unless their owner is in
     /// force. `None` leaves the mode that the file was made with, which is its owner's alone.
     pub mode: Option<u32>,
-    /// The owner; `None` leaves whoever restores.
+    /// The owner; `None` leaves the user that restores.
     pub owner: Option<Owner>,
     /// The time of the last change of the content.
     pub modified: Timestamp,

@@ -143,7 +143,7 @@ mod linux {
         }
     }
 
-    /// Waits for a signal, tells it, and goes on until it is ended.
+    /// Waits for a signal, prints it, and goes on until it is ended.
     fn interrupted() {
         let interrupt = Interrupt::install().expect("signals can be caught");
         assert!(!interrupt.is_raised());
@@ -183,7 +183,7 @@ mod linux {
         }
     }
 
-    /// This program, with no signal ignored, whoever started these tests.
+    /// Returns this program, with no signal ignored, in whatever way these tests were started.
     fn this_program(argument: &str) -> Command {
         let mut command = Command::new("env");
         command
@@ -211,7 +211,7 @@ mod linux {
         assert_eq!(listener.end().signal(), Some(2));
     }
 
-    /// Reads from a pipe into which nobody writes.
+    /// Reads from a pipe without a writer.
     fn reader() {
         let interrupt = Interrupt::install().expect("signals can be caught");
         let (from, _to) = rustix::pipe::pipe().expect("a pipe");
@@ -240,7 +240,7 @@ mod linux {
         listener.end();
     }
 
-    /// Writes until nobody reads.
+    /// Writes until there is no reader.
     fn chatter() {
         restore_sigpipe();
         loop {

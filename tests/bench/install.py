@@ -119,7 +119,7 @@ def find_rustic(folder):
 
 
 def version(program):
-    """What a program says of its version, in its first line."""
+    """Returns the first line that a program prints about its version."""
     for argument in ("--version", "version"):
         said = subprocess.run([program, argument], capture_output=True, text=True)
         if said.returncode == 0 and said.stdout.strip():

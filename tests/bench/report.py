@@ -20,14 +20,14 @@ NOTES = "### What limits"
 HEAD = f"""# How fast it is
 
 Measured side by side by `tests/bench/run`, on the same data in the same run. `tests/bench/run --write` writes a section for each
-data set and machine, and replaces the one with the same heading; what stands under "What limits" is written by hand and is kept.
+data set and machine, and replaces the one with the same heading; the notes under "What limits" are written by hand and kept.
 
 Seconds are medians of all runs. "Cold" steps, first backups and restores begin with empty caches of the kernel. *File system* is
 the same work without a backup tool: tar and zstd -3 for a backup, cp -a and sync for a restore, the same command on the source for
 the drive. *Best peer* tells how many times as long the fastest peer takes as yore (bar: ≥ {bars.PEERS:g}), *of it* how many times as
 long yore takes as the file system, *cores* how many cores yore kept busy. Yore is measured with a key file; with a passphrase, as
-its peers are, each command derives the key first. Peaks below 15 MiB are those of the small process that starts each program. What
-each tool is told to do is in `tools.py`, the bars are in `bars.py`.
+its peers are, each command derives the key first. Peaks below 15 MiB are those of the small process that starts each program.
+The command lines are in `tools.py`, the bars in `bars.py`.
 """
 
 

@@ -1,8 +1,8 @@
-"""Goes back and forth in a directory by telldir(3) and seekdir(3), as file servers do.
+"""Seeks in a directory with telldir(3) and seekdir(3), as file servers do.
 
     directory_positions.py DIRECTORY COUNT
 
-Fails unless the directory has COUNT names, each once, and every position leads to the same name again, also after the rest was read.
+Fails unless the directory has COUNT names, each once, and every position leads to the same name again, also after a read to the end.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ folder = libc.opendir(sys.argv[1].encode())
 
 
 def read():
-    """The next name and number, or None at the end."""
+    """Returns the next name and inode number, or None at the end."""
     ctypes.set_errno(0)
     entry = libc.readdir(folder)
     if not entry:

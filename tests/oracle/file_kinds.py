@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Makes a folder with every kind of file, name, time and attribute. Prints what was left out, a line each, because this user may
-not make it or the file system does not keep it.
+"""Makes a folder with every kind of file, name, time and attribute. Prints a line for each that was left out, because this user
+may not make it or the file system does not keep it.
 
     file_kinds.py [--small] FOLDER      --small leaves out what takes space, for repositories that are kept
 """
@@ -20,7 +20,7 @@ def write(name, data):
 
 
 def attempt(what, action, *arguments, **more):
-    """Does something that needs privileges or a file system that can; says so when it does not work."""
+    """Runs a step that needs privileges or a feature of the file system; prints a line when it fails."""
     try:
         action(*arguments, **more)
         return True
@@ -56,7 +56,7 @@ def sparse(small):
     make("hole last, odd", (8 << 20) + 1, (0, block))
     make("holes between", 64 << 20, *((n << 20, block) for n in range(0, 64, 3)))
     make("many holes", 4 << 20, *((n * 16384, block[:100]) for n in range(256)))
-    huge = 1 << 26 if small else 1 << 40  # who reads every byte needs some other day for the large one
+    huge = 1 << 26 if small else 1 << 40  # a second reader that reads every byte can't afford the large one
     make("huge", huge, (huge >> 8, block), (huge - 4096, block))
 
 
@@ -160,7 +160,7 @@ def attributes(small):
     os.mkdir("folder with ACLs")
     attempt("default ACL", os.setxattr, "folder with ACLs", "system.posix_acl_default",
             acl((1, 7, -1), user, (4, 5, -1), mask, (32, 0, -1)))
-    # Files made below inherit; what is restored must be as it was, not as it would be inherited.
+    # New files inherit the ACL of their directory; restored files must have their own.
     write("folder with ACLs/inherits", b"i")
     write("folder with ACLs/does not", b"n")
     attempt("ACL removed", os.removexattr, "folder with ACLs/does not", "system.posix_acl_access")

@@ -1,10 +1,10 @@
-"""What the kernel says of the numbers of files. Fails with what is wrong.
+"""Checks inode numbers and file handles as the kernel reports them. Fails with the difference.
 
-inode_numbers.py parent FOLDER          the number under which `..` is listed is its parent's
-inode_numbers.py short TOP              all numbers below TOP fit into 32 bits, and listings agree with stat
-inode_numbers.py keep PATH FILE         keeps the handle of PATH in FILE
-inode_numbers.py open DRIVE FILE PATH   the handle opens, and is PATH
-inode_numbers.py stale DRIVE FILE       the handle is of nothing on this drive
+inode_numbers.py parent FOLDER          `..` is listed with the inode number of the parent
+inode_numbers.py short TOP              all inode numbers below TOP fit into 32 bits, and listings agree with stat
+inode_numbers.py keep PATH FILE         writes the handle of PATH to FILE
+inode_numbers.py open DRIVE FILE PATH   the handle opens as PATH
+inode_numbers.py stale DRIVE FILE       the handle is stale on this drive
 """
 import ctypes
 import errno
@@ -65,10 +65,10 @@ def short(top):
 
 def keep(path, file):
     handle, mount = Handle(128), ctypes.c_int()
-    told = libc.name_to_handle_at(
+    result = libc.name_to_handle_at(
         AT_FDCWD, os.fsencode(path), ctypes.byref(handle), ctypes.byref(mount), 0
     )
-    assert told == 0, os.strerror(ctypes.get_errno())
+    assert result == 0, os.strerror(ctypes.get_errno())
     with open(file, "wb") as kept:
         kept.write(bytes(handle))
         kept.write(os.stat(path).st_ino.to_bytes(8, "little"))

@@ -1,9 +1,9 @@
-"""Runs a command and tells what it took.
+"""Runs a command and reports its time and memory.
 
     measured.py SECONDS COMMAND...
 
-Prints one line: exit code (124 when SECONDS were over), seconds, peak memory in MiB. What the command prints is thrown away, but for
-the end of what it complains of.
+Prints one line: exit code (124 after SECONDS), seconds, peak memory in MiB. The output of the command is discarded, but for
+the end of its standard error.
 """
 
 import resource

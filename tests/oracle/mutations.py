@@ -1,4 +1,4 @@
-"""Tries every call that changes a file system, and tells how each was refused.
+"""Tries every call that changes a file system, and prints the error of each.
 
     mutations.py FILE DIRECTORY
 
@@ -29,7 +29,7 @@ OPENAT2, FCHMODAT2 = 437, 452
 AT_FDCWD, AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR = -100, 0x100, 0x200
 NOREPLACE, EXCHANGE, WHITEOUT = 1, 2, 4
 FS_IOC_SETFLAGS, FICLONE = 0x40086602, 0x40049409
-# A list of permissions: version 2, then the owner, user 1, the group, the mask, others.
+# An ACL: version 2, then the owner, user 1, the group, the mask, others.
 ACL = struct.pack("<IHHIHHIHHI", 2, 1, 7, 0xFFFFFFFF, 4, 5, 0xFFFFFFFF, 32, 5, 0xFFFFFFFF)
 
 
@@ -49,7 +49,7 @@ def opening(flags, path=FILE, mode=0o600):
 
 
 def opened(change):
-    """Where opening to write is let through, what is then done is refused."""
+    """Changes a file through a descriptor, where opening it for writing succeeds."""
 
     def both():
         one = os.open(FILE, os.O_RDWR)

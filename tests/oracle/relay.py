@@ -1,10 +1,10 @@
-"""Lets a WebDAV client that wants to write look at what Yore serves.
+"""Relays a WebDAV client that needs to write to a server of Yore.
 
     relay.py UPSTREAM USER PASSWORD SOURCE YORE...
 
-What only reads goes to UPSTREAM, with USER and PASSWORD. What makes, fills or removes something is
-done in the folder SOURCE, which the command YORE then backs up; so the next reading request is
-answered by Yore from that snapshot. Prints the port it listens at.
+Reading requests go to UPSTREAM, with USER and PASSWORD. Requests that make, write or remove a file are
+executed in the folder SOURCE, which the command YORE then backs up; so Yore answers the next reading
+request from that snapshot. Prints the port that it listens on.
 """
 
 import base64
@@ -37,7 +37,7 @@ class Relay(BaseHTTPRequestHandler):
         self.end_headers()
 
     def local(self):
-        """Where the path lies below the source; its parent must be there."""
+        """Returns the path below the source; its parent must exist."""
         path = unquote(self.path).removeprefix("/latest" + source).strip("/")
         return os.path.join(source, path)
 

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Tells everything about a tree of files, or compares two: kind, mode, owner, times in ns, size, content, holes, hard links,
+"""Describes every file of a tree, or compares two trees: kind, mode, owner, times in ns, size, content, holes, hard links,
 devices, link texts, extended attributes (ACLs and capabilities among them). Follows paths of any length.
 
     tree.py FOLDER
-    tree.py --compare FOUND EXPECTED      prints what differs; exits 1 when something does
+    tree.py --compare FOUND EXPECTED      prints the differences; exits 1 if there are any
 """
 
 import errno
@@ -19,20 +19,20 @@ HUGE = 1 << 30
 
 
 def xattrs(name, at):
-    """Extended attributes of a name in the current directory; links have none that anybody may set but security's."""
+    """Returns the extended attributes of a name in the current directory; on links users can set those of `security` only."""
     return {attribute: os.getxattr(name, attribute, follow_symlinks=False).hex()
             for attribute in sorted(os.listxattr(name, follow_symlinks=False))}
 
 
 def content(name, size):
-    """Digest, holes and length. What the file system calls a hole is read as well, but of a huge file only its ends."""
+    """Returns digest, holes and length. Holes are read as well, but only the ends of those in a huge file."""
     digest, holes, at, length = hashlib.sha256(), [], 0, 0
     with open(name, "rb", buffering=0) as file:
         while at < size:
             try:
                 data = os.lseek(file.fileno(), at, os.SEEK_DATA)
             except OSError as error:
-                if error.errno != errno.ENXIO:  # no data to the end
+                if error.errno != errno.ENXIO:  # no data up to the end
                     raise
                 data = size
             if data > at:
@@ -46,7 +46,7 @@ def content(name, size):
                 start += len(piece)
                 length += len(piece)
         if size < HUGE and file.read(1):
-            length += 1  # more than it says
+            length += 1  # longer than its size
     return digest.hexdigest(), holes, length
 
 
@@ -75,7 +75,7 @@ def describe(path, name, found, groups):
 
 
 def walk(path, groups):
-    """Describes what is in the current directory; goes in and out step by step, so that no path is too long."""
+    """Describes the current directory; enters and leaves directories step by step, so that no path is too long."""
     for name in sorted(os.listdir(b".")):
         here = path + b"/" + name if path else name
         found = os.lstat(name)
@@ -88,7 +88,7 @@ def walk(path, groups):
             os.close(back)
 
 
-def look(folder):
+def describe_tree(folder):
     back, groups = os.open(".", os.O_RDONLY | os.O_DIRECTORY), {}
     os.chdir(folder)
     yield describe(b"", b".", os.lstat(b"."), groups)
@@ -98,7 +98,7 @@ def look(folder):
 
 
 def compare(found, expected):
-    there, wanted = ({line["path"]: line for line in look(folder)} for folder in (found, expected))
+    there, wanted = ({line["path"]: line for line in describe_tree(folder)} for folder in (found, expected))
     differences = [f"{path!r} should not be there" for path in there.keys() - wanted.keys()]
     for path, line in wanted.items():
         if path not in there:
@@ -115,7 +115,7 @@ def main():
     sys.setrecursionlimit(20000)
     if sys.argv[1] == "--compare":
         return compare(sys.argv[2], sys.argv[3])
-    for line in look(sys.argv[1]):
+    for line in describe_tree(sys.argv[1]):
         print(json.dumps(line))
 
 

@@ -1,4 +1,4 @@
-/* Counts what is below a folder, as programs do that were built for 32 bits without large-file support. */
+/* Counts the files below a folder; built for 32 bits without large-file support. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

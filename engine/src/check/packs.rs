@@ -6,12 +6,12 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sha2::{Digest, Sha256};
-use yore_platform::AlignedBuf;
+use yore_platform::ReadBuffer;
 
 use super::records::list;
 use super::report::Findings;
 use super::{ReadData, Sizes};
-use crate::backend::{Backend, ROOM_TO_FETCH};
+use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::format::id::ObjectId;
 use crate::format::keys::{BlobKind, Keys};
@@ -190,24 +190,21 @@ impl PackResult {
     fn read_frames(&mut self, backend: &dyn Backend, keys: &Keys, pack: &PackInfo) {
         let key = PackKey::derive(keys, pack.kind, pack.id);
         let name = ObjectName::pack(pack.id);
-        let (mut sealed, mut raw) = (AlignedBuf::default(), AlignedBuf::default());
+        let (mut sealed, mut raw) = (ReadBuffer::default(), ReadBuffer::default());
         let (mut offset, mut blobs) = (PREFIX as u64, pack.contents.blobs.iter());
         for (number, frame) in (0..).zip(&pack.contents.frames) {
             let end = offset + u64::from(frame.sealed);
-            sealed.fit(frame.sealed as usize + ROOM_TO_FETCH);
-            let read = backend.fetch(&name, offset..end, &mut sealed);
+            sealed.fit(frame.sealed as usize + ReadBuffer::MARGIN);
+            let read = backend.read_into(&name, offset..end, &mut sealed);
             offset = end;
             let mine = blobs.by_ref().take(frame.blobs as usize);
-            let start = match read {
-                Ok(start) => start,
-                Err(error) => {
-                    mine.for_each(drop);
-                    self.problems.push(error);
-                    continue;
-                }
-            };
+            if let Err(error) = read {
+                mine.for_each(drop);
+                self.problems.push(error);
+                continue;
+            }
             let opened = key
-                .open_frame(number, frame, &mut sealed, start)
+                .open_frame(number, frame, &mut sealed)
                 .and_then(|stored| pack::decode_frame(frame, stored, &mut raw));
             if opened.is_none() {
                 mine.for_each(drop);

@@ -1,11 +1,28 @@
 //! The catalog: an index of all names in all snapshots, in SQLite, beside the index of blobs.
 //!
-//! It is a cache. Deleted, damaged, foreign or old, it is made anew or brought up to date; where it
-//! can't be kept it is made in memory, slower, with the same answers.
+//! It is a cache. If it is deleted, damaged, foreign or old, it is built anew or brought up to date;
+//! where it can't be stored it is built in memory, slower, with the same results.
 //!
-//! A *series* is the snapshots of one machine with the same sources. A row says that a path was
-//! so in a series from one snapshot to another; snapshots of a series are added in their order, each
-//! by its difference from the one before. A row counts while a snapshot in its stretch is there.
+//! A *series* is the snapshots of one machine with the same sources. A row of `version` says that a
+//! path was the same in a series from one snapshot to another. The snapshots of a series are added in
+//! their order, each by its difference from the one before. A row counts while a snapshot in its
+//! range exists.
+//!
+//! Example: series 1 has four snapshots; `plan` is changed in the third and deleted in the fourth.
+//!
+//! ```text
+//! snapshot                  version
+//! id   series   number      path        series   first   last   size
+//! a    1        0           home/plan   1        0       1      10
+//! b    1        1           home/plan   1        2       2      12
+//! c    1        2           home/notes  1        0       NULL   7
+//! d    1        3
+//! ```
+//!
+//! Adding d closed the second row (`last` = 2); NULL means that it goes on. If b is deleted, the
+//! first row still counts for a; if c is deleted too, the second row counts for none, and a search
+//! reports `home/plan` as it was in a. Nothing is rewritten for that: numbers of deleted snapshots are
+//! gone from `snapshot`, and a search looks for the remaining numbers in each range.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -36,11 +53,11 @@ pub struct Catalog {
     connection: Mutex<Connection>,
 }
 
-/// Why the catalog did not answer.
+/// The failure of a query.
 enum Failed {
-    /// The repository or the person; the catalog is fine.
+    /// Of the repository, or interrupted by the user; the catalog is sound.
     Engine(Error),
-    /// The catalog itself.
+    /// Of the catalog itself.
     Sqlite(rusqlite::Error),
 }
 
@@ -59,7 +76,7 @@ impl From<rusqlite::Error> for Failed {
 type Tried<T> = std::result::Result<T, Failed>;
 
 impl Catalog {
-    /// Opens the catalog of a repository, or begins a new one.
+    /// Opens the catalog of a repository, or creates it.
     ///
     /// # Errors
     /// Not even a catalog in memory can be made.
@@ -78,10 +95,10 @@ impl Catalog {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Brings the catalog up to date with `timeline`, which has all snapshots that count, and returns
-    /// every path that fits, in order of paths, with what could not be read and so was not searched.
+    /// Brings the catalog up to date with `timeline`, which has all committed snapshots, and returns
+    /// every path that fits, in order of paths, and the directories that could not be searched.
     ///
-    /// `counts` tells which of the snapshots are searched, by their places in the caller's timeline.
+    /// `counts` returns the place of a snapshot in the caller's timeline; `None` excludes it.
     ///
     /// # Errors
     /// [`Error::Interrupted`]; and when not even a catalog in memory can be made.
@@ -97,8 +114,8 @@ impl Catalog {
         Ok((hits, problems))
     }
 
-    /// Does the same, and puts the paths, in no order, into a collection of the caller's: of many, not
-    /// everything is wanted.
+    /// Does what [`find`](Self::find) does, and adds the hits, in no order, to a collection of the
+    /// caller's choice, which need not keep all of each.
     ///
     /// # Errors
     /// As [`find`](Self::find).
@@ -118,7 +135,7 @@ impl Catalog {
         })
     }
 
-    /// Tries something; when the catalog itself is at fault, tries again with an empty one.
+    /// Runs a query; when the catalog itself fails, runs it again on an empty one.
     fn try_anew<T>(&self, work: impl Fn(&mut Connection) -> Tried<T>) -> Result<T> {
         let mut connection = self.lock();
         let error = match work(&mut connection) {

@@ -1,4 +1,18 @@
-//! What is different between two trees. Trees with the same id are the same and are not read.
+//! Differences between two trees. Trees with the same id are equal and are not read.
+//!
+//! Two directories are walked side by side in order of names, as in the merge step of a sort; names
+//! that are directories in both are entered if their trees differ.
+//!
+//! Example: `dir` has the tree T1 before and T2 after; `dir/same` is T3 in both.
+//!
+//! ```text
+//! before                after                 walk
+//! dir (T1)              dir (T2)              entered
+//!   a                     a, other content    Modified dir/a
+//!   gone                                      Removed dir/gone
+//!   same (T3)             same (T3)           not read
+//!   x, a file             x, a directory      Removed dir/x, Added dir/x, not entered
+//! ```
 
 use std::ops::ControlFlow;
 
@@ -8,19 +22,19 @@ use crate::error::{Error, Result};
 use crate::format::content_id::content_id;
 use crate::format::tree::Node;
 use crate::path::{TreePath, TreePathBuf};
-use crate::read::dir_entries::Children;
+use crate::read::dir_entries::DirEntries;
 use crate::read::reader::Reader;
-use crate::read::state_tree::{DirRef, ResolvedNode, check_length};
+use crate::read::state_tree::{DirRef, ResolvedNode, check_length, unreadable};
 
-/// What became of a name.
+/// A difference in one name.
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant, reason = "one is alive at a time")]
 pub enum Change {
-    /// It was not there before; so is everything below it.
+    /// It was not there before, nor anything below it.
     Added(ResolvedNode),
-    /// It is not there any more; neither is anything below it.
+    /// It is not there any more, nor anything below it.
     Removed(ResolvedNode),
-    /// It is there in both, with other content, kind, permissions, owner or attributes.
+    /// It is there in both, with another content, kind, permissions, owner or attributes.
     Modified {
         /// Before.
         from: ResolvedNode,
@@ -29,14 +43,14 @@ pub enum Change {
     },
 }
 
-/// Which of the changes one looks for.
+/// A kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ChangeKind {
-    /// What was added.
+    /// [`Change::Added`].
     Added,
-    /// What was modified.
+    /// [`Change::Modified`].
     Modified,
-    /// What was removed.
+    /// [`Change::Removed`].
     Removed,
 }
 
@@ -49,9 +63,9 @@ pub struct Pair {
     pub to: Option<ResolvedNode>,
 }
 
-/// Whether a node is another than before: in kind, content, permissions, owner or attributes.
+/// Reports whether a node differs: in kind, content, permissions, owner or attributes.
 ///
-/// Times alone make no difference, and what is below a directory speaks for itself.
+/// Times make no difference, nor do the entries of a directory.
 pub fn is_modified(from: &Node, to: &Node) -> bool {
     from.kind != to.kind
         || from.mode != to.mode
@@ -69,7 +83,13 @@ fn is_other_content(from: &Node, to: &Node) -> bool {
 }
 
 impl Pair {
-    /// The changes of the name itself: none, one, or for another kind of file one of each side.
+    /// Returns the name.
+    pub(crate) fn name(&self) -> Option<&[u8]> {
+        let side = self.to.as_ref().or(self.from.as_ref())?;
+        Some(&side.node.name)
+    }
+
+    /// Returns the changes of the name itself: two where one side is a directory and the other is not.
     pub fn changes(&self) -> Vec<Change> {
         match (&self.from, &self.to) {
             (Some(from), Some(to)) if (from.dir.is_some()) != (to.dir.is_some()) => {
@@ -84,14 +104,14 @@ impl Pair {
         }
     }
 
-    /// The directories of this name in both sides, if they may differ below.
+    /// Returns the directories of this name on both sides, if they may differ.
     pub fn below(&self) -> Option<(&DirRef, &DirRef)> {
         let (from, to) = (self.from.as_ref()?.dir.as_ref()?, self.to.as_ref()?.dir.as_ref()?);
         (!is_same(from, to)).then_some((from, to))
     }
 }
 
-/// Whether two directories are surely the same.
+/// Reports whether two directories are certainly equal.
 fn is_same(from: &DirRef, to: &DirRef) -> bool {
     match (from, to) {
         (DirRef::Tree(from), DirRef::Tree(to)) => from == to,
@@ -107,7 +127,7 @@ pub struct Pairs<'r> {
 }
 
 struct Side<'r> {
-    children: Option<Children<'r>>,
+    children: Option<DirEntries<'r>>,
     next: Option<ResolvedNode>,
 }
 
@@ -115,9 +135,9 @@ impl<'r> Side<'r> {
     fn open(reader: &'r Reader, dir: Option<&DirRef>) -> Result<Self> {
         let children = match dir {
             None => None,
-            // A list that is not known is no empty one.
-            Some(DirRef::Unreadable) => return Err(crate::read::state_tree::unreadable()),
-            Some(dir) => Some(Children::open(reader, dir)?),
+            // Its entries are unknown, not absent.
+            Some(DirRef::Unreadable) => return Err(unreadable()),
+            Some(dir) => Some(DirEntries::open(reader, dir)?),
         };
         let mut side = Self { children, next: None };
         side.advance()?;
@@ -150,7 +170,7 @@ impl<'r> Pairs<'r> {
 
     /// Returns the next name; `None` at the end.
     pub fn try_next(&mut self) -> Result<Option<Pair>> {
-        let name = |side: &Side<'_>| side.next.as_ref().map(|seen| seen.node.name.clone());
+        let name = |side: &Side<'_>| side.next.as_ref().map(|next| next.node.name.clone());
         let (from, to) = (name(&self.from), name(&self.to));
         let (takes_from, takes_to) = match (from, to) {
             (None, None) => return Ok(None),
@@ -163,12 +183,16 @@ impl<'r> Pairs<'r> {
     }
 }
 
-/// Tells every change between two trees in order of paths, without going into what was added or
-/// removed as a whole, until `each` says to stop.
+/// A pair of directories that is being walked, and the length of its path.
+struct Level<'r> {
+    pairs: Pairs<'r>,
+    path: usize,
+}
+
+/// Hands every change between two trees to `each`, in order of paths, until it breaks.
 ///
-/// # Errors
-/// Those of `each`; and what can't be read, to `each_error` with its path, after which the walk
-/// goes on beside it.
+/// Added and removed directories are one change each. A directory that can't be read is handed to
+/// `each_error`, and the walk goes on beside it.
 pub fn diff(
     reader: &Reader,
     from: &DirRef,
@@ -179,13 +203,13 @@ pub fn diff(
     if is_same(from, to) {
         return;
     }
-    let mut levels: Vec<(Pairs<'_>, usize)> = Vec::new();
+    let mut levels: Vec<Level<'_>> = Vec::new();
     let mut path = TreePathBuf::default();
     match Pairs::open(reader, Some(from), Some(to)) {
-        Ok(pairs) => levels.push((pairs, 0)),
+        Ok(pairs) => levels.push(Level { pairs, path: 0 }),
         Err(error) => return each_error(path.as_path(), error),
     }
-    while let Some((pairs, length)) = levels.last_mut() {
+    while let Some(Level { pairs, path: length }) = levels.last_mut() {
         path.truncate(*length);
         let pair = match pairs.try_next() {
             Ok(Some(pair)) => pair,
@@ -199,8 +223,8 @@ pub fn diff(
                 continue;
             }
         };
-        let Some(seen) = pair.to.as_ref().or(pair.from.as_ref()) else { continue };
-        path.push(&seen.node.name);
+        let Some(name) = pair.name() else { continue };
+        path.push(name);
         for change in pair.changes() {
             if each(path.as_path(), change).is_break() {
                 return;
@@ -210,17 +234,17 @@ pub fn diff(
             let opened = check_length(path.as_path())
                 .and_then(|()| Pairs::open(reader, Some(from), Some(to)));
             match opened {
-                Ok(pairs) => levels.push((pairs, path.len())),
+                Ok(pairs) => levels.push(Level { pairs, path: path.len() }),
                 Err(error) => each_error(path.as_path(), error),
             }
         }
     }
 }
 
-/// Whether there is a change of a kind anywhere between two trees; stops at the first.
+/// Reports whether there is a change of a kind anywhere between two trees; stops at the first.
 ///
 /// # Errors
-/// Something can't be read, and no such change was found elsewhere.
+/// A tree that can't be read, if no such change was found elsewhere.
 pub fn any_change(reader: &Reader, from: &DirRef, to: &DirRef, which: ChangeKind) -> Result<bool> {
     let (mut found, mut first_error) = (false, None);
     let mut each = |_: TreePath<'_>, change: Change| {

@@ -21,7 +21,7 @@ const INDEXED: usize = 3;
 const COMPILED: usize = 4 << 20;
 
 impl Pattern {
-    /// Reads a pattern; tells in words what is wrong with it.
+    /// Parses a pattern; the error says in words what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (folders, name) = match text.rfind('/') {
             Some(slash) => (Some(&text[..slash]), &text[slash + 1..]),
@@ -43,17 +43,17 @@ impl Pattern {
         Ok(Self { name: compile(&in_name, fold)?, path, literal: longest_literal(name) })
     }
 
-    /// Whether it fits a name, as far as the name alone tells.
+    /// Reports whether it fits a name, as far as the name alone decides.
     pub fn fits_name(&self, name: &[u8]) -> bool {
         self.name.is_match(name)
     }
 
-    /// Whether it fits a path whose last name fits: components joined by `/`.
+    /// Reports whether it fits a path whose last name fits.
     pub fn fits_path(&self, path: &[u8]) -> bool {
         self.path.as_ref().is_none_or(|regex| regex.is_match(path))
     }
 
-    /// A text that every fitting name has, in lower case, if the index of names can look it up.
+    /// Returns a text that every fitting name has, in lower case, if the index of names can search it.
     pub(crate) fn literal(&self) -> Option<&str> {
         self.literal.as_deref()
     }
@@ -86,7 +86,7 @@ fn longest_literal(name: &str) -> Option<String> {
     (longest.chars().count() >= INDEXED).then(|| lower(longest))
 }
 
-/// Folds a text letter by letter, whatever stands beside them.
+/// Folds a text letter by letter, without regard to context.
 pub(crate) fn lower(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }

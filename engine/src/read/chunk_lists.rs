@@ -1,6 +1,6 @@
 //! The lists that long contents consist of, decoded.
 //!
-//! Who reads here and there in a long file wants another list each time.
+//! Random reads of a long file need another list each time.
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -14,45 +14,54 @@ use crate::format::id::BlobId;
 use crate::format::tree::ListRef;
 use crate::read::reader::{Reader, lock};
 
-/// How many lists are kept: of some 400 chunks each, so of 25 GB, and of 40 KiB at most.
+/// The number of lists in the cache: of some 400 chunks each, so of 25 GB, and of 40 KiB at most.
 const LISTS: usize = 128;
 
-/// The lists that were used last.
-pub(crate) struct Lists {
+/// A cache of the lists that were used last.
+pub(crate) struct ListCache {
     /// Guards the lists, by name and depth.
-    kept: Mutex<LruCache<(BlobId, u8), Arc<Level>>>,
+    lists: Mutex<LruCache<(BlobId, u8), Arc<OffsetTable>>>,
 }
 
-impl Lists {
+impl ListCache {
     pub(crate) fn new() -> Self {
         let capacity = NonZeroUsize::new(LISTS).expect("more than none");
-        Self { kept: Mutex::new(LruCache::new(capacity)) }
+        Self { lists: Mutex::new(LruCache::new(capacity)) }
     }
 
-    /// Returns a list that lies at `depth`; reads it through `reader` if it is not kept.
-    pub(crate) fn get(&self, reader: &Reader, id: BlobId, depth: u8) -> Result<Arc<Level>> {
-        if let Some(level) = lock(&self.kept).get(&(id, depth)) {
-            return Ok(Arc::clone(level));
+    /// Returns a list that lies at `depth`; reads it through `reader` if it is not in the cache.
+    pub(crate) fn get(&self, reader: &Reader, id: BlobId, depth: u8) -> Result<Arc<OffsetTable>> {
+        if let Some(table) = lock(&self.lists).get(&(id, depth)) {
+            return Ok(Arc::clone(table));
         }
         let lists = reader.list(&id, depth)?;
         let overflow = || Error::damaged(format!("blob {id}"), "it is impossibly long");
-        let level = Arc::new(Level::of_lists(&lists).ok_or_else(overflow)?);
-        // No writer makes longer ones; whoever does must not fill the memory.
+        let table = Arc::new(OffsetTable::of_lists(&lists).ok_or_else(overflow)?);
+        // No writer makes longer lists; a hostile one must not fill the memory.
         if lists.len() <= MAX_ITEMS {
-            lock(&self.kept).put((id, depth), Arc::clone(&level));
+            lock(&self.lists).put((id, depth), Arc::clone(&table));
         }
-        Ok(level)
+        Ok(table)
     }
 }
 
-/// Blobs in a row, and where each begins; `starts` has one more for the end.
-pub(crate) struct Level {
+/// A chunk or list, and the bytes that it covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChunkSpan {
+    /// Its blob.
+    pub id: BlobId,
+    /// The offsets of its first byte and past its last one.
+    pub range: Range<u64>,
+}
+
+/// Blobs in a row with the offset of each; `starts` has one more for the end.
+pub(crate) struct OffsetTable {
     starts: Vec<u64>,
     ids: Vec<BlobId>,
 }
 
-impl Level {
-    /// `None` when they are longer than any file.
+impl OffsetTable {
+    /// Adds up lengths; returns `None` when the sum is longer than any file.
     pub(crate) fn new(items: impl IntoIterator<Item = (BlobId, u64)>) -> Option<Self> {
         let (mut starts, mut ids, mut end) = (vec![0], Vec::new(), 0u64);
         for (id, length) in items {
@@ -67,13 +76,15 @@ impl Level {
         Self::new(lists.iter().map(|list| (list.id, list.length)))
     }
 
+    /// Returns the length of all blobs together.
     pub(crate) fn end(&self) -> u64 {
         self.starts.last().copied().unwrap_or(0)
     }
 
-    /// Finds the blob that holds `offset`, and where it begins and ends.
-    pub(crate) fn locate(&self, offset: u64) -> Option<(BlobId, Range<u64>)> {
+    /// Finds the blob that holds `offset`.
+    pub(crate) fn locate(&self, offset: u64) -> Option<ChunkSpan> {
         let n = self.starts.partition_point(|&start| start <= offset).checked_sub(1)?;
-        Some((*self.ids.get(n)?, *self.starts.get(n)?..*self.starts.get(n + 1)?))
+        let range = *self.starts.get(n)?..*self.starts.get(n + 1)?;
+        Some(ChunkSpan { id: *self.ids.get(n)?, range })
     }
 }

@@ -1,39 +1,50 @@
-//! How much is in a state or below a path of it.
+//! Counting what is in a state or below a path of it.
 
 use crate::error::Result;
+use crate::format::tree::Node;
 use crate::observer::Observer;
 use crate::read::reader::Reader;
-use crate::read::state_tree::{DirRef, Lookup, children};
+use crate::read::state_tree::{DirRef, Lookup, ResolvedNode, children};
 
-/// Counts the files below `what`, links and devices among them, and their bytes; `None` when the observer is
-/// interrupted.
+/// The number of files and bytes below a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    /// Files, links and devices.
+    pub files: u64,
+    /// Bytes of their data, without holes.
+    pub bytes: u64,
+}
+
+impl Counted {
+    fn add(&mut self, file: &Node) {
+        self.files += 1;
+        self.bytes += file.data_length();
+    }
+}
+
+/// Counts the files below `what`; returns `None` when the observer is interrupted.
 ///
-/// What can't be read counts as nothing.
-pub fn count_below(reader: &Reader, what: &Lookup, observer: &dyn Observer) -> Option<(u64, u64)> {
-    let (mut files, mut bytes) = (0, 0);
+/// Unreadable directories count as nothing.
+pub fn count_below(reader: &Reader, what: &Lookup, observer: &dyn Observer) -> Option<Counted> {
+    let mut counted = Counted::default();
     let mut pending: Vec<DirRef> = Vec::new();
     match what {
         Lookup::Root(dir) => pending.push(dir.clone()),
-        Lookup::Node(seen) => match &seen.dir {
-            Some(dir) => pending.push(dir.clone()),
-            None => return Some((1, seen.node.data_length())),
-        },
+        Lookup::Node(ResolvedNode { dir: Some(dir), .. }) => pending.push(dir.clone()),
+        Lookup::Node(file) => counted.add(&file.node),
     }
     while let Some(dir) = pending.pop() {
         if observer.interrupted() {
             return None;
         }
-        // Whoever restores it tells of what is damaged.
-        let _: Result<()> = children(reader, &dir, &mut |seen| {
-            match seen.dir {
+        // A restore or a check reports what is damaged.
+        let _: Result<()> = children(reader, &dir, &mut |child| {
+            match child.dir {
                 Some(dir) => pending.push(dir),
-                None => {
-                    files += 1;
-                    bytes += seen.node.data_length();
-                }
+                None => counted.add(&child.node),
             }
             Ok(())
         });
     }
-    Some((files, bytes))
+    Some(counted)
 }

@@ -37,7 +37,7 @@ impl Reader {
             .map_err(|_| Error::damaged(format!("blob {id}"), "it is no list of chunks"))
     }
 
-    /// Loads a leaf of a large directory: its nodes, and those that can't be presented.
+    /// Loads a leaf of a large directory: its nodes, and its invalid nodes.
     pub fn leaf(&self, leaf: &LeafRef) -> Result<(Vec<Node>, Vec<InvalidNode>)> {
         match self.tree(&leaf.id)? {
             Tree::Nodes { nodes, invalid }
@@ -69,7 +69,7 @@ impl Reader {
     }
 }
 
-/// The first name of a leaf; its nodes are in order, those that can't be presented among them.
+/// Returns the first name of a leaf, of a valid or an invalid node.
 pub(crate) fn first_name<'a>(nodes: &'a [Node], invalid: &'a [InvalidNode]) -> Option<&'a Vec<u8>> {
     let nodes = nodes.first().map(|node| &node.name);
     nodes.into_iter().chain(invalid.first().map(|invalid| &invalid.name)).min()
@@ -87,7 +87,7 @@ impl Nodes<'_> {
     /// Returns the next node; `None` at the end.
     ///
     /// # Errors
-    /// A leaf that can't be read: the walk goes on behind it when it is asked again.
+    /// A leaf that can't be read; the next call goes on behind it.
     pub fn try_next(&mut self) -> Result<Option<Node>> {
         while self.nodes.is_empty() {
             let Some(leaf) = self.leaves.pop_front() else { return Ok(None) };
@@ -113,7 +113,7 @@ impl Nodes<'_> {
         Ok(self.nodes.front())
     }
 
-    /// Takes the names met so far that can't be presented.
+    /// Takes the invalid nodes met so far.
     pub fn take_invalid(&mut self) -> Vec<InvalidNode> {
         std::mem::take(&mut self.invalid)
     }

@@ -2,25 +2,37 @@
 //!
 //! A file's offsets are mapped twice: past its holes to an offset in its data, and from there to a
 //! chunk. Lists of long files are loaded as they are needed; memory does not grow with the file.
+//!
+//! Example: a file of 10 MB with a hole from 2 MB to 6 MB, whose data are two chunks of 3 MB.
+//!
+//! ```text
+//! file    0           2 MB                  6 MB                 10 MB
+//!         |   data    |        hole         |        data        |
+//! data    0           2 MB                  2 MB                 6 MB
+//!         |      chunk A      |      (of 3 MB each)      chunk B |
+//!
+//! offset 1 MB:  1 MB of chunk A, up to the hole       Piece::Data
+//! offset 3 MB:  3 MB of zeros                         Piece::Hole
+//! offset 8 MB:  4 MB in the data, so 1 MB in chunk B  Piece::Data
+//! ```
 
 use std::cell::Cell;
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::format::id::BlobId;
 use crate::format::keys::BlobKind;
 use crate::format::tree::{Content, Hole, Holes, Node, decode_hole_list};
 use crate::path::TreePath;
-use crate::read::chunk_lists::Level;
+use crate::read::chunk_lists::{ChunkSpan, OffsetTable};
 use crate::read::reader::{Blob, Reader};
 
-/// How many holes a file may have: as many as are kept in memory while it is read.
+/// The most holes that a file may have; they are in memory while it is read.
 pub(crate) const MAX_HOLES: usize = 4 << 20;
 /// Bytes of its scratch memory that a thread keeps: the most that a kernel reads at once.
 const KEPT_SCRATCH: usize = 1 << 20;
 
 thread_local! {
-    /// Where reads across several chunks are put together.
+    /// The buffer of reads that cross chunks.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -39,8 +51,8 @@ struct Gap {
 
 enum Data {
     Inline(Vec<u8>),
-    Chunks(Level),
-    Lists { depth: u8, top: Level },
+    Chunks(OffsetTable),
+    Lists { depth: u8, top: OffsetTable },
 }
 
 /// A stretch of a file, as [`OpenFile::piece`] finds it.
@@ -49,12 +61,12 @@ pub enum Piece {
     Data {
         /// The chunk.
         blob: Blob,
-        /// Which of its bytes.
+        /// The range of its bytes.
         range: Range<usize>,
     },
     /// Bytes kept in the node itself.
     Inline(Range<usize>),
-    /// So many zeros.
+    /// A number of zeros.
     Hole(u64),
     /// There is nothing at or past the offset.
     End,
@@ -73,11 +85,12 @@ impl OpenFile {
             Content::Inline(bytes) => Data::Inline(bytes.clone()),
             Content::Chunks(chunks) => {
                 let items = chunks.iter().map(|chunk| (chunk.id, u64::from(chunk.length)));
-                Data::Chunks(Level::new(items).ok_or_else(overflow)?)
+                Data::Chunks(OffsetTable::new(items).ok_or_else(overflow)?)
             }
-            Content::Lists { depth, lists } => {
-                Data::Lists { depth: *depth, top: Level::of_lists(lists).ok_or_else(overflow)? }
-            }
+            Content::Lists { depth, lists } => Data::Lists {
+                depth: *depth,
+                top: OffsetTable::of_lists(lists).ok_or_else(overflow)?,
+            },
         };
         let holes = load_gaps(reader, node)?;
         let zeros: u64 = holes.iter().map(|gap| gap.file.end - gap.file.start).sum();
@@ -88,12 +101,12 @@ impl OpenFile {
         Ok(file)
     }
 
-    /// Length in bytes, holes included.
+    /// Returns its length in bytes, holes included.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Bytes of data, holes excluded.
+    /// Returns its bytes of data, holes excluded.
     pub fn data_size(&self) -> u64 {
         self.data_end()
     }
@@ -101,7 +114,7 @@ impl OpenFile {
     fn data_end(&self) -> u64 {
         match &self.data {
             Data::Inline(bytes) => bytes.len() as u64,
-            Data::Chunks(level) | Data::Lists { top: level, .. } => level.end(),
+            Data::Chunks(table) | Data::Lists { top: table, .. } => table.end(),
         }
     }
 
@@ -110,15 +123,17 @@ impl OpenFile {
         if offset >= self.size {
             return Ok(Piece::End);
         }
-        let (data, until) = match self.place(offset) {
-            Place::Hole { until } => return Ok(Piece::Hole(until - offset)),
-            Place::Data { data, until } => (data, until - offset),
+        let (data, until) = match self.region(offset) {
+            Region::Hole { until } => return Ok(Piece::Hole(until - offset)),
+            Region::Data { data, until } => (data, until - offset),
         };
         if let Data::Inline(bytes) = &self.data {
             let end = (data + until).min(bytes.len() as u64);
             return Ok(Piece::Inline(data as usize..end as usize));
         }
-        let Some((id, chunk)) = self.chunk_at(reader, data)? else { return Ok(Piece::End) };
+        let Some(ChunkSpan { id, range: chunk }) = self.chunk_at(reader, data)? else {
+            return Ok(Piece::End);
+        };
         let blob = reader.blob(BlobKind::Data, &id)?;
         if blob.len() as u64 != chunk.end - chunk.start {
             return Err(Error::damaged(format!("blob {id}"), "it has another length"));
@@ -184,7 +199,7 @@ impl OpenFile {
         }
     }
 
-    /// The bytes kept in the node itself; empty for any other file.
+    /// Returns the bytes kept in the node itself; none for any other file.
     pub fn inline(&self) -> &[u8] {
         match &self.data {
             Data::Inline(bytes) => bytes,
@@ -192,43 +207,42 @@ impl OpenFile {
         }
     }
 
-    /// Names the chunk that holds the byte at `offset` of the file, or the first data after it.
-    pub fn chunk_after(
-        &self,
-        reader: &Reader,
-        offset: u64,
-    ) -> Result<Option<(BlobId, Range<u64>)>> {
+    /// Returns the chunk that holds the byte at `offset`, or the first data after it, with its range in
+    /// the file.
+    pub fn chunk_after(&self, reader: &Reader, offset: u64) -> Result<Option<ChunkSpan>> {
         let Some(offset) = self.next_data(offset) else { return Ok(None) };
-        match self.place(offset) {
-            Place::Hole { .. } => Ok(None),
-            Place::Data { data, .. } => {
-                let Some((id, chunk)) = self.chunk_at(reader, data)? else { return Ok(None) };
-                let start = offset - (data - chunk.start);
-                Ok(Some((id, start..start + (chunk.end - chunk.start))))
+        match self.region(offset) {
+            Region::Hole { .. } => Ok(None),
+            Region::Data { data, .. } => {
+                let Some(chunk) = self.chunk_at(reader, data)? else { return Ok(None) };
+                let start = offset - (data - chunk.range.start);
+                let end = start + (chunk.range.end - chunk.range.start);
+                Ok(Some(ChunkSpan { id: chunk.id, range: start..end }))
             }
         }
     }
 
-    /// The first offset at or after `offset` that is not in a hole; `None` when there is none.
+    /// Returns the first offset at or after `offset` that is not in a hole.
     pub fn next_data(&self, offset: u64) -> Option<u64> {
-        match self.place(offset) {
+        match self.region(offset) {
             _ if offset >= self.size => None,
-            Place::Data { .. } => Some(offset),
-            Place::Hole { until } => (until < self.size).then_some(until),
+            Region::Data { .. } => Some(offset),
+            Region::Hole { until } => (until < self.size).then_some(until),
         }
     }
 
-    /// The first offset at or after `offset` that is in a hole, or the end of the file; `None` past
-    /// the end.
+    /// Returns the first offset at or after `offset` that is in a hole, or the end of the file; `None`
+    /// past the end.
     pub fn next_hole(&self, offset: u64) -> Option<u64> {
-        match self.place(offset) {
+        match self.region(offset) {
             _ if offset >= self.size => None,
-            Place::Hole { .. } => Some(offset),
-            Place::Data { until, .. } => Some(until),
+            Region::Hole { .. } => Some(offset),
+            Region::Data { until, .. } => Some(until),
         }
     }
 
-    fn place(&self, offset: u64) -> Place {
+    /// Finds the data or hole around an offset of the file.
+    fn region(&self, offset: u64) -> Region {
         let before = self.holes.partition_point(|gap| gap.file.start <= offset);
         let last = before.checked_sub(1).and_then(|n| self.holes.get(n));
         let until = self.holes.get(before).map_or(self.size, |gap| gap.file.start);
@@ -240,36 +254,38 @@ impl OpenFile {
                     *end = next.file.end;
                     touches.then_some(next.file.end)
                 });
-                Place::Hole { until: touching.last().unwrap_or(gap.file.end) }
+                Region::Hole { until: touching.last().unwrap_or(gap.file.end) }
             }
-            Some(gap) => Place::Data { data: gap.data + (offset - gap.file.end), until },
-            None => Place::Data { data: offset, until },
+            Some(gap) => Region::Data { data: gap.data + (offset - gap.file.end), until },
+            None => Region::Data { data: offset, until },
         }
     }
 
-    fn chunk_at(&self, reader: &Reader, data: u64) -> Result<Option<(BlobId, Range<u64>)>> {
+    /// Finds the chunk at an offset of the data, through the lists of a long file.
+    fn chunk_at(&self, reader: &Reader, data: u64) -> Result<Option<ChunkSpan>> {
         match &self.data {
             Data::Inline(_) => Ok(None),
-            Data::Chunks(level) => Ok(level.locate(data)),
+            Data::Chunks(chunks) => Ok(chunks.locate(data)),
             Data::Lists { depth, top } => {
-                let Some((mut id, mut place)) = top.locate(data) else { return Ok(None) };
+                let Some(mut span) = top.locate(data) else { return Ok(None) };
                 for depth in (0..=*depth).rev() {
-                    let level = reader.lists.get(reader, id, depth)?;
-                    let base = place.start;
-                    let whole = place.end - place.start;
-                    let found = level.locate(data - base).filter(|_| level.end() == whole);
-                    let Some((next, within)) = found else {
-                        return Err(Error::damaged(format!("blob {id}"), "lengths do not agree"));
+                    let list = reader.lists.get(reader, span.id, depth)?;
+                    let (base, length) = (span.range.start, span.range.end - span.range.start);
+                    let found = list.locate(data - base).filter(|_| list.end() == length);
+                    let Some(ChunkSpan { id, range }) = found else {
+                        let object = format!("blob {}", span.id);
+                        return Err(Error::damaged(object, "lengths do not agree"));
                     };
-                    (id, place) = (next, base + within.start..base + within.end);
+                    span = ChunkSpan { id, range: base + range.start..base + range.end };
                 }
-                Ok(Some((id, place)))
+                Ok(Some(span))
             }
         }
     }
 }
 
-enum Place {
+/// The data or hole around an offset, up to its end in the file.
+enum Region {
     Data { data: u64, until: u64 },
     Hole { until: u64 },
 }
@@ -300,7 +316,7 @@ fn load_gaps(reader: &Reader, node: &Node) -> Result<Vec<Gap>> {
     Ok(gaps.list)
 }
 
-/// Holes with their places, as they are put together.
+/// Gaps as they are added up.
 #[derive(Default)]
 struct Gaps {
     list: Vec<Gap>,
@@ -309,7 +325,7 @@ struct Gaps {
 }
 
 impl Gaps {
-    /// Adds holes after those that are there; `None` when no file is so long.
+    /// Adds holes after those that are there; returns `None` when no file is so long.
     fn extend(&mut self, holes: &[Hole]) -> Option<()> {
         for hole in holes {
             self.data = self.data.checked_add(hole.data)?;

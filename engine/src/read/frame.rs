@@ -1,162 +1,164 @@
-//! A decoded frame, and which of its blobs have been compared with their names.
+//! A decoded frame, and its blobs that are verified: compared with their names.
 //!
-//! Nothing is handed out before it was compared. Who makes several frames ready takes them, so that
-//! their blobs are named together; who wants one of those meanwhile waits instead of naming it too.
+//! No blob is handed out before it is verified. A thread that prepares several frames reserves
+//! them, so that their blobs are hashed in one batch; a reader of one of those blobs waits for the
+//! reservation to end instead of hashing it too.
 
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
-use yore_platform::AlignedBuf;
+use yore_platform::ReadBuffer;
 
 use crate::format::id::BlobId;
 use crate::format::keys::{BlobKind, Keys};
-use crate::index::FrameBlobs;
+use crate::index::{FrameBlob, FrameBlobs};
 
-/// That a blob lies at a place in a frame.
+/// A blob's place in a frame, as an index has it; to be verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Claim {
+pub(crate) struct BlobRef {
     pub(crate) kind: BlobKind,
     pub(crate) id: BlobId,
     pub(crate) at: u32,
     pub(crate) length: u32,
 }
 
-impl Claim {
-    pub(crate) fn place(&self) -> Range<usize> {
+impl BlobRef {
+    pub(crate) fn range(&self) -> Range<usize> {
         self.at as usize..self.at as usize + self.length as usize
     }
 }
 
 /// A decoded frame.
 pub(crate) struct Frame {
-    bytes: AlignedBuf,
-    /// Guards what was found to be so, and whether somebody has taken the frame.
-    compared: Mutex<Compared>,
-    /// Told when a frame that was taken is given back.
-    given_back: Condvar,
-    /// Set once all chunks have been compared.
-    all_compared: OnceLock<()>,
+    bytes: ReadBuffer,
+    /// Guards the verified blobs, and whether a thread has reserved the frame.
+    state: Mutex<State>,
+    /// Notified when a reservation ends.
+    released: Condvar,
+    /// Set once all chunks have been verified.
+    all_verified: OnceLock<()>,
 }
 
 #[derive(Default)]
-struct Compared {
-    right: HashSet<Claim>,
-    taken: bool,
+struct State {
+    verified: HashSet<BlobRef>,
+    is_reserved: bool,
 }
 
 impl Frame {
-    pub(crate) fn new(bytes: AlignedBuf) -> Self {
+    pub(crate) fn new(bytes: ReadBuffer) -> Self {
         Self {
             bytes,
-            compared: Mutex::default(),
-            given_back: Condvar::new(),
-            all_compared: OnceLock::new(),
+            state: Mutex::default(),
+            released: Condvar::new(),
+            all_verified: OnceLock::new(),
         }
     }
 
-    /// All of its bytes.
+    /// Returns all of its bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    fn part(&self, claim: &Claim) -> Option<&[u8]> {
-        self.bytes.get(claim.place())
+    fn part(&self, blob: &BlobRef) -> Option<&[u8]> {
+        self.bytes.get(blob.range())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Compared> {
-        // What was found to be so stays so, even after a panic.
-        self.compared.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A verified blob stays verified, even after a panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells whether a claim is right; `None` where the frame ends before the blob would.
-    pub(crate) fn compare(&self, keys: &Keys, claim: &Claim) -> Option<bool> {
-        let bytes = self.part(claim)?;
-        let compared = self.given_back.wait_while(self.lock(), |compared| compared.taken);
-        // Who comes second waits for the comparison rather than to make it too.
-        let mut compared = compared.unwrap_or_else(PoisonError::into_inner);
-        if compared.right.contains(claim) {
+    /// Verifies a blob: reports whether it is where the index says; `None` where the frame is too
+    /// short. The lock is held meanwhile: a second thread waits instead of hashing the blob too.
+    pub(crate) fn verify(&self, keys: &Keys, blob: &BlobRef) -> Option<bool> {
+        let bytes = self.part(blob)?;
+        let state = self.released.wait_while(self.lock(), |state| state.is_reserved);
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        if state.verified.contains(blob) {
             return Some(true);
         }
-        let is_right = keys.blob_id(claim.kind, bytes) == claim.id;
+        let is_right = keys.blob_id(blob.kind, bytes) == blob.id;
         if is_right {
-            compared.right.insert(*claim);
+            state.verified.insert(*blob);
         }
         Some(is_right)
     }
 
-    /// Compares all chunks with their names, once.
-    ///
-    /// What is no chunk, and what is damaged, is left to whoever reads it.
-    pub(crate) fn compare_all(
+    /// Verifies all chunks, once. Damage is reported by the reads that meet it.
+    pub(crate) fn verify_all(
         self: &Arc<Self>,
         keys: &Keys,
         find: impl FnOnce() -> Option<FrameBlobs>,
     ) {
-        self.all_compared.get_or_init(|| {
-            let Some(mut taken) = Taken::take(self) else { return };
-            for (id, at, length) in find().map_or_else(Vec::new, |found| found.blobs) {
-                taken.add(Claim { kind: BlobKind::Data, id, at, length });
+        self.all_verified.get_or_init(|| {
+            let Some(mut reservation) = HashReservation::take(self) else { return };
+            for blob in find().map_or_else(Vec::new, |found| found.blobs) {
+                let FrameBlob { id, at, length } = blob;
+                reservation.add(BlobRef { kind: BlobKind::Data, id, at, length });
             }
-            Taken::compare(&[taken], keys);
+            HashReservation::verify(&[reservation], keys);
         });
     }
 }
 
-/// A frame taken to compare several of its chunks; given back when it is dropped.
-pub(crate) struct Taken {
+/// The right to hash the blobs of a frame, so that no other thread does; ends when it is dropped.
+pub(crate) struct HashReservation {
     frame: Arc<Frame>,
-    claims: Vec<Claim>,
+    blobs: Vec<BlobRef>,
 }
 
-impl Taken {
-    /// Takes a frame; `None` when somebody is at it already.
+impl HashReservation {
+    /// Reserves a frame; returns `None` when another thread is at it.
     pub(crate) fn take(frame: &Arc<Frame>) -> Option<Self> {
-        let mut compared = match frame.compared.try_lock() {
-            Ok(compared) => compared,
+        let mut state = match frame.state.try_lock() {
+            Ok(state) => state,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
-        if compared.taken {
+        if state.is_reserved {
             return None;
         }
-        compared.taken = true;
-        drop(compared);
-        Some(Self { frame: Arc::clone(frame), claims: Vec::new() })
+        state.is_reserved = true;
+        drop(state);
+        Some(Self { frame: Arc::clone(frame), blobs: Vec::new() })
     }
 
     pub(crate) fn is_of(&self, frame: &Arc<Frame>) -> bool {
         Arc::ptr_eq(&self.frame, frame)
     }
 
-    /// Adds what is to be compared, unless that was done.
-    pub(crate) fn add(&mut self, claim: Claim) {
-        if self.frame.part(&claim).is_some() && !self.frame.lock().right.contains(&claim) {
-            self.claims.push(claim);
+    /// Adds a blob to hash, unless it is verified already.
+    pub(crate) fn add(&mut self, blob: BlobRef) {
+        if self.frame.part(&blob).is_some() && !self.frame.lock().verified.contains(&blob) {
+            self.blobs.push(blob);
         }
     }
 
-    /// Names what was added to any of them, all together.
-    pub(crate) fn compare(all: &[Self], keys: &Keys) {
-        let claims: Vec<(&Frame, &Claim, &[u8])> = all
+    /// Hashes the blobs of all reservations in one batch, and keeps those that are right.
+    pub(crate) fn verify(all: &[Self], keys: &Keys) {
+        let blobs: Vec<(&Frame, &BlobRef, &[u8])> = all
             .iter()
-            .flat_map(|taken| taken.claims.iter().map(|claim| (&*taken.frame, claim)))
-            .filter_map(|(frame, claim)| Some((frame, claim, frame.part(claim)?)))
+            .flat_map(|reservation| {
+                reservation.blobs.iter().map(|blob| (&*reservation.frame, blob))
+            })
+            .filter_map(|(frame, blob)| Some((frame, blob, frame.part(blob)?)))
             .collect();
-        let bytes: Vec<&[u8]> = claims.iter().map(|(.., bytes)| *bytes).collect();
+        let bytes: Vec<&[u8]> = blobs.iter().map(|(.., bytes)| *bytes).collect();
         let names = keys.blob_ids(BlobKind::Data, &bytes);
-        for ((frame, claim, _), name) in claims.into_iter().zip(names) {
-            if claim.kind == BlobKind::Data && claim.id == name {
-                frame.lock().right.insert(*claim);
+        for ((frame, blob, _), name) in blobs.into_iter().zip(names) {
+            if blob.kind == BlobKind::Data && blob.id == name {
+                frame.lock().verified.insert(*blob);
             }
         }
     }
 }
 
-impl Drop for Taken {
+impl Drop for HashReservation {
     fn drop(&mut self) {
-        self.frame.lock().taken = false;
-        self.frame.given_back.notify_all();
+        self.frame.lock().is_reserved = false;
+        self.frame.released.notify_all();
     }
 }
 
@@ -167,31 +169,31 @@ mod tests {
     use crate::format::keys::MasterSecret;
 
     #[test]
-    fn who_wants_what_is_being_compared_waits_for_it() {
+    fn a_reader_waits_for_a_blob_that_is_being_hashed() {
         let keys = Keys::derive(&MasterSecret::from_bytes([1; 32]), RepositoryId([2; 32]));
-        let mut bytes = AlignedBuf::new(6);
+        let mut bytes = ReadBuffer::new(6);
         bytes.set_len(6);
         bytes.copy_from_slice(b"onetwo");
         let frame = Arc::new(Frame::new(bytes));
-        let claim = |text: &[u8], at| {
+        let blob = |text: &[u8], at| {
             let id = keys.blob_id(BlobKind::Data, text);
-            Claim { kind: BlobKind::Data, id, at, length: text.len() as u32 }
+            BlobRef { kind: BlobKind::Data, id, at, length: text.len() as u32 }
         };
-        let mut taken = Taken::take(&frame).expect("nobody has it");
-        assert!(Taken::take(&frame).is_none());
-        for wanted in [claim(b"one", 0), claim(b"owt", 3), claim(b"beyond", 1)] {
-            taken.add(wanted);
+        let mut reservation = HashReservation::take(&frame).expect("no other reservation");
+        assert!(HashReservation::take(&frame).is_none());
+        for wanted in [blob(b"one", 0), blob(b"owt", 3), blob(b"beyond", 1)] {
+            reservation.add(wanted);
         }
         std::thread::scope(|scope| {
-            let waits = scope.spawn(|| frame.compare(&keys, &claim(b"one", 0)));
+            let waits = scope.spawn(|| frame.verify(&keys, &blob(b"one", 0)));
             std::thread::sleep(std::time::Duration::from_millis(50));
             assert!(!waits.is_finished());
-            Taken::compare(&[taken], &keys);
+            HashReservation::verify(&[reservation], &keys);
             assert_eq!(waits.join().expect("an answer"), Some(true));
         });
-        assert_eq!(frame.lock().right, HashSet::from([claim(b"one", 0)]));
-        assert_eq!(frame.compare(&keys, &claim(b"two", 3)), Some(true));
-        assert_eq!(frame.compare(&keys, &claim(b"owt", 3)), Some(false));
-        assert_eq!(frame.compare(&keys, &claim(b"beyond", 1)), None);
+        assert_eq!(frame.lock().verified, HashSet::from([blob(b"one", 0)]));
+        assert_eq!(frame.verify(&keys, &blob(b"two", 3)), Some(true));
+        assert_eq!(frame.verify(&keys, &blob(b"owt", 3)), Some(false));
+        assert_eq!(frame.verify(&keys, &blob(b"beyond", 1)), None);
     }
 }

@@ -1,8 +1,14 @@
-//! Decoding ahead in packs: frames lie in them in the order in which files were backed up, so files
-//! that are read in that order, through whatever directories, want one frame after the other.
+//! Read-ahead in packs. Frames lie in a pack in the order in which files were backed up, so files
+//! read in that order, whatever their directories, need one frame after the other.
 //!
-//! The window doubles with every frame that is reached in order, and is gone as soon as one is not:
-//! who reads here and there causes nothing to be read that was not asked for.
+//! The window doubles with every frame that is reached in order, and closes when one is not: random
+//! reads cause no read-ahead.
+//!
+//! ```text
+//! frame wanted    3    3    4      5        7         20
+//! window          0    1    2      4        4         0
+//! decoded ahead   -    4    5, 6   7 to 9   10, 11    -
+//! ```
 
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
@@ -12,12 +18,12 @@ use lru::LruCache;
 use crate::format::id::{BlobId, ObjectId};
 use crate::read::reader::{Reader, lock};
 
-/// How many packs are read in order at the same time.
+/// The number of packs that are read in order at the same time.
 const PACKS: usize = 16;
 /// The most frames that are decoded ahead, of 512 KiB each.
 const WINDOW: u32 = 8;
 
-/// How far each pack is wanted, and decoded ahead.
+/// The progress of reads and read-ahead in each pack.
 pub(crate) struct Sequences {
     /// Guards the packs that were read last.
     packs: Mutex<LruCache<ObjectId, Sequence>>,
@@ -29,7 +35,7 @@ struct Sequence {
     issued: u32,
 }
 
-/// A frame that is worth decoding before anybody asks for it.
+/// A frame to decode before a read needs it: the one `after` frames behind that of a chunk.
 pub struct FramePrefetch {
     from: BlobId,
     after: u32,
@@ -41,8 +47,8 @@ impl Sequences {
         Self { packs: Mutex::new(LruCache::new(packs)) }
     }
 
-    /// Notes that a frame is wanted; returns the numbers of those to decode ahead.
-    fn want(&self, pack: ObjectId, number: u32) -> std::ops::Range<u32> {
+    /// Records that a frame is needed; returns the numbers of the frames to decode ahead.
+    fn advance(&self, pack: ObjectId, number: u32) -> std::ops::Range<u32> {
         let mut packs = lock(&self.packs);
         let fresh = || Sequence { last: number, window: 0, issued: number };
         let Some(sequence) = packs.get_mut(&pack) else {
@@ -50,10 +56,10 @@ impl Sequences {
             return 0..0;
         };
         match number.checked_sub(sequence.last) {
-            // The same again says nothing yet, except that it is not read here and there.
+            // The same frame again is no progress, but no random read either.
             Some(0) if sequence.window > 0 => return 0..0,
             Some(0 | 1) => sequence.window = (sequence.window * 2).clamp(1, WINDOW),
-            // Small frames may be passed over by files that are not wanted.
+            // Files that are passed over may fill small frames.
             Some(2..=4) if sequence.window > 0 => {}
             _ => {
                 *sequence = fresh();
@@ -68,30 +74,30 @@ impl Sequences {
 }
 
 impl Reader {
-    /// Notes that a chunk is about to be read; returns the frames that are worth decoding now if
-    /// chunks are read in the order in which they lie.
+    /// Records that a chunk is about to be read; returns the frames to decode ahead if chunks are read
+    /// in their order.
     pub fn plan_readahead(&self, id: &BlobId) -> Vec<FramePrefetch> {
         let Some(location) = self.index().find(id) else { return Vec::new() };
-        let frames = self.sequences.want(location.pack, location.number);
+        let frames = self.sequences.advance(location.pack, location.number);
         frames.map(|number| FramePrefetch { from: *id, after: number - location.number }).collect()
     }
 
-    /// Makes a frame and the chunks in it ready; what fails will fail again when it is read.
+    /// Decodes a frame and verifies its chunks; an error is left to the read that meets it.
     pub fn prefetch_frame(&self, ahead: &FramePrefetch) {
         if let Some(found) = self.index().frame_after(&ahead.from, ahead.after)
             && let Ok(frame) = self.frame(&found.location)
         {
-            self.compare_all(&frame, || Some(found));
+            self.verify_all(&frame, || Some(found));
         }
     }
 
-    /// Makes the frame of a chunk ready, with the chunks around it, for whoever wants them all.
+    /// Decodes the frame of a chunk and verifies all chunks in it.
     pub(crate) fn prefetch_around(&self, id: &BlobId) {
         let index = self.index();
         if let Some(location) = index.find(id)
             && let Ok(frame) = self.frame(&location)
         {
-            self.compare_all(&frame, || index.frame_after(id, 0));
+            self.verify_all(&frame, || index.frame_after(id, 0));
         }
     }
 }
@@ -104,7 +110,7 @@ mod tests {
     fn a_window_opens_in_order_and_closes_otherwise() {
         let sequences = Sequences::new();
         let pack = ObjectId([1; 32]);
-        let want = |number| sequences.want(pack, number);
+        let want = |number| sequences.advance(pack, number);
         assert!(want(3).is_empty());
         assert_eq!(want(3), 4..5);
         assert!(want(3).is_empty());

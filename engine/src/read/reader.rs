@@ -1,28 +1,28 @@
 //! Reading blobs: fetch a frame, open it, decode it, keep it for its neighbours.
 //!
-//! A frame is decoded once however many threads ask for it at the same time. Decoded frames share
-//! one budget of bytes. Every blob is compared with its name before it is handed out the first time.
+//! A frame is decoded once however many threads need it at the same time. Decoded frames share one
+//! budget of bytes. Every blob is verified, compared with its name, before it is handed out.
 
 use std::num::NonZeroUsize;
 use std::ops::{Deref, Range};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use lru::LruCache;
-use yore_platform::AlignedBuf;
+use yore_platform::ReadBuffer;
 
-use crate::backend::{Backend, ROOM_TO_FETCH};
+use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::format::id::{BlobId, ObjectId};
 use crate::format::keys::{BlobKind, Keys};
 use crate::format::object::ObjectName;
 use crate::format::pack::{Codec, PackKey, decode_frame};
 use crate::index::{BlobIndex, FrameBlobs, Location};
-use crate::read::chunk_lists::Lists;
-use crate::read::frame::{Claim, Frame, Taken};
-use crate::read::frame_cache::FrameMemory;
+use crate::read::chunk_lists::ListCache;
+use crate::read::frame::{BlobRef, Frame, HashReservation};
+use crate::read::frame_memory::FrameMemory;
 use crate::read::readahead::Sequences;
 
-/// How many packs' keys are kept.
+/// The number of packs whose keys are cached.
 const PACK_KEYS: usize = 256;
 /// The share of the budget that a large index takes from the frames.
 const INDEX_SHARE: usize = 4;
@@ -48,9 +48,9 @@ struct FrameKey {
     number: u32,
 }
 
-type Cell = Arc<OnceLock<std::result::Result<Arc<Frame>, Failure>>>;
+type FrameCell = Arc<OnceLock<std::result::Result<Arc<Frame>, Failure>>>;
 
-/// What a failed decoding tells everybody who waited for it.
+/// The error of a failed decoding, for every thread that waited for it.
 #[derive(Clone)]
 enum Failure {
     Damaged(&'static str),
@@ -59,8 +59,8 @@ enum Failure {
 }
 
 struct Frames {
-    cells: LruCache<FrameKey, Cell>,
-    /// How many bytes they may take.
+    cells: LruCache<FrameKey, FrameCell>,
+    /// The bytes that they may take.
     room: usize,
 }
 
@@ -68,7 +68,7 @@ struct Frames {
 pub struct Reader {
     backend: Arc<dyn Backend>,
     keys: Arc<Keys>,
-    /// Guards which index is in force.
+    /// Guards the current index.
     index: RwLock<Arc<BlobIndex>>,
     /// Guards the decoded frames.
     frames: Mutex<Frames>,
@@ -77,7 +77,7 @@ pub struct Reader {
     budget: usize,
     memory: FrameMemory,
     pub(crate) sequences: Sequences,
-    pub(crate) lists: Lists,
+    pub(crate) lists: ListCache,
 }
 
 impl Reader {
@@ -102,16 +102,16 @@ impl Reader {
             budget,
             memory: FrameMemory::default(),
             sequences: Sequences::new(),
-            lists: Lists::new(),
+            lists: ListCache::new(),
         }
     }
 
-    /// The index in force.
+    /// Returns the current index.
     pub fn index(&self) -> Arc<BlobIndex> {
         Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts a newer index in force.
+    /// Replaces the index by a newer one.
     pub(crate) fn set_index(&self, index: BlobIndex) {
         lock(&self.frames).room = room_for_frames(self.budget, &index);
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(index);
@@ -134,64 +134,60 @@ impl Reader {
         Err(first_error.unwrap_or_else(|| Error::Missing { object: format!("blob {id}") }))
     }
 
-    /// How many chunks are best made ready at once: so many are named together faster than one by one.
+    /// Returns the number of chunks to prefetch at once: a batch is hashed faster than one by one.
     pub fn hash_batch(&self) -> usize {
         self.keys.hash_batch()
     }
 
-    /// Makes chunks ready ahead of their use; what fails will fail again when it is read.
+    /// Decodes and verifies chunks ahead of their use; an error is left to the read that meets it.
     pub fn prefetch(&self, ids: &[BlobId]) {
         let index = self.index();
         let fetch = |id: &BlobId| {
             let location = index.find(id)?;
-            Some((self.frame(&location).ok()?, claim(BlobKind::Data, id, &location)))
+            Some((self.frame(&location).ok()?, blob_ref(BlobKind::Data, id, &location)))
         };
-        // Taken only once all are there: nobody waits for a frame because another one is late.
+        // Reserved once all are decoded: no reader waits for a frame because another one is late.
         let fetched: Vec<_> = ids.iter().filter_map(fetch).collect();
-        let mut all: Vec<Taken> = Vec::new();
-        for (frame, claim) in &fetched {
-            if let Some(taken) = all.iter_mut().find(|taken| taken.is_of(frame)) {
-                taken.add(*claim);
-            } else if let Some(mut taken) = Taken::take(frame) {
-                taken.add(*claim);
-                all.push(taken);
+        let mut all: Vec<HashReservation> = Vec::new();
+        for (frame, blob) in &fetched {
+            if let Some(reservation) = all.iter_mut().find(|reservation| reservation.is_of(frame)) {
+                reservation.add(*blob);
+            } else if let Some(mut reservation) = HashReservation::take(frame) {
+                reservation.add(*blob);
+                all.push(reservation);
             }
         }
-        Taken::compare(&all, &self.keys);
+        HashReservation::verify(&all, &self.keys);
     }
 
     fn copy(&self, kind: BlobKind, id: &BlobId, location: &Location) -> Result<Blob> {
         let frame = self.frame(location)?;
-        let claim = claim(kind, id, location);
+        let blob = blob_ref(kind, id, location);
         let damaged = |reason| Error::damaged(ObjectName::pack(location.pack).as_str(), reason);
-        match frame.compare(&self.keys, &claim) {
-            Some(true) => Ok(Blob { range: claim.place(), frame }),
+        match frame.verify(&self.keys, &blob) {
+            Some(true) => Ok(Blob { range: blob.range(), frame }),
             Some(false) => Err(damaged("it does not hold the blob that it should")),
             None => Err(damaged("a blob exceeds it")),
         }
     }
 
-    /// Compares all chunks in a decoded frame with their names, once.
-    pub(crate) fn compare_all(
-        &self,
-        frame: &Arc<Frame>,
-        find: impl FnOnce() -> Option<FrameBlobs>,
-    ) {
-        frame.compare_all(&self.keys, find);
+    /// Verifies all chunks of a decoded frame, once.
+    pub(crate) fn verify_all(&self, frame: &Arc<Frame>, find: impl FnOnce() -> Option<FrameBlobs>) {
+        frame.verify_all(&self.keys, find);
     }
 
     pub(crate) fn frame(&self, location: &Location) -> Result<Arc<Frame>> {
         let key = FrameKey { pack: location.pack, number: location.number };
         let cell = {
             let mut frames = lock(&self.frames);
-            Arc::clone(frames.cells.get_or_insert(key, Cell::default))
+            Arc::clone(frames.cells.get_or_insert(key, FrameCell::default))
         };
         let outcome =
             cell.get_or_init(|| self.decode(location).map(Arc::new).map_err(Failure::from));
         match outcome {
             Ok(frame) => Ok(Arc::clone(frame)),
             Err(failure) => {
-                // The next one who asks tries again.
+                // The next read tries again.
                 let mut frames = lock(&self.frames);
                 if frames.cells.peek(&key).is_some_and(|kept| Arc::ptr_eq(kept, &cell)) {
                     frames.cells.pop(&key);
@@ -202,19 +198,19 @@ impl Reader {
     }
 
     /// Takes memory for a frame, dropping those used longest ago where there is none left.
-    fn buffer(&self, bytes: usize) -> AlignedBuf {
+    fn buffer(&self, bytes: usize) -> ReadBuffer {
         loop {
             let room = lock(&self.frames).room;
             if let Some(buffer) = self.memory.take(bytes, room) {
                 return buffer;
             }
             let mut frames = lock(&self.frames);
-            // The frame that the memory is for was asked for last.
+            // The one that is left is the frame that the memory is for.
             if frames.cells.len() <= 1 {
                 return self.memory.take_beyond(bytes);
             }
             let dropped = frames.cells.pop_lru();
-            // What it was is dropped without the lock.
+            // The frame is freed without the lock.
             drop(frames);
             drop(dropped);
         }
@@ -224,15 +220,15 @@ impl Reader {
         let name = ObjectName::pack(location.pack);
         let key = self.pack_key(location);
         let sealed = location.frame.sealed as usize;
-        let mut sealed = self.buffer(sealed + ROOM_TO_FETCH);
+        let mut sealed = self.buffer(sealed + ReadBuffer::MARGIN);
         let end = location.offset.saturating_add(location.frame.sealed.into());
-        let start = self.backend.fetch(&name, location.offset..end, &mut sealed)?;
+        self.backend.read_into(&name, location.offset..end, &mut sealed)?;
         let stored = key
-            .open_frame(location.number, &location.frame, &mut sealed, start)
+            .open_frame(location.number, &location.frame, &mut sealed)
             .ok_or_else(|| Error::damaged(name.as_str(), "its bytes were altered"))?;
         let undecodable = || Error::damaged(name.as_str(), "a frame does not decode");
         let bytes = match location.frame.codec {
-            // What was opened where it lies needs no other place.
+            // It was decrypted in place.
             Codec::Raw if stored.len() == location.frame.raw as usize => {
                 let raw = stored.len();
                 sealed.set_len(raw);
@@ -259,11 +255,11 @@ fn room_for_frames(budget: usize, index: &BlobIndex) -> usize {
     budget - index.memory().min(budget / INDEX_SHARE)
 }
 
-fn claim(kind: BlobKind, id: &BlobId, location: &Location) -> Claim {
-    Claim { kind, id: *id, at: location.at, length: location.length }
+fn blob_ref(kind: BlobKind, id: &BlobId, location: &Location) -> BlobRef {
+    BlobRef { kind, id: *id, at: location.at, length: location.length }
 }
 
-/// Locks a mutex; what it guards is whole even after a panic.
+/// Locks a mutex whose content is whole even after a panic.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

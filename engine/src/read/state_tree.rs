@@ -13,7 +13,7 @@ use crate::read::reader::Reader;
 /// The longest path, in bytes, that is followed: deeper trees were made to do harm.
 pub const LONGEST_PATH: usize = 64 << 10;
 
-/// Fails below a path that is too long to be followed.
+/// Fails for a path that is too long to be followed.
 pub(crate) fn check_length(path: TreePath<'_>) -> Result<()> {
     if path.as_bytes().len() <= LONGEST_PATH {
         return Ok(());
@@ -21,7 +21,7 @@ pub(crate) fn check_length(path: TreePath<'_>) -> Result<()> {
     Err(Refusal::TooDeep.into())
 }
 
-/// A directory as it is seen.
+/// A directory of a state, whose nodes are stored or put together.
 #[derive(Debug, Clone)]
 pub enum DirRef {
     /// A tree of the repository.
@@ -30,21 +30,21 @@ pub enum DirRef {
     Merged(Arc<Vec<ResolvedNode>>),
     /// It could not be read when it was backed up.
     Unreadable,
-    /// What the repository has of it can't be read now; why, in words.
+    /// The repository has lost it; the error, in words.
     Damaged(Arc<str>),
 }
 
-/// A node of a merged directory.
+/// A node of a state, with the directory that it stands for there.
 #[derive(Debug, Clone)]
 pub struct ResolvedNode {
     /// The node.
     pub node: Node,
-    /// What it holds, if it is a directory.
+    /// Its directory, if it is one; in a merged state not the node's own subtree.
     pub dir: Option<DirRef>,
 }
 
 impl ResolvedNode {
-    /// Takes a node as the repository has it.
+    /// Takes a node with its own subtree.
     pub fn of(node: Node) -> Self {
         let dir = (node.kind == Kind::Directory)
             .then(|| node.subtree.map_or(DirRef::Unreadable, DirRef::Tree));
@@ -52,20 +52,20 @@ impl ResolvedNode {
     }
 }
 
-/// Finds what a path stands for; `None` when there is no such path. The root itself has no node.
+/// Looks a path up; returns `None` when there is no such path. The root itself has no node.
 pub fn find(reader: &Reader, root: &DirRef, path: TreePath<'_>) -> Result<Option<Lookup>> {
     let mut found = Lookup::Root(root.clone());
     for name in path.components() {
         let dir = match &found {
             Lookup::Root(dir) => Some(dir),
-            Lookup::Node(seen) => seen.dir.as_ref(),
+            Lookup::Node(entry) => entry.dir.as_ref(),
         };
-        let seen = match dir {
+        let entry = match dir {
             None => None,
             Some(dir) => child(reader, dir, name)?,
         };
-        match seen {
-            Some(seen) => found = Lookup::Node(seen),
+        match entry {
+            Some(entry) => found = Lookup::Node(entry),
             None => return Ok(None),
         }
     }
@@ -83,21 +83,21 @@ pub(crate) fn alone(reader: &Reader, root: &DirRef, path: TreePath<'_>) -> Resul
     while let Some(name) = names.next() {
         let found = child(reader, &dir, name)?;
         let what = || path.to_string();
-        let mut seen = found.ok_or_else(|| Error::NotFound { what: what() })?;
+        let mut entry = found.ok_or_else(|| Error::NotFound { what: what() })?;
         if names.peek().is_some() {
-            dir = seen.dir.take().ok_or_else(|| Error::NotFound { what: what() })?;
+            dir = entry.dir.take().ok_or_else(|| Error::NotFound { what: what() })?;
         }
-        above.push(seen);
+        above.push(entry);
     }
     let Some(last) = above.pop() else { return Ok(dir) };
-    let lone = |seen| DirRef::Merged(Arc::new(vec![seen]));
-    Ok(above.into_iter().rev().fold(lone(last), |below, mut seen| {
-        seen.dir = Some(below);
-        lone(seen)
+    let lone = |entry| DirRef::Merged(Arc::new(vec![entry]));
+    Ok(above.into_iter().rev().fold(lone(last), |below, mut entry| {
+        entry.dir = Some(below);
+        lone(entry)
     }))
 }
 
-/// What a path stands for.
+/// The result of looking a path up.
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant, reason = "one or two are alive at a time")]
 pub enum Lookup {
@@ -115,7 +115,7 @@ pub fn child(reader: &Reader, dir: &DirRef, name: &[u8]) -> Result<Option<Resolv
     match dir {
         DirRef::Tree(id) => Ok(reader.find_node(id, name)?.map(ResolvedNode::of)),
         DirRef::Merged(nodes) => {
-            let at = nodes.binary_search_by(|seen| seen.node.name.as_slice().cmp(name)).ok();
+            let at = nodes.binary_search_by(|entry| entry.node.name.as_slice().cmp(name)).ok();
             Ok(at.and_then(|at| nodes.get(at)).cloned())
         }
         DirRef::Unreadable => Err(unreadable()),
@@ -126,7 +126,8 @@ pub fn child(reader: &Reader, dir: &DirRef, name: &[u8]) -> Result<Option<Resolv
 /// Hands every node of a directory to `each`, in order of names.
 ///
 /// # Errors
-/// Those of `each`, at once. What can't be read or presented is told after everything that can.
+/// Those of `each`, at once. The first unreadable leaf or invalid node is reported after all others
+/// were handed over.
 pub fn children(
     reader: &Reader,
     dir: &DirRef,
@@ -140,7 +141,7 @@ pub fn children(
                 match nodes.try_next() {
                     Ok(Some(node)) => each(ResolvedNode::of(node))?,
                     Ok(None) => break,
-                    // What comes after a leaf that can't be read is listed all the same.
+                    // The leaves behind it are listed all the same.
                     Err(error) => drop(first_error.get_or_insert(error)),
                 }
             }
@@ -161,18 +162,18 @@ pub fn children(
                 }
             }
         }
-        DirRef::Merged(nodes) => nodes.iter().try_for_each(|seen| each(seen.clone())),
+        DirRef::Merged(nodes) => nodes.iter().try_for_each(|entry| each(entry.clone())),
         DirRef::Unreadable => Err(unreadable()),
         DirRef::Damaged(why) => Err(damaged(why)),
     }
 }
 
-/// What is told of a directory that the repository has lost.
+/// Returns the error of a directory that the repository has lost.
 pub(crate) fn damaged(why: &str) -> Error {
     Error::Unreadable { what: format!("the directory can't be read: {why}") }
 }
 
-/// What is told of a directory that could not be read when it was backed up.
+/// Returns the error of a directory that could not be read when it was backed up.
 pub(crate) fn unreadable() -> Error {
     Error::Unreadable { what: "the directory could not be read when it was backed up".into() }
 }

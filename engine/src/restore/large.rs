@@ -116,7 +116,7 @@ fn cut<'c>(
         }
         let last = from.saturating_add(STRETCH - 1).min(size - 1);
         let chunk = file.chunk_after(context.reader, last)?;
-        let end = chunk.map_or(size, |(_, range)| range.end).clamp(last + 1, size);
+        let end = chunk.map_or(size, |chunk| chunk.range.end).clamp(last + 1, size);
         if large.has_failed() || !send(Job::Stretch(Arc::clone(large), from..end)) {
             return Ok(());
         }

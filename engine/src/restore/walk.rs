@@ -19,7 +19,7 @@ use crate::format::id::SnapshotId;
 use crate::format::tree::{Content, Node};
 use crate::observer::Event;
 use crate::path::join;
-use crate::read::dir_entries::Children;
+use crate::read::dir_entries::DirEntries;
 use crate::read::state_tree::{DirRef, ResolvedNode};
 use crate::run::Run;
 
@@ -47,7 +47,7 @@ pub(super) type FileKey = (Option<SnapshotId>, u64, u64);
 /// A directory that the walk is in.
 pub(super) struct Frame<'c> {
     path: Vec<u8>,
-    children: Children<'c>,
+    children: DirEntries<'c>,
     selected: Selected,
     dir: FrameDir<'c>,
     deletion: Option<Deletion>,
@@ -82,11 +82,11 @@ struct SharedAttributes {
 
 impl<'c> Walk<'c, '_> {
     /// Walks everything in `children`, which comes into `base`.
-    pub(super) fn run(&mut self, base: Arc<OpenDir<'c>>, children: Children<'c>) {
+    pub(super) fn run(&mut self, base: Arc<OpenDir<'c>>, children: DirEntries<'c>) {
         let keep = keep_reason(self.selection.sources.root_flags(), None);
         let deletion = Deletion::begin(self.context, &base, keep).filter(|_| base.path.is_empty());
         // A single node is not a directory's whole content.
-        let deletion = deletion.filter(|_| !matches!(children, Children::One(_)));
+        let deletion = deletion.filter(|_| !matches!(children, DirEntries::One(_)));
         let selected = self.selection.at_top();
         let (path, dir) = (base.path.clone(), FrameDir::Open(base));
         self.stack.push(Frame {
@@ -159,7 +159,7 @@ impl<'c> Walk<'c, '_> {
     }
 
     fn enter(&mut self, node: Node, dir: &DirRef, path: Vec<u8>, selected: Selected) {
-        let children = match Children::open(self.context.reader, dir) {
+        let children = match DirEntries::open(self.context.reader, dir) {
             Ok(children) if self.paths + path.len() <= PATHS => children,
             Ok(_) => return self.context.failed(path, Refusal::TooDeepToRestore.into()),
             Err(error) => return self.context.failed(path, error),

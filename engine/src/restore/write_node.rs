@@ -268,9 +268,9 @@ fn prefetch_next(context: &Context<'_>, file: &OpenFile, from: u64, end: u64) ->
     let (mut ids, mut at) = (Vec::new(), from);
     while ids.len() < HASH_BATCH && at < end {
         // An error shows when the chunk is written.
-        let Ok(Some((id, chunk))) = file.chunk_after(context.reader, at) else { break };
-        ids.push(id);
-        at = chunk.end.max(at + 1);
+        let Ok(Some(chunk)) = file.chunk_after(context.reader, at) else { break };
+        ids.push(chunk.id);
+        at = chunk.range.end.max(at + 1);
     }
     context.reader.prefetch(&ids);
     if ids.is_empty() { end } else { at }

@@ -1,7 +1,7 @@
-//! The machine whose state is meant where nobody names one.
+//! The machine whose state is meant where none is named.
 //!
-//! A repository may hold the snapshots of many machines. Their states are never laid over one another: what is
-//! newest on one says nothing of what was deleted on another.
+//! A repository may hold the snapshots of many machines. Their states are never laid over one
+//! another: the newest snapshot of one says nothing of what was deleted on another.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,24 @@
-//! Moments: how people name a point in time, and which snapshots make up the state then.
+//! Moments: points in time as people name them, and the snapshots that make up the state then.
+//!
+//! The state of a machine at a moment has one part for each source: its newest snapshot not later
+//! than the moment. A source inside of a newer one is no part, as the newer snapshot has all of it;
+//! unless that one left it out.
+//!
+//! Example: three backups of one machine; Wednesday's left out `home/me/media`, which lies on
+//! another file system.
+//!
+//! ```text
+//! Monday      source home/me
+//! Tuesday     source etc
+//! Wednesday   source home       left out: home/me/media
+//!
+//! state of Tuesday:     home/me (Monday), etc (Tuesday)
+//! state of Wednesday:   home (Wednesday), etc (Tuesday), home/me/media (Monday)
+//! ```
+//!
+//! Chosen from the newest to the oldest, for Wednesday: `home` is a part and leaves `home/me/media`
+//! open; `etc` is a part; Monday's `home/me` is covered by `home`, but it has the open path, which
+//! becomes a part. Parts are laid over each other from the root down.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -34,9 +54,8 @@ pub struct Part<'s> {
 
 /// Chooses the parts of the state at a moment: for each source its newest snapshot not later.
 ///
-/// `snapshots` are in their order, those of one machine. What comes later in the parts lies over what comes before:
-/// a source inside of another comes after it. One inside of a newer one is no part, unless that one left it out; then
-/// it is taken from the newest snapshot that has it.
+/// `snapshots` are in their order, those of one machine. A later part lies over those before it: a
+/// source inside of another comes after it.
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is no snapshot then, or none of that id; [`Refusal::AmbiguousId`] when
@@ -96,19 +115,19 @@ fn newest_per_source<'s>(
     }
 }
 
-/// The parts of a state, chosen from the newest to the oldest.
+/// Parts of a state, chosen from the newest to the oldest.
 #[derive(Default)]
 struct Chosen<'s> {
     parts: Vec<Part<'s>>,
-    /// The places of the parts, by their sources.
+    /// The indices of the parts, by their sources.
     places: HashMap<TreePath<'s>, usize>,
-    /// What parts left out and no other part has yet.
+    /// The paths that parts left out and no other part has yet.
     open: BTreeSet<TreePath<'s>>,
 }
 
 impl<'s> Chosen<'s> {
-    /// Adds a part unless newer ones tell of all of it. A source inside of another of the same snapshot is a part of
-    /// its own: what was left out of it is judged by itself.
+    /// Adds a part unless newer ones cover all of it. A source inside of another of the same snapshot
+    /// is a part of its own, with its own left-out paths.
     fn add(&mut self, part: Part<'s>) {
         if self.is_covered(part.source, Some(part.snapshot)) {
             return;
@@ -121,8 +140,8 @@ impl<'s> Chosen<'s> {
         self.open = self.open.iter().copied().filter(|path| !is_covered(path)).collect();
     }
 
-    /// Whether a part, of another snapshot than `own`, is of this path or of a directory that holds it, and left it
-    /// not out.
+    /// Reports whether a part covers a path: its source is the path, or holds it and is not of the
+    /// snapshot `own`, and it did not leave the path out.
     fn is_covered(&self, path: TreePath<'_>, own: Option<&SnapshotEntry>) -> bool {
         let parts = path.prefixes().filter_map(|above| self.parts.get(*self.places.get(&above)?));
         let is_own = |part: &&Part<'_>| own.is_some_and(|own| own.id == part.snapshot.id);
@@ -132,27 +151,27 @@ impl<'s> Chosen<'s> {
     }
 }
 
-/// The paths that a snapshot backed up.
+/// Yields the paths that a snapshot backed up.
 fn sources(entry: &SnapshotEntry) -> impl Iterator<Item = TreePath<'_>> {
     entry.snapshot.sources.iter().map(|source| TreePath::new(source))
 }
 
-/// The paths below its sources that a snapshot left out.
+/// Yields the paths below its sources that a snapshot left out.
 fn left_out(entry: &SnapshotEntry) -> impl Iterator<Item = TreePath<'_>> {
     entry.snapshot.uncovered.iter().map(|path| TreePath::new(path))
 }
 
-/// Whether a snapshot tells of all that is at a path.
+/// Reports whether a snapshot has all that is at a path.
 fn covers(entry: &SnapshotEntry, path: TreePath<'_>) -> bool {
     sources(entry).any(|source| path.starts_with(source)) && !leaves_out(entry, path)
 }
 
-/// Whether a snapshot says that it left out a path, or a directory that holds it.
+/// Reports whether a snapshot left out a path or a directory that holds it.
 pub(crate) fn leaves_out(entry: &SnapshotEntry, path: TreePath<'_>) -> bool {
     left_out(entry).any(|left_out| path.starts_with(left_out))
 }
 
-/// The last instant of a second, for comparisons with times that have nanoseconds.
+/// Returns the last instant of a second, for comparisons with times that have nanoseconds.
 pub fn last_instant(second: i64) -> Timestamp {
     Timestamp { seconds: second, nanos: 999_999_999 }
 }

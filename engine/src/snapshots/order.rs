@@ -1,6 +1,6 @@
-//! The order of snapshots: what was seen comes before what saw it, whatever a clock claimed.
+//! The order of snapshots: a snapshot comes after those that its writer saw, whatever a clock claimed.
 //!
-//! A clock may be wrong for a day or a year, forward or back, and a snapshot keeps the claimed time
+//! A clock may be wrong by a day or a year, forward or back, and a snapshot keeps the claimed time
 //! for ever. So claimed times decide only where nothing better is known:
 //!
 //! 1. Within one client, snapshots follow their sequence numbers. Their times should rise with them;
@@ -11,8 +11,18 @@
 //! 3. A snapshot comes after those that its writer saw (FORMAT.md §10, key 18).
 //! 4. What is left open is decided by time, then by id.
 //!
-//! Example: one client claims, in sequence, 10:00, *2040*, 11:00, 12:00. The second counts from 11:00 on,
-//! just before the third, so the state at 10:30 is the first and the newest is the fourth.
+//! Example: at 13:00 there are the snapshots of two clients; B's first saw A's third.
+//!
+//! ```text
+//! client, sequence    A1      A2      A3      A4      B1
+//! claimed             10:00   2040    11:00   12:00   09:00
+//! rising times        yes     no      yes     yes     yes
+//! counts from         10:00   11:00   11:00   12:00   09:00
+//! order               A1, A2, A3, then B1 because it saw A3, then A4
+//! ```
+//!
+//! A's state at 10:30 is A1, and its newest one is A4, although A2 claims a later time than both. B1
+//! follows A3, although B's clock was behind.
 //!
 //! A time that a person gave (`--time`) says what is backed up, not when: such a snapshot stands
 //! where its time puts it among its client's others.
@@ -25,19 +35,19 @@ use yore_platform::Timestamp;
 use crate::format::id::SnapshotId;
 use crate::format::record::{ClientId, Snapshot, Tombstone};
 
-/// How far the clocks of two machines that are kept in time may be apart, in seconds.
+/// The most seconds by which the clocks of two machines that are kept in time differ.
 const CLOCK_SKEW: i64 = 120;
 /// Earlier than any time that a clock claims.
 const NEVER: Timestamp = Timestamp { seconds: i64::MIN, nanos: 0 };
 
-/// A snapshot that counts, at its place in the order of all.
+/// A committed snapshot, at its place in the order of all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotEntry {
     /// Its name.
     pub id: SnapshotId,
     /// The record.
     pub snapshot: Snapshot,
-    /// The time from which it belongs to the state, which is the claimed one if that is believed.
+    /// The time from which it belongs to the state: the claimed one if that is believed.
     pub since: Timestamp,
     /// The credit that the claimed time deserves.
     pub clock: Clock,
@@ -55,27 +65,27 @@ pub enum Clock {
 }
 
 impl SnapshotEntry {
-    /// Tells a claimed time that is still to come, by more than the clocks of two machines differ.
+    /// Reports whether the claimed time is still to come, by more than clocks differ.
     pub fn is_ahead(&self, now: Timestamp) -> bool {
         self.snapshot.time > later(now, CLOCK_SKEW)
     }
 }
 
-/// A snapshot while its place is looked for.
+/// A snapshot that has no place yet.
 struct Candidate {
     entry: SnapshotEntry,
-    /// The time by which it competes with snapshots that it has no other relation to.
+    /// The time that orders it among snapshots to which it has no other relation.
     key: Timestamp,
-    /// Its predecessors that have no place yet.
+    /// The number of its predecessors that have no place yet.
     waits_for: usize,
-    /// Its successors, by their places among the candidates.
+    /// Its successors, as indices of candidates.
     before: Vec<usize>,
 }
 
 /// Puts snapshots into their order.
 ///
-/// `forgotten` tells of snapshots that are named as seen and are gone. The cost is that of sorting, plus
-/// one step for each snapshot that another one names.
+/// `forgotten` has the sequences of snapshots that are named as seen and were deleted. The cost is that
+/// of sorting, plus one step for each snapshot that another one names.
 pub(crate) fn arrange(
     list: Vec<(SnapshotId, Snapshot)>,
     forgotten: &[Tombstone],
@@ -108,8 +118,9 @@ impl Candidate {
     }
 }
 
-/// Decides which times of a client are believed, and since when each of its snapshots counts; returns those
-/// with a time of the clock in order of sequence.
+/// Decides which times of a client are believed, and from when each of its snapshots counts.
+///
+/// Returns the snapshots that no person dated, in order of sequence.
 fn judge_clocks(candidates: &mut [Candidate], members: &[usize], now: Timestamp) -> Vec<usize> {
     let latest = later(now, CLOCK_SKEW);
     let mut clocked = Vec::new();
@@ -134,7 +145,7 @@ fn judge_clocks(candidates: &mut [Candidate], members: &[usize], now: Timestamp)
         }
         let claimed = candidate.entry.snapshot.time;
         (candidate.entry.since, candidate.key) = (next, last);
-        // A clock that was set right by a few seconds is nothing to tell of.
+        // A clock that was set right by a few seconds is not worth a warning.
         if claimed > latest || apart(claimed, next) > CLOCK_SKEW {
             candidate.entry.clock = Clock::Wrong;
         }
@@ -150,10 +161,10 @@ fn apart(a: Timestamp, b: Timestamp) -> i64 {
     a.seconds.saturating_sub(b.seconds).saturating_abs()
 }
 
-/// Marks the members of a longest non-decreasing subsequence of the times up to `latest`; of several, one that
-/// ends earliest.
+/// Marks the members of a longest non-decreasing subsequence of the times up to `latest`; of several,
+/// one that ends earliest.
 fn longest_rise(times: &[Timestamp], latest: Timestamp) -> Vec<bool> {
-    // `tails[n]` is where the subsequence of n + 1 times with the earliest end has its last one.
+    // `tails[n]` is the last member of the subsequence of n + 1 times that ends earliest.
     let mut tails: Vec<usize> = Vec::new();
     let mut before: Vec<Option<usize>> = vec![None; times.len()];
     for (at, time) in times.iter().enumerate().filter(|(_, time)| **time <= latest) {
@@ -173,7 +184,7 @@ fn longest_rise(times: &[Timestamp], latest: Timestamp) -> Vec<bool> {
     believed
 }
 
-/// Lets the snapshots of a client follow one another.
+/// Links the snapshots of a client in their order.
 fn chain(candidates: &mut [Candidate], mut members: Vec<usize>) {
     members.sort_by_key(|&at| (candidates[at].key, candidates[at].sequence()));
     for pair in members.windows(2) {
@@ -186,8 +197,7 @@ fn link(candidates: &mut [Candidate], first: usize, second: usize) {
     candidates[second].waits_for += 1;
 }
 
-/// Lets every snapshot follow those of other clients that its writer saw. What a person dated stands where
-/// that time puts it.
+/// Links every snapshot behind those of other clients that its writer saw, unless a person dated it.
 fn link_seen(
     candidates: &mut [Candidate],
     sequences: &HashMap<ClientId, Vec<usize>>,
@@ -215,8 +225,8 @@ fn link_seen(
     }
 }
 
-/// Takes the earliest candidate that waits for none, again and again (Kahn 1962). Relations in a ring, which
-/// only a forged repository has, are broken at the earliest time.
+/// Sorts topologically, the earliest of all ready candidates first (Kahn 1962). Cycles, which only a
+/// forged repository has, are broken at the earliest time.
 fn sorted(mut candidates: Vec<Candidate>) -> Vec<SnapshotEntry> {
     let rank = |candidates: &[Candidate], at: usize| {
         let Candidate { key, entry, .. } = &candidates[at];

@@ -101,9 +101,9 @@ impl Prefetcher {
         }
         let mut ids = Vec::new();
         while ahead.issued < until {
-            let Ok(Some((id, place))) = file.chunk_after(reader, ahead.issued) else { break };
-            ahead.issued = place.end.max(ahead.issued + 1);
-            ids.push(id);
+            let Ok(Some(chunk)) = file.chunk_after(reader, ahead.issued) else { break };
+            ahead.issued = chunk.range.end.max(ahead.issued + 1);
+            ids.push(chunk.id);
         }
         drop(ahead);
         self.spread(ids);

@@ -1,4 +1,4 @@
-//! `at`: the state at any time that `Moment` understands. Looked up, never listed.
+//! `at`: the state at any time that `Moment` understands. Times are looked up; a few examples are listed.
 
 use yore_platform::{Entry, Timestamp};
 
@@ -9,7 +9,10 @@ use crate::snapshot_list::list::SnapshotList;
 use crate::snapshot_list::moment::state_at;
 use crate::snapshot_list::scope::ScopeNo;
 use crate::tree::listing::Each;
-use crate::virtual_dir::dir::{Context, Dir, Folder, VirtualDir};
+use crate::virtual_dir::dir::{Context, Dir, Folder, VirtualDir, list_names};
+
+/// The times that are listed where they have a state, so that a person in a file manager sees what to type.
+const EXAMPLES: [&str; 4] = ["yesterday", "a week ago", "a month ago", "a year ago"];
 
 pub(crate) struct At;
 
@@ -39,7 +42,7 @@ impl VirtualDir for AtDir {
         dir.state(name, &state, Lifetime::UntilLookup)
     }
 
-    fn list(&self, _dir: &Dir<'_>, _from: u64, _each: &mut Each<'_>) -> Answer<()> {
-        Ok(())
+    fn list(&self, dir: &Dir<'_>, from: u64, each: &mut Each<'_>) -> Answer<()> {
+        list_names(&EXAMPLES, from, each, |name| self.find(dir, name))
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) folders: Vec<Box<dyn Folder>>,
     pub(crate) repository: Arc<Repository>,
     pub(crate) options: Arc<VolumeOptions>,
+    /// The time at which the volume was opened.
+    pub(crate) opened: Timestamp,
 }
 
 /// A folder at the top of the drive, or of a machine or a tag.
@@ -147,12 +149,7 @@ impl<'c> Dir<'c> {
 
     /// Returns the entry of a text that the drive itself writes.
     pub(crate) fn text(&self, name: &[u8], text: String, modified: Timestamp) -> Answer<Entry> {
-        let content = text.into_bytes();
-        let mut node = Node::new(name, Kind::File, modified);
-        node.mode = Some(0o444);
-        node.size = content.len() as u64;
-        node.content = Content::Inline(content);
-        self.file(name, ResolvedNode::of(node))
+        self.file(name, text_node(name, text, modified))
     }
 
     /// Returns the entry of a state under a name.
@@ -200,6 +197,16 @@ impl Context {
             }
         }
     }
+}
+
+/// Returns the node of a text that the drive itself writes.
+pub(crate) fn text_node(name: &[u8], text: String, modified: Timestamp) -> ResolvedNode {
+    let content = text.into_bytes();
+    let mut node = Node::new(name, Kind::File, modified);
+    node.mode = Some(0o444);
+    node.size = content.len() as u64;
+    node.content = Content::Inline(content);
+    ResolvedNode::of(node)
 }
 
 /// Lists names at fixed positions, from a position.

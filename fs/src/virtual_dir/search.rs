@@ -121,7 +121,7 @@ impl VirtualDir for ResultsDir {
                 return Ok(());
             }
         }
-        result.is_whole
+        result.outcome
     }
 }
 
@@ -158,7 +158,7 @@ fn search(
     let query = Query::names(pattern);
     let searched = catalog.collect(source, &query, &counts, &Unobserved, add);
     let (paths, problems) = searched.map_err(damaged)?;
-    let is_whole = match problems.is_empty() && !paths.overflowed {
+    let outcome = match problems.is_empty() && !paths.overflowed {
         true => Ok(()),
         false => Err(VolumeError::Damaged),
     };
@@ -167,7 +167,7 @@ fn search(
         number: OnceLock::new(),
         modified: list.modified,
         links: PathLinks::new(paths),
-        is_whole,
+        outcome,
     })
 }
 
@@ -178,7 +178,7 @@ struct SearchResult {
     modified: Timestamp,
     links: PathLinks,
     /// An error when something could not be searched.
-    is_whole: Answer<()>,
+    outcome: Answer<()>,
 }
 
 impl MemorySize for SearchResult {

@@ -11,8 +11,8 @@ use crate::snapshot_list::list::SnapshotList;
 use crate::snapshot_list::scope::{Scope, ScopeNo};
 use crate::tree::listing::Each;
 use crate::virtual_dir::dir::{Context, Dir, Extent, Folder, VirtualDir, keep, list_names};
-use crate::virtual_dir::drive_files;
 use crate::virtual_dir::no_machine::NoMachineDir;
+use crate::virtual_dir::{drive_files, readme};
 
 /// The folder of the newest state.
 pub(crate) const LATEST: &[u8] = b"latest";
@@ -36,6 +36,10 @@ impl TopDir {
         let folders = context.folders.iter().map(|folder| &**folder);
         folders.filter(move |folder| is_whole || folder.extent() == Extent::EveryTop)
     }
+
+    fn has_readme(&self, context: &Context) -> bool {
+        self.scope == ScopeNo::WHOLE && !context.options.no_readme
+    }
 }
 
 impl VirtualDir for TopDir {
@@ -47,13 +51,17 @@ impl VirtualDir for TopDir {
         let list = dir.snapshots(self.scope)?;
         match self.folders(dir.context).find(|folder| folder.name() == name) {
             Some(folder) => dir.context.entry(place_folder(dir, folder, &list)?),
+            None if name == readme::NAME && self.has_readme(dir.context) => {
+                dir.context.entry(readme::place(dir.context))
+            }
             None if self.scope == ScopeNo::WHOLE => drive_files::find(dir, &list, name),
             None => Err(VolumeError::NotFound),
         }
     }
 
     fn list(&self, dir: &Dir<'_>, from: u64, each: &mut Each<'_>) -> Answer<()> {
-        let names: Vec<&[u8]> = self.folders(dir.context).map(Folder::name).collect();
+        let mut names: Vec<&[u8]> = self.folders(dir.context).map(Folder::name).collect();
+        names.extend(self.has_readme(dir.context).then_some(readme::NAME));
         list_names(&names, from, each, |name| self.find(dir, name))
     }
 }

@@ -38,7 +38,7 @@ struct NameList {
     names: Vec<Vec<u8>>,
     kinds: Vec<Kinds>,
     /// An error when some could not be read or shown.
-    is_whole: Answer<()>,
+    outcome: Answer<()>,
 }
 
 impl MemorySize for NameList {
@@ -122,12 +122,12 @@ impl NamesDir {
             let mut all = NameList {
                 names: Vec::with_capacity(found.len()),
                 kinds: Vec::with_capacity(found.len()),
-                is_whole: outcome.map_err(damaged),
+                outcome: outcome.map_err(damaged),
             };
             for (name, kinds) in found {
                 let name = escape(&name);
                 if name.len() > MAX_NAME {
-                    all.is_whole = Err(VolumeError::Damaged);
+                    all.outcome = Err(VolumeError::Damaged);
                     continue;
                 }
                 all.names.push(name);
@@ -187,7 +187,7 @@ impl VirtualDir for NamesDir {
             let kinds = at.ok().and_then(|at| all.kinds.get(at)).copied().unwrap_or_default();
             self.entry(dir, name, kinds)
         })?;
-        if is_stopped { Ok(()) } else { all.is_whole }
+        if is_stopped { Ok(()) } else { all.outcome }
     }
 }
 

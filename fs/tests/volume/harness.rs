@@ -16,6 +16,11 @@ use yore_platform::{
     Timestamp, Volume, VolumeError, Xattrs, snapshot_path,
 };
 
+/// The file at the top that explains the folders.
+pub const README: &str = "READ ME.txt";
+/// Its text.
+pub const README_TEXT: &str = include_str!("../../src/virtual_dir/readme.txt");
+
 /// 2026-01-15T09:30:00Z.
 pub const MORNING: i64 = 1_768_469_400;
 pub const HOUR: i64 = 3600;
@@ -25,7 +30,7 @@ pub struct World {
     pub repository: Arc<Repository>,
 }
 
-/// What a path must look like.
+/// The expected state of a path.
 pub struct Expected {
     pub metadata: Metadata,
     pub bytes: Vec<u8>,

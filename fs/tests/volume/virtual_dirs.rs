@@ -44,7 +44,49 @@ fn at_shows_the_state_of_any_time_and_nothing_for_nonsense() {
     for time in ["2026-01-15T10:29", "1990-01-01", "soon", "2026-13-01", "..", "\u{fffd}"] {
         assert_eq!(missing(&volume, &format!("at/{time}")), Some(VolumeError::NotFound), "{time}");
     }
-    assert_eq!(names(&volume, b"at"), Vec::<String>::new());
+}
+
+/// A repository with a file that was backed up so many days ago.
+fn backed_up_days_ago(days: &[i64]) -> (World, Vec<u8>) {
+    let world = World::new();
+    let source = world.source("source");
+    let now = jiff::Timestamp::now().as_second();
+    for days in days {
+        fs::write(source.join("file"), days.to_string()).expect("a file");
+        world.back_up(&[&source], now - days * 24 * HOUR);
+    }
+    let file = snapshot_path(&source.join("file"));
+    (world, file)
+}
+
+#[test]
+fn at_lists_examples_that_have_a_state() {
+    let examples = ["yesterday", "a week ago", "a month ago", "a year ago"];
+    let days = [400, 40, 10, 3];
+    for listed in 0..=examples.len() {
+        let (world, file) = backed_up_days_ago(&days[days.len() - listed..]);
+        let volume = world.volume();
+        for scope in ["", "hosts/host/"].into_iter().filter(|scope| scope.is_empty() || listed > 0)
+        {
+            let at = resolve(&volume, format!("{scope}at").as_bytes()).expect("there").attr.ino;
+            let (found, answer) = list_from(&volume, at, 0);
+            answer.expect("it lists");
+            let names: Vec<&[u8]> = found.iter().map(|(name, ..)| name.as_slice()).collect();
+            assert_eq!(names, examples[..listed].iter().map(|n| n.as_bytes()).collect::<Vec<_>>());
+            for (name, attr, _) in &found {
+                assert_eq!(volume.lookup(at, name).expect("what is listed is found").attr, *attr);
+            }
+            // An example that is not listed has no state.
+            for name in &examples[listed..] {
+                let entry = volume.lookup(at, name.as_bytes()).map(|_| ());
+                assert_eq!(entry, Err(VolumeError::NotFound), "{name}");
+            }
+        }
+        for (name, days) in examples[..listed].iter().zip(days.iter().rev()) {
+            let path = [b"at/", name.as_bytes(), b"/", &file].concat();
+            assert_eq!(text(&volume, &path), days.to_string(), "{name}");
+        }
+    }
 }
 
 #[test]

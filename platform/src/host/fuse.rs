@@ -8,8 +8,8 @@
 //! * Names and attributes as long as their `ttl` says. A name that is not found is remembered for
 //!   the `ttl` of its directory.
 //! * File content until the file's time or size changes, or [`MountedHandle::invalidate`].
-//! * A directory's listing until its `modified` time changes (asked when its `ttl` has run out and
-//!   somebody begins to list it), or [`MountedHandle::invalidate`].
+//! * A directory's listing until its `modified` time changes (checked when a program begins to list it
+//!   and its `ttl` has run out), or [`MountedHandle::invalidate`].
 
 mod adapter;
 mod attach;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 const THREADS: usize = 2;
 
 /// The number of requests that are answered at once; more wait.
-const ANSWERED_AT_ONCE: usize = 32;
+const MAX_BLOCKING_THREADS: usize = 32;
 
 /// A running server of a volume.
 pub struct Server {
@@ -35,7 +35,7 @@ enum Running {
 pub(super) fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(THREADS)
-        .max_blocking_threads(ANSWERED_AT_ONCE)
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
         .thread_name("serve")
         .enable_io()
         .enable_time()

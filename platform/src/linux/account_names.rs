@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::metadata::Owner;
 
-/// The names of users and groups by number and back, each asked of the system once.
+/// The names of users and groups by number and back, each read from the system once.
 ///
 /// Names are bytes. A number or a name that the system does not know, or can't look up now, gives
 /// `None`, which is remembered likewise.
@@ -25,7 +25,7 @@ struct Table {
     numbers: Cache<Vec<u8>, u32>,
 }
 
-/// Guards answers alone; the system is asked without holding it.
+/// Guards known names alone; it is not held while the system is called.
 struct Cache<K, V>(Mutex<HashMap<K, Option<V>>>);
 
 impl<K, V> Default for Cache<K, V> {
@@ -85,8 +85,8 @@ pub fn current_ids() -> Owner {
 }
 
 fn user_name(uid: u32) -> Option<Arc<[u8]>> {
-    // SAFETY: the record and the text are those of `looked_up`.
-    looked_up(
+    // SAFETY: the record and the text are those of `lookup`.
+    lookup(
         |record, text, len, found| unsafe { libc::getpwuid_r(uid, record, text, len, found) },
         |record: &libc::passwd| bytes(record.pw_name),
     )
@@ -94,7 +94,7 @@ fn user_name(uid: u32) -> Option<Arc<[u8]>> {
 
 fn group_name(gid: u32) -> Option<Arc<[u8]>> {
     // SAFETY: as above.
-    looked_up(
+    lookup(
         |record, text, len, found| unsafe { libc::getgrgid_r(gid, record, text, len, found) },
         |record: &libc::group| bytes(record.gr_name),
     )
@@ -103,7 +103,7 @@ fn group_name(gid: u32) -> Option<Arc<[u8]>> {
 fn user_number(name: &[u8]) -> Option<u32> {
     let name = CString::new(name).ok()?;
     // SAFETY: as above, and `name` is a C string.
-    looked_up(
+    lookup(
         |record, text, len, found| unsafe {
             libc::getpwnam_r(name.as_ptr(), record, text, len, found)
         },
@@ -114,7 +114,7 @@ fn user_number(name: &[u8]) -> Option<u32> {
 fn group_number(name: &[u8]) -> Option<u32> {
     let name = CString::new(name).ok()?;
     // SAFETY: as above, and `name` is a C string.
-    looked_up(
+    lookup(
         |record, text, len, found| unsafe {
             libc::getgrnam_r(name.as_ptr(), record, text, len, found)
         },
@@ -123,12 +123,12 @@ fn group_number(name: &[u8]) -> Option<u32> {
 }
 
 /// Calls one of the C library's re-entrant look-ups with as much room as it wants.
-fn looked_up<R, T>(
+fn lookup<R, T>(
     mut call: impl FnMut(*mut R, *mut c_char, usize, *mut *mut R) -> c_int,
     take: impl FnOnce(&R) -> T,
 ) -> Option<T> {
     /// Larger than any group with all its members.
-    const MOST: usize = 16 << 20;
+    const MAX_RECORD: usize = 16 << 20;
     let mut text: Vec<c_char> = vec![0; 1024];
     let mut record = std::mem::MaybeUninit::<R>::uninit();
     loop {
@@ -138,7 +138,7 @@ fn looked_up<R, T>(
             // SAFETY: on success, `found` is null or points to `record`, filled in, whose strings
             // are in `text`; both live until `take` is done.
             0 => return unsafe { found.as_ref() }.map(take),
-            libc::ERANGE if text.len() < MOST => text.resize(text.len() * 4, 0),
+            libc::ERANGE if text.len() < MAX_RECORD => text.resize(text.len() * 4, 0),
             libc::EINTR => {}
             _ => return None,
         }

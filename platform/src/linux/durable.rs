@@ -33,7 +33,7 @@ use crate::linux::tmpfile;
 use folder::{open_folder, sync_folder};
 use leftover::create_named;
 
-/// A new file that nobody sees until it is published; dropped before that, nothing of it remains.
+/// A new file that has no name until it is published; dropped before that, nothing of it remains.
 ///
 /// Without `O_TMPFILE` in the file system, a killed process leaves a file that [`is_abandoned`] recognises.
 /// The permissions are 0600.
@@ -74,7 +74,7 @@ pub(crate) fn flush(file: impl AsFd) -> io::Result<Flushed> {
 
 /// Appended bytes are gathered up to this much, then written in whole pages: a page that is written
 /// twice past the cache would have to be read back in between.
-const GATHERED: usize = 256 << 10;
+const WRITE_BATCH: usize = 256 << 10;
 const PAGE: usize = 4096;
 
 impl DurableFile {
@@ -117,11 +117,11 @@ impl DurableFile {
     /// Appends `bytes`. After an error the file can't be published any more.
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let total = self.pending.len() + bytes.len();
-        if total < GATHERED {
+        if total < WRITE_BATCH {
             self.pending.extend_from_slice(bytes);
             return Ok(());
         }
-        // Less than `GATHERED` is pending, so that the last whole page ends within `bytes`.
+        // Less than `WRITE_BATCH` is pending, so that the last whole page ends within `bytes`.
         let (now, later) = bytes.split_at(total - total % PAGE - self.pending.len());
         let mut pending = std::mem::take(&mut self.pending);
         self.write(&pending, now)?;
@@ -172,8 +172,8 @@ impl DurableFile {
     /// Sends what was written on its way, so that the flush at the end is short.
     fn start_writeback(&mut self) {
         /// Less makes small requests of the disk, more leaves much to the end.
-        const WORTHWHILE: u64 = 8 << 20;
-        if self.caching == Caching::Uncached || self.written - self.started < WORTHWHILE {
+        const MIN_STRETCH: u64 = 8 << 20;
+        if self.caching == Caching::Uncached || self.written - self.started < MIN_STRETCH {
             return;
         }
         // SAFETY: takes no pointers; a hint, whose failure the flush will show.

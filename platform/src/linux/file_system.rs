@@ -6,10 +6,10 @@ use std::path::Path;
 use crate::linux::source::path_metadata;
 use crate::metadata::Metadata;
 
-/// File systems that change a folder's times whenever a name in it comes or goes, whoever does it:
+/// File systems that change a folder's times whenever any process adds or removes a name in it:
 /// ext2 to ext4, XFS, Btrfs, F2FS, tmpfs, ZFS, bcachefs, overlays. Of others, such as shares and file systems
 /// in user space, that can't be told.
-const KEEP_TIMES: [u64; 8] = [
+const KEEPS_FOLDER_TIMES: [u64; 8] = [
     0xef53,
     0x5846_5342,
     0x9123_683e,
@@ -30,7 +30,7 @@ pub fn folder_metadata(path: &Path) -> io::Result<Metadata> {
 pub fn keeps_folder_times(path: &Path) -> io::Result<bool> {
     let kind = rustix::fs::statfs(path)?.f_type;
     // The C library has it signed on some machines.
-    Ok(KEEP_TIMES.contains(&(kind as u64 & 0xffff_ffff)))
+    Ok(KEEPS_FOLDER_TIMES.contains(&(kind as u64 & 0xffff_ffff)))
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl Pages {
 impl Drop for Pages {
     fn drop(&mut self) {
         let (base, length) = self.mapped;
-        // SAFETY: mapped in `new` with this length, and its owner is gone.
+        // SAFETY: mapped in `new` with this length, and nothing borrows from it any more.
         let _ = unsafe { rustix::mm::munmap(base.as_ptr().cast(), length) };
     }
 }

@@ -21,7 +21,7 @@ use fill::fill;
 
 use crate::file_options::ReadMode;
 use crate::linux::stat::{self, component};
-use crate::linux::xattr::{self, Place};
+use crate::linux::xattr::{self, FileRef};
 use crate::listing::Listing;
 use crate::metadata::{FoundXattrs, Metadata};
 
@@ -137,17 +137,17 @@ impl SourceDir {
     /// Attributes that the caller may not read are left out, apart from `user.` ones, where that is an
     /// error. A file system that keeps none gives none.
     pub fn xattrs(&self) -> FoundXattrs {
-        xattr::read(Place::Open(self.dir.as_fd()))
+        xattr::read(FileRef::Open(self.dir.as_fd()))
     }
 
-    /// Reads the extended attributes of what `name` stands for, without following a link.
+    /// Reads the extended attributes of `name`, without following a link.
     ///
     /// Costs one system call where there are none.
     ///
     /// # Errors
     /// `name` is no name.
     pub fn child_xattrs(&self, name: &[u8]) -> io::Result<FoundXattrs> {
-        Ok(xattr::read(Place::Child(self.dir.as_fd(), component(name)?)))
+        Ok(xattr::read(FileRef::Child(self.dir.as_fd(), component(name)?)))
     }
 }
 

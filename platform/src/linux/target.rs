@@ -2,7 +2,7 @@
 //!
 //! Nothing in a hostile tree can leave the target: everything happens by directory handle and
 //! single names (no `..`, no `/`), directories are entered without following links, and what is
-//! new is made exclusively. So a link placed earlier, by the tree or by somebody else, is an error.
+//! new is made exclusively. So a link placed earlier, by the tree or by another process, is an error.
 
 mod file;
 mod leftover;
@@ -26,7 +26,7 @@ use leftover::Temporary;
 use crate::file_options::MkdirOutcome;
 use crate::linux::source::SourceDir;
 use crate::linux::stat::{self, component};
-use crate::linux::xattr::{self, Place};
+use crate::linux::xattr::{self, FileRef};
 use crate::metadata::{DeviceNumber, Kind, Metadata};
 use crate::wanted_metadata::{MetadataPart, RefusedMetadata, WantedMetadata};
 
@@ -221,7 +221,7 @@ impl TargetDir {
         self.make_node(name, FileType::Fifo, DeviceNumber::default())
     }
 
-    /// Makes a socket that nobody listens on.
+    /// Makes a socket without a listener.
     pub fn make_socket(&self, name: &[u8]) -> io::Result<()> {
         self.make_node(name, FileType::Socket, DeviceNumber::default())
     }
@@ -249,7 +249,7 @@ impl TargetDir {
         Ok(rustix::fs::linkat(&from.dir, from_name, &self.dir, name, AtFlags::empty())?)
     }
 
-    /// Removes what `name` stands for: a link itself, a directory with all that is in it.
+    /// Removes `name`: a link itself, a directory with all that is in it.
     pub fn remove(&self, name: &[u8]) -> io::Result<()> {
         remove::remove(&self.dir, component(name)?)
     }
@@ -264,7 +264,7 @@ impl TargetDir {
         restore: &WantedMetadata<'_>,
     ) -> Vec<RefusedMetadata> {
         match component(name) {
-            Ok(name) => restore::apply(Place::Child(self.dir.as_fd(), name), restore, true),
+            Ok(name) => restore::apply(FileRef::Child(self.dir.as_fd(), name), restore, true),
             Err(error) => vec![RefusedMetadata { part: MetadataPart::All, error }],
         }
     }
@@ -273,7 +273,7 @@ impl TargetDir {
     ///
     /// Returns what could not be applied.
     pub fn set_metadata(&self, restore: &WantedMetadata<'_>) -> Vec<RefusedMetadata> {
-        let refused = restore::apply(Place::Open(self.dir.as_fd()), restore, true);
+        let refused = restore::apply(FileRef::Open(self.dir.as_fd()), restore, true);
         self.inherits.store(UNKNOWN, Ordering::Relaxed);
         refused
     }

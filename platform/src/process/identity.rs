@@ -5,8 +5,8 @@
 
 /// The boot, process namespace, machine and host in which a process runs.
 ///
-/// Equal ones see the same processes under the same numbers; of a process that ran elsewhere nothing
-/// can be told here.
+/// Equal ones see the same processes under the same numbers; nothing is known here of a process that
+/// ran elsewhere.
 #[derive(PartialEq, Eq)]
 pub(crate) struct Origin {
     boot: String,
@@ -40,8 +40,8 @@ impl Origin {
         format!("{:016x}.{pid:x}.{start:x}", self.digest())
     }
 
-    /// Tells whether the process of an identity may still run: `may_run` is asked about the number and the
-    /// start of one that ran here. Any other, and whatever is no identity, counts as alive.
+    /// Tells whether the process of an identity may still run: `may_run` decides by the number and the
+    /// start of one that ran here. Any other, and any text that is no identity, counts as alive.
     pub(crate) fn is_alive(&self, identity: &str, may_run: impl FnOnce(u32, u64) -> bool) -> bool {
         let words: Vec<&str> = identity.split(' ').collect();
         let [boot, namespace, pid, start, rest @ ..] = words.as_slice() else { return true };

@@ -85,7 +85,7 @@ impl ObjectFile {
         let memory = buffer.memory_mut().get_mut(..pages)?;
         let direct = self.direct.get_or_init(|| self.file.open_direct().ok()).as_ref()?;
         let read = direct.read_at(memory, start - skew as u64).ok()?;
-        // A file that ends before: the page cache says so.
+        // A file that ends before: reading through the page cache reports it.
         (read >= skew + len).then(|| buffer.show(skew..skew + len))
     }
 }

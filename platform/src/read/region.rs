@@ -88,7 +88,7 @@ impl Deref for Part {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: within the region, initialized, and nobody else's as long as the part lives.
+        // SAFETY: within the region, initialized, and no other part's as long as this one lives.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
     }
 }

@@ -5,9 +5,10 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yore_engine::{
-    Area, Backend, Error, NewObject, ObjectName, Published, Result, Stamp, Stored, Unfinished,
+    Area, Backend, Capabilities, Error, NewObject, ObjectName, Published, Result, Stamp, Stored,
+    Unfinished,
 };
-use yore_platform::{AlignedBuf, Space};
+use yore_platform::{ReadBuffer, Space};
 
 /// A call of a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,9 +180,9 @@ impl Backend for Faulty {
         Ok(Box::new(FaultyObject { of: self, name: name.to_string(), inner }))
     }
 
-    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize> {
+    fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
         let call = Call::Read(name.to_string(), range.end - range.start);
-        self.run(call, || self.inner.fetch(name, range, out))
+        self.run(call, || self.inner.read_into(name, range, out))
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
@@ -212,8 +213,8 @@ impl Backend for Faulty {
         self.inner.remove_abandoned()
     }
 
-    fn can_flush(&self) -> bool {
-        self.inner.can_flush()
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
     }
 }
 

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use yore_engine::{Area, Backend, Error, NewObject, ObjectName, Published, Result, Stored};
-use yore_platform::{AlignedBuf, Space};
+use yore_engine::{
+    Area, Backend, Capabilities, Error, NewObject, ObjectName, Published, Result, Stored,
+};
+use yore_platform::{ReadBuffer, Space};
 
 type Objects = BTreeMap<String, Arc<Vec<u8>>>;
 
@@ -78,7 +80,7 @@ impl Backend for Memory {
         }))
     }
 
-    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize> {
+    fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
         let bytes =
             self.find(name).ok_or_else(|| Error::Missing { object: name.as_str().into() })?;
         let short = || Error::Damaged { object: name.as_str().into(), reason: "truncated" };
@@ -90,7 +92,8 @@ impl Backend for Memory {
         out.fit(before.len() + wanted.len());
         out[..before.len()].copy_from_slice(before);
         out[before.len()..].copy_from_slice(wanted);
-        Ok(before.len())
+        out.show(before.len()..before.len() + wanted.len());
+        Ok(())
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
@@ -112,6 +115,10 @@ impl Backend for Memory {
 
     fn space(&self) -> Result<Option<Space>> {
         Ok(None)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { create_if_absent: true, durable: true, cheap_requests: true }
     }
 }
 

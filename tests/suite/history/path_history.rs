@@ -188,6 +188,42 @@ fn ordinary_programs_read_old_versions_on_the_drive() {
 }
 
 #[test]
+fn a_person_finds_an_explanation_and_examples_at_the_top() {
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    fs::write(source.join("lost.txt"), "found").expect("a file");
+    back_up(&yore, &source, "2025-01-15T10:30:00Z");
+    let drive = MountGuard::new(&yore, &[]);
+    let listed = in_shell("ls -1 \"$1\"", &[drive.path()]);
+    let readme = drive.path().join("READ ME.txt");
+    let text = fs::read_to_string(&readme).expect("it reads");
+    for folder in listed.lines().filter(|name| *name != "READ ME.txt") {
+        assert!(text.contains(&format!("\n  {folder} ")), "{folder} is not explained: {text}");
+    }
+    assert_eq!(listed.lines().count(), 10, "{listed}");
+    assert!(fs::write(&readme, "changed").is_err());
+    let number = || in_shell("stat -c %i \"$1\"", &[&readme]);
+    let before = number();
+    back_up(&yore, &source, "2025-01-15T11:30:00Z");
+    yore.run_on("umount", &[drive.path()]).assert_code(0);
+    drop(drive);
+    let drive = MountGuard::new(&yore, &[]);
+    assert_eq!(number(), before, "the same in another mount");
+
+    let at = drive.path().join("at");
+    let examples = in_shell("ls -1 \"$1\"", &[&at]);
+    assert_eq!(examples, "a month ago\na week ago\na year ago\nyesterday\n");
+    for example in examples.lines() {
+        let file = drive.path_of(&format!("at/{example}"), &source).join("lost.txt");
+        assert_eq!(fs::read_to_string(file).expect("it reads"), "found", "{example}");
+    }
+    drop(drive);
+    let drive = MountGuard::new(&yore, &["--no-readme"]);
+    assert_eq!(in_shell("ls -1 \"$1\"", &[drive.path()]).lines().count(), 9);
+    assert!(!drive.path().join("READ ME.txt").exists());
+}
+
+#[test]
 fn snapshots_come_and_go_while_the_drive_is_mounted() {
     let (yore, source) = with_history();
     let drive = MountGuard::new(&yore, &[]);

@@ -12,9 +12,9 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use yore_platform::{AlignedBuf, Space};
+use yore_platform::{ReadBuffer, Space};
 
-use crate::backend::{Backend, NewObject, Stamp, Stored, Unfinished};
+use crate::backend::{Backend, Capabilities, NewObject, Stamp, Stored, Unfinished};
 use crate::error::{Error, Result};
 use crate::format::object::{Area, ObjectName};
 
@@ -101,15 +101,14 @@ impl Backend for Deadline {
         self.inner.create(name)
     }
 
-    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize> {
+    fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
         // The memory goes to whoever reads; who gives up does not get it back.
         let (name, mut bytes) = (name.clone(), std::mem::take(out));
-        let start;
-        (start, *out) = self.ask(move |inner| {
-            let start = inner.fetch(&name, range, &mut bytes)?;
-            Ok((start, bytes))
+        *out = self.ask(move |inner| {
+            inner.read_into(&name, range, &mut bytes)?;
+            Ok(bytes)
         })?;
-        Ok(start)
+        Ok(())
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
@@ -146,8 +145,8 @@ impl Backend for Deadline {
         self.inner.remove_abandoned()
     }
 
-    fn can_flush(&self) -> bool {
-        self.inner.can_flush()
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
     }
 }
 

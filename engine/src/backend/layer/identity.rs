@@ -6,9 +6,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use yore_platform::{AlignedBuf, Space};
+use yore_platform::{ReadBuffer, Space};
 
-use crate::backend::{Backend, NewObject, Stamp, Stored, Unfinished, load};
+use crate::backend::{Backend, Capabilities, NewObject, Stamp, Stored, Unfinished, load};
 use crate::error::{Error, Result};
 use crate::format::header::{MAX_HEADER, Unverified};
 use crate::format::id::RepositoryId;
@@ -54,12 +54,12 @@ impl Backend for IdentityChecked {
         self.inner.create(name)
     }
 
-    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize> {
-        let fetched = self.inner.fetch(name, range, out);
-        if let Err(Error::Missing { .. }) = fetched {
+    fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
+        let read = self.inner.read_into(name, range, out);
+        if let Err(Error::Missing { .. }) = read {
             self.verify_identity()?;
         }
-        fetched
+        read
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
@@ -107,8 +107,8 @@ impl Backend for IdentityChecked {
         self.inner.remove_abandoned()
     }
 
-    fn can_flush(&self) -> bool {
-        self.inner.can_flush()
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use yore_platform::{AlignedBuf, Metadata, SourceFile};
+use yore_platform::{Metadata, ReadBuffer, SourceFile};
 
 use crate::backup::buffers::Buffer;
 use crate::backup::buffers::blob_bytes::BlobBytes;
@@ -21,7 +21,7 @@ const BLOCKS: usize = 3;
 
 /// A stretch of a file.
 enum Stretch {
-    Data(AlignedBuf),
+    Data(ReadBuffer),
     Hole(u64),
 }
 
@@ -45,7 +45,7 @@ impl<'f> Stretches<'f> {
     }
 
     /// Finds the next stretch; data are read into `buffer`. `None` at the end.
-    fn next(&mut self, mut buffer: AlignedBuf) -> Result<Option<Stretch>, ReadError> {
+    fn next(&mut self, mut buffer: ReadBuffer) -> Result<Option<Stretch>, ReadError> {
         if self.at >= self.size {
             return Ok(None);
         }
@@ -91,9 +91,9 @@ pub(in crate::backup) fn read_chunked(
         read_ahead(stretches, &mut chunking)?;
     } else {
         let block = BLOCK.min(metadata.size as usize);
-        let mut buffer = AlignedBuf::new(block);
+        let mut buffer = ReadBuffer::new(block);
         while let Some(stretch) = stretches.next(buffer)? {
-            buffer = chunking.take(stretch)?.unwrap_or_else(|| AlignedBuf::new(block));
+            buffer = chunking.take(stretch)?.unwrap_or_else(|| ReadBuffer::new(block));
         }
     }
     chunking.finish()
@@ -105,9 +105,9 @@ fn read_ahead(
     chunking: &mut Chunking<'_, '_>,
 ) -> Result<(), ReadError> {
     let (full, filled) = bounded::<Result<Stretch, ReadError>>(BLOCKS);
-    let (spent, empty) = bounded::<AlignedBuf>(BLOCKS);
+    let (spent, empty) = bounded::<ReadBuffer>(BLOCKS);
     for _ in 0..BLOCKS {
-        spent.send(AlignedBuf::new(BLOCK)).map_err(|_| Stopped)?;
+        spent.send(ReadBuffer::new(BLOCK)).map_err(|_| Stopped)?;
     }
     std::thread::scope(|scope| {
         scope.spawn(move || read_into(&mut stretches, &empty, &full));
@@ -116,7 +116,7 @@ fn read_ahead(
         for stretch in &filled {
             let buffer = chunking.take(stretch?)?;
             // After a hole the buffer that was to be filled has been dropped.
-            let _ = spent.try_send(buffer.unwrap_or_else(|| AlignedBuf::new(BLOCK)));
+            let _ = spent.try_send(buffer.unwrap_or_else(|| ReadBuffer::new(BLOCK)));
         }
         Ok(())
     })
@@ -124,7 +124,7 @@ fn read_ahead(
 
 fn read_into(
     stretches: &mut Stretches<'_>,
-    empty: &Receiver<AlignedBuf>,
+    empty: &Receiver<ReadBuffer>,
     full: &Sender<Result<Stretch, ReadError>>,
 ) {
     for buffer in empty {
@@ -160,7 +160,7 @@ impl<'c, 'b> Chunking<'c, 'b> {
     }
 
     /// Takes the next stretch of the file; returns its buffer.
-    fn take(&mut self, stretch: Stretch) -> Result<Option<AlignedBuf>, ReadError> {
+    fn take(&mut self, stretch: Stretch) -> Result<Option<ReadBuffer>, ReadError> {
         let buffer = match stretch {
             Stretch::Hole(hole) => {
                 self.holes.push(Hole { data: std::mem::take(&mut self.since_hole), hole });

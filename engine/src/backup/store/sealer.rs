@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crossbeam_channel::Sender;
-use yore_platform::AlignedBuf;
+use yore_platform::ReadBuffer;
 
 use super::{FrameJob, StoreState, WriteJob};
 use crate::error::{Error, Result};
@@ -68,7 +68,7 @@ impl<'s, 'r> Sealer<'s, 'r> {
 #[derive(Default)]
 struct Opener {
     opened: Vec<u8>,
-    decoded: AlignedBuf,
+    decoded: ReadBuffer,
 }
 
 impl Opener {
@@ -83,7 +83,7 @@ impl Opener {
     ) -> Result<()> {
         self.opened.clear();
         self.opened.extend_from_slice(sealed);
-        let stored = key.open_frame(number, info, &mut self.opened, 0);
+        let stored = key.open_frame(number, info, &mut self.opened);
         let same = match (stored, info.codec) {
             (None, _) => false,
             (Some(stored), Codec::Raw) => stored == raw,

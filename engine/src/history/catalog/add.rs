@@ -14,14 +14,21 @@ use crate::history::pattern::lower;
 use crate::observer::{Event, Observer};
 use crate::path::{TreePath, TreePathBuf};
 use crate::read::reader::Reader;
-use crate::read::state_tree::{DirRef, check_length};
+use crate::read::state_tree::{DirRef, ResolvedNode, check_length};
 
-/// Names whose numbers are remembered.
+/// The most names whose numbers are cached.
 const NAMES: usize = 100_000;
-/// Every so many names somebody is asked whether to go on.
+/// The number of names between two questions whether to go on.
 const ASKED: u64 = 1024;
 
-/// What is added to a series.
+/// The place of a snapshot in its series.
+#[derive(Clone, Copy)]
+pub(super) struct SeriesPlace {
+    pub(super) series: i64,
+    pub(super) number: i64,
+}
+
+/// A snapshot that is being added.
 struct Adding<'t> {
     transaction: &'t Transaction<'t>,
     series: i64,
@@ -29,7 +36,7 @@ struct Adding<'t> {
     names: HashMap<Vec<u8>, i64>,
 }
 
-/// The number of a kind in the catalog.
+/// Returns the number of a kind in the catalog.
 pub(super) fn kind_number(kind: Kind) -> i64 {
     match kind {
         Kind::File => 0,
@@ -42,7 +49,7 @@ pub(super) fn kind_number(kind: Kind) -> i64 {
     }
 }
 
-/// The kind of a number.
+/// Returns the kind of a number.
 pub(super) fn kind_of(number: i64) -> Option<Kind> {
     Some(match number {
         0 => Kind::File,
@@ -56,12 +63,13 @@ pub(super) fn kind_of(number: i64) -> Option<Kind> {
     })
 }
 
-/// Adds the snapshot `number` of a series whose tree is `to`; the one before had `from`.
+/// Adds a snapshot with the tree `to`; the one before it in its series had `from`.
 pub(super) fn add(
     transaction: &Transaction<'_>,
     reader: &Reader,
-    (series, number): (i64, i64),
-    (from, to): (Option<BlobId>, BlobId),
+    SeriesPlace { series, number }: SeriesPlace,
+    from: Option<BlobId>,
+    to: BlobId,
     observer: &dyn Observer,
 ) -> Tried<()> {
     if from == Some(to) {
@@ -69,15 +77,14 @@ pub(super) fn add(
     }
     let mut adding = Adding { transaction, series, number, names: HashMap::new() };
     let from = from.map(DirRef::Tree);
-    // The directories that are open, the number of each one's path, and the path for messages.
-    let mut levels: Vec<(Pairs<'_>, i64, usize)> = Vec::new();
+    let mut levels: Vec<Level<'_>> = Vec::new();
     let mut path = TreePathBuf::default();
     match Pairs::open(reader, from.as_ref(), Some(&DirRef::Tree(to))) {
-        Ok(pairs) => levels.push((pairs, 0, 0)),
+        Ok(pairs) => levels.push(Level { pairs, id: 0, path: 0 }),
         Err(error) => adding.problem(path.as_path(), &error)?,
     }
     let mut done = 0u64;
-    while let Some((pairs, parent, length)) = levels.last_mut() {
+    while let Some(Level { pairs, id: parent, path: length }) = levels.last_mut() {
         let parent = *parent;
         path.truncate(*length);
         let pair = match pairs.try_next() {
@@ -99,30 +106,38 @@ pub(super) fn add(
             }
             observer.event(Event::Done { files: ASKED, bytes: 0 });
         }
-        let Some((own, below)) = adding.take(parent, &pair)? else { continue };
-        let seen = pair.to.as_ref().or(pair.from.as_ref());
-        let Some(name) = seen.map(|seen| &seen.node.name) else { continue };
+        let Some(name) = pair.name() else { continue };
+        let Some(Descent { id, from, to }) = adding.add(parent, name, &pair)? else { continue };
         path.push(name);
-        let (from, to) = below;
-        // What could not be read when it was backed up is not in the snapshot.
+        // A directory that could not be read at the backup has no entries in the snapshot.
         let known = |dir: Option<DirRef>| dir.filter(|dir| !matches!(dir, DirRef::Unreadable));
         let opened = check_length(path.as_path())
             .and_then(|()| Pairs::open(reader, known(from).as_ref(), known(to).as_ref()));
         match opened {
-            Ok(pairs) => levels.push((pairs, own, path.len())),
+            Ok(pairs) => levels.push(Level { pairs, id, path: path.len() }),
             Err(error) => adding.problem(path.as_path(), &error)?,
         }
     }
     Ok(())
 }
 
-/// The number of a path, and the directories of it to go into.
-type Below = (i64, (Option<DirRef>, Option<DirRef>));
+/// A pair of directories that is being walked: the number of its path, and the path's length.
+struct Level<'r> {
+    pairs: Pairs<'r>,
+    id: i64,
+    path: usize,
+}
+
+/// A pair of directories to walk, and the number of its path.
+struct Descent {
+    id: i64,
+    from: Option<DirRef>,
+    to: Option<DirRef>,
+}
 
 impl Adding<'_> {
-    /// Takes what became of a name; returns what is to be looked at below it.
-    fn take(&mut self, parent: i64, pair: &Pair) -> Tried<Option<Below>> {
-        let Some(seen) = pair.to.as_ref().or(pair.from.as_ref()) else { return Ok(None) };
+    /// Adds the change of a name; returns the directories to walk below it.
+    fn add(&mut self, parent: i64, name: &[u8], pair: &Pair) -> Tried<Option<Descent>> {
         let is_same = match (&pair.from, &pair.to) {
             (Some(from), Some(to)) => is_same(&from.node, &to.node),
             _ => false,
@@ -130,7 +145,7 @@ impl Adding<'_> {
         if is_same && pair.below().is_none() {
             return Ok(None);
         }
-        let path = self.path(parent, &seen.node.name)?;
+        let path = self.path(parent, name)?;
         if !is_same {
             if pair.from.is_some() {
                 self.close(path)?;
@@ -139,13 +154,12 @@ impl Adding<'_> {
                 self.open(path, &to.node)?;
             }
         }
-        let dir = |side: &Option<crate::read::state_tree::ResolvedNode>| {
-            side.as_ref().and_then(|s| s.dir.clone())
-        };
-        let below = (dir(&pair.from), dir(&pair.to));
-        Ok((below.0.is_some() || below.1.is_some()).then_some((path, below)))
+        let dir = |side: &Option<ResolvedNode>| side.as_ref().and_then(|side| side.dir.clone());
+        let (from, to) = (dir(&pair.from), dir(&pair.to));
+        Ok((from.is_some() || to.is_some()).then_some(Descent { id: path, from, to }))
     }
 
+    /// Begins a row.
     fn open(&self, path: i64, node: &Node) -> rusqlite::Result<()> {
         let mut statement = self.transaction.prepare_cached(
             "INSERT INTO version (path, series, first, kind, size, seconds, nanos)
@@ -165,6 +179,7 @@ impl Adding<'_> {
         Ok(())
     }
 
+    /// Ends a row before this snapshot.
     fn close(&self, path: i64) -> rusqlite::Result<()> {
         let mut statement = self.transaction.prepare_cached(
             "UPDATE version SET last = ? WHERE path = ? AND series = ? AND last IS NULL",
@@ -173,6 +188,7 @@ impl Adding<'_> {
         Ok(())
     }
 
+    /// Returns the number of a path; adds it if it is new.
     fn path(&mut self, parent: i64, name: &[u8]) -> rusqlite::Result<i64> {
         let name = self.name(name)?;
         let mut find =
@@ -186,6 +202,7 @@ impl Adding<'_> {
         add.insert(params![parent, name])
     }
 
+    /// Returns the number of a name; adds it and its letters if it is new.
     fn name(&mut self, name: &[u8]) -> rusqlite::Result<i64> {
         if let Some(known) = self.names.get(name) {
             return Ok(*known);
@@ -212,7 +229,7 @@ impl Adding<'_> {
         Ok(id)
     }
 
-    /// Notes that what is below a path is not in the catalog.
+    /// Records that everything below a path is missing in the catalog.
     fn problem(&self, path: TreePath<'_>, error: &Error) -> rusqlite::Result<()> {
         let path = path.to_string();
         self.transaction.execute(
@@ -223,7 +240,7 @@ impl Adding<'_> {
     }
 }
 
-/// Whether a row would be the same for both.
+/// Reports whether both have the same row.
 fn is_same(from: &Node, to: &Node) -> bool {
     from.kind == to.kind
         && (from.kind == Kind::Directory || from.size == to.size && from.modified == to.modified)

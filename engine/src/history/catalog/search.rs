@@ -1,4 +1,14 @@
 //! Searching the catalog.
+//!
+//! A pattern is searched in the names, of which there are far fewer than paths, and each fitting name
+//! leads to its paths and their versions.
+//!
+//! Example: `*report*.odt` has the literal `report`, so FTS5 is asked for the trigrams
+//! `"rep" AND "epo" AND "por" AND "ort"`. Of the names that have them, the pattern keeps
+//! `My Report.odt` and drops `report.txt`. The name has two paths, `home/me/My Report.odt` and
+//! `home/old/My Report.odt`; they are put together from `path.parent`, and each is a hit with its
+//! newest version in a snapshot that counts. Without three literal letters, as in `a*b`, all names
+//! are read.
 
 use std::collections::HashMap;
 
@@ -10,34 +20,34 @@ use crate::format::id::SnapshotId;
 use crate::history::pattern::Pattern;
 use crate::path::TreePathBuf;
 
-/// What is searched for.
+/// A search.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// What names fit.
+    /// The pattern of names and paths.
     pub pattern: Pattern,
-    /// What kinds; empty for all.
+    /// The kinds of files; empty for all.
     pub kinds: Vec<Kind>,
-    /// Sizes of files that fit.
+    /// The sizes of files; a restriction excludes all that are no files.
     pub sizes: std::ops::RangeInclusive<u64>,
 }
 
 impl Query {
-    /// Everything whose name fits.
+    /// Searches for every name that fits.
     pub fn names(pattern: Pattern) -> Self {
         Self { pattern, kinds: Vec::new(), sizes: 0..=u64::MAX }
     }
 }
 
-/// A path that fits, as it was last.
+/// A path that fits, with its newest version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
     /// The path.
     pub path: TreePathBuf,
-    /// What it was.
+    /// Its kind.
     pub kind: Kind,
     /// Its length, if it was a file.
     pub size: u64,
-    /// When it was last changed.
+    /// The time of its last change.
     pub modified: Timestamp,
     /// The first snapshot that has it, by its place in the timeline.
     pub first: usize,
@@ -45,9 +55,16 @@ pub struct Hit {
     pub last: usize,
 }
 
-/// The snapshots that count of each series: their numbers in it, in order, and their places in the
-/// timeline.
-type Counting = HashMap<i64, Vec<(i64, usize)>>;
+/// The snapshots of each series that count, in order of their numbers.
+type Counting = HashMap<i64, Vec<Counted>>;
+
+/// A snapshot that counts.
+struct Counted {
+    /// Its number in its series.
+    number: i64,
+    /// Its place in the timeline.
+    place: usize,
+}
 
 /// Hands every path that fits to `each`, in no order.
 pub(super) fn search(
@@ -56,7 +73,7 @@ pub(super) fn search(
     counts: &dyn Fn(&SnapshotId) -> Option<usize>,
     each: &mut dyn FnMut(Hit),
 ) -> rusqlite::Result<()> {
-    // One state of the catalog, whatever others write meanwhile.
+    // One state of the catalog, while other processes write.
     let transaction = connection.transaction()?;
     let counting = counting(&transaction, counts)?;
     let mut paths = Paths { connection: &transaction, known: HashMap::new() };
@@ -95,13 +112,13 @@ fn counting(
     while let Some(row) = rows.next()? {
         let id: Option<[u8; 32]> = row.get_ref(0)?.as_blob()?.try_into().ok();
         if let Some(place) = id.and_then(|id| counts(&SnapshotId(id))) {
-            counting.entry(row.get(1)?).or_default().push((row.get(2)?, place));
+            counting.entry(row.get(1)?).or_default().push(Counted { number: row.get(2)?, place });
         }
     }
     Ok(counting)
 }
 
-/// The stretches of a path, which is not told, in which a snapshot that counts has it.
+/// Returns the versions of a path that a snapshot that counts has; their paths are left empty.
 fn versions(connection: &Connection, counting: &Counting, path: i64) -> rusqlite::Result<Vec<Hit>> {
     let mut statement = connection.prepare_cached(
         "SELECT series, first, last, kind, size, seconds, nanos FROM version WHERE path = ?",
@@ -111,25 +128,23 @@ fn versions(connection: &Connection, counting: &Counting, path: i64) -> rusqlite
     while let Some(row) = rows.next()? {
         let Some(series) = counting.get(&row.get::<_, i64>(0)?) else { continue };
         let (first, last): (i64, Option<i64>) = (row.get(1)?, row.get(2)?);
-        let from = series.partition_point(|(number, _)| *number < first);
-        let to = series.partition_point(|(number, _)| last.is_none_or(|last| *number <= last));
-        let Some(stretch) = series.get(from..to) else { continue };
-        let (Some((_, first)), Some((_, last))) = (stretch.first(), stretch.last()) else {
-            continue;
-        };
+        let from = series.partition_point(|snapshot| snapshot.number < first);
+        let to = series.partition_point(|snapshot| last.is_none_or(|last| snapshot.number <= last));
+        let Some(range) = series.get(from..to) else { continue };
+        let (Some(first), Some(last)) = (range.first(), range.last()) else { continue };
         found.push(Hit {
             path: TreePathBuf::default(),
             kind: kind_of(row.get(3)?).ok_or(rusqlite::Error::InvalidQuery)?,
             size: u64::try_from(row.get::<_, i64>(4)?).unwrap_or(0),
             modified: Timestamp { seconds: row.get(5)?, nanos: row.get(6)? },
-            first: *first,
-            last: *last,
+            first: first.place,
+            last: last.place,
         });
     }
     Ok(found)
 }
 
-/// The names that fit.
+/// Returns the names that fit.
 fn names(connection: &Connection, pattern: &Pattern) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
     let fitting = |row: &rusqlite::Row<'_>| -> rusqlite::Result<Option<(i64, Vec<u8>)>> {
         let bytes = row.get_ref(1)?.as_blob()?;
@@ -153,7 +168,7 @@ fn names(connection: &Connection, pattern: &Pattern) -> rusqlite::Result<Vec<(i6
     }
 }
 
-/// Asks for names that have every three letters in a row of a text.
+/// Returns a query for the names that have every three letters in a row of a text.
 fn trigrams(text: &str) -> String {
     let letters: Vec<char> = text.chars().collect();
     let quote = |three: &[char]| {
@@ -191,7 +206,7 @@ impl Paths<'_> {
                 .query_row([at], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))
                 .optional()?;
             let (parent, name) = row.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-            // Parents are made before what is in them, so no table, however damaged, leads in a ring.
+            // A parent is added before its children, so no damaged table leads in a ring.
             if parent >= at {
                 return Err(rusqlite::Error::InvalidQuery);
             }

@@ -9,9 +9,9 @@ use super::failure;
 use crate::error::Result;
 use crate::format::id::RepositoryId;
 
-/// Raised when the tables change; others are made anew.
+/// The version of the tables; a catalog of another version is built anew.
 const VERSION: i64 = 2;
-/// How long one process waits for another that adds a snapshot.
+/// The time for which a process waits for another that adds a snapshot.
 const BUSY: Duration = Duration::from_secs(120);
 /// The file in the repository's folder of the cache.
 pub(super) const FILE: &str = "catalog.sqlite";
@@ -35,7 +35,7 @@ CREATE TABLE version (path INTEGER NOT NULL, series INTEGER NOT NULL, first INTE
 CREATE INDEX version_path ON version (path);
 ";
 
-/// Opens a catalog that is kept; makes it anew when it is no catalog of this repository.
+/// Opens a stored catalog; builds it anew when it is no catalog of this repository.
 ///
 /// It names every file that was backed up, so only its owner may read it. SQLite gives the files that
 /// it puts beside a database the permissions of the database.
@@ -60,7 +60,7 @@ pub(super) fn remove(file: &Path) {
     for end in ["", "-wal", "-shm", "-journal"] {
         let mut name = file.as_os_str().to_owned();
         name.push(end);
-        // What can't be removed can't be opened anew either, and memory serves.
+        // If it can't be removed, it can't be created either, and memory serves.
         let _ = std::fs::remove_file(name);
     }
 }

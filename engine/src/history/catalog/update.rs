@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{Tried, add};
+use super::Tried;
+use super::add::{self, SeriesPlace};
 use crate::error::{Deviation, Error};
 use crate::format::id::{BlobId, SnapshotId};
 use crate::format::record::Snapshot;
@@ -20,12 +21,12 @@ pub(super) fn update(
     timeline: &Timeline,
     observer: &dyn Observer,
 ) -> Tried<Problems> {
-    take_out(connection, timeline)?;
+    remove_deleted(connection, timeline)?;
     for series in series_of(timeline).into_values() {
         let known = begin_series(connection, timeline, &series)?;
         for number in series {
-            let SnapshotEntry { id, snapshot, .. } = &timeline[number];
-            if known.contains(id) {
+            let entry = &timeline[number];
+            if known.contains(&entry.id) {
                 continue;
             }
             if observer.interrupted() {
@@ -33,7 +34,7 @@ pub(super) fn update(
             }
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            add_snapshot(&transaction, reader, (*id, snapshot), observer)?;
+            add_snapshot(&transaction, reader, entry, observer)?;
             transaction.commit()?;
         }
     }
@@ -45,25 +46,30 @@ pub(super) fn update(
     Ok(statement.query_map([], problem)?.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Takes out the snapshots that are there no more.
-fn take_out(connection: &mut Connection, timeline: &Timeline) -> rusqlite::Result<()> {
+/// Removes the snapshots that do not exist any more.
+fn remove_deleted(connection: &mut Connection, timeline: &Timeline) -> rusqlite::Result<()> {
     let counting: HashSet<SnapshotId> = timeline.iter().map(|entry| entry.id).collect();
     let indexed: Vec<Vec<u8>> = {
         let mut statement = connection.prepare("SELECT id FROM snapshot")?;
         statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?
     };
-    let gone = |id: &Vec<u8>| {
+    let is_deleted = |id: &Vec<u8>| {
         let id: Option<[u8; 32]> = id.as_slice().try_into().ok();
         id.is_none_or(|id| !counting.contains(&SnapshotId(id)))
     };
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for id in indexed.into_iter().filter(gone) {
+    for id in indexed.into_iter().filter(is_deleted) {
         transaction.execute("DELETE FROM snapshot WHERE id = ?", [id])?;
     }
     transaction.commit()
 }
 
-type SeriesKey = (String, Vec<u8>);
+/// The machine of a series, and its sources in one row's bytes.
+#[derive(PartialEq, Eq, Hash)]
+struct SeriesKey {
+    host: String,
+    sources: Vec<u8>,
+}
 
 fn key_of(snapshot: &Snapshot) -> SeriesKey {
     let mut sources = Vec::new();
@@ -71,10 +77,10 @@ fn key_of(snapshot: &Snapshot) -> SeriesKey {
         sources.extend_from_slice(&(source.len() as u64).to_be_bytes());
         sources.extend_from_slice(source);
     }
-    (snapshot.host.clone(), sources)
+    SeriesKey { host: snapshot.host.clone(), sources }
 }
 
-/// The snapshots of each series, by their places in the timeline.
+/// Groups the snapshots by series, as places in the timeline.
 fn series_of(timeline: &Timeline) -> HashMap<SeriesKey, Vec<usize>> {
     let mut series: HashMap<SeriesKey, Vec<usize>> = HashMap::new();
     for (number, entry) in timeline.iter().enumerate() {
@@ -83,15 +89,17 @@ fn series_of(timeline: &Timeline) -> HashMap<SeriesKey, Vec<usize>> {
     series
 }
 
-/// Returns which snapshots of a series are in the catalog; begins the series anew when they do not come
-/// first there, in the order of the catalog, or something of it could not be read.
+/// Returns the snapshots of a series that are in the catalog.
+///
+/// Empties the series when they are not the first ones of the timeline's, in the same order, or when
+/// a part of it could not be read.
 fn begin_series(
     connection: &mut Connection,
     timeline: &Timeline,
     series: &[usize],
 ) -> rusqlite::Result<HashSet<SnapshotId>> {
     let Some(first) = series.first() else { return Ok(HashSet::new()) };
-    let (host, sources) = key_of(&timeline[*first].snapshot);
+    let SeriesKey { host, sources } = key_of(&timeline[*first].snapshot);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = transaction
         .query_row(
@@ -129,7 +137,7 @@ fn begin_series(
     Ok(known.into_iter().collect())
 }
 
-/// The snapshots of a series, in the order in which they were added.
+/// Returns the snapshots of a series in the order in which they were added.
 fn snapshots_in(transaction: &Transaction<'_>, series: i64) -> rusqlite::Result<Vec<SnapshotId>> {
     let mut statement =
         transaction.prepare("SELECT id FROM snapshot WHERE series = ? ORDER BY number")?;
@@ -140,34 +148,35 @@ fn snapshots_in(transaction: &Transaction<'_>, series: i64) -> rusqlite::Result<
     statement.query_map([series], id)?.collect()
 }
 
-/// Adds one snapshot behind those of its series, unless another process was faster.
+/// Adds one snapshot behind those of its series, unless another process added it meanwhile.
 fn add_snapshot(
     transaction: &Transaction<'_>,
     reader: &Reader,
-    (id, snapshot): (SnapshotId, &Snapshot),
+    entry: &SnapshotEntry,
     observer: &dyn Observer,
 ) -> Tried<()> {
     let known = transaction
-        .query_row("SELECT 1 FROM snapshot WHERE id = ?", [&id.0[..]], |_| Ok(()))
+        .query_row("SELECT 1 FROM snapshot WHERE id = ?", [&entry.id.0[..]], |_| Ok(()))
         .optional()?;
     if known.is_some() {
         return Ok(());
     }
-    let (host, sources) = key_of(snapshot);
+    let SeriesKey { host, sources } = key_of(&entry.snapshot);
     let (series, root, number): (i64, Option<Vec<u8>>, i64) = transaction.query_row(
         "SELECT id, root, next FROM series WHERE host = ? AND sources = ?",
         params![host, sources],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )?;
     let before = root.and_then(|root| root.as_slice().try_into().ok()).map(BlobId);
-    add::add(transaction, reader, (series, number), (before, snapshot.root), observer)?;
+    let place = SeriesPlace { series, number };
+    add::add(transaction, reader, place, before, entry.snapshot.root, observer)?;
     transaction.execute(
         "INSERT INTO snapshot (id, series, number) VALUES (?, ?, ?)",
-        params![&id.0[..], series, number],
+        params![&entry.id.0[..], series, number],
     )?;
     transaction.execute(
         "UPDATE series SET root = ?, next = ? WHERE id = ?",
-        params![&snapshot.root.0[..], number + 1, series],
+        params![&entry.snapshot.root.0[..], number + 1, series],
     )?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::testing::Sample;
 
 #[test]
-fn every_change_is_told_once_in_order_of_paths() {
+fn every_change_is_reported_once_in_order_of_paths() {
     let sample = Sample::new();
     let source = sample.folder.path().join("source");
     fs::create_dir_all(source.join("dir/same")).expect("folders");
@@ -33,7 +33,7 @@ fn every_change_is_told_once_in_order_of_paths() {
     let list = sample.repository.snapshots().expect("snapshots").list;
     let [from, to] = [0, 1].map(|n: usize| DirRef::Tree(list[n].snapshot.root));
     let top = snapshot_path(&source);
-    let mut told = Vec::new();
+    let mut changes = Vec::new();
     let mut each = |path: TreePath<'_>, change: Change| {
         let path = path.strip_prefix(TreePath::new(&top)).unwrap_or(path);
         let sign = match change {
@@ -41,11 +41,11 @@ fn every_change_is_told_once_in_order_of_paths() {
             Change::Removed(_) => '-',
             Change::Modified { .. } => 'm',
         };
-        told.push(format!("{sign} {}", path));
+        changes.push(format!("{sign} {}", path));
         ControlFlow::Continue(())
     };
     diff(&reader, &from, &to, &mut each, &mut |_, error| panic!("{error}"));
-    assert_eq!(told, ["m changed", "- dir/gone", "m mode", "- to-dir", "+ to-dir"]);
+    assert_eq!(changes, ["m changed", "- dir/gone", "m mode", "- to-dir", "+ to-dir"]);
     for (which, expected) in
         [(ChangeKind::Added, true), (ChangeKind::Removed, true), (ChangeKind::Modified, true)]
     {

@@ -15,7 +15,7 @@ use crate::format::pack::{Codec, PackInfo, PackKind};
 use crate::format::seal::PREFIX;
 
 impl Segment {
-    /// Builds the table of some packs, which index objects `covers` describe.
+    /// Builds the segment of some packs, which the index objects `covers` describe.
     pub(in crate::index) fn build(packs: &[PackInfo], covers: &[ObjectId]) -> Vec<u8> {
         let frames: usize = packs.iter().map(|pack| pack.contents.frames.len()).sum();
         let blobs: usize = packs.iter().map(|pack| pack.contents.blobs.len()).sum();
@@ -91,7 +91,7 @@ impl Segment {
         Self::keep(finish(out, frames, blobs), cache)
     }
 
-    /// Keeps a built table in the cache folder, or in memory where that is not possible.
+    /// Stores a built segment in the cache folder, or in memory where that is not possible.
     pub(in crate::index) fn keep(bytes: Vec<u8>, cache: Option<&Path>) -> Self {
         let kept = cache.and_then(|folder| {
             let digest = &bytes[bytes.len() - ID..];
@@ -117,7 +117,7 @@ fn head(covers: usize, packs: usize, frames: usize, entries: usize) -> Vec<u8> {
     out
 }
 
-/// Adds to a table with all its entries their numbers frame by frame, and the digest.
+/// Appends, to a segment with all its entries, their numbers frame by frame and the digest.
 fn finish(mut out: Vec<u8>, frames: usize, entries: usize) -> Vec<u8> {
     let entries_at = out.len() - entries * ENTRY;
     let frames_at = entries_at - frames * FRAME;

@@ -41,14 +41,14 @@ fn assert_finds(segment: &Segment, pack: &PackInfo) {
     }
 }
 
-/// Seen from the first blob of the pack, the frame that holds so many blobs from `first` on.
+/// Asserts that the frame after the first blob's holds `blobs` blobs from `first` on.
 fn assert_follows(segment: &Segment, pack: &PackInfo, first: usize, blobs: usize) {
     let after = (first / 7) as u32;
     let found = segment.frame_after(&pack.contents.blobs[0].0, after).expect("a frame");
     assert_eq!((found.location.pack, found.location.number), (pack.id, after));
     let mut found = found.blobs;
-    found.sort_by_key(|(_, at, _)| *at);
-    let found: Vec<_> = found.into_iter().map(|(id, _, length)| (id, length)).collect();
+    found.sort_by_key(|blob| blob.at);
+    let found: Vec<_> = found.into_iter().map(|blob| (blob.id, blob.length)).collect();
     assert_eq!(found, pack.contents.blobs[first..first + blobs]);
     let frames = pack.contents.frames.len() as u32;
     assert!(segment.frame_after(&pack.contents.blobs[0].0, frames).is_none());

@@ -63,7 +63,7 @@ impl Filesystem for Adapter {
         if self.enforce_acls == EnforceAcls::Yes {
             wanted |= InitFlags::FUSE_POSIX_ACL;
         }
-        // Only what is offered is asked for, and the numbers are within the kernel's bounds.
+        // Only what is offered is requested, and the numbers are within the kernel's bounds.
         let _ = config.add_capabilities(wanted & offered);
         let _ = config.set_max_write(REQUEST_BYTES);
         let _ = config.set_max_background(MAX_BACKGROUND);

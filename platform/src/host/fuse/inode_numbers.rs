@@ -1,7 +1,7 @@
 //! The inode numbers by which the kernel knows the files of the volume.
 //!
 //! They are the volume's own, or short ones that fit into 32 bits, each for one of the volume's as long as
-//! the kernel holds it. A generation goes with each number: a handle that somebody kept of an earlier mount,
+//! the kernel holds it. A generation goes with each number: a handle that a program kept of an earlier mount,
 //! or of a short number that stood for something else, is recognised by it.
 
 use std::collections::HashMap;

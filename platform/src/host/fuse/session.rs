@@ -15,7 +15,7 @@ use super::attach::attach;
 use super::inode_numbers::Numbers;
 use super::mountpoint::{check_mountpoint, refused, resolve, unmount_line};
 use super::request::{Adapter, EnforceAcls};
-use super::unmount::take_away;
+use super::unmount::unmount_everywhere;
 use crate::linux::mount_table::{MountLine, mounted_at};
 use crate::mount::error::MountError;
 use crate::mount::{Access, MountOptions, Unmounted, WhenBusy};
@@ -49,7 +49,7 @@ pub fn mount(
     let kept = connection.try_clone().map_err(|source| refused(&point, source))?;
     let mut config = Config::default();
     config.n_threads = Some(threads(options.threads));
-    // The kernel lets nobody else in; a second check would refuse what the kernel does by itself.
+    // The kernel refuses all other users; a second check would refuse what the kernel does by itself.
     let adapter = Adapter::new(volume, Arc::clone(&numbers), enforce_acls);
     let session = Session::from_fd(adapter, connection, SessionACL::All, config);
     let started = session.and_then(|session| {
@@ -61,7 +61,7 @@ pub fn mount(
     let (session, notifier) = match started {
         Ok(started) => started,
         Err(source) => {
-            // The failure to start is what is told; a mount that stays answers ENOTCONN.
+            // The failure to start is returned; a mount that stays returns ENOTCONN.
             let _ = unmount_line(&line, WhenBusy::Detach);
             return Err(MountError::Io { path: point, source });
         }
@@ -115,7 +115,7 @@ impl Mounted {
         match ended {
             Ok(()) => Ok(()),
             Err(source) => {
-                // Nobody answers any more.
+                // No thread answers any more.
                 let _ = self.handle.unmount(Duration::ZERO);
                 let path = self.mountpoint().to_owned();
                 Err(MountError::Io { path, source })
@@ -144,11 +144,11 @@ pub struct MountedHandle {
 
 impl MountedHandle {
     /// Unmounts the drive wherever it is mounted by now, taking it out of the tree at least where it is
-    /// in use, and waits at most `limit` until it is gone.
+    /// in use, and waits at most `limit` until it is unmounted.
     ///
-    /// Succeeds when the drive is gone already; whatever else is mounted there now is left alone.
+    /// Succeeds when the drive is unmounted already; other mounts at that place are left alone.
     pub fn unmount(&self, limit: Duration) -> Result<Unmounted, MountError> {
-        take_away(&self.drive, &*self.connection, limit)
+        unmount_everywhere(&self.drive, &*self.connection, limit)
     }
 
     /// Makes the kernel forget the attributes, content or listing of `ino`.
@@ -158,8 +158,7 @@ impl MountedHandle {
         self.numbers.known(ino).map_or(Ok(()), |number| self.notifier.inval_inode(number, 0, 0))
     }
 
-    /// Makes the kernel forget what `name` in the directory `parent` stands for, also that it
-    /// stands for nothing.
+    /// Makes the kernel forget the entry of `name` in the directory `parent`, also that there is none.
     ///
     /// Not to be called by a volume while it answers: the kernel may wait for that answer.
     pub fn invalidate_entry(&self, parent: Ino, name: &[u8]) -> io::Result<()> {

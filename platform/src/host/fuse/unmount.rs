@@ -3,7 +3,7 @@
 //! A mount's path changes when a directory above it is renamed or the mount is moved; it may lead to
 //! another mount that lies over this one; and the same file system may be mounted a second time. So
 //! the mounts of a drive are found by the number of its file system. That number is the drive's own
-//! as long as the connection stands to which the kernel sends its requests: which is asked each time.
+//! as long as the connection stands to which the kernel sends its requests, which is polled each time.
 
 use std::os::fd::AsFd;
 use std::thread;
@@ -21,10 +21,10 @@ use crate::mount::{UnmountBlockers, Unmounted, WhenBusy};
 const RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// Unmounts every mount of `drive`, taking it out of the tree at least where it is in use, and waits
-/// at most `limit` until it is gone.
+/// at most `limit` until it is unmounted.
 ///
 /// Whatever else is mounted is left alone.
-pub(super) fn take_away(
+pub(super) fn unmount_everywhere(
     drive: &MountLine,
     connection: impl AsFd,
     limit: Duration,
@@ -63,7 +63,7 @@ fn unmount(line: &MountLine, held: &mut UnmountBlockers) {
     held.mounts.extend(unmounted.err());
 }
 
-/// Tells whether the kernel still sends requests: until the drive's last mount and file are gone.
+/// Tells whether the kernel still sends requests: until the drive's last mount and file are closed.
 fn is_connected(connection: impl AsFd) -> bool {
     let mut watched = [PollFd::new(&connection, PollFlags::OUT)];
     // A poll that fails tells nothing; then it is tried.

@@ -5,7 +5,7 @@ use nfsserve::nfs::{fattr3, ftype3, nfsstat3, nfstime3, specdata3};
 use crate::metadata::{Kind, Timestamp};
 use crate::volume::{Attr, VolumeError};
 
-/// The largest size that is told; clients keep sizes in signed numbers.
+/// The largest size; clients keep sizes in signed numbers.
 pub(super) const MAX_FILE_SIZE: u64 = i64::MAX as u64;
 
 pub(super) fn status(error: VolumeError) -> nfsstat3 {
@@ -54,7 +54,7 @@ fn size(size: u64) -> u64 {
     size.min(MAX_FILE_SIZE)
 }
 
-/// NFS counts seconds from 1970 to 2106; what lies outside is told as the nearest of them.
+/// NFS counts seconds from 1970 to 2106; what lies outside becomes the nearest of them.
 fn time(time: Timestamp) -> nfstime3 {
     match u32::try_from(time.seconds) {
         Ok(seconds) => nfstime3 { seconds, nseconds: time.nanos.min(999_999_999) },

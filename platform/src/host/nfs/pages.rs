@@ -2,7 +2,7 @@
 //!
 //! The server's library knows an entry by one number: its file, its place in the listing and its
 //! handle. So a second name of one file in the same directory (a hard link) gets a number of its
-//! own, which stands for the file.
+//! own, an alias of the file.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -149,7 +149,7 @@ impl Pages {
         for (named, _) in found.iter_mut().filter(|(named, _)| several(&named.attr)) {
             let before = names.entry(named.attr.ino).or_default();
             if *before > 0 {
-                named.id = lock(&self.aliases).give((directory, named.attr.ino, *before));
+                named.id = lock(&self.aliases).number_of((directory, named.attr.ino, *before));
             }
             *before += 1;
         }
@@ -159,7 +159,7 @@ impl Pages {
 
 impl Aliases {
     /// Numbers go down from the largest; those of files go up from the smallest.
-    fn give(&mut self, later_name: LaterName) -> u64 {
+    fn number_of(&mut self, later_name: LaterName) -> u64 {
         let next = u64::MAX - self.by_name.len() as u64;
         let id = *self.by_name.entry(later_name).or_insert(next);
         self.by_number.insert(id, later_name);

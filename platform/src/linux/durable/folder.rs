@@ -29,7 +29,7 @@ pub(super) fn sync_folder(folder: &OwnedFd) -> io::Result<()> {
 
 /// Makes a folder, with its parents where missing, whose names survive a crash.
 ///
-/// A folder that is there is flushed too, for whoever made it may not have come to that: call this
+/// A folder that is there is flushed too, since its creator may not have flushed it yet: call this
 /// when [`DurableFile::create`](crate::DurableFile::create) finds no folder, not before each file.
 pub fn create_dir_durable(path: &Path) -> io::Result<()> {
     let Some(parent) = path.parent() else { return Ok(()) };
@@ -82,7 +82,7 @@ pub fn remove_durable(path: &Path) -> io::Result<()> {
     sync_folder(&folder)
 }
 
-/// Tells how much room there is on the file system that holds `path`, for who asks.
+/// Returns the room on the file system that holds `path`, for this process's user.
 pub fn free_space(path: &Path) -> io::Result<Space> {
     let found = rustix::fs::statvfs(path)?;
     Ok(Space {

@@ -18,7 +18,7 @@ use crate::linux::{stat, tmpfile};
 /// The content that a file had when it was opened, mapped into memory, to be read as a slice.
 ///
 /// A copy is mapped, without a name beside the file, or in memory where none can be made there: a
-/// mapped file that somebody cuts short kills the process that reads past its new end.
+/// mapped file that is cut short kills the process that reads past its new end.
 #[derive(Debug)]
 pub struct MappedFile {
     /// `None` for an empty file, which can't be mapped.
@@ -82,7 +82,7 @@ impl Deref for MappedFile {
 
     fn deref(&self) -> &[u8] {
         match self.memory {
-            // SAFETY: mapped for `len` bytes until dropped; nobody else can reach what is mapped.
+            // SAFETY: mapped for `len` bytes until dropped; no other process can reach the copy.
             Some((start, len)) => unsafe { std::slice::from_raw_parts(start.as_ptr(), len.get()) },
             None => &[],
         }

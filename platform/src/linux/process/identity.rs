@@ -44,8 +44,8 @@ pub fn machine_digest() -> Option<String> {
     digest_of_machine(&read_trimmed(MACHINE))
 }
 
-/// Returns the same as [`process_identity`] for the names of files: three numbers, which tell nobody else
-/// anything of this machine.
+/// Returns the mark of this process for the names of files: three numbers, from which nothing of this
+/// machine can be found.
 pub(crate) fn process_mark() -> String {
     let pid = std::process::id();
     origin().mark(pid, start_time(pid).unwrap_or_default())
@@ -74,7 +74,7 @@ fn read_trimmed(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default().trim().to_owned()
 }
 
-/// Returns when a process started, in clock ticks since the boot; `None` when it is gone or a zombie.
+/// Returns when a process started, in clock ticks since the boot; `None` when it has ended or is a zombie.
 fn start_time(pid: u32) -> Option<u64> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the program's name in parentheses, which may hold blanks and parentheses.

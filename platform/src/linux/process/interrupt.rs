@@ -1,7 +1,7 @@
 //! Interrupts: a first SIGINT, SIGTERM or SIGHUP asks the process to end, a second one ends it.
 //!
-//! The handler only writes to an eventfd, which is all that is safe there. Nobody reads it empty, so
-//! it wakes everyone who waits, now and later.
+//! The handler only writes to an eventfd, which is all that is safe there. No thread reads it empty, so
+//! it wakes every waiting thread, now and later.
 
 #![allow(unsafe_code)]
 
@@ -78,7 +78,7 @@ impl Interrupt {
     }
 }
 
-/// A stream whose reads end when the process is asked to end, also while nothing comes.
+/// A stream whose reads end when the process is asked to end, also while no data comes.
 #[derive(Debug)]
 pub struct Interruptible<R> {
     stream: R,
@@ -151,7 +151,7 @@ extern "C" fn on_signal(signal: libc::c_int) {
     }
 }
 
-/// Lets the process end silently when it writes to a pipe that nobody reads, as `yore ls | head`.
+/// Lets the process end silently when it writes to a pipe without a reader, as `yore ls | head`.
 ///
 /// Rust's start-up code has it ignored. Not for a process that serves a drive.
 pub fn restore_sigpipe() {

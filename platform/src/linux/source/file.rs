@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use crate::file_options::ReadMode;
 use crate::linux::pages::{AlignedBlock, DIRECT_ALIGNMENT};
 use crate::linux::stat;
-use crate::linux::xattr::{self, Place};
+use crate::linux::xattr::{self, FileRef};
 use crate::metadata::{FoundXattrs, Kind, Metadata};
 
 /// A regular file of a source, open for reading.
@@ -56,7 +56,7 @@ impl SourceFile {
 
     /// Reads the extended attributes, as [`SourceDir::xattrs`](crate::SourceDir::xattrs) does.
     pub fn xattrs(&self) -> FoundXattrs {
-        xattr::read(Place::Open(self.file.as_fd()))
+        xattr::read(FileRef::Open(self.file.as_fd()))
     }
 
     /// Fills `buffer` from `offset`; returns the number of bytes that there were.
@@ -102,7 +102,7 @@ impl SourceFile {
             return rustix::io::pread(&self.file, buffer, offset);
         }
         if !offset.is_multiple_of(DIRECT_ALIGNMENT as u64) {
-            // The end of the file, or a caller who does not align.
+            // The end of the file, or a caller that does not align.
             self.go_buffered()?;
             return rustix::io::pread(&self.file, buffer, offset);
         }

@@ -9,13 +9,13 @@ use rustix::fs::RawDir;
 use crate::linux::stat;
 use crate::listing::Listing;
 
-/// Bytes asked of the kernel at once; a directory of less costs two calls.
-const AT_ONCE: usize = 128 << 10;
+/// The bytes of one call to the kernel; a directory of less costs two calls.
+const BUFFER_BYTES: usize = 128 << 10;
 
 /// Fills `listing` with the names in `dir`, from where it was read last.
 pub(crate) fn fill(listing: &mut Listing, dir: BorrowedFd<'_>) -> io::Result<()> {
     listing.fill(|listing, scratch| {
-        scratch.resize(AT_ONCE, MaybeUninit::uninit());
+        scratch.resize(BUFFER_BYTES, MaybeUninit::uninit());
         let mut entries = RawDir::new(dir, scratch);
         while let Some(entry) = entries.next() {
             let entry = entry?;

@@ -181,7 +181,7 @@ fn attributes_are_sorted_and_long_ones_complete() {
     fs::write(folder.path().join("plain"), "").expect("a file");
     symlink("nowhere", folder.path().join("link")).expect("a link");
     let here = rustix::fs::open(folder.path(), OFlags::RDONLY, Mode::empty()).expect("a folder");
-    let place = Place::Child(here.as_fd(), b"file");
+    let place = FileRef::Child(here.as_fd(), b"file");
     // More names than fit the first look, and a value that does not either.
     let mut expected: Xattrs =
         (0..42).map(|n| (format!("user.a-rather-long-name-{n:03}").into(), vec![n; 3])).collect();
@@ -189,7 +189,7 @@ fn attributes_are_sorted_and_long_ones_complete() {
     for (name, value) in expected.iter().rev() {
         xattr::set(place, name, value).expect("an attribute");
     }
-    xattr::set(Place::Child(here.as_fd(), b"link"), b"trusted.t", b"of the link").expect("root");
+    xattr::set(FileRef::Child(here.as_fd(), b"link"), b"trusted.t", b"of the link").expect("root");
     let dir = SourceDir::open(folder.path()).expect("a source");
     assert!(dir.child_xattrs(b"file").and_then(FoundXattrs::all).expect("attributes") == expected);
     let file = dir.open_file(b"file", ReadMode::Buffered).expect("a file");

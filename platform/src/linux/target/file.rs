@@ -15,7 +15,7 @@ use crate::file_options::Replace;
 use crate::linux::durable::flush;
 use crate::linux::stat::{self, component};
 use crate::linux::tmpfile;
-use crate::linux::xattr::Place;
+use crate::linux::xattr::FileRef;
 use crate::metadata::Metadata;
 use crate::wanted_metadata::{RefusedMetadata, WantedMetadata};
 
@@ -42,12 +42,12 @@ impl TargetFile {
 
     fn reserve(&self, size: u64) -> io::Result<()> {
         /// Below this, allocation as the kernel writes back is as good, and one call cheaper.
-        const WORTHWHILE: u64 = 16 << 20;
-        if size < WORTHWHILE {
+        const MIN_RESERVED: u64 = 16 << 20;
+        if size < MIN_RESERVED {
             return Ok(());
         }
         // Asked for more than there is, some file systems first give all there is, and take it back
-        // again: meanwhile nobody else has any.
+        // again: meanwhile no other program has any.
         if let Ok(room) = rustix::fs::fstatvfs(&self.file)
             && room.f_blocks > 0
             && room.f_bfree.saturating_mul(room.f_frsize) < size
@@ -91,7 +91,7 @@ impl TargetFile {
     ///
     /// Returns what could not be applied.
     pub fn set_metadata(&self, restore: &WantedMetadata<'_>) -> Vec<RefusedMetadata> {
-        restore::apply(Place::Open(self.file.as_fd()), restore, self.inherited)
+        restore::apply(FileRef::Open(self.file.as_fd()), restore, self.inherited)
     }
 
     /// Waits until content and metadata are durable, as far as the file system can; the name is so once its

@@ -102,13 +102,13 @@ pub(super) fn lock_unnamed(file: &OwnedFd) {
 pub(super) fn remove_all(dir: &OwnedFd) -> io::Result<u64> {
     let (mut removed, mut wrong) = (0, Ok(()));
     for (name, what) in find(dir)? {
-        let fate = match what {
+        let outcome = match what {
             Temporary::Written => remove(dir, &name),
             Temporary::Replacing => remove_replacing(dir, &name),
         };
-        match fate {
-            Ok(Fate::Removed) => removed += 1,
-            Ok(Fate::Kept) => {}
+        match outcome {
+            Ok(Outcome::Removed) => removed += 1,
+            Ok(Outcome::Kept) => {}
             Err(error) => wrong = Err(error),
         }
     }
@@ -131,43 +131,43 @@ fn find(dir: &OwnedFd) -> io::Result<Vec<(Vec<u8>, Temporary)>> {
     Ok(found)
 }
 
-enum Fate {
+enum Outcome {
     Removed,
     Kept,
 }
 
-fn remove(dir: &OwnedFd, name: &[u8]) -> io::Result<Fate> {
+fn remove(dir: &OwnedFd, name: &[u8]) -> io::Result<Outcome> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let open = |access| rustix::fs::openat(dir, name, flags | access, Mode::empty());
     // Some network shares lock only what is open for writing.
     let file = match open(OFlags::RDWR).or_else(|_| open(OFlags::RDONLY)) {
         Ok(file) => file,
-        Err(Errno::NOENT | Errno::LOOP) => return Ok(Fate::Kept),
+        Err(Errno::NOENT | Errno::LOOP) => return Ok(Outcome::Kept),
         Err(error) => return Err(error.into()),
     };
     let opened = stat::open(file.as_fd())?;
     if opened.kind != Kind::File
         || rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err()
     {
-        return Ok(Fate::Kept);
+        return Ok(Outcome::Kept);
     }
     let named = stat::child(dir.as_fd(), name)?;
     if (named.inode, named.device) != (opened.inode, opened.device) {
-        return Ok(Fate::Kept);
+        return Ok(Outcome::Kept);
     }
     rustix::fs::unlinkat(dir, name, AtFlags::empty())?;
-    Ok(Fate::Removed)
+    Ok(Outcome::Removed)
 }
 
 /// Removes what was to replace something, or was replaced; a directory only if it is empty.
-fn remove_replacing(dir: &OwnedFd, name: &[u8]) -> io::Result<Fate> {
+fn remove_replacing(dir: &OwnedFd, name: &[u8]) -> io::Result<Outcome> {
     let flags = match stat::child(dir.as_fd(), name)?.kind {
         Kind::Directory => AtFlags::REMOVEDIR,
         _ => AtFlags::empty(),
     };
     match rustix::fs::unlinkat(dir, name, flags) {
-        Ok(()) => Ok(Fate::Removed),
-        Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(Fate::Kept),
+        Ok(()) => Ok(Outcome::Removed),
+        Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(Outcome::Kept),
         Err(error) => Err(error.into()),
     }
 }
@@ -186,7 +186,7 @@ mod tests {
         listing.map(name).map(|name| crate::linux::names::name_bytes(&name).to_vec()).collect()
     }
 
-    /// Makes a leftover: the writer is gone, and never came to removing its file.
+    /// Makes a leftover: its writer has ended without removing its file.
     fn leave(folder: &std::path::Path, dir: &TargetDir) -> String {
         let file = TemporaryFile::create_named(dir, 0).expect("a file");
         let (name, _) = find(&dir.dir).expect("names").pop().expect("its name");

@@ -12,10 +12,10 @@ use crate::linux::stat;
 use crate::listing::Listing;
 use crate::metadata::Kind;
 
-/// Removes what `name` stands for in `dir`, never following a link.
+/// Removes `name` in `dir`, a directory with all that is in it, never following a link.
 ///
 /// It descends and comes back by `..`, compared with the directory that it came from, so that depth
-/// costs neither descriptors nor stack and a directory that somebody moves meanwhile can't lead the
+/// costs neither descriptors nor stack and a directory that is moved meanwhile can't lead the
 /// removal out of the tree. Nothing gets another name: what can't be removed, and whatever had not
 /// been removed before it, stays where it was.
 pub(super) fn remove(dir: &OwnedFd, name: &[u8]) -> io::Result<()> {

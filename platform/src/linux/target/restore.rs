@@ -14,19 +14,19 @@ use rustix::fs::{AtFlags, Gid, Mode, Timespec, Timestamps, UTIME_OMIT, Uid};
 use rustix::io::Errno;
 
 use crate::linux::stat;
-use crate::linux::xattr::{self, Place};
+use crate::linux::xattr::{self, FileRef};
 use crate::metadata::{Kind, Metadata, Owner, Timestamp, Xattrs};
 use crate::wanted_metadata::{MetadataPart, OtherXattrs, RefusedMetadata, WantedMetadata};
 
-/// Applies `restore`; `inherited` tells that the file may have attributes nobody asked for.
+/// Applies `restore`; `inherited` tells that the file may have attributes of its directory.
 ///
 /// Only what differs is set: a file that is as it shall be keeps the time of its last change.
 pub(super) fn apply(
-    place: Place<'_>,
+    file: FileRef<'_>,
     restore: &WantedMetadata<'_>,
     inherited: bool,
 ) -> Vec<RefusedMetadata> {
-    let now = match stat_of(place) {
+    let now = match stat_of(file) {
         Ok(now) => now,
         Err(error) => return vec![RefusedMetadata { part: MetadataPart::All, error }],
     };
@@ -35,22 +35,22 @@ pub(super) fn apply(
         return vec![RefusedMetadata { part: MetadataPart::All, error }];
     }
     let mut refused = Vec::new();
-    let (in_force, changed) = set_owner(place, &now, restore.owner, &mut refused);
+    let (in_force, changed) = set_owner(file, &now, restore.owner, &mut refused);
     let removes = inherited && restore.others == OtherXattrs::Removed;
-    let removed = removes && remove_others(place, restore.xattrs, &mut refused);
-    set_xattrs(place, restore.xattrs, When::BeforeMode, &mut refused);
+    let removed = removes && remove_others(file, restore.xattrs, &mut refused);
+    set_xattrs(file, restore.xattrs, Order::BeforeMode, &mut refused);
     if let Some(mode) = restore.mode
         && restore.kind != Kind::Symlink
     {
         let mode = trusted_bits(mode & 0o7777, restore, in_force, &mut refused);
         // Changing the owner clears bits; an ACL removed may have, too.
         if changed || removed || now.mode != Some(mode) {
-            collect(&mut refused, || MetadataPart::Mode, set_mode(place, mode));
+            collect(&mut refused, || MetadataPart::Mode, set_mode(file, mode));
         }
     }
-    set_xattrs(place, restore.xattrs, When::AfterMode, &mut refused);
+    set_xattrs(file, restore.xattrs, Order::AfterMode, &mut refused);
     if now.modified != restore.modified {
-        collect(&mut refused, || MetadataPart::Modified, set_modified(place, restore.modified));
+        collect(&mut refused, || MetadataPart::Modified, set_modified(file, restore.modified));
     }
     refused
 }
@@ -65,16 +65,16 @@ fn collect(
     }
 }
 
-fn stat_of(place: Place<'_>) -> io::Result<Metadata> {
-    match place {
-        Place::Open(file) => stat::open(file),
-        Place::Child(dir, name) => stat::child(dir, name),
+fn stat_of(file: FileRef<'_>) -> io::Result<Metadata> {
+    match file {
+        FileRef::Open(file) => stat::open(file),
+        FileRef::Child(dir, name) => stat::child(dir, name),
     }
 }
 
 /// Sets what differs; returns the owner now in force and whether it was changed.
 fn set_owner(
-    place: Place<'_>,
+    file: FileRef<'_>,
     now: &Metadata,
     wanted: Option<Owner>,
     refused: &mut Vec<RefusedMetadata>,
@@ -89,28 +89,28 @@ fn set_owner(
         refused.push(RefusedMetadata { part: MetadataPart::Owner, error });
         return (Some(now), false);
     }
-    let Err(error) = change_owner(place, Some(wanted.uid), wanted.gid) else {
+    let Err(error) = change_owner(file, Some(wanted.uid), wanted.gid) else {
         return (Some(wanted), true);
     };
     refused.push(RefusedMetadata { part: MetadataPart::Owner, error: error.into() });
     // Without privileges, a file can still be given to another group of one's own.
-    if wanted.gid != now.gid && change_owner(place, None, wanted.gid).is_ok() {
+    if wanted.gid != now.gid && change_owner(file, None, wanted.gid).is_ok() {
         return (Some(Owner { uid: now.uid, gid: wanted.gid }), true);
     }
     (Some(now), false)
 }
 
-fn change_owner(place: Place<'_>, uid: Option<u32>, gid: u32) -> Result<(), Errno> {
+fn change_owner(file: FileRef<'_>, uid: Option<u32>, gid: u32) -> Result<(), Errno> {
     let (uid, gid) = (uid.map(Uid::from_raw), Some(Gid::from_raw(gid)));
-    match place {
-        Place::Open(file) => rustix::fs::fchown(file, uid, gid),
-        Place::Child(dir, name) => {
+    match file {
+        FileRef::Open(file) => rustix::fs::fchown(file, uid, gid),
+        FileRef::Child(dir, name) => {
             rustix::fs::chownat(dir, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
         }
     }
 }
 
-/// Leaves out the bits that would lend a file's rights from somebody who never granted them.
+/// Leaves out the bits that would grant a file the rights of an owner who did not grant them.
 fn trusted_bits(
     mode: u32,
     restore: &WantedMetadata<'_>,
@@ -136,10 +136,10 @@ fn trusted_bits(
     trusted
 }
 
-fn set_mode(place: Place<'_>, mode: u32) -> io::Result<()> {
-    match place {
-        Place::Open(file) => Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?),
-        Place::Child(dir, name) => child_mode(dir, name, mode),
+fn set_mode(file: FileRef<'_>, mode: u32) -> io::Result<()> {
+    match file {
+        FileRef::Open(file) => Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?),
+        FileRef::Child(dir, name) => child_mode(dir, name, mode),
     }
 }
 
@@ -153,16 +153,16 @@ fn child_mode(dir: BorrowedFd<'_>, name: &[u8], mode: u32) -> io::Result<()> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum When {
+enum Order {
     BeforeMode,
     AfterMode,
 }
 
-fn set_xattrs(place: Place<'_>, xattrs: &Xattrs, when: When, refused: &mut Vec<RefusedMetadata>) {
+fn set_xattrs(file: FileRef<'_>, xattrs: &Xattrs, when: Order, refused: &mut Vec<RefusedMetadata>) {
     for (name, value) in xattrs {
-        let due = if name.starts_with(b"user.") { When::BeforeMode } else { When::AfterMode };
-        if due == when && !xattr::is(place, name, value) {
-            let set = xattr::set(place, name, value).map_err(io::Error::from);
+        let due = if name.starts_with(b"user.") { Order::BeforeMode } else { Order::AfterMode };
+        if due == when && !xattr::is(file, name, value) {
+            let set = xattr::set(file, name, value).map_err(io::Error::from);
             collect(refused, || MetadataPart::Xattr(name.clone()), set);
         }
     }
@@ -170,12 +170,12 @@ fn set_xattrs(place: Place<'_>, xattrs: &Xattrs, when: When, refused: &mut Vec<R
 
 /// Removes ACLs and `user.` attributes that are not wanted; labels and the like are the system's.
 /// Returns whether there were any.
-fn remove_others(place: Place<'_>, wanted: &Xattrs, refused: &mut Vec<RefusedMetadata>) -> bool {
+fn remove_others(file: FileRef<'_>, wanted: &Xattrs, refused: &mut Vec<RefusedMetadata>) -> bool {
     let mut any = false;
-    for name in xattr::names(place).unwrap_or_default() {
+    for name in xattr::names(file).unwrap_or_default() {
         let ours = name.starts_with(b"user.") || name.starts_with(b"system.posix_acl_");
         if ours && !wanted.iter().any(|(wanted, _)| *wanted == name) {
-            let removed = xattr::remove(place, &name).map_err(io::Error::from);
+            let removed = xattr::remove(file, &name).map_err(io::Error::from);
             collect(refused, || MetadataPart::Xattr(name), removed);
             any = true;
         }
@@ -183,7 +183,7 @@ fn remove_others(place: Place<'_>, wanted: &Xattrs, refused: &mut Vec<RefusedMet
     any
 }
 
-fn set_modified(place: Place<'_>, modified: Timestamp) -> io::Result<()> {
+fn set_modified(file: FileRef<'_>, modified: Timestamp) -> io::Result<()> {
     // Larger numbers are commands to the kernel: "now" or "leave it".
     if modified.nanos >= 1_000_000_000 {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "not a time"));
@@ -195,9 +195,9 @@ fn set_modified(place: Place<'_>, modified: Timestamp) -> io::Result<()> {
             tv_nsec: i64::from(modified.nanos),
         },
     };
-    match place {
-        Place::Open(file) => rustix::fs::futimens(file, &times)?,
-        Place::Child(dir, name) => {
+    match file {
+        FileRef::Open(file) => rustix::fs::futimens(file, &times)?,
+        FileRef::Child(dir, name) => {
             rustix::fs::utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW)?;
         }
     }
@@ -205,7 +205,7 @@ fn set_modified(place: Place<'_>, modified: Timestamp) -> io::Result<()> {
     // All hold 1980 (FAT) to 2038 (32 bits).
     let everywhere = 315_532_800..=i64::from(i32::MAX);
     if !everywhere.contains(&modified.seconds)
-        && stat_of(place)?.modified.seconds != modified.seconds
+        && stat_of(file)?.modified.seconds != modified.seconds
     {
         let why = "the file system can't hold a time so far off";
         return Err(io::Error::new(io::ErrorKind::Unsupported, why));

@@ -1,24 +1,23 @@
 //! Memory for frames that are read, cut from slabs of which the system makes huge pages.
 //!
-//! What is counted against the budget are whole slabs, in use or not, as that is what the system has given.
+//! The budget counts whole slabs, in use or not: that is the memory which the system has given.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use yore_platform::{AlignedBuf, HUGE_PAGE, Slab};
+use yore_platform::{HUGE_PAGE, ReadBuffer, Slab};
 
 /// Hands out buffers.
 #[derive(Default)]
 pub(crate) struct FrameMemory {
-    /// Guards the slabs. A buffer is cut from the first that has room for it, so that the last ones come
-    /// out of use.
+    /// Guards the slabs. A buffer is cut from the first that has room, so that the last ones empty.
     slabs: Mutex<Vec<Slab>>,
 }
 
 impl FrameMemory {
     /// Takes a buffer with room for `bytes`, of any content, while all slabs stay within `room`.
     ///
-    /// `None` when for that something has to be dropped first.
-    pub(crate) fn take(&self, bytes: usize, room: usize) -> Option<AlignedBuf> {
+    /// Returns `None` when frames have to be dropped first.
+    pub(crate) fn take(&self, bytes: usize, room: usize) -> Option<ReadBuffer> {
         let mut slabs = self.lock();
         shrink_to(&mut slabs, room);
         let free = slabs.iter().find_map(|slab| slab.take(bytes));
@@ -30,8 +29,8 @@ impl FrameMemory {
         (size(&slabs) <= left).then(|| make(&mut slabs, bytes))
     }
 
-    /// Takes a buffer where there is nothing to drop.
-    pub(crate) fn take_beyond(&self, bytes: usize) -> AlignedBuf {
+    /// Takes a buffer beyond the budget, for when there is nothing to drop.
+    pub(crate) fn take_beyond(&self, bytes: usize) -> ReadBuffer {
         let mut slabs = self.lock();
         let free = slabs.iter().find_map(|slab| slab.take(bytes));
         free.unwrap_or_else(|| make(&mut slabs, bytes))
@@ -42,7 +41,7 @@ impl FrameMemory {
     }
 }
 
-/// How large a slab is that such a buffer is cut from.
+/// Returns the size of a slab for a buffer of so many bytes.
 fn slab_for(bytes: usize) -> usize {
     bytes.max(HUGE_PAGE)
 }
@@ -52,14 +51,14 @@ fn size(slabs: &[Slab]) -> usize {
 }
 
 /// Makes a slab and takes a buffer of it.
-fn make(slabs: &mut Vec<Slab>, bytes: usize) -> AlignedBuf {
+fn make(slabs: &mut Vec<Slab>, bytes: usize) -> ReadBuffer {
     let slab = Slab::new(slab_for(bytes));
     let buffer = slab.take(bytes).expect("it was made for that");
     slabs.push(slab);
     buffer
 }
 
-/// Gives slabs that are not in use back to the system while there are more than so many bytes.
+/// Gives unused slabs back to the system while there are more than `bytes`.
 fn shrink_to(slabs: &mut Vec<Slab>, bytes: usize) {
     let mut excess = size(slabs).saturating_sub(bytes);
     for n in (0..slabs.len()).rev() {
