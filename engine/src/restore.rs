@@ -130,15 +130,15 @@ pub struct RestoreReport {
     pub files: u64,
     /// Directories made or gone through.
     pub directories: u64,
-    /// LinkPolicy, pipes, sockets and devices made.
+    /// Links, pipes, sockets and devices made.
     pub others: u64,
     /// Further names given to files that have several.
     pub links: u64,
     /// Bytes of data in the files written.
     pub bytes: u64,
-    /// Files and links that existed already.
+    /// Files and links that existed already as in the snapshot.
     pub unchanged: u64,
-    /// Files and links that were kept, and differ from the snapshot.
+    /// Existing files and links that were kept.
     pub skipped: u64,
     /// Files and directories removed because the snapshot does not have them; a directory counts once.
     pub deleted: u64,

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::backup::BackupReport;
-use crate::backup::walk::EmptiedFolder;
 use crate::path::TreePath;
 
 /// The names and folders that a backup left out on purpose.
@@ -38,6 +36,25 @@ pub enum NotEntered {
     Private(String),
     /// It is the repository, or the program's cache, under another name.
     Own,
+}
+
+/// A folder that had files, and has none or nearly none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmptiedFolder {
+    /// Its path in the snapshot.
+    pub path: Vec<u8>,
+    /// The number of files that it had.
+    pub before: u64,
+    /// Set if another folder has taken its place, as when a disk is unmounted.
+    pub is_other_folder: bool,
+}
+
+/// The final values of the counters, for a report.
+pub(super) struct Counted {
+    pub(super) removed_files: u64,
+    pub(super) changed_while_read: u64,
+    pub(super) emptied: Vec<EmptiedFolder>,
+    pub(super) left_out: LeftOut,
 }
 
 /// The counters of a running backup.
@@ -137,18 +154,20 @@ impl Counters {
         others + self.by_patterns.load(Ordering::Relaxed)
     }
 
-    /// Ends counting, and adds what was counted to a report.
-    pub(super) fn finish(self, unused_patterns: Vec<String>, report: &mut BackupReport) {
+    /// Ends counting.
+    pub(super) fn finish(self, unused_patterns: Vec<String>) -> Counted {
         let rest = self.rest.into_inner().unwrap_or_else(PoisonError::into_inner);
-        report.removed_files = self.removed_files.into_inner();
-        report.changed_while_read = self.changed_while_read.into_inner();
-        report.emptied = self.emptied.into_inner().unwrap_or_else(PoisonError::into_inner);
-        report.left_out = LeftOut {
-            by_patterns: self.by_patterns.into_inner(),
-            too_large: self.too_large.into_inner(),
-            unused_patterns,
-            ..rest
-        };
+        Counted {
+            removed_files: self.removed_files.into_inner(),
+            changed_while_read: self.changed_while_read.into_inner(),
+            emptied: self.emptied.into_inner().unwrap_or_else(PoisonError::into_inner),
+            left_out: LeftOut {
+                by_patterns: self.by_patterns.into_inner(),
+                too_large: self.too_large.into_inner(),
+                unused_patterns,
+                ..rest
+            },
+        }
     }
 
     fn with(&self, change: impl FnOnce(&mut LeftOut)) {

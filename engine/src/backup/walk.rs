@@ -12,8 +12,7 @@ use yore_platform::{Kind, Listing, Metadata, Mounts, SourceDir, snapshot_path, s
 
 use crate::backup::earlier_snapshots::PreviousState;
 use crate::backup::left_out::Counters;
-use crate::backup::messages::{ReadBatch, SourceEntry, WalkStep};
-use crate::backup::pipeline::FeedEnds;
+use crate::backup::messages::{FeedEnds, ReadBatch, SourceEntry, WalkStep};
 use crate::backup::read::node_of;
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::{BackupOptions, InodeNumbers};
@@ -31,7 +30,6 @@ mod previous;
 mod sources;
 mod subdirectory;
 
-pub use emptied_folder::EmptiedFolder;
 pub(super) use sources::Sources;
 
 use previous::{Previous, count_files};
