@@ -110,8 +110,8 @@ pub struct RestoreOptions {
     pub parts: Vec<SourcePart>,
     /// Patterns of files that are never removed.
     pub protected: Vec<String>,
-    /// Patterns as in `.gitignore`, against absolute paths: only files that fit one, or are in a directory that does,
-    /// are restored. Empty: everything. A pattern that fits nothing is reported as a failure.
+    /// Patterns as in `.gitignore`, against absolute paths: only files that match one, or are in a directory that does,
+    /// are restored. Empty: everything. A pattern that matches nothing is reported as a failure.
     pub include: Vec<Rule>,
     /// Patterns likewise of files that are left out.
     pub exclude: Vec<Rule>,

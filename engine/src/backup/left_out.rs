@@ -9,7 +9,7 @@ use crate::path::TreePath;
 /// The names and folders that a backup left out on purpose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Names that fit a pattern; what is below a folder is not counted.
+    /// Names that match a pattern; what is below a folder is not counted.
     pub by_patterns: u64,
     /// Folders without their content, by the name of the file in them that marks them.
     pub by_marks: BTreeMap<Vec<u8>, u64>,
@@ -19,7 +19,7 @@ pub struct LeftOut {
     pub folders: Vec<(Vec<u8>, NotEntered)>,
     /// Sources of which nothing is saved, since all in them is left out.
     pub whole_sources: Vec<Vec<u8>>,
-    /// The patterns, as they were typed, that fitted nothing.
+    /// The patterns, as they were typed, that matched nothing.
     pub unused_patterns: Vec<String>,
 }
 
@@ -81,7 +81,7 @@ impl Counters {
         self.unreadable.load(Ordering::Relaxed)
     }
 
-    /// Counts a name that fits a pattern.
+    /// Counts a name that matches a pattern.
     pub(super) fn pattern(&self) {
         self.by_patterns.fetch_add(1, Ordering::Relaxed);
     }

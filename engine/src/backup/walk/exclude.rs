@@ -31,7 +31,7 @@ impl<'a> Excluder<'a> {
 
     /// Returns whether patterns leave out `name` in the directory at `parent`.
     pub(in crate::backup) fn leaves_out(&self, parent: &[u8], name: &[u8], kind: Kind) -> bool {
-        !self.globs.is_empty() && self.globs.name(&join(parent, name), kind == Kind::Directory)
+        !self.globs.is_empty() && self.globs.matches(&join(parent, name), kind == Kind::Directory)
     }
 
     /// Finds the file that marks a directory whose content is left out.
@@ -59,7 +59,7 @@ impl<'a> Excluder<'a> {
         }
     }
 
-    /// Returns the patterns, as they were typed, that fitted nothing.
+    /// Returns the patterns, as they were typed, that matched nothing.
     pub(in crate::backup) fn unused(&self) -> Vec<String> {
         let rule = |at: usize| self.excludes.rules.get(at)?.typed.clone();
         self.globs.unused().into_iter().filter_map(rule).collect()
