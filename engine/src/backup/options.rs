@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use yore_platform::Timestamp;
 
-use super::left_out::LeftOut;
-use super::walk::EmptiedFolder;
+use super::left_out::{EmptiedFolder, LeftOut};
 use crate::format::id::SnapshotId;
 use crate::format::record::Exclusion;
 use crate::format::record::{ClientId, Totals};
@@ -32,7 +31,7 @@ pub struct Excludes {
 pub struct UnchangedBy {
     /// The time of its last change, of metadata too.
     pub change_time: ChangeTime,
-    /// Its number.
+    /// Its inode number.
     pub inode: InodeNumbers,
 }
 

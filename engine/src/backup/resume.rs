@@ -4,12 +4,12 @@
 //! of the pack that it was writing. The next backup stores only blobs that are in none of the packs:
 //!
 //! ```text
-//! killed        sessions/s1            packs/p1 p2 p3 (p4)   index/i1 = {p1 p2}
-//! clear         sessions/s1            packs/p1 p2 p3          p4, unfinished, is removed
+//! killed        sessions/s1             packs/p1 p2 p3 and half of p4  index/i1 = {p1 p2}
+//! clear         sessions/s1             packs/p1 p2 p3                 index/i1
 //! open          sessions/s1 s2
-//! adopt                                                        index/i2 = {p3}: its blobs are known now
-//! save, commit  sessions/s1 s2 s2.end  packs/p1 p2 p3 p5       index/i3 = {p5}
-//! end_dead      sessions/s1 s1.end s2 s2.end                   the next backup lists no packs
+//! adopt                                                                index/i1, i2 = {p3}: its blobs are known
+//! save, commit  sessions/s1 s2 s2.end   packs/p1 p2 p3 p5              index/i1 i2, i3 = {p5}
+//! end_dead      sessions/s1 s1.end s2 s2.end: the next backup does not list packs
 //! ```
 //!
 //! A session of a running process gets no verdict: several backups may work at the same time. Then a pack is adopted

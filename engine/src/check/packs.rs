@@ -1,4 +1,4 @@
-//! Packs: each is there as its index says, and, where asked for, every byte of it is right.
+//! Packs: each is stored as its index says, and, for those that are read whole, every byte is right.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Mutex;
