@@ -62,8 +62,9 @@ impl<'a> TreePath<'a> {
     /// The path of the top of a snapshot.
     pub const ROOT: TreePath<'static> = TreePath(b"");
 
-    /// Takes bytes as a path. Bytes of a repository may be hostile: [`components`](Self::components)
-    /// passes over empty names, and [`Name::new`] judges the others.
+    /// Takes bytes as a path. Bytes of a repository may be hostile:
+    /// [`components`](Self::components) passes over empty names, and [`Name::new`] judges the
+    /// others.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }

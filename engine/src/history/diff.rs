@@ -89,7 +89,8 @@ impl Pair {
         Some(&side.node.name)
     }
 
-    /// Returns the changes of the name itself: two where one side is a directory and the other is not.
+    /// Returns the changes of the name itself: two where one side is a directory and the other is
+    /// not.
     pub fn changes(&self) -> Vec<Change> {
         match (&self.from, &self.to) {
             (Some(from), Some(to)) if (from.dir.is_some()) != (to.dir.is_some()) => {

@@ -1,13 +1,15 @@
-//! The order of snapshots: a snapshot comes after those that its writer saw, whatever a clock claimed.
+//! The order of snapshots: a snapshot comes after those that its writer saw, whatever a clock
+//! claimed.
 //!
 //! A clock may be wrong by a day or a year, forward or back, and a snapshot keeps the claimed time
 //! for ever. So claimed times decide only where nothing better is known:
 //!
-//! 1. Within one client, snapshots follow their sequence numbers. Their times should rise with them;
-//!    the fewest snapshots whose removal makes the others rise are taken for wrongly timed (a longest
-//!    non-decreasing subsequence, Fredman 1975), and so is every time that is still to come.
-//! 2. A wrongly timed snapshot counts as made when the next rightly timed one of its client was, or,
-//!    where none follows, now.
+//! 1. Within one client, snapshots follow their sequence numbers. Their times should rise with
+//!    them; the fewest snapshots whose removal makes the others rise are taken for wrongly timed (a
+//!    longest non-decreasing subsequence, Fredman 1975), and so is every time that is still to
+//!    come.
+//! 2. A wrongly timed snapshot counts as made when the next rightly timed one of its client was,
+//!    or, where none follows, now.
 //! 3. A snapshot comes after those that its writer saw (FORMAT.md §10, key 18).
 //! 4. What is left open is decided by time, then by id.
 //!
@@ -21,8 +23,8 @@
 //! order               A1, A2, A3, then B1 because it saw A3, then A4
 //! ```
 //!
-//! A's state at 10:30 is A1, and its newest one is A4, although A2 claims a later time than both. B1
-//! follows A3, although B's clock was behind.
+//! A's state at 10:30 is A1, and its newest one is A4, although A2 claims a later time than both.
+//! B1 follows A3, although B's clock was behind.
 //!
 //! A time that a person gave (`--time`) says what is backed up, not when: such a snapshot stands
 //! where its time puts it among its client's others.
@@ -84,8 +86,8 @@ struct Candidate {
 
 /// Puts snapshots into their order.
 ///
-/// `forgotten` has the sequences of snapshots that are named as seen and were deleted. The cost is that
-/// of sorting, plus one step for each snapshot that another one names.
+/// `forgotten` has the sequences of snapshots that are named as seen and were deleted. The cost is
+/// that of sorting, plus one step for each snapshot that another one names.
 pub(crate) fn arrange(
     list: Vec<(SnapshotId, Snapshot)>,
     forgotten: &[Tombstone],
@@ -161,8 +163,8 @@ fn apart(a: Timestamp, b: Timestamp) -> i64 {
     a.seconds.saturating_sub(b.seconds).saturating_abs()
 }
 
-/// Marks the members of a longest non-decreasing subsequence of the times up to `latest`; of several,
-/// one that ends earliest.
+/// Marks the members of a longest non-decreasing subsequence of the times up to `latest`; of
+/// several, one that ends earliest.
 fn longest_rise(times: &[Timestamp], latest: Timestamp) -> Vec<bool> {
     // `tails[n]` is the last member of the subsequence of n + 1 times that ends earliest.
     let mut tails: Vec<usize> = Vec::new();
@@ -197,7 +199,8 @@ fn link(candidates: &mut [Candidate], first: usize, second: usize) {
     candidates[second].waits_for += 1;
 }
 
-/// Links every snapshot behind those of other clients that its writer saw, unless a person dated it.
+/// Links every snapshot behind those of other clients that its writer saw, unless a person dated
+/// it.
 fn link_seen(
     candidates: &mut [Candidate],
     sequences: &HashMap<ClientId, Vec<usize>>,
@@ -225,8 +228,8 @@ fn link_seen(
     }
 }
 
-/// Sorts topologically, the earliest of all ready candidates first (Kahn 1962). Cycles, which only a
-/// forged repository has, are broken at the earliest time.
+/// Sorts topologically, the earliest of all ready candidates first (Kahn 1962). Cycles, which only
+/// a forged repository has, are broken at the earliest time.
 fn sorted(mut candidates: Vec<Candidate>) -> Vec<SnapshotEntry> {
     let rank = |candidates: &[Candidate], at: usize| {
         let Candidate { key, entry, .. } = &candidates[at];

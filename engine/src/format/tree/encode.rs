@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use yore_platform::{Kind, Names, Timestamp};
 
 use crate::format::cbor::{EPOCH, MapWriter, Writer};
-use crate::format::tree::{Chunk, Content, Hole, Holes, LeafRef, Node};
+use crate::format::tree::{Chunk, Content, Hole, Holes, LeafRef, ListRef, Node};
 
-/// What the next node's numbers are relative to.
+/// The node before, to which the numbers of the next one are relative.
 #[derive(Clone, Copy)]
 pub(super) struct Before {
     pub(super) modified: Timestamp,
@@ -183,14 +183,14 @@ fn write_holes(writer: &mut Writer<'_>, holes: &[Hole]) {
     });
 }
 
-/// Encodes a list blob: what it names, each with the bytes of data under it.
-pub(crate) fn encode_list(depth: u8, items: &[(crate::format::id::BlobId, u64)]) -> Vec<u8> {
+/// Encodes a list blob: chunks or lists, each with the bytes of data under it.
+pub(crate) fn encode_list(depth: u8, items: &[ListRef]) -> Vec<u8> {
     let mut out = Vec::with_capacity(items.len() * 36 + 16);
-    let ids: Vec<u8> = items.iter().flat_map(|(id, _)| id.0).collect();
+    let ids: Vec<u8> = items.iter().flat_map(|item| item.id.0).collect();
     let mut writer = Writer::new(&mut out);
     writer.array(3).u64(depth.into()).bytes(&ids).array(items.len() as u64);
-    items.iter().for_each(|(_, length)| {
-        writer.u64(*length);
+    items.iter().for_each(|item| {
+        writer.u64(item.length);
     });
     out
 }

@@ -45,7 +45,8 @@ fn given(client: u8, sequence: u64, seconds: i64) -> (SnapshotId, Snapshot) {
     given
 }
 
-/// The order as client and sequence, with the second from which each counts and whether its time is believed.
+/// The order as client and sequence, with the second from which each counts and whether its time is
+/// believed.
 fn arranged(list: Vec<(SnapshotId, Snapshot)>) -> Vec<(u8, u64, i64, Clock)> {
     let tell = |entry: SnapshotEntry| {
         let SnapshotEntry { snapshot, since, clock, .. } = entry;
