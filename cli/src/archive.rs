@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use yore_engine::{DirRef, Error, LONGEST_PATH, Lookup, Node, ResolvedNode, TreePath, children};
 
-use crate::commands::cat::copy_out;
 use crate::context::Context;
-use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::place::{Past, shown};
-use crate::{engine_error, escape};
+use crate::failure::{Done, Exit, Failure, Outcome, engine_error};
+use crate::past::content::copy_out;
+use crate::past::place::Past;
+use crate::text::escape;
 
 mod as_tar;
 mod as_zip;
@@ -140,7 +140,7 @@ impl Walk<'_> {
     /// Tells of something that is not in the archive; returns nothing.
     fn problem(&mut self, path: &[u8], what: &str) -> Vec<ResolvedNode> {
         self.done = Done::Partly;
-        self.context.screen.problem(&shown(path), what);
+        self.context.screen.problem(&escape::path(path), what);
         Vec::new()
     }
 }

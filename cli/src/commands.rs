@@ -1,28 +1,58 @@
-//! The commands, one file each.
+//! The commands, one file each, and what each is called.
 
 pub mod backup;
-pub mod cat;
-pub mod check;
-pub mod desktop;
-pub mod diff;
-pub mod find;
-pub mod forget;
+pub mod browse;
+pub mod drive;
 pub mod help;
-pub mod init;
-pub mod log;
-pub mod ls;
-pub mod mount;
+pub mod repository;
 pub mod restore;
-pub mod serve;
-pub mod snapshots;
-pub mod stats;
-pub mod status;
 pub mod try_out;
-pub mod umount;
 
-use crate::arguments::Command;
+use clap::Subcommand;
+
 use crate::context::Context;
 use crate::failure::Outcome;
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// See the whole thing work, on throw-away data
+    Try(try_out::Options),
+    /// Make a repository
+    Init(repository::init::Options),
+    /// Back up files and folders
+    Backup(backup::Options),
+    /// List the snapshots
+    Snapshots(browse::snapshots::Options),
+    /// List what a snapshot holds
+    Ls(browse::ls::Options),
+    /// Print a file of a snapshot
+    Cat(browse::cat::Options),
+    /// List every version that a file or folder had
+    Log(browse::log::Options),
+    /// Look for names in all snapshots
+    Find(browse::find::Options),
+    /// Show what changed between two moments
+    Diff(browse::diff::Options),
+    /// Copy files out of a snapshot
+    Restore(restore::Options),
+    /// Show the snapshots as a drive
+    Mount(drive::mount::Options),
+    /// Take a drive away
+    Umount(drive::umount::Options),
+    /// Show the snapshots to programs that need no drive
+    Serve(drive::serve::Options),
+    /// "Previous versions" in the menus of file managers
+    Desktop(drive::desktop::Options),
+    /// Verify that the repository is whole
+    Check(repository::check::Options),
+    /// Show how old the last backups are, and what mounted drives do
+    Status(repository::status::Options),
+    /// Tell what the repository holds, and what it saves
+    Stats(repository::stats::Options),
+    /// Forget snapshots
+    Forget(repository::forget::Options),
+}
 
 /// Runs a command.
 pub fn run(context: &Context, command: &Command) -> Outcome {
@@ -31,23 +61,23 @@ pub fn run(context: &Context, command: &Command) -> Outcome {
     }
     match command {
         Command::Try(options) => try_out::run(context, options),
-        Command::Init(options) => init::run(context, options),
+        Command::Init(options) => repository::init::run(context, options),
         Command::Backup(options) => backup::run(context, options),
-        Command::Snapshots(options) => snapshots::run(context, options),
-        Command::Ls(options) => ls::run(context, options),
-        Command::Cat(options) => cat::run(context, options),
-        Command::Log(options) => log::run(context, options),
-        Command::Diff(options) => diff::run(context, options),
-        Command::Find(options) => find::run(context, options),
+        Command::Snapshots(options) => browse::snapshots::run(context, options),
+        Command::Ls(options) => browse::ls::run(context, options),
+        Command::Cat(options) => browse::cat::run(context, options),
+        Command::Log(options) => browse::log::run(context, options),
+        Command::Diff(options) => browse::diff::run(context, options),
+        Command::Find(options) => browse::find::run(context, options),
         Command::Restore(options) => restore::run(context, options),
-        Command::Mount(options) => mount::run(context, options),
-        Command::Serve(options) => serve::run(context, options),
-        Command::Desktop(options) => desktop::run(context, options),
-        Command::Umount(options) => umount::run(context, options),
-        Command::Check(options) => check::run(context, options),
-        Command::Status(options) => status::run(context, options),
-        Command::Stats(options) => stats::run(context, options),
-        Command::Forget(options) => forget::run(context, options),
+        Command::Mount(options) => drive::mount::run(context, options),
+        Command::Serve(options) => drive::serve::run(context, options),
+        Command::Desktop(options) => drive::desktop::run(context, options),
+        Command::Umount(options) => drive::umount::run(context, options),
+        Command::Check(options) => repository::check::run(context, options),
+        Command::Status(options) => repository::status::run(context, options),
+        Command::Stats(options) => repository::stats::run(context, options),
+        Command::Forget(options) => repository::forget::run(context, options),
     }
 }
 

@@ -5,16 +5,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::{Timestamp, ZonedDateTime};
-use yore_engine::{Meter, Metered, Patient, Repository, Secret};
+use yore_engine::{Deadline, Meter, Metered, Repository, Secret};
 use yore_platform::Interrupt;
 
-use crate::arguments::Global;
-use crate::destination::{self, Destination};
+use crate::access::destination::{self, Destination};
+use crate::access::secret::{self, Given};
+use crate::access::state;
+use crate::args::global::Global;
+use crate::args::zone;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::Screen;
-use crate::secret::{self, Given};
-use crate::state;
-use crate::zone;
 
 /// How often a person may mistype a passphrase.
 const ATTEMPTS: usize = 3;
@@ -38,7 +38,8 @@ pub struct Context {
 impl Context {
     /// Takes the options.
     pub fn new(global: Global, screen: Screen) -> Self {
-        let zone = zone::ours(&screen);
+        let (zone, warning) = zone::of_process();
+        warning.iter().for_each(|warning| screen.problem("", warning));
         let now = Timestamp::now().to_zoned_datetime(zone);
         Self { global, screen: Arc::new(screen), now, meter: OnceLock::new() }
     }
@@ -112,7 +113,7 @@ impl Context {
         let backend = match self.meter.get() {
             None => destination.backend(),
             Some(meter) => {
-                let patient = Patient::new(destination.backend(), PATIENCE);
+                let patient = Deadline::new(destination.backend(), PATIENCE);
                 Arc::new(Metered::new(Arc::new(patient), Arc::clone(meter)))
             }
         };

@@ -8,12 +8,17 @@ use std::time::Duration;
 
 use yore_engine::Repository;
 use yore_fs::VolumeOptions;
-use yore_platform::{Held, Holder, Interrupt, MountOptions, Mounted, MountedHandle, Unmounted};
+use yore_platform::{
+    Holder, Interrupt, MountOptions, Mounted, MountedHandle, UnmountBlockers, Unmounted,
+};
 
 use crate::context::Context;
+use crate::drive::refresher::Refresher;
 use crate::failure::{Done, Failure, Outcome};
-use crate::refresher::{self, Refresher};
 use crate::screen::Screen;
+
+pub mod presented;
+pub mod refresher;
 
 /// How long a drive that is to end waits for those who hold it.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -100,12 +105,12 @@ fn end(handle: MountedHandle, screen: &Screen) {
 }
 
 /// Tells what still held a drive; returns the exit code: 1 where a dead mount is left.
-fn tell(held: &Held, screen: &Screen) -> i32 {
+fn tell(held: &UnmountBlockers, screen: &Screen) -> i32 {
     for error in &held.mounts {
         screen.problem("", &format!("{error}; without its process it answers errors"));
     }
-    for Holder { pid, name, hold } in &held.holders {
-        screen.problem("", &format!("the drive ends while {name} ({pid}) still holds it: {hold}"));
+    for Holder { pid, name, usage } in &held.holders {
+        screen.problem("", &format!("the drive ends while {name} ({pid}) still holds it: {usage}"));
     }
     if held.holders.is_empty() && held.mounts.is_empty() {
         screen.problem("", "the drive ends while somebody who is not visible still holds it");

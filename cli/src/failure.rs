@@ -3,7 +3,8 @@
 use yore_engine::Error;
 use yore_platform::MountError;
 
-use crate::{engine_error, mount_error};
+pub mod engine_error;
+mod mount_error;
 
 /// A command came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

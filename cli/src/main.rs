@@ -2,51 +2,20 @@
 //!
 //! Each command is a file under `commands`; everything that is printed goes through `screen`.
 
+mod access;
 mod archive;
-mod arguments;
-mod backup_summary;
-mod clock;
+mod args;
 mod commands;
 mod context;
-mod destination;
+mod demo;
 mod drive;
-mod dropped;
-mod engine_error;
-mod escape;
-mod exclude;
 mod failure;
-mod flushing;
-mod format;
-mod help;
-mod in_place;
-mod live_path;
-mod machine;
-mod mount_error;
-mod place;
-mod presented;
-mod program_output;
-mod progress;
-mod question;
-mod recovery;
-mod refresher;
-mod sample;
+mod job;
+mod json;
+mod past;
 mod screen;
-mod secret;
-mod shared_client;
-mod size;
-mod snapshot_filter;
-mod sources;
-mod stage;
-mod state;
-mod strength;
-mod table;
-mod tree;
-mod unchanged_by;
+mod text;
 mod usage;
-mod when;
-mod window;
-mod wrap;
-mod zone;
 
 use std::process::ExitCode;
 

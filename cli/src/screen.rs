@@ -10,15 +10,19 @@ use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::ProgressBar;
-use serde_json::{Value, json};
+use serde::Serialize;
 use terminal_size::{Height, Width, terminal_size_of};
 use yore_platform::Interrupt;
 
-use crate::arguments::Global;
-use crate::escape;
+use crate::args::global::Global;
 use crate::failure::{Failure, Outcome};
-use crate::table::Table;
-use crate::wrap::wrap;
+use crate::json;
+use crate::text::escape;
+use crate::text::table::Table;
+use crate::text::wrap::wrap;
+
+pub mod progress;
+pub mod question;
 
 /// The width of a terminal that does not tell its own.
 const USUAL_WIDTH: usize = 80;
@@ -139,9 +143,9 @@ impl Screen {
     }
 
     /// Prints an object of the result.
-    pub fn object(&self, value: &Value) {
+    pub fn object(&self, object: &impl Serialize) {
         if self.form == Form::Json {
-            self.to_stdout(&escape::json(&value.to_string()));
+            self.to_stdout(&json_line(object));
         }
     }
 
@@ -163,8 +167,7 @@ impl Screen {
             (Form::Text, true) => self.complain(&format!("warning: {what}"), 2),
             (Form::Text, false) => self.complain(&format!("warning: {subject}: {what}"), 2),
             (Form::Json, _) => {
-                let value = json!({ "type": "problem", "subject": subject, "message": what });
-                self.to_stderr(&escape::json(&value.to_string()));
+                self.to_stderr(&json_line(&json::Problem { subject, message: what }));
             }
         }
     }
@@ -212,7 +215,10 @@ impl Screen {
                     self.complain(&format!("  {hint}"), 0);
                 }
             }
-            Form::Json => self.to_stderr(&error_object(&failure.what, &failure.hint, code)),
+            Form::Json => {
+                let (message, hint) = (&failure.what, failure.hint.as_deref());
+                self.to_stderr(&json_line(&json::Failed { message, hint, code }));
+            }
         }
     }
 
@@ -263,8 +269,9 @@ fn broken(line: &str, width: Option<usize>, indent: usize) -> String {
     wrap(line, width, begins + indent).join("\n")
 }
 
-fn error_object(what: &str, hint: &Option<String>, code: u8) -> String {
-    let value = json!({ "type": "error", "message": what, "hint": hint, "code": code });
+/// Writes an object on one line, its fields in alphabetical order.
+fn json_line(object: &impl Serialize) -> String {
+    let value = serde_json::to_value(object).expect("the objects have fields of text names");
     escape::json(&value.to_string())
 }
 

@@ -3,9 +3,11 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::arguments::Arguments;
 use crate::failure::Failure;
-use crate::help;
+use crate::usage::arguments::Arguments;
+
+pub mod arguments;
+mod help;
 
 /// What came of reading the arguments.
 pub enum Read {

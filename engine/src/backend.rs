@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use yore_platform::{AlignedBuf, Metadata, Space};
+use yore_platform::{Metadata, ReadBuffer, Space};
 
 use crate::error::{Error, Result};
 use crate::format::object::{Area, ObjectName};
@@ -16,8 +16,8 @@ mod folder;
 mod layer;
 
 pub use folder::Folder;
-pub use layer::deadline::Patient;
-pub(crate) use layer::identity::Anchored;
+pub use layer::deadline::Deadline;
+pub(crate) use layer::identity::IdentityChecked;
 pub use layer::metered::{Fetched, Meter, Metered};
 
 /// What publishing an object found.
@@ -57,8 +57,18 @@ pub struct Stamp(Vec<Option<Metadata>>);
 /// two seconds (FAT) or to a tick of their clock.
 pub const SETTLED: Duration = Duration::from_secs(3);
 
-/// The room to spare with which [`Backend::fetch`] need not move what it read: the whole pages around a range.
-pub(crate) const ROOM_TO_FETCH: usize = 8 << 10;
+/// The promises that a destination keeps, besides a consistent list. A writer, prune and `status` act on those that
+/// it does not keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Of several creators of one name exactly one is told that it created it. Without this, two writers of one
+    /// verdict may both believe that theirs counts, so prune must run alone.
+    pub create_if_absent: bool,
+    /// An object that was published survives a loss of power. Without this, the destination writes when it likes.
+    pub durable: bool,
+    /// A request costs no round trip over a network, so that the header can be read after every list.
+    pub cheap_requests: bool,
+}
 
 /// A destination's code. Every call may come from several threads at once.
 pub trait Backend: Send + Sync {
@@ -74,26 +84,21 @@ pub trait Backend: Send + Sync {
     /// Begins an object, which exists only once it is published.
     fn create(&self, name: &ObjectName) -> Result<Box<dyn NewObject + '_>>;
 
-    /// Replaces the content of `out` by bytes that end with a range of the object's, in the memory that it
-    /// has where that suffices, and tells where in `out` the range begins; after an error content and memory
-    /// may be lost. With some room to spare a destination that reads whole pages need not move them.
+    /// Replaces the content of `out` by a range of the object's bytes, in the memory that it has where that
+    /// suffices; after an error content and memory may be lost. A buffer with [`ReadBuffer::MARGIN`] more
+    /// capacity than the range lets a destination that reads whole pages do so without a copy.
     ///
     /// # Errors
-    /// [`Error::Missing`] without the object, [`Error::Damaged`] when it is shorter than asked.
-    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize>;
+    /// [`Error::Missing`] without the object, [`Error::Damaged`] when it ends before the range does.
+    fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()>;
 
     /// Reads a range of an object's bytes.
     ///
     /// # Errors
-    /// Those of [`fetch`](Self::fetch).
-    fn read(&self, name: &ObjectName, range: Range<u64>) -> Result<AlignedBuf> {
-        let mut bytes = AlignedBuf::default();
-        let start = self.fetch(name, range, &mut bytes)?;
-        if start > 0 {
-            let length = bytes.len() - start;
-            bytes.copy_within(start.., 0);
-            bytes.set_len(length);
-        }
+    /// Those of [`read_into`](Self::read_into).
+    fn read(&self, name: &ObjectName, range: Range<u64>) -> Result<ReadBuffer> {
+        let mut bytes = ReadBuffer::default();
+        self.read_into(name, range, &mut bytes)?;
         Ok(bytes)
     }
 
@@ -134,11 +139,9 @@ pub trait Backend: Send + Sync {
         Ok(())
     }
 
-    /// Tells whether the destination could make durable what was published so far; one that can't be asked
-    /// for that writes when it likes.
-    fn can_flush(&self) -> bool {
-        true
-    }
+    /// Returns the promises that the destination keeps, as far as is known by now: one that could not make an
+    /// object durable says so afterwards.
+    fn capabilities(&self) -> Capabilities;
 }
 
 /// An object that is being written. Dropped without being published, it leaves nothing.
@@ -154,7 +157,7 @@ pub trait NewObject: Send {
 ///
 /// # Errors
 /// [`Error::Missing`] without the object, [`Error::Damaged`] when it is larger.
-pub fn load(backend: &dyn Backend, name: &ObjectName, limit: u64) -> Result<AlignedBuf> {
+pub fn load(backend: &dyn Backend, name: &ObjectName, limit: u64) -> Result<ReadBuffer> {
     let missing = || Error::Missing { object: name.to_string() };
     let size = backend.size(name)?.ok_or_else(missing)?;
     if size > limit {

@@ -1,62 +1,53 @@
 //! Backup: reading the sources once and making a snapshot of them.
 //!
-//! Data flows one way, through threads and bounded channels: a walker lists directories and joins
-//! them with the previous snapshot; readers look at files and read what changed; the calling thread
-//! builds trees and deduplicates; sealers compress, seal and verify; a writer writes packs. Nothing
-//! is kept for each file. Who is ahead waits, so memory has a bound.
+//! A walk lists directories and joins them with the previous snapshot; readers read what is new or changed; the
+//! calling thread builds trees and deduplicates; seal workers compress, seal and verify; a writer writes packs
+//! (`pipeline.rs` draws the flow). Nothing is kept for each file, and all channels are bounded, so memory is too.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
 
-use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use yore_platform::{Mounts, SourceDir, Timestamp, snapshot_path};
 
-use crate::backup::assemble::Assembly;
+use crate::backup::assemble::Saved;
 use crate::backup::buffers::Buffers;
-use crate::backup::left_out::Tally;
-use crate::backup::read::budget::{Budget, Closing};
-use crate::backup::read::large::HashJob;
-use crate::backup::read::{Readers, SHARED_BUFFER};
-use crate::backup::store::{Channels, FrameJob, Sealer, Shared, Store};
-use crate::backup::stored::StoredBlobs;
+use crate::backup::earlier_snapshots::{PreviousState, ReusableBlobs};
+use crate::backup::left_out::Counters;
+use crate::backup::pipeline::FeedEnds;
+use crate::backup::read::budget::Budget;
+use crate::backup::read::{ReadContext, SHARED_BUFFER};
+use crate::backup::store::StoreState;
 use crate::backup::walk::exclude::Excluder;
-use crate::backup::walk::{Sources, Step, Walk};
+use crate::backup::walk::{Sources, Walk};
 use crate::clock::now;
 use crate::error::{Error, Result};
-use crate::format::blob_hasher::HASH_BATCH;
 use crate::format::chunker::Gear;
-use crate::format::id::{BlobId, SnapshotId};
-use crate::format::keys::{BlobKind, Keys};
+use crate::format::id::ObjectId;
+use crate::format::id::SnapshotId;
 use crate::format::object::{Kind, ObjectName};
-use crate::format::record::{Snapshot, Totals};
-use crate::format::tree::Flags;
+use crate::format::record::{Session, Snapshot, Totals};
+use crate::format::seal;
 use crate::index::BlobIndex;
 use crate::observer::Observer;
-use crate::read::merge::merge;
 use crate::read::reader::Reader;
-use crate::read::state_tree::DirRef;
 use crate::repository::session::{self, OpenSession, Writer};
 use crate::repository::{Repository, Snapshots};
 use crate::run::Run;
-use crate::snapshots::moment::{Moment, Part, state};
 use crate::snapshots::order::SnapshotEntry;
-use crate::{backend, format::seal};
 
 mod assemble;
 mod buffers;
-mod clones;
 mod count;
+mod earlier_snapshots;
 mod left_out;
+mod messages;
 mod options;
+mod pipeline;
 mod read;
 mod resume;
-mod slice;
+mod shared_client_id;
 mod store;
-mod stored;
 mod stream;
 mod walk;
 
@@ -67,32 +58,24 @@ pub use options::{
     Reading, UnchangedBy,
 };
 pub use stream::backup_stream;
-pub use walk::Emptied;
+pub use walk::EmptiedFolder;
 
-/// Threads that look and read: what is cold on a disk arrives sooner when several wait for it.
-const READERS: usize = 8;
-/// Batches that wait for a reading thread, and steps that wait for the thread that builds trees.
-const BATCHES: usize = 64;
-const STEPS: usize = 512;
-/// Bytes that are read ahead of the thread that builds trees.
+/// Bytes that are read ahead of the assembler.
 const READ_AHEAD: usize = 32 << 20;
-/// Unused buffers of small files and of chunks that are kept.
+/// The most unused buffers of small files and of chunks that are kept.
 const SPARE_SHARED: usize = 24;
 const SPARE_CHUNKS: usize = 16;
 /// Bytes of decoded frames of the previous snapshot's trees that are kept.
 const PREVIOUS_BUDGET: usize = 8 << 20;
-/// A file that changed so many seconds before the previous backup began may have changed again
-/// without a new time: FAT keeps times to two seconds.
-const COARSEST_TIME: i64 = 3;
 
 /// Makes a snapshot of files and folders, given by absolute paths without links and `..`.
 ///
-/// Returns when the snapshot is durable. What could not be read is told to the observer and counted;
-/// the rest is saved.
+/// Returns when the snapshot is durable. What could not be read is reported to the observer and counted; the rest
+/// is saved.
 ///
 /// # Errors
-/// Before anything is written: a source that is not there, a pattern that is none. After that,
-/// nothing is committed, and what reached the destination is used by the next backup.
+/// Before anything is written: a source that does not exist, an invalid pattern. After that, nothing is committed,
+/// and the next backup uses what reached the destination.
 pub fn backup(
     repository: &Repository,
     sources: &[PathBuf],
@@ -100,6 +83,41 @@ pub fn backup(
     observer: &dyn Observer,
 ) -> Result<BackupReport> {
     let excluder = Excluder::new(&options.excludes)?;
+    check_sources(sources)?;
+    let tree = Sources::new(sources);
+    let paths: Vec<Vec<u8>> = sources.iter().map(|path| snapshot_path(path)).collect();
+    // Without the table every mount is a folder like others.
+    let mounts = Mounts::read().unwrap_or_default();
+    let own = options.own_folders.iter().filter_map(|folder| {
+        let metadata = SourceDir::open(folder).and_then(|dir| dir.metadata()).ok()?;
+        Some((metadata.device, metadata.inode))
+    });
+    let own: Vec<(u64, u64)> = own.collect();
+    let counters = Counters::default();
+    let task = Task { repository, options, observer, counters: &counters };
+    let mut report = run(task, paths, |feed| {
+        let walk = Walk {
+            excluder: &excluder,
+            options,
+            repository: repository.id(),
+            own: &own,
+            mounts: &mounts,
+            counters: &counters,
+            previous: feed.previous,
+            reader: feed.reader,
+            observer,
+            ends: feed.ends,
+            batches: Cell::new(0),
+            names: Cell::new(0),
+        };
+        walk.run(&tree)
+    })?;
+    counters.finish(excluder.unused(), &mut report);
+    Ok(report)
+}
+
+/// Refuses sources that are none.
+fn check_sources(sources: &[PathBuf]) -> Result<()> {
     for source in sources {
         if !source.is_absolute() {
             let what = format!("{} is not an absolute path", source.display());
@@ -110,61 +128,15 @@ pub fn backup(
     if sources.is_empty() {
         return Err(Error::Refused { what: "there is nothing to back up".into() });
     }
-    let tree = Sources::new(sources);
-    let paths: Vec<Vec<u8>> = sources.iter().map(|path| snapshot_path(path)).collect();
-    // Without the table every mount is a folder like others.
-    let mounts = Mounts::read().unwrap_or_default();
-    let own = options.own_folders.iter().filter_map(|folder| {
-        let metadata = SourceDir::open(folder).and_then(|dir| dir.metadata()).ok()?;
-        Some((metadata.device, metadata.inode))
-    });
-    let own: Vec<(u64, u64)> = own.collect();
-    let tally = Tally::default();
-    let mut report = run(repository, paths, options, observer, &tally, |stage| {
-        let walk = Walk {
-            excluder: &excluder,
-            options,
-            repository: repository.id(),
-            own: &own,
-            mounts: &mounts,
-            tally: &tally,
-            earlier: stage.earlier,
-            reader: stage.reader,
-            trusted_before: stage.trusted_before,
-            observer,
-            jobs: stage.jobs,
-            steps: stage.steps,
-            unreadable: stage.unreadable,
-            batches: Cell::new(0),
-            names: Cell::new(0),
-        };
-        walk.run(&tree, stage.previous)
-    })?;
-    tally.finish(excluder.unused(), &mut report);
-    Ok(report)
+    Ok(())
 }
 
-/// What whoever feeds a backup is given.
-struct Stage<'a> {
-    reader: &'a Reader,
-    previous: Option<&'a DirRef>,
-    /// The sources of earlier snapshots of this machine or installation.
-    earlier: &'a BTreeSet<Vec<u8>>,
-    trusted_before: Timestamp,
-    unreadable: &'a AtomicU64,
-    gear: &'a Gear,
-    chunks: Buffers,
-    jobs: Sender<read::Job>,
-    steps: SyncSender<Step>,
-    hashing: Sender<HashJob>,
-}
-
-/// Refuses more words than a snapshot can describe itself by.
-fn must_fit_a_record(sources: &[Vec<u8>], options: &BackupOptions) -> Result<()> {
+/// Refuses more text than the record of a snapshot can hold.
+fn check_record_size(sources: &[Vec<u8>], options: &BackupOptions) -> Result<()> {
     let patterns = options.excludes.rules.iter().flat_map(|rule| &rule.patterns);
     let texts = options.tags.iter().chain(patterns).map(String::len);
     let lengths = sources.iter().map(Vec::len).chain(texts);
-    // What else it holds, and how a text begins, are small beside it.
+    // The other fields, and the heads of the texts, are small beside it.
     if lengths.map(|length| length + 16).sum::<usize>() > seal::MAX_RECORD / 2 {
         let what = "sources, tags and patterns are more than 2 MiB of text together".into();
         return Err(Error::Refused { what });
@@ -172,15 +144,31 @@ fn must_fit_a_record(sources: &[Vec<u8>], options: &BackupOptions) -> Result<()>
     Ok(())
 }
 
-/// Runs a backup that `feed` feeds with what is to be saved.
+/// The repository, and how a backup into it is made.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    repository: &'a Repository,
+    options: &'a BackupOptions,
+    observer: &'a dyn Observer,
+    counters: &'a Counters,
+}
+
+/// The things that the feed of a backup, a walk or a stream, works with.
+struct Feed<'a> {
+    reader: &'a Reader,
+    previous: &'a PreviousState,
+    gear: &'a Gear,
+    chunk_buffers: Buffers,
+    ends: FeedEnds,
+}
+
+/// Makes a snapshot of everything that `feed` sends.
 fn run(
-    repository: &Repository,
+    task: Task<'_>,
     sources: Vec<Vec<u8>>,
-    options: &BackupOptions,
-    observer: &dyn Observer,
-    tally: &Tally,
-    feed: impl FnOnce(Stage<'_>) -> Result<()> + Send,
+    feed: impl FnOnce(Feed<'_>) -> Result<()> + Send,
 ) -> Result<BackupReport> {
+    let Task { repository, options, counters, .. } = task;
     let started = now();
     let time = options.time.unwrap_or(started);
     if time > started {
@@ -188,47 +176,27 @@ fn run(
             what: "the time of a snapshot can't be in the future".into(),
         });
     }
-    must_fit_a_record(&sources, options)?;
+    check_record_size(&sources, options)?;
     let known = repository.snapshots()?;
     let ahead = known.ahead(started);
     if options.run == Run::Dry {
-        let (_, condemned) = repository.condemned()?;
-        let index = repository.open_index_to_write(condemned)?;
-        let saved = save(repository, options, observer, tally, &known.list, index, feed)?;
+        let index = repository.open_index_to_write(repository.condemned()?)?;
+        let saved = save(task, &known.list, index, feed)?;
         return Ok(report(None, saved.totals, ahead));
     }
     let sessions = repository.sessions()?.list;
-    let new_client = clones::split(&known, &sessions, &options.writer);
+    let new_client = shared_client_id::split(&known, &sessions, &options.writer);
     let client = new_client.unwrap_or(options.writer.client);
     let writer = Writer { client, ..options.writer.clone() };
     let left = resume::left_open(sessions);
     resume::clear(repository, &left)?;
     let session = session::open(repository, &writer, started)?;
-    let saved = repository
-        .open_index_to_write(session.condemned.clone())
-        .and_then(|index| resume::adopt(repository, &left, &session, index))
-        .and_then(|index| save(repository, options, observer, tally, &known.list, index, feed));
-    let saved = match saved {
-        Ok(saved) => saved,
-        // A destination in trouble may lack the index of packs that it has: while the session has
-        // no verdict, the next backup looks for them.
-        Err(
-            error @ (Error::Backend { .. }
-            | Error::Missing { .. }
-            | Error::NoRepository { .. }
-            | Error::OtherRepository { .. }),
-        ) => return Err(error),
-        Err(error) => {
-            // What was written stays useful; that it is not committed needs no verdict.
-            let _ = session.abort(repository, now());
-            return Err(error);
-        }
-    };
-    let uncovered = tally.take_uncovered(&sources);
+    let (session, saved) = save_in_session(task, session, &left, &known.list, feed)?;
+    let uncovered = counters.take_uncovered(&sources);
     let description = Description { sources, uncovered, time, options, writer, known: &known };
     let id = save_snapshot(repository, &session, description, &saved)?;
-    session.commit(repository, vec![id], now())?;
-    let _ = repository.backend.remove_abandoned();
+    session.commit(repository, &[id], now())?;
+    repository.remove_abandoned();
     resume::end_dead(repository, &left, &options.writer);
     Ok(BackupReport { new_client, ..report(Some(id), saved.totals, ahead) })
 }
@@ -238,190 +206,82 @@ fn report(
     totals: Totals,
     ahead: Option<SnapshotEntry>,
 ) -> BackupReport {
-    let (left_out, emptied) = (LeftOut::default(), Vec::new());
     BackupReport {
         snapshot,
         totals,
         removed_files: 0,
         changed_while_read: 0,
-        left_out,
-        emptied,
+        left_out: LeftOut::default(),
+        emptied: Vec::new(),
         ahead,
         new_client: None,
     }
 }
 
-/// What the threads of a backup made.
-struct Saved {
-    root: BlobId,
-    root_flags: Flags,
-    totals: Totals,
+/// Saves what `feed` sends, after the packs of interrupted sessions were adopted; an error ends the session.
+fn save_in_session(
+    task: Task<'_>,
+    session: OpenSession,
+    left: &[(ObjectId, Session)],
+    known: &[SnapshotEntry],
+    feed: impl FnOnce(Feed<'_>) -> Result<()> + Send,
+) -> Result<(OpenSession, Saved)> {
+    let repository = task.repository;
+    let saved = repository
+        .open_index_to_write(session.condemned.clone())
+        .and_then(|index| resume::adopt(repository, left, &session, index))
+        .and_then(|index| save(task, known, index, feed));
+    match saved {
+        Ok(saved) => Ok((session, saved)),
+        // A destination that fails may lack the index of packs that it has: while the session has no verdict, the
+        // next backup looks for them.
+        Err(
+            error @ (Error::Backend { .. }
+            | Error::Missing { .. }
+            | Error::NoRepository { .. }
+            | Error::OtherRepository { .. }),
+        ) => Err(error),
+        Err(error) => {
+            // What was written stays useful; that it is not committed needs no verdict.
+            let _ = session.abort(repository, now());
+            Err(error)
+        }
+    }
 }
 
+/// Stores what `feed` sends, and returns the root of the new tree.
 fn save(
-    repository: &Repository,
-    options: &BackupOptions,
-    observer: &dyn Observer,
-    tally: &Tally,
+    task: Task<'_>,
     known: &[SnapshotEntry],
     index: BlobIndex,
-    feed: impl FnOnce(Stage<'_>) -> Result<()> + Send,
+    feed: impl FnOnce(Feed<'_>) -> Result<()> + Send,
 ) -> Result<Saved> {
-    let keys = Arc::clone(&repository.keys);
-    let backend = Arc::clone(&repository.backend);
-    let reader = Reader::new(backend, Arc::clone(&keys), index.clone(), PREVIOUS_BUDGET);
-    let own = |entry: &&SnapshotEntry| {
-        let Writer { host, client, .. } = &options.writer;
-        entry.snapshot.host == *host || entry.snapshot.client == *client
-    };
-    let here: Vec<_> = known.iter().filter(own).cloned().collect();
-    let earlier = here.iter().flat_map(|entry| entry.snapshot.sources.iter().cloned()).collect();
-    let (previous, trusted_before) = previous_state(&reader, &here);
+    let Task { repository, options, observer, counters } = task;
+    let (backend, keys) = (Arc::clone(repository.backend()), Arc::clone(&repository.keys));
+    let reader = Reader::new(backend, keys, index.clone(), PREVIOUS_BUDGET);
+    let previous = PreviousState::read(&reader, known, &options.writer);
     let parameters = &repository.header.parameters;
-    let gear = Gear::new(&keys, parameters);
-    let stored = StoredBlobs::new(index.clone(), &reader);
-    let unreadable = AtomicU64::new(0);
-    let sealers = std::thread::available_parallelism().map_or(2, usize::from);
-    let shared = Shared::new(repository);
-    let (frames, frames_out, writer, mut crunchers) = Channels::new(sealers).split(&shared)?;
-    let (jobs, batches) = bounded(BATCHES);
-    // Of the standard library: what waits there goes when the receiver does, and with it the channels through
-    // which it was to be answered, so that nobody waits for an answer to nobody.
-    let (steps, ordered) = sync_channel(STEPS);
-    let (hashing, to_hash) = bounded(2 * HASH_BATCH);
-    let budget = Budget::new(READ_AHEAD);
-    let chunks = Buffers::new(SPARE_CHUNKS, gear.max());
-    let readers = Arc::new(Readers {
-        keys: &keys,
+    let gear = Gear::new(&repository.keys, parameters);
+    let chunk_buffers = Buffers::new(SPARE_CHUNKS, gear.max());
+    let context = ReadContext {
+        keys: &repository.keys,
         gear: &gear,
         inline: u64::from(parameters.inline),
         options,
-        tally,
-        trusted_before,
-        stored: &stored,
+        counters,
+        trusted_before: previous.trusted_before,
+        reusable: ReusableBlobs::new(index.clone(), &reader),
         observer,
-        unreadable: &unreadable,
-        shared: Buffers::new(SPARE_SHARED, SHARED_BUFFER),
-        chunks: chunks.clone(),
-        hashing: hashing.clone(),
-        budget: &budget,
-    });
-    let stage = Stage {
-        reader: &reader,
-        previous: previous.as_ref(),
-        earlier: &earlier,
-        trusted_before,
-        unreadable: &unreadable,
-        gear: &gear,
-        chunks,
-        jobs,
-        steps,
-        hashing,
+        shared_buffers: Buffers::new(SPARE_SHARED, SHARED_BUFFER),
+        chunk_buffers: chunk_buffers.clone(),
+        budget: Budget::new(READ_AHEAD),
     };
-    let frames = (options.run == Run::Real).then_some(frames);
-    let store = Store::new(&shared, frames, index);
-    let (assembled, mut store) = std::thread::scope(|scope| {
-        // Owned here, so that a panic drops it and the threads that wait for more of it end.
-        let mut store = store;
-        let feeder = scope.spawn(|| feed(stage));
-        for _ in 0..READERS {
-            let (readers, batches) = (Arc::clone(&readers), batches.clone());
-            scope.spawn(move || read::run(&readers, &batches));
-        }
-        drop((readers, batches));
-        for mut sealer in crunchers.drain(..) {
-            let (frames, to_hash, keys) = (frames_out.clone(), to_hash.clone(), &*keys);
-            scope.spawn(move || crunch(&mut sealer, keys, frames, to_hash));
-        }
-        drop((frames_out, to_hash));
-        let shared = &shared;
-        scope.spawn(move || writer.run(shared).unwrap_or_else(|error| shared.fail(error)));
-        let closing = Closing(&budget);
-        let assembled = Assembly::new(&keys, &mut store, &budget, observer).run(&ordered);
-        drop((ordered, closing));
-        let fed = feeder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let whole = both(fed, assembled).and_then(|((), built)| store.flush().map(|()| built));
-        if whole.is_err() {
-            store.abandon();
-        }
-        (whole, store)
-    });
-    let (stored_bytes, mut saved) = both(store.finish(), assembled)?;
-    saved.totals.stored_bytes = stored_bytes;
-    saved.totals.new_bytes = store.new_bytes;
-    saved.totals.unreadable = unreadable.load(Ordering::Relaxed);
-    Ok(saved)
+    pipeline::run(&context, &StoreState::new(repository), index, |ends| {
+        feed(Feed { reader: &reader, previous: &previous, gear: &gear, chunk_buffers, ends })
+    })
 }
 
-/// Puts two outcomes together; of two errors, the one that says why the other came about.
-fn both<A, B>(first: Result<A>, second: Result<B>) -> Result<(A, B)> {
-    match (first, second) {
-        (Ok(first), Ok(second)) => Ok((first, second)),
-        // Whoever was interrupted may have been so because the other failed.
-        (Err(Error::Interrupted), Err(error)) | (Err(error), _) | (_, Err(error)) => Err(error),
-    }
-}
-
-/// Compresses and seals frames and names chunks, until there will be neither.
-fn crunch(
-    sealer: &mut Sealer<'_, '_>,
-    keys: &Keys,
-    mut frames: Receiver<FrameJob>,
-    mut to_hash: Receiver<HashJob>,
-) {
-    let (mut sealing, mut naming) = (true, true);
-    while sealing || naming {
-        // Sealing first: meanwhile more chunks come together, and many are named faster than few.
-        let at_once = if to_hash.len() < HASH_BATCH { frames.try_recv().ok() } else { None };
-        let frame = match at_once {
-            Some(frame) => Some(frame),
-            None => select! {
-                recv(to_hash) -> job => {
-                    match job {
-                        Ok(job) => name(keys, job, &to_hash),
-                        Err(_) => (to_hash, naming) = (never(), false),
-                    }
-                    continue;
-                },
-                recv(frames) -> frame => frame.ok(),
-            },
-        };
-        let sealed = frame.map(|frame| sealer.run(frame));
-        if !matches!(sealed, Some(Ok(()))) {
-            // Who can't seal goes on naming: others wait for names before they see that it is over.
-            (frames, sealing) = (never(), false);
-        }
-        if let Some(Err(error)) = sealed {
-            sealer.fail(error);
-        }
-    }
-}
-
-/// Names a chunk, and others that wait with it.
-fn name(keys: &Keys, first: HashJob, more: &Receiver<HashJob>) {
-    let jobs: Vec<HashJob> =
-        std::iter::once(first).chain(more.try_iter().take(HASH_BATCH - 1)).collect();
-    let chunks: Vec<&[u8]> = jobs.iter().map(|job| &*job.bytes).collect();
-    for (job, id) in jobs.iter().zip(keys.blob_ids(BlobKind::Data, &chunks)) {
-        // Whoever wanted the name may have given up.
-        let _ = job.name.send(id);
-    }
-}
-
-/// The state that the snapshots of this machine or installation have now, and the instant before which it can be
-/// trusted.
-fn previous_state(reader: &Reader, snapshots: &[SnapshotEntry]) -> (Option<DirRef>, Timestamp) {
-    let Ok(parts) = state(snapshots, &Moment::Latest) else {
-        return (None, Timestamp::default());
-    };
-    let began = |part: &Part<'_>| part.snapshot.snapshot.time.min(part.snapshot.since);
-    let oldest = parts.iter().map(began).min().unwrap_or_default();
-    let trusted = Timestamp { seconds: oldest.seconds - COARSEST_TIME, nanos: oldest.nanos };
-    // What can't be read of earlier snapshots is read from the sources.
-    (merge(reader, &parts).ok(), trusted)
-}
-
-/// What a snapshot says of itself.
+/// The contents of a snapshot, but for its tree.
 struct Description<'a> {
     sources: Vec<Vec<u8>>,
     uncovered: Vec<Vec<u8>>,
@@ -462,13 +322,13 @@ fn save_snapshot(
         program,
         excludes: options.excludes.rules.iter().flat_map(|rule| rule.patterns.clone()).collect(),
         uncovered,
-        session: session.id,
+        session: session.id(),
     };
     let content = snapshot.encode();
     let id = SnapshotId(repository.keys.draw_salt(&content));
     let name = ObjectName::snapshot(id);
     let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
-    backend::save(&*repository.backend, &name, &object)?;
+    repository.writer().save(&name, &object)?;
     Ok(id)
 }
 

@@ -67,14 +67,14 @@ pub fn check(
     records::header(repository, &mut findings);
     records::keys(repository, &mut findings);
     records::generations(repository, &mut findings);
-    let condemned = repository.condemned().map(|(_, packs)| packs).unwrap_or_default();
+    let condemned = repository.condemned().unwrap_or_default();
     let sessions = records::sessions(repository, &mut findings);
     let counting = snapshots::check(repository, &sessions, &mut findings);
     let mut index = BlobIndex::default();
     let mut packs = Packs::list(repository, condemned, &mut findings);
     packs.take_index(repository, &mut index, &mut findings, observer)?;
     packs.check(repository, options.read_data, &mut findings, observer)?;
-    let (backend, keys) = (repository.backend.clone(), repository.keys.clone());
+    let (backend, keys) = (repository.backend().clone(), repository.keys.clone());
     let reader = Reader::new(backend, keys, index, TREE_BUDGET);
     trees::check(&reader, &counting, &packs, &mut findings, observer)?;
     records::unfinished(repository, &mut findings);

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::format;
 use crate::format::id::{BlobId, ObjectId};
 use crate::format::keys::Keys;
-use crate::format::object::{Area, Kind, ObjectName};
+use crate::format::object::{Kind, ObjectName};
 use crate::format::pack::{FrameInfo, PackInfo, PackKind};
 use crate::format::seal;
 
@@ -116,14 +116,13 @@ pub(crate) fn load(backend: &dyn Backend, keys: &Keys, name: &ObjectName) -> Res
     format::index::decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
 }
 
-/// Saves packs as an index object.
-pub(crate) fn save(backend: &dyn Backend, keys: &Keys, packs: &[PackInfo]) -> Result<ObjectId> {
+/// Seals packs as an index object; returns its name, its id and its bytes.
+pub(crate) fn seal(keys: &Keys, packs: &[PackInfo]) -> (ObjectName, ObjectId, Vec<u8>) {
     let content = format::index::encode(packs);
     let id = ObjectId(keys.draw_salt(&content));
     let name = ObjectName::index(id);
     let object = seal::seal_whole(keys, Kind::Index, &name, id.0, &content);
-    backend::save(backend, &name, &object)?;
-    Ok(id)
+    (name, id, object)
 }
 
 /// An opened index, with the index objects that could not be read.
@@ -132,17 +131,17 @@ pub(crate) struct Opened {
     pub(crate) damaged: Vec<Error>,
 }
 
-/// Opens the index: takes what the cache has of it and loads the rest.
+/// Opens the index objects of these names: takes what the cache has of them and loads the rest.
 ///
 /// A damaged index object is reported, not fatal: another one may describe the same packs, and a
 /// blob that none describes fails when it is read.
 pub(crate) fn open(
     backend: &dyn Backend,
     keys: &Keys,
+    names: &[ObjectName],
     condemned: HashSet<ObjectId>,
     cache: Option<&Path>,
 ) -> Result<Opened> {
-    let names = backend.names(Area::Index)?;
     let listed: HashSet<ObjectId> = names.iter().filter_map(|n| n.id()).map(ObjectId).collect();
     let cached = cached_segments(cache, &listed);
     let covered: HashSet<ObjectId> =
@@ -150,7 +149,7 @@ pub(crate) fn open(
     let mut segments: Vec<Arc<Segment>> =
         cached.iter().map(|cached| Arc::clone(&cached.segment)).collect();
     let mut damaged = Vec::new();
-    for name in &names {
+    for name in names {
         let Some(id) = name.id().map(ObjectId).filter(|id| !covered.contains(id)) else { continue };
         match load(backend, keys, name) {
             Ok(packs) => {

@@ -26,11 +26,11 @@ mod snapshots;
 mod testing;
 
 pub use backend::{
-    Backend, Fetched, Folder, Meter, Metered, NewObject, Patient, Published, SETTLED, Stamp,
-    Stored, Unfinished, load, save,
+    Backend, Capabilities, Deadline, Fetched, Folder, Meter, Metered, NewObject, Published,
+    SETTLED, Stamp, Stored, Unfinished, load, save,
 };
 pub use backup::{
-    BackupOptions, BackupReport, ChangeTime, Emptied, EmptySources, Excludes, FileSystems,
+    BackupOptions, BackupReport, ChangeTime, EmptiedFolder, EmptySources, Excludes, FileSystems,
     InodeNumbers, LeftOut, NotEntered, Reading, UnchangedBy, backup, backup_stream, count_sources,
 };
 pub use check::{CheckOptions, CheckReport, Finding, ReadData, check};
@@ -73,7 +73,8 @@ pub use repository::forget::{ForgetReport, forget};
 pub use repository::session::Writer;
 pub use repository::stats::{Stats, stats};
 pub use repository::{
-    CreateOptions, KnownSnapshots, Problems, Repository, Snapshots, create, open,
+    CreateOptions, Destination, KnownSnapshots, Problems, Repository, Snapshots, create,
+    create_copy, open,
 };
 pub use restore::{
     Extra, Overwrite, Owners, RestoreOptions, RestorePlan, RestoreReport, SourcePart, Verify,

@@ -1,235 +1,57 @@
-//! A repository: created, opened, and what is in it.
+//! An open repository: its keys, its header, and the destinations that hold it.
+//!
+//! Reading uses the first destination. A writer opens a session on each, writes every object to each, and commits
+//! on each; a blob counts as present only where no destination lacks it.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use yore_platform::Timestamp;
-
-use crate::backend::{self, Anchored, Backend, Published};
-use crate::clock::now;
+use crate::backend::{self, Backend, Published};
 use crate::error::{Error, Result};
-use crate::format::header::{Header, MAX_HEADER, Parameters, Unverified};
-use crate::format::id::{ObjectId, RepositoryId, SnapshotId};
-use crate::format::keys::{Keys, MasterSecret, random};
+use crate::format::header::Header;
+use crate::format::id::{ObjectId, RepositoryId};
+use crate::format::keys::Keys;
 use crate::format::object::{Area, Kind, ObjectName};
-use crate::format::record::{
-    ClientId, DestinationId, Generation, Outcome, Session, Snapshot, Tombstone, Verdict,
-    decode_destination, encode_destination,
-};
+use crate::format::pack::PackInfo;
 use crate::format::seal::{self, MAX_OBJECT};
-use crate::format::secret::{Secret, SecretKind};
-use crate::format::slot::{self, Cost, MAX_SLOT, Slot};
+use crate::format::slot::{MAX_SLOT, Slot};
 use crate::index::{self, BlobIndex};
 use crate::read::reader::Reader;
-use crate::snapshots::order::{self, SnapshotEntry};
 
+mod create;
+mod destination;
 pub(crate) mod forget;
 mod known;
+mod object_writer;
+mod open;
 mod records;
 pub(crate) mod session;
+mod snapshots;
 pub(crate) mod stats;
+#[cfg(test)]
+mod tests;
 
+pub use create::{CreateOptions, create, create_copy};
+pub use destination::Destination;
+pub(crate) use destination::Sessions;
 pub use known::KnownSnapshots;
-use records::Records;
+pub(crate) use object_writer::ObjectWriter;
+pub use open::open;
+pub use snapshots::Snapshots;
 
-/// How many passphrase slots are tried before a passphrase is called wrong.
-const MAX_PASSPHRASE_SLOTS: usize = 64;
-
-/// An open repository at one destination.
+/// An open repository at one or more destinations.
 pub struct Repository {
-    pub(crate) backend: Arc<dyn Backend>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) header: Header,
-    pub(crate) destination: DestinationId,
-    /// Where segments of the index are kept; `None` keeps them in memory.
+    /// At least one; readers use the first.
+    destinations: Vec<Destination>,
+    /// The folder for segments of the index and for records; `None` keeps them in memory.
     pub(crate) cache: Option<PathBuf>,
 }
 
-/// Something that is there but could not be read; everything else goes on.
+/// The errors of objects that are there but could not be read; the operation goes on without them.
 pub type Problems = Vec<Error>;
-
-/// The snapshots that count, in their order (see [`SnapshotEntry`]), and what of them could not be read.
-#[derive(Debug, Default)]
-pub struct Snapshots {
-    /// Those that a verdict commits and no tombstone names.
-    pub list: Vec<SnapshotEntry>,
-    /// What was forgotten.
-    pub(crate) forgotten: Vec<Tombstone>,
-    /// What could not be read on the way.
-    pub problems: Problems,
-}
-
-impl Snapshots {
-    /// The number and id of each client's newest snapshot, also where that was forgotten: two of one
-    /// number would look like a copy that somebody put back.
-    pub(crate) fn newest_of_each_client(&self) -> HashMap<ClientId, (u64, SnapshotId)> {
-        let there = self.list.iter();
-        let there = there
-            .map(|SnapshotEntry { id, snapshot, .. }| (snapshot.client, (snapshot.sequence, *id)));
-        let forgotten = self.forgotten.iter().filter_map(|stone| {
-            stone.numbered.map(|(client, sequence)| (client, (sequence, stone.snapshot)))
-        });
-        let mut newest: HashMap<ClientId, (u64, SnapshotId)> = HashMap::new();
-        for (client, number) in there.chain(forgotten) {
-            let known = newest.entry(client).or_insert(number);
-            *known = number.max(*known);
-        }
-        newest
-    }
-
-    /// A snapshot that is the newest of its client and claims a time that is still to come.
-    pub(crate) fn ahead(&self, now: Timestamp) -> Option<SnapshotEntry> {
-        let newest = self.newest_of_each_client();
-        let is_newest = |entry: &&SnapshotEntry| {
-            newest.get(&entry.snapshot.client).is_some_and(|(_, id)| *id == entry.id)
-        };
-        self.list.iter().filter(is_newest).find(|entry| entry.is_ahead(now)).cloned()
-    }
-}
-
-/// How a new repository is made.
-pub struct CreateOptions<'a> {
-    /// What will open it, each with the label of its slot. At least one.
-    pub secrets: &'a [(&'a Secret, &'a str)],
-    /// What passphrase slots cost.
-    pub cost: Cost,
-    /// Sizes for writers.
-    pub parameters: Parameters,
-    /// Now.
-    pub time: Timestamp,
-}
-
-/// Creates a repository on an empty destination.
-///
-/// The header comes last: a repository that was half made is none, and may be made again.
-///
-/// # Errors
-/// [`Error::Occupied`] when something is there.
-pub fn create(backend: Arc<dyn Backend>, options: &CreateOptions<'_>) -> Result<Repository> {
-    backend.prepare()?;
-    remove_half_made(&*backend)?;
-    let repository = RepositoryId(random());
-    let master = MasterSecret::draw();
-    let keys = Keys::derive(&master, repository);
-    let destination = DestinationId(random());
-    let content = encode_destination(destination, options.time);
-    save_sealed(&*backend, &keys, Kind::Destination, &ObjectName::destination(), &content)?;
-    let created = options.time.seconds;
-    let mut slots = vec![ObjectName::destination()];
-    for (secret, label) in options.secrets {
-        let slot = slot::create(&master, repository, secret, label, created, options.cost);
-        let name = ObjectName::slot(slot.id);
-        backend::save(&*backend, &name, &slot.encode(&keys))?;
-        let read = Slot::decode(&name, repository, &backend::load(&*backend, &name, MAX_SLOT)?)?;
-        // A passphrase is not derived a second time: its slot is compared with what was written.
-        let opens = match secret.kind() {
-            SecretKind::Passphrase => read.encode(&keys) == slot.encode(&keys),
-            SecretKind::KeyFile | SecretKind::Recovery => read.open(repository, secret).is_some(),
-        };
-        if !opens {
-            return Err(Error::damaged(name.as_str(), "it does not read back as written"));
-        }
-        slots.push(name);
-    }
-    let parameters = options.parameters;
-    let header = Header { repository, parameters, created, number: 0, unknown_to_writers: None };
-    match backend::save(&*backend, &ObjectName::header(), &header.encode(&keys))? {
-        Published::Created => {}
-        Published::Exists => {
-            let found = "holds a repository already";
-            return Err(Error::Occupied { location: backend.location(), found });
-        }
-    }
-    // Somebody who creates at the same time may have taken the slots for leftovers.
-    for stored in &slots {
-        if backend.size(stored)?.is_none() {
-            return Err(Error::Missing { object: stored.to_string() });
-        }
-    }
-    let backend = Arc::new(Anchored::new(backend, repository));
-    Ok(Repository { backend, keys: Arc::new(keys), header, destination, cache: None })
-}
-
-/// Removes the slots that an interrupted creation left at a destination without a header.
-fn remove_half_made(backend: &dyn Backend) -> Result<()> {
-    for slot in backend.list(Area::Keys)? {
-        backend.delete(&slot.name)?;
-    }
-    backend.delete(&ObjectName::destination())
-}
-
-/// Opens a repository with a secret.
-///
-/// `cache` is a private folder for this and other repositories; `None` does without.
-///
-/// # Errors
-/// [`Error::NoRepository`], [`Error::WrongSecret`], [`Error::Unsupported`]; [`Error::Damaged`] when
-/// the header or every fitting slot is.
-pub fn open(
-    backend: Arc<dyn Backend>,
-    secret: &Secret,
-    cache: Option<PathBuf>,
-) -> Result<Repository> {
-    let unverified = load_header(&*backend)?;
-    let id = unverified.header.repository;
-    let backend = Arc::new(Anchored::new(backend, id));
-    let master = unlock(&*backend, id, secret)?;
-    let keys = Keys::derive(&master, id);
-    let header = unverified.verify(&keys)?;
-    let name = ObjectName::destination();
-    let content = load_sealed(&*backend, &keys, Kind::Destination, &name)?;
-    let destination = decode_destination(&content)
-        .map_err(|_| Error::damaged(name.as_str(), "it does not decode"))?;
-    let cache = cache.map(|folder| folder.join(id.to_string())).filter(|folder| {
-        // Without a cache everything works, slower.
-        yore_platform::private_dir(folder).is_ok()
-    });
-    Ok(Repository { backend, keys: Arc::new(keys), header, destination, cache })
-}
-
-/// Loads the header in force: the one with the highest number.
-fn load_header(backend: &dyn Backend) -> Result<Unverified> {
-    let location = backend.location();
-    let first = match backend::load(backend, &ObjectName::header(), MAX_HEADER) {
-        Ok(bytes) => Unverified::decode(&location, &bytes)?,
-        Err(Error::Missing { .. }) => return Err(Error::NoRepository { location }),
-        Err(error) => return Err(error),
-    };
-    let Some(newest) = backend.list(Area::Headers)?.pop() else { return Ok(first) };
-    let bytes = backend::load(backend, &newest.name, MAX_HEADER)?;
-    let later = Unverified::decode(&location, &bytes)?;
-    if later.header.repository != first.header.repository
-        || newest.name.number() != Some(later.header.number)
-    {
-        return Err(Error::damaged(newest.name.as_str(), "a header of another place"));
-    }
-    Ok(later)
-}
-
-fn unlock(backend: &dyn Backend, id: RepositoryId, secret: &Secret) -> Result<MasterSecret> {
-    let mut first_error = None;
-    let mut passphrases = 0;
-    for stored in backend.list(Area::Keys)? {
-        let slot = backend::load(backend, &stored.name, MAX_SLOT)
-            .and_then(|bytes| Slot::decode(&stored.name, id, &bytes));
-        match slot {
-            Ok(slot) if slot.kind == Some(secret.kind()) => {
-                passphrases += usize::from(secret.kind() == SecretKind::Passphrase);
-                if passphrases > MAX_PASSPHRASE_SLOTS {
-                    break;
-                }
-                if let Some(master) = slot.open(id, secret) {
-                    return Ok(master);
-                }
-            }
-            Ok(_) => {}
-            Err(error) => drop(first_error.get_or_insert(error)),
-        }
-    }
-    let wrong = Error::WrongSecret { location: backend.location() };
-    Err(first_error.unwrap_or(wrong))
-}
 
 pub(crate) fn load_sealed(
     backend: &dyn Backend,
@@ -264,14 +86,29 @@ impl Repository {
         &self.header
     }
 
-    /// The destination, for messages.
-    pub fn location(&self) -> String {
-        self.backend.location()
+    /// The destinations that hold it; readers use the first.
+    pub fn destinations(&self) -> &[Destination] {
+        &self.destinations
     }
 
-    /// The destination's code.
+    /// The destination from which objects are read.
+    pub(crate) fn primary(&self) -> &Destination {
+        self.destinations.first().expect("a repository is opened at a destination")
+    }
+
+    /// Names the first destination for messages.
+    pub fn location(&self) -> String {
+        self.primary().location()
+    }
+
+    /// The code that reads the first destination.
     pub fn backend(&self) -> &Arc<dyn Backend> {
-        &self.backend
+        self.primary().backend()
+    }
+
+    /// Returns what writes objects to every destination.
+    pub(crate) fn writer(&self) -> ObjectWriter<'_> {
+        ObjectWriter::new(&self.destinations)
     }
 
     /// Opens a reader that keeps up to `budget` bytes of decoded frames and of the index together (a large
@@ -279,7 +116,7 @@ impl Repository {
     pub fn reader(&self, budget: usize) -> Result<(Reader, Problems)> {
         let opened = self.open_index(HashSet::new())?;
         let reader =
-            Reader::new(Arc::clone(&self.backend), Arc::clone(&self.keys), opened.index, budget);
+            Reader::new(Arc::clone(self.backend()), Arc::clone(&self.keys), opened.index, budget);
         Ok((reader, opened.damaged))
     }
 
@@ -290,117 +127,56 @@ impl Repository {
         Ok(opened.damaged)
     }
 
-    pub(crate) fn open_index(&self, condemned: HashSet<ObjectId>) -> Result<index::Opened> {
-        index::open(&*self.backend, &self.keys, condemned, self.cache.as_deref())
+    /// Removes the files that killed writers left unfinished, as far as areas were listed.
+    ///
+    /// A file that can't be removed is in nobody's way; `check` and `stats` report it.
+    pub(crate) fn remove_abandoned(&self) {
+        for destination in &self.destinations {
+            let _ = destination.backend().remove_abandoned();
+        }
     }
 
-    /// Opens the index for a writer, who may rely only on packs that are there and not condemned.
+    /// Loads the packs that prune has condemned on any destination.
+    pub(crate) fn condemned(&self) -> Result<HashSet<ObjectId>> {
+        let mut packs = HashSet::new();
+        for destination in &self.destinations {
+            packs.extend(destination.condemned(&self.keys)?.packs);
+        }
+        Ok(packs)
+    }
+
+    pub(crate) fn open_index(&self, condemned: HashSet<ObjectId>) -> Result<index::Opened> {
+        let names = self.backend().names(Area::Index)?;
+        index::open(&**self.backend(), &self.keys, &names, condemned, self.cache.as_deref())
+    }
+
+    /// Opens the index for a writer, who may rely only on packs that every destination has and none has condemned.
     pub(crate) fn open_index_to_write(&self, condemned: HashSet<ObjectId>) -> Result<BlobIndex> {
-        let mut index = self.open_index(condemned)?.index;
-        let packs = self.backend.list(Area::Packs)?;
-        index
-            .expect(&packs.iter().filter_map(|s| Some((ObjectId(s.name.id()?), s.size))).collect());
+        let names = common(&self.destinations, |backend| backend.names(Area::Index))?;
+        let backend = &**self.backend();
+        let cache = self.cache.as_deref();
+        let mut index = index::open(backend, &self.keys, &names, condemned, cache)?.index;
+        let packs = common(&self.destinations, |backend| {
+            let listed = backend.list(Area::Packs)?;
+            let packs = listed.into_iter();
+            Ok(packs.filter_map(|pack| Some((ObjectId(pack.name.id()?), pack.size))).collect())
+        })?;
+        index.expect(&packs.into_iter().collect::<HashMap<_, _>>());
         Ok(index)
     }
 
-    /// Lists the snapshots that count.
-    pub fn snapshots(&self) -> Result<Snapshots> {
-        let mut records = Records::open(self);
-        let mut found = Snapshots::default();
-        let sessions = self.sessions_in(&mut records)?;
-        found.problems.extend(sessions.problems);
-        for name in self.backend.names(Area::Forgotten)? {
-            found.forgotten.extend(records.tombstone(&name, &mut found.problems));
-        }
-        let forgotten: HashSet<SnapshotId> =
-            found.forgotten.iter().map(|tombstone| tombstone.snapshot).collect();
-        let mut committed = HashSet::new();
-        for (_, verdict) in sessions.list.into_values() {
-            if let Some(Verdict { outcome: Outcome::Commit(snapshots), .. }) = verdict {
-                committed.extend(snapshots.into_iter().filter(|id| !forgotten.contains(id)));
-            }
-        }
-        let mut list = Vec::new();
-        for id in committed {
-            match records.snapshot(id) {
-                Ok(snapshot) => list.push((id, snapshot)),
-                Err(error) => found.problems.push(error),
-            }
-        }
-        records.keep_used();
-        found.list = order::arrange(list, &found.forgotten, now());
-        Ok(found)
-    }
-
-    pub(crate) fn load_snapshot(&self, id: SnapshotId) -> Result<Snapshot> {
-        Records::open(self).snapshot(id)
-    }
-
-    /// Loads all sessions with their verdicts, as far as they belong to this destination.
-    pub(crate) fn sessions(&self) -> Result<Sessions> {
-        let mut records = Records::open(self);
-        let sessions = self.sessions_in(&mut records)?;
-        records.keep();
-        Ok(sessions)
-    }
-
-    fn sessions_in(&self, records: &mut Records<'_>) -> Result<Sessions> {
-        let mut sessions = Sessions::default();
-        let listed = self.backend.names(Area::Sessions)?;
-        let names: HashSet<&ObjectName> = listed.iter().collect();
-        for name in listed.iter().filter(|name| name.suffix().is_none()) {
-            let Some(id) = name.id().map(ObjectId) else { continue };
-            let end = ObjectName::verdict(id);
-            let verdict = match names.contains(&end) {
-                true => match records.verdict(&end) {
-                    Ok(verdict) => Some(verdict),
-                    Err(error) => {
-                        sessions.problems.push(error);
-                        continue;
-                    }
-                },
-                false => None,
-            };
-            match records.session(name) {
-                Ok(session) if session.destination == self.destination => {
-                    let verdict = verdict.filter(|v| v.destination == self.destination);
-                    sessions.list.insert(id, (session, verdict));
-                }
-                Ok(_) => {}
-                Err(error) => sessions.problems.push(error),
-            }
-        }
-        Ok(sessions)
-    }
-
-    /// Loads the newest generation of prune and the packs condemned up to it.
-    pub(crate) fn condemned(&self) -> Result<(u64, HashSet<ObjectId>)> {
-        let (mut newest, mut condemned, mut kept) = (0, HashSet::new(), HashSet::new());
-        for name in self.backend.names(Area::Generations)? {
-            let is_end = name.suffix().is_some();
-            let kind = if is_end { Kind::GenerationEnd } else { Kind::Generation };
-            let content = load_sealed(&*self.backend, &self.keys, kind, &name)?;
-            let generation = Generation::decode(&content)
-                .map_err(|_| Error::damaged(name.as_str(), "it does not decode"))?;
-            if name.number() != Some(generation.number) {
-                return Err(Error::damaged(name.as_str(), "an object of another name"));
-            }
-            if generation.destination != self.destination {
-                continue;
-            }
-            newest = newest.max(generation.number);
-            let packs = generation.packs.into_iter().map(|pack| (generation.number, pack));
-            if is_end { kept.extend(packs) } else { condemned.extend(packs) }
-        }
-        let packs = condemned.difference(&kept).map(|(_, pack)| *pack).collect();
-        Ok((newest, packs))
+    /// Saves packs as an index object on every destination.
+    pub(crate) fn save_index(&self, packs: &[PackInfo]) -> Result<ObjectId> {
+        let (name, id, object) = index::seal(&self.keys, packs);
+        self.writer().save(&name, &object)?;
+        Ok(id)
     }
 
     /// Lists the key slots, and those that are damaged.
     pub fn slots(&self) -> Result<(Vec<Slot>, Problems)> {
         let (mut slots, mut problems) = (Vec::new(), Vec::new());
-        for stored in self.backend.list(Area::Keys)? {
-            let slot = backend::load(&*self.backend, &stored.name, MAX_SLOT)
+        for stored in self.backend().list(Area::Keys)? {
+            let slot = backend::load(&**self.backend(), &stored.name, MAX_SLOT)
                 .and_then(|bytes| Slot::decode(&stored.name, self.id(), &bytes))
                 .and_then(|slot| slot.verify(&self.keys).map(|()| slot));
             match slot {
@@ -412,9 +188,16 @@ impl Repository {
     }
 }
 
-/// Sessions with their verdicts, and what of them could not be read.
-#[derive(Default)]
-pub(crate) struct Sessions {
-    pub(crate) list: std::collections::BTreeMap<ObjectId, (Session, Option<Verdict>)>,
-    pub(crate) problems: Problems,
+/// Returns what every destination lists, in the order of the first.
+fn common<T: Eq + std::hash::Hash>(
+    destinations: &[Destination],
+    list: impl Fn(&dyn Backend) -> Result<Vec<T>>,
+) -> Result<Vec<T>> {
+    let mut lists = destinations.iter().map(|destination| list(&**destination.backend()));
+    let mut common = lists.next().transpose()?.unwrap_or_default();
+    for other in lists {
+        let other: HashSet<T> = other?.into_iter().collect();
+        common.retain(|item| other.contains(item));
+    }
+    Ok(common)
 }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use yore_platform::{Made, TargetDir};
+use yore_platform::{MkdirOutcome, TargetDir};
 
 use crate::error::{Error, Result};
 use crate::globs::Rule;
@@ -23,32 +23,32 @@ use crate::read::reader::Reader;
 use crate::read::state_tree::{self, DirRef, Lookup};
 use crate::run::Run;
 
-mod agreed;
-mod beside;
-mod case;
+mod case_folding;
 mod context;
 mod delete;
 mod directory;
+mod labelled_name;
 mod large;
 mod links;
-mod place;
-mod plan;
-mod refusals;
+mod refused_metadata;
+mod restore_plan;
 mod select;
 mod sources;
 #[cfg(test)]
 mod tests;
 mod verify;
-mod work;
+mod walk;
+mod worker;
+mod write_node;
 
-use agreed::Agreement;
-pub use agreed::RestorePlan;
 use context::Context;
 use directory::OpenDir;
-use plan::Planner;
+use restore_plan::Agreement;
+pub use restore_plan::RestorePlan;
 use select::Selection;
 pub use sources::SourcePart;
 use sources::{Links, Way};
+use walk::Planner;
 
 /// What happens to what is in the target already under a name that is restored.
 ///
@@ -256,7 +256,7 @@ fn run<'c>(
     std::thread::scope(|scope| {
         for _ in 0..workers {
             let jobs = jobs.clone();
-            scope.spawn(move || work::run(context, &jobs));
+            scope.spawn(move || worker::run(context, &jobs));
         }
         drop(jobs);
         let mut planner = Planner {
@@ -273,6 +273,6 @@ fn run<'c>(
 }
 
 /// Whether a directory was there before, and so may hold something.
-fn was_there(made: Made) -> bool {
-    made == Made::Existing
+fn was_there(made: MkdirOutcome) -> bool {
+    made == MkdirOutcome::Existing
 }

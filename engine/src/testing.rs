@@ -95,6 +95,11 @@ impl Sample {
         open(Arc::new(Folder::new(self.path())), &self.secret, None)
     }
 
+    /// Opens a copy of the repository in another folder.
+    pub(crate) fn open_at(&self, path: &Path) -> crate::Result<Repository> {
+        open(Arc::new(Folder::new(path.to_owned())), &self.secret, None)
+    }
+
     /// The same, with a folder for its cache.
     pub(crate) fn reopen_with(&self, cache: Option<PathBuf>) -> Repository {
         open(Arc::new(Folder::new(self.path())), &self.secret, cache).expect("it opens")

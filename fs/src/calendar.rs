@@ -8,16 +8,16 @@ use jiff::{Timestamp as Instant, ZonedDateTime};
 use yore_engine::{Clock, Moment, SnapshotEntry, SnapshotId};
 use yore_platform::Timestamp;
 
-/// In which zone names tell times.
+/// The zone of the times in names.
 #[derive(Debug, Clone)]
 pub enum Naming {
-    /// In this one: `2026-01-15T103000`, `2026-01-15`.
+    /// A local one: `2026-01-15T103000`, `2026-01-15`.
     Local(TimeZone),
-    /// In UTC, with a letter that tells so: `2026-01-15T093000Z`, `2026-01-15Z`. No hour is repeated there.
+    /// UTC, with a `Z`: `2026-01-15T093000Z`, `2026-01-15Z`. No hour is repeated there.
     Utc,
 }
 
-/// What tells that a name is in UTC.
+/// The end of names in UTC.
 const IN_UTC: &str = "Z";
 
 impl Naming {
@@ -95,7 +95,7 @@ pub(crate) fn days(snapshots: &[SnapshotEntry], naming: &Naming) -> Vec<(String,
     dates.into_iter().filter_map(day).collect()
 }
 
-/// Reads what somebody calls a moment: words, a time, or a name as any naming has it.
+/// Reads a moment: words, a time, or a name in either naming.
 pub(crate) fn moment(text: &str, now: &ZonedDateTime) -> Option<Moment> {
     let is_date = |text: &&str| {
         text.starts_with(|letter: char| letter.is_ascii_digit()) && !text.ends_with("ago")

@@ -1,18 +1,18 @@
-//! What a volume did since it was opened, for whoever wonders what pulls at a destination.
+//! Counters of a volume since it was opened, which explain the load on a destination.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use yore_engine::Fetched;
 
-use crate::tables::TableSizes;
+use crate::inode::tables::TableSizes;
 
-/// The attribute of the drive's top that tells the counters.
+/// The attribute of the drive's top that holds the counters.
 pub const COUNTERS: &[u8] = b"user.yore.counters";
 
-/// The attribute of the drive's top that tells the id of its repository.
+/// The attribute of the drive's top that holds the id of its repository.
 pub const REPOSITORY: &[u8] = b"user.yore.repository";
 
-/// Counts what programs ask.
+/// The counters of calls and bytes.
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) lookups: AtomicU64,
@@ -28,19 +28,19 @@ pub(crate) fn add(counter: &AtomicU64, more: u64) {
 }
 
 impl Counters {
-    /// The numbers as a JSON object.
+    /// Returns the counters as a JSON object.
     pub(crate) fn json(&self, fetched: Fetched, sizes: TableSizes) -> String {
         let remembered = sizes.places + sizes.trees + sizes.links;
-        let told = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         format!(
             "{{\"lookups\":{},\"listings\":{},\"reads\":{},\"bytes_read\":{},\"errors\":{},\
              \"requests_fetched\":{},\"bytes_fetched\":{},\"failed_fetches\":{},\
              \"remembered\":{remembered}}}",
-            told(&self.lookups),
-            told(&self.listings),
-            told(&self.reads),
-            told(&self.bytes),
-            told(&self.errors),
+            value(&self.lookups),
+            value(&self.listings),
+            value(&self.reads),
+            value(&self.bytes),
+            value(&self.errors),
             fetched.requests,
             fetched.bytes,
             fetched.failures

@@ -1,41 +1,35 @@
 //! The drive: a [`Volume`](yore_platform::Volume) that presents the snapshots of a repository.
 //!
-//! What it promises is in SEMANTICS.md, why it is built so in DECISIONS.md. It knows nothing of
-//! kernels and their numbers: hosts in `yore-platform` mount it, tests walk it without one.
+//! SEMANTICS.md has its promises, DECISIONS.md the reasons for its design. It knows nothing of kernels: hosts in
+//! `yore-platform` mount it, and tests walk it without one.
+//!
+//! The rooms, from the bottom up; each imports only those before it:
+//!
+//! * `inode`: inode numbers and the tables behind them.
+//! * `tree`: the directories of states.
+//! * `snapshot_list`: the snapshots that are shown, and their names.
+//! * `history`: the histories of paths.
+//! * `virtual_dir`: the folders at the top of the drive.
+//! * `read`: open files and read-ahead; it depends on nothing else here.
+//! * `refresh` and `volume`, on top of all.
 
-mod at;
-mod attributes;
 mod calendar;
-mod changes;
 mod counters;
-mod directories;
-mod files;
-mod follow;
-mod gone;
-mod label;
-mod listing;
-mod made;
-mod memo;
-mod node;
-mod number;
+mod error;
+mod history;
+mod inode;
 mod options;
-mod past;
-mod place;
-mod prefetch;
+mod path;
+mod read;
 mod refresh;
-mod scope;
-mod search;
-mod sharing;
-mod shown;
-mod states;
-mod tables;
-mod undecided;
-mod version_name;
+mod snapshot_list;
+mod tree;
+mod virtual_dir;
 mod volume;
 
 pub use calendar::{Naming, find_snapshot};
 pub use counters::{COUNTERS, REPOSITORY};
+pub use inode::tables::TableSizes;
 pub use options::{Filter, VolumeOptions};
 pub use refresh::Changed;
-pub use tables::TableSizes;
 pub use volume::SnapshotVolume;

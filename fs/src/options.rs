@@ -1,4 +1,4 @@
-//! How a volume presents a repository.
+//! The options of a volume.
 
 use std::sync::Arc;
 
@@ -8,31 +8,33 @@ use yore_platform::Owner;
 
 use crate::calendar::Naming;
 
-/// Decides which snapshots are presented.
+/// Selects the snapshots that are presented.
 pub type Filter = Arc<dyn Fn(&SnapshotId, &Snapshot) -> bool + Send + Sync>;
 
-/// How a volume presents a repository.
+/// The options of a volume.
 #[derive(Clone)]
 pub struct VolumeOptions {
     /// The zone in which words like `yesterday` are meant, and times that name none.
     pub zone: TimeZone,
-    /// In which zone names tell times.
+    /// The zone of the times in names.
     pub naming: Naming,
     /// Bytes of memory for decoded data and for the index; of a large index more is kept in memory where there
     /// is any to spare.
     pub cache_size: usize,
-    /// Who owns everything; `None` leaves the recorded owners.
+    /// The owner of everything; `None` leaves the recorded owners.
     pub owner: Option<Owner>,
     /// Permission bits that are taken away.
     pub umask: u32,
     /// The machine that the top shows; where it has no snapshots, the only one that has some.
     pub machine: Option<String>,
-    /// Which snapshots are presented; `None` presents all.
+    /// Selects the snapshots that are presented; `None` presents all.
     pub filter: Option<Filter>,
-    /// What file managers call the drive; `None` leaves that to them.
+    /// The name of the drive in file managers; `None` leaves it to them.
     pub label: Option<String>,
-    /// What counts the fetches from the destination, for the drive's own account of itself.
+    /// Counts the fetches from the destination, for the drive's counters.
     pub meter: Option<Arc<Meter>>,
+    /// Leaves out the file at the top that explains the folders.
+    pub no_readme: bool,
     /// Threads that decode ahead of reads; 0 reads nothing ahead.
     pub prefetch_threads: usize,
 }
@@ -50,6 +52,7 @@ impl VolumeOptions {
             filter: None,
             label: None,
             meter: None,
+            no_readme: false,
             prefetch_threads: 4,
         }
     }

@@ -4,83 +4,52 @@
 //! this package and nowhere else. It knows nothing of backups, snapshots or repositories: it mounts
 //! a [`Volume`], reads and writes files with all that they have, and makes local files durable.
 
-mod lanes;
+mod file_options;
+mod hash;
+mod host;
+#[cfg(target_os = "linux")]
+mod linux;
+mod listing;
 mod metadata;
-mod serve;
-mod volume;
-
-pub use lanes::{Before, Lanes, SHA256_START, sha256_block};
-pub use metadata::{DeviceNumber, Kind, Metadata, Owner, Timestamp, Xattrs};
-pub use serve::{Login, Served, ServedHandle, Token, nfs_path, serve_nfs, serve_webdav};
-pub use volume::{Attr, Entry, FOREVER, Ino, Listed, More, Seek, Space, Volume, VolumeError};
-
-#[cfg(target_os = "linux")]
-mod aligned;
-#[cfg(target_os = "linux")]
-mod drives;
-#[cfg(target_os = "linux")]
-mod durable;
-#[cfg(target_os = "linux")]
-mod fuse;
-#[cfg(target_os = "linux")]
-mod identity;
-#[cfg(target_os = "linux")]
-mod interrupt;
-#[cfg(target_os = "linux")]
-mod look;
-#[cfg(target_os = "linux")]
-mod memory;
-#[cfg(target_os = "linux")]
-mod mount_error;
-#[cfg(target_os = "linux")]
-mod mount_holders;
-#[cfg(target_os = "linux")]
-mod mount_table;
-#[cfg(target_os = "linux")]
-mod mountpoint;
-#[cfg(target_os = "linux")]
-mod mounts;
-#[cfg(target_os = "linux")]
-mod name;
-#[cfg(target_os = "linux")]
+mod mount;
 mod process;
-#[cfg(target_os = "linux")]
-mod random;
-#[cfg(target_os = "linux")]
-mod source;
-#[cfg(target_os = "linux")]
-mod stamp;
-#[cfg(target_os = "linux")]
-mod target;
-#[cfg(target_os = "linux")]
-mod unnamed;
-#[cfg(target_os = "linux")]
-mod xattr;
+mod read;
+mod sys;
+mod temporary_name;
+mod volume;
+mod wanted_metadata;
 
-#[cfg(target_os = "linux")]
-pub use crate::{
-    aligned::{AlignedBuf, HUGE_PAGE, Slab},
-    drives::{drive_attribute, drives},
-    durable::{
-        DurableFile, Flushed, Map, ObjectFile, Published, free_space, is_abandoned, is_temporary,
-        make_dir_durable, private_dir, remove_durable, write_program,
-    },
-    fuse::{Access, Held, InodeNumbers, MountOptions, Mounted, MountedHandle, Unmounted, mount},
-    identity::{Names, current_ids},
-    interrupt::{Interrupt, Interruptible, restore_sigpipe},
-    memory::return_freed_memory,
-    mount_error::{FuseMissing, Hold, Holder, MountError},
-    mountpoint::{WhenBusy, check_mountpoint, fuse_available, is_mounted, unmount},
-    mounts::{MountKind, Mounts},
-    name::{name_bytes, name_from_bytes, snapshot_path, system_path},
-    process::{
-        DetachError, Detached, Readiness, boot_of, hostname, is_alive, lower_thread_priority,
-        machine_mark, open_log, process_identity, raise_open_file_limit, spawn_detached, user_name,
-    },
-    source::{ListedName, Listing, ReadMode, SourceDir, SourceFile, path_metadata},
-    stamp::{folder_metadata, keeps_folder_times},
-    target::{
-        Made, OtherXattrs, Part, Refused, Replace, Restore, TargetDir, TargetFile, TemporaryFile,
-    },
-    xattr::FoundXattrs,
+pub use file_options::{Flushed, MkdirOutcome, Published, ReadMode, Replace};
+pub use hash::multi_sha256::{MultiSha256, SHA256_INITIAL_STATE, Sha256Prefix, sha256_compress};
+pub use host::nfs::{NfsToken, nfs_path, serve_nfs};
+pub use host::server::{Server, ServerHandle};
+pub use host::webdav::{Login, serve_webdav};
+pub use host::{
+    Mounted, MountedHandle, check_mountpoint, drive_attribute, driver_available, drives,
+    is_mounted, mount, unmount,
 };
+pub use listing::{ListedName, Listing};
+pub use metadata::{DeviceNumber, FoundXattrs, Kind, Metadata, Owner, Timestamp, Xattrs};
+pub use mount::error::{DriveUsage, DriverMissing, Holder, MountError};
+pub use mount::{
+    Access, InodeNumbers, MountKind, MountOptions, UnmountBlockers, Unmounted, WhenBusy,
+};
+pub use process::detach::{DetachError, Detached};
+pub use process::identity::boot_id_of;
+pub use read::buffer::{AlignedBuf, ReadBuffer};
+pub use read::object::ObjectFile;
+pub use read::slab::Slab;
+pub use sys::{
+    AccountNames, DurableFile, HUGE_PAGE, Interrupt, Interruptible, MappedFile, Mounts, Readiness,
+    SourceDir, SourceFile, TargetDir, TargetFile, TemporaryFile, create_dir_durable,
+    create_private_dir, create_private_file, current_ids, folder_metadata, free_space, hostname,
+    is_abandoned, is_alive, keeps_folder_times, lower_thread_priority, machine_digest, name_bytes,
+    name_from_bytes, open_log, path_metadata, process_identity, raise_open_file_limit,
+    remove_durable, restore_sigpipe, return_freed_memory, snapshot_path, spawn_detached,
+    system_path, user_name, write_program,
+};
+pub use temporary_name::is_temporary;
+pub use volume::{
+    Attr, Entry, FOREVER, Ino, ListControl, Listed, Seek, Space, Volume, VolumeError,
+};
+pub use wanted_metadata::{MetadataPart, OtherXattrs, RefusedMetadata, WantedMetadata};

@@ -1,4 +1,6 @@
-//! What a file is, apart from its content, in terms that every system can fill in.
+//! The metadata of files, in terms that every system can fill in.
+
+use std::io;
 
 /// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,7 +32,7 @@ pub struct Timestamp {
     pub nanos: u32,
 }
 
-/// Who owns a file, by number.
+/// The owner of a file, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Owner {
     /// The user's number.
@@ -48,34 +50,56 @@ pub struct DeviceNumber {
     pub minor: u32,
 }
 
-/// What one look at a file tells about it, without opening it.
+/// The metadata of a file, as one `stat` returns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metadata {
-    /// What it is.
+    /// The kind of the file.
     pub kind: Kind,
     /// Permission bits (`0o7777`); `None` where the system has none.
     pub mode: Option<u32>,
-    /// Its owner; `None` where the system has no numbers for it.
+    /// The owner; `None` where the system has no numbers for it.
     pub owner: Option<Owner>,
     /// Length in bytes; of a link, that of its text.
     pub size: u64,
-    /// When the content last changed.
+    /// The time of the last change of the content.
     pub modified: Timestamp,
-    /// When content or metadata last changed; `None` where the system does not say.
+    /// The time of the last change of content or metadata; `None` where the system does not say.
     pub changed: Option<Timestamp>,
-    /// When the file was made; `None` where the system does not say.
+    /// The time at which the file was created; `None` where the system does not say.
     pub born: Option<Timestamp>,
     /// The number of the file in its file system.
     pub inode: u64,
     /// The number of the file system that holds it.
     pub device: u64,
-    /// How many names it has.
+    /// The number of its names (hard links).
     pub links: u64,
-    /// Which device it stands for, if it is one.
+    /// The number of the device that it stands for, if it is one.
     pub device_number: DeviceNumber,
-    /// Bytes that it occupies; less than `size` for a sparse file.
+    /// The bytes that it occupies; less than `size` for a sparse file.
     pub allocated: u64,
 }
 
 /// Extended attributes, sorted by name: name and value.
 pub type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// The extended attributes of a file, as far as they could be read.
+#[derive(Debug, Default)]
+pub struct FoundXattrs {
+    /// The attributes that were read.
+    pub readable: Xattrs,
+    /// The names of those that were not, and the errors; an empty name stands for the list itself.
+    pub failed: Vec<(Vec<u8>, io::Error)>,
+}
+
+impl FoundXattrs {
+    /// Returns all of them.
+    ///
+    /// # Errors
+    /// The first that could not be read.
+    pub fn all(mut self) -> io::Result<Xattrs> {
+        match self.failed.pop() {
+            None => Ok(self.readable),
+            Some((_, error)) => Err(error),
+        }
+    }
+}

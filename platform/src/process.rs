@@ -1,23 +1,4 @@
-//! Processes: going to the background, telling processes apart, limits, names.
+//! Names and reports of processes, in terms that every system can fill in.
 
-mod descriptors;
-mod detach;
-mod identity;
-mod priority;
-
-pub use detach::{DetachError, Detached, Readiness, open_log, spawn_detached};
-pub use identity::{boot_of, hostname, is_alive, machine_mark, process_identity, user_name};
-pub(crate) use identity::{has_ended, process_mark};
-pub use priority::lower_thread_priority;
-
-use rustix::process::{Resource, Rlimit};
-
-/// Raises the limit of open files to what the system permits, and returns it.
-pub fn raise_open_file_limit() -> u64 {
-    let limit = rustix::process::getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    // A refusal leaves the lower limit, which is returned.
-    let _ = rustix::process::setrlimit(Resource::Nofile, raised);
-    let limit = rustix::process::getrlimit(Resource::Nofile);
-    limit.current.unwrap_or(u64::MAX)
-}
+pub(crate) mod detach;
+pub(crate) mod identity;

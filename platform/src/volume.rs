@@ -1,8 +1,8 @@
 //! The seam between a tree of files and the code that mounts it.
 //!
-//! A [`Volume`] answers questions about a read-only tree by inode number; a host (FUSE, WinFsp,
-//! WebDAV) translates the questions of its clients into these calls and the answers back, and holds
-//! no logic of its own. Every call may come from several threads at once.
+//! A [`Volume`] returns what a read-only tree holds, by inode number; a host (FUSE, WinFsp, WebDAV)
+//! translates the requests of its clients into these calls and the answers back, and holds no logic
+//! of its own. Every call may come from several threads at once.
 
 use std::time::Duration;
 
@@ -17,47 +17,47 @@ impl Ino {
     pub const ROOT: Ino = Ino(1);
 }
 
-/// What a volume tells of one file or directory.
+/// The attributes of one file or directory of a volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attr {
-    /// Its number. Two names with the same number are one file (hard links).
+    /// The inode number. Two names with the same number are one file (hard links).
     pub ino: Ino,
-    /// What it is.
+    /// The kind of the file.
     pub kind: Kind,
-    /// Permission bits (`0o7777`).
+    /// Permission bits (`0o7777`). Every system's hosts get them; WINDOWS.md tells what they mean there.
     pub mode: u32,
-    /// Its owner.
+    /// The owner, by the numbers of the machine that mounts.
     pub owner: Owner,
-    /// Length in bytes.
+    /// The length in bytes.
     pub size: u64,
-    /// Bytes that it occupies; less than `size` for a sparse file.
+    /// The bytes that it occupies; less than `size` for a sparse file.
     pub allocated: u64,
-    /// When the content last changed.
+    /// The time of the last change of the content.
     pub modified: Timestamp,
-    /// When content or metadata last changed.
+    /// The time of the last change of content or metadata.
     pub changed: Timestamp,
-    /// When the file was made.
+    /// The time at which the file was created.
     pub born: Timestamp,
-    /// How many names it has.
+    /// The number of its names (hard links).
     pub links: u32,
-    /// Which device it stands for, if it is one.
+    /// The number of the device that it stands for, if it is one.
     pub device_number: DeviceNumber,
 }
 
-/// A name's answer: the attributes, and how long name and attributes may be cached.
+/// The answer to a lookup: the attributes, and how long name and attributes may be cached.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    /// What the name stands for.
+    /// The attributes of the file.
     pub attr: Attr,
-    /// How long the answer stays true; [`FOREVER`] for what is immutable.
+    /// The time for which the answer stays true; [`FOREVER`] for what is immutable.
     ///
-    /// Of a directory, also how long a name that it does not have may be remembered as absent, so
+    /// A directory's `ttl` is also the time for which an absent name may be cached as absent, so
     /// one whose names are made when they are looked up is not immutable. When the listing of a
     /// directory changes, its `modified` time must change too.
     pub ttl: Duration,
 }
 
-/// How long an immutable answer may be cached: a year, which every host can represent.
+/// The time for which an immutable answer may be cached: a year, which every host can represent.
 pub const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// One name of a directory's listing.
@@ -65,24 +65,24 @@ pub const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 pub struct Listed<'a> {
     /// The name, in the system's own bytes (no `/`, no NUL).
     pub name: &'a [u8],
-    /// Where the listing goes on after this name: the `from` of a later [`Volume::list`].
+    /// The position after this name: the `from` of a later [`Volume::list`].
     pub next: u64,
-    /// What the name stands for, as [`Volume::lookup`] would answer. Where its `ttl` is zero, the
-    /// attributes may be incomplete, and are to be asked for by [`Volume::attr`].
+    /// The answer that [`Volume::lookup`] would return. Where its `ttl` is zero, the
+    /// attributes may be incomplete; [`Volume::attr`] returns them.
     pub entry: Entry,
 }
 
-/// Whether the receiver of a listing wants more.
+/// The answer of the receiver of a listing to each name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum More {
+pub enum ListControl {
     /// Go on with the next name.
-    Wanted,
+    Continue,
     /// This name did not fit or was the last wanted: stop. A name that did not fit is listed again
     /// by a call with the position before it.
     Stop,
 }
 
-/// Which end of a stretch of data [`Volume::seek`] looks for.
+/// The end of a stretch of data that [`Volume::seek`] finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seek {
     /// The first byte at or after the offset that is not in a hole.
@@ -102,34 +102,34 @@ pub struct Space {
     pub files: u64,
 }
 
-/// Why a volume can't answer. Each host maps every variant to its system's own number.
+/// An error of a volume. Each host maps every variant to its system's own number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum VolumeError {
     /// There is no such name.
     #[error("no such file or directory")]
     NotFound,
-    /// The handle was valid once; what it stood for is gone.
+    /// The number was valid once; its snapshot is deleted.
     #[error("the snapshot is no longer there")]
     Stale,
-    /// A directory was asked for what only a file has.
+    /// The call needs a file, and this is a directory.
     #[error("is a directory")]
     IsDirectory,
-    /// Something else was asked for what only a directory has.
+    /// The call needs a directory, and this is none.
     #[error("is not a directory")]
     NotDirectory,
-    /// Something else was asked for what only a symbolic link has.
+    /// The call needs a symbolic link, and this is none.
     #[error("is not a symbolic link")]
     NotSymlink,
     /// The file has no extended attribute of that name.
     #[error("no such attribute")]
     NoAttribute,
-    /// [`Volume::seek`] was asked beyond the last data or the end of the file.
+    /// The offset of [`Volume::seek`] is beyond the last data or the end of the file.
     #[error("beyond the end")]
     BeyondEnd,
     /// The name can't exist: it is too long.
     #[error("name too long")]
     NameTooLong,
-    /// What was asked for is damaged or can't be fetched; never answered with wrong bytes.
+    /// The data is damaged or can't be fetched; a volume never returns wrong bytes.
     #[error("damaged or unreachable")]
     Damaged,
 }
@@ -138,10 +138,10 @@ pub enum VolumeError {
 ///
 /// Mutations have no method here: every host answers them with its system's "read-only" error.
 pub trait Volume: Send + Sync {
-    /// Answers for `name` in the directory `parent`.
+    /// Returns the entry of `name` in the directory `parent`.
     fn lookup(&self, parent: Ino, name: &[u8]) -> Result<Entry, VolumeError>;
 
-    /// Answers for a number that the host has seen.
+    /// Returns the entry of a number that the host has seen.
     fn attr(&self, ino: Ino) -> Result<Entry, VolumeError>;
 
     /// Lists the directory `ino` (without `.` and `..`) in a fixed order, beginning at position
@@ -150,7 +150,7 @@ pub trait Volume: Send + Sync {
         &self,
         ino: Ino,
         from: u64,
-        each: &mut dyn FnMut(Listed<'_>) -> More,
+        each: &mut dyn FnMut(Listed<'_>) -> ListControl,
     ) -> Result<(), VolumeError>;
 
     /// Reads up to `size` bytes at `offset` and hands them to `reply` in one piece; fewer than
@@ -178,16 +178,16 @@ pub trait Volume: Send + Sync {
     /// Returns the directory above the directory `ino`; the top has itself.
     fn parent(&self, ino: Ino) -> Result<Ino, VolumeError>;
 
-    /// Notes that the host holds a number once more: it is known until the host lets go of it. Numbers
-    /// that nobody holds are remembered for a while, and answer [`VolumeError::Stale`] after it.
+    /// Counts one more reference of the host to a number: the volume keeps it until the host forgets it.
+    /// Numbers without references are kept for a while, and return [`VolumeError::Stale`] after it.
     ///
     /// # Errors
-    /// [`VolumeError::Stale`] when the number is not known any more: the host must not give it out.
+    /// [`VolumeError::Stale`] when the number is not known any more: the host must not hand it out.
     fn hold(&self, ino: Ino) -> Result<(), VolumeError>;
 
-    /// Notes that the host lets go of a number that it held `times` times.
+    /// Removes `times` of the host's references to a number.
     fn forget(&self, ino: Ino, times: u64);
 
-    /// Tells the volume's sizes.
+    /// Returns the volume's sizes.
     fn space(&self) -> Result<Space, VolumeError>;
 }

@@ -58,7 +58,7 @@ mod linux {
         writeln!(io::stdout(), "{line}").expect("somebody listens");
     }
 
-    /// What the child of `spawn_detached` does.
+    /// Runs the child of `spawn_detached`.
     fn background(how: &str) {
         if how == "die" {
             writeln!(io::stderr(), "no luck\ntoday").expect("somebody keeps it");
@@ -85,7 +85,7 @@ mod linux {
         let result = folder.path().join("result");
         let arguments = ["background".as_ref(), result.as_os_str()];
         let detached = spawn_detached(arguments, b"open sesame").expect("it works");
-        assert_eq!(detached.said, "a warning\n");
+        assert_eq!(detached.stderr, "a warning\n");
         let text = fs::read_to_string(&result).expect("written before it was ready");
         let (rest, identity) = text.rsplit_once('|').expect("three parts");
         assert_eq!(rest, "open sesame|true");
@@ -135,15 +135,15 @@ mod linux {
 
     fn dies() {
         match spawn_detached(["background", "die"], b"never read") {
-            Err(DetachError::Died { status, said }) => {
+            Err(DetachError::Died { status, stderr }) => {
                 assert!(status.contains('3'), "{status}");
-                assert_eq!(said, "no luck\ntoday\n");
+                assert_eq!(stderr, "no luck\ntoday\n");
             }
             other => panic!("{other:?}"),
         }
     }
 
-    /// Waits for a signal, tells it, and goes on until it is ended.
+    /// Waits for a signal, prints it, and goes on until it is ended.
     fn interrupted() {
         let interrupt = Interrupt::install().expect("signals can be caught");
         assert!(!interrupt.is_raised());
@@ -183,7 +183,7 @@ mod linux {
         }
     }
 
-    /// This program, with no signal ignored, whoever started these tests.
+    /// Returns this program, with no signal ignored, in whatever way these tests were started.
     fn this_program(argument: &str) -> Command {
         let mut command = Command::new("env");
         command
@@ -211,7 +211,7 @@ mod linux {
         assert_eq!(listener.end().signal(), Some(2));
     }
 
-    /// Reads from a pipe into which nobody writes.
+    /// Reads from a pipe without a writer.
     fn reader() {
         let interrupt = Interrupt::install().expect("signals can be caught");
         let (from, _to) = rustix::pipe::pipe().expect("a pipe");
@@ -240,7 +240,7 @@ mod linux {
         listener.end();
     }
 
-    /// Writes until nobody reads.
+    /// Writes until there is no reader.
     fn chatter() {
         restore_sigpipe();
         loop {

@@ -1,34 +1,26 @@
-"""The bars of the design ("Speed"): what yore is to reach on the data sets as they are made here, in seconds, MiB and MB."""
+"""The bars of the design ("Speed"): what yore is to reach, against its peers and against the file system itself in the same run."""
 
 import steps
 
-SECONDS = {
-    "sources": {steps.FIRST: 3.5, steps.WARM: 0.4, steps.CHANGED: 0.6, steps.RESTORE: 2.5, steps.FIND: 0.6, steps.TAR: 5.0},
-    "large": {steps.FIRST: 2.2, steps.READ: 1.6},
-    "small": {steps.FIRST: 6.0, steps.WARM: 1.2, steps.RESTORE: 8.0, steps.TAR: 12.0},
-}
-AGAIN = 1.3          # times what the file system takes for the same, warm, in the same run
-COPY = 1.3           # times what restoring the same folder takes
-PEAKS = {steps.FIRST: 200, steps.SERVING: 150}
-SIZES = {"sources": 100, "small": 16}
+PEERS = 3.0          # how many times as long the fastest peer takes, in each step
+# How many times as long as the file system itself a step may take. For a backup that is tar and zstd -3, for a restore cp -a and
+# sync, for the drive the same command on the source.
+FILE_SYSTEM = {steps.FIRST: 0.6, steps.RESTORE: 0.5, steps.FIND: 1.2, steps.TAR: 1.0, steps.TAR_AGAIN: 1.3, steps.COPY: 2.5,
+               steps.READ: 2.0}
+PEAKS = {steps.FIRST: 200, steps.SERVING: 150}       # MiB, on the design's data sets
+SIZES = {"sources": 100, "small": 16}                # MB
 
 
-def seconds(chosen, step, native, restored):
-    """The bar of a step; nothing where there is none, as for data of one's own."""
-    if not chosen.barred:
-        return None
-    if step == steps.TAR_AGAIN and native:
-        return AGAIN * native
-    if step == steps.COPY and restored:
-        return COPY * restored
-    return SECONDS[chosen.name].get(step)
+def file_system(step):
+    """The bar of a step, in times of the file system; None where there is none."""
+    return FILE_SYSTEM.get(step)
 
 
 def peak(chosen, step):
-    """The bar of a peak of memory."""
+    """The bar of a peak of memory in MiB; None for data of one's own."""
     return PEAKS.get(step) if chosen.barred else None
 
 
 def size(chosen):
-    """The bar of the repository's size."""
+    """The bar of the repository's size in MB; None for data of one's own."""
     return SIZES.get(chosen.name) if chosen.barred else None

@@ -14,7 +14,7 @@ CHANGE_IN_PLACE = 16 * MIB
 
 @dataclasses.dataclass
 class Data:
-    """A data set: where it is, and whether the design's bars are meant for it."""
+    """A data set: its path, and whether the design's bars for sizes and memory apply to it."""
 
     name: str
     path: str
@@ -23,7 +23,7 @@ class Data:
 
 
 def cargo_sources():
-    """What cargo has unpacked of the crates that were built here."""
+    """Returns the folder of the crates that cargo has unpacked here."""
     home = os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
     return os.path.join(home, "registry", "src")
 
@@ -48,7 +48,7 @@ def find_data(name, cache, given, scale):
 
 
 def make_large(folder, scale):
-    """1.5 GB that can't be compressed, and 373 MB of a tar that can."""
+    """Makes 1.5 GB that can't be compressed, and 373 MB of a tar that can."""
     rnd = random.Random(1)
     os.makedirs(folder + "/images")
     os.makedirs(folder + "/archives")
@@ -71,7 +71,7 @@ def make_large(folder, scale):
 
 
 def make_small(folder, scale):
-    """Records of little text and much that differs: about 125 bytes each when compressed alone, 65 when compressed together."""
+    """Makes records of little text and many random digits: about 125 bytes each when compressed alone, 65 when compressed together."""
     rnd = random.Random(2)
     for number in range(int(200_000 * scale)):
         name = f"{folder}/{number // 20_000:02}/{number // 1_000 % 20:02}/record-{number:06}.txt"
@@ -84,7 +84,7 @@ def make_small(folder, scale):
 
 @dataclasses.dataclass
 class Survey:
-    """What a folder holds: counted once, to be compared with what the tools show and to choose what they read."""
+    """The files of a folder: counted once, to be compared with what the tools restore and to choose what they read."""
 
     entries: int = 0
     files: list = dataclasses.field(default_factory=list)     # (path below the folder, size), sorted
@@ -92,11 +92,11 @@ class Survey:
     folder: str = ""                                          # a folder below it with about a tenth of everything
 
     def largest(self):
-        """The largest file."""
+        """Returns the largest file."""
         return max(self.files, key=lambda file: file[1])[0]
 
     def places(self, count):
-        """`count` places to read 4 KiB at, each byte of the data as likely as any other."""
+        """Draws `count` places to read 4 KiB at, uniformly over all bytes."""
         rnd = random.Random(3)
         chosen = rnd.choices(self.files, [size for _, size in self.files], k=count)
         return [(path, rnd.randrange(max(1, size - 4096 + 1))) for path, size in chosen]
@@ -134,7 +134,7 @@ def walk(folder):
 
 
 def change(folder, found):
-    """Changes 1 % of a copy: a line more in each hundredth file; in large files, 1 MiB of each 100 anew. Tells how many."""
+    """Changes 1 % of a copy: a line more in each hundredth file; in large files, 1 MiB of each 100 anew. Returns how many."""
     rnd, changed = random.Random(7), 0
     few = min(50, len(found.files) - 1)
     for number, (relative, size) in enumerate(found.files):
@@ -162,6 +162,6 @@ def drop_big_files(folder):
 
 
 def total(folder):
-    """(regular files, their bytes) below a folder."""
+    """Returns (regular files, their bytes) below a folder."""
     sizes = [size for _, _, size in walk(folder) if size is not None]
     return len(sizes), sum(sizes)

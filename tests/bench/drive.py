@@ -1,4 +1,4 @@
-"""A tool's drive, mounted for a while and taken away in any case."""
+"""A tool's drive, mounted for a session and unmounted in any case."""
 
 import contextlib
 import subprocess
@@ -9,7 +9,7 @@ import measure
 
 READY_S = 60
 BUSY_S = 5
-LOOK_S = 20
+CHECK_S = 20
 
 
 class Drive:
@@ -21,7 +21,7 @@ class Drive:
         self.ready = measure.Measured()
 
     def run(self, command):
-        """Runs a step on the drive. What the serving program computes counts as the step's own."""
+        """Runs a step on the drive. The processor time of the serving program counts as the step's."""
         before = measure.cpu_of(self.child.pid)
         took = self.programs.run(command, self.tool.env(), when_stuck=lambda: measure.signal_group(self.child.pid, 9))
         took.cpu += max(0.0, measure.cpu_of(self.child.pid) - before)
@@ -48,24 +48,24 @@ def mounted(programs, tool):
 
 
 def wait_until_ready(programs, drive, begin):
-    """Waits until the root can be looked at; looks from another process, as a look at a dead drive may never return."""
+    """Waits until the root answers a stat; checks from another process, as a stat on a dead drive may never return."""
     while True:
         if drive.child.poll() is not None:
             return f"the mount ended with {drive.child.returncode}"
         if time.monotonic() - begin > min(READY_S, programs.step_s):
             return f"no drive after {READY_S} s"
         if machine.is_mounted(drive.tool.drive):
-            look = programs.start(["test", "-d", drive.tool.root() + "/."], drive.tool.env())
+            check = programs.start(["test", "-d", drive.tool.root() + "/."], drive.tool.env())
             with contextlib.suppress(subprocess.TimeoutExpired):
-                look.wait(LOOK_S)
-            programs.stop(look)
-            if look.returncode == 0:
+                check.wait(CHECK_S)
+            programs.stop(check)
+            if check.returncode == 0:
                 return ""
         time.sleep(0.005)
 
 
 def unmount(programs, drive):
-    """Takes the drive away: politely while it is busy, then in any case; then ends the program that served it."""
+    """Unmounts the drive, lazily once it has been busy for too long; then ends the program that served it."""
     place = drive.tool.drive
     until = time.monotonic() + BUSY_S
     while machine.is_mounted(place) and time.monotonic() < until:

@@ -1,4 +1,11 @@
-"""Builds the program under test and installs its peers where they are missing."""
+"""Builds the program under test, and gets its peers at their newest, which stay in the cache folder:
+
+- restic: the program in the package of Debian's unstable suite, unpacked and not installed;
+- borg: from PyPI, with its mount, in a virtual environment;
+- rustic: built from crates.io.
+
+Delete a tool's folder to get a newer one.
+"""
 
 import json
 import os
@@ -6,7 +13,15 @@ import shutil
 import subprocess
 
 CLONE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DEBIAN = {"restic": ["restic"], "borg": ["borgbackup", "python3-pyfuse3"], "fusermount3": ["fuse3"]}
+BORG = "borgbackup[pyfuse3]==1.4.5"
+BORG_NEEDS = ["python3-venv", "python3-dev", "gcc", "pkg-config", "libacl1-dev", "libssl-dev", "liblz4-dev", "libxxhash-dev",
+              "libzstd-dev", "libfuse3-dev"]
+UNSTABLE = """Types: deb
+URIs: http://deb.debian.org/debian
+Suites: unstable
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+"""
 
 
 def build_yore():
@@ -24,55 +39,87 @@ def build_yore():
 
 
 def find_programs(tools, cache, yore):
-    """Where the programs of the tools are. Installs what is missing."""
+    """Finds the programs of the tools. Gets what is missing."""
+    if not shutil.which("fusermount3"):
+        from_debian(["fuse3"])
+    find_peer = {"restic": find_restic, "borg": find_borg, "rustic": find_rustic}
     found = {}
-    debian = [name for name in ("restic", "borg", "fusermount3") if not shutil.which(name)]
-    from_debian([name for name in debian if name in tools or name == "fusermount3"])
     for tool in tools:
         if tool.startswith("yore"):
             found[tool] = found.get("yore") or (os.path.abspath(yore) if yore else build_yore())
-        elif tool == "rustic":
-            found[tool] = find_rustic(cache)
         else:
-            found[tool] = shutil.which(tool)
+            found[tool] = find_peer[tool](os.path.join(cache, tool))
     return found
 
 
-def from_debian(programs):
-    """Installs programs from Debian's packages."""
-    if not programs:
-        return
-    packages = [package for program in programs for package in DEBIAN[program]]
-    command = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    command += ["apt-get", "install", "-y", "-q", *packages]
-    print("installing", *packages, flush=True)
+def must(tool, *commands, **options):
+    """Runs commands that get a tool; ends the benchmark when one fails."""
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        failed = subprocess.run(command, env=env, stdout=subprocess.DEVNULL).returncode
-    except FileNotFoundError:
-        failed = True
-    missing = [program for program in programs if not shutil.which(program)]
-    if failed or missing:
-        raise SystemExit(f"{', '.join(missing or programs)} could not be installed; install {' '.join(packages)}, "
-                         "or leave tools out with --tools")
+    # A build of this project's must not be mixed with that of another.
+    env.pop("CARGO_TARGET_DIR", None)
+    for command in commands:
+        try:
+            failed = subprocess.run(command, env=env, stdout=subprocess.DEVNULL, **options).returncode
+        except FileNotFoundError as error:
+            failed = error.filename + " is not there"
+        if failed:
+            raise SystemExit(f"{tool} could not be got: `{' '.join(command)}` ended with {failed}; leave it out with --tools")
 
 
-def find_rustic(cache):
-    """rustic of the PATH, or of the cache folder; built from crates.io where there is none, which takes minutes."""
-    root = os.path.join(cache, "rustic")
-    ready = shutil.which("rustic") or shutil.which(root + "/bin/rustic")
-    if ready:
-        return ready
+def from_debian(packages):
+    """Installs packages of the system's own Debian suite."""
+    print("installing", *packages, flush=True)
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    must(packages[0], [*as_root, "apt-get", "install", "-y", "-q", "--no-install-recommends", *packages])
+
+
+def find_restic(folder):
+    """restic of the cache folder, out of Debian's unstable suite."""
+    program = folder + "/usr/bin/restic"
+    if os.path.exists(program):
+        return program
+    print("getting restic from Debian's unstable suite", flush=True)
+    state = folder + "/apt"
+    for needed in ("state/lists/partial", "cache/archives/partial"):
+        os.makedirs(f"{state}/{needed}", exist_ok=True)
+    with open(state + "/unstable.sources", "w") as file:
+        file.write(UNSTABLE)
+    # Lists of its own: those of the system stay as they are.
+    own = ["-o", f"Dir::Etc::sourcelist={state}/unstable.sources", "-o", "Dir::Etc::sourceparts=-", "-o", f"Dir::State={state}/state",
+           "-o", f"Dir::Cache={state}/cache", "-o", "Acquire::Languages=none", "-o", "APT::Sandbox::User="]
+    must("restic", ["apt-get", "-q", *own, "update"], ["apt-get", "-q", *own, "download", "restic"], cwd=folder)
+    package = next(name for name in os.listdir(folder) if name.endswith(".deb"))
+    must("restic", ["dpkg-deb", "-x", package, "."], cwd=folder)
+    os.unlink(f"{folder}/{package}")
+    shutil.rmtree(state)
+    return program
+
+
+def find_borg(folder):
+    """borg of the cache folder, built from PyPI."""
+    program = folder + "/bin/borg"
+    if os.path.exists(program):
+        return program
+    print("building borg from PyPI, which takes minutes", flush=True)
+    installed = subprocess.run(["dpkg-query", "-W", *BORG_NEEDS], capture_output=True).returncode == 0
+    if not installed:
+        from_debian(BORG_NEEDS)
+    must("borg", ["/usr/bin/python3", "-m", "venv", folder], [folder + "/bin/pip", "install", "-q", BORG])
+    return program
+
+
+def find_rustic(folder):
+    """rustic of the cache folder, built from crates.io."""
+    program = folder + "/bin/rustic"
+    if os.path.exists(program):
+        return program
     print("building rustic from crates.io, which takes minutes", flush=True)
-    command = ["cargo", "install", "--locked", "--quiet", "rustic-rs", "--features", "mount", "--root", root]
-    env = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"}
-    if subprocess.run(command, cwd="/", env=env).returncode:
-        raise SystemExit("rustic could not be built; see above, or leave it out with --tools")
-    return root + "/bin/rustic"
+    must("rustic", ["cargo", "install", "--locked", "--quiet", "rustic-rs", "--features", "mount", "--root", folder], cwd="/")
+    return program
 
 
 def version(program):
-    """What a program says of its version, in its first line."""
+    """Returns the first line that a program prints about its version."""
     for argument in ("--version", "version"):
         said = subprocess.run([program, argument], capture_output=True, text=True)
         if said.returncode == 0 and said.stdout.strip():

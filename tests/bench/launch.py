@@ -1,5 +1,5 @@
-"""Starts one program, waits for it and tells what it took. It is small, as a program's peak memory is never told as less than that of the
-process it was started from, and the benchmark itself has the names of all files in memory.
+"""Starts one program, waits for it and reports its time and memory. It is small, since Linux reports a peak memory of at least that of
+the process that started the program, and the benchmark has the names of all files in memory.
 
     launch.py REPORT_FD PROGRAM [ARGUMENT ...]          writes: wall seconds, processor seconds, peak in KiB
 """

@@ -1,14 +1,14 @@
-"""What the measurements were made on."""
+"""The machine that the measurements were made on."""
 
 import os
 import time
 
 BUSY = "busy before"
-LOOK_S = 3
+SAMPLE_S = 3
 
 
 def describe(work):
-    """(name, value) of everything that a reader needs to compare."""
+    """Returns (name, value) pairs of everything that a reader needs to compare."""
     cores = sorted(os.sched_getaffinity(0))
     return [
         ("cores", f"{len(cores)} used (of {os.cpu_count()}; numbers {', '.join(map(str, cores))})"),
@@ -21,7 +21,7 @@ def describe(work):
 
 
 def fields(path):
-    """The `name: value` lines of a file; of several with a name, the first."""
+    """Parses the `name: value` lines of a file; of several with a name, the first."""
     found = {}
     with open(path) as file:
         for line in file:
@@ -32,41 +32,41 @@ def fields(path):
 
 
 def busy():
-    """How many cores other programs keep busy, or waiting for a disk, while nothing is measured."""
-    def look():
+    """Measures how many cores other programs keep busy or waiting for a disk."""
+    def times():
         with open("/proc/stat") as file:
-            times = list(map(int, file.readline().split()[1:9]))
-        return sum(times), times[3]
-    total, idle = look()
-    time.sleep(LOOK_S)
-    now, idle_now = look()
+            counters = list(map(int, file.readline().split()[1:9]))
+        return sum(counters), counters[3]
+    total, idle = times()
+    time.sleep(SAMPLE_S)
+    now, idle_now = times()
     return os.cpu_count() * (1 - (idle_now - idle) / max(1, now - total))
 
 
 def processor():
-    """The processor's model, as far as the kernel tells it."""
-    told = fields("/proc/cpuinfo")
-    return told.get("model name") or told.get("Model") or os.uname().machine
+    """Returns the processor's model, if the kernel knows it."""
+    info = fields("/proc/cpuinfo")
+    return info.get("model name") or info.get("Model") or os.uname().machine
 
 
 def has_sha():
-    """Whether the processor computes SHA-256 in instructions of its own."""
-    told = fields("/proc/cpuinfo")
-    return bool({"sha_ni", "sha2"} & set((told.get("flags") or told.get("Features") or "").split()))
+    """Returns true if the processor has instructions for SHA-256."""
+    info = fields("/proc/cpuinfo")
+    return bool({"sha_ni", "sha2"} & set((info.get("flags") or info.get("Features") or "").split()))
 
 
 def system():
-    """The distribution's name."""
+    """Returns the distribution's name."""
     try:
         with open("/etc/os-release") as file:
-            told = dict(line.rstrip().split("=", 1) for line in file if "=" in line)
+            info = dict(line.rstrip().split("=", 1) for line in file if "=" in line)
     except OSError:
-        told = {}
-    return told.get("PRETTY_NAME", "an unnamed distribution").strip('"')
+        info = {}
+    return info.get("PRETTY_NAME", "an unnamed distribution").strip('"')
 
 
 def mounts():
-    """(mountpoint, type, device, options) of everything mounted, read without touching any of it."""
+    """Yields (mountpoint, type, device, options) of every mount, without accessing any of them."""
     with open("/proc/self/mountinfo") as file:
         for line in file:
             before, _, after = line.partition(" - ")
@@ -76,17 +76,17 @@ def mounts():
 
 
 def is_mounted(path):
-    """Whether something is mounted right there."""
+    """Returns true for a mountpoint."""
     return any(place == path for place, *_ in mounts())
 
 
 def mounted_below(path):
-    """What is mounted at or below a folder."""
+    """Lists the mountpoints at or below a folder."""
     return [place for place, *_ in mounts() if place == path or place.startswith(path + "/")]
 
 
 def file_system(path):
-    """The type, the device and the options of the file system that holds a folder."""
+    """Describes the file system that holds a folder: type, device and options."""
     real = os.path.realpath(path)
     holders = [mount for mount in mounts() if real == mount[0] or real.startswith(mount[0].rstrip("/") + "/")]
     _, kind, device, options = max(holders, key=lambda mount: len(mount[0]))

@@ -1,4 +1,4 @@
-"""Runs one program and tells what it took: wall time, processor time, peak memory.
+"""Runs one program and measures it: wall time, processor time, peak memory.
 
 Every program is the leader of a process group of its own and is ended, with its group, when its time is over or when the
 benchmark ends. Nothing is ever looked up by name.
@@ -21,7 +21,7 @@ STUCK_S = 10     # until a program that can't even be killed has its drive taken
 
 @dataclasses.dataclass
 class Measured:
-    """What one step took. `trouble` is empty when it went well; otherwise the times mean nothing."""
+    """The measurements of one step. With `trouble` the step failed, and its times mean nothing."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -50,7 +50,7 @@ class Programs:
         self.running.pop(child.pid, None)
 
     def stop(self, child):
-        """Ends a program: asks, then insists. Returns when it is gone, or can't be ended at all."""
+        """Ends a program by SIGTERM, then by SIGKILL. Returns when it has ended, or can't be ended at all."""
         for sign in (signal.SIGTERM, signal.SIGKILL):
             if child.poll() is not None:
                 break
@@ -100,7 +100,7 @@ def end_late(pid, over, when_stuck):
 
 
 def waits_or_runs(pid):
-    """Whether the process is there and has not ended."""
+    """Returns true while the process runs."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[0] not in "ZX"
@@ -117,7 +117,7 @@ def signal_group(pid, sign):
 
 
 def trouble(code, late, step_s, err):
-    """Why a step does not count, in one line."""
+    """Returns the reason why a step does not count, in one line."""
     if late:
         return f"ended at {step_s:g} s"
     if code:
@@ -127,7 +127,7 @@ def trouble(code, late, step_s, err):
 
 
 def text(file):
-    """The last of what a program printed."""
+    """Returns the end of a program's output."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - 4096))
     return file.read().decode(errors="replace").strip()
@@ -150,7 +150,7 @@ def drop_caches():
 
 
 def peak_of(pid):
-    """The peak memory of a process that is still running, in MiB."""
+    """Returns the peak memory of a running process, in MiB."""
     try:
         with open(f"/proc/{pid}/status") as file:
             peaks = [line.split()[1] for line in file if line.startswith("VmHWM")]
@@ -160,7 +160,7 @@ def peak_of(pid):
 
 
 def cpu_of(pid):
-    """The processor time that a running process has used, in seconds."""
+    """Returns the processor time of a running process, in seconds."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             fields = file.read().rpartition(")")[2].split()

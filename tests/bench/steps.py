@@ -1,4 +1,4 @@
-"""What is measured, step by step. All tools do a step before any does the next, so that the machine's moods meet all of them."""
+"""The steps of a measurement. All tools do a step before any does the next, so that changes in the machine's speed affect all."""
 
 import json
 import os
@@ -27,7 +27,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Results:
-    """Everything measured: of each step, of each tool, one value a run."""
+    """All measurements: for each step and tool, one value a run."""
 
     def __init__(self):
         self.steps = {}
@@ -38,7 +38,7 @@ class Results:
         self.cold = True
 
     def add(self, tool, step, took):
-        """Keeps and shows what a step took."""
+        """Keeps and prints the measurements of a step."""
         self.steps.setdefault(step, {}).setdefault(tool, []).append(took)
         shown = took.trouble or f"{took.wall:8.2f} s  cpu {took.cpu:7.2f} s  peak {took.peak:5.0f} MiB  {took.note}"
         print(f"  {tool:18} {step:34} {shown}", flush=True)
@@ -92,7 +92,7 @@ class Run:
         return took
 
     def native(self, step, script, *arguments):
-        """Measures what the file system alone takes for a step's work."""
+        """Measures the same work on the file system itself."""
         measure.settle()
         took = self.programs.run(["sh", "-c", script, "sh", *arguments], self.env)
         self.expected[step] = took.out
@@ -120,7 +120,7 @@ class Run:
         return None
 
     def unchanged(self, tool):
-        """Backs up again what has not changed."""
+        """Backs up again without changes."""
         self.cold()
         self.program(tool, COLD, tool.backup(), self.source)
         self.program(tool, WARM, tool.backup(), self.source)
@@ -137,7 +137,7 @@ class Run:
             data.drop_big_files(tool.restored)
 
     def on_drive(self, drive_, tool, steps):
-        """Does steps on a drive until one fails; what it shows must be what the file system showed."""
+        """Does steps on a drive until one fails; their output must be that of the file system itself."""
         for step, command in steps:
             measure.settle()
             took = drive_.run(command)
@@ -150,7 +150,7 @@ class Run:
                 return
 
     def session(self, tool, steps):
-        """Mounts a drive with cold caches, does steps on it, takes it away."""
+        """Mounts a drive with cold caches, does steps on it, unmounts it."""
         self.cold()
         with drive.mounted(self.programs, tool) as mounted:
             if FIND in dict(steps) or mounted.ready.trouble:
@@ -171,7 +171,7 @@ class Run:
         self.session(tool, [(READ, command), (READ_AGAIN, command)])
 
     def look_up_drive(self, tool):
-        """Reads a little in many places."""
+        """Reads 4 KiB in many places."""
         self.session(tool, [(RANDOM, reads_command(tool.root(), self.folder))])
 
     def copy_out(self, tool):
@@ -241,13 +241,13 @@ def reads_command(root, folder):
 
 
 def note_of_reads(printed):
-    """Says what `reads.py` printed."""
+    """Describes the output of `reads.py`."""
     median, slow = (printed.split() + ["?", "?"])[:2]
     return f"median {median} ms, slowest 1 % from {slow} ms"
 
 
 def lacks(got, wanted):
-    """What is wrong with (files, bytes) that came back; nothing if they are what was there."""
+    """Returns the difference between restored and expected (files, bytes); empty if there is none."""
     if got == tuple(wanted):
         return ""
     return f"restored {got[0]:,} files of {got[1]:,} bytes, not {wanted[0]:,} of {wanted[1]:,}"

@@ -1,4 +1,4 @@
-"""The command lines of the tools: what each types for the same step.
+"""The command lines of the tools for the same steps.
 
 Every tool backs up `.` from the source folder, to a repository and a cache of its own, at its default compression (borg's
 default is not zstd: it gets zstd 3, as the others have).
@@ -26,13 +26,13 @@ class Tool:
             os.makedirs(needed)
 
     def env(self):
-        """The environment: nothing of the person's own configuration."""
+        """Returns an environment without the user's own configuration."""
         kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "TZ") if name in os.environ}
         return kept | {"HOME": self.home, "LANG": "C.UTF-8"} | self.secret()
 
 
 class Yore(Tool):
-    """With a key file, as an unattended machine has it: no run derives a key from a passphrase."""
+    """Yore with a key file, as on an unattended machine: no run derives a key from a passphrase."""
 
     name = "yore"
 
@@ -63,7 +63,7 @@ class Yore(Tool):
 
 
 class YorePassphrase(Yore):
-    """As its peers are measured: each run derives its key."""
+    """Yore as its peers are measured: each run derives its key from a passphrase."""
 
     name = "yore (passphrase)"
 

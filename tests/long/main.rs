@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use yore_tests::{MountGuard, Yore, in_shell, noise, peak_memory};
 
-/// The most memory that anything may take, in KiB.
+/// The most memory that a process may take, in KiB.
 const LIMIT: u64 = 300 << 10;
 
-/// Waits for a process and returns the most memory that it had.
+/// Waits for a process; returns its peak memory.
 fn watched(mut child: Child, what: &str) -> u64 {
     let mut peak = 0;
     loop {
         peak = peak_memory(child.id()).map_or(peak, |now| peak.max(now));
-        if let Some(status) = child.try_wait().expect("it can be asked") {
+        if let Some(status) = child.try_wait().expect("its status can be read") {
             assert!(status.success(), "{what}: {status}");
             return peak;
         }
@@ -49,7 +49,7 @@ fn a_million_small_files_are_backed_up_listed_and_mounted_in_300_mib() {
     run_watched(&yore, &["ls", "--recursive", "latest"]);
     run_watched(&yore, &["check"]);
     let drive = MountGuard::new(&yore, &[]);
-    let shown = drive.shown("latest", &source);
+    let shown = drive.path_of("latest", &source);
     let found = in_shell("find \"$1\" -type f | wc -l", &[&shown]);
     assert_eq!(found.trim(), "1000000");
     let sizes = "find \"$1\" -type f -printf '%P %s %T@\\n' | sort | sha256sum";
@@ -64,12 +64,12 @@ fn a_million_small_files_are_backed_up_listed_and_mounted_in_300_mib() {
 }
 
 #[test]
-fn a_file_of_ten_gigabytes_goes_there_and_back() {
+fn a_file_of_ten_gigabytes_is_backed_up_and_restored() {
     let yore = Yore::with_repository();
     let source = yore.scratch.folder("source");
     let mut file = std::fs::File::create(source.join("large")).expect("a file");
     let block = noise(1 << 20, 1);
-    // Five gigabytes of data, no two blocks the same, with five of holes between.
+    // Five gigabytes of data in blocks that all differ, with five of holes between.
     for n in 0..5120u64 {
         let stretch = if n < 2560 { n } else { n + 5120 };
         file.seek(SeekFrom::Start(stretch << 20)).expect("it seeks");
@@ -81,7 +81,7 @@ fn a_file_of_ten_gigabytes_goes_there_and_back() {
     let source_word = source.to_str().expect("text").to_owned();
     run_watched(&yore, &["backup", &source_word]);
     let drive = MountGuard::new(&yore, &[]);
-    let shown = drive.shown("latest", &source);
+    let shown = drive.path_of("latest", &source);
     in_shell("cmp \"$1\"/large \"$2\"/large", &[&shown, &source]);
     let blocks = in_shell("stat -c %b \"$1\"/large", &[&shown]);
     let blocks: u64 = blocks.trim().parse().expect("a number");

@@ -1,39 +1,28 @@
-//! What the tests of the whole system share: repositories, sources, comparisons, faults, the program.
+//! Code that the tests of the whole system share: repositories, sources, comparisons, faults, the program.
 //!
-//! Nothing in the product knows of it. A check that fails panics and says what it saw.
+//! The product does not depend on it. A check that fails panics and prints what it found.
 
-mod describe;
-mod eyes;
-mod faulty;
-mod memory;
-mod mounted;
-mod notes;
-mod picture;
+pub mod conformance;
+mod files;
+mod machine;
 mod program;
-mod random;
-mod reader;
-mod rules;
-mod scratch;
-mod sources;
-mod system;
-mod terminal;
-mod world;
+mod project;
+mod repository;
 
-pub use describe::describe;
-pub use eyes::{assert_same_tree, build_matrix, look};
-pub use faulty::{Call, Fault, Faulty, When};
-pub use memory::Memory;
-pub use mounted::{MountGuard, MountedAt};
-pub use notes::Notes;
-pub use picture::{
-    Ignoring, Picture, Seen, assert_same, of_folder, of_volume, on_its_own, relative_to,
+pub use files::{
+    FileFingerprint, Fingerprint, Ignoring, assert_same, assert_same_tree, build_matrix,
+    change_source, describe, fingerprint_below, fingerprint_folder, fingerprint_volume,
+    small_source, stat_tree, without_links_elsewhere,
 };
-pub use program::{Ended, Yore, binary};
-pub use random::{Random, noise};
-pub use reader::{python, reader};
-pub use rules::{SourceFile, root, source_files};
-pub use scratch::Scratch;
-pub use sources::{small_source, vary};
-pub use system::{in_shell, is_root, needs_root, peak_memory};
-pub use terminal::on_terminal;
-pub use world::{World, dead_writer, options, small_parameters, time};
+pub use machine::{
+    Random, Scratch, in_shell, is_root, needs_root, noise, peak_memory, python, reader,
+};
+pub use program::{Ended, MountGuard, MountedAt, Yore, binary, on_terminal};
+pub use project::{
+    SourceFile, circles_between_rooms, crowded_folders, free_relatives, imports_of_room,
+    more_than_contents, root, source_files,
+};
+pub use repository::{
+    Call, Fault, Faulty, Memory, Recorder, TestRepository, When, dead_writer, options,
+    small_parameters, time,
+};

@@ -8,7 +8,7 @@ use yore_engine::{Content, Node, SnapshotId};
 use yore_platform::{Kind, Timestamp};
 
 use super::{Added, Archive, content};
-use crate::place::Past;
+use crate::past::place::Past;
 
 /// Blocks of a tar.
 const BLOCK: u64 = 512;

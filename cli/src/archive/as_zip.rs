@@ -10,7 +10,7 @@ use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::{Added, Archive, as_text, content};
-use crate::place::Past;
+use crate::past::place::Past;
 
 /// From here on a length needs the 64 bits of zip64.
 const LARGE: u64 = u32::MAX as u64;

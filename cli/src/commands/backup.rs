@@ -7,22 +7,22 @@ use std::time::Instant;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use yore_engine::{
-    BackupOptions, ClientId, EmptySources, Excludes, FileSystems, Reading, Run, UnchangedBy,
-    Writer, count_sources,
+    BackupOptions, EmptySources, Excludes, FileSystems, Reading, Run, UnchangedBy, count_sources,
 };
-use yore_platform::{
-    Interruptible, Timestamp, hostname, name_bytes, process_identity, snapshot_path, user_name,
-};
+use yore_platform::{Interruptible, Timestamp, name_bytes, snapshot_path};
 
+use crate::access::writer::writer;
+use crate::access::{flushing, shared_client, state};
+use crate::args::exclude::{self, FromHere};
+use crate::args::{size, unchanged_by, when};
 use crate::context::Context;
-use crate::exclude::FromHere;
 use crate::failure::{Done, Failure, Outcome};
-use crate::program_output::ProgramOutput;
-use crate::progress::Progress;
-use crate::sources::{Named, Sources};
-use crate::{
-    backup_summary, clock, exclude, flushing, shared_client, size, state, unchanged_by, when,
-};
+use crate::job::program_output::ProgramOutput;
+use crate::job::sources::{Named, Sources};
+use crate::past::clock;
+use crate::screen::progress::Progress;
+
+mod summary;
 
 /// The options of `backup`.
 #[derive(Debug, Args)]
@@ -91,7 +91,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let settings = settings(options, &plan, excludes, time)?;
     let interrupt = context.interrupt()?;
     let began = Instant::now();
-    let progress = Progress::start(context, "backing up", Some(interrupt));
+    let progress = Progress::start(&context.screen, "backing up", Some(interrupt));
     let report = match &plan {
         Plan::Paths { sources, .. } => {
             let (paths, options) = (sources.paths.clone(), settings.clone());
@@ -121,10 +121,10 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         clock::warn_of(context, ahead);
     }
     if let Some(new) = report.new_client {
-        shared_client::leave(context, new);
+        shared_client::leave(&context.screen, new);
     }
-    flushing::warn_of(context, &repository);
-    backup_summary::print(context, &repository, &report, began.elapsed());
+    flushing::warn_of(&context.screen, &repository);
+    summary::print(context, &repository, &report, began.elapsed());
     let missing = if let Plan::Paths { sources, .. } = &plan { sources.missing } else { 0 };
     let is_whole = report.totals.unreadable + report.changed_while_read + missing == 0
         && report.emptied.is_empty()
@@ -250,17 +250,6 @@ fn settings(
         utc_offset,
         writer: writer(state::client()?, options.host.clone()),
     })
-}
-
-/// Who writes a snapshot.
-pub fn writer(client: ClientId, host: Option<String>) -> Writer {
-    Writer {
-        host: host.unwrap_or_else(hostname),
-        user: user_name(),
-        client,
-        process: process_identity(),
-        program: concat!("yore ", env!("CARGO_PKG_VERSION")).into(),
-    }
 }
 
 /// Takes a name without a slash.

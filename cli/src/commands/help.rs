@@ -1,7 +1,7 @@
 //! `yore` by itself: what it is, and where to begin.
 
 use crate::context::Context;
-use crate::table::{Column, Table};
+use crate::text::table::{Column, Table};
 
 const BEGINNINGS: [[&str; 2]; 5] = [
     ["  yore try", "see it work, on throw-away data"],

@@ -5,21 +5,24 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
 use yore_engine::{
     Extra, Lookup, Overwrite, Owners, Repository, RestoreOptions, RestoreReport, Run, TreePath,
     Verify, path_versions, restore,
 };
 use yore_platform::system_path;
 
+use crate::args::exclude::{self, FromHere};
+use crate::args::machine::Whose;
+use crate::commands::restore::in_place::Request;
 use crate::context::Context;
-use crate::exclude::FromHere;
 use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::in_place::{self, Request};
-use crate::machine::Whose;
-use crate::place::{Past, Place};
-use crate::progress::Progress;
-use crate::{clock, escape, exclude, format, place};
+use crate::json;
+use crate::past::clock;
+use crate::past::place::{self, Past, Place};
+use crate::screen::progress::Progress;
+use crate::text::{escape, format};
+
+mod in_place;
 
 /// The options of `restore`.
 #[derive(Debug, Args)]
@@ -102,7 +105,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let began = Instant::now();
     let report = match options.target.is_some() {
         true => {
-            let progress = Progress::start(context, "restoring", Some(interrupt));
+            let progress = Progress::start(&context.screen, "restoring", Some(interrupt));
             progress.counting(
                 |counter| in_place::count(&past.reader, &what, counter),
                 || restore(&past.reader, &what, &path, &target, &settings, &progress),
@@ -161,7 +164,7 @@ fn newest_of(
             let time = clock::time(newest, context.now.time_zone());
             context
                 .screen
-                .detail(format!("{} is taken from the snapshot of {time}", place::shown(&path)));
+                .detail(format!("{} is taken from the snapshot of {time}", escape::path(&path)));
             return Ok(Place::in_snapshot(newest.id, path));
         }
     }
@@ -171,7 +174,7 @@ fn newest_of(
             "{} is neither a moment nor a file that a snapshot has",
             escape::text(&file.to_string_lossy())
         ),
-        format!("`yore find NAME` looks for a file; {}", crate::when::FORMS),
+        format!("`yore find NAME` looks for a file; {}", crate::args::when::FORMS),
     ))
 }
 
@@ -240,6 +243,10 @@ fn own_folders(context: &Context, target: &Path, path: &[u8]) -> Outcome<Vec<Str
     Ok(within.flatten().collect())
 }
 
+fn run_of(options: &Options) -> Run {
+    if options.dry_run { Run::Dry } else { Run::Real }
+}
+
 fn settings(options: &Options, past: &Past, path: &[u8], own: Vec<String>) -> RestoreOptions {
     let sources = past.parts.iter().map(|part| part.path.as_slice()).chain([path]);
     let bases = exclude::bases(sources.map(<[u8]>::to_vec).collect(), FromHere::Yes);
@@ -257,7 +264,7 @@ fn settings(options: &Options, past: &Past, path: &[u8], own: Vec<String>) -> Re
         include: exclude::rules(&options.include, &bases),
         exclude: exclude::rules(&options.exclude, &bases),
         owners: if options.numeric_ids { Owners::ByNumber } else { Owners::ByName },
-        run: if options.dry_run { Run::Dry } else { Run::Real },
+        run: run_of(options),
         verify: if options.verify { Verify::Reread } else { Verify::Trust },
     }
 }
@@ -270,26 +277,7 @@ fn summary(
     took: Duration,
 ) {
     let screen = &context.screen;
-    screen.object(&json!({
-        "type": "restore",
-        "dry_run": options.dry_run,
-        "at": landed.display().to_string(),
-        "files": report.files,
-        "directories": report.directories,
-        "others": report.others,
-        "links": report.links,
-        "bytes": report.bytes,
-        "unchanged": report.unchanged,
-        "skipped": report.skipped,
-        "deleted": report.deleted,
-        "replaced": report.replaced,
-        "newer": report.newer,
-        "failed": report.failed,
-        "refused": report.refused,
-        "leftovers": report.leftovers,
-        "kept_both": report.beside,
-        "seconds": took.as_secs_f64(),
-    }));
+    screen.object(&json::Restore::new(run_of(options), landed, report, took));
     let at = landed.display();
     let (files, bytes) = (format::counted(report.files, "file"), format::bytes(report.bytes));
     screen.say(match options.dry_run {

@@ -8,18 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::json;
 use yore_fs::VolumeOptions;
 use yore_platform::{Interrupt, MountOptions, is_mounted};
 
 use crate::context::Context;
+use crate::demo::window::Window;
+use crate::demo::{self, Lost, Stage};
 use crate::drive::{self, Drive};
-use crate::engine_error::quoted;
+use crate::failure::engine_error::quoted;
 use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::stage::{self, Lost, Stage};
-use crate::table::{Column, Table};
-use crate::window::Window;
-use crate::{escape, format};
+use crate::json;
+use crate::text::table::{Column, Table};
+use crate::text::{escape, format};
 
 /// What is set off from the text around it begins so.
 const INDENT: &str = "    ";
@@ -35,7 +35,7 @@ pub struct Options {
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let interrupt = context.interrupt()?;
-    let stage = stage::set(context, options.folder.as_deref())?;
+    let stage = demo::set(context, options.folder.as_deref())?;
     let shown = show(context, &stage, interrupt);
     let removed = stage.remove();
     shown?;
@@ -80,11 +80,7 @@ fn show(context: &Context, stage: &Stage, interrupt: Interrupt) -> Outcome<()> {
     }
     screen.say("");
     let restored = take_out(context, stage, &window)?;
-    screen.object(&json!({
-        "type": "try",
-        "mounted": drive.is_some(),
-        "restored": restored,
-    }));
+    screen.object(&json::Try { mounted: drive.is_some(), restored: &restored });
     if let Some(drive) = drive {
         linger(context, stage, interrupt);
         drop(drive);
@@ -95,8 +91,10 @@ fn show(context: &Context, stage: &Stage, interrupt: Interrupt) -> Outcome<()> {
 /// Mounts the drive; where that can't be, tells what to install and goes on without it.
 fn mount(context: &Context, stage: &Stage) -> Outcome<Option<Drive>> {
     let repository = Arc::new(stage.repository()?);
-    let mounted = yore_platform::fuse_available().map_err(Failure::from).and_then(|()| {
-        let presented = VolumeOptions::new(context.now.time_zone().clone());
+    let mounted = yore_platform::driver_available().map_err(Failure::from).and_then(|()| {
+        let mut presented = VolumeOptions::new(context.now.time_zone().clone());
+        // `try` explains the folders itself, and draws them.
+        presented.no_readme = true;
         let how = MountOptions::default();
         drive::mount(repository, &stage.drive(), presented, &how, &context.screen)
     });

@@ -14,12 +14,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use yore_platform::{
-    AlignedBuf, DurableFile, Flushed, ObjectFile, Space, folder_metadata, keeps_folder_times,
+    DurableFile, Flushed, ObjectFile, ReadBuffer, Space, folder_metadata, keeps_folder_times,
     path_metadata,
 };
 
 use self::open_packs::OpenPacks;
-use super::{Backend, NewObject, Published, Stamp, Stored, Unfinished};
+use super::{Backend, Capabilities, NewObject, Published, Stamp, Stored, Unfinished};
 use crate::error::{Error, Result};
 use crate::format::object::{Area, ObjectName};
 
@@ -183,7 +183,7 @@ impl Backend for Folder {
         self.must_be_vacant()?;
         match self.root.is_dir() {
             true => Ok(()),
-            false => yore_platform::make_dir_durable(&self.root)
+            false => yore_platform::create_dir_durable(&self.root)
                 .map_err(|source| Error::local(&self.root, source)),
         }
     }
@@ -197,7 +197,7 @@ impl Backend for Folder {
         let created = match DurableFile::create(folder, file) {
             // The destination itself is never made here: an unmounted share must not be filled.
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.root.is_dir() => {
-                yore_platform::make_dir_durable(folder)
+                yore_platform::create_dir_durable(folder)
                     .and_then(|()| DurableFile::create(folder, file))
             }
             other => other,
@@ -206,15 +206,15 @@ impl Backend for Folder {
         Ok(Box::new(NewFile { folder: self, name: name.clone(), file }))
     }
 
-    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize> {
+    fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
         if let Some(file) = self.open.get(name) {
             // After an error it may be of a disk that was unplugged, or what it was before it was repaired.
-            match file.read_range(range.clone(), out) {
-                Ok(start) => return Ok(start),
+            match file.read_into(range.clone(), out) {
+                Ok(()) => return Ok(()),
                 Err(_) => self.open.close(name),
             }
         }
-        self.open(name)?.read_range(range, out).map_err(|error| {
+        self.open(name)?.read_into(range, out).map_err(|error| {
             self.open.close(name);
             match error.kind() {
                 io::ErrorKind::UnexpectedEof => Error::damaged(name.as_str(), "truncated"),
@@ -293,8 +293,12 @@ impl Backend for Folder {
         Ok(())
     }
 
-    fn can_flush(&self) -> bool {
-        !self.cannot_flush.load(Ordering::Relaxed)
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            create_if_absent: true,
+            durable: !self.cannot_flush.load(Ordering::Relaxed),
+            cheap_requests: true,
+        }
     }
 }
 

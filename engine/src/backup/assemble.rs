@@ -1,51 +1,54 @@
-//! Building the trees of a snapshot from what the walk finds, in its order.
+//! Building the trees of a snapshot from the steps of the walk, in their order.
 
 use std::sync::mpsc::Receiver;
-use yore_platform::{Kind, Names};
+use yore_platform::{AccountNames, Kind};
 
-use crate::backup::Saved;
+use crate::backup::buffers::blob_bytes::BlobBytes;
+use crate::backup::messages::{BatchResults, ChunkBytes, ChunkId, FileStatus, ReadItem, WalkStep};
+use crate::backup::read::ReadContext;
 use crate::backup::read::budget::Budget;
-use crate::backup::read::{Bytes, ChunkId, Found, Results, Status};
-use crate::backup::slice::Slice;
-use crate::backup::store::{Added, Store};
-use crate::backup::walk::Step;
+use crate::backup::store::{Added, BlobStore};
 use crate::error::{Error, Result};
 use crate::format::content::{ContentBuilder, keep_holes};
+use crate::format::id::BlobId;
 use crate::format::keys::{BlobKind, Keys};
 use crate::format::record::Totals;
 use crate::format::tree::{Chunk, Content, Flags, Holes, Node, TreeBuilder};
 use crate::observer::{Event, Fate, Observer};
 use crate::path::join;
 
-/// Builds trees; belongs to one thread.
-pub(super) struct Assembly<'a, 's, 'r> {
+/// The root of a new snapshot, and the totals of its backup.
+pub(super) struct Saved {
+    pub(super) root: BlobId,
+    pub(super) root_flags: Flags,
+    pub(super) totals: Totals,
+}
+
+/// Builds trees; belongs to the calling thread.
+pub(super) struct TreeAssembler<'a, 's, 'r> {
     keys: &'a Keys,
-    names: Names,
-    store: &'a mut Store<'s, 'r>,
+    names: AccountNames,
+    store: &'a mut BlobStore<'s, 'r>,
     budget: &'a Budget,
     observer: &'a dyn Observer,
-    /// The directories from the root down to the present one; the root has no node.
+    /// The directories from the root down to the current one; the root has no node.
     levels: Vec<(Option<Node>, TreeBuilder)>,
     /// The chunks and holes of the file whose node is still to come.
     content: ContentBuilder,
     holes: Holes,
-    pub(super) totals: Totals,
-    /// What is to be said of the root.
+    totals: Totals,
+    /// The flags of the root, which has no node.
     root_flags: Flags,
 }
 
-impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
-    pub(super) fn new(
-        keys: &'a Keys,
-        store: &'a mut Store<'s, 'r>,
-        budget: &'a Budget,
-        observer: &'a dyn Observer,
-    ) -> Self {
+impl<'a, 's, 'r> TreeAssembler<'a, 's, 'r> {
+    /// Begins with an empty root.
+    pub(super) fn new(context: &'a ReadContext<'_>, store: &'a mut BlobStore<'s, 'r>) -> Self {
         Self {
-            keys,
-            budget,
-            observer,
-            names: Names::new(),
+            keys: context.keys,
+            budget: &context.budget,
+            observer: context.observer,
+            names: AccountNames::new(),
             store,
             levels: vec![(None, TreeBuilder::default())],
             content: ContentBuilder::default(),
@@ -55,44 +58,44 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
         }
     }
 
-    /// Takes every step of the walk; names the root tree.
-    pub(super) fn run(mut self, steps: &Receiver<Step>) -> Result<Saved> {
+    /// Takes every step of the walk; returns the root tree.
+    pub(super) fn run(mut self, steps: &Receiver<WalkStep>) -> Result<Saved> {
         for step in steps {
             match step {
-                Step::Enter(node) => self.levels.push((Some(*node), TreeBuilder::default())),
-                Step::Take(node) => {
+                WalkStep::Enter(node) => self.levels.push((Some(*node), TreeBuilder::default())),
+                WalkStep::Keep(node) => {
                     self.count(&node);
                     self.add(*node)?;
                 }
-                Step::Batch(number, results) => {
+                WalkStep::Batch(number, results) => {
                     self.budget.turn_to(number);
                     let mut complete = false;
                     for results in &results {
-                        complete |= matches!(results.found.last(), Some(Found::End));
-                        self.take(results)?;
+                        complete |= matches!(results.items.last(), Some(ReadItem::End));
+                        self.results(results)?;
                     }
                     // A thread that stopped in the middle must not make a smaller snapshot.
                     if !complete {
                         return Err(Error::Interrupted);
                     }
                 }
-                Step::Incomplete => self.incomplete(),
-                Step::Leave => self.leave()?,
+                WalkStep::Incomplete => self.incomplete(),
+                WalkStep::Leave => self.leave()?,
             }
         }
         match (self.levels.pop(), self.levels.is_empty()) {
             (Some((None, root)), true) => {
                 let store = self.store;
-                let mut save = |bytes| store.add_made(BlobKind::Tree, bytes);
+                let mut save = |bytes| store.add_metadata(BlobKind::Tree, bytes);
                 let root = root.finish(&self.names, &mut save)?;
                 Ok(Saved { root, root_flags: self.root_flags, totals: self.totals })
             }
-            // The walk ended before its end; it has told why.
+            // The walk ended early; its error is the cause.
             _ => Err(Error::Interrupted),
         }
     }
 
-    /// Marks the present directory.
+    /// Marks the current directory.
     fn incomplete(&mut self) {
         let node = self.levels.last_mut().and_then(|(node, _)| node.as_mut());
         let flags = node.map_or(&mut self.root_flags, |node| &mut node.flags);
@@ -104,7 +107,7 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
             return Err(Error::Interrupted);
         };
         let store = &mut *self.store;
-        let mut save = |bytes| store.add_made(BlobKind::Tree, bytes);
+        let mut save = |bytes| store.add_metadata(BlobKind::Tree, bytes);
         node.subtree = Some(tree.finish(&self.names, &mut save)?);
         self.totals.directories += 1;
         self.add(node)
@@ -112,7 +115,7 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
 
     fn add(&mut self, node: Node) -> Result<()> {
         let store = &mut *self.store;
-        let mut save = |bytes| store.add_made(BlobKind::Tree, bytes);
+        let mut save = |bytes| store.add_metadata(BlobKind::Tree, bytes);
         match self.levels.last_mut() {
             Some((_, tree)) => tree.push(node, self.keys, &self.names, &mut save),
             None => Err(Error::Interrupted),
@@ -130,52 +133,54 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
         }
     }
 
-    fn take(&mut self, results: Results) -> Result<()> {
-        let Results { shared, found, bytes } = results;
-        for found in found {
-            match found {
-                Found::Chunk(id, bytes) => {
+    fn results(&mut self, results: BatchResults) -> Result<()> {
+        let BatchResults { shared, items, bytes } = results;
+        for item in items {
+            match item {
+                ReadItem::Chunk(id, bytes) => {
                     let bytes = match (bytes, &shared) {
-                        (Bytes::Own(bytes), _) => bytes,
-                        (Bytes::Shared(range), Some(buffer)) => Slice::part(buffer, range),
-                        (Bytes::Shared(_), None) => return Err(Error::Interrupted),
+                        (ChunkBytes::Own(bytes), _) => bytes,
+                        (ChunkBytes::Shared(range), Some(buffer)) => {
+                            BlobBytes::range(buffer, range)
+                        }
+                        (ChunkBytes::Shared(_), None) => return Err(Error::Interrupted),
                     };
                     self.chunk(id, bytes)?;
                 }
-                Found::Holes(holes) => {
+                ReadItem::Holes(holes) => {
                     let store = &mut *self.store;
-                    let mut save = |bytes| store.add_made(BlobKind::List, bytes);
+                    let mut save = |bytes| store.add_metadata(BlobKind::List, bytes);
                     self.holes = keep_holes(holes, &mut save)?;
                 }
-                Found::Again => {
+                ReadItem::Discard => {
                     self.content = ContentBuilder::default();
                     self.holes = Holes::default();
                 }
-                Found::Node(node, status) => self.file(*node, status)?,
-                Found::Incomplete => self.incomplete(),
-                Found::End => {}
+                ReadItem::Node(node, status) => self.file(*node, status)?,
+                ReadItem::Incomplete => self.incomplete(),
+                ReadItem::End => {}
             }
         }
         self.budget.give_back(bytes);
         Ok(())
     }
 
-    fn chunk(&mut self, id: ChunkId, bytes: Slice) -> Result<()> {
+    fn chunk(&mut self, id: ChunkId, bytes: BlobBytes) -> Result<()> {
         let id = match id {
             ChunkId::Known(id) => id,
-            ChunkId::Later(named) => named.recv().map_err(|_| Error::Interrupted)?,
-            ChunkId::WithOthers => return Err(Error::Interrupted),
+            ChunkId::Pending(id) => id.recv().map_err(|_| Error::Interrupted)?,
+            ChunkId::Batched => return Err(Error::Interrupted),
         };
         let chunk = Chunk { id, length: bytes.len() as u32 };
         let _: Added = self.store.add(BlobKind::Data, id, bytes)?;
         let store = &mut *self.store;
-        let mut save = |bytes| store.add_made(BlobKind::List, bytes);
+        let mut save = |bytes| store.add_metadata(BlobKind::List, bytes);
         self.content.push(chunk, &mut save)
     }
 
-    fn file(&mut self, mut node: Node, status: Status) -> Result<()> {
+    fn file(&mut self, mut node: Node, status: FileStatus) -> Result<()> {
         let store = &mut *self.store;
-        let mut save = |bytes| store.add_made(BlobKind::List, bytes);
+        let mut save = |bytes| store.add_metadata(BlobKind::List, bytes);
         let content = std::mem::take(&mut self.content).finish(&mut save)?;
         if content != Content::Empty {
             node.content = content;
@@ -184,26 +189,26 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
             node.holes = std::mem::take(&mut self.holes);
         }
         let fate = match status {
-            Status::New => Fate::New,
-            Status::Known(previous) => match is_same(&node, *previous) {
+            FileStatus::New => Fate::New,
+            FileStatus::Known(previous) => match is_same(&node, *previous) {
                 true => Fate::Unchanged,
                 false => Fate::Changed,
             },
-            Status::Unchanged => Fate::Unchanged,
+            FileStatus::Unchanged => Fate::Unchanged,
         };
         if node.kind == Kind::File {
             self.totals.new_files += u64::from(fate == Fate::New);
             self.totals.changed_files += u64::from(fate == Fate::Changed);
         }
         if self.observer.wants_files() {
-            self.tell(&node, fate);
+            self.report(&node, fate);
         }
         self.count(&node);
         self.add(node)
     }
 
-    /// Tells what became of a file. Of one that could not be read, that was told already.
-    fn tell(&self, node: &Node, fate: Fate) {
+    /// Reports what became of a file. One that could not be read was reported as a problem.
+    fn report(&self, node: &Node, fate: Fate) {
         if node.flags.contains(Flags::STALE) {
             return;
         }
@@ -213,7 +218,7 @@ impl<'a, 's, 'r> Assembly<'a, 's, 'r> {
     }
 }
 
-/// Whether a file is what it was, whatever it is now called by the system.
+/// Returns whether a file is what it was, whatever numbers the system now has for it.
 fn is_same(node: &Node, previous: Node) -> bool {
     let Node { changed, inode, filesystem, .. } = *node;
     Node { changed, inode, filesystem, ..previous } == *node

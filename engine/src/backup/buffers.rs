@@ -3,6 +3,8 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub(super) mod blob_bytes;
+
 /// Hands out buffers and takes them back when they are dropped.
 #[derive(Clone)]
 pub(crate) struct Buffers {

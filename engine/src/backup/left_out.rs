@@ -1,14 +1,14 @@
-//! Counting what a backup leaves out on purpose, so that it can say so.
+//! Counting, in all threads of a backup, what goes into its report: above all what is left out on purpose.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::backup::BackupReport;
-use crate::backup::walk::Emptied;
+use crate::backup::walk::EmptiedFolder;
 use crate::path::TreePath;
 
-/// What a backup left out on purpose.
+/// The names and folders that a backup left out on purpose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeftOut {
     /// Names that fit a pattern; what is below a folder is not counted.
@@ -25,7 +25,7 @@ pub struct LeftOut {
     pub unused_patterns: Vec<String>,
 }
 
-/// Why a folder was not entered.
+/// The reason why a folder was not entered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotEntered {
     /// It is on another file system, and the backup stays on one.
@@ -34,25 +34,36 @@ pub enum NotEntered {
     Drive,
     /// A file system without files of its own is mounted there, of this type.
     System(String),
-    /// Somebody else's file system is mounted there, of this type, and its owner keeps others out.
+    /// The file system of another user is mounted there, of this type, and refuses others.
     Private(String),
     /// It is the repository, or the program's cache, under another name.
     Own,
 }
 
-/// Counts while a backup runs, in several threads.
+/// The counters of a running backup.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct Counters {
+    unreadable: AtomicU64,
     by_patterns: AtomicU64,
     too_large: AtomicU64,
     removed_files: AtomicU64,
     changed_while_read: AtomicU64,
-    emptied: Mutex<Vec<Emptied>>,
+    emptied: Mutex<Vec<EmptiedFolder>>,
     uncovered: Mutex<Vec<(Vec<u8>, Vec<u8>)>>,
     rest: Mutex<LeftOut>,
 }
 
-impl Tally {
+impl Counters {
+    /// Counts something that could not be read, or not whole.
+    pub(super) fn unreadable(&self) {
+        self.unreadable.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how much could not be read so far.
+    pub(super) fn unreadable_so_far(&self) -> u64 {
+        self.unreadable.load(Ordering::Relaxed)
+    }
+
     /// Counts a name that fits a pattern.
     pub(super) fn pattern(&self) {
         self.by_patterns.fetch_add(1, Ordering::Relaxed);
@@ -63,17 +74,17 @@ impl Tally {
         self.too_large.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a folder that says that its content is not to be backed up.
+    /// Counts a folder that holds the file `mark`, by which it asks that its content is not backed up.
     pub(super) fn mark(&self, mark: &[u8]) {
         self.with(|rest| *rest.by_marks.entry(mark.to_vec()).or_default() += 1);
     }
 
-    /// Notes a folder that is not entered.
+    /// Records a folder that is not entered.
     pub(super) fn folder(&self, path: &[u8], why: NotEntered) {
         self.with(|rest| rest.folders.push((path.to_vec(), why)));
     }
 
-    /// Notes a source of which nothing is saved.
+    /// Records a source of which nothing is saved.
     pub(super) fn whole_source(&self, path: &[u8]) {
         self.with(|rest| rest.whole_sources.push(path.to_vec()));
     }
@@ -83,23 +94,23 @@ impl Tally {
         self.changed_while_read.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts files that the previous snapshot has and that are there no more.
+    /// Counts files that the previous snapshot has and that are no longer there.
     pub(super) fn removed(&self, files: u64) {
         self.removed_files.fetch_add(files, Ordering::Relaxed);
     }
 
-    /// Notes a folder of which the last state is kept, because it came up empty.
-    pub(super) fn emptied(&self, emptied: Emptied) {
+    /// Records a folder of which the last state is kept, because it came up empty.
+    pub(super) fn emptied(&self, emptied: EmptiedFolder) {
         self.emptied.lock().unwrap_or_else(PoisonError::into_inner).push(emptied);
     }
 
-    /// Notes that the source of an earlier snapshot lies in a folder that is left out.
+    /// Records that the source of an earlier snapshot lies in a folder that is left out.
     pub(super) fn uncovered(&self, folder: &[u8], source: &[u8]) {
         let mut uncovered = self.uncovered.lock().unwrap_or_else(PoisonError::into_inner);
         uncovered.push((folder.to_vec(), source.to_vec()));
     }
 
-    /// Lists the sources of earlier snapshots that a backup of `sources` says nothing of, sorted.
+    /// Returns the sources of earlier snapshots of which a backup of `sources` tells nothing, sorted.
     pub(super) fn take_uncovered(&self, sources: &[Vec<u8>]) -> Vec<Vec<u8>> {
         let mut uncovered = self.uncovered.lock().unwrap_or_else(PoisonError::into_inner);
         let mut paths: Vec<Vec<u8>> = std::mem::take(&mut *uncovered)

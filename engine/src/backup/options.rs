@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use yore_platform::Timestamp;
 
 use super::left_out::LeftOut;
-use super::walk::Emptied;
+use super::walk::EmptiedFolder;
 use crate::format::id::SnapshotId;
 use crate::format::record::{ClientId, Totals};
 use crate::globs::Rule;
@@ -129,7 +129,7 @@ pub struct BackupReport {
     /// What was left out on purpose.
     pub left_out: LeftOut,
     /// Folders that had files and came up empty, of which the last state was kept.
-    pub emptied: Vec<Emptied>,
+    pub emptied: Vec<EmptiedFolder>,
     /// A snapshot that claims to be later than this machine's clock, and is the newest of its client: one of
     /// the clocks is wrong.
     pub ahead: Option<SnapshotEntry>,

@@ -1,161 +1,81 @@
-//! Looking at files and reading those that are new or changed; several threads do it at once.
+//! Reading entries that are new or changed; several threads do it at once.
 //!
-//! A thread takes a batch of names and sends what it finds, in order, through a channel of the
-//! batch's own. That channel is short: who reads ahead of the thread that builds trees waits.
+//! A reader takes a batch of names and sends the results, in order, through the batch's own channel. That channel is
+//! short, so a reader waits for the assembler.
 
 use std::io;
-use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use crossbeam_channel::{Receiver, Sender};
-use yore_platform::{FoundXattrs, Kind, Listing, Metadata, SourceDir, Timestamp, system_path};
+use crossbeam_channel::Sender;
+use yore_platform::{FoundXattrs, Kind, Listing, Metadata, Timestamp, system_path};
 
 use crate::backup::buffers::{Buffer, Buffers};
-use crate::backup::left_out::Tally;
+use crate::backup::earlier_snapshots::ReusableBlobs;
+use crate::backup::left_out::Counters;
+use crate::backup::messages::{
+    BatchResults, ChunkBytes, ChunkId, FileStatus, HashJob, ReadBatch, ReadItem, SourceEntry,
+};
+use crate::backup::pipeline::ReaderEnds;
 use crate::backup::read::budget::Budget;
-use crate::backup::read::large::HashJob;
-use crate::backup::slice::Slice;
-use crate::backup::{BackupOptions, ChangeTime, Reading, StoredBlobs};
+use crate::backup::{BackupOptions, ChangeTime, Reading};
 use crate::error::Error;
 use crate::format::chunker::Gear;
-use crate::format::id::BlobId;
 use crate::format::keys::{BlobKind, Keys};
-use crate::format::tree::{Flags, Hole, Node};
+use crate::format::tree::{Flags, Node};
 use crate::observer::{Event, Observer, Problem};
 use crate::path::join;
 
 pub(super) mod attributes;
 pub(super) mod budget;
 mod content;
-pub(super) mod large;
+mod large;
 
 /// Files above this are read by two threads, past the page cache.
-pub(super) const LARGE: u64 = 8 << 20;
-/// Size of the buffers that small files share.
+const LARGE: u64 = 8 << 20;
+/// The size of the buffers that small files share.
 pub(super) const SHARED_BUFFER: usize = 512 << 10;
 
-/// A name to be looked at.
-pub(super) struct Wanted {
-    pub(super) name: Vec<u8>,
-    /// What the listing says it is.
-    pub(super) kind: Option<Kind>,
-    /// What the previous snapshot has of it.
-    pub(super) previous: Option<Node>,
-    /// Whether it was named as a source, and is saved whatever its size.
-    pub(super) is_source: bool,
-}
-
-/// A batch of names of one directory.
-pub(super) struct Job {
-    pub(super) dir: Arc<SourceDir>,
-    pub(super) path: Arc<[u8]>,
-    pub(super) names: Vec<Wanted>,
-    /// Whether the files can be known by their inode numbers.
-    pub(super) compares_inodes: bool,
-    pub(super) results: Sender<Results>,
-    /// Counts the batches, from 0.
-    pub(super) number: u64,
-}
-
-/// Some of what a batch turned out to be.
-pub(super) struct Results {
-    /// The buffer that small files were read into.
-    pub(super) shared: Option<Arc<Buffer>>,
-    pub(super) found: Vec<Found>,
-    /// What they hold of the budget.
-    pub(super) bytes: usize,
-}
-
-/// How a file stands to the previous snapshot.
-pub(super) enum Status {
-    /// It is the same file, by its times and number.
-    Unchanged,
-    New,
-    /// It was looked at anew; the previous snapshot has this of it.
-    Known(Box<Node>),
-}
-
-impl Status {
-    fn of(wanted: &Wanted) -> Status {
-        let known = |previous: &Node| Status::Known(Box::new(previous.clone()));
-        wanted.previous.as_ref().map_or(Status::New, known)
-    }
-}
-
-/// What reading finds, in order.
-pub(super) enum Found {
-    /// The next chunk of the file whose node follows.
-    Chunk(ChunkId, Bytes),
-    /// The file changed or failed meanwhile: the chunks since the last node do not count.
-    Again,
-    /// Holes of the file whose node follows.
-    Holes(Vec<Hole>),
-    /// A node; its content is the chunks before it, if there were any.
-    Node(Box<Node>, Status),
-    /// Something in the directory is there and not in the snapshot.
-    Incomplete,
-    /// The batch is complete; without this, it is not.
-    End,
-}
-
-/// Where a chunk's bytes are.
-pub(super) enum Bytes {
-    /// In the shared buffer of the results.
-    Shared(Range<usize>),
-    /// In a buffer of their own.
-    Own(Slice),
-}
-
-/// A chunk's name, or where it will come from.
-pub(super) enum ChunkId {
-    Known(BlobId),
-    Later(Receiver<BlobId>),
-    /// Given when the shared buffer is sent, to all that are in it at once.
-    WithOthers,
-}
-
-/// What reading threads share.
-pub(super) struct Readers<'a> {
+/// The things that all readers use.
+pub(super) struct ReadContext<'a> {
     pub(super) keys: &'a Keys,
     pub(super) gear: &'a Gear,
+    /// The size in bytes up to which content is kept in the node.
     pub(super) inline: u64,
     pub(super) options: &'a BackupOptions,
-    pub(super) tally: &'a Tally,
+    pub(super) counters: &'a Counters,
+    /// A time from this instant on may stand for two states of a file.
     pub(super) trusted_before: Timestamp,
-    pub(super) stored: &'a StoredBlobs<'a>,
+    pub(super) reusable: ReusableBlobs<'a>,
     pub(super) observer: &'a dyn Observer,
-    pub(super) unreadable: &'a AtomicU64,
-    pub(super) shared: Buffers,
-    pub(super) chunks: Buffers,
-    pub(super) hashing: Sender<HashJob>,
-    pub(super) budget: &'a Budget,
+    pub(super) shared_buffers: Buffers,
+    pub(super) chunk_buffers: Buffers,
+    pub(super) budget: Budget,
 }
 
-/// The thread that took results is gone; so is the backup.
-pub(super) struct Gone;
+/// The assembler or the seal workers have ended, and so has the backup.
+struct Stopped;
 
-type Sent = std::result::Result<(), Gone>;
+type Sent = std::result::Result<(), Stopped>;
 
-/// Why a file was not read.
-pub(super) enum Failed {
-    Gone,
+/// The reason why a file was not read.
+enum ReadError {
+    Stopped,
     Io(io::Error),
 }
 
-impl From<Gone> for Failed {
-    fn from(_: Gone) -> Self {
-        Failed::Gone
+impl From<Stopped> for ReadError {
+    fn from(_: Stopped) -> Self {
+        ReadError::Stopped
     }
 }
 
-impl From<io::Error> for Failed {
+impl From<io::Error> for ReadError {
     fn from(error: io::Error) -> Self {
-        Failed::Io(error)
+        ReadError::Io(error)
     }
 }
 
-/// Describes what was looked at, without content and attributes.
+/// Makes a node from metadata, without content and attributes.
 pub(super) fn node_of(name: &[u8], metadata: &Metadata) -> Node {
     let mut node = Node::new(name, metadata.kind, metadata.modified);
     node.mode = metadata.mode;
@@ -175,168 +95,169 @@ pub(super) fn node_of(name: &[u8], metadata: &Metadata) -> Node {
 }
 
 /// Takes batches until there are none.
-pub(super) fn run(readers: &Readers<'_>, jobs: &Receiver<Job>) {
-    for job in jobs {
-        if readers.observer.interrupted() {
+pub(super) fn run(context: &ReadContext<'_>, ends: &ReaderEnds) {
+    for batch in &ends.batches {
+        if context.observer.interrupted() {
             return;
         }
-        let mut batch = Batch {
-            readers,
-            job: &job,
-            found: Vec::new(),
+        let mut reader = BatchReader {
+            context,
+            hash_jobs: &ends.hash_jobs,
+            batch: &batch,
+            items: Vec::new(),
             open: None,
             bytes: 0,
             listed_again: None,
         };
-        if batch.run().is_err() {
+        if reader.run().is_err() {
             return;
         }
     }
 }
 
-/// A batch that is being worked on.
-pub(super) struct Batch<'b> {
-    pub(super) readers: &'b Readers<'b>,
-    job: &'b Job,
-    /// What was found and not sent yet.
-    found: Vec<Found>,
-    /// The buffer that small files are read into, until it is full.
+/// Reads one batch.
+struct BatchReader<'b> {
+    context: &'b ReadContext<'b>,
+    hash_jobs: &'b Sender<HashJob>,
+    batch: &'b ReadBatch,
+    /// The results that are not sent yet.
+    items: Vec<ReadItem>,
+    /// The buffer into which small files are read, until it is full.
     open: Option<Buffer>,
     bytes: usize,
     /// The directory, as it was listed last when a name was not found.
     listed_again: Option<Listing>,
 }
 
-impl Batch<'_> {
+impl BatchReader<'_> {
     fn run(&mut self) -> Sent {
-        for wanted in &self.job.names {
-            self.look(wanted)?;
-            self.readers.observer.event(Event::Done { files: 1, bytes: 0 });
+        for entry in &self.batch.entries {
+            self.read_or_report(entry)?;
+            self.context.observer.event(Event::Done { files: 1, bytes: 0 });
         }
-        self.found.push(Found::End);
+        self.items.push(ReadItem::End);
         self.send()
     }
 
-    fn look(&mut self, wanted: &Wanted) -> Sent {
-        match self.find(wanted) {
+    fn read_or_report(&mut self, entry: &SourceEntry) -> Sent {
+        match self.read(entry) {
             Ok(()) => Ok(()),
-            Err(Failed::Gone) => Err(Gone),
+            Err(ReadError::Stopped) => Err(Stopped),
             // It was deleted after its directory was listed: the snapshot is of a moment later.
-            Err(Failed::Io(error))
-                if error.kind() == io::ErrorKind::NotFound && self.is_gone(wanted) =>
+            Err(ReadError::Io(error))
+                if error.kind() == io::ErrorKind::NotFound && self.is_deleted(entry) =>
             {
-                self.found.push(Found::Again);
+                self.items.push(ReadItem::Discard);
                 Ok(())
             }
-            Err(Failed::Io(error)) => {
-                self.found.push(Found::Again);
-                let path = join(&self.job.path, &wanted.name);
-                self.readers.unreadable.fetch_add(1, Ordering::Relaxed);
+            Err(ReadError::Io(error)) => {
+                self.items.push(ReadItem::Discard);
+                let path = join(&self.batch.path, &entry.name);
+                self.context.counters.unreadable();
                 let error = Error::local(system_path(&path), error);
-                self.readers.observer.problem(Problem { subject: path, error });
-                // The last known state stays, rather than to drop a file that may be there.
-                let Some(mut node) = wanted.previous.clone() else {
-                    return self.push(Found::Incomplete, 0);
+                self.context.observer.problem(Problem { subject: path, error });
+                // The last known state stays: the file may be there.
+                let Some(mut node) = entry.previous.clone() else {
+                    return self.push(ReadItem::Incomplete, 0);
                 };
                 node.flags = node.flags.with(Flags::STALE);
-                self.push(Found::Node(Box::new(node), Status::Unchanged), 0)
+                self.push(ReadItem::Node(Box::new(node), FileStatus::Unchanged), 0)
             }
         }
     }
 
-    /// Tells whether a name that was not found is not listed any more, either.
+    /// Returns whether a name that was not found is not listed any more, either.
     ///
-    /// Some file systems list names that they do not find. The directory is listed anew when the last listing still
+    /// Some file systems list names that they do not find. The directory is listed again when the last listing still
     /// has the name: it may have been deleted since.
-    fn is_gone(&mut self, wanted: &Wanted) -> bool {
-        if self.listed_again.as_ref().is_some_and(|listing| !listing.has(&wanted.name)) {
+    fn is_deleted(&mut self, entry: &SourceEntry) -> bool {
+        if self.listed_again.as_ref().is_some_and(|listing| !listing.has(&entry.name)) {
             return true;
         }
-        self.listed_again = self.job.dir.list_again().ok();
-        self.listed_again.as_ref().is_some_and(|listing| !listing.has(&wanted.name))
+        self.listed_again = self.batch.dir.list_fresh().ok();
+        self.listed_again.as_ref().is_some_and(|listing| !listing.has(&entry.name))
     }
 
     /// Gives a node its extended attributes.
     fn give_attributes(&self, node: &mut Node, found: FoundXattrs) {
-        let path = join(&self.job.path, &node.name);
-        let Readers { observer, unreadable, .. } = self.readers;
-        attributes::give(node, found, &path, *observer, unreadable);
+        let path = join(&self.batch.path, &node.name);
+        attributes::give(node, found, &path, self.context.observer, self.context.counters);
     }
 
-    fn find(&mut self, wanted: &Wanted) -> Result<(), Failed> {
-        // What is surely new is opened at once; opening looks at it too.
-        if wanted.previous.is_none() && wanted.kind == Some(Kind::File) {
-            return self.read_file(wanted);
+    fn read(&mut self, entry: &SourceEntry) -> Result<(), ReadError> {
+        // A new file is opened at once; opening gives its metadata, too.
+        if entry.previous.is_none() && entry.kind == Some(Kind::File) {
+            return self.read_file(entry);
         }
-        let metadata = self.job.dir.child_metadata(&wanted.name)?;
-        if self.is_too_large(wanted, &metadata) {
-            return Ok(self.push(Found::Incomplete, 0)?);
+        let metadata = self.batch.dir.child_metadata(&entry.name)?;
+        if self.is_too_large(entry, &metadata) {
+            return Ok(self.push(ReadItem::Incomplete, 0)?);
         }
-        if let Some(previous) = &wanted.previous
+        if let Some(previous) = &entry.previous
             && self.is_unchanged(previous, &metadata)
         {
-            let node = self.known_again(wanted, previous, &metadata)?;
-            self.readers.observer.event(Event::Done { files: 0, bytes: node.size });
-            return Ok(self.push(Found::Node(Box::new(node), Status::Unchanged), 0)?);
+            let node = self.unchanged_node(entry, previous, &metadata)?;
+            self.context.observer.event(Event::Done { files: 0, bytes: node.size });
+            return Ok(self.push(ReadItem::Node(Box::new(node), FileStatus::Unchanged), 0)?);
         }
         match metadata.kind {
-            Kind::File => self.read_file(wanted),
+            Kind::File => self.read_file(entry),
             // It became a directory after it was listed.
             Kind::Directory => {
                 let what = "it became a folder meanwhile; the next backup saves what is in it";
-                Err(Failed::Io(io::Error::new(io::ErrorKind::IsADirectory, what)))
+                Err(ReadError::Io(io::Error::new(io::ErrorKind::IsADirectory, what)))
             }
             Kind::Symlink | Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => {
-                let mut node = node_of(&wanted.name, &metadata);
+                let mut node = node_of(&entry.name, &metadata);
                 if metadata.kind == Kind::Symlink {
-                    node.target = self.job.dir.read_link(&wanted.name)?;
+                    node.target = self.batch.dir.read_link(&entry.name)?;
                 }
-                let found = self.job.dir.child_xattrs(&wanted.name)?;
+                let found = self.batch.dir.child_xattrs(&entry.name)?;
                 self.give_attributes(&mut node, found);
-                Ok(self.push(Found::Node(Box::new(node), Status::of(wanted)), 0)?)
+                Ok(self.push(ReadItem::Node(Box::new(node), FileStatus::of(entry)), 0)?)
             }
         }
     }
 
     /// Counts a file that is too large to be backed up.
-    fn is_too_large(&self, wanted: &Wanted, metadata: &Metadata) -> bool {
-        let limit = self.readers.options.excludes.larger_than.filter(|_| !wanted.is_source);
+    fn is_too_large(&self, entry: &SourceEntry, metadata: &Metadata) -> bool {
+        let limit = self.context.options.excludes.larger_than.filter(|_| !entry.is_source);
         let is_too_large =
             metadata.kind == Kind::File && limit.is_some_and(|limit| metadata.size > limit);
         if is_too_large {
-            self.readers.tally.too_large();
+            self.context.counters.too_large();
         }
         is_too_large
     }
 
-    /// Whether a file is the one that the previous snapshot has: the same in size and, as far as they are compared,
-    /// both times and number, not changed too recently to tell, and all that it needs is still stored.
+    /// Returns whether a file is the one that the previous snapshot has: the same in size and, as far as they are
+    /// compared, both times and inode number, not changed too recently to tell, and all its blobs are still stored.
     ///
     /// Anything but a file costs as much to read as to compare, and is always compared in full.
     fn is_unchanged(&self, previous: &Node, metadata: &Metadata) -> bool {
         let is_file = metadata.kind == Kind::File;
-        let by = self.readers.options.unchanged_by;
+        let by = self.context.options.unchanged_by;
         let compares_change = by.change_time == ChangeTime::Compared || !is_file;
-        let is_settled = |time: Timestamp| time < self.readers.trusted_before;
-        self.readers.options.reading == Reading::Changed
+        let is_settled = |time: Timestamp| time < self.context.trusted_before;
+        self.context.options.reading == Reading::Changed
             && previous.kind == metadata.kind
             && (!is_file || previous.size == metadata.size)
             && previous.modified == metadata.modified
             && (!compares_change || previous.changed == metadata.changed)
-            && (previous.inode == metadata.inode || is_file && !self.job.compares_inodes)
+            && (previous.inode == metadata.inode || is_file && !self.batch.compares_inodes)
             && previous.flags == Flags::default()
             && (!compares_change || metadata.changed.is_some_and(is_settled))
             && is_settled(metadata.modified)
-            && self.readers.stored.all_of(previous)
+            && self.context.reusable.have_all_of(previous)
     }
 
-    /// Describes a file whose content is the one that the previous snapshot has.
-    fn known_again(
+    /// Makes the node of a file whose content is that of the previous snapshot.
+    fn unchanged_node(
         &self,
-        wanted: &Wanted,
+        entry: &SourceEntry,
         previous: &Node,
         metadata: &Metadata,
-    ) -> Result<Node, Failed> {
+    ) -> Result<Node, ReadError> {
         if previous.changed == metadata.changed && previous.inode == metadata.inode {
             let mut node = previous.clone();
             // The system may number its file systems anew each time it starts.
@@ -346,54 +267,55 @@ impl Batch<'_> {
             return Ok(node);
         }
         // Mode, owner and attributes may have changed without its content.
-        let mut node = node_of(&wanted.name, metadata);
+        let mut node = node_of(&entry.name, metadata);
         node.content = previous.content.clone();
         node.holes = previous.holes.clone();
-        let found = self.job.dir.child_xattrs(&wanted.name)?;
+        let found = self.batch.dir.child_xattrs(&entry.name)?;
         self.give_attributes(&mut node, found);
         Ok(node)
     }
 
-    /// Adds something found; sends it on its way when enough has come together.
-    pub(super) fn push(&mut self, found: Found, bytes: usize) -> Sent {
-        self.found.push(found);
+    /// Adds an item; sends the items when they are many.
+    fn push(&mut self, item: ReadItem, bytes: usize) -> Sent {
+        self.items.push(item);
         self.bytes += bytes;
-        if self.bytes > SHARED_BUFFER || self.found.len() >= 256 { self.send() } else { Ok(()) }
+        if self.bytes > SHARED_BUFFER || self.items.len() >= 256 { self.send() } else { Ok(()) }
     }
 
-    /// Sends what was found.
-    pub(super) fn send(&mut self) -> Sent {
+    /// Sends the items that are not sent yet.
+    fn send(&mut self) -> Sent {
         let shared = self.open.take().map(Arc::new);
-        if self.found.is_empty() {
+        if self.items.is_empty() {
             return Ok(());
         }
         let bytes = std::mem::take(&mut self.bytes) + shared.as_ref().map_or(0, |b| b.capacity());
-        self.readers.budget.take(self.job.number, bytes);
-        let mut found = std::mem::take(&mut self.found);
+        self.context.budget.take(self.batch.number, bytes);
+        let mut items = std::mem::take(&mut self.items);
         if let Some(buffer) = &shared {
-            name_together(self.readers.keys, buffer, &mut found);
+            hash_batched(self.context.keys, buffer, &mut items);
         }
-        self.job.results.send(Results { shared, found, bytes }).map_err(|_| Gone)
+        let results = BatchResults { shared, items, bytes };
+        self.batch.results.send(results).map_err(|_| Stopped)
     }
 }
 
-/// Names the chunks in a shared buffer.
-fn name_together(keys: &Keys, buffer: &[u8], found: &mut [Found]) {
-    let unnamed = |found: &&mut Found| matches!(found, Found::Chunk(ChunkId::WithOthers, _));
-    let bytes = |found: &Found| match found {
-        Found::Chunk(ChunkId::WithOthers, Bytes::Shared(range)) => buffer.get(range.clone()),
+/// Computes the ids of the chunks in a shared buffer.
+fn hash_batched(keys: &Keys, buffer: &[u8], items: &mut [ReadItem]) {
+    let is_batched = |item: &&mut ReadItem| matches!(item, ReadItem::Chunk(ChunkId::Batched, _));
+    let bytes = |item: &ReadItem| match item {
+        ReadItem::Chunk(ChunkId::Batched, ChunkBytes::Shared(range)) => buffer.get(range.clone()),
         _ => None,
     };
-    let chunks: Vec<&[u8]> = found.iter().filter_map(bytes).collect();
-    let names = keys.blob_ids(BlobKind::Data, &chunks);
-    for (found, name) in found.iter_mut().filter(unnamed).zip(names) {
-        if let Found::Chunk(id, _) = found {
-            *id = ChunkId::Known(name);
+    let chunks: Vec<&[u8]> = items.iter().filter_map(bytes).collect();
+    let ids = keys.blob_ids(BlobKind::Data, &chunks);
+    for (item, known) in items.iter_mut().filter(is_batched).zip(ids) {
+        if let ReadItem::Chunk(id, _) = item {
+            *id = ChunkId::Known(known);
         }
     }
 }
 
-/// Whether a file may have holes. (A file of less than a block may be kept without one.)
-pub(super) fn is_sparse(metadata: &Metadata) -> bool {
+/// Returns whether a file may have holes. (A file of less than a block may be kept without one.)
+fn is_sparse(metadata: &Metadata) -> bool {
     metadata.allocated < metadata.size && metadata.size > 4096
 }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use super::pipeline::both;
+use super::store::{BlobStore, StoreState};
 use super::*;
 use crate::format::object::Area;
 use crate::format::tree::Node;
@@ -138,7 +140,7 @@ fn a_source_that_is_not_there_is_an_error_before_anything_is_written() {
     let sample = Sample::new();
     let missing = sample.folder.path().join("missing");
     assert!(backup(&sample.repository, &[missing], &options(), &Notes::default()).is_err());
-    assert!(sample.repository.backend.list(Area::Sessions).expect("a list").is_empty());
+    assert!(sample.repository.backend().list(Area::Sessions).expect("a list").is_empty());
 }
 
 #[test]
@@ -148,7 +150,7 @@ fn a_pack_that_is_gone_counts_as_absent_and_is_written_again() {
     fs::create_dir(&source).expect("a folder");
     fs::write(source.join("file"), [7; 3000]).expect("a file");
     sample.back_up(&source, 1_500_000_000);
-    for stored in sample.repository.backend.list(Area::Packs).expect("packs") {
+    for stored in sample.repository.backend().list(Area::Packs).expect("packs") {
         fs::remove_file(sample.path().join(stored.name.as_str())).expect("a pack");
     }
     let again = sample.back_up(&source, 1_500_000_001);
@@ -164,11 +166,11 @@ fn a_pack_that_is_gone_counts_as_absent_and_is_written_again() {
 #[test]
 fn why_it_failed_outweighs_that_others_stopped() {
     let sample = Sample::new();
-    let shared = Shared::new(&sample.repository);
-    shared.fail(Error::Interrupted);
-    shared.fail(Error::Overtaken);
-    shared.fail(Error::Interrupted);
-    let mut store = Store::new(&shared, None, BlobIndex::default());
+    let state = StoreState::new(&sample.repository);
+    state.fail(Error::Interrupted);
+    state.fail(Error::Overtaken);
+    state.fail(Error::Interrupted);
+    let mut store = BlobStore::new(&state, None, BlobIndex::default());
     assert!(matches!(store.finish(), Err(Error::Overtaken)));
     let stopped = || Err::<(), _>(Error::Interrupted);
     for (one, other) in

@@ -1,21 +1,20 @@
 //! Walking the sources in order, side by side with the previous snapshot's tree.
 //!
-//! One thread lists directories, sorts their names, joins each with the node that the previous
-//! snapshot has of it, and hands batches of names to the threads that look and read. What those
-//! find arrives, in the order of the walk, where trees are built.
+//! One thread lists directories, sorts their names, joins each with the node of the previous snapshot, and sends
+//! batches of names to the readers. The assembler gets a step for each batch, in the order of the walk.
 
-use std::collections::BTreeSet;
+use std::cell::Cell;
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-use yore_platform::{
-    Kind, Listing, Metadata, Mounts, SourceDir, Timestamp, snapshot_path, system_path,
-};
+use crossbeam_channel::bounded;
+use yore_platform::{Kind, Listing, Metadata, Mounts, SourceDir, snapshot_path, system_path};
 
-use crate::backup::left_out::Tally;
-use crate::backup::read::{Job, Results, Wanted, node_of};
+use crate::backup::earlier_snapshots::PreviousState;
+use crate::backup::left_out::Counters;
+use crate::backup::messages::{ReadBatch, SourceEntry, WalkStep};
+use crate::backup::pipeline::FeedEnds;
+use crate::backup::read::node_of;
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::{BackupOptions, InodeNumbers};
 use crate::error::{Error, Result};
@@ -26,59 +25,40 @@ use crate::path::{TreePath, join};
 use crate::read::reader::Reader;
 use crate::read::state_tree::{DirRef, ResolvedNode};
 
-mod emptied;
-mod enter;
+mod emptied_folder;
 pub(super) mod exclude;
 mod previous;
 mod sources;
+mod subdirectory;
 
-pub use emptied::Emptied;
+pub use emptied_folder::EmptiedFolder;
 pub(super) use sources::Sources;
 
 use previous::{Previous, count_files};
 
-/// How many names one thread is handed at a time.
+/// The most names in a batch.
 const BATCH: usize = 64;
-/// How many results of a batch wait for the thread that builds trees.
+/// The most results of a batch that wait for the assembler.
 const RESULTS: usize = 4;
 
-/// What the walk tells the thread that builds trees, in order.
-pub(super) enum Step {
-    /// A directory begins: its node, without a tree yet.
-    Enter(Box<Node>),
-    /// What a batch of names turned out to be.
-    Batch(u64, Receiver<Results>),
-    /// A node that is taken as it is.
-    Take(Box<Node>),
-    /// Something in the directory is there and not in the snapshot.
-    Incomplete,
-    /// The directory ends.
-    Leave,
-}
-
-/// What does not change during a walk.
+/// A walk of the sources: the things that do not change during it, and two counters.
 pub(super) struct Walk<'a> {
     pub(super) excluder: &'a Excluder<'a>,
     pub(super) options: &'a BackupOptions,
     pub(super) repository: RepositoryId,
-    /// The file systems and inode numbers of folders that are the program's own.
+    /// The file systems and inode numbers of the program's own folders.
     pub(super) own: &'a [(u64, u64)],
     pub(super) mounts: &'a Mounts,
-    pub(super) tally: &'a Tally,
-    /// The sources of earlier snapshots of this machine.
-    pub(super) earlier: &'a BTreeSet<Vec<u8>>,
+    pub(super) counters: &'a Counters,
+    pub(super) previous: &'a PreviousState,
     /// Reads the previous snapshot.
     pub(super) reader: &'a Reader,
-    /// What changed at or after this instant may have changed unnoticed.
-    pub(super) trusted_before: Timestamp,
     pub(super) observer: &'a dyn Observer,
-    pub(super) jobs: Sender<Job>,
-    pub(super) steps: SyncSender<Step>,
-    pub(super) unreadable: &'a std::sync::atomic::AtomicU64,
-    /// Counts the batches.
-    pub(super) batches: std::cell::Cell<u64>,
-    /// Counts the names that were handed to readers.
-    pub(super) names: std::cell::Cell<u64>,
+    pub(super) ends: FeedEnds,
+    /// The batches that were sent.
+    pub(super) batches: Cell<u64>,
+    /// The names that were sent to readers.
+    pub(super) names: Cell<u64>,
 }
 
 /// A directory that is being walked.
@@ -97,8 +77,8 @@ struct Level<'r> {
     way: Option<&'r Sources>,
     /// The file by which it asks that nothing else in it is backed up.
     mark: Option<Vec<u8>>,
-    batch: Vec<Wanted>,
-    /// What its node is to say of it.
+    batch: Vec<SourceEntry>,
+    /// The flags that its node gets.
     flags: Flags,
 }
 
@@ -114,7 +94,8 @@ struct Opened<'r> {
 
 impl<'a> Walk<'a> {
     /// Walks every source.
-    pub(super) fn run(&self, sources: &'a Sources, previous: Option<&DirRef>) -> Result<()> {
+    pub(super) fn run(&self, sources: &'a Sources) -> Result<()> {
+        let previous = self.previous.root.as_ref();
         if !sources.is_source {
             return self.walk_way(sources, b"", previous, Flags::default());
         }
@@ -127,7 +108,7 @@ impl<'a> Walk<'a> {
         match self.level(Listing::new(), opened, None, previous) {
             Ok(level) => {
                 if level.flags.contains(Flags::INCOMPLETE) {
-                    self.step(Step::Incomplete)?;
+                    self.step(WalkStep::Incomplete)?;
                 }
                 self.walk_dir(level)
             }
@@ -161,10 +142,10 @@ impl<'a> Walk<'a> {
                 Err(_) => node_of(name, &metadata),
             };
             node.flags = node.flags.with(flags);
-            self.step(Step::Enter(Box::new(node)))?;
+            self.step(WalkStep::Enter(Box::new(node)))?;
             let dir = seen.as_ref().and_then(|seen| seen.dir.as_ref());
             self.walk_way(below, &path, dir, flags)?;
-            self.step(Step::Leave)?;
+            self.step(WalkStep::Leave)?;
         }
         Ok(())
     }
@@ -184,9 +165,9 @@ impl<'a> Walk<'a> {
             let dir = SourceDir::open(parent).map_err(|source| Error::local(parent, source))?;
             let inodes = self.compares_inodes(&dir);
             let previous = previous.filter(|seen| seen.dir.is_none()).map(|seen| seen.node);
-            let wanted = Wanted { name: name.to_vec(), kind: None, previous, is_source: true };
+            let entry = SourceEntry { name: name.to_vec(), kind: None, previous, is_source: true };
             let parent: Arc<[u8]> = snapshot_path(parent).into();
-            return self.send_batch(&Arc::new(dir), &parent, inodes, vec![wanted]);
+            return self.send_batch(&Arc::new(dir), &parent, inodes, vec![entry]);
         }
         let dir = match SourceDir::open(&system) {
             Ok(dir) => dir,
@@ -196,26 +177,26 @@ impl<'a> Walk<'a> {
             }
         };
         if let Some(emptied) = self.came_up_empty(&dir, path, &metadata, previous.as_ref()) {
-            self.tally.emptied(emptied);
+            self.counters.emptied(emptied);
             return self.keep_last_state(name, previous, Some(metadata));
         }
         let mut node =
             self.dir_node(&dir, name, path, &metadata, previous.as_ref().map(|seen| &seen.node));
-        let (names, left_out) = (self.names.get(), self.tally.so_far());
+        let (names, left_out) = (self.names.get(), self.counters.so_far());
         let opened = Opened { dir, path: path.into(), metadata, above: None, way: Some(way) };
         let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
         let last = previous.as_ref().map(|seen| &seen.node);
         match self.level(Listing::new(), opened, last, below) {
             Ok(level) => {
                 node.flags = node.flags.with(level.flags);
-                self.step(Step::Enter(Box::new(node)))?;
+                self.step(WalkStep::Enter(Box::new(node)))?;
                 self.walk_dir(level)?;
-                self.step(Step::Leave)?;
+                self.step(WalkStep::Leave)?;
             }
             Err(Unlisted) => return self.keep_last_state(name, previous, Some(metadata)),
         }
-        if self.names.get() == names && self.tally.so_far() > left_out {
-            self.tally.whole_source(path);
+        if self.names.get() == names && self.counters.so_far() > left_out {
+            self.counters.whole_source(path);
         }
         Ok(())
     }
@@ -235,7 +216,7 @@ impl<'a> Walk<'a> {
                     let done = levels.pop().map(|level| level.listing);
                     spare.extend(done.filter(|_| spare.len() < 16));
                     if !levels.is_empty() {
-                        self.step(Step::Leave)?;
+                        self.step(WalkStep::Leave)?;
                     }
                 }
             }
@@ -276,7 +257,7 @@ impl<'a> Walk<'a> {
                 return self.enter(level, &name, previous, way, spare);
             }
             let previous = previous.filter(|seen| seen.dir.is_none()).map(|seen| seen.node);
-            level.batch.push(Wanted {
+            level.batch.push(SourceEntry {
                 name: name.to_vec(),
                 kind: listed.kind,
                 previous,
@@ -304,7 +285,7 @@ impl<'a> Walk<'a> {
         // Some patterns are for directories alone, and some file systems list no kinds.
         let is_left_out = self.excluder.leaves_out(&level.path, name, kind);
         if is_left_out {
-            self.tally.pattern();
+            self.counters.pattern();
             self.note_uncovered(&join(&level.path, name));
         }
         is_left_out
@@ -312,13 +293,14 @@ impl<'a> Walk<'a> {
 
     /// Notes the sources of earlier snapshots that are left out with a path.
     pub(super) fn note_uncovered(&self, path: &[u8]) {
-        if self.earlier.is_empty() {
+        if self.previous.sources.is_empty() {
             return;
         }
-        let from = self.earlier.range::<[u8], _>((Bound::Included(path), Bound::Unbounded));
+        let from =
+            self.previous.sources.range::<[u8], _>((Bound::Included(path), Bound::Unbounded));
         for source in from.take_while(|source| source.starts_with(path)) {
             if TreePath::new(source).starts_with(TreePath::new(path)) {
-                self.tally.uncovered(path, source);
+                self.counters.uncovered(path, source);
             }
         }
     }
@@ -332,7 +314,7 @@ impl<'a> Walk<'a> {
             Some(dir) => count_files(self.reader, dir, u64::MAX),
             None => u64::from(gone.node.kind == Kind::File),
         };
-        self.tally.removed(files);
+        self.counters.removed(files);
     }
 
     /// Lists an opened directory; `last` and `previous` are what the previous snapshot has of it.
@@ -359,7 +341,7 @@ impl<'a> Walk<'a> {
         let mark = self.excluder.marker(&dir, &listing).map(<[u8]>::to_vec);
         let mut flags = Flags::default();
         if let Some(mark) = &mark {
-            self.tally.mark(mark);
+            self.counters.mark(mark);
             flags = Flags::INCOMPLETE;
         }
         Ok(Level {
@@ -400,24 +382,24 @@ impl<'a> Walk<'a> {
         dir: &Arc<SourceDir>,
         path: &Arc<[u8]>,
         compares_inodes: bool,
-        names: Vec<Wanted>,
+        entries: Vec<SourceEntry>,
     ) -> Result<()> {
-        let (results, found) = bounded(RESULTS);
+        let (results, results_out) = bounded(RESULTS);
         let (dir, path) = (Arc::clone(dir), Arc::clone(path));
         let number = self.batches.get();
         self.batches.set(number + 1);
-        self.names.set(self.names.get() + names.len() as u64);
-        let job = Job { dir, path, names, compares_inodes, results, number };
-        self.jobs.send(job).map_err(|_| Error::Interrupted)?;
-        self.step(Step::Batch(number, found))
+        self.names.set(self.names.get() + entries.len() as u64);
+        let batch = ReadBatch { dir, path, entries, compares_inodes, results, number };
+        self.ends.batches.send(batch).map_err(|_| Error::Interrupted)?;
+        self.step(WalkStep::Batch(number, results_out))
     }
 
-    fn step(&self, step: Step) -> Result<()> {
-        self.steps.send(step).map_err(|_| Error::Interrupted)
+    fn step(&self, step: WalkStep) -> Result<()> {
+        self.ends.steps.send(step).map_err(|_| Error::Interrupted)
     }
 
     fn unreadable(&self, path: &[u8], source: std::io::Error) {
-        self.unreadable.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.counters.unreadable();
         let error = Error::local(system_path(path), source);
         self.observer.problem(Problem { subject: path.to_vec(), error });
     }

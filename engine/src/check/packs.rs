@@ -6,12 +6,12 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sha2::{Digest, Sha256};
-use yore_platform::AlignedBuf;
+use yore_platform::ReadBuffer;
 
 use super::records::list;
 use super::report::Findings;
 use super::{ReadData, Sizes};
-use crate::backend::{Backend, ROOM_TO_FETCH};
+use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::format::id::ObjectId;
 use crate::format::keys::{BlobKind, Keys};
@@ -71,7 +71,7 @@ impl Packs {
             if observer.interrupted() {
                 return Err(Error::Interrupted);
             }
-            let read = index::load(&*repository.backend, &repository.keys, &stored.name);
+            let read = index::load(&**repository.backend(), &repository.keys, &stored.name);
             let Some(packs) = findings.take(stored.name.as_str(), read) else { continue };
             let covers: Vec<_> = stored.name.id().map(ObjectId).into_iter().collect();
             for pack in &packs {
@@ -145,7 +145,7 @@ impl Packs {
     }
 
     fn check_pack(&self, repository: &Repository, id: ObjectId, size: u64, whole: bool) -> Found {
-        let (backend, keys) = (&*repository.backend, &*repository.keys);
+        let (backend, keys) = (&**repository.backend(), &*repository.keys);
         let mut found = Found { is_orphan: !self.described.contains_key(&id), ..Found::default() };
         match index::load_contents(backend, keys, id, size) {
             Ok(info) => {
@@ -183,24 +183,21 @@ impl Found {
     fn read_frames(&mut self, backend: &dyn Backend, keys: &Keys, pack: &PackInfo) {
         let key = PackKey::derive(keys, pack.kind, pack.id);
         let name = ObjectName::pack(pack.id);
-        let (mut sealed, mut raw) = (AlignedBuf::default(), AlignedBuf::default());
+        let (mut sealed, mut raw) = (ReadBuffer::default(), ReadBuffer::default());
         let (mut offset, mut blobs) = (PREFIX as u64, pack.contents.blobs.iter());
         for (number, frame) in (0..).zip(&pack.contents.frames) {
             let end = offset + u64::from(frame.sealed);
-            sealed.fit(frame.sealed as usize + ROOM_TO_FETCH);
-            let read = backend.fetch(&name, offset..end, &mut sealed);
+            sealed.fit(frame.sealed as usize + ReadBuffer::MARGIN);
+            let read = backend.read_into(&name, offset..end, &mut sealed);
             offset = end;
             let mine = blobs.by_ref().take(frame.blobs as usize);
-            let start = match read {
-                Ok(start) => start,
-                Err(error) => {
-                    mine.for_each(drop);
-                    self.problems.push(error);
-                    continue;
-                }
-            };
+            if let Err(error) = read {
+                mine.for_each(drop);
+                self.problems.push(error);
+                continue;
+            }
             let opened = key
-                .open_frame(number, frame, &mut sealed, start)
+                .open_frame(number, frame, &mut sealed)
                 .and_then(|stored| pack::decode_frame(frame, stored, &mut raw));
             if opened.is_none() {
                 mine.for_each(drop);

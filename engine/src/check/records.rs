@@ -14,7 +14,7 @@ use crate::repository::{Repository, load_sealed};
 
 /// Lists an area; what can't be listed is a problem and holds nothing.
 pub(super) fn list(repository: &Repository, area: Area, findings: &mut Findings) -> Vec<Stored> {
-    findings.take(area.folder(), repository.backend.list(area)).unwrap_or_default()
+    findings.take(area.folder(), repository.backend().list(area)).unwrap_or_default()
 }
 
 /// Loads and decodes a sealed record.
@@ -24,13 +24,13 @@ pub(super) fn load<T>(
     name: &ObjectName,
     decode: impl FnOnce(&[u8]) -> Read<T>,
 ) -> Result<T> {
-    let content = load_sealed(&*repository.backend, &repository.keys, kind, name)?;
+    let content = load_sealed(&**repository.backend(), &repository.keys, kind, name)?;
     decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
 }
 
 /// Notes what killed writers left, once every area was listed.
 pub(super) fn unfinished(repository: &Repository, findings: &mut Findings) {
-    let found = findings.take("unfinished files", repository.backend.unfinished());
+    let found = findings.take("unfinished files", repository.backend().unfinished());
     for Unfinished { name, size, is_abandoned } in found.unwrap_or_default() {
         findings.note(match is_abandoned {
             true => format!(
@@ -48,7 +48,7 @@ pub(super) fn header(repository: &Repository, findings: &mut Findings) {
     let mut names = vec![ObjectName::header()];
     names.extend(list(repository, Area::Headers, findings).into_iter().map(|stored| stored.name));
     for (number, name) in (0..).zip(names) {
-        let read = backend::load(&*repository.backend, &name, MAX_HEADER)
+        let read = backend::load(&**repository.backend(), &name, MAX_HEADER)
             .and_then(|bytes| Unverified::decode(&repository.location(), &bytes))
             .and_then(|header| header.verify(&repository.keys));
         let Some(header) = findings.take(name.as_str(), read) else { continue };
@@ -59,7 +59,7 @@ pub(super) fn header(repository: &Repository, findings: &mut Findings) {
     let name = ObjectName::destination();
     let read = load(repository, Kind::Destination, &name, decode_destination);
     if let Some(id) = findings.take(name.as_str(), read)
-        && id != repository.destination
+        && id != repository.primary().id()
     {
         findings.damaged(name.as_str(), "it names another destination than when it was opened");
     }
@@ -110,11 +110,12 @@ pub(super) fn sessions(repository: &Repository, findings: &mut Findings) -> Sess
             }
             Some("end") => {
                 let read = load(repository, Kind::Verdict, &name, Verdict::decode);
-                let ours = |verdict: &Verdict| verdict.destination == repository.destination;
+                let ours = |verdict: &Verdict| verdict.destination == repository.primary().id();
                 entry.1 = Some(findings.take(name.as_str(), read).filter(ours));
             }
             Some(_) => {
-                let read = load_sealed(&*repository.backend, &repository.keys, Kind::Beat, &name);
+                let read =
+                    load_sealed(&**repository.backend(), &repository.keys, Kind::Beat, &name);
                 findings.take(name.as_str(), read);
             }
         }

@@ -3,7 +3,7 @@
 //! Every byte of every backup is hashed here: batches side by side in vector lanes where the
 //! machine has them, else one by one with `ring`.
 
-use yore_platform::{Before, Lanes, SHA256_START, sha256_block};
+use yore_platform::{MultiSha256, SHA256_INITIAL_STATE, Sha256Prefix, sha256_compress};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The length of SHA-256's blocks.
@@ -17,7 +17,7 @@ pub(crate) const HASH_BATCH: usize = 32;
 pub(crate) struct BlobHasher {
     one: ring::hmac::Key,
     many: Midstates,
-    lanes: Option<Lanes>,
+    lanes: Option<MultiSha256>,
 }
 
 /// The states of SHA-256 after the inner and the outer padded key (RFC 2104).
@@ -32,7 +32,7 @@ impl Midstates {
         let after = |pad: u8| {
             let mut block = Zeroizing::new([pad; BLOCK]);
             block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
-            sha256_block(&SHA256_START, &block)
+            sha256_compress(&SHA256_INITIAL_STATE, &block)
         };
         Self { inner: after(0x36), outer: after(0x5c) }
     }
@@ -41,7 +41,7 @@ impl Midstates {
 impl BlobHasher {
     pub(crate) fn new(key: &[u8; 32]) -> Self {
         let one = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
-        Self { one, many: Midstates::of(key), lanes: Lanes::detect() }
+        Self { one, many: Midstates::of(key), lanes: MultiSha256::detect() }
     }
 
     /// Returns the HMAC of a byte and those after it.
@@ -60,16 +60,16 @@ impl BlobHasher {
 
     /// Returns the number of blobs from which a batch is much faster than one by one.
     pub(crate) fn hash_batch(&self) -> usize {
-        self.lanes.map_or(1, Lanes::enough)
+        self.lanes.map_or(1, MultiSha256::min_batch)
     }
 
     fn in_lanes(&self, first: u8, rests: &[&[u8]]) -> Option<Vec<[u8; 32]>> {
         let lanes = self.lanes?;
         let (bytes, head) = (BLOCK as u64, [first]);
-        let inner = Before { state: &self.many.inner, bytes, head: &head };
+        let inner = Sha256Prefix { state: &self.many.inner, bytes, head: &head };
         let digests = lanes.sha256(inner, rests)?;
         let digests: Vec<&[u8]> = digests.iter().map(<[u8; 32]>::as_slice).collect();
-        lanes.sha256(Before { state: &self.many.outer, bytes, head: &[] }, &digests)
+        lanes.sha256(Sha256Prefix { state: &self.many.outer, bytes, head: &[] }, &digests)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use yore_platform::AlignedBuf;
+use yore_platform::ReadBuffer;
 use zstd::bulk::Decompressor;
 
 use crate::error::Result;
@@ -266,17 +266,15 @@ impl PackKey {
         );
     }
 
-    /// Opens the frame that begins at `start` of `sealed` to its front and returns its stored bytes; `None`
-    /// when it was altered.
+    /// Opens a sealed frame in place and returns its stored bytes; `None` when it was altered.
     pub(crate) fn open_frame<'a>(
         &self,
         number: u32,
         frame: &FrameInfo,
         sealed: &'a mut [u8],
-        start: usize,
     ) -> Option<&'a mut [u8]> {
         let position = position(number, frame.sealed, frame.raw, frame.codec as u8);
-        self.key.open(Counter::frame(number), &position, sealed, start)
+        self.key.open(Counter::frame(number), &position, sealed)
     }
 
     /// Seals the contents of a pack whose frames end at `offset`; returns everything after them.
@@ -297,7 +295,7 @@ impl PackKey {
 
     pub(crate) fn open_contents(&self, length: u32, sealed: &mut [u8]) -> Option<Contents> {
         let position = position(CONTENTS_NUMBER, length, 0, u8::MAX);
-        let plain = self.key.open(Counter::CONTENTS, &position, sealed, 0)?;
+        let plain = self.key.open(Counter::CONTENTS, &position, sealed)?;
         let content = seal::read_padded(plain, seal::MAX_CONTENT)?;
         let mut d = minicbor::Decoder::new(&content);
         let contents = Contents::decode(&mut d).ok()?;
@@ -312,7 +310,7 @@ thread_local! {
 }
 
 /// Decodes an opened frame into its blobs' bytes.
-pub(crate) fn decode_frame(frame: &FrameInfo, stored: &[u8], out: &mut AlignedBuf) -> Option<()> {
+pub(crate) fn decode_frame(frame: &FrameInfo, stored: &[u8], out: &mut ReadBuffer) -> Option<()> {
     out.fit(frame.raw as usize);
     let length = match frame.codec {
         Codec::Raw => {

@@ -239,7 +239,7 @@ pub enum Tree {
 
 #[cfg(test)]
 pub(crate) fn forged_nodes(nodes: &[Node]) -> Vec<u8> {
-    encode::encode_nodes(nodes, &yore_platform::Names::new())
+    encode::encode_nodes(nodes, &yore_platform::AccountNames::new())
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
-use yore_platform::Map;
+use yore_platform::MappedFile;
 
 use crate::format::id::{BlobId, ObjectId};
 use crate::format::pack::{Codec, FrameInfo, PackKind};
@@ -47,7 +47,7 @@ const ENTRY: usize = 44;
 const COMPRESSED: u32 = 1 << 31;
 
 enum Bytes {
-    Mapped(Map),
+    Mapped(MappedFile),
     Owned(Vec<u8>),
 }
 
@@ -100,7 +100,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 impl Segment {
     /// Opens a segment in the cache; returns `None` when it is none, or damaged.
     pub(super) fn open(path: &Path) -> Option<Self> {
-        let map = Map::open(path).ok()?;
+        let map = MappedFile::open(path).ok()?;
         let (body, digest) = map.split_last_chunk::<ID>()?;
         if Sha256::digest(body).as_slice() != digest {
             return None;

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
-use yore_platform::AlignedBuf;
+use yore_platform::ReadBuffer;
 
 use crate::format::id::BlobId;
 use crate::format::keys::{BlobKind, Keys};
@@ -31,7 +31,7 @@ impl BlobRef {
 
 /// A decoded frame.
 pub(crate) struct Frame {
-    bytes: AlignedBuf,
+    bytes: ReadBuffer,
     /// Guards the verified blobs, and whether a thread has reserved the frame.
     state: Mutex<State>,
     /// Notified when a reservation ends.
@@ -47,7 +47,7 @@ struct State {
 }
 
 impl Frame {
-    pub(crate) fn new(bytes: AlignedBuf) -> Self {
+    pub(crate) fn new(bytes: ReadBuffer) -> Self {
         Self {
             bytes,
             state: Mutex::default(),
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_reader_waits_for_a_blob_that_is_being_hashed() {
         let keys = Keys::derive(&MasterSecret::from_bytes([1; 32]), RepositoryId([2; 32]));
-        let mut bytes = AlignedBuf::new(6);
+        let mut bytes = ReadBuffer::new(6);
         bytes.set_len(6);
         bytes.copy_from_slice(b"onetwo");
         let frame = Arc::new(Frame::new(bytes));

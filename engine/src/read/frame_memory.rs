@@ -4,7 +4,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use yore_platform::{AlignedBuf, HUGE_PAGE, Slab};
+use yore_platform::{HUGE_PAGE, ReadBuffer, Slab};
 
 /// Hands out buffers.
 #[derive(Default)]
@@ -17,7 +17,7 @@ impl FrameMemory {
     /// Takes a buffer with room for `bytes`, of any content, while all slabs stay within `room`.
     ///
     /// Returns `None` when frames have to be dropped first.
-    pub(crate) fn take(&self, bytes: usize, room: usize) -> Option<AlignedBuf> {
+    pub(crate) fn take(&self, bytes: usize, room: usize) -> Option<ReadBuffer> {
         let mut slabs = self.lock();
         shrink_to(&mut slabs, room);
         let free = slabs.iter().find_map(|slab| slab.take(bytes));
@@ -30,7 +30,7 @@ impl FrameMemory {
     }
 
     /// Takes a buffer beyond the budget, for when there is nothing to drop.
-    pub(crate) fn take_beyond(&self, bytes: usize) -> AlignedBuf {
+    pub(crate) fn take_beyond(&self, bytes: usize) -> ReadBuffer {
         let mut slabs = self.lock();
         let free = slabs.iter().find_map(|slab| slab.take(bytes));
         free.unwrap_or_else(|| make(&mut slabs, bytes))
@@ -51,7 +51,7 @@ fn size(slabs: &[Slab]) -> usize {
 }
 
 /// Makes a slab and takes a buffer of it.
-fn make(slabs: &mut Vec<Slab>, bytes: usize) -> AlignedBuf {
+fn make(slabs: &mut Vec<Slab>, bytes: usize) -> ReadBuffer {
     let slab = Slab::new(slab_for(bytes));
     let buffer = slab.take(bytes).expect("it was made for that");
     slabs.push(slab);

@@ -8,9 +8,9 @@ use std::ops::{Deref, Range};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use lru::LruCache;
-use yore_platform::AlignedBuf;
+use yore_platform::ReadBuffer;
 
-use crate::backend::{Backend, ROOM_TO_FETCH};
+use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::format::id::{BlobId, ObjectId};
 use crate::format::keys::{BlobKind, Keys};
@@ -198,7 +198,7 @@ impl Reader {
     }
 
     /// Takes memory for a frame, dropping those used longest ago where there is none left.
-    fn buffer(&self, bytes: usize) -> AlignedBuf {
+    fn buffer(&self, bytes: usize) -> ReadBuffer {
         loop {
             let room = lock(&self.frames).room;
             if let Some(buffer) = self.memory.take(bytes, room) {
@@ -220,11 +220,11 @@ impl Reader {
         let name = ObjectName::pack(location.pack);
         let key = self.pack_key(location);
         let sealed = location.frame.sealed as usize;
-        let mut sealed = self.buffer(sealed + ROOM_TO_FETCH);
+        let mut sealed = self.buffer(sealed + ReadBuffer::MARGIN);
         let end = location.offset.saturating_add(location.frame.sealed.into());
-        let start = self.backend.fetch(&name, location.offset..end, &mut sealed)?;
+        self.backend.read_into(&name, location.offset..end, &mut sealed)?;
         let stored = key
-            .open_frame(location.number, &location.frame, &mut sealed, start)
+            .open_frame(location.number, &location.frame, &mut sealed)
             .ok_or_else(|| Error::damaged(name.as_str(), "its bytes were altered"))?;
         let undecodable = || Error::damaged(name.as_str(), "a frame does not decode");
         let bytes = match location.frame.codec {

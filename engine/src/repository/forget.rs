@@ -7,8 +7,9 @@ use crate::error::{Error, Result};
 use crate::format::id::SnapshotId;
 use crate::format::object::{Kind, ObjectName};
 use crate::format::record::Tombstone;
+use crate::format::seal;
+use crate::repository::Repository;
 use crate::repository::session::Writer;
-use crate::repository::{Repository, save_sealed};
 
 /// What forgetting did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,7 +32,7 @@ pub fn forget(
     policy: &str,
 ) -> Result<ForgetReport> {
     for id in ids {
-        if repository.backend.size(&ObjectName::snapshot(*id))?.is_none() {
+        if repository.backend().size(&ObjectName::snapshot(*id))?.is_none() {
             return Err(Error::NotFound { what: format!("there is no snapshot {id}") });
         }
     }
@@ -49,8 +50,9 @@ pub fn forget(
         };
         let name = ObjectName::tombstone(snapshot);
         let content = tombstone.encode();
-        let (backend, keys) = (&*repository.backend, &repository.keys);
-        match save_sealed(backend, keys, Kind::Tombstone, &name, &content)? {
+        let salt = repository.keys.draw_salt(&content);
+        let object = seal::seal_whole(&repository.keys, Kind::Tombstone, &name, salt, &content);
+        match repository.writer().save(&name, &object)? {
             Published::Created => report.forgotten.push(snapshot),
             Published::Exists => report.already.push(snapshot),
         }

@@ -5,14 +5,16 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use super::destination::committed_by;
 use super::records::Records;
+use super::snapshots::counting;
 use super::{Repository, Snapshots};
 use crate::backend::{SETTLED, Stamp};
 use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::format::id::{ObjectId, SnapshotId};
 use crate::format::object::{Area, ObjectName};
-use crate::format::record::{Outcome, Snapshot, Tombstone};
+use crate::format::record::{Snapshot, Tombstone};
 use crate::snapshots::order;
 
 /// After this time names are listed although the destination looks the same.
@@ -59,7 +61,7 @@ impl KnownSnapshots {
         }
         let mut found = Snapshots::default();
         let mut list = Vec::new();
-        let mut records = Records::open(repository);
+        let mut records = Records::open(repository, repository.primary());
         for name in &names {
             match self.load(repository, &mut records, name) {
                 Ok(()) => {}
@@ -88,7 +90,7 @@ impl KnownSnapshots {
 
     /// Lists the verdicts and tombstones, unless nothing can have changed since the last list.
     fn list_if_changed(&mut self, repository: &Repository) -> Result<Option<Vec<ObjectName>>> {
-        let stamp = repository.backend.stamp(&[Area::Sessions, Area::Forgotten])?;
+        let stamp = repository.backend().stamp(&[Area::Sessions, Area::Forgotten])?;
         let began = Instant::now();
         let same = self.look.take_if(|look| stamp.as_ref() == Some(&look.stamp));
         if let Some(look) = &same
@@ -124,13 +126,9 @@ impl KnownSnapshots {
         let Some(id) = name.id().map(ObjectId) else { return Ok(()) };
         let session = records.session(&ObjectName::session(id))?;
         let verdict = records.verdict(name)?;
-        let here = repository.destination;
-        let committed = match verdict.outcome {
-            Outcome::Commit(ids) if session.destination == here && verdict.destination == here => {
-                ids
-            }
-            Outcome::Commit(_) | Outcome::Abort => Vec::new(),
-        };
+        let is_here = session.destination == repository.primary().id();
+        let committed =
+            if is_here { committed_by(&session, &verdict).to_vec() } else { Vec::new() };
         self.verdicts.insert(name.clone(), committed);
         Ok(())
     }
@@ -145,25 +143,19 @@ impl KnownSnapshots {
     /// The snapshots that the named verdicts commit and no named tombstone forgets.
     fn counting(&self, names: &[ObjectName]) -> HashSet<SnapshotId> {
         let committed = names.iter().filter_map(|name| self.verdicts.get(name)).flatten().copied();
-        let mut counting: HashSet<SnapshotId> = committed.collect();
-        for name in names {
-            if let Some(forgotten) = self.tombstones.get(name) {
-                counting.remove(&forgotten.snapshot);
-            }
-        }
-        counting
+        counting(committed, names.iter().filter_map(|name| self.tombstones.get(name)))
     }
 }
 
 /// Lists the verdicts of sessions that are there, and the tombstones.
 fn list(repository: &Repository) -> Result<Vec<ObjectName>> {
-    let sessions = repository.backend.names(Area::Sessions)?;
+    let sessions = repository.backend().names(Area::Sessions)?;
     let listed: HashSet<&ObjectName> = sessions.iter().collect();
     let has_session = |name: &ObjectName| {
         name.id().is_some_and(|id| listed.contains(&ObjectName::session(ObjectId(id))))
     };
     let is_verdict = |name: &&ObjectName| name.suffix() == Some("end") && has_session(name);
     let mut names: Vec<ObjectName> = sessions.iter().filter(is_verdict).cloned().collect();
-    names.extend(repository.backend.names(Area::Forgotten)?);
+    names.extend(repository.backend().names(Area::Forgotten)?);
     Ok(names)
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Problems, Repository, load_sealed};
+use super::{Destination, Problems, Repository, load_sealed};
 use crate::error::{Error, Result};
 use crate::format::id::{RepositoryId, SnapshotId};
 use crate::format::object::{Area, Kind, ObjectName};
@@ -34,6 +34,7 @@ struct Record {
 /// What was read before, and what is read now.
 pub(super) struct Records<'r> {
     repository: &'r Repository,
+    destination: &'r Destination,
     file: Option<PathBuf>,
     known: HashMap<ObjectName, Record>,
     /// Entries that are not in the file yet.
@@ -46,11 +47,11 @@ pub(super) struct Records<'r> {
 
 impl<'r> Records<'r> {
     /// Reads what is kept; whatever is wrong with that, nothing is.
-    pub(super) fn open(repository: &'r Repository) -> Self {
+    pub(super) fn open(repository: &'r Repository, destination: &'r Destination) -> Self {
         let file = repository.cache.as_ref().map(|folder| folder.join(FILE));
         let bytes = file.as_deref().and_then(|file| fs::read(file).ok()).unwrap_or_default();
         let (known, whole) = decode(repository.id(), &bytes);
-        Self { repository, file, known, fresh: Vec::new(), whole, snapshots: None }
+        Self { repository, destination, file, known, fresh: Vec::new(), whole, snapshots: None }
     }
 
     pub(super) fn session(&mut self, name: &ObjectName) -> Result<Session> {
@@ -93,7 +94,7 @@ impl<'r> Records<'r> {
     fn is_there(&mut self, name: &ObjectName) -> Result<bool> {
         let listed = match self.snapshots.take() {
             Some(listed) => listed,
-            None => self.repository.backend.names(Area::Snapshots)?.into_iter().collect(),
+            None => self.destination.backend().names(Area::Snapshots)?.into_iter().collect(),
         };
         let is_there = listed.contains(name);
         self.snapshots = Some(listed);
@@ -105,8 +106,8 @@ impl<'r> Records<'r> {
             record.used = true;
             return Ok(record.content.clone());
         }
-        let Repository { backend, keys, .. } = self.repository;
-        let content = load_sealed(&**backend, keys, kind, name)?;
+        let backend = &**self.destination.backend();
+        let content = load_sealed(backend, &self.repository.keys, kind, name)?;
         encode(self.repository.id(), name, &content, &mut self.fresh);
         let record = Record { content: content.clone(), used: true };
         self.known.insert(name.clone(), record);

@@ -7,10 +7,11 @@ use yore_platform::Timestamp;
 use crate::backend::{self, Published};
 use crate::error::{Error, Result};
 use crate::format::id::{ObjectId, SnapshotId};
+use crate::format::keys::Keys;
 use crate::format::object::{Kind, ObjectName};
 use crate::format::record::{ClientId, Outcome, Session, Verdict};
 use crate::format::seal;
-use crate::repository::{Repository, save_sealed};
+use crate::repository::{Destination, Repository, save_sealed};
 
 /// Who writes.
 #[derive(Debug, Clone)]
@@ -27,18 +28,19 @@ pub struct Writer {
     pub program: String,
 }
 
-/// An open session.
+/// The sessions of one writer, one on each destination.
 pub(crate) struct OpenSession {
-    pub(crate) id: ObjectId,
-    /// Packs that count as absent.
+    /// In the order of the destinations.
+    ids: Vec<ObjectId>,
+    /// The packs that count as absent: condemned on one destination or more.
     pub(crate) condemned: HashSet<ObjectId>,
     program: String,
 }
 
-/// How often opening a session starts over because prune came between.
+/// The number of times that opening a session starts over because prune published a generation meanwhile.
 const ATTEMPTS: usize = 8;
 
-/// Opens a session, against the newest generation of prune.
+/// Opens a session on each destination, against the newest generation of prune there.
 pub(crate) fn open(
     repository: &Repository,
     writer: &Writer,
@@ -48,64 +50,99 @@ pub(crate) fn open(
         let location = repository.location();
         return Err(Error::Unsupported { location, feature: format!("the feature {feature:?}") });
     }
+    let program = writer.program.clone();
+    let mut session = OpenSession { ids: Vec::new(), condemned: HashSet::new(), program };
+    for destination in repository.destinations() {
+        match open_at(destination, &repository.keys, writer, now) {
+            Ok((id, condemned)) => {
+                session.ids.push(id);
+                session.condemned.extend(condemned);
+            }
+            Err(error) => {
+                let _ = session.abort(repository, now);
+                return Err(error);
+            }
+        }
+    }
+    Ok(session)
+}
+
+/// Opens a session on one destination; returns its id and the packs condemned there.
+fn open_at(
+    destination: &Destination,
+    keys: &Keys,
+    writer: &Writer,
+    now: Timestamp,
+) -> Result<(ObjectId, HashSet<ObjectId>)> {
     for _ in 0..ATTEMPTS {
-        let (base, condemned) = repository.condemned()?;
+        let condemned = destination.condemned(keys)?;
         let session = Session {
-            base,
+            base: condemned.generation,
             time: now,
             host: writer.host.clone(),
             client: writer.client,
             process: writer.process.clone(),
             program: writer.program.clone(),
-            destination: repository.destination,
+            destination: destination.id(),
         };
         let content = session.encode();
-        let id = ObjectId(repository.keys.draw_salt(&content));
+        let id = ObjectId(keys.draw_salt(&content));
         let name = ObjectName::session(id);
-        let object = seal::seal_whole(&repository.keys, Kind::Session, &name, id.0, &content);
-        backend::save(&*repository.backend, &name, &object)?;
-        let opened = OpenSession { id, condemned, program: writer.program.clone() };
-        if repository.condemned()?.0 == base {
-            return Ok(opened);
+        let object = seal::seal_whole(keys, Kind::Session, &name, id.0, &content);
+        backend::save(&**destination.backend(), &name, &object)?;
+        if destination.condemned(keys)?.generation == condemned.generation {
+            return Ok((id, condemned.packs));
         }
-        end(repository, id, Outcome::Abort, now, &writer.program)?;
+        end(destination, keys, id, Outcome::Abort, now, &writer.program)?;
     }
     Err(Error::Overtaken)
 }
 
 impl OpenSession {
-    /// Ends the session so that its snapshots exist.
+    /// The session on the first destination, by which a snapshot names the writer that wrote it.
+    pub(crate) fn id(&self) -> ObjectId {
+        *self.ids.first().expect("a session is opened on every destination")
+    }
+
+    /// Ends the session so that its snapshots exist, on one destination after the other.
     ///
     /// # Errors
-    /// [`Error::Overtaken`] when somebody gave it up for dead and aborted it first.
+    /// [`Error::Overtaken`] when another writer took this one for dead and aborted it first.
     pub(crate) fn commit(
         self,
         repository: &Repository,
-        snapshots: Vec<SnapshotId>,
+        snapshots: &[SnapshotId],
         now: Timestamp,
     ) -> Result<()> {
-        match end(repository, self.id, Outcome::Commit(snapshots), now, &self.program)? {
-            Published::Created => Ok(()),
-            Published::Exists => Err(Error::Overtaken),
+        let outcome = || Outcome::Commit(snapshots.to_vec());
+        for (destination, id) in repository.destinations().iter().zip(&self.ids) {
+            match end(destination, &repository.keys, *id, outcome(), now, &self.program)? {
+                Published::Created => {}
+                Published::Exists => return Err(Error::Overtaken),
+            }
         }
+        Ok(())
     }
 
     /// Ends the session so that nothing of it counts.
     pub(crate) fn abort(self, repository: &Repository, now: Timestamp) -> Result<()> {
-        end(repository, self.id, Outcome::Abort, now, &self.program).map(drop)
+        for (destination, id) in repository.destinations().iter().zip(&self.ids) {
+            end(destination, &repository.keys, *id, Outcome::Abort, now, &self.program)?;
+        }
+        Ok(())
     }
 }
 
 /// Gives a session its verdict, unless it has one.
 pub(crate) fn end(
-    repository: &Repository,
+    destination: &Destination,
+    keys: &Keys,
     session: ObjectId,
     outcome: Outcome,
     time: Timestamp,
     program: &str,
 ) -> Result<Published> {
-    let destination = repository.destination;
-    let verdict = Verdict { outcome, time, program: program.into(), destination };
+    let verdict = Verdict { outcome, time, program: program.into(), destination: destination.id() };
     let name = ObjectName::verdict(session);
-    save_sealed(&*repository.backend, &repository.keys, Kind::Verdict, &name, &verdict.encode())
+    save_sealed(&**destination.backend(), keys, Kind::Verdict, &name, &verdict.encode())
 }

@@ -65,20 +65,20 @@ pub fn stats(repository: &Repository) -> Result<Stats> {
     };
     let mut indexes = Vec::new();
     for area in Area::ALL {
-        let listed = repository.backend.list(area)?;
+        let listed = repository.backend().list(area)?;
         stats.stored.push((area, listed.iter().map(|stored| stored.size).sum()));
         if area == Area::Index {
             indexes = listed;
         }
     }
     // Now that every area was listed.
-    match repository.backend.unfinished() {
+    match repository.backend().unfinished() {
         Ok(files) => stats.unfinished = files.iter().map(|file| file.size).sum(),
         Err(error) => stats.problems.push(error),
     }
     let (mut blobs, mut packs) = (HashSet::new(), HashSet::new());
     for stored in indexes {
-        match index::load(&*repository.backend, &repository.keys, &stored.name) {
+        match index::load(&**repository.backend(), &repository.keys, &stored.name) {
             Ok(described) => described.iter().for_each(|pack| {
                 if !packs.insert(pack.id) {
                     return;
@@ -99,7 +99,7 @@ pub fn stats(repository: &Repository) -> Result<Stats> {
     }
     (stats.blobs, stats.packs) = (blobs.len() as u64, packs.len() as u64);
     for name in [ObjectName::header(), ObjectName::destination()] {
-        let size = repository.backend.size(&name)?.unwrap_or(0);
+        let size = repository.backend().size(&name)?.unwrap_or(0);
         // Both belong to no area; the headers' is nearest.
         stats.stored.iter_mut().take(1).for_each(|(_, bytes)| *bytes += size);
     }

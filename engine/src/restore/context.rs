@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use yore_platform::{Names, Refused, TargetDir, name_from_bytes};
+use yore_platform::{AccountNames, RefusedMetadata, TargetDir, name_from_bytes};
 
-use super::agreed::Agreement;
-use super::refusals::Refusals;
+use super::refused_metadata::Refusals;
+use super::restore_plan::Agreement;
 use super::select::Selection;
 use super::sources::Links;
 use super::{RestoreOptions, RestoreReport, Task};
@@ -57,7 +57,7 @@ pub(super) struct Context<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) counts: Counts,
     /// The users and groups of this machine.
-    pub(super) names: Names,
+    pub(super) names: AccountNames,
     /// The folder into which is restored; `None` in a dry run where there is none.
     pub(super) root: Option<TargetDir>,
     pub(super) agreement: Agreement<'a>,
@@ -77,7 +77,7 @@ impl<'a> Context<'a> {
             selection,
             observer: task.observer,
             counts: Counts::default(),
-            names: Names::new(),
+            names: AccountNames::new(),
             root,
             agreement: task.agreement,
             target: task.target,
@@ -158,7 +158,7 @@ impl<'a> Context<'a> {
     }
 
     /// Notes what could not be applied of something's metadata.
-    pub(super) fn refused(&self, refused: Vec<Refused>, path: &[u8], below: &[u8]) {
+    pub(super) fn refused(&self, refused: Vec<RefusedMetadata>, path: &[u8], below: &[u8]) {
         for one in refused {
             if let Some(error) = self.refusals.take(one) {
                 self.problem(path.to_vec(), self.local(below, error));

@@ -8,10 +8,10 @@ use std::rc::Rc;
 
 use yore_platform::{Kind, Listing, SourceDir};
 
-use super::case::{Names, has_alias};
+use super::case_folding::{Names, has_alias};
 use super::context::Context;
 use super::directory::OpenDir;
-use super::place::not_agreed;
+use super::write_node::not_agreed;
 use super::{Extra, Overwrite, was_there};
 use crate::error::Error;
 use crate::format::tree::Flags;
@@ -25,7 +25,7 @@ pub(super) struct Deletion {
     listing: Listing,
     next: usize,
     /// Names that the snapshot has but that can't be presented.
-    invalid: HashSet<Vec<u8>>,
+    strange: HashSet<Vec<u8>>,
     /// Whether the snapshot's side could be read so far.
     certain: bool,
     /// Whether the snapshot has anything in it.
@@ -88,10 +88,10 @@ impl Deletion {
         let mut listing = Listing::new();
         match source.list(&mut listing) {
             Ok(()) => {
-                let invalid = HashSet::new();
+                let strange = HashSet::new();
                 let (certain, has_met, told) = (true, false, false);
                 let aliased = Vec::new();
-                Some(Self { listing, next: 0, invalid, certain, has_met, keep, told, aliased })
+                Some(Self { listing, next: 0, strange, certain, has_met, keep, told, aliased })
             }
             Err(error) => {
                 context.problem(open.path.clone(), context.local(&open.below, error));
@@ -106,7 +106,7 @@ impl Deletion {
     }
 
     pub(super) fn keep(&mut self, name: Vec<u8>) {
-        self.invalid.insert(name);
+        self.strange.insert(name);
     }
 
     /// Removes what comes before `name`, which the snapshot has; everything left without one. `names`
@@ -126,7 +126,7 @@ impl Deletion {
             self.next += 1;
             if name == Some(listed.name)
                 || !self.certain
-                || self.invalid.contains(listed.name)
+                || self.strange.contains(listed.name)
                 || context.stopped()
             {
                 continue;

@@ -6,12 +6,14 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use yore_platform::{Kind, Made, Metadata, OtherXattrs, Owner, Restore, SourceDir, TargetDir};
+use yore_platform::{
+    Kind, Metadata, MkdirOutcome, OtherXattrs, Owner, SourceDir, TargetDir, WantedMetadata,
+};
 
-use super::beside::{self, Beside};
 use super::context::Context;
-use super::place::note_replaced;
+use super::labelled_name::{self, Beside};
 use super::sources::Links;
+use super::write_node::note_replaced;
 use super::{Extra, Overwrite, Owners, Verify, was_there};
 use crate::error::{Error, Result};
 use crate::format::tree::{Flags, Node};
@@ -24,7 +26,7 @@ pub(super) struct OpenDir<'c> {
     pub(super) dir: Option<TargetDir>,
     /// The same for reading, where that was asked for.
     pub(super) source: Option<SourceDir>,
-    pub(super) made: Made,
+    pub(super) made: MkdirOutcome,
     /// Its path in the snapshot.
     pub(super) path: Vec<u8>,
     /// Its path in the target.
@@ -39,7 +41,7 @@ pub(super) struct OpenDir<'c> {
 /// What became of a directory on the way to what is in it.
 struct Opened {
     dir: Option<TargetDir>,
-    made: Made,
+    made: MkdirOutcome,
     /// The metadata that it shall get.
     gets: Option<Node>,
 }
@@ -47,14 +49,14 @@ struct Opened {
 impl Opened {
     /// In a dry run, one that is not there.
     fn none() -> Self {
-        Self { dir: None, made: Made::New, gets: None }
+        Self { dir: None, made: MkdirOutcome::Created, gets: None }
     }
 }
 
 /// The metadata of a node, as the platform takes it.
 ///
 /// An owner whose name this machine knows is that one, whatever its number is here.
-pub(super) fn metadata_of<'n>(context: &Context<'_>, node: &'n Node) -> Restore<'n> {
+pub(super) fn metadata_of<'n>(context: &Context<'_>, node: &'n Node) -> WantedMetadata<'n> {
     let by_name = |owner: Owner| Owner {
         uid: node
             .owner_names
@@ -67,7 +69,7 @@ pub(super) fn metadata_of<'n>(context: &Context<'_>, node: &'n Node) -> Restore<
             .and_then(|n| context.names.gid(n))
             .unwrap_or(owner.gid),
     };
-    Restore {
+    WantedMetadata {
         kind: node.kind,
         mode: node.mode,
         owner: match context.options.owners {
@@ -87,7 +89,7 @@ impl<'c> OpenDir<'c> {
     /// The target itself, whose metadata nobody restores.
     pub(super) fn base(context: &'c Context<'c>, dir: Option<TargetDir>) -> Self {
         let (path, below) = (context.selection.sources.way.base.clone(), Vec::new());
-        let opened = Opened { dir, made: Made::Existing, gets: None };
+        let opened = Opened { dir, made: MkdirOutcome::Existing, gets: None };
         Self::new(context, opened, path, below, None)
     }
 
@@ -103,7 +105,7 @@ impl<'c> OpenDir<'c> {
         let below = join(&parent.below, &node.name);
         let path = join(&parent.path, &node.name);
         let opened = match context.is_way(&path) {
-            true => parent.make_way(node)?,
+            true => parent.make_dir_following(node)?,
             false => parent.make_content(node)?,
         };
         Ok(Self::new(context, opened, path, below, Some(Arc::clone(parent))))
@@ -129,16 +131,18 @@ impl<'c> OpenDir<'c> {
     }
 
     /// Goes on to a directory above what is restored: made where it is missing, never changed.
-    fn make_way(&self, node: Node) -> Result<Opened> {
+    fn make_dir_following(&self, node: Node) -> Result<Opened> {
         let local = |source| self.local(&node.name, source);
         let Some(target) = &self.dir else { return Ok(Opened::none()) };
         let follows = self.context.links() == Links::Followed;
         let (dir, made) = match (self.context.options.run, follows) {
-            (Run::Dry, true) => (target.follow_way(&node.name).map_err(local)?, Made::Existing),
-            (Run::Dry, false) => (target.open_child(&node.name).ok(), Made::Existing),
+            (Run::Dry, true) => {
+                (target.open_dir_following(&node.name).map_err(local)?, MkdirOutcome::Existing)
+            }
+            (Run::Dry, false) => (target.open_child(&node.name).ok(), MkdirOutcome::Existing),
             (Run::Real, _) => {
                 let made = match follows {
-                    true => target.make_way(&node.name),
+                    true => target.make_dir_following(&node.name),
                     false => target.make_dir(&node.name),
                 };
                 let (dir, made) =
@@ -146,7 +150,7 @@ impl<'c> OpenDir<'c> {
                 (Some(dir), made)
             }
         };
-        Ok(Opened { dir, made, gets: (made == Made::New).then_some(node) })
+        Ok(Opened { dir, made, gets: (made == MkdirOutcome::Created).then_some(node) })
     }
 
     /// Gives a directory a name beside something that is none and stays.
@@ -155,9 +159,10 @@ impl<'c> OpenDir<'c> {
         let Some(target) = self.dir.as_ref().filter(|_| !self.context.is_way(&path)) else {
             return Ok(());
         };
-        let found = target.kind_of(&node.name).map_err(|error| self.local(&node.name, error))?;
+        let found =
+            target.child_metadata(&node.name).map_err(|error| self.local(&node.name, error))?;
         if found.is_some_and(|found| found.kind != Kind::Directory)
-            && beside::rename(self.context, self, target, node)? == Beside::Free
+            && labelled_name::rename(self.context, self, target, node)? == Beside::Free
         {
             self.context.counts.beside.add(1);
         }
@@ -169,15 +174,18 @@ impl<'c> OpenDir<'c> {
         let Some(target) = &self.dir else { return Ok(Opened::none()) };
         let local = |source| self.local(&node.name, source);
         let found = match self.made {
-            Made::New => None,
-            Made::Existing => target.kind_of(&node.name).map_err(local)?,
+            MkdirOutcome::Created => None,
+            MkdirOutcome::Existing => target.child_metadata(&node.name).map_err(local)?,
         };
         let is_real = self.context.options.run == Run::Real;
         let stays = matches!(self.context.options.overwrite, Overwrite::Never | Overwrite::Beside);
         let (dir, made) = match found {
             Some(found) if found.kind == Kind::Directory => {
                 let opened = target.open_child(&node.name);
-                (if is_real { Some(opened.map_err(local)?) } else { opened.ok() }, Made::Existing)
+                (
+                    if is_real { Some(opened.map_err(local)?) } else { opened.ok() },
+                    MkdirOutcome::Existing,
+                )
             }
             Some(found) => {
                 self.must_be_replaceable(&node, &found)?;
@@ -185,7 +193,7 @@ impl<'c> OpenDir<'c> {
                 let replaced = self.for_writing().filter(|_| is_real);
                 (
                     replaced.map(|it| it.replace_by_dir(&node.name)).transpose().map_err(local)?,
-                    Made::New,
+                    MkdirOutcome::Created,
                 )
             }
             None if is_real => {
@@ -263,7 +271,7 @@ impl Drop for OpenDir<'_> {
 
 /// Tells what stands on the way, where that is not a folder.
 fn on_the_way(target: &TargetDir, name: &[u8], error: io::Error) -> io::Error {
-    match target.kind_of(name) {
+    match target.child_metadata(name) {
         Ok(Some(found)) if found.kind != Kind::Directory => {
             let what = "it is no folder, and on the way to what is restored";
             io::Error::new(io::ErrorKind::NotADirectory, what)

@@ -9,8 +9,8 @@ use yore_platform::{Replace, TemporaryFile};
 use super::context::Context;
 use super::directory::metadata_of;
 use super::links::FirstName;
-use super::place::{self, Outcome, Way};
-use super::work::{Item, Job, Role, count};
+use super::worker::{Item, Job, Role, count};
+use super::write_node::{self, Outcome, Way};
 use super::{Verify, verify};
 use crate::error::{Error, Result};
 use crate::observer::Event;
@@ -81,7 +81,7 @@ fn try_open(
     item: &mut Item<'_>,
 ) -> Result<std::result::Result<Begun, Outcome>> {
     let Item { dir, node, .. } = item;
-    let way = match place::way(context, dir, node)? {
+    let way = match write_node::way(context, dir, node)? {
         Ok(way) => way,
         Err(outcome) => return Ok(Err(outcome)),
     };
@@ -133,7 +133,7 @@ pub(super) fn stretch<'c>(context: &'c Context<'c>, large: Arc<Large<'c>>, range
         let Item { dir, node, .. } = &large.item;
         let local = |source| dir.local(&node.name, source);
         let bytes = range.end - range.start;
-        match place::write_range(context, &large.file, &large.out, range, &local) {
+        match write_node::write_range(context, &large.file, &large.out, range, &local) {
             Ok(()) => context.observer.event(Event::Done { files: 0, bytes }),
             Err(error) => large.fail(error),
         }
@@ -177,8 +177,8 @@ fn complete(context: &Context<'_>, item: &Item<'_>, out: TemporaryFile, way: Way
     }
     let Item { dir, node, .. } = item;
     let local = |source| dir.local(&node.name, source);
-    place::finish_length(node, &out).map_err(local)?;
-    place::note_refused(context, dir, node, out.set_metadata(&metadata_of(context, node)));
+    write_node::finish_length(node, &out).map_err(local)?;
+    write_node::note_refused(context, dir, node, out.set_metadata(&metadata_of(context, node)));
     let replace = match &dir.dir {
         Some(target) => way.clear(target, &node.name).map_err(local)?,
         None => Replace::Never,

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use yore_platform::{Kind, Metadata, TargetDir};
 
 use super::context::Context;
-use super::place::{self, Outcome};
 use super::sources::Links;
-use super::work::{Item, Role, restore_item, tell};
+use super::worker::{Item, Role, restore_item, tell};
+use super::write_node::{self, Outcome};
 use super::{Overwrite, was_there};
 use crate::error::{Error, Result};
 use crate::observer::Event;
@@ -141,11 +141,12 @@ fn make_link(context: &Context<'_>, item: &Item<'_>, first: &First) -> Result<Li
         return Ok(Linked::Done(Outcome::Written(0)));
     };
     let local = |source| dir.local(&node.name, source);
-    let there = if was_there(dir.made) { target.kind_of(&node.name).map_err(local)? } else { None };
+    let there =
+        if was_there(dir.made) { target.child_metadata(&node.name).map_err(local)? } else { None };
     if let Some(found) = &there {
         if !first.is_new {
             let from = walk_to(context, root, first).map_err(local)?;
-            let first = from.kind_of(&first.name).map_err(local)?;
+            let first = from.child_metadata(&first.name).map_err(local)?;
             let is_same =
                 |first: Metadata| (first.inode, first.device) == (found.inode, found.device);
             if first.is_some_and(is_same) {
@@ -162,8 +163,8 @@ fn make_link(context: &Context<'_>, item: &Item<'_>, first: &First) -> Result<Li
         if keep {
             return Ok(Linked::Done(Outcome::Skipped));
         }
-        let contents = place::check_replaceable(context, dir, node, found)?;
-        place::note_replaced(context, dir, node, found, contents)?;
+        let contents = write_node::check_replaceable(context, dir, node, found)?;
+        write_node::note_replaced(context, dir, node, found, contents)?;
     }
     let (Some(target), Run::Real) = (dir.for_writing(), context.options.run) else {
         return Ok(Linked::Done(Outcome::Written(0)));
@@ -190,7 +191,7 @@ fn walk_to(context: &Context<'_>, root: &TargetDir, first: &First) -> std::io::R
     for name in TreePath::new(&first.below).components() {
         path.push(name);
         dir = match follows && context.is_way(&path) {
-            true => dir.follow_way(name)?.ok_or(std::io::ErrorKind::NotFound)?,
+            true => dir.open_dir_following(name)?.ok_or(std::io::ErrorKind::NotFound)?,
             false => dir.open_child(name)?,
         };
     }

@@ -23,7 +23,7 @@ fn fill(folder: &Path) {
         let xattrs = if mode == 0o640 { &xattrs } else { &none };
         let owner = None;
         let (kind, mode, others) = (Kind::File, Some(mode), OtherXattrs::Removed);
-        let wanted = yore_platform::Restore { kind, mode, owner, modified, xattrs, others };
+        let wanted = yore_platform::WantedMetadata { kind, mode, owner, modified, xattrs, others };
         assert!(file.set_metadata(&wanted).is_empty());
     };
     let noise: Vec<u8> =
@@ -51,7 +51,7 @@ fn fill(folder: &Path) {
     deeper.hard_link(b"another name", &target, b"middle").expect("a link");
     deeper.hard_link(b"large too", &target, b"large").expect("a link");
     target.hard_link(b"yet another", &target, b"middle").expect("a link");
-    let read_only = yore_platform::Restore {
+    let read_only = yore_platform::WantedMetadata {
         kind: Kind::Directory,
         mode: Some(0o555),
         owner: None,
@@ -62,7 +62,8 @@ fn fill(folder: &Path) {
     target.make_dir(b"nothing in it").expect("a folder");
     assert!(deeper.set_metadata(&read_only).is_empty());
     assert!(
-        deep.set_metadata(&yore_platform::Restore { mode: Some(0o755), ..read_only }).is_empty()
+        deep.set_metadata(&yore_platform::WantedMetadata { mode: Some(0o755), ..read_only })
+            .is_empty()
     );
 }
 
@@ -233,7 +234,7 @@ fn a_damaged_pack_costs_its_files_alone() {
         std::fs::write(source.join(format!("{n}")), bytes).expect("a file");
     }
     sample.back_up(&source, 1_500_000_000);
-    let packs = sample.repository.backend.list(crate::Area::Packs).expect("packs");
+    let packs = sample.repository.backend().list(crate::Area::Packs).expect("packs");
     let data = packs.iter().max_by_key(|pack| pack.size).expect("a pack");
     let file = sample.path().join(data.name.as_str());
     let mut bytes = std::fs::read(&file).expect("a pack");

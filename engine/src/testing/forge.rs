@@ -11,7 +11,6 @@ use crate::format::pack::{Codec, Contents, FrameInfo, PackInfo, PackKey, PackKin
 use crate::format::record::{Snapshot, Totals};
 use crate::format::seal::{self, TAG};
 use crate::format::tree::Flags;
-use crate::index;
 use crate::repository::Repository;
 use crate::testing::writer;
 use crate::{SnapshotId, backend, repository::session};
@@ -49,7 +48,7 @@ impl Forge {
             let blobs: Vec<_> = of_kind.map(|(id, _, bytes)| (*id, bytes.as_slice())).collect();
             packs.extend((!blobs.is_empty()).then(|| write_pack(repository, kind, &blobs)));
         }
-        index::save(&*repository.backend, &repository.keys, &packs).expect("an index");
+        repository.save_index(&packs).expect("an index");
         let session = session::open(repository, &writer(), now()).expect("a session");
         let snapshot = Snapshot {
             time: now(),
@@ -70,14 +69,14 @@ impl Forge {
             program: "forge".into(),
             excludes: Vec::new(),
             uncovered: Vec::new(),
-            session: session.id,
+            session: session.id(),
         };
         let content = snapshot.encode();
         let id = SnapshotId(repository.keys.draw_salt(&content));
         let name = ObjectName::snapshot(id);
         let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
-        backend::save(&*repository.backend, &name, &object).expect("a snapshot");
-        session.commit(repository, vec![id], now()).expect("a verdict");
+        backend::save(&**repository.backend(), &name, &object).expect("a snapshot");
+        session.commit(repository, &[id], now()).expect("a verdict");
         id
     }
 }
@@ -110,6 +109,6 @@ fn write_pack(repository: &Repository, kind: PackKind, blobs: &[(BlobId, &[u8])]
     }
     object.extend_from_slice(&key.seal_end(&contents, object.len() as u64));
     let name = ObjectName::pack(key.id());
-    backend::save(&*repository.backend, &name, &object).expect("a pack");
+    backend::save(&**repository.backend(), &name, &object).expect("a pack");
     PackInfo { id: key.id(), kind, size: object.len() as u64, contents }
 }

@@ -71,7 +71,7 @@ fn a_directory_that_cannot_be_read_is_not_empty() {
 }
 
 #[test]
-fn what_comes_back_is_read_again() {
+fn a_pack_that_comes_back_is_read_again() {
     let world = World::new();
     let source = world.source("source");
     fs::write(source.join("file"), noise(900_000, 1)).expect("a file");

@@ -1,4 +1,4 @@
-//! Names that come to stand for another state while somebody is in what they stood for.
+//! Names that come to mean another state while a host holds directories below them.
 
 use std::cell::RefCell;
 use std::fs;
@@ -24,7 +24,7 @@ fn child(volume: &SnapshotVolume, directory: Ino, name: &str) -> String {
 }
 
 #[test]
-fn a_folder_keeps_its_number_when_its_name_comes_to_stand_for_another_state() {
+fn a_folder_keeps_its_number_when_its_name_means_another_state() {
     let world = World::new();
     let source = world.source("source");
     fs::create_dir_all(source.join("deep/er")).expect("folders");
@@ -56,17 +56,17 @@ fn a_folder_keeps_its_number_when_its_name_comes_to_stand_for_another_state() {
     for n in 0..tops.len() {
         assert_eq!(hold(&volume, tops[n].as_bytes()), tops_held[n], "{}", tops[n]);
         assert_eq!(hold(&volume, &at(tops[n], &source.join("deep/er"))), deep[n], "{}", tops[n]);
-        // Whoever is inside sees what is there now, without looking the name up.
+        // A program inside sees the new state, without looking the name up.
         assert_eq!(child(&volume, deep[n], "file"), "two", "{}", tops[n]);
         assert_eq!(child(&volume, top[n], "comes"), "new", "{}", tops[n]);
         assert_eq!(hold(&volume, &at(tops[n], &source.join("same"))), same[n], "{}", tops[n]);
         assert_eq!(names(&volume, &at(tops[n], &source)), ["comes", "deep", "file", "same"]);
-        // What is not there any more stays what it was for whoever is in it.
+        // A directory that is not there any more stays what it was for a program in it.
         assert_eq!(child(&volume, goes[n], "file"), "gone", "{}", tops[n]);
         assert_eq!(volume.lookup(top[n], b"goes").map(|_| ()), Err(VolumeError::NotFound));
         assert_eq!(volume.parent(deep[n]), Ok(hold(&volume, &at(tops[n], &source.join("deep")))));
     }
-    // What holds two states apart is told, and no more.
+    // Names that differ between the two states are told, and no others.
     let told = told.into_inner();
     for (n, top) in top.iter().enumerate().take(4) {
         let mut names: Vec<_> = told.iter().filter(|(dir, _)| dir == top).collect();
@@ -79,7 +79,7 @@ fn a_folder_keeps_its_number_when_its_name_comes_to_stand_for_another_state() {
 }
 
 #[test]
-fn words_that_mean_another_state_at_another_time_show_it_at_the_next_look() {
+fn a_name_below_at_shows_its_new_state_at_the_next_lookup() {
     let world = World::new();
     let source = world.source("source");
     for n in 0..3 {
@@ -92,7 +92,7 @@ fn words_that_mean_another_state_at_another_time_show_it_at_the_next_look() {
     fs::write(source.join("file"), "3").expect("a file");
     world.back_up(&[&source], MORNING + 3 * HOUR);
     assert!(volume.refresh().problems.is_empty());
-    // Nobody said the words again.
+    // The name was not looked up again.
     assert_eq!(child(&volume, inside, "file"), "1");
     assert_eq!(hold(&volume, &at("at/latest~1", &source)), inside);
     assert_eq!(child(&volume, inside, "file"), "2");
@@ -109,7 +109,7 @@ fn words_that_mean_another_state_at_another_time_show_it_at_the_next_look() {
     assert_eq!(read_all(&volume, file), Ok(b"3".to_vec()));
 }
 
-/// What a walk of everything below a directory holds.
+/// Walks everything below a directory and holds it.
 fn walk(volume: &SnapshotVolume, top: Ino, held: &mut Vec<Ino>) {
     let (found, answer) = list_from(volume, top, 0);
     answer.expect("it lists");
@@ -163,7 +163,7 @@ fn a_long_crawl_takes_no_more_memory_than_a_short_one() {
 }
 
 #[test]
-fn what_is_held_is_what_it_was_after_a_crawl_of_everything_else() {
+fn held_inodes_survive_a_crawl_of_everything_else() {
     let world = World::new();
     let source = world.source("source");
     for folder in 0..60 {

@@ -12,9 +12,14 @@ use yore_engine::{
 };
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::{
-    Attr, Entry, FoundXattrs, Ino, Kind, Listing, Metadata, More, ReadMode, SourceDir, Timestamp,
-    Volume, VolumeError, Xattrs, snapshot_path,
+    Attr, Entry, FoundXattrs, Ino, Kind, ListControl, Listing, Metadata, ReadMode, SourceDir,
+    Timestamp, Volume, VolumeError, Xattrs, snapshot_path,
 };
+
+/// The file at the top that explains the folders.
+pub const README: &str = "READ ME.txt";
+/// Its text.
+pub const README_TEXT: &str = include_str!("../../src/virtual_dir/readme.txt");
 
 /// 2026-01-15T09:30:00Z.
 pub const MORNING: i64 = 1_768_469_400;
@@ -25,7 +30,7 @@ pub struct World {
     pub repository: Arc<Repository>,
 }
 
-/// What a path must look like.
+/// The expected state of a path.
 pub struct Expected {
     pub metadata: Metadata,
     pub bytes: Vec<u8>,
@@ -207,7 +212,7 @@ pub fn list_from(volume: &dyn Volume, ino: Ino, from: u64) -> (Vec<Name>, Result
     let mut names = Vec::new();
     let answer = volume.list(ino, from, &mut |listed| {
         names.push((listed.name.to_vec(), listed.entry.attr, listed.next));
-        More::Wanted
+        ListControl::Continue
     });
     (names, answer)
 }

@@ -1,5 +1,5 @@
-//! A model of the whole tree: what must be under each name, worked out from remembered states with
-//! nothing of the drive's own code, and compared with walks of a volume after random histories.
+//! A model of the whole tree: computed from remembered states with nothing of the drive's own code, and
+//! compared with walks of a volume after random histories.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,15 +8,18 @@ use std::path::Path;
 use yore_engine::SnapshotId;
 use yore_platform::{Ino, Kind, Volume, snapshot_path};
 
-use crate::harness::{HOUR, MORNING, Random, World, join, list_from, read_all, resolve};
+use crate::harness::{
+    HOUR, MORNING, README, README_TEXT, Random, World, join, list_from, read_all, resolve,
+};
 
-/// What there is: the bytes of a file, or a directory.
+/// The paths of a tree, each with the bytes of a file or `None` for a directory.
 pub(crate) type Tree = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// A snapshot as it is remembered.
 #[derive(Clone)]
 pub(crate) struct Snap {
     label: String,
+    seconds: i64,
     host: &'static str,
     tag: &'static str,
     source: Vec<u8>,
@@ -28,6 +31,20 @@ fn label(seconds: i64) -> String {
     let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(1));
     let time = jiff::Timestamp::from_second(seconds).expect("a time").to_zoned_datetime(zone);
     time.strftime("%Y-%m-%dT%H%M%S").to_string()
+}
+
+/// The examples that `at` lists, each with the last second of its state.
+fn examples() -> [(&'static str, i64); 4] {
+    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(1));
+    let now = jiff::Timestamp::now().to_zoned_datetime(zone);
+    let today = now.start_of_day().expect("a day").timestamp().as_second();
+    let before = |span: jiff::Span| now.checked_sub(span).expect("a time").timestamp().as_second();
+    [
+        ("yesterday", today - 1),
+        ("a week ago", before(jiff::Span::new().weeks(1))),
+        ("a month ago", before(jiff::Span::new().months(1))),
+        ("a year ago", before(jiff::Span::new().years(1))),
+    ]
 }
 
 fn above(path: &[u8]) -> Vec<Vec<u8>> {
@@ -51,7 +68,7 @@ fn covers(snap: &Snap, path: &[u8]) -> bool {
     within(&snap.source, path) || within(path, &snap.source)
 }
 
-/// The runs of snapshots in which a path was the same: first, last, what.
+/// The runs of snapshots in which a path was the same: first, last, content.
 fn versions(snaps: &[&Snap], path: &[u8]) -> Vec<(usize, usize, Tree)> {
     let content = |snap: &Snap| -> Option<Tree> {
         let own = snap.tree.get(path)?.clone();
@@ -133,7 +150,7 @@ fn expected_deleted(snaps: &[&Snap]) -> Tree {
     tree
 }
 
-/// What is in one and not in the other, or in both otherwise, with the directories above.
+/// Paths in one state and not in the other, or different in both, with the directories above.
 fn expected_changes(from: &Tree, to: &Tree, which: &str) -> Tree {
     let (from, to) = if which == "removed" { (to, from) } else { (from, to) };
     let mut tree = Tree::new();
@@ -206,7 +223,7 @@ fn assert_scope(volume: &dyn Volume, top: &str, snaps: &[&Snap]) {
     }
 }
 
-/// Those of machine `one`, which the volume shows, or of the only other one.
+/// The snapshots of machine `one`, which the volume shows, or of the only other one.
 fn meant<'s>(snaps: impl Iterator<Item = &'s Snap> + Clone) -> Vec<&'s Snap> {
     let one: Vec<_> = snaps.clone().filter(|snap| snap.host == "one").collect();
     if one.is_empty() { snaps.collect() } else { one }
@@ -228,9 +245,9 @@ fn assert_tree(volume: &dyn Volume, snaps: &[Snap]) {
 
 /// Everything that a drive has, by its whole path.
 pub(crate) struct Whole {
-    /// What listings have.
+    /// Paths that listings have.
     pub(crate) listed: Tree,
-    /// What is only looked up.
+    /// Paths that are only looked up.
     pub(crate) hidden: Tree,
 }
 
@@ -246,6 +263,7 @@ pub(crate) fn whole(snaps: &[Snap]) -> Whole {
         }
     }
     whole.listed.extend(["hosts", "tags"].map(|name| (name.into(), None)));
+    whole.listed.insert(README.into(), Some(README_TEXT.into()));
     for (name, own) in words {
         add_scope(&mut whole, &format!("{name}/"), &meant(own.into_iter()));
         whole.listed.insert(name.into(), None);
@@ -273,6 +291,12 @@ fn add_scope(whole: &mut Whole, top: &str, snaps: &[&Snap]) {
         whole.listed.retain(|path, _| below(format!("{top}{day}").as_bytes(), path).is_none());
         add(&mut whole.listed, &day, until.clone());
         add(&mut whole.hidden, &format!("at/{}", snap.label), until);
+    }
+    for (name, until) in examples() {
+        let then: Vec<&Snap> = snaps.iter().filter(|snap| snap.seconds <= until).copied().collect();
+        if !then.is_empty() {
+            add(&mut whole.listed, &format!("at/{name}"), state(&then));
+        }
     }
     for (n, pair) in snaps.windows(2).enumerate() {
         let name = format!("changes/{}..{}", pair[0].label, pair[1].label);
@@ -328,7 +352,7 @@ fn snap(world: &World, n: i64, host: &'static str, tag: &'static str, source: &P
     remember(source, &mut tree);
     let path = snapshot_path(source);
     tree.extend(above(&path).into_iter().map(|path| (path, None)));
-    Snap { label: label(seconds), host, tag, source: path, tree }
+    Snap { label: label(seconds), seconds, host, tag, source: path, tree }
 }
 
 /// A random history of so many snapshots.
@@ -368,7 +392,7 @@ fn assert_history(seed: u64, steps: i64) {
 }
 
 #[test]
-fn the_whole_tree_is_what_a_model_says() {
+fn the_whole_tree_equals_the_model() {
     for seed in 1..=6 {
         assert_history(seed, 9);
     }

@@ -58,7 +58,7 @@ fn a_filter_hides_snapshots_and_renames_none() {
 }
 
 #[test]
-fn names_in_utc_tell_so() {
+fn names_in_utc_end_in_z() {
     let world = World::new();
     let source = world.source("source");
     for (n, seconds) in [MORNING, MORNING + 14 * HOUR].into_iter().enumerate() {

@@ -8,7 +8,7 @@ use yore_platform::{Ino, Seek, Volume, VolumeError};
 use crate::harness::{MORNING, World, assert_shows, at, capture, noise, read, resolve};
 
 #[test]
-fn holes_are_holes() {
+fn holes_read_as_zeros_and_are_found_by_seeking() {
     let world = World::new();
     let source = world.source("source");
     let mut file = File::create(source.join("sparse")).expect("a file");
@@ -55,7 +55,7 @@ fn reading_in_order_is_right_with_any_number_of_prefetching_threads() {
 }
 
 #[test]
-fn directories_and_files_answer_for_what_they_are() {
+fn calls_for_another_kind_of_file_are_refused() {
     let world = World::new();
     let source = world.source("source");
     fs::write(source.join("file"), b"x").expect("a file");

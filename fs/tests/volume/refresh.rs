@@ -27,7 +27,7 @@ fn a_new_snapshot_appears_and_latest_follows_it() {
     let snapshots = resolve(&volume, b"snapshots").expect("there").attr.ino;
     assert_eq!(changed.directories, [Ino::ROOT, snapshots]);
     let name = |name: &str| (snapshots, name.as_bytes().to_vec());
-    // The names that were there keep their numbers, so nobody has to forget them.
+    // The names that were there keep their numbers, so no host has to forget them.
     assert_eq!(changed.names, [name("2026-01-15T113000")]);
     assert!(changed.problems.is_empty());
     assert_ne!(volume.attr(Ino::ROOT).expect("the root").attr.modified, root);
@@ -56,7 +56,7 @@ fn a_new_snapshot_appears_without_anybody_refreshing() {
         assert!(tries.next().is_some(), "it never appears");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    // A host that asks later is told all the same.
+    // A later call of refresh returns the change all the same.
     assert!(!volume.refresh().names.is_empty());
 }
 

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use yore_platform::{
-    FOREVER, Ino, Kind, Owner, Restore, TargetDir, Timestamp, Volume, VolumeError, snapshot_path,
+    FOREVER, Ino, Kind, Owner, TargetDir, Timestamp, Volume, VolumeError, WantedMetadata,
+    snapshot_path,
 };
 
 use crate::harness::{
-    HOUR, MORNING, Model, Random, World, assert_is, assert_shows, at, capture, names, noise, read,
-    read_all, resolve,
+    HOUR, MORNING, Model, README, README_TEXT, Random, World, assert_is, assert_shows, at, capture,
+    names, noise, read, read_all, resolve,
 };
 
 /// A folder with something of every kind that needs no privileges.
@@ -25,7 +26,7 @@ fn furnish(source: &Path) {
     drop(dir.create_file(b"not \xff utf-8", 0).expect("a file"));
     let xattrs = vec![(b"user.colour".to_vec(), b"blue".to_vec())];
     fs::write(source.join("attributed"), b"x").expect("a file");
-    let restore = Restore {
+    let restore = WantedMetadata {
         kind: Kind::File,
         mode: Some(0o640),
         owner: None,
@@ -128,14 +129,16 @@ fn a_state_takes_each_source_from_its_newest_snapshot() {
     assert_eq!(time(b"latest"), "2026-01-15T11:30:00+01:00");
 }
 
+const FOLDERS: [&str; 9] =
+    ["latest", "snapshots", "at", "versions", "deleted", "changes", "search", "hosts", "tags"];
+
 #[test]
 fn an_empty_repository_has_an_empty_latest() {
     let volume = World::new().volume();
-    assert_eq!(
-        names(&volume, b""),
-        ["latest", "snapshots", "at", "versions", "deleted", "changes", "search", "hosts", "tags"]
-    );
-    assert!(names(&volume, b"latest").is_empty() && names(&volume, b"snapshots").is_empty());
+    assert_eq!(names(&volume, b""), FOLDERS.into_iter().chain([README]).collect::<Vec<_>>());
+    for name in FOLDERS {
+        assert!(names(&volume, name.as_bytes()).is_empty(), "{name}");
+    }
     assert_eq!(volume.lookup(Ino::ROOT, b"x").expect_err("no name"), VolumeError::NotFound);
     assert_eq!(volume.attr(Ino(99)).expect_err("never given"), VolumeError::Stale);
     assert_eq!(volume.attr(Ino(99 << 32 | 1)).expect_err("never given"), VolumeError::Stale);
@@ -158,9 +161,9 @@ fn only_lists_of_snapshots_expire() {
         ttl
     };
     assert_eq!(ttl("snapshots/2026-01-15T103000"), FOREVER);
-    // What follows the list of snapshots is told when it changes, and asked for again at times.
+    // Hosts are told when what follows the list of snapshots changes, and ask again after a minute.
     assert_eq!((ttl("latest").as_secs(), ttl("snapshots/2026-01-15").as_secs()), (60, 60));
-    // What words mean may be otherwise at the next look.
+    // Words may mean another time at the next look-up.
     assert!(ttl("at/yesterday").as_secs() <= 1);
 }
 
@@ -209,7 +212,7 @@ fn attributes_of_the_drive_are_readable_and_not_listed() {
 }
 
 #[test]
-fn a_file_that_snapshots_share_tells_the_one_in_which_its_directory_was_first_seen() {
+fn a_shared_file_names_the_snapshot_in_which_its_directory_was_first_seen() {
     let world = World::new();
     let source = world.same_beside_changing();
     let ids: Vec<Vec<u8>> = world
@@ -245,7 +248,7 @@ fn space_is_what_the_repository_takes() {
 }
 
 #[test]
-fn file_managers_are_told_a_name_and_an_icon() {
+fn file_managers_find_a_name_and_an_icon() {
     let world = World::new();
     let volume = world.volume_with(|options| options.label = Some("Yore: backup".into()));
     for (name, group) in [(".xdg-volume-info", "[Volume Info]"), (".directory", "[Desktop Entry]")]
@@ -259,4 +262,42 @@ fn file_managers_are_told_a_name_and_an_icon() {
         assert!(resolve(&volume, format!("latest/{name}").as_bytes()).is_err());
         assert!(resolve(&world.volume(), name.as_bytes()).is_err());
     }
+}
+
+#[test]
+fn a_file_at_the_top_explains_the_folders() {
+    let world = World::new();
+    let source = world.source("source");
+    fs::write(source.join("file"), "one").expect("a file");
+    world.back_up_as("one", &["tag"], &[&source], MORNING);
+    let volume = world.volume_with(|options| options.label = Some("Yore: backup".into()));
+    let before = resolve(&volume, README.as_bytes()).expect("there").attr;
+    let text = String::from_utf8(read_all(&volume, before.ino).expect("it reads")).expect("text");
+    assert_eq!((text.as_str(), before.size), (README_TEXT, README_TEXT.len() as u64));
+    for folder in FOLDERS {
+        assert!(text.contains(&format!("\n  {folder} ")), "{folder} is not explained");
+    }
+    assert!(text.lines().all(|line| line.len() < 80) && text.is_ascii());
+    assert!(names(&volume, b"").contains(&README.to_owned()));
+    assert_eq!((before.kind, before.mode & 0o222), (Kind::File, 0));
+    assert_eq!(volume.lookup(before.ino, b"x").map(|_| ()), Err(VolumeError::NotDirectory));
+    assert_eq!(volume.parent(before.ino), Ok(Ino::ROOT));
+    for folder in ["latest", "snapshots", "versions", "deleted", "hosts", "tags"]
+        .into_iter()
+        .chain(["hosts/one", "tags/tag", "snapshots/2026-01-15T103000"])
+    {
+        let path = format!("{folder}/{README}");
+        assert_eq!(resolve(&volume, path.as_bytes()).err(), Some(VolumeError::NotFound), "{path}");
+        assert!(!names(&volume, folder.as_bytes()).contains(&README.to_owned()), "{folder}");
+    }
+
+    // It is the same file after a refresh, and in another mount.
+    world.back_up_as("one", &[], &[&source], MORNING + HOUR);
+    assert!(volume.refresh().problems.is_empty());
+    assert_eq!(resolve(&volume, README.as_bytes()).expect("there").attr, before);
+    assert_eq!(resolve(&world.volume(), README.as_bytes()).expect("there").attr.ino, before.ino);
+
+    let volume = world.volume_with(|options| options.no_readme = true);
+    assert_eq!(names(&volume, b""), FOLDERS);
+    assert_eq!(resolve(&volume, README.as_bytes()).err(), Some(VolumeError::NotFound));
 }

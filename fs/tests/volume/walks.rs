@@ -15,7 +15,7 @@ use yore_platform::{Attr, Ino, Kind, MountOptions, Volume, VolumeError, mount};
 use crate::harness::{Random, World, join, list_from, read};
 use crate::model::{Whole, history, whole};
 
-/// More than a day of them: one each hour.
+/// ListControl than a day of them: one each hour.
 const SNAPSHOTS: i64 = 30;
 const CALLS: u64 = 1_000_000;
 const CALLS_OF_THE_KERNEL: u64 = 100_000;
@@ -128,7 +128,7 @@ fn shown(path: &[u8]) -> String {
 }
 
 #[test]
-fn a_million_random_calls_are_answered_as_the_model_says() {
+fn a_million_random_calls_agree_with_the_model() {
     let (world, mut random) = (World::new(), Random(2026));
     let map = Map::new(whole(&history(&world, &mut random, SNAPSHOTS)));
     let volume = world.volume();
@@ -169,7 +169,7 @@ fn kernel_step(top: &Path, map: &Map, random: &mut Random) -> io::Result<u64> {
 }
 
 #[test]
-fn a_hundred_thousand_random_calls_of_the_kernel_are_answered_as_the_model_says() {
+fn a_hundred_thousand_random_kernel_calls_agree_with_the_model() {
     let (world, mut random) = (World::new(), Random(1970));
     let map = Map::new(whole(&history(&world, &mut random, SNAPSHOTS)));
     let mountpoint = world.source("drive");

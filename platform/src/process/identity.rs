@@ -1,18 +1,14 @@
-//! Who this process, this computer and this user are.
+//! Names of processes, as they are stored, and what they tell of whether a process has ended.
+//!
+//! An identity is six words: boot, process namespace, number, start, machine, host. A mark, for the names
+//! of files, is three hexadecimal numbers: a digest of where the process runs, its number, its start.
 
-#![allow(unsafe_code)]
-
-use std::ffi::CStr;
-use std::fs;
-use std::mem::MaybeUninit;
-
-/// Where a system is named (machine-id(5)).
-const MACHINE: &str = "/etc/machine-id";
-
-/// Where a process runs. Equal ones see the same processes under the same numbers; of a process that ran
-/// elsewhere nothing can be told here.
+/// The boot, process namespace, machine and host in which a process runs.
+///
+/// Equal ones see the same processes under the same numbers; nothing is known here of a process that
+/// ran elsewhere.
 #[derive(PartialEq, Eq)]
-struct Origin {
+pub(crate) struct Origin {
     boot: String,
     /// The process namespace: a container has its own.
     namespace: String,
@@ -22,14 +18,56 @@ struct Origin {
 }
 
 impl Origin {
-    fn here() -> Self {
-        let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    /// Makes one of what the system tells; empty texts stand for what it does not.
+    pub(crate) fn new(boot: &str, namespace: &str, machine: &str, host: &str) -> Self {
+        let word = |text: &str| text.replace(char::is_whitespace, "_");
         Self {
-            boot: first_word("/proc/sys/kernel/random/boot_id"),
-            namespace: one_word(&link.to_string_lossy()),
-            machine: first_word(MACHINE),
-            host: one_word(&hostname()),
+            boot: word(boot),
+            namespace: word(namespace),
+            machine: word(machine),
+            host: word(host),
         }
+    }
+
+    /// Returns the identity of a process that runs here.
+    pub(crate) fn identity(&self, pid: u32, start: u64) -> String {
+        let Self { boot, namespace, machine, host } = self;
+        format!("{boot} {namespace} {pid} {start} {machine} {host}")
+    }
+
+    /// Returns the mark of a process that runs here.
+    pub(crate) fn mark(&self, pid: u32, start: u64) -> String {
+        format!("{:016x}.{pid:x}.{start:x}", self.digest())
+    }
+
+    /// Tells whether the process of an identity may still run: `may_run` decides by the number and the
+    /// start of one that ran here. Any other, and any text that is no identity, counts as alive.
+    pub(crate) fn is_alive(&self, identity: &str, may_run: impl FnOnce(u32, u64) -> bool) -> bool {
+        let words: Vec<&str> = identity.split(' ').collect();
+        let [boot, namespace, pid, start, rest @ ..] = words.as_slice() else { return true };
+        let (Ok(pid), Ok(start)) = (pid.parse(), start.parse()) else { return true };
+        let (machine, host) = match rest {
+            // Of an earlier version.
+            [] => (self.machine.as_str(), self.host.as_str()),
+            [machine, host] => (*machine, *host),
+            _ => return true,
+        };
+        let [boot, namespace, machine, host] =
+            [*boot, *namespace, machine, host].map(str::to_owned);
+        let its = Self { boot, namespace, machine, host };
+        its != *self || !self.is_known() || may_run(pid, start)
+    }
+
+    /// Tells whether the process of a mark has ended, for sure.
+    pub(crate) fn has_ended(&self, mark: &str, may_run: impl FnOnce(u32, u64) -> bool) -> bool {
+        let mut numbers = mark.split('.').map(|number| u64::from_str_radix(number, 16));
+        let (Some(Ok(origin)), Some(Ok(pid)), Some(Ok(start)), None) =
+            (numbers.next(), numbers.next(), numbers.next(), numbers.next())
+        else {
+            return false;
+        };
+        let Ok(pid) = u32::try_from(pid) else { return false };
+        self.is_known() && self.digest() == origin && !may_run(pid, start)
     }
 
     /// Tells whether what is missing here can be known to have ended.
@@ -44,50 +82,16 @@ impl Origin {
     }
 }
 
-/// Returns words that name this process and no other, ever: the boot, the process namespace, the number,
-/// the start time, the machine and its name.
-pub fn process_identity() -> String {
-    let pid = std::process::id();
-    let start = start_time(pid).unwrap_or_default();
-    let Origin { boot, namespace, machine, host } = Origin::here();
-    format!("{boot} {namespace} {pid} {start} {machine} {host}")
-}
-
-/// Tells whether the process that [`process_identity`] named may still run.
-///
-/// Only the machine, boot and container in which it ran know that it ended. Whatever is named from
-/// elsewhere counts as alive: another boot may be that of a copied virtual machine.
-pub fn is_alive(identity: &str) -> bool {
-    let words: Vec<&str> = identity.split(' ').collect();
-    let [boot, namespace, pid, start, rest @ ..] = words.as_slice() else { return true };
-    let (Ok(pid), Ok(start)) = (pid.parse(), start.parse()) else { return true };
-    let here = Origin::here();
-    let (machine, host) = match rest {
-        // Of an earlier version.
-        [] => (here.machine.as_str(), here.host.as_str()),
-        [machine, host] => (*machine, *host),
-        _ => return true,
-    };
-    let elsewhere = [
-        (*boot, &here.boot),
-        (*namespace, &here.namespace),
-        (machine, &here.machine),
-        (host, &here.host),
-    ];
-    elsewhere.into_iter().any(|(its, own)| its != own) || !here.is_known() || may_run(pid, start)
-}
-
-/// Returns the boot in which a process ran that [`process_identity`] named; `None` when it is unknown.
-pub fn boot_of(identity: &str) -> Option<&str> {
+/// Returns the boot in which a process ran that [`process_identity`](crate::process_identity) named; `None`
+/// when it is unknown.
+pub fn boot_id_of(identity: &str) -> Option<&str> {
     identity.split(' ').next().filter(|boot| !boot.is_empty())
 }
 
-/// Returns a word for this machine, the same after each boot; `None` where the system has none.
-///
-/// It tells nobody the machine's id itself, and machines that were copied may have the same.
-pub fn machine_mark() -> Option<String> {
-    let machine = first_word(MACHINE);
-    (!machine.is_empty()).then(|| format!("{:016x}", fnv(machine.bytes())))
+/// Digests what the system names the machine by; `None` where that is empty.
+pub(crate) fn digest_of_machine(machine: &str) -> Option<String> {
+    let word = machine.replace(char::is_whitespace, "_");
+    (!word.is_empty()).then(|| format!("{:016x}", fnv(word.bytes())))
 }
 
 /// FNV-1a (Fowler, Noll, Vo).
@@ -95,155 +99,4 @@ fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
-}
-
-/// Returns the same as [`process_identity`] for the names of files: three numbers, which tell nobody else
-/// anything of this machine.
-pub(crate) fn process_mark() -> String {
-    let pid = std::process::id();
-    let start = start_time(pid).unwrap_or_default();
-    format!("{:016x}.{pid:x}.{start:x}", Origin::here().digest())
-}
-
-/// Tells whether the process that [`process_mark`] named has ended, for sure.
-pub(crate) fn has_ended(mark: &str) -> bool {
-    let mut numbers = mark.split('.').map(|number| u64::from_str_radix(number, 16));
-    let (Some(Ok(origin)), Some(Ok(pid)), Some(Ok(start)), None) =
-        (numbers.next(), numbers.next(), numbers.next(), numbers.next())
-    else {
-        return false;
-    };
-    let (here, Ok(pid)) = (Origin::here(), u32::try_from(pid)) else { return false };
-    here.is_known() && here.digest() == origin && !may_run(pid, start)
-}
-
-/// Tells whether a process of this system that began then may still run.
-fn may_run(pid: u32, start: u64) -> bool {
-    match start_time(pid) {
-        Some(found) => found == start,
-        // `/proc` may hide the processes of other users (`hidepid`).
-        None => {
-            let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-            pid.is_some_and(|pid| {
-                rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::PERM)
-            })
-        }
-    }
-}
-
-fn first_word(path: &str) -> String {
-    one_word(fs::read_to_string(path).unwrap_or_default().trim())
-}
-
-fn one_word(text: &str) -> String {
-    text.replace(char::is_whitespace, "_")
-}
-
-/// Returns when a process started, in clock ticks since the boot; `None` when it is gone or a zombie.
-fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses, which may hold blanks and parentheses.
-    let end_of_name = stat.iter().rposition(|&byte| byte == b')')?;
-    let rest = String::from_utf8_lossy(stat.get(end_of_name + 1..)?);
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X") {
-        return None;
-    }
-    // `starttime` is field 22 and `state` field 3.
-    fields.nth(18)?.parse().ok()
-}
-
-/// Returns the name of this computer.
-pub fn hostname() -> String {
-    let system = rustix::system::uname();
-    system.nodename().to_string_lossy().into_owned()
-}
-
-/// Returns the name of the user who runs this process, or the number where there is no name.
-pub fn user_name() -> String {
-    let uid = rustix::process::getuid().as_raw();
-    name_of(uid).unwrap_or_else(|| uid.to_string())
-}
-
-fn name_of(uid: u32) -> Option<String> {
-    let mut text = vec![0; 16 * 1024];
-    let mut record = MaybeUninit::<libc::passwd>::zeroed();
-    let mut found = std::ptr::null_mut();
-    // SAFETY: `text` and its length belong together, and both outlive what points into them.
-    let status = unsafe {
-        libc::getpwuid_r(uid, record.as_mut_ptr(), text.as_mut_ptr(), text.len(), &raw mut found)
-    };
-    if status != 0 || found.is_null() {
-        return None;
-    }
-    // SAFETY: `found` points to `record`, filled in, whose name is a C string within `text`.
-    let name = unsafe { CStr::from_ptr((*found).pw_name) };
-    Some(name.to_string_lossy().into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The identity of this process with one of its words replaced.
-    fn with(word: usize, other: &str) -> String {
-        let own = process_identity();
-        let mut words: Vec<&str> = own.split(' ').collect();
-        words[word] = other;
-        words.join(" ")
-    }
-
-    #[test]
-    fn this_process_is_alive_and_a_finished_one_is_not() {
-        let own = process_identity();
-        assert!(is_alive(&own), "{own}");
-        assert_eq!(own.split(' ').count(), 6, "{own}");
-        assert!(!is_alive(&with(3, "1")));
-        let of_an_earlier_version: Vec<String> =
-            [own.clone(), with(3, "1")].iter().map(|identity| first_four(identity)).collect();
-        assert!(is_alive(&of_an_earlier_version[0]));
-        assert!(!is_alive(&of_an_earlier_version[1]));
-    }
-
-    fn first_four(identity: &str) -> String {
-        identity.split(' ').take(4).collect::<Vec<_>>().join(" ")
-    }
-
-    #[test]
-    fn a_mark_tells_what_an_identity_tells() {
-        let own = process_mark();
-        assert!(!has_ended(&own), "{own}");
-        let (origin, rest) = own.split_once('.').expect("three numbers");
-        let (pid, _) = rest.split_once('.').expect("three numbers");
-        assert!(has_ended(&format!("{origin}.{pid}.1")));
-        assert!(!has_ended(&format!("{:016x}.{pid}.1", 7)), "it ran elsewhere");
-        for nonsense in ["", "a", "a.b", "x.1.1", &format!("{origin}.{pid}.1.1")] {
-            assert!(!has_ended(nonsense), "{nonsense}");
-        }
-    }
-
-    #[test]
-    fn a_process_of_another_boot_container_machine_or_host_cannot_be_told() {
-        // The start is another: here, the process would be known to have ended.
-        for word in [0, 1, 4, 5] {
-            let mut words: Vec<String> =
-                with(word, "other").split(' ').map(str::to_owned).collect();
-            words[3] = "1".into();
-            assert!(is_alive(&words.join(" ")), "word {word}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_told_counts_as_alive() {
-        for identity in ["", "a b c d", "a b 1 2 c", "a b 1 2 c d e"] {
-            assert!(is_alive(identity), "{identity}");
-        }
-    }
-
-    #[test]
-    fn computer_and_user_have_names() {
-        assert!(!hostname().is_empty());
-        assert!(!user_name().is_empty());
-    }
 }

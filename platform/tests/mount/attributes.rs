@@ -1,4 +1,4 @@
-//! Extended attributes, access control lists, and who may enter.
+//! Extended attributes, access control lists, and the users that may enter.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -1,4 +1,4 @@
-//! Directories are listed whole, from any place, and as new as they are told to be.
+//! Directories are listed whole, from any position, and as fresh as their `ttl` says.
 
 use std::fs::{self, File};
 use std::time::Duration;

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use yore_platform::{
-    Attr, DeviceNumber, Entry, FOREVER, Ino, Kind, Listed, More, Owner, Seek, Space, Timestamp,
-    Volume, VolumeError, Xattrs,
+    Attr, DeviceNumber, Entry, FOREVER, Ino, Kind, ListControl, Listed, Owner, Seek, Space,
+    Timestamp, Volume, VolumeError, Xattrs,
 };
 
 pub struct Node {
@@ -21,7 +21,7 @@ pub struct Node {
 
 pub struct Memory {
     nodes: Mutex<HashMap<Ino, Node>>,
-    /// How often the host holds each.
+    /// The number of references that the host has to each.
     held: Mutex<HashMap<Ino, u64>>,
 }
 
@@ -30,7 +30,7 @@ pub const MANY: usize = 10_000;
 pub const SPARSE_SIZE: u64 = 8 << 20;
 pub const CHANGING: Ino = Ino(5);
 
-/// What `getfacl` shows as `user:1234:r-x` beside the mode `rwxr-x---`, as the kernel has it: the
+/// Returns the ACL that `getfacl` shows as `user:1234:r-x` beside the mode `rwxr-x---`, as the kernel has it: the
 /// version, then tag, permissions and number of each entry.
 pub fn acl() -> Vec<u8> {
     let mut value = 2_u32.to_le_bytes().to_vec();
@@ -165,7 +165,7 @@ impl Memory {
         }
     }
 
-    /// What the host holds.
+    /// Returns the inodes to which the host has references.
     pub fn held(&self) -> Vec<Ino> {
         let held = self.held.lock().expect("no panic");
         held.iter().filter(|(_, count)| **count > 0).map(|(ino, _)| *ino).collect()
@@ -198,7 +198,7 @@ impl Volume for Memory {
         &self,
         ino: Ino,
         from: u64,
-        each: &mut dyn FnMut(Listed<'_>) -> More,
+        each: &mut dyn FnMut(Listed<'_>) -> ListControl,
     ) -> Result<(), VolumeError> {
         if ino == Ino(15) {
             return Err(VolumeError::Damaged);
@@ -206,7 +206,7 @@ impl Volume for Memory {
         let names = self.with(ino, |node| Ok(node.names.clone()))?;
         for (place, (name, child)) in names.iter().enumerate().skip(from as usize) {
             let listed = Listed { name, next: place as u64 + 1, entry: self.attr(*child)? };
-            if each(listed) == More::Stop {
+            if each(listed) == ListControl::Stop {
                 break;
             }
         }

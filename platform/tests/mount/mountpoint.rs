@@ -5,8 +5,8 @@ use std::io::{Read, Seek as _, SeekFrom};
 use std::time::Duration;
 
 use yore_platform::{
-    Access, Hold, MountError, Unmounted, WhenBusy, check_mountpoint, fuse_available, is_mounted,
-    unmount,
+    Access, DriveUsage, MountError, Unmounted, WhenBusy, check_mountpoint, driver_available,
+    is_mounted, unmount,
 };
 
 use crate::drive::Drive;
@@ -57,7 +57,7 @@ fn a_drive_in_use_is_not_unmounted_and_its_users_are_named() {
         panic!("it is in use: {refusal:?}");
     };
     let own = holders.iter().find(|holder| holder.pid == std::process::id());
-    assert_eq!(own.expect("this process").hold, Hold::OpenFile);
+    assert_eq!(own.expect("this process").usage, DriveUsage::OpenFile);
     let handle = drive.mounted().handle();
     let Ok(Unmounted::StillInUse(held)) = handle.unmount(Duration::ZERO) else {
         panic!("its file is open");
@@ -75,5 +75,5 @@ fn a_drive_in_use_is_not_unmounted_and_its_users_are_named() {
 
 #[test]
 fn fuse_is_available_where_these_tests_run() {
-    fuse_available().unwrap_or_else(|error| panic!("these tests mount: {error}"));
+    driver_available().unwrap_or_else(|error| panic!("these tests mount: {error}"));
 }

@@ -83,7 +83,7 @@ fn assert_read_only(drive: &Drive) {
     }
 }
 
-/// Where the kernel opens by itself, it is the write that is refused.
+/// Writes a byte: where the kernel opens by itself, only the write is refused.
 fn write_byte(file: File) -> io::Result<()> {
     file.write_all_at(b"x", 0)
 }

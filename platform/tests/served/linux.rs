@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use yore_platform::{
-    Access, MountError, MountOptions, WhenBusy, check_mountpoint, fuse_available, is_mounted,
+    Access, MountError, MountOptions, WhenBusy, check_mountpoint, driver_available, is_mounted,
     mount, unmount,
 };
 
@@ -150,9 +150,9 @@ fn a_user_mounts_and_unmounts_through_the_helper() {
     assert_eq!(said, "done\n", "{wrong}");
 }
 
-/// What a user does, in a process of that user.
+/// Runs the test as a user, in a process of that user.
 fn mount_as_this_user(point: &Path) {
-    fuse_available().expect("all that a user needs");
+    driver_available().expect("all that a user needs");
     let options = MountOptions { name: r"odd, \name".to_owned(), ..MountOptions::default() };
     let volume = Arc::new(Memory::sample());
     let mounted = mount(volume.clone(), point, &options).expect("mounted by the helper");

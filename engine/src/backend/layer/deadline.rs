@@ -12,9 +12,9 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use yore_platform::{AlignedBuf, Space};
+use yore_platform::{ReadBuffer, Space};
 
-use crate::backend::{Backend, NewObject, Stamp, Stored, Unfinished};
+use crate::backend::{Backend, Capabilities, NewObject, Stamp, Stored, Unfinished};
 use crate::error::{Error, Result};
 use crate::format::object::{Area, ObjectName};
 
@@ -24,7 +24,7 @@ const THREADS: usize = 16;
 type Question = Box<dyn FnOnce(&dyn Backend) + Send>;
 
 /// A destination with a limit to how long it may take for an answer.
-pub struct Patient {
+pub struct Deadline {
     inner: Arc<dyn Backend>,
     limit: Duration,
     questions: Sender<Question>,
@@ -32,7 +32,7 @@ pub struct Patient {
     threads: AtomicUsize,
 }
 
-impl Patient {
+impl Deadline {
     /// Gives up on `inner` after `limit`. Writing has no limit.
     pub fn new(inner: Arc<dyn Backend>, limit: Duration) -> Self {
         let (questions, taken) = bounded(0);
@@ -88,7 +88,7 @@ impl Patient {
     }
 }
 
-impl Backend for Patient {
+impl Backend for Deadline {
     fn location(&self) -> String {
         self.inner.location()
     }
@@ -101,15 +101,14 @@ impl Backend for Patient {
         self.inner.create(name)
     }
 
-    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize> {
+    fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
         // The memory goes to whoever reads; who gives up does not get it back.
         let (name, mut bytes) = (name.clone(), std::mem::take(out));
-        let start;
-        (start, *out) = self.ask(move |inner| {
-            let start = inner.fetch(&name, range, &mut bytes)?;
-            Ok((start, bytes))
+        *out = self.ask(move |inner| {
+            inner.read_into(&name, range, &mut bytes)?;
+            Ok(bytes)
         })?;
-        Ok(start)
+        Ok(())
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
@@ -146,8 +145,8 @@ impl Backend for Patient {
         self.inner.remove_abandoned()
     }
 
-    fn can_flush(&self) -> bool {
-        self.inner.can_flush()
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
     }
 }
 
@@ -163,7 +162,7 @@ mod tests {
         inner.prepare().expect("prepared");
         let name = ObjectName::header();
         save(&*inner, &name, b"some bytes").expect("saved");
-        let patient = Patient::new(inner, Duration::from_secs(60));
+        let patient = Deadline::new(inner, Duration::from_secs(60));
         assert_eq!(patient.size(&name).expect("an answer"), Some(10));
         assert_eq!(*patient.read(&name, 5..10).expect("an answer"), *b"bytes");
         assert!(patient.read(&name, 6..11).is_err());

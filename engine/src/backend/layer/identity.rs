@@ -6,28 +6,28 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use yore_platform::{AlignedBuf, Space};
+use yore_platform::{ReadBuffer, Space};
 
-use crate::backend::{Backend, NewObject, Stamp, Stored, Unfinished, load};
+use crate::backend::{Backend, Capabilities, NewObject, Stamp, Stored, Unfinished, load};
 use crate::error::{Error, Result};
 use crate::format::header::{MAX_HEADER, Unverified};
 use crate::format::id::RepositoryId;
 use crate::format::object::{Area, ObjectName};
 
 /// A destination that must hold a certain repository.
-pub(crate) struct Anchored {
+pub(crate) struct IdentityChecked {
     inner: Arc<dyn Backend>,
     repository: RepositoryId,
 }
 
-impl Anchored {
+impl IdentityChecked {
     /// Believes `inner` while it holds `repository`.
     pub(crate) fn new(inner: Arc<dyn Backend>, repository: RepositoryId) -> Self {
         Self { inner, repository }
     }
 
     /// Fails when the repository is not there.
-    fn must_hold(&self) -> Result<()> {
+    fn verify_identity(&self) -> Result<()> {
         let location = self.inner.location();
         let header = match load(&*self.inner, &ObjectName::header(), MAX_HEADER) {
             Err(Error::Missing { .. }) => return Err(Error::NoRepository { location }),
@@ -40,7 +40,7 @@ impl Anchored {
     }
 }
 
-impl Backend for Anchored {
+impl Backend for IdentityChecked {
     fn location(&self) -> String {
         self.inner.location()
     }
@@ -50,22 +50,22 @@ impl Backend for Anchored {
     }
 
     fn create(&self, name: &ObjectName) -> Result<Box<dyn NewObject + '_>> {
-        self.must_hold()?;
+        self.verify_identity()?;
         self.inner.create(name)
     }
 
-    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize> {
-        let fetched = self.inner.fetch(name, range, out);
-        if let Err(Error::Missing { .. }) = fetched {
-            self.must_hold()?;
+    fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
+        let read = self.inner.read_into(name, range, out);
+        if let Err(Error::Missing { .. }) = read {
+            self.verify_identity()?;
         }
-        fetched
+        read
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
         let size = self.inner.size(name)?;
         if size.is_none() {
-            self.must_hold()?;
+            self.verify_identity()?;
         }
         Ok(size)
     }
@@ -73,13 +73,13 @@ impl Backend for Anchored {
     fn list(&self, area: Area) -> Result<Vec<Stored>> {
         // Looked at afterwards: what went away in the middle of the list is not there then.
         let listed = self.inner.list(area)?;
-        self.must_hold()?;
+        self.verify_identity()?;
         Ok(listed)
     }
 
     fn names(&self, area: Area) -> Result<Vec<ObjectName>> {
         let listed = self.inner.names(area)?;
-        self.must_hold()?;
+        self.verify_identity()?;
         Ok(listed)
     }
 
@@ -89,12 +89,12 @@ impl Backend for Anchored {
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
-        self.must_hold()?;
+        self.verify_identity()?;
         self.inner.delete(name)
     }
 
     fn space(&self) -> Result<Option<Space>> {
-        self.must_hold()?;
+        self.verify_identity()?;
         self.inner.space()
     }
 
@@ -103,12 +103,12 @@ impl Backend for Anchored {
     }
 
     fn remove_abandoned(&self) -> Result<()> {
-        self.must_hold()?;
+        self.verify_identity()?;
         self.inner.remove_abandoned()
     }
 
-    fn can_flush(&self) -> bool {
-        self.inner.can_flush()
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn an_empty_or_another_place_is_not_the_repository_with_nothing_in_it() {
         let sample = Sample::new();
-        let backend = &*sample.repository.backend;
+        let backend = &**sample.repository.backend();
         let [here, away] = ["repository", "away"].map(|name| sample.folder.path().join(name));
         assert_eq!(backend.location(), here.display().to_string());
         assert!(!backend.list(Area::Keys).expect("a list").is_empty());

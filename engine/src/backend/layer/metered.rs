@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use yore_platform::{AlignedBuf, Space};
+use yore_platform::{ReadBuffer, Space};
 
-use crate::backend::{Backend, NewObject, Stamp, Stored, Unfinished};
+use crate::backend::{Backend, Capabilities, NewObject, Stamp, Stored, Unfinished};
 use crate::error::Result;
 use crate::format::object::{Area, ObjectName};
 
@@ -101,17 +101,17 @@ impl Backend for Metered {
         self.inner.create(name)
     }
 
-    fn fetch(&self, name: &ObjectName, range: Range<u64>, out: &mut AlignedBuf) -> Result<usize> {
+    fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
         if *name == ObjectName::header() {
             // Looked at again and again, to see that the repository is still there.
-            return self.counted(self.inner.fetch(name, range, out));
+            return self.counted(self.inner.read_into(name, range, out));
         }
         let bytes = range.end.saturating_sub(range.start);
         self.meter.pace(bytes);
-        let start = self.counted(self.inner.fetch(name, range, out))?;
+        self.counted(self.inner.read_into(name, range, out))?;
         self.meter.requests.fetch_add(1, Ordering::Relaxed);
         self.meter.bytes.fetch_add(bytes, Ordering::Relaxed);
-        Ok(start)
+        Ok(())
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
@@ -146,8 +146,8 @@ impl Backend for Metered {
         self.inner.remove_abandoned()
     }
 
-    fn can_flush(&self) -> bool {
-        self.inner.can_flush()
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
     }
 }
 

@@ -1,9 +1,8 @@
-//! Extended attributes of what is saved: what can't be read of them is reported, and the rest is saved.
-
-use std::sync::atomic::{AtomicU64, Ordering};
+//! Extended attributes of nodes: those that can't be read are reported, the others are saved.
 
 use yore_platform::{FoundXattrs, Xattrs, system_path};
 
+use crate::backup::left_out::Counters;
 use crate::error::Error;
 use crate::format::tree::{Flags, Node};
 use crate::observer::{Observer, Problem};
@@ -19,7 +18,7 @@ pub(in crate::backup) fn give(
     found: FoundXattrs,
     path: &[u8],
     observer: &dyn Observer,
-    unreadable: &AtomicU64,
+    counters: &Counters,
 ) {
     let FoundXattrs { readable, mut failed } = found;
     node.xattrs = within_bounds(readable).unwrap_or_else(|error| {
@@ -30,7 +29,7 @@ pub(in crate::backup) fn give(
         return;
     }
     node.flags = node.flags.with(Flags::ATTRIBUTES_MISSING);
-    unreadable.fetch_add(1, Ordering::Relaxed);
+    counters.unreadable();
     for (name, error) in failed {
         let what = match name.is_empty() {
             true => format!("its attributes can't be read: {error}"),

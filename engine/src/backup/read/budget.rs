@@ -4,7 +4,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A budget of bytes shared by batches that are needed in order.
 ///
-/// The batch whose turn it is may exceed the budget: those who wait for it hold the rest.
+/// The batch whose turn it is may exceed the budget: the batches behind it hold the rest.
 pub(in crate::backup) struct Budget {
     limit: usize,
     /// Guards what is in use, and whose turn it is.
@@ -18,6 +18,7 @@ struct State {
 }
 
 impl Budget {
+    /// Begins with `limit` bytes.
     pub(in crate::backup) fn new(limit: usize) -> Self {
         let state = Mutex::new(State { used: 0, turn: 0 });
         Self { limit, state, changed: Condvar::new() }
@@ -42,17 +43,17 @@ impl Budget {
         self.changed.notify_all();
     }
 
-    /// Says that a batch is needed now.
+    /// Lets a batch have all that it needs: the assembler waits for it.
     pub(in crate::backup) fn turn_to(&self, batch: u64) {
         self.lock().turn = batch;
         self.changed.notify_all();
     }
 }
 
-/// Lets everybody go on once nobody takes what they read any more.
-pub(in crate::backup) struct Closing<'b>(pub(in crate::backup) &'b Budget);
+/// Lifts a budget when it is dropped: once the assembler has ended, no reader may wait for it.
+pub(in crate::backup) struct LiftOnDrop<'b>(pub(in crate::backup) &'b Budget);
 
-impl Drop for Closing<'_> {
+impl Drop for LiftOnDrop<'_> {
     fn drop(&mut self) {
         self.0.turn_to(u64::MAX);
     }

@@ -3,41 +3,35 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use yore_platform::{AlignedBuf, Metadata, SourceFile};
+use yore_platform::{Metadata, ReadBuffer, SourceFile};
 
 use crate::backup::buffers::Buffer;
-use crate::backup::read::{Batch, Bytes, ChunkId, Failed, Found, Gone, LARGE, is_sparse};
-use crate::backup::slice::Slice;
+use crate::backup::buffers::blob_bytes::BlobBytes;
+use crate::backup::messages::{ChunkBytes, ChunkId, HashJob, ReadItem};
+use crate::backup::read::{BatchReader, LARGE, ReadError, Stopped, is_sparse};
 use crate::format::chunker::{Cutter, End};
-use crate::format::id::BlobId;
 use crate::format::tree::Hole;
 use crate::observer::Event;
 use crate::read::file::MAX_HOLES;
 
-/// How much is read at a time.
+/// The bytes of one read.
 const BLOCK: usize = 1 << 20;
 /// Blocks on their way between reading and cutting.
 const BLOCKS: usize = 3;
 
-/// A chunk to be named by a thread that seals, with others that wait.
-pub(in crate::backup) struct HashJob {
-    pub(in crate::backup) bytes: Slice,
-    pub(in crate::backup) name: Sender<BlobId>,
-}
-
-/// What a file turns out to be, stretch by stretch.
+/// A stretch of a file.
 enum Stretch {
-    Data(AlignedBuf),
+    Data(ReadBuffer),
     Hole(u64),
 }
 
 /// Goes through a file from start to end.
 struct Stretches<'f> {
     file: &'f SourceFile,
-    /// The size that the file had when it was opened; what is behind it is for the next backup.
+    /// The size that the file had when it was opened; the next backup saves what is behind it.
     size: u64,
     at: u64,
-    /// Where the present stretch of data ends.
+    /// The end of the current stretch of data.
     data_end: u64,
     sparse: bool,
     holes: usize,
@@ -51,12 +45,12 @@ impl<'f> Stretches<'f> {
     }
 
     /// Finds the next stretch; data are read into `buffer`. `None` at the end.
-    fn next(&mut self, mut buffer: AlignedBuf) -> Result<Option<Stretch>, Failed> {
+    fn next(&mut self, mut buffer: ReadBuffer) -> Result<Option<Stretch>, ReadError> {
         if self.at >= self.size {
             return Ok(None);
         }
         if self.holes == MAX_HOLES {
-            // The zeros of any further ones are data, as they are for whoever reads the file.
+            // The zeros of any further ones are data, as they are for a program that reads the file.
             (self.sparse, self.data_end) = (false, self.size);
         }
         if self.sparse && self.at >= self.data_end {
@@ -85,11 +79,11 @@ impl<'f> Stretches<'f> {
 
 /// Reads a file of several chunks, or with holes; returns the size that it turned out to have.
 pub(in crate::backup) fn read_chunked(
-    batch: &mut Batch<'_>,
+    batch: &mut BatchReader<'_>,
     file: &SourceFile,
     metadata: &Metadata,
-) -> Result<u64, Failed> {
-    // What was found so far does not wait for a file that may take long.
+) -> Result<u64, ReadError> {
+    // The results so far do not wait for a file that may take long.
     batch.send()?;
     let mut stretches = Stretches::new(file, metadata);
     let mut chunking = Chunking::new(batch);
@@ -97,29 +91,32 @@ pub(in crate::backup) fn read_chunked(
         read_ahead(stretches, &mut chunking)?;
     } else {
         let block = BLOCK.min(metadata.size as usize);
-        let mut buffer = AlignedBuf::new(block);
+        let mut buffer = ReadBuffer::new(block);
         while let Some(stretch) = stretches.next(buffer)? {
-            buffer = chunking.take(stretch)?.unwrap_or_else(|| AlignedBuf::new(block));
+            buffer = chunking.take(stretch)?.unwrap_or_else(|| ReadBuffer::new(block));
         }
     }
     chunking.finish()
 }
 
 /// Reads in a thread of its own, so that reading and cutting go on at the same time.
-fn read_ahead(mut stretches: Stretches<'_>, chunking: &mut Chunking<'_, '_>) -> Result<(), Failed> {
-    let (full, filled) = bounded::<Result<Stretch, Failed>>(BLOCKS);
-    let (spent, empty) = bounded::<AlignedBuf>(BLOCKS);
+fn read_ahead(
+    mut stretches: Stretches<'_>,
+    chunking: &mut Chunking<'_, '_>,
+) -> Result<(), ReadError> {
+    let (full, filled) = bounded::<Result<Stretch, ReadError>>(BLOCKS);
+    let (spent, empty) = bounded::<ReadBuffer>(BLOCKS);
     for _ in 0..BLOCKS {
-        spent.send(AlignedBuf::new(BLOCK)).map_err(|_| Gone)?;
+        spent.send(ReadBuffer::new(BLOCK)).map_err(|_| Stopped)?;
     }
     std::thread::scope(|scope| {
         scope.spawn(move || read_into(&mut stretches, &empty, &full));
-        // Both go out of scope before the thread is waited for, so that it never waits for them.
+        // Both are dropped before the thread is joined, so that it never waits for them.
         let (filled, spent) = (filled, spent);
         for stretch in &filled {
             let buffer = chunking.take(stretch?)?;
             // After a hole the buffer that was to be filled has been dropped.
-            let _ = spent.try_send(buffer.unwrap_or_else(|| AlignedBuf::new(BLOCK)));
+            let _ = spent.try_send(buffer.unwrap_or_else(|| ReadBuffer::new(BLOCK)));
         }
         Ok(())
     })
@@ -127,8 +124,8 @@ fn read_ahead(mut stretches: Stretches<'_>, chunking: &mut Chunking<'_, '_>) -> 
 
 fn read_into(
     stretches: &mut Stretches<'_>,
-    empty: &Receiver<AlignedBuf>,
-    full: &Sender<Result<Stretch, Failed>>,
+    empty: &Receiver<ReadBuffer>,
+    full: &Sender<Result<Stretch, ReadError>>,
 ) {
     for buffer in empty {
         let Some(stretch) = stretches.next(buffer).transpose() else { return };
@@ -141,7 +138,7 @@ fn read_into(
 
 /// Cuts one file into chunks.
 struct Chunking<'c, 'b> {
-    batch: &'c mut Batch<'b>,
+    batch: &'c mut BatchReader<'b>,
     cutter: Cutter<'b>,
     chunk: Option<Buffer>,
     holes: Vec<Hole>,
@@ -151,9 +148,9 @@ struct Chunking<'c, 'b> {
 }
 
 impl<'c, 'b> Chunking<'c, 'b> {
-    fn new(batch: &'c mut Batch<'b>) -> Self {
+    fn new(batch: &'c mut BatchReader<'b>) -> Self {
         Self {
-            cutter: batch.readers.gear.cutter(),
+            cutter: batch.context.gear.cutter(),
             batch,
             chunk: None,
             holes: Vec::new(),
@@ -162,8 +159,8 @@ impl<'c, 'b> Chunking<'c, 'b> {
         }
     }
 
-    /// Takes the next stretch of the file; hands back its buffer.
-    fn take(&mut self, stretch: Stretch) -> Result<Option<AlignedBuf>, Failed> {
+    /// Takes the next stretch of the file; returns its buffer.
+    fn take(&mut self, stretch: Stretch) -> Result<Option<ReadBuffer>, ReadError> {
         let buffer = match stretch {
             Stretch::Hole(hole) => {
                 self.holes.push(Hole { data: std::mem::take(&mut self.since_hole), hole });
@@ -172,17 +169,17 @@ impl<'c, 'b> Chunking<'c, 'b> {
             }
             Stretch::Data(buffer) => buffer,
         };
-        if self.batch.readers.observer.interrupted() {
-            return Err(Failed::Gone);
+        if self.batch.context.observer.interrupted() {
+            return Err(ReadError::Stopped);
         }
         self.since_hole += buffer.len() as u64;
         self.size += buffer.len() as u64;
         let mut rest: &[u8] = &buffer;
         while !rest.is_empty() {
             let (taken, end) = self.cutter.take(rest);
-            let readers = self.batch.readers;
+            let context = self.batch.context;
             self.chunk
-                .get_or_insert_with(|| readers.chunks.take())
+                .get_or_insert_with(|| context.chunk_buffers.take())
                 .extend_from_slice(&rest[..taken]);
             rest = &rest[taken..];
             if end == End::Here {
@@ -190,25 +187,25 @@ impl<'c, 'b> Chunking<'c, 'b> {
             }
         }
         let bytes = buffer.len() as u64;
-        self.batch.readers.observer.event(Event::Done { files: 0, bytes });
+        self.batch.context.observer.event(Event::Done { files: 0, bytes });
         Ok(Some(buffer))
     }
 
-    fn end_chunk(&mut self) -> Result<(), Failed> {
+    fn end_chunk(&mut self) -> Result<(), ReadError> {
         let Some(chunk) = self.chunk.take() else { return Ok(()) };
-        let (length, readers) = (chunk.len(), self.batch.readers);
-        let bytes = Slice::part(&Arc::new(chunk), 0..length);
-        let (name, named) = bounded(1);
-        let job = HashJob { bytes: bytes.clone(), name };
-        readers.hashing.send(job).map_err(|_| Gone)?;
-        let id = ChunkId::Later(named);
-        Ok(self.batch.push(Found::Chunk(id, Bytes::Own(bytes)), length)?)
+        let length = chunk.len();
+        let bytes = BlobBytes::range(&Arc::new(chunk), 0..length);
+        let (id, pending) = bounded(1);
+        let job = HashJob { bytes: bytes.clone(), id };
+        self.batch.hash_jobs.send(job).map_err(|_| Stopped)?;
+        let chunk = ReadItem::Chunk(ChunkId::Pending(pending), ChunkBytes::Own(bytes));
+        Ok(self.batch.push(chunk, length)?)
     }
 
-    fn finish(mut self) -> Result<u64, Failed> {
+    fn finish(mut self) -> Result<u64, ReadError> {
         self.end_chunk()?;
         if !self.holes.is_empty() {
-            self.batch.push(Found::Holes(self.holes), 0)?;
+            self.batch.push(ReadItem::Holes(self.holes), 0)?;
         }
         Ok(self.size)
     }

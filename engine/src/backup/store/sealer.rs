@@ -1,11 +1,11 @@
-//! Making frames: compressed, sealed, and opened again before anybody relies on them.
+//! Making frames: compressed, sealed, and opened again before anything refers to them.
 
 use std::sync::atomic::Ordering;
 
 use crossbeam_channel::Sender;
-use yore_platform::AlignedBuf;
+use yore_platform::ReadBuffer;
 
-use super::{FrameJob, Shared, Write};
+use super::{FrameJob, StoreState, WriteJob};
 use crate::error::{Error, Result};
 use crate::format::pack::{Codec, FrameInfo, PackKey, decode_frame};
 use crate::format::seal::TAG;
@@ -13,30 +13,30 @@ use crate::format::seal::TAG;
 /// The zstd level: of the fast ones, the first that compresses well.
 const LEVEL: i32 = 3;
 
-/// Compresses, seals and verifies frames; belongs to one thread of several.
+/// Compresses, seals and verifies frames; belongs to one seal worker.
 pub(in crate::backup) struct Sealer<'s, 'r> {
-    shared: &'s Shared<'r>,
-    writes: Sender<Write>,
+    state: &'s StoreState<'r>,
     compressor: zstd::bulk::Compressor<'static>,
     gathered: Vec<u8>,
     opener: Opener,
 }
 
 impl<'s, 'r> Sealer<'s, 'r> {
-    pub(super) fn new(shared: &'s Shared<'r>, writes: Sender<Write>) -> Result<Self> {
+    /// Makes a compressor.
+    pub(in crate::backup) fn new(state: &'s StoreState<'r>) -> Result<Self> {
         let compressor = zstd::bulk::Compressor::new(LEVEL)
             .map_err(|source| Error::Backend { object: "zstd".into(), source })?;
-        Ok(Self { shared, writes, compressor, gathered: Vec::new(), opener: Opener::default() })
+        Ok(Self { state, compressor, gathered: Vec::new(), opener: Opener::default() })
     }
 
-    /// Makes one frame; an error is kept where everybody sees it.
-    pub(in crate::backup) fn run(&mut self, job: FrameJob) -> Result<()> {
+    /// Makes one frame, and sends it to the pack writer.
+    pub(super) fn run(&mut self, job: FrameJob, writes: &Sender<WriteJob>) -> Result<()> {
         let kind = job.kind;
-        let blobs: Vec<_> = job.blobs.iter().map(|(id, slice)| (*id, slice.len() as u32)).collect();
+        let blobs: Vec<_> = job.blobs.iter().map(|(id, bytes)| (*id, bytes.len() as u32)).collect();
         let only = job.into_raw(&mut self.gathered);
         let raw: &[u8] = only.as_deref().unwrap_or(&self.gathered);
         let bound = zstd::zstd_safe::compress_bound(raw.len()) + TAG;
-        let mut stored = self.shared.buffers.take_for(bound);
+        let mut stored = self.state.buffers.take_for(bound);
         let codec = match self.compressor.compress_to_buffer(raw, &mut *stored) {
             Ok(length) if length < raw.len() => Codec::Zstd,
             _ => {
@@ -51,16 +51,16 @@ impl<'s, 'r> Sealer<'s, 'r> {
             codec,
             blobs: blobs.len() as u32,
         };
-        let (key, number, ready) = self.shared.place(kind, blobs, info, &self.writes)?;
+        let (key, number, ready) = self.state.assign(kind, blobs, info, writes)?;
         key.seal_frame(number, info.raw, codec, &mut stored);
         self.opener.verify(&key, number, &info, &stored, raw)?;
-        self.shared.stored.fetch_add(stored.len() as u64, Ordering::Relaxed);
+        self.state.stored.fetch_add(stored.len() as u64, Ordering::Relaxed);
         ready.send(stored).map_err(|_| Error::Interrupted)
     }
 
-    /// Keeps an error where everybody sees it.
-    pub(in crate::backup) fn fail(&self, error: Error) {
-        self.shared.fail(error);
+    /// Keeps an error as the cause why the backup fails.
+    pub(super) fn fail(&self, error: Error) {
+        self.state.fail(error);
     }
 }
 
@@ -68,11 +68,11 @@ impl<'s, 'r> Sealer<'s, 'r> {
 #[derive(Default)]
 struct Opener {
     opened: Vec<u8>,
-    decoded: AlignedBuf,
+    decoded: ReadBuffer,
 }
 
 impl Opener {
-    /// Opens a sealed frame and compares it with its blobs, before anybody relies on it.
+    /// Opens a sealed frame and compares it with its blobs.
     fn verify(
         &mut self,
         key: &PackKey,
@@ -83,7 +83,7 @@ impl Opener {
     ) -> Result<()> {
         self.opened.clear();
         self.opened.extend_from_slice(sealed);
-        let stored = key.open_frame(number, info, &mut self.opened, 0);
+        let stored = key.open_frame(number, info, &mut self.opened);
         let same = match (stored, info.codec) {
             (None, _) => false,
             (Some(stored), Codec::Raw) => stored == raw,

@@ -8,7 +8,7 @@
 //! about 13. A new name lies inside of one leaf: that is written anew, and the others, which begin
 //! and end at the same names as before, are found in the repository.
 
-use yore_platform::Names;
+use yore_platform::AccountNames;
 
 use crate::error::Result;
 use crate::format::id::BlobId;
@@ -47,7 +47,7 @@ impl TreeBuilder {
         &mut self,
         node: Node,
         keys: &Keys,
-        names: &Names,
+        names: &AccountNames,
         save: &mut SaveTree<'_>,
     ) -> Result<()> {
         self.bytes += weight(&node);
@@ -60,7 +60,11 @@ impl TreeBuilder {
     }
 
     /// Completes the directory; returns the id of its tree.
-    pub(crate) fn finish(mut self, names: &Names, save: &mut SaveTree<'_>) -> Result<BlobId> {
+    pub(crate) fn finish(
+        mut self,
+        names: &AccountNames,
+        save: &mut SaveTree<'_>,
+    ) -> Result<BlobId> {
         if self.leaves.is_empty() {
             return save(encode_nodes(&self.pending, names));
         }
@@ -70,7 +74,7 @@ impl TreeBuilder {
     }
 
     /// Cuts leaves off the pending nodes while the end of the next one is known.
-    fn cut(&mut self, keys: &Keys, names: &Names, save: &mut SaveTree<'_>) -> Result<()> {
+    fn cut(&mut self, keys: &Keys, names: &AccountNames, save: &mut SaveTree<'_>) -> Result<()> {
         while self.scanned < self.pending.len() {
             let node = &self.pending[self.scanned];
             self.scanned += 1;
@@ -86,7 +90,12 @@ impl TreeBuilder {
         Ok(())
     }
 
-    fn end_leaf(&mut self, nodes: usize, names: &Names, save: &mut SaveTree<'_>) -> Result<()> {
+    fn end_leaf(
+        &mut self,
+        nodes: usize,
+        names: &AccountNames,
+        save: &mut SaveTree<'_>,
+    ) -> Result<()> {
         let leaf: Vec<Node> = self.pending.drain(..nodes).collect();
         self.bytes -= leaf.iter().map(weight).sum::<usize>();
         (self.scanned, self.scanned_bytes) = (0, 0);

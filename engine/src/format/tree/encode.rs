@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use yore_platform::{Kind, Names, Timestamp};
+use yore_platform::{AccountNames, Kind, Timestamp};
 
 use crate::format::cbor::{EPOCH, MapWriter, Writer};
 use crate::format::tree::{Chunk, Content, Hole, Holes, LeafRef, ListRef, Node};
@@ -31,7 +31,7 @@ pub(super) fn kind_number(kind: Kind) -> u64 {
 }
 
 /// Encodes a tree blob of nodes, which must be sorted by name.
-pub(super) fn encode_nodes(nodes: &[Node], names: &Names) -> Vec<u8> {
+pub(super) fn encode_nodes(nodes: &[Node], names: &AccountNames) -> Vec<u8> {
     let mut out = Vec::with_capacity(nodes.len() * 128);
     let mut map = MapWriter::new(&mut out);
     let mut encoded = Vec::with_capacity(nodes.len() * 128);

@@ -36,12 +36,18 @@ CREATE INDEX version_path ON version (path);
 ";
 
 /// Opens a stored catalog; builds it anew when it is no catalog of this repository.
+///
+/// It names every file that was backed up, so only its owner may read it. SQLite gives the files that
+/// it puts beside a database the permissions of the database.
 pub(super) fn open_file(file: &Path, repository: RepositoryId) -> Option<Connection> {
     for _ in 0..2 {
-        match prepare(Connection::open(file), repository) {
-            Ok(connection) => return Some(connection),
-            Err(_) => remove(file),
+        let opened = yore_platform::create_private_file(file)
+            .ok()
+            .and_then(|()| prepare(Connection::open(file), repository).ok());
+        if opened.is_some() {
+            return opened;
         }
+        remove(file);
     }
     None
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::path::Path;
 
 use super::*;
 use crate::history::pattern::Pattern;
@@ -147,4 +148,39 @@ fn a_file_that_is_damaged_old_or_foreign_costs_time_only() {
     let catalog = Catalog::open(&repository).expect("one in memory");
     assert_eq!(catalog.file, None);
     assert_agrees(&catalog, &sample.repository);
+}
+
+fn mode(path: &Path) -> Option<u32> {
+    yore_platform::path_metadata(path).expect("the file").mode
+}
+
+#[test]
+fn only_its_owner_may_read_the_catalog_and_the_files_beside_it() {
+    let sample = Sample::new();
+    let source = sample.folder.path().join("source");
+    fs::create_dir(&source).expect("a folder");
+    change(&source, 1);
+    sample.back_up(&source, 1_000);
+    let repository = sample.reopen_with(Some(sample.folder.path().join("cache")));
+    let catalog = Catalog::open(&repository).expect("a catalog");
+    assert_agrees(&catalog, &sample.repository);
+    let file = catalog.file.clone().expect("a file");
+    let beside = |end: &str| file.with_file_name(format!("{FILE}{end}"));
+    for end in ["", "-wal", "-shm"] {
+        assert_eq!(mode(&beside(end)), Some(0o600), "{end}");
+    }
+    let connection = catalog.lock();
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = DELETE; BEGIN; INSERT INTO problem VALUES (1, '', '')",
+        )
+        .expect("a transaction");
+    assert_eq!(mode(&beside("-journal")), Some(0o600));
+    drop(connection);
+    drop(catalog);
+    // One that an earlier version has left.
+    fs::remove_file(&file).expect("the file");
+    fs::write(&file, "").expect("a file");
+    drop(Catalog::open(&repository).expect("a catalog"));
+    assert_eq!(mode(&file), Some(0o600));
 }

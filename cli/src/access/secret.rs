@@ -1,0 +1,221 @@
+//! The secret that opens a repository: where it is given, or how it is asked for.
+//!
+//! The first that is given counts: key file, passphrase file, command, environment, prompt.
+
+use std::ffi::OsStr;
+use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use yore_engine::{Error, Secret};
+use zeroize::Zeroizing;
+
+use crate::access::recovery;
+use crate::args::global::Global;
+use crate::failure::{Exit, Failure, Outcome};
+
+/// The most that is read as a secret.
+const LIMIT: u64 = 64 << 10;
+
+/// A secret as it was given: text, which can be handed to a process in the background.
+pub enum Given {
+    /// What a key file holds.
+    KeyFile {
+        /// Where it is.
+        path: PathBuf,
+        /// Its text.
+        text: Zeroizing<String>,
+    },
+    /// A passphrase or a recovery key.
+    Typed(Zeroizing<String>),
+}
+
+impl Given {
+    /// Makes the engine's secret of it.
+    pub fn secret(&self) -> Outcome<Secret> {
+        match self {
+            Given::KeyFile { path, text } => match Secret::recovery(text) {
+                Ok(recovery) => Ok(recovery),
+                Err(mistyped) if recovery::looks_like_one(text) => Err(mistyped.into()),
+                Err(_) => Ok(Secret::key_file(&path.display().to_string(), text)?),
+            },
+            Given::Typed(text) => Ok(Secret::typed(text)),
+        }
+    }
+
+    /// Says more of a secret that opens nothing, where it is a recovery key with a mistake in it.
+    pub fn explain(&self, failure: Failure) -> Failure {
+        let Given::Typed(text) = self else { return failure };
+        match Secret::recovery(text) {
+            Err(mistyped)
+                if failure.exit == Exit::WrongSecret && recovery::looks_like_one(text) =>
+            {
+                mistyped.into()
+            }
+            _ => failure,
+        }
+    }
+
+    /// Writes it for a process in the background.
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let (mark, text) = match self {
+            Given::KeyFile { text, .. } => (b'k', text),
+            Given::Typed(text) => (b't', text),
+        };
+        let mut bytes = Zeroizing::new(Vec::with_capacity(1 + text.len()));
+        bytes.push(mark);
+        bytes.extend_from_slice(text.as_bytes());
+        bytes
+    }
+
+    /// Reads what [`Given::to_bytes`] wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (mark, text) = bytes.split_first()?;
+        let text = Zeroizing::new(std::str::from_utf8(text).ok()?.to_owned());
+        match mark {
+            b'k' => Some(Given::KeyFile { path: "the key file".into(), text }),
+            b't' => Some(Given::Typed(text)),
+            _ => None,
+        }
+    }
+}
+
+/// Takes the secret that options or environment give; `None` when they give none.
+pub fn given(global: &Global) -> Outcome<Option<Given>> {
+    match &global.key_file {
+        Some(path) if !path.as_os_str().is_empty() => {
+            let text = read_file(path)?;
+            Ok(Some(Given::KeyFile { path: path.clone(), text }))
+        }
+        _ => Ok(passphrase(global)?.map(Given::Typed)),
+    }
+}
+
+/// Takes the passphrase that options or environment give; `None` when they give none.
+pub fn passphrase(global: &Global) -> Outcome<Option<Zeroizing<String>>> {
+    if let Some(path) = global.password_file.as_ref().filter(|path| !path.as_os_str().is_empty()) {
+        return read_file(path).map(Some);
+    }
+    if let Some(command) = global.password_command.as_ref().filter(|command| !command.is_empty()) {
+        return from_command(command).map(Some);
+    }
+    match std::env::var_os("YORE_PASSWORD").filter(|text| !text.is_empty()) {
+        None => Ok(None),
+        Some(text) => match text.into_string() {
+            Ok(text) => Ok(Some(text.into())),
+            Err(_) => Err(not_text("YORE_PASSWORD")),
+        },
+    }
+}
+
+/// Reads a file that holds a secret.
+pub fn read_file(path: &Path) -> Outcome<Zeroizing<String>> {
+    let file = std::fs::File::open(path).map_err(|error| Failure::local(path, error))?;
+    let bytes = read_all(file).map_err(|error| Failure::local(path, error))?;
+    text(&path.display().to_string(), bytes)
+}
+
+/// Reads without leaving copies behind, as a growing buffer would.
+fn read_all(source: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT as usize + 1));
+    source.take(LIMIT + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > LIMIT {
+        true => Err(io::Error::other("it is far too long for a secret")),
+        false => Ok(bytes),
+    }
+}
+
+fn text(what: &str, bytes: Zeroizing<Vec<u8>>) -> Outcome<Zeroizing<String>> {
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())),
+        Err(_) => Err(not_text(what)),
+    }
+}
+
+fn not_text(what: &str) -> Failure {
+    Error::MalformedSecret { what: what.into(), reason: "it is not text (UTF-8)" }.into()
+}
+
+fn from_command(command: &OsStr) -> Outcome<Zeroizing<String>> {
+    let failed = |why: String| {
+        Failure::new(
+            Exit::Failed,
+            format!("the command that should print the passphrase failed: {why}"),
+            "run it by itself to see what it says (--password-command, YORE_PASSWORD_COMMAND)",
+        )
+    };
+    let mut child = Command::new("sh")
+        .arg("-c")
+        .arg(command)
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| failed(error.to_string()))?;
+    let output = child.stdout.take().map(read_all).transpose();
+    let status = child.wait().map_err(|error| failed(error.to_string()))?;
+    if !status.success() {
+        return Err(failed(status.to_string()));
+    }
+    let bytes = output.map_err(|error| failed(error.to_string()))?;
+    text("what the command printed", bytes.unwrap_or_default())
+}
+
+/// Fails with the ways to give a secret where nobody can be asked.
+pub fn must_have_terminal() -> Outcome<()> {
+    if io::stdin().is_terminal() || io::stderr().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "a secret is needed, and there is no terminal on which to ask for it",
+        "give one of: --key-file FILE (YORE_KEY_FILE), --password-file FILE (YORE_PASSWORD_FILE), \
+         --password-command CMD (YORE_PASSWORD_COMMAND), or the variable YORE_PASSWORD",
+    ))
+}
+
+/// Asks for a passphrase or recovery key.
+pub fn prompt(question: &str) -> Outcome<Given> {
+    ask(question).map(Given::Typed)
+}
+
+/// Asks for a new passphrase, twice.
+pub fn prompt_new() -> Outcome<Zeroizing<String>> {
+    must_have_terminal()?;
+    let first = ask("New passphrase: ")?;
+    must_be_usable(&first)?;
+    match *ask("The same again: ")? == *first {
+        true => Ok(first),
+        false => Err(Failure::new(
+            Exit::Failed,
+            "the two passphrases differ",
+            "nothing was made; run the command again",
+        )),
+    }
+}
+
+/// Refuses what can't be a new passphrase.
+pub fn must_be_usable(text: &str) -> Outcome<()> {
+    if text.trim_end_matches(['\r', '\n']).is_empty() {
+        return Err(Failure::usage(
+            "the passphrase is empty",
+            "choose one that you will remember and nobody guesses: several words, for instance",
+        ));
+    }
+    match Secret::recovery(text) {
+        Err(_) => Ok(()),
+        Ok(_) => Err(Failure::usage(
+            "the passphrase has the form of a recovery key, and would be taken for one later",
+            "choose another",
+        )),
+    }
+}
+
+fn ask(question: &str) -> Outcome<Zeroizing<String>> {
+    match rpassword::prompt_password(crate::text::escape::text(question)) {
+        Ok(text) => Ok(text.into()),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(Error::Interrupted.into()),
+        Err(error) => Err(Failure::new(
+            Exit::WrongSecret,
+            format!("no passphrase was given: {error}"),
+            "type it, or use --key-file or --password-file",
+        )),
+    }
+}

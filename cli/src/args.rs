@@ -1,0 +1,11 @@
+//! Groups of options that several commands share, and the values of options as people type them.
+
+pub mod exclude;
+pub mod global;
+pub mod live_path;
+pub mod machine;
+pub mod size;
+pub mod snapshot_filter;
+pub mod unchanged_by;
+pub mod when;
+pub mod zone;

@@ -1,0 +1,51 @@
+//! Choosing snapshots by machine, word and path.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use yore_engine::Snapshot;
+
+use crate::args::live_path;
+
+/// Which snapshots count.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Filter {
+    /// Only those of this machine (may be repeated)
+    #[arg(long, value_name = "HOST", value_parser = NonEmptyStringValueParser::new())]
+    pub host: Vec<String>,
+    /// Only those with this tag (may be repeated: any of them)
+    #[arg(long, value_name = "TAG", value_parser = NonEmptyStringValueParser::new())]
+    pub tag: Vec<String>,
+    /// Only those that hold this path (may be repeated: any of them)
+    #[arg(long, value_name = "PATH")]
+    pub path: Vec<PathBuf>,
+}
+
+impl Filter {
+    /// Whether a snapshot counts.
+    pub fn takes(&self, snapshot: &Snapshot) -> bool {
+        let any = |wanted: &[String], of: &dyn Fn(&String) -> bool| {
+            wanted.is_empty() || wanted.iter().any(of)
+        };
+        any(&self.host, &|host| *host == snapshot.host)
+            && any(&self.tag, &|tag| snapshot.tags.contains(tag))
+            && (self.path.is_empty() || self.paths().iter().any(|path| holds_path(snapshot, path)))
+    }
+
+    /// The paths as snapshots may hold them.
+    pub fn paths(&self) -> Vec<Vec<u8>> {
+        let spellings = |path: &PathBuf| live_path::spellings(live_path::absolute(path));
+        self.path.iter().flat_map(spellings).collect()
+    }
+}
+
+/// Whether a path is, or is below, one of the snapshot's sources.
+fn holds_path(snapshot: &Snapshot, path: &[u8]) -> bool {
+    snapshot.sources.iter().any(|source| {
+        source.is_empty()
+            || path
+                .strip_prefix(source.as_slice())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    })
+}

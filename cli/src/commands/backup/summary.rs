@@ -1,0 +1,142 @@
+//! What `backup` says at its end.
+
+use std::time::Duration;
+
+use yore_engine::{BackupReport, LeftOut, NotEntered, Repository};
+
+use crate::context::Context;
+use crate::json;
+use crate::text::{escape, format};
+
+/// How many paths of each kind are named in the summary; `-v` and `--json` name all.
+const NAMED: usize = 3;
+
+/// Prints what a backup did.
+pub fn print(context: &Context, repository: &Repository, report: &BackupReport, took: Duration) {
+    let (screen, totals) = (&context.screen, &report.totals);
+    let object = json::Backup::new(repository.id(), report, took);
+    screen.object(&object);
+    match report.snapshot {
+        Some(id) => screen.say(format!("Saved snapshot {id:.8} in {}.", format::duration(took))),
+        None => screen.say("A trial: nothing was saved."),
+    }
+    screen.say(format!(
+        "  {}: {} new, {} changed, {} unchanged; {}",
+        format::counted(totals.files, "file"),
+        format::count(totals.new_files),
+        format::count(totals.changed_files),
+        format::count(object.unchanged_files),
+        format::bytes(totals.bytes),
+    ));
+    if report.removed_files > 0 {
+        screen.say(format!(
+            "  {} of the snapshot before removed",
+            match report.removed_files {
+                1 => "1 file is".into(),
+                more => format!("{} files are", format::count(more)),
+            }
+        ));
+    }
+    screen.say(match report.snapshot {
+        Some(_) => format!(
+            "  {} were new to the repository, and take {} there",
+            format::bytes(totals.new_bytes),
+            format::bytes(totals.stored_bytes),
+        ),
+        None => format!("  {} would be new to the repository", format::bytes(totals.new_bytes)),
+    });
+    if let Some(line) = in_words(&report.left_out) {
+        screen.say(format!("  left out: {line}"));
+    }
+    for (path, why) in &report.left_out.folders {
+        screen.detail(format!("left out: {} ({})", escape::path(path), reason(why, 1)));
+    }
+    if totals.unreadable > 0 {
+        let what = match totals.unreadable {
+            1 => "1 file or folder".into(),
+            more => format!("{} files and folders", format::count(more)),
+        };
+        screen.line(format!(
+            "  {what} could not be read, listed above; what earlier snapshots have of them is kept. \
+             All else is saved."
+        ));
+    }
+    if report.changed_while_read > 0 {
+        let what = match report.changed_while_read {
+            1 => "1 file".into(),
+            more => format!("{} files", format::count(more)),
+        };
+        screen.line(format!(
+            "  {what} changed each time it was read, listed above: what is saved of it may be of \
+             several moments."
+        ));
+    }
+    warnings(context, report);
+}
+
+/// Says what most probably is not as the person wants it.
+fn warnings(context: &Context, report: &BackupReport) {
+    let screen = &context.screen;
+    for emptied in &report.emptied {
+        let state = if emptied.is_other_folder { "nearly empty" } else { "empty" };
+        screen.line(format!(
+            "  {} is {state}, and had {}: is its disk mounted? Its last state is kept. If it is \
+             right as it is: --allow-empty-source",
+            escape::path(&emptied.path),
+            format::counted(emptied.before, "file"),
+        ));
+    }
+    for source in &report.left_out.whole_sources {
+        let source = escape::path(source);
+        screen.line(format!("  nothing of {source} is saved: all that is in it is left out"));
+    }
+    for pattern in &report.left_out.unused_patterns {
+        screen.say(format!("  note: the pattern {pattern} fits nothing here"));
+    }
+}
+
+/// Says in one line what was left out and why; `None` when nothing was.
+fn in_words(left_out: &LeftOut) -> Option<String> {
+    let mut parts = Vec::new();
+    if left_out.by_patterns > 0 {
+        parts.push(format!("{} by patterns", format::count(left_out.by_patterns)));
+    }
+    for (mark, count) in &left_out.by_marks {
+        let mark = String::from_utf8_lossy(mark);
+        parts.push(format!("{} by {mark}", format::counted(*count, "folder")));
+    }
+    if left_out.too_large > 0 {
+        parts.push(format!("{} for their size", format::counted(left_out.too_large, "file")));
+    }
+    let mut rest: Vec<&(Vec<u8>, NotEntered)> = left_out.folders.iter().collect();
+    while let Some((_, why)) = rest.first().copied() {
+        let is_same =
+            |other: &NotEntered| std::mem::discriminant(other) == std::mem::discriminant(why);
+        let (same, others): (Vec<&_>, Vec<&_>) =
+            rest.iter().copied().partition(|other| is_same(&other.1));
+        let paths: Vec<String> =
+            same.iter().take(NAMED).map(|(path, _)| escape::path(path)).collect();
+        let more = if same.len() > NAMED { ", …" } else { "" };
+        parts.push(format!("{} ({}{more})", reason(why, same.len()), paths.join(", ")));
+        rest = others;
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn reason(why: &NotEntered, count: usize) -> String {
+    let counted = |one: &str, many: &str| match count {
+        1 => one.to_owned(),
+        _ => format!("{} {many}", format::count(count as u64)),
+    };
+    match why {
+        NotEntered::OtherFileSystem => counted("another file system", "other file systems"),
+        NotEntered::Drive => counted("a drive of Yore's", "drives of Yore's"),
+        NotEntered::System(_) => {
+            counted("a file system of the kernel's", "file systems of the kernel's")
+        }
+        NotEntered::Private(_) => {
+            counted("somebody's own mount, which keeps others out", "mounts that keep others out")
+        }
+        NotEntered::Own => counted("the repository or the cache", "folders of Yore's own"),
+    }
+}

@@ -1,0 +1,8 @@
+//! Commands that show what snapshots hold.
+
+pub mod cat;
+pub mod diff;
+pub mod find;
+pub mod log;
+pub mod ls;
+pub mod snapshots;

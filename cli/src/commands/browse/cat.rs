@@ -1,0 +1,100 @@
+//! `yore cat`: prints a file of a snapshot, byte for byte, or a folder as an archive.
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, IsTerminal};
+
+use clap::Args;
+use yore_engine::{Lookup, ResolvedNode};
+use yore_platform::Kind;
+
+use crate::archive::{self, Archive, Out, Tar, Zip};
+use crate::args::machine::Whose;
+use crate::context::Context;
+use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::past::content::copy_out;
+use crate::past::place::{self, Past};
+use crate::text::escape;
+
+/// The options of `cat`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// MOMENT:PATH, as in yesterday:/home/me/report.odt; a folder is printed as a tar, as for
+    /// `yore cat yesterday:/home/me/docs | tar -x`
+    #[arg(value_name = "MOMENT:PATH")]
+    place: OsString,
+    /// Print a zip
+    #[arg(long)]
+    zip: bool,
+    #[command(flatten)]
+    whose: Whose,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, options: &Options) -> Outcome {
+    let place = place::parse(&options.place, &context.now)?;
+    let repository = context.open()?;
+    let past = place::open(context, &repository, &place, &options.whose)?;
+    let (path, found) = place::locate(&past, &place)?;
+    let is_file = matches!(&found, Lookup::Node(seen) if seen.dir.is_none());
+    if options.zip || !is_file {
+        return print_archive(context, options, &past, &path, found);
+    }
+    let Lookup::Node(ResolvedNode { node, .. }) = found else {
+        return Err(no_file(&path, "a folder"));
+    };
+    match node.kind {
+        Kind::File => {}
+        Kind::Directory => return Err(no_file(&path, "a folder")),
+        Kind::Symlink => {
+            let what = format!("a link to {}", escape::name(&node.target));
+            return Err(no_file(&path, &what));
+        }
+        Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => {
+            return Err(no_file(&path, "not a regular file"));
+        }
+    }
+    let mut printed = Ok(());
+    copy_out(&past.reader, &node, &mut |bytes| {
+        printed = context.screen.content(bytes);
+        printed.is_ok()
+    })?;
+    match printed {
+        Ok(()) => Ok(Done::Whole),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Done::Whole),
+        Err(error) => Err(Failure::new(
+            Exit::Failed,
+            format!("the file could not be printed: {error}"),
+            "check where standard output goes",
+        )),
+    }
+}
+
+/// Prints a folder, or with `--zip` anything, as an archive.
+fn print_archive(
+    context: &Context,
+    options: &Options,
+    past: &Past,
+    path: &[u8],
+    found: Lookup,
+) -> Outcome {
+    if io::stdout().is_terminal() {
+        return Err(Failure::usage(
+            "an archive is not for a terminal",
+            "write it to a file (> docs.tar), or pipe it: | tar -x",
+        ));
+    }
+    let out = BufWriter::with_capacity(256 << 10, Out(context));
+    let archive: Box<dyn Archive + '_> = match options.zip {
+        true => Box::new(Zip::new(out, context.now.time_zone().clone())),
+        false => Box::new(Tar::new(out)),
+    };
+    archive::write(context, past, path, found, archive)
+}
+
+fn no_file(path: &[u8], what: &str) -> Failure {
+    Failure::new(
+        Exit::Failed,
+        format!("{} is {what}, and only files can be printed", escape::path(path)),
+        "`yore ls` lists folders, `yore restore` copies anything out",
+    )
+}

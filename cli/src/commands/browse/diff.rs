@@ -1,0 +1,189 @@
+//! `yore diff`: what was added, removed and modified between two moments.
+
+use std::ffi::OsString;
+use std::ops::ControlFlow;
+
+use clap::Args;
+use similar::TextDiff;
+use yore_engine::{Change, DirRef, Lookup, Node, Reader, TreePath, diff, is_modified};
+use yore_platform::Kind;
+
+use crate::args::machine::Whose;
+use crate::commands::browse::ls;
+use crate::context::Context;
+use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::json::{self, ChangeCounts};
+use crate::past::content::copy_out;
+use crate::past::place::{self, Past};
+use crate::text::{escape, format};
+
+/// Files above this are said to differ, not compared line by line.
+const TEXT: u64 = 16 << 20;
+
+/// The options of `diff`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The earlier one: MOMENT or MOMENT:PATH
+    #[arg(value_name = "A")]
+    from: OsString,
+    /// The later one
+    #[arg(value_name = "B")]
+    to: OsString,
+    /// Only how much changed
+    #[arg(long, conflicts_with = "content")]
+    stat: bool,
+    /// Show what changed in text files, line by line
+    #[arg(long)]
+    content: bool,
+    #[command(flatten)]
+    whose: Whose,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, options: &Options) -> Outcome {
+    let from = place::parse(&options.from, &context.now)?;
+    let to = place::parse(&options.to, &context.now)?;
+    let repository = context.open()?;
+    let from_past = place::open(context, &repository, &from, &options.whose)?;
+    let to_past = place::open(context, &repository, &to, &options.whose)?;
+    let (_, before) = place::locate(&from_past, &from)?;
+    let (to_path, after) = place::locate(&to_past, &to)?;
+    let mut counts = ChangeCounts::default();
+    let mut done = Done::Whole;
+    let mut each = |path: &[u8], change: Change| {
+        count(&mut counts, &change);
+        if !options.stat {
+            tell(context, path, &change);
+        }
+        if let (true, Change::Modified { from, to }) = (options.content, &change)
+            && let Err(error) =
+                tell_content(context, path, (&from_past, &from.node), (&to_past, &to.node))
+        {
+            context.screen.problem(&escape::path(path), &error.what);
+            done = Done::Damaged;
+        }
+        ControlFlow::Continue(())
+    };
+    let mut failed = false;
+    match (dir(&before), dir(&after)) {
+        (Some(before), Some(after)) => {
+            let top = &to_path;
+            diff(
+                &to_past.reader,
+                before,
+                after,
+                &mut |path, change| each(&join(top, path), change),
+                &mut |path, error| {
+                    context.screen.problem(&escape::path(&join(top, path)), &error.to_string());
+                    failed = true;
+                },
+            );
+        }
+        (None, None) => {
+            if let (Lookup::Node(before), Lookup::Node(after)) = (before, after)
+                && is_modified(&before.node, &after.node)
+            {
+                let _: ControlFlow<()> =
+                    each(&to_path, Change::Modified { from: before, to: after });
+            }
+        }
+        (Some(_), None) | (None, Some(_)) => {
+            return Err(Failure::new(
+                Exit::Failed,
+                "a folder can't be compared with a file",
+                "name two folders or two files",
+            ));
+        }
+    }
+    if options.stat {
+        tell_counts(context, &counts);
+    }
+    Ok(if failed { Done::Damaged } else { done })
+}
+
+fn dir(found: &Lookup) -> Option<&DirRef> {
+    match found {
+        Lookup::Root(dir) => Some(dir),
+        Lookup::Node(seen) => seen.dir.as_ref(),
+    }
+}
+
+fn join(top: &[u8], path: TreePath<'_>) -> Vec<u8> {
+    TreePath::new(top).join(path.as_bytes()).into_bytes()
+}
+
+fn count(counts: &mut ChangeCounts, change: &Change) {
+    let count = match change {
+        Change::Added(_) => &mut counts.added,
+        Change::Removed(_) => &mut counts.removed,
+        Change::Modified { .. } => &mut counts.modified,
+    };
+    *count += 1;
+}
+
+fn tell(context: &Context, path: &[u8], change: &Change) {
+    let (sign, word, seen) = match change {
+        Change::Added(seen) => ('+', "added", seen),
+        Change::Removed(seen) => ('-', "removed", seen),
+        Change::Modified { to, .. } => ('M', "modified", to),
+    };
+    if context.screen.is_json() {
+        let node = ls::object(path, &seen.node);
+        context.screen.object(&json::Change { change: word, node });
+    } else {
+        let end = if seen.dir.is_some() { "/" } else { "" };
+        context.screen.line(format!("{sign} {}{end}", escape::path(path)));
+    }
+}
+
+fn tell_counts(context: &Context, counts: &ChangeCounts) {
+    let ChangeCounts { added, removed, modified } = counts;
+    if context.screen.is_json() {
+        return context.screen.object(counts);
+    }
+    context.screen.line(format!(
+        "{} added, {} removed, {} modified",
+        format::count(*added),
+        format::count(*removed),
+        format::count(*modified)
+    ));
+}
+
+/// Shows the lines that differ in a text file.
+fn tell_content(
+    context: &Context,
+    path: &[u8],
+    (from_past, from): (&Past, &Node),
+    (to_past, to): (&Past, &Node),
+) -> Outcome<()> {
+    if from.kind != Kind::File || to.kind != Kind::File || context.screen.is_json() {
+        return Ok(());
+    }
+    let texts = (text(&from_past.reader, from)?, text(&to_past.reader, to)?);
+    let (Some(from), Some(to)) = texts else {
+        context.screen.line("  (not text, or longer than 16 MiB)");
+        return Ok(());
+    };
+    let changes = TextDiff::from_lines(&from, &to);
+    let shown = changes.unified_diff().context_radius(3).to_string();
+    let name = escape::path(path);
+    if !shown.is_empty() {
+        context.screen.literal(format!("--- {name}"));
+        context.screen.literal(format!("+++ {name}"));
+    }
+    shown.lines().for_each(|line| context.screen.literal(escape::text(line)));
+    Ok(())
+}
+
+/// The text of a file; `None` for what is none.
+fn text(reader: &Reader, node: &Node) -> Outcome<Option<String>> {
+    if node.size > TEXT {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    copy_out(reader, node, &mut |more| {
+        bytes.extend_from_slice(more);
+        true
+    })?;
+    Ok(String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')))
+}

@@ -1,0 +1,183 @@
+//! `yore ls`: lists what a snapshot holds, as `ls -l` does.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use textwrap::core::display_width;
+use yore_engine::{DirRef, Flags, LONGEST_PATH, Lookup, Node, TreePath, children};
+use yore_platform::{AccountNames, Kind};
+
+use crate::args::machine::Whose;
+use crate::context::Context;
+use crate::failure::{Done, Outcome};
+use crate::json;
+use crate::past::place;
+use crate::text::wrap::{pad, pad_left};
+use crate::text::{escape, format};
+
+/// The options of `ls`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// MOMENT or MOMENT:PATH, as in latest:/home/me
+    #[arg(value_name = "MOMENT[:PATH]", default_value = "latest")]
+    place: OsString,
+    /// List what is below as well
+    #[arg(long, short = 'R')]
+    recursive: bool,
+    /// Show everything about each name (as always)
+    #[arg(long, short)]
+    long: bool,
+    #[command(flatten)]
+    whose: Whose,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, options: &Options) -> Outcome {
+    let place = place::parse(&options.place, &context.now)?;
+    let repository = context.open()?;
+    let past = place::open(context, &repository, &place, &options.whose)?;
+    let names = AccountNames::new();
+    let print = |path: &[u8], node: &Node, shown: &[u8]| match context.screen.is_json() {
+        true => context.screen.object(&object(path, node)),
+        false => tell(context, &names, node, shown),
+    };
+    let (top_path, found) = place::locate(&past, &place)?;
+    let top = match found {
+        Lookup::Root(dir) => dir,
+        Lookup::Node(seen) => match seen.dir {
+            Some(dir) => dir,
+            None => {
+                print(&top_path, &seen.node, &seen.node.name);
+                return Ok(Done::Whole);
+            }
+        },
+    };
+    let mut pending: Vec<(Vec<u8>, DirRef)> = vec![(top_path.clone(), top)];
+    let mut done = Done::Whole;
+    let mut first = Some(());
+    while let Some((at, dir)) = pending.pop() {
+        let mut below = Vec::new();
+        let listed = children(&past.reader, &dir, &mut |seen| {
+            let path = join(&at, &seen.node.name);
+            let shown = match options.recursive {
+                true => relative(&path, &top_path),
+                false => &seen.node.name,
+            };
+            print(&path, &seen.node, shown);
+            if let Some(dir) = seen.dir.filter(|_| options.recursive) {
+                if path.len() > LONGEST_PATH {
+                    let what = "nested more deeply than is followed".into();
+                    return Err(yore_engine::Error::Refused { what });
+                }
+                below.push((path, dir));
+            }
+            Ok(())
+        });
+        match (listed, first.take()) {
+            (Err(error), Some(())) if !options.recursive => return Err(error.into()),
+            (Err(error), _) => {
+                context.screen.problem(&escape::path(&at), &error.to_string());
+                done = Done::Partly;
+            }
+            (Ok(()), _) => {}
+        }
+        below.reverse();
+        pending.append(&mut below);
+    }
+    Ok(done)
+}
+
+fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    TreePath::new(folder).join(name).into_bytes()
+}
+
+fn relative<'p>(path: &'p [u8], top: &[u8]) -> &'p [u8] {
+    let path = TreePath::new(path);
+    path.strip_prefix(TreePath::new(top)).unwrap_or(path).as_bytes()
+}
+
+/// Prints a node on one line, or, on a narrow terminal, with its name on a line of its own.
+fn tell(context: &Context, names: &AccountNames, node: &Node, shown: &[u8]) {
+    let (user, group) = match node.owner {
+        None => ("?".into(), "?".into()),
+        Some(owner) => (
+            names.user(owner.uid).map_or(owner.uid.to_string(), |name| escape::name(&name)),
+            names.group(owner.gid).map_or(owner.gid.to_string(), |name| escape::name(&name)),
+        ),
+    };
+    let size = match node.kind {
+        Kind::CharDevice | Kind::BlockDevice => {
+            format!("{}, {}", node.device_number.major, node.device_number.minor)
+        }
+        Kind::File => node.size.to_string(),
+        Kind::Directory | Kind::Symlink | Kind::Fifo | Kind::Socket => "-".into(),
+    };
+    let (permissions, name) = (permissions(node), label(node, shown));
+    let time = format::time(node.modified, context.now.time_zone());
+    let line = format!(
+        "{permissions} {} {} {} {time} {name}",
+        pad(&user, 8),
+        pad(&group, 8),
+        pad_left(&size, 13),
+    );
+    match context.screen.width() {
+        Some(width) if display_width(&line) > width => {
+            context.screen.line(format!("{permissions} {user} {group} {size} {time}"));
+            context.screen.line(format!("  {name}"));
+        }
+        _ => context.screen.literal(line),
+    }
+}
+
+/// The name of a node, with where it leads and what is to be known of it.
+fn label(node: &Node, shown: &[u8]) -> String {
+    let mut label = escape::name(shown);
+    if node.kind == Kind::Symlink {
+        label.push_str(" -> ");
+        label.push_str(&escape::name(&node.target));
+    }
+    for flag in flags(node) {
+        label.push_str(&format!("  ({flag})"));
+    }
+    label
+}
+
+fn permissions(node: &Node) -> String {
+    let kind = match node.kind {
+        Kind::File => '-',
+        Kind::Directory => 'd',
+        Kind::Symlink => 'l',
+        Kind::Fifo => 'p',
+        Kind::Socket => 's',
+        Kind::CharDevice => 'c',
+        Kind::BlockDevice => 'b',
+    };
+    let Some(mode) = node.mode else { return format!("{kind}?????????") };
+    let mut text = String::from(kind);
+    for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
+        let bits = mode >> shift;
+        text.push(if bits & 4 != 0 { 'r' } else { '-' });
+        text.push(if bits & 2 != 0 { 'w' } else { '-' });
+        text.push(match (bits & 1 != 0, mode & special != 0) {
+            (true, true) => letter,
+            (false, true) => letter.to_ascii_uppercase(),
+            (true, false) => 'x',
+            (false, false) => '-',
+        });
+    }
+    text
+}
+
+fn flags(node: &Node) -> Vec<&'static str> {
+    let known = [
+        (Flags::CHANGED_WHILE_READ, "changed while it was read"),
+        (Flags::ATTRIBUTES_MISSING, "some of its attributes could not be read"),
+        (Flags::STALE, "could not be read; this is its state of before"),
+    ];
+    known.iter().filter(|(flag, _)| node.flags.contains(*flag)).map(|(_, text)| *text).collect()
+}
+
+/// Describes a node for programs.
+pub fn object(path: &[u8], node: &Node) -> json::Node {
+    json::Node::new(path, node, flags(node))
+}

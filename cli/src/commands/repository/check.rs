@@ -1,0 +1,116 @@
+//! `yore check`: does the repository hold together, and is every byte what it was.
+
+use std::time::Instant;
+
+use clap::Args;
+use yore_engine::{CheckOptions, ReadData, check};
+
+use crate::context::Context;
+use crate::failure::engine_error::words;
+use crate::failure::{Done, Outcome};
+use crate::json;
+use crate::screen::progress::Progress;
+use crate::text::format;
+
+/// The options of `check`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Read the content as well: all of it, 5% of it, or the first of 7 parts (1/7)
+    #[arg(
+        long,
+        value_name = "HOW MUCH",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "all",
+        value_parser = parse_read_data
+    )]
+    read_data: Option<ReadData>,
+}
+
+fn parse_read_data(text: &str) -> Result<ReadData, String> {
+    let unclear = || "write 5% or 1/7, or nothing for all of it".to_owned();
+    if text == "all" {
+        return Ok(ReadData::All);
+    }
+    if let Some(percent) = text.strip_suffix('%') {
+        let percent: f64 = percent.trim().parse().map_err(|_| unclear())?;
+        return match percent > 0.0 && percent <= 100.0 {
+            true => Ok(ReadData::Percent(percent)),
+            false => Err(unclear()),
+        };
+    }
+    let (n, of) = text.split_once('/').ok_or_else(unclear)?;
+    let number = |text: &str| text.trim().parse::<u64>().map_err(|_| unclear());
+    match (number(n)?, number(of)?) {
+        (n, of) if (1..=of).contains(&n) => Ok(ReadData::Part { n, of }),
+        _ => Err(unclear()),
+    }
+}
+
+/// Runs the command.
+pub fn run(context: &Context, options: &Options) -> Outcome {
+    let repository = context.open()?;
+    let interrupt = context.interrupt()?;
+    let began = Instant::now();
+    let settings = CheckOptions { read_data: options.read_data.unwrap_or_default() };
+    let progress = Progress::start(&context.screen, "checking", Some(interrupt));
+    let report = check(&repository, &settings, &progress)?;
+    drop(progress);
+    let screen = &context.screen;
+    for finding in &report.problems {
+        let what = words(&finding.error);
+        screen.object(&json::Finding { subject: &finding.subject, message: &what });
+        screen.line(match what.contains(&finding.subject) {
+            true => format!("PROBLEM  {what}"),
+            false => format!("PROBLEM  {}: {what}", finding.subject),
+        });
+    }
+    for note in &report.notes {
+        screen.object(&json::Note { message: note });
+        screen.say(format!("note     {note}"));
+    }
+    let result = json::Check::new(&report, began.elapsed());
+    screen.object(&result);
+    let tell = |line: String| match report.is_sound() {
+        true => screen.say(line),
+        false => screen.line(line),
+    };
+    tell(format!(
+        "Checked {}, {}, {} in {}; read the content of {} of the packs ({}).",
+        format::counted(report.snapshots, "snapshot"),
+        format::counted(report.nodes, "name"),
+        format::counted(report.packs, "pack"),
+        format::duration(began.elapsed()),
+        format::count(report.packs_read),
+        format::bytes(report.bytes_read),
+    ));
+    match report.is_sound() {
+        true => {
+            screen.say("Everything is as it should be.");
+            Ok(Done::Whole)
+        }
+        false => {
+            screen.line(format!(
+                "{} found. What does not need the damaged parts can still be restored; a new \
+                 `yore backup --force` saves again what is still there.",
+                format::counted(result.problems, "problem"),
+            ));
+            Ok(Done::Damaged)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_much_is_read_is_understood() {
+        assert_eq!(parse_read_data("all"), Ok(ReadData::All));
+        assert_eq!(parse_read_data("5%"), Ok(ReadData::Percent(5.0)));
+        assert_eq!(parse_read_data("1/7"), Ok(ReadData::Part { n: 1, of: 7 }));
+        for nonsense in ["0/7", "8/7", "0%", "101%", "some", "-1/2"] {
+            assert!(parse_read_data(nonsense).is_err(), "{nonsense}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Agreement to a restore over files that are in use: the plan first, then a question.
+
+use std::sync::{Mutex, PoisonError};
+
+use yore_engine::{
+    Counted, Event, Lookup, Observer, Overwrite, Planned, Problem, Reader, RestoreOptions,
+    RestorePlan, RestoreReport, Run, count_below, restore_in_place,
+};
+use yore_platform::{Interrupt, system_path};
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::past::place::Past;
+use crate::screen::progress::Progress;
+use crate::screen::question;
+use crate::text::{escape, format};
+
+/// How many names of each kind of change are shown.
+const SHOWN: usize = 5;
+
+/// The first changes of a plan.
+#[derive(Default)]
+struct Noted {
+    /// Guards the first names of each kind of change.
+    first: Mutex<Vec<(Planned, Vec<u8>)>>,
+}
+
+impl Observer for Noted {
+    fn event(&self, event: Event) {
+        let Event::Planned { path, change } = event else { return };
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.iter().filter(|(known, _)| *known == change).count() < SHOWN {
+            first.push((change, path));
+        }
+    }
+
+    // What goes wrong goes wrong again, and is told, when it is done.
+    fn problem(&self, _problem: Problem) {}
+
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// What is to be restored to where it came from.
+pub struct Request<'a> {
+    /// The state.
+    pub past: &'a Past,
+    /// What of it.
+    pub what: &'a Lookup,
+    /// Where that is.
+    pub path: &'a [u8],
+    /// How.
+    pub settings: &'a RestoreOptions,
+}
+
+/// Restores to where it came from, after somebody agreed to what that replaces and removes: exactly
+/// the plan that was shown is done.
+///
+/// Without `--overwrite`, and without a terminal on which to ask, nothing that is there may change.
+pub fn run(
+    context: &Context,
+    request: &Request<'_>,
+    is_said: bool,
+    interrupt: Interrupt,
+) -> Outcome<RestoreReport> {
+    let Request { past: Past { reader, root, .. }, what, path, settings } = *request;
+    let top = system_path(b"");
+    let start = |interrupt| Progress::start(&context.screen, "restoring", Some(interrupt));
+    if is_said || settings.run == Run::Dry || settings.overwrite == Overwrite::Never {
+        let progress = start(interrupt);
+        return Ok(progress.counting(
+            |counter| count(reader, what, counter),
+            || restore_in_place(reader, root, path, &top, settings, &progress),
+        )?);
+    }
+    let noted = Noted::default();
+    let plan = RestorePlan::new(reader, root, path, &top, settings, &noted)?;
+    agree(context, &noted, plan.report())?;
+    let progress = start(interrupt);
+    Ok(progress.counting(|counter| count(reader, what, counter), || plan.execute(&progress))?)
+}
+
+/// Counts what there is to restore, for the progress.
+pub fn count(reader: &Reader, what: &Lookup, counter: &dyn Observer) {
+    if let Some(Counted { files, bytes }) = count_below(reader, what, counter) {
+        counter.event(Event::Expected { files, bytes });
+    }
+}
+
+/// Makes sure that somebody agrees to what a plan replaces and removes.
+fn agree(context: &Context, noted: &Noted, report: &RestoreReport) -> Outcome<()> {
+    if report.replaced + report.deleted == 0 {
+        return Ok(());
+    }
+    let numbers = format!(
+        "it would replace {} ({} newer than in the snapshot) and remove {}",
+        format::counted(report.replaced, "file"),
+        format::count(report.newer),
+        format::count(report.deleted),
+    );
+    if !question::can_be_asked(&context.screen) {
+        return Err(Failure::usage(
+            format!("nothing was restored: {numbers}, and nobody can be asked"),
+            "say --overwrite different (or never, newer, always) or --keep-both, or look first with --dry-run, or choose another \
+             place with --target DIR",
+        ));
+    }
+    tell(context, noted, report);
+    match question::is_agreed(&context.screen, "Restore all this?", "say --overwrite")? {
+        true => Ok(()),
+        false => Err(Failure::new(
+            Exit::Failed,
+            "nothing was restored",
+            "--keep-both puts old versions beside the new ones, --target DIR copies elsewhere",
+        )),
+    }
+}
+
+fn tell(context: &Context, noted: &Noted, report: &RestoreReport) {
+    let first = noted.first.lock().unwrap_or_else(PoisonError::into_inner);
+    let older = report.replaced - report.newer;
+    for (change, number, what) in [
+        (Planned::ReplaceNewer, report.newer, "would be replaced by OLDER versions"),
+        (Planned::Replace, older, "would be replaced"),
+        (Planned::Remove, report.deleted, "would be removed"),
+    ] {
+        if number == 0 {
+            continue;
+        }
+        context.screen.ask(&format!("{} {what}:", format::counted(number, "file")));
+        let names = first.iter().filter(|(of, _)| *of == change);
+        names.for_each(|(_, path)| context.screen.ask(&format!("  {}", escape::path(path))));
+        if number > SHOWN as u64 {
+            context.screen.ask(&format!("  and {} more", format::count(number - SHOWN as u64)));
+        }
+    }
+    context
+        .screen
+        .ask(&format!("{} would be written in all.", format::counted(report.files, "file")));
+}

@@ -1,0 +1,254 @@
+//! Where `yore try` plays: a temporary folder with a repository, a mountpoint, and a sample.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::{ToSpan, ZonedDateTime};
+use tempfile::TempDir;
+use yore_engine::{
+    BackupOptions, ClientId, Cost, CreateOptions, EmptySources, Excludes, FileSystems, Folder,
+    Parameters, Reading, Repository, Run, Secret, Totals, UnchangedBy, create,
+};
+use yore_platform::Interrupt;
+
+use crate::access::state;
+use crate::access::writer::writer;
+use crate::args::machine::Whose;
+use crate::args::{exclude, when};
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::past::place::{self, Past};
+use crate::screen::progress::Progress;
+use crate::text::format;
+
+mod sample;
+mod tree;
+pub mod window;
+
+/// The largest file of a person's own folder that is copied out as an example.
+const EXAMPLE: u64 = 16 << 20;
+/// How many names are looked at to find one.
+const SEARCHED: usize = 10_000;
+
+/// The temporary folder, and what is shown in it.
+pub struct Stage {
+    place: TempDir,
+    source: PathBuf,
+    kind: Kind,
+    secret: Secret,
+    client: ClientId,
+    first: ZonedDateTime,
+    then: String,
+}
+
+#[derive(PartialEq, Eq)]
+enum Kind {
+    Sample,
+    Own,
+}
+
+/// A file of the past, and what was in it.
+pub struct Lost {
+    /// Its path in the source.
+    pub path: PathBuf,
+    /// Its bytes then.
+    pub content: Vec<u8>,
+}
+
+/// Sets the stage: with the person's own folder, or a sample.
+pub fn set(context: &Context, own: Option<&Path>) -> Outcome<Stage> {
+    let own = own.map(own_folder).transpose()?;
+    let base = std::env::temp_dir();
+    let made = tempfile::Builder::new().prefix("yore-try-").tempdir();
+    let place = made.map_err(|error| Failure::local(&base, error))?;
+    let whole = std::fs::canonicalize(place.path()).map_err(|e| Failure::local(&base, e))?;
+    let kind = if own.is_some() { Kind::Own } else { Kind::Sample };
+    let source = own.unwrap_or_else(|| whole.join("My documents"));
+    let local = |error| Failure::local(&source, error);
+    if kind == Kind::Sample {
+        sample::make(&source).map_err(local)?;
+    }
+    std::fs::create_dir(place.path().join("drive")).map_err(local)?;
+    let secret = Secret::draw_key_file();
+    let first = context.now.checked_sub(2.days()).unwrap_or_else(|_| context.now.clone());
+    let then = first.strftime("%Y-%m-%d").to_string();
+    let stage = Stage { place, source, kind, secret, client: state::drawn(), first, then };
+    let options = CreateOptions {
+        secrets: &[(&stage.secret, "try")],
+        cost: Cost::STANDARD,
+        parameters: Parameters::default(),
+        time: when::present(&stage.first).0,
+    };
+    create(Arc::new(stage.backend()), &options)?;
+    Ok(stage)
+}
+
+fn own_folder(folder: &Path) -> Outcome<PathBuf> {
+    let path = std::fs::canonicalize(folder).map_err(|error| Failure::local(folder, error))?;
+    match path.is_dir() {
+        true => Ok(path),
+        false => Err(Failure::usage(
+            format!("{} is not a folder", folder.display()),
+            "name a folder, or none to see it with a sample",
+        )),
+    }
+}
+
+impl Stage {
+    /// Whether the source is the sample.
+    pub fn is_sample(&self) -> bool {
+        self.kind == Kind::Sample
+    }
+
+    /// What is backed up.
+    pub fn source(&self) -> &Path {
+        &self.source
+    }
+
+    /// A file of the source, as it is now.
+    pub fn source_file(&self, path: &Path) -> PathBuf {
+        self.source.join(path)
+    }
+
+    /// Where the drive is mounted.
+    pub fn drive(&self) -> PathBuf {
+        self.place.path().join("drive")
+    }
+
+    /// The day of the first backup.
+    pub fn then(&self) -> &str {
+        &self.then
+    }
+
+    /// Where a file is copied to.
+    pub fn copy_of(&self, path: &Path) -> PathBuf {
+        self.place.path().join("copied out").join(path)
+    }
+
+    fn backend(&self) -> Folder {
+        Folder::new(self.place.path().join("repository"))
+    }
+
+    /// Opens the repository.
+    pub fn repository(&self) -> Outcome<Repository> {
+        let cache = Some(self.place.path().join("cache"));
+        Ok(yore_engine::open(Arc::new(self.backend()), &self.secret, cache)?)
+    }
+
+    /// Opens the state of the first backup.
+    pub fn open(&self, context: &Context) -> Outcome<Past> {
+        let place = place::parse(self.then.as_ref(), &context.now)?;
+        place::open(context, &self.repository()?, &place, &Whose::default())
+    }
+
+    /// Makes the first backup, and tells of it in lines.
+    pub fn backs_up_then(&self, context: &Context, interrupt: Interrupt) -> Outcome<Vec<String>> {
+        let totals = self.back_up(context, interrupt, &self.first)?;
+        let what = match self.kind {
+            Kind::Sample => "a folder with a letter, recipes and a photo is backed up",
+            Kind::Own => "it is backed up (the day is made up, so that there are two)",
+        };
+        Ok(vec![format!("{what}: {}", told(&totals))])
+    }
+
+    /// Lets time pass and makes the second backup, and tells of it in lines.
+    pub fn backs_up_now(&self, context: &Context, interrupt: Interrupt) -> Outcome<Vec<String>> {
+        let mut lines = Vec::new();
+        if self.kind == Kind::Sample {
+            sample::spoil(&self.source).map_err(|error| Failure::local(&self.source, error))?;
+            lines.push(format!(
+                "somebody spoils “{}” and deletes “{}”",
+                sample::EDITED,
+                sample::DELETED
+            ));
+        }
+        let totals = self.back_up(context, interrupt, &context.now)?;
+        lines.push(format!("it is backed up again: {} more", told(&totals)));
+        Ok(lines)
+    }
+
+    fn back_up(
+        &self,
+        context: &Context,
+        interrupt: Interrupt,
+        at: &ZonedDateTime,
+    ) -> Outcome<Totals> {
+        let whole = std::fs::canonicalize(self.place.path());
+        let whole = whole.map_err(|error| Failure::local(self.place.path(), error))?;
+        let rules = match self.kind {
+            Kind::Sample => Vec::new(),
+            Kind::Own => vec![exclude::exactly(&whole)],
+        };
+        let (time, utc_offset) = when::present(at);
+        let options = BackupOptions {
+            excludes: Excludes { rules, ..Excludes::default() },
+            reading: Reading::Changed,
+            unchanged_by: UnchangedBy::default(),
+            file_systems: FileSystems::All,
+            empty_sources: EmptySources::Accept,
+            own_folders: Vec::new(),
+            run: Run::Real,
+            tags: Vec::new(),
+            time: Some(time),
+            utc_offset,
+            writer: writer(self.client, None),
+        };
+        let progress = Progress::start(&context.screen, "backing up", Some(interrupt));
+        let sources = [self.source.clone()];
+        let report = yore_engine::backup(&self.repository()?, &sources, &options, &progress)?;
+        Ok(report.totals)
+    }
+
+    /// The files to take out of the past, and what was in them.
+    pub fn lost(&self) -> Outcome<Vec<Lost>> {
+        match self.kind {
+            Kind::Sample => {
+                let lost = |(path, text): (PathBuf, &str)| Lost { path, content: text.into() };
+                Ok(sample::lost().map(lost).into())
+            }
+            Kind::Own => Ok(self.example().into_iter().collect()),
+        }
+    }
+
+    /// Finds some file of the person's own folder that can be read.
+    fn example(&self) -> Option<Lost> {
+        let (mut folders, mut looked) = (vec![self.source.clone()], 0);
+        while let Some(folder) = folders.pop() {
+            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+            for entry in entries.flatten() {
+                looked += 1;
+                if looked > SEARCHED {
+                    return None;
+                }
+                let Ok(metadata) = entry.metadata() else { continue };
+                if metadata.is_dir() && !entry.path().starts_with(self.place.path()) {
+                    folders.push(entry.path());
+                } else if metadata.is_file()
+                    && (1..=EXAMPLE).contains(&metadata.len())
+                    && let Ok(content) = std::fs::read(entry.path())
+                    && let Ok(path) = entry.path().strip_prefix(&self.source)
+                {
+                    return Some(Lost { path: path.to_owned(), content });
+                }
+            }
+        }
+        None
+    }
+
+    /// Removes everything.
+    pub fn remove(self) -> Outcome<()> {
+        let path = self.place.path().to_owned();
+        self.place.close().map_err(|error| {
+            Failure::new(
+                Exit::Failed,
+                format!("{} could not be removed: {error}", path.display()),
+                "remove it yourself; nothing in it is needed",
+            )
+        })
+    }
+}
+
+fn told(totals: &Totals) -> String {
+    let (files, bytes) = (format::counted(totals.files, "file"), format::bytes(totals.bytes));
+    format!("{files}, {bytes}; it takes {}", format::bytes(totals.stored_bytes))
+}

@@ -1,0 +1,25 @@
+//! Objects on standard error.
+
+use serde::Serialize;
+
+/// The reason why a command failed.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "error")]
+pub struct Failed<'a> {
+    /// What happened.
+    pub message: &'a str,
+    /// What to do.
+    pub hint: Option<&'a str>,
+    /// The exit code.
+    pub code: u8,
+}
+
+/// Something that went wrong without ending the command.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "problem")]
+pub struct Problem<'a> {
+    /// A path or object; may be empty.
+    pub subject: &'a str,
+    /// What happened.
+    pub message: &'a str,
+}

@@ -1,0 +1,25 @@
+//! Questions to a person at a terminal.
+
+use std::io::{self, BufRead, IsTerminal};
+
+use crate::failure::{Exit, Failure, Outcome};
+use crate::screen::Screen;
+
+/// Whether somebody is there who can be asked.
+pub fn can_be_asked(screen: &Screen) -> bool {
+    !screen.is_json() && io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks a question; anything but a yes is a no.
+///
+/// # Errors
+/// When no answer can be read; `otherwise` says how to do without.
+pub fn is_agreed(screen: &Screen, question: &str, otherwise: &str) -> Outcome<bool> {
+    screen.ask(&format!("{question} [y/N]"));
+    let mut line = String::new();
+    let read = io::stdin().lock().read_line(&mut line);
+    read.map_err(|error| {
+        Failure::new(Exit::Failed, format!("no answer could be read: {error}"), otherwise)
+    })?;
+    Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}

@@ -1,0 +1,6 @@
+//! Texts for people: escaped, formatted, wrapped, laid out in tables. Nothing is printed here.
+
+pub mod escape;
+pub mod format;
+pub mod table;
+pub mod wrap;

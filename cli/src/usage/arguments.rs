@@ -1,0 +1,21 @@
+//! What is typed: the options that every command knows, and the commands.
+
+use clap::Parser;
+
+use crate::args::global::Global;
+use crate::commands::Command;
+
+/// Yore keeps the past of your files, encrypted, and shows it as a drive.
+#[derive(Debug, Parser)]
+#[command(name = "yore", version, max_term_width = 100)]
+pub struct Arguments {
+    /// Options that every command knows.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! Earlier snapshots: the state with which the sources are compared, and the blobs that can be reused.
+//!
+//! A file is taken as unchanged, without reading it, if size, times and inode number are those of the previous
+//! snapshot. That is safe only if a change would have moved a time, and times are coarse: written twice within two
+//! seconds, a file on FAT keeps its time. So a time counts only if it is older than the previous backup by more than
+//! that. After a backup at 10:00:00, the next one trusts no time from 09:59:57 on:
+//!
+//! ```text
+//! 09:59:50  a is written
+//! 09:59:59  b is written
+//! 10:00:00  a backup begins and reads a and b
+//! 10:00:00  b is written again, with the same size and, rounded, the same time
+//! 11:00:00  the next backup: a is unchanged, b is read again
+//! ```
+
+use std::collections::BTreeSet;
+
+use yore_platform::Timestamp;
+
+use crate::format::id::BlobId;
+use crate::format::tree::{Content, Holes, Node};
+use crate::index::BlobIndex;
+use crate::read::merge::merge;
+use crate::read::reader::Reader;
+use crate::read::state_tree::DirRef;
+use crate::repository::session::Writer;
+use crate::snapshots::moment::{Moment, Part, state};
+use crate::snapshots::order::SnapshotEntry;
+
+/// A file that changed so many seconds before the previous backup began may have changed again
+/// without a new time: FAT keeps times to two seconds.
+const COARSEST_TIME: i64 = 3;
+
+/// The state of the sources after the previous backups of this machine or installation.
+#[derive(Default)]
+pub(super) struct PreviousState {
+    /// The root of the state; `None` without snapshots, or where they can't be read.
+    pub(super) root: Option<DirRef>,
+    /// The sources of all earlier snapshots.
+    pub(super) sources: BTreeSet<Vec<u8>>,
+    /// A time from this instant on may stand for two states of a file.
+    pub(super) trusted_before: Timestamp,
+}
+
+impl PreviousState {
+    /// Merges the newest snapshots that are of the host or the client of `writer`.
+    pub(super) fn read(reader: &Reader, known: &[SnapshotEntry], writer: &Writer) -> Self {
+        let own = |entry: &&SnapshotEntry| {
+            entry.snapshot.host == writer.host || entry.snapshot.client == writer.client
+        };
+        let own: Vec<_> = known.iter().filter(own).cloned().collect();
+        let sources = own.iter().flat_map(|entry| entry.snapshot.sources.iter().cloned()).collect();
+        let Ok(parts) = state(&own, &Moment::Latest) else {
+            return Self { sources, ..Self::default() };
+        };
+        let began = |part: &Part<'_>| part.snapshot.snapshot.time.min(part.snapshot.since);
+        let oldest = parts.iter().map(began).min().unwrap_or_default();
+        let seconds = oldest.seconds - COARSEST_TIME;
+        let trusted_before = Timestamp { seconds, nanos: oldest.nanos };
+        // What can't be read of earlier snapshots is read from the sources.
+        Self { root: merge(reader, &parts).ok(), sources, trusted_before }
+    }
+}
+
+/// The blobs of earlier snapshots that are still stored.
+pub(super) struct ReusableBlobs<'a> {
+    index: BlobIndex,
+    reader: &'a Reader,
+}
+
+impl<'a> ReusableBlobs<'a> {
+    /// Looks blobs up in `index`, and reads lists of chunks with `reader`.
+    pub(super) fn new(index: BlobIndex, reader: &'a Reader) -> Self {
+        Self { index, reader }
+    }
+
+    /// Returns whether all blobs of a file are stored.
+    pub(super) fn have_all_of(&self, node: &Node) -> bool {
+        let has = |id: &BlobId| self.index.find(id).is_some();
+        let holes = match &node.holes {
+            Holes::Inline(_) => true,
+            Holes::Lists(lists) => lists.iter().all(has),
+        };
+        holes
+            && match &node.content {
+                Content::Empty | Content::Inline(_) => true,
+                Content::Chunks(chunks) => chunks.iter().all(|chunk| has(&chunk.id)),
+                Content::Lists { depth, lists } => {
+                    lists.iter().all(|list| self.has_all_under(&list.id, *depth))
+                }
+            }
+    }
+
+    fn has_all_under(&self, list: &BlobId, depth: u8) -> bool {
+        let listed = self.index.find(list).and_then(|_| self.reader.list(list, depth).ok());
+        listed.is_some_and(|items| {
+            items.iter().all(|item| match depth.checked_sub(1) {
+                None => self.index.find(&item.id).is_some(),
+                Some(depth) => self.has_all_under(&item.id, depth),
+            })
+        })
+    }
+}

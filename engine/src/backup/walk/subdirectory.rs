@@ -1,0 +1,245 @@
+//! A directory of a source: entered, passed by, or kept as it is in the previous snapshot.
+
+use std::io::ErrorKind;
+
+use yore_platform::{Kind, Listing, Metadata, MountKind, SourceDir, system_path};
+
+use super::emptied_folder::{self, EmptiedFolder};
+use super::{Advance, Level, Opened, Sources, Unlisted, Walk};
+use crate::backup::left_out::NotEntered;
+use crate::backup::messages::WalkStep;
+use crate::backup::read::attributes;
+use crate::backup::read::node_of;
+use crate::backup::walk::exclude::Excluder;
+use crate::backup::{EmptySources, FileSystems, Reading};
+use crate::clock::now;
+use crate::error::Result;
+use crate::format::tree::{Flags, Node};
+use crate::path::join;
+use crate::read::state_tree::{DirRef, ResolvedNode};
+
+impl<'a> Walk<'a> {
+    /// Goes into a directory; `way` leads to sources that are named inside of it, or is one itself.
+    pub(super) fn enter(
+        &self,
+        parent: &Level<'a>,
+        name: &[u8],
+        previous: Option<ResolvedNode>,
+        way: Option<&'a Sources>,
+        spare: &mut Vec<Listing>,
+    ) -> Result<Advance<'a>> {
+        let path = join(&parent.path, name);
+        let is_source = way.is_some_and(|way| way.is_source);
+        let mounted = self.mounts.on(&system_path(&path));
+        let stays_out = match mounted {
+            Some(MountKind::Drive) => Some(NotEntered::Drive),
+            Some(MountKind::System(kind)) => Some(NotEntered::System(kind.clone())),
+            Some(MountKind::Fuse(_) | MountKind::Files) | None => None,
+        };
+        if let Some(why) = stays_out.filter(|_| !is_source) {
+            // Not even looked at: it may hang, or its owner keep others out.
+            let node = passed_by(name, previous.as_ref());
+            return self.pass_by(&path, node, previous, way, why);
+        }
+        let opened = parent.dir.open_child(name).and_then(|dir| Ok((dir.metadata()?, dir)));
+        let (metadata, dir) = match (opened, mounted) {
+            (Ok(opened), _) => opened,
+            (Err(error), _)
+                if error.kind() == ErrorKind::NotFound && is_gone(&parent.dir, name) =>
+            {
+                return Ok(Advance::Stay);
+            }
+            (Err(error), Some(MountKind::Fuse(kind)))
+                if error.kind() == ErrorKind::PermissionDenied =>
+            {
+                self.counters.folder(&path, NotEntered::Private(kind.clone()));
+                self.keep_last_state(name, previous, None)?;
+                return Ok(Advance::Stay);
+            }
+            (Err(error), _) => {
+                self.unreadable(&path, error);
+                let metadata = parent.dir.child_metadata(name).ok();
+                self.keep_last_state(name, previous, metadata)?;
+                return Ok(Advance::Stay);
+            }
+        };
+        let last = previous.as_ref().map(|seen| &seen.node);
+        let node = self.dir_node(&dir, name, &path, &metadata, last);
+        let other_device = metadata.device != parent.device && !is_source;
+        if other_device && self.options.file_systems == FileSystems::One {
+            return self.pass_by(&path, node, previous, way, NotEntered::OtherFileSystem);
+        }
+        if self.own.contains(&(metadata.device, metadata.inode)) {
+            return self.pass_by(&path, node, previous, way, NotEntered::Own);
+        }
+        if let Some(emptied) = self.lost_its_disk(parent, &dir, &path, &metadata, previous.as_ref())
+        {
+            self.counters.emptied(emptied);
+            self.keep_last_state(name, previous, Some(metadata))?;
+            return Ok(Advance::Stay);
+        }
+        let above = Some((parent.device, parent.compares_inodes));
+        let opened = Opened { dir, path: path.as_slice().into(), metadata, above, way };
+        let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
+        let listing = spare.pop().unwrap_or_default();
+        match self.level(listing, opened, last, below) {
+            Ok(level) if Excluder::is_repository(&level.dir, &level.listing, self.repository) => {
+                self.pass_by(&path, node, previous, way, NotEntered::Own)
+            }
+            Ok(level) => {
+                self.step(WalkStep::Enter(Box::new(Node {
+                    flags: node.flags.with(level.flags),
+                    ..node
+                })))?;
+                Ok(Advance::Down(Box::new(level)))
+            }
+            Err(Unlisted) => {
+                self.keep_last_state(name, previous, Some(metadata))?;
+                Ok(Advance::Stay)
+            }
+        }
+    }
+
+    /// Keeps a directory without what is in it, but for the sources that are named inside of it.
+    fn pass_by(
+        &self,
+        path: &[u8],
+        mut node: Node,
+        previous: Option<ResolvedNode>,
+        way: Option<&'a Sources>,
+        why: NotEntered,
+    ) -> Result<Advance<'a>> {
+        self.counters.folder(path, why);
+        self.note_uncovered(path);
+        node.flags = node.flags.with(Flags::INCOMPLETE);
+        self.step(WalkStep::Enter(Box::new(node)))?;
+        if let Some(way) = way {
+            let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
+            self.walk_way(way, path, below, Flags::INCOMPLETE)?;
+        }
+        self.step(WalkStep::Leave)?;
+        Ok(Advance::Stay)
+    }
+
+    /// Goes through a directory that is left out to the sources that are named inside of it.
+    pub(super) fn pass_through(
+        &self,
+        parent: &Level<'a>,
+        name: &[u8],
+        previous: Option<ResolvedNode>,
+        way: &'a Sources,
+    ) -> Result<()> {
+        let path = join(&parent.path, name);
+        let mut node = match parent.dir.open_child(name).and_then(|dir| Ok((dir.metadata()?, dir)))
+        {
+            Ok((metadata, dir)) => self.dir_node(&dir, name, &path, &metadata, None),
+            Err(_) => passed_by(name, previous.as_ref()),
+        };
+        node.flags = node.flags.with(Flags::INCOMPLETE);
+        self.step(WalkStep::Enter(Box::new(node)))?;
+        let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
+        self.walk_way(way, &path, below, Flags::INCOMPLETE)?;
+        self.step(WalkStep::Leave)
+    }
+
+    /// Finds out whether a source has lost all of its files since the previous snapshot.
+    pub(super) fn came_up_empty(
+        &self,
+        dir: &SourceDir,
+        path: &[u8],
+        metadata: &Metadata,
+        previous: Option<&ResolvedNode>,
+    ) -> Option<EmptiedFolder> {
+        let previous = previous.filter(|_| self.options.empty_sources == EmptySources::KeepLast)?;
+        let last = (&previous.node, previous.dir.as_ref()?);
+        let keeps_inodes = dir.keeps_inode_numbers().unwrap_or(false);
+        emptied_folder::detect(self.reader, self.mounts, path, metadata, last, keeps_inodes)
+    }
+
+    /// Finds out whether a folder is another than before although nobody changed the folder above it: then
+    /// something was mounted, or is not any more.
+    fn lost_its_disk(
+        &self,
+        parent: &Level<'a>,
+        dir: &SourceDir,
+        path: &[u8],
+        metadata: &Metadata,
+        previous: Option<&ResolvedNode>,
+    ) -> Option<EmptiedFolder> {
+        let previous = previous
+            .filter(|seen| parent.is_unmoved && seen.node.inode != metadata.inode)
+            .filter(|_| metadata.device == parent.device)?;
+        self.came_up_empty(dir, path, metadata, Some(previous))
+            .filter(|found| found.is_other_folder)
+    }
+
+    /// Keeps what the previous snapshot has of a directory that can't be read, marked as such; or,
+    /// without one, that there is such a directory.
+    pub(super) fn keep_last_state(
+        &self,
+        name: &[u8],
+        previous: Option<ResolvedNode>,
+        metadata: Option<Metadata>,
+    ) -> Result<()> {
+        let node = match (previous, metadata) {
+            (Some(seen), _) => return self.keep(seen),
+            (None, Some(metadata)) if metadata.kind == Kind::Directory => node_of(name, &metadata),
+            // Something else has taken its place since it was listed; what that is, the next backup
+            // tells. (A node of it without its content would be no node.)
+            (None, _) => return self.step(WalkStep::Incomplete),
+        };
+        self.step(WalkStep::Keep(Box::new(node)))
+    }
+
+    /// Takes a node of the previous state, with all that is below it.
+    fn keep(&self, seen: ResolvedNode) -> Result<()> {
+        let ResolvedNode { mut node, dir } = seen;
+        node.flags = node.flags.with(Flags::STALE);
+        let Some(DirRef::Merged(nodes)) = dir else {
+            return self.step(WalkStep::Keep(Box::new(node)));
+        };
+        // Of several snapshots: no tree of the repository has all of it yet.
+        self.step(WalkStep::Enter(Box::new(node)))?;
+        nodes.iter().try_for_each(|below| self.keep(below.clone()))?;
+        self.step(WalkStep::Leave)
+    }
+
+    /// Describes a directory; its attributes are read only if it may have changed.
+    pub(super) fn dir_node(
+        &self,
+        dir: &SourceDir,
+        name: &[u8],
+        path: &[u8],
+        metadata: &Metadata,
+        previous: Option<&Node>,
+    ) -> Node {
+        let mut node = node_of(name, metadata);
+        let known = previous.filter(|previous| {
+            self.options.reading == Reading::Changed
+                && previous.changed == metadata.changed
+                && previous.inode == metadata.inode
+                && metadata.changed.is_some_and(|changed| changed < self.previous.trusted_before)
+        });
+        match known {
+            Some(previous) => node.xattrs = previous.xattrs.clone(),
+            None => attributes::give(&mut node, dir.xattrs(), path, self.observer, self.counters),
+        }
+        node
+    }
+}
+
+/// Tells whether a name that was not found is not listed any more, either.
+fn is_gone(dir: &SourceDir, name: &[u8]) -> bool {
+    dir.list_fresh().is_ok_and(|listing| !listing.has(name))
+}
+
+/// Describes a directory that is not looked at: as the previous snapshot has it, so that a tree stays the same
+/// from backup to backup.
+fn passed_by(name: &[u8], previous: Option<&ResolvedNode>) -> Node {
+    match previous {
+        Some(seen) if seen.node.kind == Kind::Directory => {
+            Node { subtree: None, ..seen.node.clone() }
+        }
+        Some(_) | None => Node::new(name, Kind::Directory, now()),
+    }
+}

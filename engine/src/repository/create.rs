@@ -1,0 +1,135 @@
+//! Creating a repository, and an empty copy of one at a further destination.
+
+use std::sync::Arc;
+
+use yore_platform::Timestamp;
+
+use super::{Destination, Repository, save_sealed};
+use crate::backend::{self, Backend, IdentityChecked, Published};
+use crate::error::{Error, Result};
+use crate::format::header::{Header, MAX_HEADER, Parameters};
+use crate::format::id::RepositoryId;
+use crate::format::keys::{Keys, MasterSecret, random};
+use crate::format::object::{Area, Kind, ObjectName};
+use crate::format::record::{DestinationId, encode_destination};
+use crate::format::secret::{Secret, SecretKind};
+use crate::format::slot::{self, Cost, MAX_SLOT, Slot};
+
+/// The options of a new repository.
+pub struct CreateOptions<'a> {
+    /// The secrets that will open it, each with the label of its slot. At least one.
+    pub secrets: &'a [(&'a Secret, &'a str)],
+    /// The cost of deriving a key from a passphrase.
+    pub cost: Cost,
+    /// Sizes for writers.
+    pub parameters: Parameters,
+    /// Now.
+    pub time: Timestamp,
+}
+
+/// Creates a repository on an empty destination.
+///
+/// The header comes last: a repository whose creation was interrupted is none, and may be created again.
+///
+/// # Errors
+/// [`Error::Occupied`] when something is there.
+pub fn create(backend: Arc<dyn Backend>, options: &CreateOptions<'_>) -> Result<Repository> {
+    backend.prepare()?;
+    remove_interrupted(&*backend)?;
+    let repository = RepositoryId(random());
+    let master = MasterSecret::draw();
+    let keys = Keys::derive(&master, repository);
+    let (destination, mut written) = name_destination(&*backend, &keys, options.time)?;
+    let created = options.time.seconds;
+    for (secret, label) in options.secrets {
+        let slot = slot::create(&master, repository, secret, label, created, options.cost);
+        let name = ObjectName::slot(slot.id);
+        backend::save(&*backend, &name, &slot.encode(&keys))?;
+        let read = Slot::decode(&name, repository, &backend::load(&*backend, &name, MAX_SLOT)?)?;
+        // A passphrase is not derived a second time: its slot is compared with the one that was written.
+        let opens = match secret.kind() {
+            SecretKind::Passphrase => read.encode(&keys) == slot.encode(&keys),
+            SecretKind::KeyFile | SecretKind::Recovery => read.open(repository, secret).is_some(),
+        };
+        if !opens {
+            return Err(Error::damaged(name.as_str(), "it does not read back as written"));
+        }
+        written.push(name);
+    }
+    let parameters = options.parameters;
+    let header = Header { repository, parameters, created, number: 0, unknown_to_writers: None };
+    publish_header(&*backend, &header.encode(&keys), &written)?;
+    let backend = Arc::new(IdentityChecked::new(backend, repository));
+    let destinations = vec![Destination::new(backend, destination)];
+    Ok(Repository { keys: Arc::new(keys), header, destinations, cache: None })
+}
+
+/// Makes an empty destination a further one of a repository: with its headers and key slots, and no snapshot yet.
+///
+/// The same secrets open the copy. [`Repository::add_destination`] then makes writers write to both.
+///
+/// # Errors
+/// [`Error::Occupied`] when something is there.
+pub fn create_copy(
+    repository: &Repository,
+    backend: &Arc<dyn Backend>,
+    time: Timestamp,
+) -> Result<()> {
+    backend.prepare()?;
+    remove_interrupted(&**backend)?;
+    let from = &**repository.primary().backend();
+    let (_, mut written) = name_destination(&**backend, &repository.keys, time)?;
+    for area in [Area::Keys, Area::Headers] {
+        for name in from.names(area)? {
+            let limit = if area == Area::Keys { MAX_SLOT } else { MAX_HEADER };
+            let bytes = backend::load(from, &name, limit)?;
+            if area == Area::Keys {
+                Slot::decode(&name, repository.id(), &bytes)?.verify(&repository.keys)?;
+            }
+            backend::save(&**backend, &name, &bytes)?;
+            written.push(name);
+        }
+    }
+    let header = backend::load(from, &ObjectName::header(), MAX_HEADER)?;
+    publish_header(&**backend, &header, &written)
+}
+
+/// Gives a destination its id; returns it, and the name of the object.
+fn name_destination(
+    backend: &dyn Backend,
+    keys: &Keys,
+    time: Timestamp,
+) -> Result<(DestinationId, Vec<ObjectName>)> {
+    let id = DestinationId(random());
+    let name = ObjectName::destination();
+    save_sealed(backend, keys, Kind::Destination, &name, &encode_destination(id, time))?;
+    Ok((id, vec![name]))
+}
+
+/// Publishes the header, after which the repository exists, unless one was created at the same time.
+fn publish_header(backend: &dyn Backend, header: &[u8], written: &[ObjectName]) -> Result<()> {
+    match backend::save(backend, &ObjectName::header(), header)? {
+        Published::Created => {}
+        Published::Exists => {
+            let found = "holds a repository already";
+            return Err(Error::Occupied { location: backend.location(), found });
+        }
+    }
+    // Another program that creates at the same time may have removed the slots as leftovers.
+    for name in written {
+        if backend.size(name)?.is_none() {
+            return Err(Error::Missing { object: name.to_string() });
+        }
+    }
+    Ok(())
+}
+
+/// Removes the slots that an interrupted creation left at a destination without a header.
+fn remove_interrupted(backend: &dyn Backend) -> Result<()> {
+    for area in [Area::Keys, Area::Headers] {
+        for name in backend.names(area)? {
+            backend.delete(&name)?;
+        }
+    }
+    backend.delete(&ObjectName::destination())
+}

@@ -1,0 +1,147 @@
+//! One destination of a repository, and what belongs to it alone: sessions, verdicts and generations.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use super::records::Records;
+use super::{Problems, load_sealed};
+use crate::backend::Backend;
+use crate::error::{Error, Result};
+use crate::format::id::{ObjectId, SnapshotId};
+use crate::format::keys::Keys;
+use crate::format::object::{Area, Kind, ObjectName};
+use crate::format::record::{
+    DestinationId, Generation, Outcome, Session, Verdict, decode_destination,
+};
+
+/// A place that holds a copy of a repository.
+///
+/// Packs, indexes, snapshots, slots, headers and tombstones are the same objects on every destination.
+/// Sessions, verdicts and generations of prune belong to one, so each is consistent by itself.
+pub struct Destination {
+    backend: Arc<dyn Backend>,
+    id: DestinationId,
+}
+
+/// The packs that prune has condemned at a destination, up to its newest generation.
+pub(crate) struct Condemned {
+    /// The number of the newest generation; 0 without any.
+    pub(crate) generation: u64,
+    pub(crate) packs: HashSet<ObjectId>,
+}
+
+/// Sessions with their verdicts, and the errors of those that could not be read.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    pub(crate) list: BTreeMap<ObjectId, (Session, Option<Verdict>)>,
+    pub(crate) problems: Problems,
+}
+
+impl Sessions {
+    /// The snapshots that these sessions committed.
+    pub(crate) fn committed(&self) -> impl Iterator<Item = SnapshotId> + '_ {
+        let verdicts = self.list.values();
+        verdicts.flat_map(|(session, verdict)| {
+            verdict
+                .as_ref()
+                .map_or(&[][..], |verdict| committed_by(session, verdict))
+                .iter()
+                .copied()
+        })
+    }
+}
+
+/// Returns the snapshots that a session committed (FORMAT.md §11): none where it was aborted, or where its verdict
+/// is of another destination.
+pub(crate) fn committed_by<'v>(session: &Session, verdict: &'v Verdict) -> &'v [SnapshotId] {
+    match &verdict.outcome {
+        Outcome::Commit(snapshots) if session.destination == verdict.destination => snapshots,
+        Outcome::Commit(_) | Outcome::Abort => &[],
+    }
+}
+
+impl Destination {
+    pub(super) fn new(backend: Arc<dyn Backend>, id: DestinationId) -> Self {
+        Self { backend, id }
+    }
+
+    /// Loads the id by which sessions name the destination.
+    pub(super) fn load(backend: Arc<dyn Backend>, keys: &Keys) -> Result<Self> {
+        let name = ObjectName::destination();
+        let content = load_sealed(&*backend, keys, Kind::Destination, &name)?;
+        let id = decode_destination(&content)
+            .map_err(|_| Error::damaged(name.as_str(), "it does not decode"))?;
+        Ok(Self { backend, id })
+    }
+
+    /// Names the destination for messages.
+    pub fn location(&self) -> String {
+        self.backend.location()
+    }
+
+    /// The code that reads and writes it.
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    /// The id by which its sessions name it.
+    pub(crate) fn id(&self) -> DestinationId {
+        self.id
+    }
+
+    /// Loads all sessions of this destination, with their verdicts.
+    pub(super) fn sessions(
+        &self,
+        records: &mut Records<'_>,
+        sessions: &mut Sessions,
+    ) -> Result<()> {
+        let listed = self.backend.names(Area::Sessions)?;
+        let names: HashSet<&ObjectName> = listed.iter().collect();
+        for name in listed.iter().filter(|name| name.suffix().is_none()) {
+            let Some(id) = name.id().map(ObjectId) else { continue };
+            let end = ObjectName::verdict(id);
+            let verdict = match names.contains(&end) {
+                true => match records.verdict(&end) {
+                    Ok(verdict) => Some(verdict),
+                    Err(error) => {
+                        sessions.problems.push(error);
+                        continue;
+                    }
+                },
+                false => None,
+            };
+            match records.session(name) {
+                Ok(session) if session.destination == self.id => {
+                    let verdict = verdict.filter(|verdict| verdict.destination == self.id);
+                    sessions.list.insert(id, (session, verdict));
+                }
+                Ok(_) => {}
+                Err(error) => sessions.problems.push(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the newest generation of prune and the packs condemned up to it.
+    pub(crate) fn condemned(&self, keys: &Keys) -> Result<Condemned> {
+        let (mut newest, mut condemned, mut kept) = (0, HashSet::new(), HashSet::new());
+        for name in self.backend.names(Area::Generations)? {
+            let is_end = name.suffix().is_some();
+            let kind = if is_end { Kind::GenerationEnd } else { Kind::Generation };
+            let content = load_sealed(&*self.backend, keys, kind, &name)?;
+            let generation = Generation::decode(&content)
+                .map_err(|_| Error::damaged(name.as_str(), "it does not decode"))?;
+            if name.number() != Some(generation.number) {
+                return Err(Error::damaged(name.as_str(), "an object of another name"));
+            }
+            if generation.destination != self.id {
+                continue;
+            }
+            newest = newest.max(generation.number);
+            let packs = generation.packs.into_iter().map(|pack| (generation.number, pack));
+            if is_end { kept.extend(packs) } else { condemned.extend(packs) }
+        }
+        let packs = condemned.difference(&kept).map(|(_, pack)| *pack).collect();
+        Ok(Condemned { generation: newest, packs })
+    }
+}

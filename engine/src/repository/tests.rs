@@ -1,0 +1,120 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::*;
+use crate::backend::{Folder, save};
+use crate::check::{CheckOptions, ReadData, check};
+use crate::format::id::SnapshotId;
+use crate::path::TreePath;
+use crate::read::file::OpenFile;
+use crate::read::state_tree::{DirRef, Lookup, find};
+use crate::testing::{Notes, Sample, time};
+
+/// A repository on two destinations, with a source of a few files.
+fn mirrored() -> (Sample, std::path::PathBuf, std::path::PathBuf) {
+    let mut sample = Sample::new();
+    let (second, source) = (sample.folder.path().join("second"), sample.folder.path().join("data"));
+    let backend: Arc<dyn Backend> = Arc::new(Folder::new(second.clone()));
+    create_copy(&sample.repository, &backend, time(2)).expect("a copy");
+    sample.repository.add_destination(backend).expect("it is a copy");
+    fs::create_dir(&source).expect("a folder");
+    for number in 0..20_u32 {
+        let content = (0..9_000_u32).flat_map(|n| n.wrapping_mul(number + 77).to_be_bytes());
+        fs::write(source.join(number.to_string()), content.collect::<Vec<u8>>()).expect("a file");
+    }
+    (sample, second, source)
+}
+
+fn names(folder: &Path, area: Area) -> BTreeSet<String> {
+    let listed = Folder::new(folder.to_owned()).names(area).expect("a list");
+    listed.iter().map(ToString::to_string).collect()
+}
+
+/// Opens one destination alone and compares a snapshot there with the source.
+fn holds(sample: &Sample, folder: &Path, id: SnapshotId, source: &Path) {
+    let repository = sample.open_at(folder).expect("it opens alone");
+    let found = repository.snapshots().expect("snapshots");
+    assert!(found.problems.is_empty(), "{:?}", found.problems);
+    let entry = found.list.iter().find(|entry| entry.id == id).expect("it is committed here");
+    let (reader, problems) = repository.reader(16 << 20).expect("a reader");
+    assert!(problems.is_empty(), "{problems:?}");
+    let root = DirRef::Tree(entry.snapshot.root);
+    for file in fs::read_dir(source).expect("the source") {
+        let file = file.expect("an entry").path();
+        let path = yore_platform::snapshot_path(&file);
+        let found = find(&reader, &root, TreePath::new(&path))
+            .expect("it can be read")
+            .expect("it is there");
+        let Lookup::Node(found) = found else { panic!("a file has a node") };
+        let open = OpenFile::open(&reader, &found.node).expect("it opens");
+        let mut content = Vec::new();
+        let mut take = |bytes: &[u8]| content.extend_from_slice(bytes);
+        open.read(&reader, 0, found.node.size as usize, &mut take).expect("it can be read");
+        assert!(content == fs::read(&file).expect("the file"), "{}", file.display());
+    }
+}
+
+fn check_all(sample: &Sample, folder: &Path) {
+    let repository = sample.open_at(folder).expect("it opens");
+    let options = CheckOptions { read_data: ReadData::All };
+    let report = check(&repository, &options, &Notes::default()).expect("it ends");
+    assert!(report.problems.is_empty(), "{:?}", report.problems);
+}
+
+#[test]
+fn a_snapshot_is_committed_on_both_destinations_under_sessions_of_their_own() {
+    let (sample, second, source) = mirrored();
+    let id = sample.back_up(&source, 100).snapshot.expect("a snapshot");
+    let first = sample.path();
+    for folder in [&first, &second] {
+        holds(&sample, folder, id, &source);
+        check_all(&sample, folder);
+    }
+    for area in [Area::Packs, Area::Index, Area::Snapshots, Area::Keys] {
+        assert_eq!(names(&first, area), names(&second, area));
+    }
+    assert!(names(&first, Area::Sessions).is_disjoint(&names(&second, Area::Sessions)));
+    let both = sample.repository.snapshots().expect("snapshots");
+    assert_eq!(both.list.len(), 1, "one snapshot, although it is committed twice");
+}
+
+#[test]
+fn what_one_destination_lacks_is_written_again() {
+    let (sample, second, source) = mirrored();
+    sample.back_up(&source, 100);
+    for pack in names(&second, Area::Packs) {
+        fs::remove_file(second.join(pack)).expect("removed");
+    }
+    let id = sample.back_up(&source, 200).snapshot.expect("a snapshot");
+    holds(&sample, &second, id, &source);
+    holds(&sample, &sample.path(), id, &source);
+    // Packs that both have, but whose index only one has, do not count either.
+    for index in names(&second, Area::Index) {
+        fs::remove_file(second.join(index)).expect("removed");
+    }
+    let id = sample.back_up(&source, 300).snapshot.expect("a snapshot");
+    holds(&sample, &second, id, &source);
+}
+
+#[test]
+fn a_copy_is_made_only_where_nothing_is_and_only_a_copy_is_added() {
+    let (mut sample, second, _) = mirrored();
+    let occupied: Arc<dyn Backend> = Arc::new(Folder::new(second));
+    let refused = create_copy(&sample.repository, &occupied, time(3));
+    assert!(matches!(refused, Err(Error::Occupied { .. })));
+    let other = Sample::new();
+    let refused = sample.repository.add_destination(Arc::new(Folder::new(other.path())));
+    assert!(matches!(refused, Err(Error::OtherRepository { .. })));
+    let empty = sample.folder.path().join("empty");
+    fs::create_dir(&empty).expect("a folder");
+    let refused = sample.repository.add_destination(Arc::new(Folder::new(empty.clone())));
+    assert!(matches!(refused, Err(Error::NoRepository { .. })));
+    // A creation that was interrupted before the header is begun anew.
+    let backend: Arc<dyn Backend> = Arc::new(Folder::new(empty));
+    backend.prepare().expect("it is empty");
+    save(&*backend, &ObjectName::destination(), b"cut off").expect("saved");
+    create_copy(&sample.repository, &backend, time(4)).expect("a copy");
+    sample.repository.add_destination(backend).expect("it is a copy");
+}

@@ -1,0 +1,282 @@
+//! The walk of a restore: makes directories, and hands everything else to the workers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use yore_platform::{DeviceNumber, Kind};
+
+use super::case_folding::Names;
+use super::context::Context;
+use super::delete::{Deletion, Keep};
+use super::directory::OpenDir;
+use super::large::{self, LARGE};
+use super::links::LinkGroup;
+use super::select::{Selected, Selection};
+use super::worker::{Item, Job, Role};
+use crate::error::Error;
+use crate::format::id::SnapshotId;
+use crate::format::tree::{Content, Node};
+use crate::observer::Event;
+use crate::path::join;
+use crate::read::dir_entries::DirEntries;
+use crate::read::state_tree::{DirRef, ResolvedNode};
+use crate::run::Run;
+
+/// Bytes of the paths of all directories that the walk is in: only hostile trees have more.
+const PATHS: usize = 64 << 20;
+/// A batch has at most so many nodes, of so many bytes, and holds so many directories open.
+const BATCH_NODES: usize = 64;
+const BATCH_BYTES: u64 = 4 << 20;
+const BATCH_DIRECTORIES: usize = 8;
+
+pub(super) struct Planner<'c, 's> {
+    pub(super) context: &'c Context<'c>,
+    pub(super) selection: &'s Selection,
+    pub(super) sender: Sender<Job<'c>>,
+    pub(super) stack: Vec<Frame<'c>>,
+    /// Bytes of the paths in the stack.
+    pub(super) paths: usize,
+    pub(super) batch: Vec<Item<'c>>,
+    pub(super) groups: HashMap<FileKey, Group<'c>>,
+}
+
+/// What names of one file have in common: their snapshot, file system and number.
+pub(super) type FileKey = (Option<SnapshotId>, u64, u64);
+
+/// A directory that the walk is in.
+pub(super) struct Frame<'c> {
+    path: Vec<u8>,
+    children: DirEntries<'c>,
+    selected: Selected,
+    place: Place<'c>,
+    deletion: Option<Deletion>,
+    /// Why nothing is removed from it, if so.
+    keep: Option<Keep>,
+    /// What the snapshot has in it.
+    names: Names,
+}
+
+/// Whether a directory is made yet.
+enum Place<'c> {
+    Open(Arc<OpenDir<'c>>),
+    Planned(Box<Node>),
+}
+
+/// A file of several names: its first name, and how many are still to come.
+pub(super) struct Group<'c> {
+    group: Arc<LinkGroup<'c>>,
+    same: Sameness,
+    left: u64,
+}
+
+/// What names of one file must agree in (FORMAT.md §8, key 21).
+#[derive(PartialEq, Eq)]
+struct Sameness {
+    kind: Kind,
+    size: u64,
+    content: Content,
+    target: Vec<u8>,
+    device: DeviceNumber,
+}
+
+impl<'c> Planner<'c, '_> {
+    /// Walks everything in `children`, which comes into `base`.
+    pub(super) fn walk(&mut self, base: Arc<OpenDir<'c>>, children: DirEntries<'c>) {
+        let keep = Keep::of(self.selection.sources.root_flags(), None);
+        let deletion = Deletion::begin(self.context, &base, keep).filter(|_| base.path.is_empty());
+        // A single node is not a directory's whole content.
+        let deletion = deletion.filter(|_| !matches!(children, DirEntries::One(_)));
+        let selected = self.selection.at_top();
+        let (path, place) = (base.path.clone(), Place::Open(base));
+        self.stack.push(Frame {
+            path,
+            children,
+            selected,
+            place,
+            deletion,
+            keep: None,
+            names: Names::default(),
+        });
+        while let Some(frame) = self.stack.last_mut() {
+            if self.context.stopped() {
+                break;
+            }
+            let next = frame.children.next();
+            for invalid in frame.children.take_invalid() {
+                let error = Error::Damaged { object: "its node".into(), reason: invalid.reason };
+                self.context.failed(join(&frame.path, &invalid.name), error);
+                if let Some(deletion) = &mut frame.deletion {
+                    deletion.keep(invalid.name);
+                }
+            }
+            match next {
+                Ok(Some(seen)) => self.meet(seen),
+                Ok(None) => self.leave(),
+                Err(error) => {
+                    frame.deletion.iter_mut().for_each(Deletion::stop);
+                    self.context.failed(frame.path.clone(), error);
+                }
+            }
+        }
+        self.flush();
+        self.stack.clear();
+        self.groups.clear();
+    }
+
+    fn meet(&mut self, mut seen: ResolvedNode) {
+        let Some(frame) = self.stack.last_mut() else { return };
+        let path = join(&frame.path, &seen.node.name);
+        if let (Some(deletion), Place::Open(open)) = (&mut frame.deletion, &frame.place) {
+            deletion.up_to(Some(&seen.node.name), &frame.names, self.context, open);
+        }
+        let may_be_one = frame.names.add(&seen.node.name);
+        let is_dir = seen.node.kind == Kind::Directory;
+        let selected = self.selection.choose(&path, frame.selected, is_dir);
+        if may_be_one && selected != Selected::Out {
+            self.tell_apart(&mut seen.node);
+        }
+        match (selected, seen.dir) {
+            (Selected::Out, _) => {}
+            (selected, Some(dir)) => self.enter(seen.node, &dir, path, selected),
+            (_, None) => self.hand_on(seen.node, &path),
+        }
+    }
+
+    /// Gives a node a name that the target tells from those before it.
+    fn tell_apart(&mut self, node: &mut Node) {
+        if !self.open_all(true) {
+            return;
+        }
+        let Some(Frame { place: Place::Open(open), names, deletion, .. }) = self.stack.last_mut()
+        else {
+            return;
+        };
+        names.settle(self.context, open, node);
+        if let Some(deletion) = deletion {
+            deletion.keep(node.name.clone());
+        }
+    }
+
+    fn enter(&mut self, node: Node, dir: &DirRef, path: Vec<u8>, selected: Selected) {
+        let children = match DirEntries::open(self.context.reader, dir) {
+            Ok(children) if self.paths + path.len() <= PATHS => children,
+            Ok(_) => {
+                let what = "it is nested more deeply than can be restored".into();
+                return self.context.failed(path, Error::Refused { what });
+            }
+            Err(error) => return self.context.failed(path, error),
+        };
+        if matches!(dir, DirRef::Unreadable) {
+            let what = "it could not be read when it was backed up".to_owned();
+            self.context.failed(path.clone(), Error::NotFound { what });
+        }
+        self.context.observer.event(Event::At(String::from_utf8_lossy(&path).into_owned()));
+        let readable = !matches!(dir, DirRef::Unreadable);
+        let keep = Keep::of(node.flags, self.stack.last().and_then(|frame| frame.keep));
+        let place = Place::Planned(Box::new(node));
+        self.paths += path.len();
+        let names = Names::default();
+        self.stack.push(Frame { path, children, selected, place, deletion: None, keep, names });
+        if selected == Selected::In {
+            self.open_all(readable);
+        }
+    }
+
+    /// Makes the directories of the walk that are not made yet; tells whether all could be.
+    fn open_all(&mut self, readable: bool) -> bool {
+        for n in 0..self.stack.len() {
+            let (above, from_here) = self.stack.split_at_mut(n);
+            let (Some(frame), Some(Place::Open(parent))) =
+                (from_here.first_mut(), above.last().map(|frame| &frame.place))
+            else {
+                continue;
+            };
+            let Place::Planned(node) = &frame.place else { continue };
+            match OpenDir::make(self.context, parent, (**node).clone()) {
+                Ok(open) => {
+                    self.context.counts.directories.add(1);
+                    if frame.selected == Selected::In && readable {
+                        frame.deletion = Deletion::begin(self.context, &open, frame.keep);
+                    }
+                    frame.place = Place::Open(Arc::new(open));
+                }
+                Err(error) => {
+                    self.context.failed(frame.path.clone(), error);
+                    self.stack.truncate(n);
+                    self.paths = self.stack.iter().map(|frame| frame.path.len()).sum();
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn leave(&mut self) {
+        let Some(mut frame) = self.stack.pop() else { return };
+        self.paths = self.paths.saturating_sub(frame.path.len());
+        if let (Some(deletion), Place::Open(open)) = (&mut frame.deletion, &frame.place) {
+            deletion.up_to(None, &frame.names, self.context, open);
+        }
+    }
+
+    fn hand_on(&mut self, node: Node, path: &[u8]) {
+        if !self.open_all(true) {
+            return;
+        }
+        let Some(Place::Open(dir)) = self.stack.last().map(|frame| &frame.place) else { return };
+        let dir = Arc::clone(dir);
+        let role = self.role(&node, path);
+        let is_large = node.data_length() >= LARGE
+            && self.context.options.run == Run::Real
+            && !matches!(role, Role::Link(_));
+        let item = Item { dir, node, role };
+        if is_large {
+            self.flush();
+            let sender = &self.sender;
+            return large::begin(self.context, item, &mut |job| sender.send(job).is_ok());
+        }
+        self.batch.push(item);
+        let bytes: u64 = self.batch.iter().map(|item| item.node.data_length()).sum();
+        let changes = self.batch.windows(2).filter(|pair| !Arc::ptr_eq(&pair[0].dir, &pair[1].dir));
+        if self.batch.len() >= BATCH_NODES
+            || bytes >= BATCH_BYTES
+            || changes.count() >= BATCH_DIRECTORIES
+        {
+            self.flush();
+        }
+    }
+
+    /// Tells whether the node is another name of a file that was met before.
+    fn role(&mut self, node: &Node, path: &[u8]) -> Role<'c> {
+        let Some((filesystem, inode)) = node.link_group() else { return Role::Alone };
+        let key = (self.selection.sources.snapshot_of(path), filesystem, inode);
+        let same = Sameness {
+            kind: node.kind,
+            size: node.size,
+            content: node.content.clone(),
+            target: node.target.clone(),
+            device: node.device_number,
+        };
+        if let Some(known) = self.groups.get_mut(&key).filter(|known| known.same == same) {
+            let group = Arc::clone(&known.group);
+            known.left -= 1;
+            if known.left == 0 {
+                self.groups.remove(&key);
+            }
+            return Role::Link(group);
+        }
+        let group = LinkGroup::new();
+        let known = Group { group: Arc::clone(&group), same, left: node.links - 1 };
+        self.groups.insert(key, known);
+        Role::First(group)
+    }
+
+    fn flush(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        if !batch.is_empty() {
+            // Only workers that have all ended do not take it, and they end after this one.
+            let _ = self.sender.send(Job::Batch(batch));
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Hashing many messages at once.
+
+pub(crate) mod multi_sha256;

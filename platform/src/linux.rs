@@ -1,0 +1,36 @@
+//! Linux: all that [`sys`](crate::sys) lists.
+
+pub(crate) mod account_names;
+pub(crate) mod durable;
+pub(crate) mod file_system;
+pub(crate) mod mount_table;
+pub(crate) mod mounts;
+pub(crate) mod names;
+pub(crate) mod pages;
+pub(crate) mod positioned_file;
+pub(crate) mod process;
+pub(crate) mod random;
+pub(crate) mod source;
+pub(crate) mod stat;
+pub(crate) mod target;
+pub(crate) mod tmpfile;
+pub(crate) mod xattr;
+
+pub use account_names::{AccountNames, current_ids};
+pub use durable::{
+    DurableFile, MappedFile, create_dir_durable, create_private_dir, create_private_file,
+    free_space, is_abandoned, remove_durable, write_program,
+};
+pub use file_system::{folder_metadata, keeps_folder_times};
+pub use mounts::Mounts;
+pub use names::{name_bytes, name_from_bytes, snapshot_path, system_path};
+pub use pages::HUGE_PAGE;
+pub(crate) use pages::{DIRECT_ALIGNMENT, Pages};
+pub(crate) use positioned_file::PositionedFile;
+pub use process::{
+    Interrupt, Interruptible, Readiness, hostname, is_alive, lower_thread_priority, machine_digest,
+    open_log, process_identity, raise_open_file_limit, restore_sigpipe, return_freed_memory,
+    spawn_detached, user_name,
+};
+pub use source::{SourceDir, SourceFile, path_metadata};
+pub use target::{TargetDir, TargetFile, TemporaryFile};

@@ -1,0 +1,110 @@
+//! The mounts below a source that a backup treats differently from folders.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::linux::mount_table::{self, MountLine};
+use crate::mount::MountKind;
+
+/// Types of file systems that hold no files of their own: the kernel makes up what they show.
+///
+/// From the list in filesystems(5) and `/proc/filesystems` of Linux 6.18 (marked `nodev`), without those that
+/// hold what people put there (`tmpfs`, `ramfs`, `overlay`), and `autofs`, whose folders are empty until
+/// something else is mounted on them.
+const SYSTEM_TYPES: [&str; 25] = [
+    "autofs",
+    "binder",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "cpuset",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "efivarfs",
+    "fusectl",
+    "hugetlbfs",
+    "mqueue",
+    "nfsd",
+    "nsfs",
+    "proc",
+    "pstore",
+    "resctrl",
+    "rpc_pipefs",
+    "securityfs",
+    "selinuxfs",
+    "sysfs",
+    "tracefs",
+];
+
+/// The mountpoints of this process's view of the file system, at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Mounts {
+    points: HashMap<PathBuf, MountKind>,
+}
+
+impl Mounts {
+    /// Reads the system's table, without a question to any file system in it.
+    ///
+    /// # Errors
+    /// The table can't be read: `/proc` is not mounted.
+    pub fn read() -> io::Result<Self> {
+        let lines = mount_table::mounts()?;
+        // Of several on top of each other the last one is seen.
+        Ok(Self { points: lines.into_iter().map(|line| (line.point.clone(), of(&line))).collect() })
+    }
+
+    /// Finds what is mounted on the folder at an absolute path without links.
+    pub fn on(&self, folder: &Path) -> Option<&MountKind> {
+        self.points.get(folder)
+    }
+}
+
+fn of(line: &MountLine) -> MountKind {
+    let kind = String::from_utf8_lossy(&line.kind).into_owned();
+    if line.is_drive() {
+        return MountKind::Drive;
+    }
+    if SYSTEM_TYPES.contains(&kind.as_str()) {
+        return MountKind::System(kind);
+    }
+    match kind == "fuse" || kind == "fuseblk" || kind.starts_with("fuse.") {
+        true => MountKind::Fuse(kind),
+        false => MountKind::Files,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proc_is_a_system_s_and_the_root_is_not() {
+        let mounts = Mounts::read().expect("/proc is mounted");
+        assert_eq!(mounts.on(Path::new("/proc")), Some(&MountKind::System("proc".into())));
+        assert!(!matches!(mounts.on(Path::new("/")), None | Some(MountKind::System(_))));
+        assert_eq!(mounts.on(Path::new("/proc/self")), None);
+    }
+
+    #[test]
+    fn types_are_told_apart() {
+        let kind = |kind: &str| {
+            of(&MountLine {
+                id: 2,
+                parent: 1,
+                point: "/x".into(),
+                device: (0, 1),
+                kind: kind.as_bytes().to_vec(),
+            })
+        };
+        assert_eq!(kind("fuse.yore"), MountKind::Drive);
+        assert_eq!(kind("fuse.sshfs"), MountKind::Fuse("fuse.sshfs".into()));
+        assert_eq!(kind("tracefs"), MountKind::System("tracefs".into()));
+        assert_eq!((kind("tmpfs"), kind("ext4")), (MountKind::Files, MountKind::Files));
+        // Not a FUSE file system, although its name begins so.
+        assert_eq!(kind("fusectl"), MountKind::System("fusectl".into()));
+    }
+}

@@ -1,0 +1,6 @@
+//! Reading objects into memory.
+
+pub(crate) mod buffer;
+pub(crate) mod object;
+mod region;
+pub(crate) mod slab;

@@ -1,0 +1,24 @@
+//! The system that this build is for.
+//!
+//! A system must provide the items imported here and nothing else; WINDOWS.md has the meaning of each, and
+//! what it is to be on Windows. Only the system's own folder and the host that its driver needs depend on
+//! which system it is.
+
+#[cfg(target_os = "linux")]
+use crate::linux as system;
+
+/// A system of which nothing is there yet: the compiler names all that is missing.
+#[cfg(not(target_os = "linux"))]
+mod system {}
+
+pub(crate) use system::{DIRECT_ALIGNMENT, Pages, PositionedFile};
+
+pub use system::{
+    AccountNames, DurableFile, HUGE_PAGE, Interrupt, Interruptible, MappedFile, Mounts, Readiness,
+    SourceDir, SourceFile, TargetDir, TargetFile, TemporaryFile, create_dir_durable,
+    create_private_dir, create_private_file, current_ids, folder_metadata, free_space, hostname,
+    is_abandoned, is_alive, keeps_folder_times, lower_thread_priority, machine_digest, name_bytes,
+    name_from_bytes, open_log, path_metadata, process_identity, raise_open_file_limit,
+    remove_durable, restore_sigpipe, return_freed_memory, snapshot_path, spawn_detached,
+    system_path, user_name, write_program,
+};

@@ -1,0 +1,28 @@
+//! One suite for every backend: each check gets an empty destination and fails with what is wrong with it.
+//!
+//! A backend is right when [`yore_engine::Backend`]'s guarantees hold, whatever keeps the objects. The calls that
+//! depend on the form of the trait are in `calls`.
+
+mod calls;
+mod lists;
+mod races;
+mod ranges;
+mod writes;
+
+pub use lists::{
+    a_list_holds_what_was_published_before_it_began, ten_thousand_objects_are_listed_in_order,
+    the_objects_of_every_area_are_listed_there_and_nowhere_else,
+};
+pub use races::{
+    one_of_thirty_two_racing_creators_wins, readers_at_once_get_the_bytes_of_their_objects,
+};
+pub use ranges::{
+    any_range_of_an_object_can_be_read, objects_of_any_size_keep_their_bytes,
+    two_hundred_and_fifty_six_mebibytes_keep_their_bytes,
+    what_is_not_there_is_missing_and_what_is_too_short_is_damaged,
+};
+pub use writes::{
+    a_deleted_object_is_gone_and_its_name_is_free,
+    a_new_repository_is_refused_where_one_is_already, an_object_appears_whole_or_not_at_all,
+    writes_that_were_interrupted_leave_nothing,
+};
