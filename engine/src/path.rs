@@ -174,6 +174,12 @@ impl TreePathBuf {
         self.0.extend_from_slice(name);
     }
 
+    /// Removes the last name; the root stays the root.
+    pub fn pop(&mut self) {
+        let length = self.as_path().parent().as_bytes().len();
+        self.0.truncate(length);
+    }
+
     /// Shortens it to its first `length` bytes, which must be the length of one of its
     /// [`prefixes`](TreePath::prefixes).
     pub fn truncate(&mut self, length: usize) {
@@ -314,6 +320,9 @@ mod tests {
             }
             let (parent, name) = whole.as_path().split();
             prop_assert_eq!(parent.join(name), whole.clone());
+            let mut popped = whole.clone();
+            popped.pop();
+            prop_assert_eq!(popped.as_path(), parent);
         }
     }
 }

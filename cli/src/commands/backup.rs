@@ -7,7 +7,8 @@ use std::time::Instant;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use yore_engine::{
-    BackupOptions, EmptySources, Excludes, FileSystems, Reading, Run, UnchangedBy, count_sources,
+    BackupOptions, EmptySources, Excludes, FileSystems, Reading, Run, TreePath, TreePathBuf,
+    UnchangedBy, count_sources,
 };
 use yore_platform::{Interruptible, Timestamp, name_bytes, snapshot_path};
 
@@ -164,17 +165,15 @@ fn plan(context: &Context, options: &Options) -> Outcome<Plan> {
 /// The path in the snapshot of what has none outside.
 fn stream_path(name: &Path) -> Outcome<Vec<u8>> {
     let bytes = name_bytes(name.as_os_str());
-    let names: Vec<&[u8]> = bytes
-        .split(|byte| *byte == b'/')
-        .filter(|name| !name.is_empty() && *name != b".")
-        .collect();
+    let names: Vec<&[u8]> =
+        TreePath::new(bytes).components().filter(|name| *name != b".").collect();
     if names.is_empty() || names.contains(&b"..".as_slice()) {
         return Err(Failure::usage(
             format!("--name {} is no path of a file", name.display()),
             "give a name, as in --name mydb.sql",
         ));
     }
-    Ok(names.join(&b'/'))
+    Ok(names.into_iter().collect::<TreePathBuf>().into_bytes())
 }
 
 /// The folders that are the program's own: the repository and the cache. None may be a source.

@@ -231,14 +231,14 @@ fn target(context: &Context, options: &Options, path: &[u8]) -> Outcome<PathBuf>
 
 /// Patterns of the repository and the cache, where they lie in the target: nothing removes those.
 fn own_folders(context: &Context, target: &Path, path: &[u8]) -> Outcome<Vec<String>> {
-    let above = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    let above = system_path(TreePath::new(path).parent().as_bytes());
     let target = std::fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
     let repository = context.destination()?.folder().to_owned();
     let folders = [Some(repository), context.cache()].into_iter().flatten();
     let within = folders.filter_map(|folder| {
         let folder = std::fs::canonicalize(folder).ok()?;
         let below = folder.strip_prefix(&target).ok()?.to_owned();
-        Some(exclude::exactly(&system_path(&path[..above]).join(below)).patterns)
+        Some(exclude::exactly(&above.join(below)).patterns)
     });
     Ok(within.flatten().collect())
 }

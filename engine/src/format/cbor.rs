@@ -31,9 +31,9 @@ impl<'a> Writer<'a> {
     }
 
     appends! {
-        /// A map of so many pairs.
+        /// A map of `pairs` pairs.
         map(pairs: u64);
-        /// An array of so many items.
+        /// An array of `items` items.
         array(items: u64);
         /// An unsigned integer.
         u64(value: u64);
@@ -93,7 +93,7 @@ impl<'a> MapWriter<'a> {
     }
 }
 
-/// The start of the epoch, base of every time that stands alone.
+/// The start of the epoch, the base of every time without another one.
 pub(crate) const EPOCH: Timestamp = Timestamp { seconds: 0, nanos: 0 };
 
 fn nanos(time: Timestamp) -> i128 {

@@ -9,7 +9,7 @@
 //! before                after                 walk
 //! dir (T1)              dir (T2)              entered
 //!   a                     a, other content    Modified dir/a
-//!   gone                                      Removed dir/gone
+//!   old                                       Removed dir/old
 //!   same (T3)             same (T3)           not read
 //!   x, a file             x, a directory      Removed dir/x, Added dir/x, not entered
 //! ```

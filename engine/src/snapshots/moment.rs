@@ -35,7 +35,7 @@ mod parse;
 pub enum Moment {
     /// The newest state of everything.
     Latest,
-    /// The snapshot so many before the newest one; 0 is the newest.
+    /// The snapshot of this number before the newest one; 0 is the newest.
     Back(usize),
     /// The state at the last instant of this second.
     At(i64),

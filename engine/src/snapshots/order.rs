@@ -5,7 +5,7 @@
 //! for ever. So claimed times decide only where nothing better is known:
 //!
 //! 1. Within one client, snapshots follow their sequence numbers. Their times should rise with
-//!    them; the fewest snapshots whose removal makes the others rise are taken for wrongly timed (a
+//!    them; the fewest snapshots whose removal makes the others rise count as wrongly timed (a
 //!    longest non-decreasing subsequence, Fredman 1975), and so is every time that is still to
 //!    come.
 //! 2. A wrongly timed snapshot counts as made when the next rightly timed one of its client was,
@@ -208,8 +208,8 @@ fn link_seen(
 ) {
     let there = candidates.iter().map(|candidate| &candidate.entry);
     let there = there.map(|entry| (entry.id, (entry.snapshot.client, entry.snapshot.sequence)));
-    let gone = forgotten.iter().filter_map(|stone| Some((stone.snapshot, stone.numbered?)));
-    let numbers: HashMap<SnapshotId, (ClientId, u64)> = gone.chain(there).collect();
+    let deleted = forgotten.iter().filter_map(|stone| Some((stone.snapshot, stone.numbered?)));
+    let numbers: HashMap<SnapshotId, (ClientId, u64)> = deleted.chain(there).collect();
     for at in 0..candidates.len() {
         let entry = &candidates[at].entry;
         if entry.clock == Clock::Given {

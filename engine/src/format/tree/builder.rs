@@ -20,7 +20,7 @@ use crate::format::tree::{Content, LeafRef, Node};
 const MAX_NODES: usize = 4096;
 /// A directory of more bytes than this has leaves, and no leaf grows beyond it by a second node.
 const MAX_BYTES: usize = 1 << 20;
-/// A leaf does not end by its names before it has so many nodes or bytes.
+/// The fewest nodes, or bytes, of a leaf that ends by its names.
 const MIN_NODES: usize = 256;
 const MIN_BYTES: usize = 128 << 10;
 /// Low bits of a name's keyed hash that are zero where a leaf ends: one name in 512.

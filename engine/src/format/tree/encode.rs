@@ -7,7 +7,7 @@ use yore_platform::{AccountNames, Kind, Timestamp};
 use crate::format::cbor::{EPOCH, MapWriter, Writer};
 use crate::format::tree::{Chunk, Content, Hole, Holes, LeafRef, ListRef, Node};
 
-/// The node before, to which the numbers of the next one are relative.
+/// The numbers of the node before, to which the numbers of the next one are relative.
 #[derive(Clone, Copy)]
 pub(super) struct Before {
     pub(super) modified: Timestamp,
@@ -108,16 +108,7 @@ fn encode_node(node: &Node, before: Before, out: &mut Vec<u8>) {
     {
         write_holes(&mut map.key(15), holes);
     }
-    if let Some(subtree) = node.subtree {
-        map.key(16).bytes(&subtree.0);
-    }
-    if node.kind == Kind::Symlink {
-        map.key(17).bytes(&node.target);
-    }
-    if matches!(node.kind, Kind::CharDevice | Kind::BlockDevice) {
-        let device = node.device_number;
-        map.key(18).array(2).u64(device.major.into()).u64(device.minor.into());
-    }
+    encode_kind(node, &mut map);
     if !node.xattrs.is_empty() {
         let mut writer = map.key(19);
         writer.array(node.xattrs.len() as u64 * 2);
@@ -143,6 +134,20 @@ fn encode_node(node: &Node, before: Before, out: &mut Vec<u8>) {
         map.key(*key).raw(value);
     });
     map.finish();
+}
+
+/// Encodes the fields that only nodes of some kinds have.
+fn encode_kind(node: &Node, map: &mut MapWriter<'_>) {
+    if let Some(subtree) = node.subtree {
+        map.key(16).bytes(&subtree.0);
+    }
+    if node.kind == Kind::Symlink {
+        map.key(17).bytes(&node.target);
+    }
+    if matches!(node.kind, Kind::CharDevice | Kind::BlockDevice) {
+        let device = node.device_number;
+        map.key(18).array(2).u64(device.major.into()).u64(device.minor.into());
+    }
 }
 
 fn encode_content(content: &Content, map: &mut MapWriter<'_>) {

@@ -20,11 +20,11 @@ fn versions_of(sample: &Sample, folder: &std::path::Path, name: &[u8]) -> Brief 
         dir_history(&reader, &timeline, TreePath::new(&snapshot_path(folder))).expect("a history");
     let versions = versions(&reader, &timeline, &dir, name).expect("versions");
     let brief = |version: Version| {
-        let size = version.what.map(|seen| {
-            let holder = reader.tree(&seen.tree).expect("its tree");
+        let size = version.what.map(|located| {
+            let holder = reader.tree(&located.tree).expect("its tree");
             let Tree::Nodes { nodes, .. } = holder else { panic!("nodes") };
-            assert_eq!(nodes[seen.position], seen.node, "it is where it is said to be");
-            seen.node.size
+            assert_eq!(nodes[located.position], located.node, "it is where it is said to be");
+            located.node.size
         });
         (version.first, version.last, size)
     };
@@ -94,7 +94,8 @@ fn names_are_those_of_all_snapshots() {
 /// Returns the versions of `name`, and its states as a directory, as text.
 fn of_name(reader: &Reader, timeline: &Timeline, dir: &DirHistory, name: &[u8]) -> String {
     let versions = versions(reader, timeline, dir, name).expect("versions");
-    let node = |version: Version| (version.first, version.last, version.what.map(|seen| seen.node));
+    let node =
+        |version: Version| (version.first, version.last, version.what.map(|located| located.node));
     let versions: Vec<_> = versions.into_iter().map(node).collect();
     let states = enter(reader, timeline, dir, name).expect("a history").states;
     format!("{versions:?} {states:?}")
@@ -115,12 +116,12 @@ fn names_looked_up_where_they_changed_have_the_same_history_as_in_every_tree() {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (random >> 33) % below
     };
-    let mut asked: Vec<u64> = vec![0, many - 1];
+    let mut numbers: Vec<u64> = vec![0, many - 1];
     for now in 100..130 {
         for _ in 0..8 {
             // Few names, so that they change often; and the first and the last of all.
             let number = [next(12) * 350, 0, many - 1, many + next(3)][next(4) as usize];
-            asked.push(number);
+            numbers.push(number);
             let path = source.join(name(number));
             let _ = fs::remove_file(&path);
             let _ = fs::remove_dir(&path);
@@ -132,8 +133,8 @@ fn names_looked_up_where_they_changed_have_the_same_history_as_in_every_tree() {
         }
         sample.back_up(&source, now);
     }
-    asked.sort_unstable();
-    asked.dedup();
+    numbers.sort_unstable();
+    numbers.dedup();
     let reader = sample.reader();
     let mut timeline = sample.repository.snapshots().expect("snapshots").list;
     for SnapshotEntry { snapshot, .. } in &mut timeline {
@@ -148,7 +149,7 @@ fn names_looked_up_where_they_changed_have_the_same_history_as_in_every_tree() {
     let shared = history();
     let first = reader.tree(&shared.states[0].tree.expect("a tree")).expect("it can be read");
     assert!(matches!(first, Tree::Leaves(_)), "a directory of several leaves");
-    for number in asked {
+    for number in numbers {
         let name = name(number).into_bytes();
         let expected = of_name(&reader, &timeline, &history(), &name);
         assert_eq!(of_name(&reader, &timeline, &shared, &name), expected, "{number}");
