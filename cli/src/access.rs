@@ -1,4 +1,4 @@
-//! Where a repository is, what opens it, and what this program keeps in its own folders.
+//! Destinations, secrets, and the folders in which this program keeps things for itself.
 
 pub mod destination;
 pub mod dropped;

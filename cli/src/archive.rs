@@ -6,8 +6,8 @@ use yore_engine::{DirRef, Error, LONGEST_PATH, Lookup, Node, ResolvedNode, TreeP
 
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome, engine_error};
-use crate::past::content::copy_out;
-use crate::past::place::Past;
+use crate::moment::content::copy_out;
+use crate::moment::state::MomentState;
 use crate::text::escape;
 
 mod as_tar;
@@ -16,23 +16,29 @@ mod as_zip;
 pub use as_tar::Tar;
 pub use as_zip::Zip;
 
-/// What became of something that was to come into an archive.
+/// The outcome of adding a node to an archive.
 pub enum Added {
-    /// It is in it.
+    /// It was added.
     Whole,
-    /// It is in it, with zeros where its content could not be read.
+    /// It was added, with zeros where its content could not be read.
     Damaged(Error),
-    /// The archive's form has no place for it.
+    /// The format can't hold it.
     LeftOut(&'static str),
 }
 
-/// A stream into which nodes come one after the other.
+/// A stream to which nodes are added one after the other.
 pub trait Archive {
-    /// Adds what is at `path` in the past, under `name` in the archive.
+    /// Adds what is at `path` in the state, under `name` in the archive.
     ///
     /// # Errors
     /// Those of the stream.
-    fn add(&mut self, past: &Past, path: &[u8], name: &[u8], node: &Node) -> io::Result<Added>;
+    fn add(
+        &mut self,
+        state: &MomentState,
+        path: &[u8],
+        name: &[u8],
+        node: &Node,
+    ) -> io::Result<Added>;
 
     /// Ends the stream.
     ///
@@ -57,19 +63,19 @@ impl Write for Out<'_> {
 /// Puts what is at `path` and everything below it into an archive.
 pub fn write(
     context: &Context,
-    past: &Past,
+    state: &MomentState,
     path: &[u8],
     what: Lookup,
     archive: Box<dyn Archive + '_>,
 ) -> Outcome {
-    let mut walk = Walk { context, past, archive, done: Done::Whole };
+    let mut walk = Walk { context, state, archive, done: Done::Whole };
     let written = walk.all(path, what).and_then(|()| walk.archive.finish());
     match written {
         Ok(()) => Ok(walk.done),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Done::Whole),
         Err(error) => Err(Failure::new(
             Exit::Failed,
-            format!("the archive could not be written: {error}"),
+            format!("the archive could not be written: {}", engine_error::reason(&error)),
             "check where standard output goes",
         )),
     }
@@ -77,12 +83,12 @@ pub fn write(
 
 struct Walk<'a> {
     context: &'a Context,
-    past: &'a Past,
+    state: &'a MomentState,
     archive: Box<dyn Archive + 'a>,
     done: Done,
 }
 
-/// A directory whose children are still to come: its path, its name in the archive, and they.
+/// A directory being walked: its path, its name in the archive, and the children that are left.
 type Level = (Vec<u8>, Vec<u8>, std::vec::IntoIter<ResolvedNode>);
 
 impl Walk<'_> {
@@ -112,10 +118,10 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// What is in a directory, as far as it can be read.
+    /// Lists a directory, as far as it can be read.
     fn list(&mut self, dir: &DirRef, path: &[u8]) -> Vec<ResolvedNode> {
         let mut nodes = Vec::new();
-        let listed = children(&self.past.reader, dir, &mut |seen| {
+        let listed = children(&self.state.reader, dir, &mut |seen| {
             nodes.push(seen);
             Ok(())
         });
@@ -126,7 +132,7 @@ impl Walk<'_> {
     }
 
     fn add(&mut self, path: &[u8], name: &[u8], node: &Node) -> io::Result<()> {
-        match self.archive.add(self.past, path, name, node)? {
+        match self.archive.add(self.state, path, name, node)? {
             Added::Whole => {}
             Added::Damaged(error) => {
                 let what = format!("{}: zeros are in its place", engine_error::words(&error));
@@ -150,9 +156,9 @@ fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
 }
 
 /// Writes exactly as many bytes as a file has; zeros from where it can't be read.
-fn content(past: &Past, node: &Node, out: &mut dyn Write) -> io::Result<Option<Error>> {
+fn content(state: &MomentState, node: &Node, out: &mut dyn Write) -> io::Result<Option<Error>> {
     let (mut left, mut written) = (node.size, Ok(()));
-    let read = copy_out(&past.reader, node, &mut |bytes| {
+    let read = copy_out(&state.reader, node, &mut |bytes| {
         let length = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
         written = out.write_all(&bytes[..length]);
         left -= length as u64;

@@ -1,6 +1,6 @@
-//! What every command works with: the global options, the screen, interrupts, the repository.
+//! The global options, the screen, interrupts and the repository, with which every command works.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -9,26 +9,27 @@ use yore_engine::{Deadline, Meter, Metered, Repository, Secret};
 use yore_platform::Interrupt;
 
 use crate::access::destination::{self, Destination};
-use crate::access::secret::{self, Given};
+use crate::access::secret::{self, GivenSecret};
 use crate::access::state;
 use crate::args::global::Global;
 use crate::args::zone;
+use crate::failure::engine_error::reason;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::Screen;
 
-/// How often a person may mistype a passphrase.
+/// The number of times that a passphrase may be typed.
 const ATTEMPTS: usize = 3;
 
-/// How long a drive waits for an answer of its destination; programs see an error then.
+/// The time for which a drive waits for its destination; then programs get an error.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// What every command works with.
+/// The surroundings of a command.
 pub struct Context {
     /// The global options.
     pub global: Global,
-    /// Where it prints.
+    /// The screen to print on.
     pub screen: Arc<Screen>,
-    /// When it began, and in which zone times are meant.
+    /// The time at which the command began, in the zone in which times are meant.
     pub now: ZonedDateTime,
     /// Set by whoever serves a drive: then what is fetched is counted, and nothing is waited for
     /// without end.
@@ -49,7 +50,7 @@ impl Context {
         let interrupt = Interrupt::install().map_err(|error| {
             Failure::new(
                 Exit::Failed,
-                format!("interrupts can't be caught: {error}"),
+                format!("interrupts can't be caught: {}", reason(&error)),
                 "run the command again",
             )
         })?;
@@ -69,7 +70,15 @@ impl Context {
         }
     }
 
-    /// Where this program caches; `None` where there is no such place.
+    /// Returns the local folders that are the program's own, without links: the repository and the cache.
+    pub fn own_folders(&self) -> Outcome<Vec<PathBuf>> {
+        let destination = self.destination()?;
+        let folders = [destination.local_folder().map(Path::to_owned), self.cache()];
+        let real = |folder: PathBuf| std::fs::canonicalize(folder).ok();
+        Ok(folders.into_iter().flatten().filter_map(real).collect())
+    }
+
+    /// Returns the folder of caches; `None` where there is none.
     pub fn cache(&self) -> Option<PathBuf> {
         state::cache_folder()
     }
@@ -80,7 +89,7 @@ impl Context {
     }
 
     /// Opens the repository, and keeps what opened it.
-    pub fn open_keeping(&self) -> Outcome<(Repository, Given)> {
+    pub fn open_keeping(&self) -> Outcome<(Repository, GivenSecret)> {
         let destination = self.destination()?;
         // No passphrase is asked for where there is nothing to open.
         destination.must_be_there()?;
@@ -104,7 +113,11 @@ impl Context {
     }
 
     /// Opens the repository at a destination with what was given.
-    pub fn open_given(&self, destination: &Destination, given: &Given) -> Outcome<Repository> {
+    pub fn open_given(
+        &self,
+        destination: &Destination,
+        given: &GivenSecret,
+    ) -> Outcome<Repository> {
         self.open_with(destination, &given.secret()?).map_err(|failure| given.explain(failure))
     }
 

@@ -13,26 +13,28 @@ use yore_platform::Interrupt;
 
 use crate::access::state;
 use crate::access::writer::writer;
-use crate::args::machine::Whose;
-use crate::args::{exclude, when};
+use crate::args::machine::MachineArgs;
+use crate::args::{exclude, time};
 use crate::context::Context;
+use crate::failure::engine_error::reason;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::past::place::{self, Past};
+use crate::moment::state::MomentState;
+use crate::moment::{moment_path, state as moment_state};
 use crate::screen::progress::Progress;
 use crate::text::format;
 
 mod sample;
 mod tree;
-pub mod window;
+pub mod view;
 
 /// The largest file of a person's own folder that is copied out as an example.
 const EXAMPLE: u64 = 16 << 20;
-/// How many names are looked at to find one.
+/// The number of names that are searched for one.
 const SEARCHED: usize = 10_000;
 
 /// The temporary folder, and what is shown in it.
-pub struct Stage {
-    place: TempDir,
+pub struct Demo {
+    folder: TempDir,
     source: PathBuf,
     kind: Kind,
     secret: Secret,
@@ -48,39 +50,39 @@ enum Kind {
 }
 
 /// A file of the past, and what was in it.
-pub struct Lost {
+pub struct OldFile {
     /// Its path in the source.
     pub path: PathBuf,
     /// Its bytes then.
     pub content: Vec<u8>,
 }
 
-/// Sets the stage: with the person's own folder, or a sample.
-pub fn set(context: &Context, own: Option<&Path>) -> Outcome<Stage> {
+/// Sets the demo: with the person's own folder, or a sample.
+pub fn prepare(context: &Context, own: Option<&Path>) -> Outcome<Demo> {
     let own = own.map(own_folder).transpose()?;
     let base = std::env::temp_dir();
     let made = tempfile::Builder::new().prefix("yore-try-").tempdir();
-    let place = made.map_err(|error| Failure::local(&base, error))?;
-    let whole = std::fs::canonicalize(place.path()).map_err(|e| Failure::local(&base, e))?;
+    let folder = made.map_err(|error| Failure::local(&base, error))?;
+    let whole = std::fs::canonicalize(folder.path()).map_err(|e| Failure::local(&base, e))?;
     let kind = if own.is_some() { Kind::Own } else { Kind::Sample };
     let source = own.unwrap_or_else(|| whole.join("My documents"));
     let local = |error| Failure::local(&source, error);
     if kind == Kind::Sample {
         sample::make(&source).map_err(local)?;
     }
-    std::fs::create_dir(place.path().join("drive")).map_err(local)?;
+    std::fs::create_dir(folder.path().join("drive")).map_err(local)?;
     let secret = Secret::draw_key_file();
     let first = context.now.checked_sub(2.days()).unwrap_or_else(|_| context.now.clone());
     let then = first.strftime("%Y-%m-%d").to_string();
-    let stage = Stage { place, source, kind, secret, client: state::drawn(), first, then };
+    let demo = Demo { folder, source, kind, secret, client: state::drawn(), first, then };
     let options = CreateOptions {
-        secrets: &[(&stage.secret, "try")],
+        secrets: &[(&demo.secret, "try")],
         cost: Cost::STANDARD,
         parameters: Parameters::default(),
-        time: when::present(&stage.first).0,
+        time: time::present(&demo.first).0,
     };
-    create(Arc::new(stage.backend()), &options)?;
-    Ok(stage)
+    create(Arc::new(demo.backend()), &options)?;
+    Ok(demo)
 }
 
 fn own_folder(folder: &Path) -> Outcome<PathBuf> {
@@ -94,68 +96,68 @@ fn own_folder(folder: &Path) -> Outcome<PathBuf> {
     }
 }
 
-impl Stage {
-    /// Whether the source is the sample.
+impl Demo {
+    /// Reports whether the source is the sample.
     pub fn is_sample(&self) -> bool {
         self.kind == Kind::Sample
     }
 
-    /// What is backed up.
+    /// Returns the folder that is backed up.
     pub fn source(&self) -> &Path {
         &self.source
     }
 
-    /// A file of the source, as it is now.
+    /// Returns the path of a file of the source.
     pub fn source_file(&self, path: &Path) -> PathBuf {
         self.source.join(path)
     }
 
-    /// Where the drive is mounted.
+    /// Returns the mountpoint.
     pub fn drive(&self) -> PathBuf {
-        self.place.path().join("drive")
+        self.folder.path().join("drive")
     }
 
-    /// The day of the first backup.
+    /// Returns the day of the first backup.
     pub fn then(&self) -> &str {
         &self.then
     }
 
-    /// Where a file is copied to.
+    /// Returns the path to which a file is copied.
     pub fn copy_of(&self, path: &Path) -> PathBuf {
-        self.place.path().join("copied out").join(path)
+        self.folder.path().join("copied out").join(path)
     }
 
     fn backend(&self) -> Folder {
-        Folder::new(self.place.path().join("repository"))
+        Folder::new(self.folder.path().join("repository"))
     }
 
     /// Opens the repository.
     pub fn repository(&self) -> Outcome<Repository> {
-        let cache = Some(self.place.path().join("cache"));
+        let cache = Some(self.folder.path().join("cache"));
         Ok(yore_engine::open(Arc::new(self.backend()), &self.secret, cache)?)
     }
 
     /// Opens the state of the first backup.
-    pub fn open(&self, context: &Context) -> Outcome<Past> {
-        let place = place::parse(self.then.as_ref(), &context.now)?;
-        place::open(context, &self.repository()?, &place, &Whose::default())
+    pub fn open(&self, context: &Context) -> Outcome<MomentState> {
+        let moment_path = moment_path::parse(self.then.as_ref(), &context.now)?;
+        moment_state::open(context, &self.repository()?, &moment_path, &MachineArgs::default())
     }
 
     /// Makes the first backup, and tells of it in lines.
-    pub fn backs_up_then(&self, context: &Context, interrupt: Interrupt) -> Outcome<Vec<String>> {
+    pub fn back_up_then(&self, context: &Context, interrupt: Interrupt) -> Outcome<Vec<String>> {
         let totals = self.back_up(context, interrupt, &self.first)?;
         let what = match self.kind {
             Kind::Sample => "a folder with a letter, recipes and a photo is backed up",
             Kind::Own => "it is backed up (the day is made up, so that there are two)",
         };
-        Ok(vec![format!("{what}: {}", told(&totals))])
+        Ok(vec![format!("{what}: {}", summary(&totals))])
     }
 
     /// Lets time pass and makes the second backup, and tells of it in lines.
-    pub fn backs_up_now(&self, context: &Context, interrupt: Interrupt) -> Outcome<Vec<String>> {
+    pub fn back_up_now(&self, context: &Context, interrupt: Interrupt) -> Outcome<Vec<String>> {
         let mut lines = Vec::new();
         if self.kind == Kind::Sample {
-            sample::spoil(&self.source).map_err(|error| Failure::local(&self.source, error))?;
+            sample::change(&self.source).map_err(|error| Failure::local(&self.source, error))?;
             lines.push(format!(
                 "somebody spoils “{}” and deletes “{}”",
                 sample::EDITED,
@@ -163,7 +165,7 @@ impl Stage {
             ));
         }
         let totals = self.back_up(context, interrupt, &context.now)?;
-        lines.push(format!("it is backed up again: {} more", told(&totals)));
+        lines.push(format!("it is backed up again: {} more", summary(&totals)));
         Ok(lines)
     }
 
@@ -173,13 +175,13 @@ impl Stage {
         interrupt: Interrupt,
         at: &ZonedDateTime,
     ) -> Outcome<Totals> {
-        let whole = std::fs::canonicalize(self.place.path());
-        let whole = whole.map_err(|error| Failure::local(self.place.path(), error))?;
+        let whole = std::fs::canonicalize(self.folder.path());
+        let whole = whole.map_err(|error| Failure::local(self.folder.path(), error))?;
         let rules = match self.kind {
             Kind::Sample => Vec::new(),
             Kind::Own => vec![exclude::exactly(&whole)],
         };
-        let (time, utc_offset) = when::present(at);
+        let (time, utc_offset) = time::present(at);
         let options = BackupOptions {
             excludes: Excludes { rules, ..Excludes::default() },
             reading: Reading::Changed,
@@ -200,18 +202,19 @@ impl Stage {
     }
 
     /// The files to take out of the past, and what was in them.
-    pub fn lost(&self) -> Outcome<Vec<Lost>> {
+    pub fn old_files(&self) -> Outcome<Vec<OldFile>> {
         match self.kind {
             Kind::Sample => {
-                let lost = |(path, text): (PathBuf, &str)| Lost { path, content: text.into() };
-                Ok(sample::lost().map(lost).into())
+                let old_files =
+                    |(path, text): (PathBuf, &str)| OldFile { path, content: text.into() };
+                Ok(sample::old_files().map(old_files).into())
             }
             Kind::Own => Ok(self.example().into_iter().collect()),
         }
     }
 
     /// Finds some file of the person's own folder that can be read.
-    fn example(&self) -> Option<Lost> {
+    fn example(&self) -> Option<OldFile> {
         let (mut folders, mut looked) = (vec![self.source.clone()], 0);
         while let Some(folder) = folders.pop() {
             let Ok(entries) = std::fs::read_dir(&folder) else { continue };
@@ -221,14 +224,14 @@ impl Stage {
                     return None;
                 }
                 let Ok(metadata) = entry.metadata() else { continue };
-                if metadata.is_dir() && !entry.path().starts_with(self.place.path()) {
+                if metadata.is_dir() && !entry.path().starts_with(self.folder.path()) {
                     folders.push(entry.path());
                 } else if metadata.is_file()
                     && (1..=EXAMPLE).contains(&metadata.len())
                     && let Ok(content) = std::fs::read(entry.path())
                     && let Ok(path) = entry.path().strip_prefix(&self.source)
                 {
-                    return Some(Lost { path: path.to_owned(), content });
+                    return Some(OldFile { path: path.to_owned(), content });
                 }
             }
         }
@@ -237,18 +240,18 @@ impl Stage {
 
     /// Removes everything.
     pub fn remove(self) -> Outcome<()> {
-        let path = self.place.path().to_owned();
-        self.place.close().map_err(|error| {
+        let path = self.folder.path().to_owned();
+        self.folder.close().map_err(|error| {
             Failure::new(
                 Exit::Failed,
-                format!("{} could not be removed: {error}", path.display()),
+                format!("{} could not be removed: {}", path.display(), reason(&error)),
                 "remove it yourself; nothing in it is needed",
             )
         })
     }
 }
 
-fn told(totals: &Totals) -> String {
+fn summary(totals: &Totals) -> String {
     let (files, bytes) = (format::counted(totals.files, "file"), format::bytes(totals.bytes));
     format!("{files}, {bytes}; it takes {}", format::bytes(totals.stored_bytes))
 }

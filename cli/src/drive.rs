@@ -17,10 +17,10 @@ use crate::drive::refresher::Refresher;
 use crate::failure::{Done, Failure, Outcome};
 use crate::screen::Screen;
 
-pub mod presented;
 pub mod refresher;
+pub mod volume_args;
 
-/// How long a drive that is to end waits for those who hold it.
+/// The time for which a drive that ends waits for the programs that hold it.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A mounted drive; dropped, it is taken away.
@@ -33,11 +33,11 @@ pub struct Drive {
 pub fn mount(
     repository: Arc<Repository>,
     mountpoint: &Path,
-    presented: VolumeOptions,
+    options: VolumeOptions,
     how: &MountOptions,
     screen: &Arc<Screen>,
 ) -> Outcome<Drive> {
-    let volume = refresher::open(repository, presented, screen)?;
+    let volume = refresher::open(repository, options, screen)?;
     let mounted = yore_platform::mount(Arc::clone(&volume) as _, mountpoint, how)?;
     let handle = mounted.handle();
     let refresher = Refresher::start(volume, screen, move |changed| {
@@ -62,7 +62,7 @@ impl Drive {
         raised.map_err(|error| Failure::local(mounted.mountpoint(), error))?;
         let waited = mounted.wait();
         drop(self);
-        context.screen.say("The drive is gone; the backups stay.");
+        context.screen.info("The drive is gone; the backups stay.");
         waited?;
         Ok(Done::Whole)
     }

@@ -1,4 +1,4 @@
-//! How a command ends: done, done in part, or failed with a reason and what to do about it.
+//! The end of a command: done, done in part, or failed with a reason and a hint.
 
 use yore_engine::Error;
 use yore_platform::MountError;
@@ -17,12 +17,12 @@ pub enum Done {
     Damaged,
 }
 
-/// What kind of end a failed command comes to, by its exit code.
+/// The kind of failure, which decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// It failed.
     Failed,
-    /// What was typed makes no sense.
+    /// The arguments make no sense.
     Usage,
     /// There is no repository.
     NoRepository,
@@ -30,38 +30,38 @@ pub enum Exit {
     Busy,
     /// The secret opens nothing.
     WrongSecret,
-    /// The person or the system asked for the end, by a signal.
+    /// A signal interrupted it.
     Interrupted,
     /// A process in the background ended with this code.
     Code(u8),
 }
 
-/// Why a command failed.
+/// The reason why a command failed.
 #[derive(Debug)]
 pub struct Failure {
     /// The kind of end.
     pub exit: Exit,
-    /// What happened, to what.
+    /// The message: what happened, to what.
     pub what: String,
-    /// What the person can do.
+    /// The hint: what the person can do.
     pub hint: Option<String>,
 }
 
-/// What a command returns.
+/// The result of a command.
 pub type Outcome<T = Done> = Result<T, Failure>;
 
 impl Failure {
-    /// A failure with what to do about it.
+    /// Makes a failure with a hint.
     pub fn new(exit: Exit, what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { exit, what: what.into(), hint: Some(hint.into()) }
     }
 
-    /// What was typed makes no sense.
+    /// Makes the failure of arguments that make no sense.
     pub fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(Exit::Usage, what, hint)
     }
 
-    /// A local file or folder could not be used.
+    /// Makes the failure of a local file or folder.
     pub fn local(path: &std::path::Path, source: std::io::Error) -> Self {
         Error::Local { path: path.to_owned(), source }.into()
     }

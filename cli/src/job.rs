@@ -1,4 +1,80 @@
-//! A backup as a job: what is saved, how, and what came of it.
+//! A backup as a job, whoever asks for it.
+//!
+//! Arguments or a configuration say what is saved and how: a [`BackupJob`]. [`prepare`] finds its
+//! sources and refuses what can't work before a secret is asked for, [`Prepared::run`] makes the
+//! snapshot, and a [`RunRecord`] holds what came of it.
 
-pub mod program_output;
-pub mod sources;
+mod prepare;
+mod program_output;
+mod record;
+mod run;
+mod sources;
+
+pub use prepare::{Prepared, prepare};
+pub use record::RunRecord;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use yore_engine::{EmptySources, FileSystems, Reading, Run, UnchangedBy};
+
+use crate::args::files::FileArgs;
+
+/// A backup, as arguments or a configuration describe it.
+#[derive(Debug, Clone)]
+pub struct BackupJob {
+    /// The input.
+    pub input: Input,
+    /// The patterns and limits of what is left out.
+    pub excludes: ExcludeLists,
+    /// The files that are read: all, or those that changed.
+    pub reading: Reading,
+    /// The attributes by which a file is known to be unchanged.
+    pub unchanged_by: UnchangedBy,
+    /// The file systems that are entered.
+    pub file_systems: FileSystems,
+    /// The treatment of a source that had files and has none.
+    pub empty_sources: EmptySources,
+    /// Tells whether anything is written.
+    pub run: Run,
+    /// The tags of the snapshot.
+    pub tags: Vec<String>,
+    /// The time that the snapshot gets instead of now, as people type it.
+    pub time: Option<String>,
+    /// The machine that the snapshot is of, unless it is this one.
+    pub host: Option<String>,
+}
+
+/// The input of a job.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Files and folders.
+    Files(FileArgs),
+    /// The standard input of this process, under a path in the snapshot.
+    Stdin {
+        /// The path.
+        path: Vec<u8>,
+    },
+    /// The standard output of a command, under a path in the snapshot.
+    Command {
+        /// The path.
+        path: Vec<u8>,
+        /// The command, for a shell.
+        command: OsString,
+    },
+}
+
+/// The patterns and limits by which files and folders are left out.
+#[derive(Debug, Clone, Default)]
+pub struct ExcludeLists {
+    /// Patterns, relative to the sources and the working directory.
+    pub patterns: Vec<String>,
+    /// Files that list patterns, relative to the sources.
+    pub files: Vec<PathBuf>,
+    /// Leaves out the content of folders that say that they are caches.
+    pub caches: bool,
+    /// Names of files that mark folders machine content is left out.
+    pub if_present: Vec<OsString>,
+    /// The size above which files are left out.
+    pub larger_than: Option<u64>,
+}

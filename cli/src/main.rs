@@ -12,7 +12,7 @@ mod drive;
 mod failure;
 mod job;
 mod json;
-mod past;
+mod moment;
 mod screen;
 mod text;
 mod usage;

@@ -15,6 +15,7 @@ use terminal_size::{Height, Width, terminal_size_of};
 use yore_platform::Interrupt;
 
 use crate::args::global::Global;
+use crate::failure::engine_error::reason;
 use crate::failure::{Failure, Outcome};
 use crate::json;
 use crate::text::escape;
@@ -26,14 +27,14 @@ pub mod question;
 
 /// The width of a terminal that does not tell its own.
 const USUAL_WIDTH: usize = 80;
-/// Nothing is made narrower than this.
+/// The least width of a line.
 const LEAST_WIDTH: usize = 20;
 
-/// Where a command prints.
+/// The output of a command, for people or for programs.
 pub struct Screen {
     form: Form,
-    talk: Talk,
-    moving: bool,
+    verbosity: Verbosity,
+    draws_progress: bool,
     state: Mutex<State>,
 }
 
@@ -44,13 +45,13 @@ enum Form {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
-enum Talk {
+enum Verbosity {
     Quiet,
-    Usual,
-    Much,
+    Normal,
+    Verbose,
 }
 
-/// What is on the screen, and what became of printing.
+/// The state of printing.
 #[derive(Default)]
 struct State {
     bar: Option<ProgressBar>,
@@ -62,53 +63,53 @@ impl Screen {
     /// Prints as the options say.
     pub fn new(global: &Global) -> Self {
         let form = if global.json { Form::Json } else { Form::Text };
-        let talk = match (global.quiet, global.verbose) {
-            (true, _) => Talk::Quiet,
-            (false, 0) => Talk::Usual,
-            (false, _) => Talk::Much,
+        let verbosity = match (global.quiet, global.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Normal,
+            (false, _) => Verbosity::Verbose,
         };
-        let moving = !global.quiet && !global.no_progress && io::stderr().is_terminal();
-        Self { form, talk, moving, state: Mutex::default() }
+        let draws_progress = !global.quiet && !global.no_progress && io::stderr().is_terminal();
+        Self { form, verbosity, draws_progress, state: Mutex::default() }
     }
 
     /// Prints before the options are known: only whether errors are objects can be seen.
     pub fn before_arguments() -> Self {
         let is_json = std::env::args_os().any(|argument| argument == "--json");
         let form = if is_json { Form::Json } else { Form::Text };
-        Self { form, talk: Talk::Usual, moving: false, state: Mutex::default() }
+        Self { form, verbosity: Verbosity::Normal, draws_progress: false, state: Mutex::default() }
     }
 
-    /// Whether results are objects.
+    /// Reports whether results are objects.
     pub fn is_json(&self) -> bool {
         self.form == Form::Json
     }
 
-    /// Whether more than usual is told.
+    /// Reports whether details are told.
     pub fn is_verbose(&self) -> bool {
-        self.talk == Talk::Much
+        self.verbosity == Verbosity::Verbose
     }
 
-    /// Whether progress may be drawn.
-    pub fn is_moving(&self) -> bool {
-        self.moving
+    /// Reports whether progress is drawn.
+    pub fn draws_progress(&self) -> bool {
+        self.draws_progress
     }
 
-    /// Whether a person looks at the results.
-    pub fn is_watched(&self) -> bool {
+    /// Reports whether results go to a terminal.
+    pub fn is_terminal_output(&self) -> bool {
         io::stdout().is_terminal()
     }
 
-    /// Remembers who catches interrupts, for the exit code.
+    /// Takes the handler of interrupts, which knows the signal for the exit code.
     pub fn set_interrupt(&self, interrupt: Interrupt) {
         self.state().interrupt = Some(interrupt);
     }
 
-    /// The columns of the terminal on which results appear; `None` where lines have no end.
+    /// Returns the columns of the terminal on which results appear; `None` where lines have no end.
     pub fn width(&self) -> Option<usize> {
         columns(io::stdout().is_terminal(), terminal_size_of(io::stdout()))
     }
 
-    /// The columns of the terminal on which progress is drawn.
+    /// Returns the columns of the terminal on which progress is drawn.
     pub fn width_of_progress(&self) -> usize {
         let size = terminal_size_of(io::stderr());
         columns(io::stderr().is_terminal(), size).unwrap_or(USUAL_WIDTH)
@@ -136,8 +137,8 @@ impl Screen {
     }
 
     /// Prints a line that a person likes to read and nobody needs.
-    pub fn say(&self, text: impl AsRef<str>) {
-        if self.talk >= Talk::Usual {
+    pub fn info(&self, text: impl AsRef<str>) {
+        if self.verbosity >= Verbosity::Normal {
             self.line(text);
         }
     }
@@ -154,18 +155,18 @@ impl Screen {
         io::stdout().lock().write_all(bytes)
     }
 
-    /// Tells what only those want to know who ask for more.
+    /// Prints a detail, which is shown with `-v` only.
     pub fn detail(&self, text: impl AsRef<str>) {
-        if self.talk == Talk::Much && self.form == Form::Text {
-            self.complain(text.as_ref(), 0);
+        if self.verbosity == Verbosity::Verbose && self.form == Form::Text {
+            self.tell_stderr(text.as_ref(), 0);
         }
     }
 
-    /// Tells of something that went wrong without ending the command.
+    /// Prints a warning of something that went wrong without ending the command.
     pub fn problem(&self, subject: &str, what: &str) {
         match (self.form, subject.is_empty()) {
-            (Form::Text, true) => self.complain(&format!("warning: {what}"), 2),
-            (Form::Text, false) => self.complain(&format!("warning: {subject}: {what}"), 2),
+            (Form::Text, true) => self.tell_stderr(&format!("warning: {what}"), 2),
+            (Form::Text, false) => self.tell_stderr(&format!("warning: {subject}: {what}"), 2),
             (Form::Json, _) => {
                 self.to_stderr(&json_line(&json::Problem { subject, message: what }));
             }
@@ -174,10 +175,10 @@ impl Screen {
 
     /// Prints a line of a question, on standard error.
     pub fn ask(&self, line: &str) {
-        self.complain(line, 0);
+        self.tell_stderr(line, 0);
     }
 
-    /// Puts a bar below what is printed, or takes it away.
+    /// Draws a bar below what is printed, or removes it.
     pub fn set_bar(&self, bar: Option<ProgressBar>) {
         let old = std::mem::replace(&mut self.state().bar, bar);
         if let Some(old) = old {
@@ -191,7 +192,7 @@ impl Screen {
         let outcome = match (outcome, self.state().failed.take()) {
             (Ok(_), Some(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
                 crate::failure::Exit::Failed,
-                format!("the result could not be printed: {error}"),
+                format!("the result could not be printed: {}", reason(&error)),
                 "check where standard output goes",
             )),
             (outcome, _) => outcome,
@@ -210,9 +211,9 @@ impl Screen {
     fn failure(&self, failure: &Failure, code: u8) {
         match self.form {
             Form::Text => {
-                self.complain(&format!("yore: {}", failure.what), 2);
+                self.tell_stderr(&format!("yore: {}", failure.what), 2);
                 if let Some(hint) = &failure.hint {
-                    self.complain(&format!("  {hint}"), 0);
+                    self.tell_stderr(&format!("  {hint}"), 0);
                 }
             }
             Form::Json => {
@@ -223,7 +224,7 @@ impl Screen {
     }
 
     /// Prints a line on standard error, broken between words, with a further indent of `indent`.
-    fn complain(&self, text: &str, indent: usize) {
+    fn tell_stderr(&self, text: &str, indent: usize) {
         let width = columns(io::stderr().is_terminal(), terminal_size_of(io::stderr()));
         self.to_stderr(&broken(&escape::text(text), width, indent));
     }

@@ -1,4 +1,4 @@
-//! Reading what was typed: the arguments, or what is wrong with them in the style of every other error.
+//! Reading the arguments; what is wrong with them is told in the style of every other error.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
@@ -9,13 +9,13 @@ use crate::usage::arguments::Arguments;
 pub mod arguments;
 mod help;
 
-/// What came of reading the arguments.
+/// The result of reading the arguments.
 pub enum Read {
-    /// They are understood.
+    /// The arguments are understood.
     Arguments(Box<Arguments>),
-    /// A text was asked for: the help, or the version.
+    /// The help or the version was requested.
     Text(clap::Error),
-    /// They make no sense.
+    /// The arguments make no sense.
     Wrong(Failure),
 }
 

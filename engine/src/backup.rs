@@ -21,7 +21,7 @@ use crate::backup::store::StoreState;
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::walk::{Sources, Walk};
 use crate::clock::now;
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::chunker::Gear;
 use crate::format::id::ObjectId;
 use crate::format::id::SnapshotId;
@@ -120,13 +120,12 @@ pub fn backup(
 fn check_sources(sources: &[PathBuf]) -> Result<()> {
     for source in sources {
         if !source.is_absolute() {
-            let what = format!("{} is not an absolute path", source.display());
-            return Err(Error::Refused { what });
+            return Err(Refusal::RelativePath { path: source.clone() }.into());
         }
         yore_platform::path_metadata(source).map_err(|error| Error::local(source, error))?;
     }
     if sources.is_empty() {
-        return Err(Error::Refused { what: "there is nothing to back up".into() });
+        return Err(Refusal::NothingToBackUp.into());
     }
     Ok(())
 }
@@ -138,8 +137,7 @@ fn check_record_size(sources: &[Vec<u8>], options: &BackupOptions) -> Result<()>
     let lengths = sources.iter().map(Vec::len).chain(texts);
     // The other fields, and the heads of the texts, are small beside it.
     if lengths.map(|length| length + 16).sum::<usize>() > seal::MAX_RECORD / 2 {
-        let what = "sources, tags and patterns are more than 2 MiB of text together".into();
-        return Err(Error::Refused { what });
+        return Err(Refusal::TextTooLong.into());
     }
     Ok(())
 }
@@ -172,9 +170,7 @@ fn run(
     let started = now();
     let time = options.time.unwrap_or(started);
     if time > started {
-        return Err(Error::Refused {
-            what: "the time of a snapshot can't be in the future".into(),
-        });
+        return Err(Refusal::TimeInFuture.into());
     }
     check_record_size(&sources, options)?;
     let known = repository.snapshots()?;
@@ -185,7 +181,7 @@ fn run(
         return Ok(report(None, saved.totals, ahead));
     }
     let sessions = repository.sessions()?.list;
-    let new_client = shared_client_id::split(&known, &sessions, &options.writer);
+    let new_client = shared_client_id::new_id_if_shared(&known, &sessions, &options.writer);
     let client = new_client.unwrap_or(options.writer.client);
     let writer = Writer { client, ..options.writer.clone() };
     let left = resume::left_open(sessions);

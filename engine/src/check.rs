@@ -1,7 +1,7 @@
-//! Check: does the repository hold together, and, if asked for, is every byte what it was.
+//! Check: every object is there and as its references say; optionally, every byte of every pack is read.
 //!
-//! Nothing that can't be read ends a check; it is a problem like any other. Everything is read from
-//! the destination: no cache is trusted.
+//! An object that can't be read does not end a check: it is a problem like any other. Everything is read from the
+//! destination: no cache is trusted.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ use packs::Packs;
 use report::Findings;
 pub use report::{CheckReport, Finding};
 
-/// Which packs are read whole.
+/// The packs that are read whole.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum ReadData {
     /// None: only their ends, which tell what they hold.
@@ -32,21 +32,21 @@ pub enum ReadData {
     None,
     /// All of them.
     All,
-    /// So many in a hundred, drawn anew each time; at least one.
+    /// So many in a hundred, chosen at random each time; at least one.
     Percent(f64),
     /// The `n`th of `of` parts, counted from 1; all parts together are all packs.
     Part {
-        /// Which part.
+        /// The number of the part.
         n: u64,
-        /// How many parts there are.
+        /// The number of parts.
         of: u64,
     },
 }
 
-/// How a repository is checked.
+/// The options of a check.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CheckOptions {
-    /// Which packs are read whole.
+    /// The packs that are read whole.
     pub read_data: ReadData,
 }
 

@@ -1,26 +1,29 @@
-//! Why an operation of the engine failed, by what the caller can do about it.
+//! The errors of the engine, by what the caller can do about them.
+//!
+//! A message names its subject and not its cause, which is the error's source; [`Error::with_cause`] puts them together.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 /// The engine's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why an operation failed.
+/// An error of an operation, or of a part of one that goes on.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The destination holds no repository.
     #[error("there is no repository at {location}")]
     NoRepository {
-        /// Where it was looked for.
+        /// The destination.
         location: String,
     },
     /// A repository is there already, or something that is not one.
     #[error("{location} {found}")]
     Occupied {
-        /// Where the repository was to be made.
+        /// The folder or destination.
         location: String,
-        /// What is there instead of nothing.
+        /// The thing that is there.
         found: &'static str,
     },
     /// No key slot opens with the given secret.
@@ -34,9 +37,9 @@ pub enum Error {
     /// The secret itself is not well-formed.
     #[error("{what} is not usable: {reason}")]
     MalformedSecret {
-        /// Which secret: a key file's path, the recovery key.
+        /// The secret: a key file's path, the recovery key.
         what: String,
-        /// What is wrong with it.
+        /// The malformed part of it.
         reason: &'static str,
     },
     /// The repository needs something that this program does not know.
@@ -58,7 +61,7 @@ pub enum Error {
     Damaged {
         /// The object's name, or the blob's.
         object: String,
-        /// What was found.
+        /// The finding.
         reason: &'static str,
     },
     /// An object that must be there is not.
@@ -68,35 +71,41 @@ pub enum Error {
         object: String,
     },
     /// The destination did not do what was asked.
-    #[error("{object}: {source}")]
+    #[error("{object} could not be used")]
     Backend {
         /// The object, with the place where it is kept.
         object: String,
-        /// What the destination answered.
+        /// The answer of the destination.
         source: io::Error,
     },
     /// A local file or folder could not be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{} could not be used", path.display())]
     Local {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system answered.
+        /// The answer of the system.
         source: io::Error,
     },
-    /// What was asked for is not in the repository.
+    /// The repository does not have what was asked for.
     #[error("{what}")]
     NotFound {
-        /// What was looked for, as a sentence.
+        /// The thing that was looked for, in a sentence.
         what: String,
     },
-    /// The request makes no sense.
+    /// Something that the repository has can't be read, or could not be read when it was backed up.
     #[error("{what}")]
-    Refused {
-        /// Why, as a sentence.
+    Unreadable {
+        /// The thing that can't be read, in a sentence.
         what: String,
     },
-    /// Prune published a newer generation while a session opened, or somebody gave the session up for dead; the
-    /// operation starts over.
+    /// The request is not carried out: it makes no sense, or exceeds a limit.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Something is saved, kept or restored otherwise than requested, and the operation goes on.
+    #[error(transparent)]
+    Deviation(#[from] Deviation),
+    /// Prune published a newer generation while a session opened, or another machine gave the session up for dead;
+    /// the operation starts over.
     #[error("prune began meanwhile, or another machine took this one for dead")]
     Overtaken,
     /// The person or the system asked the operation to stop.
@@ -104,7 +113,154 @@ pub enum Error {
     Interrupted,
 }
 
+/// The reason why a request is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A source is given by a relative path.
+    #[error("{} is not an absolute path", path.display())]
+    RelativePath {
+        /// The source.
+        path: PathBuf,
+    },
+    /// A backup has no sources.
+    #[error("there is nothing to back up")]
+    NothingToBackUp,
+    /// The texts of a snapshot exceed its record.
+    #[error("sources, tags and patterns are more than 2 MiB of text together")]
+    TextTooLong,
+    /// A snapshot would be of the future.
+    #[error("the time of a snapshot can't be in the future")]
+    TimeInFuture,
+    /// A stream is to be saved under a path that no file can have.
+    #[error("{path:?} can't be the name of a file")]
+    InvalidFileName {
+        /// The path.
+        path: String,
+    },
+    /// A pattern is malformed.
+    #[error("{pattern:?} can't be used as a pattern: {reason}")]
+    InvalidPattern {
+        /// The pattern.
+        pattern: String,
+        /// The malformed part of it, in words.
+        reason: String,
+    },
+    /// The patterns take more memory than a limit.
+    #[error("the patterns are too long together")]
+    PatternsTooLong,
+    /// The beginning of a snapshot's id fits several.
+    #[error("several snapshots begin with {prefix}")]
+    AmbiguousId {
+        /// The beginning.
+        prefix: String,
+    },
+    /// An object's name leads to no file of a destination.
+    #[error("{name} names no file")]
+    InvalidObjectName {
+        /// The object's name.
+        name: String,
+    },
+    /// A part of a tree or a list is larger than a frame.
+    #[error("a part of {bytes} bytes can't be stored")]
+    BlobTooLarge {
+        /// The size of the part.
+        bytes: usize,
+    },
+    /// A path is longer than any that is followed.
+    #[error("it is nested more deeply than is followed")]
+    TooDeep,
+    /// The paths of nested directories take more memory than a restore may use.
+    #[error("it is nested more deeply than can be restored")]
+    TooDeepToRestore,
+}
+
+/// A difference between a request and what was done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Deviation {
+    /// A file is saved in a state that it may never have had.
+    #[error("changed each time it was read; what was read last is kept")]
+    ChangedWhileRead,
+    /// A pattern chose nothing.
+    #[error("nothing fits this pattern")]
+    UnusedPattern,
+    /// A file got another name in a target that does not tell upper from lower case.
+    #[error(
+        "the target takes it for another name that differs in case alone: it is restored as {name:?}"
+    )]
+    RenamedForCase {
+        /// The name that it got.
+        name: String,
+    },
+    /// A file or folder of the target is not what it was when the plan was made.
+    #[error("it changed since the plan was shown, and stays as it is")]
+    ChangedSincePlan,
+    /// A folder of the target stays where the snapshot has something else, since nothing is to be removed.
+    #[error("{}: a folder is in its place", path.display())]
+    FolderInPlace {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder of the target stays where the snapshot has something else, since no backup has all of it.
+    #[error(
+        "{}: a folder is in its place that holds what backups leave out or can't read",
+        path.display()
+    )]
+    UnsavedFolderInPlace {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder of the target that the snapshot does not have stays, since no backup has all of it.
+    #[error("it is not removed: {path} is in it, which backups leave out or can't read")]
+    UnsavedContent {
+        /// The path of something in the folder that no backup has.
+        path: String,
+    },
+    /// Nothing is removed from a folder of the target.
+    #[error("nothing is removed in it: {0}")]
+    NothingRemoved(KeepReason),
+    /// A part of the repository was not searched.
+    #[error("below /{path} nothing was searched: {message}")]
+    NotSearched {
+        /// The path of the part.
+        path: String,
+        /// The error that prevented it, in words.
+        message: String,
+    },
+}
+
+/// The reason why a restore removes nothing from a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepReason {
+    /// The snapshot has the folder without what was left out of it, or could not be read.
+    Incomplete,
+    /// The snapshot has an older state of the folder, and of everything below it.
+    Stale,
+    /// The folder is empty in the snapshot, and another file system is mounted there now.
+    Mounted,
+}
+
+impl fmt::Display for KeepReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            KeepReason::Incomplete => "the backup left out some of it, or could not read it",
+            KeepReason::Stale => "the backup could not read it, and has an older state",
+            KeepReason::Mounted => {
+                "another file system is mounted there, of which the snapshot has nothing"
+            }
+        })
+    }
+}
+
 impl Error {
+    /// Returns the message with its cause, if it has one.
+    pub fn with_cause(&self) -> String {
+        match self {
+            Error::Backend { object, source } => format!("{object}: {source}"),
+            Error::Local { path, source } => format!("{}: {source}", path.display()),
+            other => other.to_string(),
+        }
+    }
+
     pub(crate) fn damaged(object: impl Into<String>, reason: &'static str) -> Self {
         Error::Damaged { object: object.into(), reason }
     }

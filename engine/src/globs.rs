@@ -1,13 +1,13 @@
 //! Patterns of paths as in `.gitignore`, against paths from the root.
 //!
-//! The last pattern that fits decides, and what is below a directory that is left out is not asked about, so it
-//! can't be taken back. The caller walks from the top, as Git does.
+//! The last pattern that fits decides. The caller walks from the top, as Git does, and not into a directory that is
+//! left out, so nothing in it can be taken back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
-use crate::error::{Error, Result};
+use crate::error::{Refusal, Result};
 use crate::path::TreePath;
 
 mod rule;
@@ -38,7 +38,7 @@ pub(crate) struct Globs {
     /// Matched against paths.
     paths: Set,
     globs: Vec<Glob>,
-    /// For each rule, whether one of its patterns fitted anything yet.
+    /// For each rule, set once one of its patterns fitted anything.
     fitted: Vec<AtomicBool>,
 }
 
@@ -49,14 +49,14 @@ struct Glob {
     dirs_only: bool,
 }
 
-/// Some of the patterns, and which.
+/// Compiled patterns, and their positions.
 #[derive(Debug, Default)]
 struct Set {
     regexes: Option<RegexSet>,
     globs: Vec<usize>,
 }
 
-/// What patterns say of a path.
+/// The decision of patterns about a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// No pattern fits it.
@@ -71,14 +71,12 @@ impl Globs {
     /// Compiles rules; a later one outweighs an earlier one.
     ///
     /// # Errors
-    /// [`Error::Refused`] names the first that is no pattern.
+    /// [`Refusal::InvalidPattern`] for the first that is malformed.
     pub(crate) fn new(rules: &[Rule]) -> Result<Self> {
         let patterns = rules.iter().enumerate();
         let patterns = patterns.flat_map(|(at, rule)| rule.patterns.iter().map(move |p| (at, p)));
         Self::build(patterns, rules.len(), |pattern, reason| {
-            Err(Error::Refused {
-                what: format!("{pattern:?} can't be used as a pattern: {reason}"),
-            })
+            Err(Refusal::InvalidPattern { pattern: pattern.to_owned(), reason }.into())
         })
     }
 
@@ -114,13 +112,13 @@ impl Globs {
         Ok(Self { names: Set::new(names)?, paths: Set::new(paths)?, globs, fitted })
     }
 
-    /// Reports whether there are no patterns.
+    /// Returns whether there are no patterns.
     pub(crate) fn is_empty(&self) -> bool {
         self.globs.is_empty()
     }
 
-    /// Asks about one path, given by components joined by `/`.
-    pub(crate) fn ask(&self, path: &[u8], is_dir: bool) -> Verdict {
+    /// Matches one path, given by components joined by `/`.
+    pub(crate) fn decide(&self, path: &[u8], is_dir: bool) -> Verdict {
         let name = TreePath::new(path).file_name();
         let mut last = None;
         for at in self.names.fitting(name).chain(self.paths.fitting(path)) {
@@ -139,12 +137,12 @@ impl Globs {
         }
     }
 
-    /// Reports whether patterns name a path.
+    /// Returns whether patterns name a path.
     pub(crate) fn name(&self, path: &[u8], is_dir: bool) -> bool {
-        self.ask(path, is_dir) == Verdict::Named
+        self.decide(path, is_dir) == Verdict::Named
     }
 
-    /// Lists the rules of which no pattern fitted anything that was asked about, by their positions.
+    /// Returns the positions of the rules of which no pattern fitted anything so far.
     pub(crate) fn unused(&self) -> Vec<usize> {
         let unused = |at: &usize| self.fitted.get(*at).is_some_and(|f| !f.load(Ordering::Relaxed));
         (0..self.fitted.len()).filter(unused).collect()
@@ -157,13 +155,13 @@ impl Set {
             return Ok(Self::default());
         }
         let built = RegexSetBuilder::new(&regexes).size_limit(COMPILED).build();
-        let too_long = |_| Error::Refused { what: "the patterns are too long together".into() };
+        let too_long = |_| Refusal::PatternsTooLong;
         Ok(Self { regexes: Some(built.map_err(too_long)?), globs })
     }
 
-    /// The positions of the patterns that fit.
+    /// Returns the positions of the patterns that fit.
     fn fitting(&self, text: &[u8]) -> impl Iterator<Item = usize> {
-        // Most paths fit nothing; to ask that first costs no allocation.
+        // Most paths fit nothing, and this test costs no allocation.
         let fits = self.regexes.as_ref().filter(|regexes| regexes.is_match(text));
         let fitting = fits.map(|regexes| regexes.matches(text).into_iter().collect::<Vec<_>>());
         fitting.into_iter().flatten().filter_map(|at| self.globs.get(at).copied())

@@ -1,5 +1,5 @@
-//! Repositories that somebody wrote who holds the keys and means harm: nothing hangs, nothing swells,
-//! nothing leaves the target, and what is beside the harm can still be read.
+//! Repositories written by an attacker who holds the keys: nothing hangs, memory stays bounded, nothing leaves the
+//! target, and sound files beside can still be read.
 
 use yore_platform::Kind;
 
@@ -40,7 +40,7 @@ impl Hostile {
     }
 
     /// Publishes a top that holds `nodes` and a sound file after them; checks and restores it.
-    /// Returns what check found, what restore told, and the names that are there then.
+    /// Returns the number of problems of the check, of those of the restore, and the restored names.
     fn run(mut self, mut nodes: Vec<Node>) -> (usize, usize, Vec<String>) {
         nodes.push(file(b"zzz", Content::Inline(b"sound".to_vec()), 5));
         let root = self.tree(&nodes);
@@ -82,12 +82,12 @@ fn dir(name: &[u8], tree: BlobId) -> Node {
 }
 
 #[test]
-fn names_that_lead_elsewhere_are_told_and_not_made() {
+fn names_that_lead_elsewhere_are_reported_and_not_restored() {
     let hostile = Hostile::new();
     let names: [&[u8]; 6] = [b".", b"..", b"../../escaped", b"/etc/escaped", b"a/b", b"nul\0"];
     let nodes = names.iter().map(|name| file(name, Content::Inline(b"x".to_vec()), 1)).collect();
-    let (problems, told, there) = hostile.run(nodes);
-    assert_eq!((problems, told), (6, 6));
+    let (problems, reported, there) = hostile.run(nodes);
+    assert_eq!((problems, reported), (6, 6));
     assert_eq!(there, ["zzz"]);
 }
 
@@ -98,8 +98,8 @@ fn leaves_that_repeat_names_give_each_once() {
     let leaves: Vec<_> =
         (b'a'..=b'x').map(|first| LeafRef { first: vec![first], id: leaf, nodes: 1 }).collect();
     let large = hostile.blob(BlobKind::Tree, forged_leaves(&leaves));
-    let (problems, told, there) = hostile.run(vec![dir(b"large", large)]);
-    assert!(problems >= 1 && told == 23, "{problems} {told}");
+    let (problems, reported, there) = hostile.run(vec![dir(b"large", large)]);
+    assert!(problems >= 1 && reported == 23, "{problems} {reported}");
     assert_eq!(there, ["large", "zzz"]);
 }
 
@@ -110,9 +110,9 @@ fn trees_nested_twenty_thousand_deep_end_in_an_error() {
     for _ in 0..20_000 {
         deep = hostile.tree(&[dir(b"d", deep)]);
     }
-    let (problems, told, there) = hostile.run(vec![dir(b"deep", deep)]);
+    let (problems, reported, there) = hostile.run(vec![dir(b"deep", deep)]);
     assert_eq!(problems, 0);
-    assert!((1..10).contains(&told), "{told}");
+    assert!((1..10).contains(&reported), "{reported}");
     assert_eq!(there, ["deep", "zzz"]);
 }
 
@@ -145,8 +145,8 @@ fn sizes_and_holes_beyond_reason_are_refused() {
         hostile.blob(BlobKind::List, encode_list(0, &[ListRef { id: chunk, length: 1 << 40 }]));
     let lists = Content::Lists { depth: 0, lists: vec![ListRef { id: list, length: 1 << 40 }] };
     let listed = file(b"listed", lists, 1 << 40);
-    let (problems, told, there) = hostile.run(vec![huge, listed, longer, many]);
-    assert_eq!((problems, told), (4, 4));
+    let (problems, reported, there) = hostile.run(vec![huge, listed, longer, many]);
+    assert_eq!((problems, reported), (4, 4));
     assert_eq!(there, ["zzz"]);
 }
 

@@ -34,7 +34,7 @@ pub use backup::{
     InodeNumbers, LeftOut, NotEntered, Reading, UnchangedBy, backup, backup_stream, count_sources,
 };
 pub use check::{CheckOptions, CheckReport, Finding, ReadData, check};
-pub use error::{Error, Result};
+pub use error::{Deviation, Error, KeepReason, Refusal, Result};
 pub use format::content_id::{ContentId, content_id};
 pub use format::header::{FORMAT_VERSION, Header, Parameters};
 pub use format::id::{BlobId, ObjectId, RepositoryId, SnapshotId, encode_hex};

@@ -1,8 +1,8 @@
-//! Who is told of progress and of errors that do not end an operation.
+//! Observers: they get progress, and errors that do not end an operation.
 
 use crate::error::Error;
 
-/// What an operation is doing.
+/// The progress of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// So many files and bytes are expected in all, as far as is known.
@@ -21,11 +21,11 @@ pub enum Event {
     },
     /// From now on these are counted, from 0.
     Counting(Unit),
-    /// What became of a file, or of anything else that is not a folder; only for observers that want files.
+    /// The fate of a file, or of anything else that is not a folder; only for observers that want files.
     File {
         /// The path in the snapshot.
         path: Vec<u8>,
-        /// What became of it.
+        /// Its fate.
         fate: Fate,
     },
     /// This is being worked on; a path for people.
@@ -39,7 +39,7 @@ pub enum Event {
     },
 }
 
-/// What is counted.
+/// The unit of a count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unit {
     /// Files.
@@ -51,18 +51,18 @@ pub enum Unit {
     Snapshots,
 }
 
-/// What became of a file in a backup or restore, or would become of it in a dry run.
+/// The fate of a file in a backup or restore, or in a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// Saved, and not in the previous snapshot.
     New,
     /// Saved, and otherwise in the previous snapshot.
     Changed,
-    /// As it is in the previous snapshot, or in the place into which it was to be restored.
+    /// Equal to the previous snapshot, or to the existing file.
     Unchanged,
     /// Written.
     Restored,
-    /// Something is in its place, and stays.
+    /// Not restored: something has its name, and stays.
     Kept,
     /// Removed, since the snapshot does not have it.
     Removed,
@@ -79,33 +79,33 @@ pub enum Planned {
     Remove,
 }
 
-/// Something that went wrong without ending the operation.
+/// An error that does not end the operation.
 #[derive(Debug)]
 pub struct Problem {
     /// The path or object that it concerns; bytes of a path are shown as well as they can be.
     pub subject: Vec<u8>,
-    /// What happened.
+    /// The error.
     pub error: Error,
 }
 
-/// Is told of progress and problems, from any thread, and may ask the operation to stop.
+/// Gets progress and problems, from any thread, and may interrupt the operation.
 pub trait Observer: Sync {
-    /// Something moved on.
+    /// Takes progress.
     fn event(&self, event: Event);
 
-    /// Something went wrong; the operation goes on and counts it.
+    /// Takes a problem; the operation goes on and counts it.
     fn problem(&self, problem: Problem);
 
-    /// Whether the operation should stop as soon as it can.
+    /// Returns whether the operation should stop as soon as it can.
     fn interrupted(&self) -> bool;
 
-    /// Whether it wants [`Event::File`]: their paths cost time to put together.
+    /// Returns whether it wants [`Event::File`], whose paths cost time to put together.
     fn wants_files(&self) -> bool {
         false
     }
 }
 
-/// An observer that looks away.
+/// An observer that ignores everything.
 pub struct Unobserved;
 
 impl Observer for Unobserved {

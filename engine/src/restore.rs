@@ -1,12 +1,11 @@
-//! Restore: writing what a moment held into a folder.
+//! Restore: writing the state of a moment into a folder.
 //!
-//! One thread walks the tree in the order in which it was backed up and hands batches of small
-//! files, and stretches of large ones, to workers over a bounded channel; so memory does not depend
-//! on how much there is. A directory gets its metadata when the last thing in it is done.
+//! One thread walks the tree in the order in which it was backed up and sends batches of small files, and stretches of
+//! large ones, to workers over a bounded channel, so memory is bounded. A directory gets its metadata when everything
+//! in it is done.
 //!
-//! Nothing in a hostile tree leaves the target: everything goes through [`TargetDir`]. Folders above a
-//! source are the way to it and not its content: they are made where they are missing, and nothing
-//! about those that are there changes.
+//! Nothing in a hostile tree leaves the target: all access goes through [`TargetDir`]. Folders above a source are not
+//! its content: they are made where they are missing, and existing ones do not change.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -43,132 +42,128 @@ mod write_node;
 
 use context::Context;
 use directory::OpenDir;
-use restore_plan::Agreement;
+use restore_plan::AllowedChanges;
 pub use restore_plan::RestorePlan;
 use select::Selection;
 pub use sources::SourcePart;
-use sources::{Links, Way};
-use walk::Planner;
+use sources::{LinkPolicy, RestorePath};
+use walk::Walk;
 
-/// What happens to what is in the target already under a name that is restored.
+/// The treatment of a file in the target that has a name which is restored.
 ///
 /// Directories are never replaced by directories: what is in them is restored one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Overwrite {
     /// It stays as it is.
     Never,
-    /// It is replaced unless kind, size and time of modification agree; if they do, its metadata
-    /// is set.
+    /// It is replaced unless kind, size and time of modification agree; if they do, its metadata is set.
     #[default]
     Different,
     /// It is replaced if it was last modified before the one in the snapshot.
     Newer,
     /// It is replaced.
     Always,
-    /// It stays unless it is the same, and what the snapshot has comes beside it, under a name with
-    /// [`SourcePart::label`].
+    /// It stays; the snapshot's file, if it differs, comes beside it, under a name with [`SourcePart::label`].
     Beside,
 }
 
-/// What happens to what is in the target and not in the snapshot.
+/// The treatment of files in the target that are not in the snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Extra {
-    /// It stays.
+    /// They stay.
     #[default]
     Keep,
-    /// It is removed from restored directories within a source, in which [`Overwrite`] allows anything
-    /// to be changed, and a directory that stands where the snapshot has something else is removed,
-    /// too. What a backup left out stays ([`SourcePart::excludes`]).
+    /// They are removed from restored directories within a source, unless [`Overwrite`] forbids changes; so is a
+    /// directory where the snapshot has something else. What a backup left out stays ([`SourcePart::excludes`]).
     Delete,
 }
 
-/// Who gets what is restored.
+/// The owners of restored files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Owners {
-    /// The user and the group of the same name, where this machine has them; else the number.
+    /// The user and the group of the same name, where this machine has them; otherwise of the same number.
     #[default]
     ByName,
     /// The user and the group of the same number.
     ByNumber,
 }
 
-/// Whether what was written is read again.
+/// The verification of written files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Verify {
-    /// No.
+    /// They are not read again.
     #[default]
     Trust,
-    /// Every file that was written is read and compared.
+    /// Every written file is read and compared.
     Reread,
 }
 
-/// How a restore is done.
+/// The options of a restore.
 #[derive(Debug, Clone, Default)]
 pub struct RestoreOptions {
-    /// What happens to what is there.
+    /// The treatment of existing files.
     pub overwrite: Overwrite,
-    /// What happens to what the snapshot does not have.
+    /// The treatment of files that the snapshot does not have.
     pub extra: Extra,
-    /// The parts of the state, in its order; only within them it tells what there was. Without any,
-    /// everything is restored as content of one source, and nothing is removed.
+    /// The parts of the state, in its order; it has no knowledge of anything outside of them. Without any, everything is
+    /// restored as content of one source, and nothing is removed.
     pub parts: Vec<SourcePart>,
-    /// Patterns of what is never removed.
+    /// Patterns of files that are never removed.
     pub protected: Vec<String>,
-    /// Patterns as in `.gitignore`, against absolute paths: only what fits one, or is in a directory
-    /// that does, is restored. Empty: everything. One that fits nothing is told as a failure.
+    /// Patterns as in `.gitignore`, against absolute paths: only files that fit one, or are in a directory that does,
+    /// are restored. Empty: everything. A pattern that fits nothing is reported as a failure.
     pub include: Vec<Rule>,
-    /// Patterns likewise: what fits one is left out.
+    /// Patterns likewise of files that are left out.
     pub exclude: Vec<Rule>,
-    /// Who gets what is restored.
+    /// The owners of restored files.
     pub owners: Owners,
-    /// Whether anything is written.
+    /// A real or a dry run.
     pub run: Run,
-    /// Whether it is read again.
+    /// The verification of written files.
     pub verify: Verify,
 }
 
-/// What a restore did, or would have done.
+/// The outcome of a restore, or of a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RestoreReport {
     /// Files written.
     pub files: u64,
     /// Directories made or gone through.
     pub directories: u64,
-    /// Links, pipes, sockets and devices made.
+    /// LinkPolicy, pipes, sockets and devices made.
     pub others: u64,
     /// Further names given to files that have several.
     pub links: u64,
     /// Bytes of data in the files written.
     pub bytes: u64,
-    /// What was there already as it should be.
+    /// Files and links that existed already.
     pub unchanged: u64,
-    /// What was there and stays as it is.
+    /// Files and links that were kept, and differ from the snapshot.
     pub skipped: u64,
-    /// What was removed because the snapshot does not have it; a directory counts once.
+    /// Files and directories removed because the snapshot does not have them; a directory counts once.
     pub deleted: u64,
-    /// What was there otherwise and was replaced.
+    /// Files and directories that differed and were replaced.
     pub replaced: u64,
-    /// Of those, what was newer than in the snapshot.
+    /// Those of them that were newer than in the snapshot.
     pub newer: u64,
-    /// What came beside something else that has its name.
+    /// Files restored under a labelled name, beside another file.
     pub beside: u64,
-    /// What could not be restored; each was told to the observer.
+    /// Files that could not be restored; each was reported to the observer.
     pub failed: u64,
-    /// Parts of metadata that the system refused; told to the observer, summed up where they are many.
+    /// Parts of metadata that the system refused; reported to the observer, summed up where they are many.
     pub refused: u64,
-    /// Temporary names that restores which were killed had left, and that are removed now.
+    /// Temporary files of killed restores that were removed.
     pub leftovers: u64,
 }
 
 /// Restores `what`, which is at `path` in its snapshot, into the folder `target`.
 ///
-/// The top of a state comes to lie with its absolute paths below the target (`T/home/me/…`);
-/// anything else under its own name directly in it (`home/me/docs` is restored as `T/docs`). So
-/// what came from `/home/me/docs` goes back in place with the target `/home/me`, and a whole state
-/// with the target `/`.
+/// The top of a state is restored with its absolute paths below the target (`T/home/me/…`); anything else under its own
+/// name directly in it (`home/me/docs` as `T/docs`). So `/home/me/docs` goes back in place with the target `/home/me`,
+/// and a whole state with the target `/`.
 ///
-/// A file of which a part is damaged or missing is not left there in part; it is reported, counted,
-/// and everything else goes on. Replacing a file is one step, after the new one is complete.
+/// A file of which a part is damaged or missing is not left there in part; it is reported and counted, and everything
+/// else goes on. A file is replaced in one step, after the new one is complete.
 ///
 /// # Errors
 /// [`Error::Interrupted`]; [`Error::Local`] when the target can't be made, is full or read-only;
@@ -188,18 +183,17 @@ pub fn restore(
             (above.as_bytes().to_vec(), DirEntries::one(seen.clone()))
         }
     };
-    let task = Task { reader, target, options, observer, agreement: Agreement::Free };
-    start(task, Way { base: above, to: Vec::new(), links: Links::Refused }, children)
+    let task = Task { reader, target, options, observer, allowed: AllowedChanges::Any };
+    start(task, RestorePath { base: above, top: Vec::new(), links: LinkPolicy::Refuse }, children)
 }
 
-/// Restores what a state has at `path` to where it came from: there below `top`, which is the root
-/// of the file system.
+/// Restores the state at `path` in place, below `top`, which is the root of the file system.
 ///
-/// Folders above `path` are the way to it like those above a source: missing ones are made with
-/// what the snapshot knows of them, and a link that leads to a folder is followed there.
+/// Folders above `path` are treated like those above a source: missing ones are made with the metadata of the snapshot,
+/// and links to folders are followed.
 ///
 /// # Errors
-/// As for [`restore`]; [`Error::NotFound`] where the state has nothing at `path`.
+/// Those of [`restore`]; [`Error::NotFound`] where the state has nothing at `path`.
 pub fn restore_in_place(
     reader: &Reader,
     root: &DirRef,
@@ -208,27 +202,31 @@ pub fn restore_in_place(
     options: &RestoreOptions,
     observer: &dyn Observer,
 ) -> Result<RestoreReport> {
-    let task = Task { reader, target: top, options, observer, agreement: Agreement::Free };
+    let task = Task { reader, target: top, options, observer, allowed: AllowedChanges::Any };
     start_in_place(task, root, path)
 }
 
-/// What is restored, to where, and how.
+/// The reader, the target and the options of a restore.
 struct Task<'a> {
     reader: &'a Reader,
     target: &'a Path,
     options: &'a RestoreOptions,
     observer: &'a dyn Observer,
-    agreement: Agreement<'a>,
+    allowed: AllowedChanges<'a>,
 }
 
 fn start_in_place(task: Task<'_>, root: &DirRef, path: &[u8]) -> Result<RestoreReport> {
     let lone = state_tree::alone(task.reader, root, TreePath::new(path))?;
     let children = DirEntries::open(task.reader, &lone)?;
-    start(task, Way { base: Vec::new(), to: path.to_vec(), links: Links::Followed }, children)
+    start(
+        task,
+        RestorePath { base: Vec::new(), top: path.to_vec(), links: LinkPolicy::Follow },
+        children,
+    )
 }
 
-fn start(task: Task<'_>, way: Way, children: DirEntries<'_>) -> Result<RestoreReport> {
-    let selection = Selection::new(task.options, way)?;
+fn start(task: Task<'_>, path: RestorePath, children: DirEntries<'_>) -> Result<RestoreReport> {
+    let selection = Selection::new(task.options, path)?;
     let root = open_root(task.target, task.options.run)?;
     let context = Context::new(&task, &selection, root.clone());
     let base = OpenDir::base(&context, root);
@@ -243,7 +241,7 @@ fn open_root(target: &Path, run: Run) -> Result<Option<TargetDir>> {
     TargetDir::create(target).map(Some).map_err(|source| Error::local(target, source))
 }
 
-/// Walks in this thread while workers write; both end early when the context says so.
+/// Walks in this thread while workers write; all end early when the context is stopped.
 fn run<'c>(
     context: &'c Context<'c>,
     selection: &Selection,
@@ -259,7 +257,7 @@ fn run<'c>(
             scope.spawn(move || worker::run(context, &jobs));
         }
         drop(jobs);
-        let mut planner = Planner {
+        let mut walk = Walk {
             context,
             selection,
             sender,
@@ -268,11 +266,11 @@ fn run<'c>(
             batch: Vec::new(),
             groups: HashMap::new(),
         };
-        planner.walk(base, children);
+        walk.run(base, children);
     });
 }
 
-/// Whether a directory was there before, and so may hold something.
+/// Returns whether a directory existed before, and so may hold something.
 fn was_there(made: MkdirOutcome) -> bool {
     made == MkdirOutcome::Existing
 }

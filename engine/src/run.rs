@@ -1,6 +1,6 @@
 //! Real runs and dry runs.
 
-/// Whether anything is written.
+/// A real or a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Run {
     /// A snapshot is made.

@@ -1,4 +1,4 @@
-//! What the tests of several modules need: a small repository, and sources to back up into it.
+//! Helpers of the tests of several modules: a small repository, and backups into it.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -27,7 +27,7 @@ pub(crate) struct Sample {
     secret: Secret,
 }
 
-/// Takes down what it is told.
+/// An observer that records problems.
 #[derive(Default)]
 pub(crate) struct Notes {
     pub(crate) problems: Mutex<Vec<(Vec<u8>, Error)>>,
@@ -49,7 +49,7 @@ impl Notes {
     pub(crate) fn texts(&self) -> Vec<String> {
         let problems = self.problems.lock().expect("no test panicked");
         let text = |(subject, error): &(Vec<u8>, Error)| {
-            format!("{}: {error}", String::from_utf8_lossy(subject))
+            format!("{}: {}", String::from_utf8_lossy(subject), error.with_cause())
         };
         problems.iter().map(text).collect()
     }
@@ -85,7 +85,7 @@ impl Sample {
         Self { folder, repository, secret }
     }
 
-    /// Where the repository is.
+    /// Returns the folder of the repository.
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("repository")
     }
@@ -100,7 +100,7 @@ impl Sample {
         open(Arc::new(Folder::new(path.to_owned())), &self.secret, None)
     }
 
-    /// The same, with a folder for its cache.
+    /// Opens the repository anew, with a folder for its cache.
     pub(crate) fn reopen_with(&self, cache: Option<PathBuf>) -> Repository {
         open(Arc::new(Folder::new(self.path())), &self.secret, cache).expect("it opens")
     }
@@ -160,12 +160,12 @@ impl Sample {
         self.repository.reader(16 << 20).expect("a reader").0
     }
 
-    /// The newest snapshot.
+    /// Returns the newest snapshot.
     pub(crate) fn newest(&self) -> SnapshotEntry {
         self.repository.snapshots().expect("snapshots").list.pop().expect("one")
     }
 
-    /// What is at a path in the newest snapshot.
+    /// Finds a path in the newest snapshot.
     pub(crate) fn find(&self, reader: &Reader, path: &[u8]) -> Lookup {
         let root = DirRef::Tree(self.newest().snapshot.root);
         find(reader, &root, TreePath::new(path)).expect("it can be read").expect("it is there")

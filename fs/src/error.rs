@@ -20,7 +20,9 @@ pub(crate) fn damaged(error: Error) -> VolumeError {
         | Error::Backend { .. }
         | Error::Local { .. }
         | Error::NotFound { .. }
-        | Error::Refused { .. }
+        | Error::Unreadable { .. }
+        | Error::Refused(_)
+        | Error::Deviation(_)
         | Error::Overtaken
         | Error::Interrupted => VolumeError::Damaged,
     }

@@ -1,4 +1,6 @@
-//! Where a repository is, as people write it.
+//! The location of a repository, as people write it.
+//!
+//! A kind of destination is a variant of [`Destination`] and a line of [`SCHEMES`].
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -12,29 +14,53 @@ use crate::text::escape;
 
 /// A place that holds a repository, or is to hold one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destination {
-    folder: PathBuf,
+pub enum Destination {
+    /// A folder, by its absolute path.
+    Folder(PathBuf),
 }
 
+/// Reads what follows the colon of a scheme, together with the whole text for messages.
+type Parse = fn(rest: &[u8], whole: &[u8]) -> Outcome<Destination>;
+
+/// The schemes that are known. A path without a scheme is a folder.
+const SCHEMES: [(&[u8], Parse); 1] = [(b"file", file_url)];
+
 impl Destination {
-    /// The folder, absolute.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// The folder on this machine that holds the repository; `None` where it is elsewhere.
+    pub fn local_folder(&self) -> Option<&Path> {
+        match self {
+            Destination::Folder(folder) => Some(folder),
+        }
     }
 
     /// Names it for people.
     pub fn location(&self) -> String {
-        self.folder.display().to_string()
+        match self {
+            Destination::Folder(folder) => folder.display().to_string(),
+        }
+    }
+
+    /// The last part of its name.
+    pub fn short_name(&self) -> Option<String> {
+        match self {
+            Destination::Folder(folder) => {
+                folder.file_name().map(|name| name.to_string_lossy().into_owned())
+            }
+        }
     }
 
     /// Makes the engine's access to it.
     pub fn backend(&self) -> Arc<dyn Backend> {
-        Arc::new(Folder::new(&self.folder))
+        match self {
+            Destination::Folder(folder) => Arc::new(Folder::new(folder)),
+        }
     }
 
     /// Fails when no repository can be made there; changes nothing.
     pub fn must_be_vacant(&self) -> Outcome<()> {
-        Ok(Folder::new(&self.folder).must_be_vacant()?)
+        match self {
+            Destination::Folder(folder) => Ok(Folder::new(folder).must_be_vacant()?),
+        }
     }
 
     /// Fails when there is no repository.
@@ -50,29 +76,33 @@ impl Destination {
 /// Reads a path or URL.
 pub fn parse(text: &OsStr) -> Outcome<Destination> {
     let bytes = name_bytes(text);
-    let path = match scheme(bytes) {
-        None => {
-            must_be_a_path(bytes)?;
-            PathBuf::from(text)
-        }
-        Some((b"file", rest)) => match rest.strip_prefix(b"localhost").unwrap_or(rest) {
-            path @ [b'/', ..] => PathBuf::from(name_from_bytes(&percent_decoded(path))),
-            _ => {
-                return Err(Failure::usage(
-                    format!("{} names no absolute path", escape::name(bytes)),
-                    "write three slashes: file:///path",
-                ));
-            }
-        },
-        Some((scheme, _)) => {
-            return Err(Failure::usage(
-                format!("this version writes to folders only, not to {}://", escape::name(scheme)),
-                "give a folder, for instance where the disk or share is mounted: --repo /path",
-            ));
-        }
+    let Some((scheme, rest)) = scheme(bytes) else {
+        must_be_a_path(bytes)?;
+        return folder(Path::new(text));
     };
-    let folder = std::path::absolute(&path).map_err(|error| Failure::local(&path, error))?;
-    Ok(Destination { folder })
+    match SCHEMES.iter().find(|(known, _)| *known == scheme) {
+        Some((_, parse)) => parse(rest, bytes),
+        None => Err(Failure::usage(
+            format!("this version writes to folders only, not to {}://", escape::name(scheme)),
+            "give a folder, for instance where the disk or share is mounted: --repo /path",
+        )),
+    }
+}
+
+fn folder(path: &Path) -> Outcome<Destination> {
+    let absolute = std::path::absolute(path).map_err(|error| Failure::local(path, error))?;
+    Ok(Destination::Folder(absolute))
+}
+
+/// Reads `file:///path` and `file://localhost/path`.
+fn file_url(rest: &[u8], whole: &[u8]) -> Outcome<Destination> {
+    match rest.strip_prefix(b"localhost").unwrap_or(rest) {
+        path @ [b'/', ..] => folder(Path::new(&name_from_bytes(&percent_decoded(path)))),
+        _ => Err(Failure::usage(
+            format!("{} names no absolute path", escape::name(whole)),
+            "write three slashes: file:///path",
+        )),
+    }
 }
 
 /// Refuses a colon before the first slash: no person means a folder of that name in the working directory.

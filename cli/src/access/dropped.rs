@@ -34,12 +34,12 @@ impl Dropped {
         }
     }
 
-    /// Whether a source was dropped, and has had no snapshot since.
+    /// Reports whether a source was dropped, and has no snapshot since.
     pub fn has(&self, host: &str, source: &[u8], last: SnapshotId) -> bool {
         self.lines.contains(&self.line(host, source, last))
     }
 
-    /// Drops a source whose last snapshot is `last`.
+    /// Drops a source machine last snapshot is `last`.
     pub fn add(&mut self, host: &str, source: &[u8], last: SnapshotId) -> Outcome<()> {
         let line = self.line(host, source, last);
         let path = path().ok_or_else(|| {

@@ -1,28 +1,28 @@
-//! A destination whose file system can't be asked to make files durable.
+//! A destination machine file system can't be asked to make files durable.
 
 use yore_engine::Repository;
 
 use crate::access::state;
 use crate::screen::Screen;
 
-/// The file in a repository's cache that says that it was told.
-const TOLD: &str = "cannot-flush";
+/// The file in a repository's cache that says that it was shown.
+const WARNED: &str = "cannot-flush";
 
 /// Warns of it the first time that it is met: it is how the file system is, and no fault of a backup.
-pub fn warn_of(screen: &Screen, repository: &Repository) {
+pub fn warn_once(screen: &Screen, repository: &Repository) {
     if repository.backend().capabilities().durable {
         return;
     }
-    let told =
-        state::cache_folder().map(|cache| cache.join(repository.id().to_string()).join(TOLD));
-    if told.as_ref().is_some_and(|told| told.exists()) {
+    let mark =
+        state::cache_folder().map(|cache| cache.join(repository.id().to_string()).join(WARNED));
+    if mark.as_ref().is_some_and(|mark| mark.exists()) {
         return;
     }
     screen.problem(
         &repository.location(),
         "its file system can't be asked to write files to the disk at once (fsync), so that a power \
-         failure may cost the last snapshots; this is told once",
+         failure may cost the last snapshots; this is mark once",
     );
-    // Without a cache it is told again.
-    let _ = told.map(|told| std::fs::write(told, ""));
+    // Without a cache it is mark again.
+    let _ = mark.map(|mark| std::fs::write(mark, ""));
 }

@@ -2,12 +2,12 @@
 
 /// The characters of a whole key, without what stands between its groups.
 const WHOLE: usize = 45;
-/// How many may be missing or too many.
+/// The number of characters that may be missing or too many.
 const SLIPS: usize = 6;
-/// How many groups of five show that a text is meant as a key, although some characters are missing.
+/// The number of groups of five that show that a text is meant as a key, although characters are missing.
 const GROUPS: usize = 6;
 
-/// Whether a text is a recovery key, perhaps with mistakes in it: letters and digits, about as many, in groups.
+/// Reports whether a text is a recovery key, perhaps with mistakes: letters and digits, about as many, in groups.
 pub fn looks_like_one(text: &str) -> bool {
     let groups = || text.trim().split(['-', ' ']).filter(|group| !group.is_empty());
     let characters = || groups().flat_map(str::chars);

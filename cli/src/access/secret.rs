@@ -12,16 +12,17 @@ use zeroize::Zeroizing;
 
 use crate::access::recovery;
 use crate::args::global::Global;
+use crate::failure::engine_error::reason;
 use crate::failure::{Exit, Failure, Outcome};
 
 /// The most that is read as a secret.
 const LIMIT: u64 = 64 << 10;
 
 /// A secret as it was given: text, which can be handed to a process in the background.
-pub enum Given {
-    /// What a key file holds.
+pub enum GivenSecret {
+    /// The content of a key file.
     KeyFile {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
         /// Its text.
         text: Zeroizing<String>,
@@ -30,22 +31,22 @@ pub enum Given {
     Typed(Zeroizing<String>),
 }
 
-impl Given {
+impl GivenSecret {
     /// Makes the engine's secret of it.
     pub fn secret(&self) -> Outcome<Secret> {
         match self {
-            Given::KeyFile { path, text } => match Secret::recovery(text) {
+            GivenSecret::KeyFile { path, text } => match Secret::recovery(text) {
                 Ok(recovery) => Ok(recovery),
                 Err(mistyped) if recovery::looks_like_one(text) => Err(mistyped.into()),
                 Err(_) => Ok(Secret::key_file(&path.display().to_string(), text)?),
             },
-            Given::Typed(text) => Ok(Secret::typed(text)),
+            GivenSecret::Typed(text) => Ok(Secret::typed(text)),
         }
     }
 
     /// Says more of a secret that opens nothing, where it is a recovery key with a mistake in it.
     pub fn explain(&self, failure: Failure) -> Failure {
-        let Given::Typed(text) = self else { return failure };
+        let GivenSecret::Typed(text) = self else { return failure };
         match Secret::recovery(text) {
             Err(mistyped)
                 if failure.exit == Exit::WrongSecret && recovery::looks_like_one(text) =>
@@ -59,8 +60,8 @@ impl Given {
     /// Writes it for a process in the background.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let (mark, text) = match self {
-            Given::KeyFile { text, .. } => (b'k', text),
-            Given::Typed(text) => (b't', text),
+            GivenSecret::KeyFile { text, .. } => (b'k', text),
+            GivenSecret::Typed(text) => (b't', text),
         };
         let mut bytes = Zeroizing::new(Vec::with_capacity(1 + text.len()));
         bytes.push(mark);
@@ -68,26 +69,26 @@ impl Given {
         bytes
     }
 
-    /// Reads what [`Given::to_bytes`] wrote.
+    /// Reads what [`GivenSecret::to_bytes`] wrote.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (mark, text) = bytes.split_first()?;
         let text = Zeroizing::new(std::str::from_utf8(text).ok()?.to_owned());
         match mark {
-            b'k' => Some(Given::KeyFile { path: "the key file".into(), text }),
-            b't' => Some(Given::Typed(text)),
+            b'k' => Some(GivenSecret::KeyFile { path: "the key file".into(), text }),
+            b't' => Some(GivenSecret::Typed(text)),
             _ => None,
         }
     }
 }
 
 /// Takes the secret that options or environment give; `None` when they give none.
-pub fn given(global: &Global) -> Outcome<Option<Given>> {
+pub fn given(global: &Global) -> Outcome<Option<GivenSecret>> {
     match &global.key_file {
         Some(path) if !path.as_os_str().is_empty() => {
             let text = read_file(path)?;
-            Ok(Some(Given::KeyFile { path: path.clone(), text }))
+            Ok(Some(GivenSecret::KeyFile { path: path.clone(), text }))
         }
-        _ => Ok(passphrase(global)?.map(Given::Typed)),
+        _ => Ok(passphrase(global)?.map(GivenSecret::Typed)),
     }
 }
 
@@ -149,13 +150,13 @@ fn from_command(command: &OsStr) -> Outcome<Zeroizing<String>> {
         .arg(command)
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| failed(reason(&error)))?;
     let output = child.stdout.take().map(read_all).transpose();
-    let status = child.wait().map_err(|error| failed(error.to_string()))?;
+    let status = child.wait().map_err(|error| failed(reason(&error)))?;
     if !status.success() {
         return Err(failed(status.to_string()));
     }
-    let bytes = output.map_err(|error| failed(error.to_string()))?;
+    let bytes = output.map_err(|error| failed(reason(&error)))?;
     text("what the command printed", bytes.unwrap_or_default())
 }
 
@@ -172,8 +173,8 @@ pub fn must_have_terminal() -> Outcome<()> {
 }
 
 /// Asks for a passphrase or recovery key.
-pub fn prompt(question: &str) -> Outcome<Given> {
-    ask(question).map(Given::Typed)
+pub fn prompt(question: &str) -> Outcome<GivenSecret> {
+    ask(question).map(GivenSecret::Typed)
 }
 
 /// Asks for a new passphrase, twice.
@@ -214,7 +215,7 @@ fn ask(question: &str) -> Outcome<Zeroizing<String>> {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(Error::Interrupted.into()),
         Err(error) => Err(Failure::new(
             Exit::WrongSecret,
-            format!("no passphrase was given: {error}"),
+            format!("no passphrase was given: {}", reason(&error)),
             "type it, or use --key-file or --password-file",
         )),
     }

@@ -1,12 +1,12 @@
-//! An installation whose name another machine uses, too.
+//! An installation id that two machines use.
 
 use yore_engine::ClientId;
 
 use crate::access::state;
 use crate::screen::Screen;
 
-/// Keeps the name that a backup drew instead, and tells of it.
-pub fn leave(screen: &Screen, new: ClientId) {
+/// Stores the id that a backup drew instead, and warns of it.
+pub fn replace(screen: &Screen, new: ClientId) {
     let kept = state::replace_client(new).err().map(|failure| failure.what);
     screen.problem(
         "",

@@ -17,12 +17,12 @@ fn named_or(variable: &str, usual: impl FnOnce(&ProjectDirs) -> PathBuf) -> Opti
     }
 }
 
-/// Where caches go; they may be removed at any time.
+/// Returns the folder of caches, which may be removed at any time.
 pub fn cache_folder() -> Option<PathBuf> {
     named_or("YORE_CACHE_DIR", |folders| folders.cache_dir().to_owned())
 }
 
-/// Where this program remembers things about itself.
+/// Returns the folder in which this program keeps its state.
 pub fn state_folder() -> Option<PathBuf> {
     let usual = |folders: &ProjectDirs| {
         folders.state_dir().unwrap_or_else(|| folders.data_local_dir()).to_owned()
@@ -30,12 +30,12 @@ pub fn state_folder() -> Option<PathBuf> {
     named_or("YORE_STATE_DIR", usual)
 }
 
-/// Tells which installation this is; draws a name for it the first time.
+/// Returns the id of this installation; draws it the first time.
 pub fn client() -> Outcome<ClientId> {
     client_in(&folder_of_client()?, &own_name())
 }
 
-/// Keeps another name for this machine, which the others that share the folder do not see.
+/// Stores another id for this machine, which the machines that share the folder do not use.
 pub fn replace_client(client: ClientId) -> Outcome<()> {
     let (folder, name) = (folder_of_client()?, own_name());
     let path = folder.join(&name);
@@ -56,7 +56,7 @@ fn folder_of_client() -> Outcome<PathBuf> {
     })
 }
 
-/// The file for a name that this machine does not share.
+/// Returns the name of the file that this machine does not share.
 fn own_name() -> String {
     machine_digest().map_or(CLIENT.into(), |machine| format!("{CLIENT}-{machine}"))
 }
@@ -84,7 +84,7 @@ fn save(folder: &Path, name: &str, client: ClientId) -> Outcome<()> {
     file.publish().map(drop).map_err(local)
 }
 
-/// Draws a name for an installation.
+/// Draws an id for an installation.
 pub fn drawn() -> ClientId {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the system has random numbers");

@@ -1,16 +1,16 @@
-//! How easily a new passphrase is guessed.
+//! The strength of a new passphrase.
 
 use zxcvbn::{Score, zxcvbn};
 
 use crate::screen::Screen;
 
-/// Fewer characters than these are too few, whatever they are.
+/// The least number of characters.
 const ENOUGH: usize = 12;
-/// What is estimated of a long passphrase: the estimate takes time with the square of the length.
+/// The number of characters that are estimated: the time of the estimate grows with its square.
 const ESTIMATED: usize = 72;
 
 /// Warns of a new passphrase that is short, or made of what people try first.
-pub fn warn_of(screen: &Screen, passphrase: &str) {
+pub fn warn_if_weak(screen: &Screen, passphrase: &str) {
     if let Some(weakness) = weakness(passphrase) {
         screen.problem(
             "",
@@ -22,7 +22,7 @@ pub fn warn_of(screen: &Screen, passphrase: &str) {
     }
 }
 
-/// What is wrong with a passphrase, if anything is.
+/// Returns the weakness of a passphrase, if it has one.
 fn weakness(passphrase: &str) -> Option<String> {
     let length = passphrase.chars().count();
     if length < ENOUGH {

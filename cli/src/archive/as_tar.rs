@@ -8,7 +8,7 @@ use yore_engine::{Content, Node, SnapshotId};
 use yore_platform::{Kind, Timestamp};
 
 use super::{Added, Archive, content};
-use crate::past::place::Past;
+use crate::moment::state::MomentState;
 
 /// Blocks of a tar.
 const BLOCK: u64 = 512;
@@ -43,13 +43,13 @@ impl<W: Write> Tar<W> {
     /// Finds the first name of a file that is in the archive already.
     fn first_name(
         &mut self,
-        past: &Past,
+        state: &MomentState,
         path: &[u8],
         name: &[u8],
         node: &Node,
     ) -> Option<Vec<u8>> {
         let (file_system, inode) = node.link_group()?;
-        let key = (past.snapshot_of(path), file_system, inode);
+        let key = (state.snapshot_of(path), file_system, inode);
         if let Some(first) = self.names.get_mut(&key)
             && (first.size, &first.content) == (node.size, &node.content)
         {
@@ -67,8 +67,14 @@ impl<W: Write> Tar<W> {
 }
 
 impl<W: Write> Archive for Tar<W> {
-    fn add(&mut self, past: &Past, path: &[u8], name: &[u8], node: &Node) -> io::Result<Added> {
-        let first = self.first_name(past, path, name, node);
+    fn add(
+        &mut self,
+        state: &MomentState,
+        path: &[u8],
+        name: &[u8],
+        node: &Node,
+    ) -> io::Result<Added> {
+        let first = self.first_name(state, path, name, node);
         let kind = match (node.kind, &first) {
             (Kind::Socket, _) => return Ok(Added::LeftOut("a tar has no sockets")),
             (_, Some(_)) => EntryType::Link,
@@ -93,7 +99,7 @@ impl<W: Write> Archive for Tar<W> {
         if kind != EntryType::Regular {
             return Ok(Added::Whole);
         }
-        let error = content(past, node, out)?;
+        let error = content(state, node, out)?;
         let padding = size.next_multiple_of(BLOCK) - size;
         out.write_all(&[0; BLOCK as usize][..padding as usize])?;
         Ok(error.map_or(Added::Whole, Added::Damaged))
@@ -136,7 +142,7 @@ fn header(
     Ok(header)
 }
 
-/// What a header has no room for (POSIX pax; attributes as star, GNU tar and bsdtar have them).
+/// Returns the pax records for values that do not fit in a header (POSIX; attributes as in star, GNU tar and bsdtar).
 fn records(name: &[u8], target: &[u8], size: u64, node: &Node) -> Vec<(String, Vec<u8>)> {
     let mut records = Vec::new();
     let mut record = |key: &str, value: Vec<u8>| records.push((key.to_owned(), value));

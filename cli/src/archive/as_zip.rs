@@ -10,7 +10,7 @@ use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::{Added, Archive, as_text, content};
-use crate::past::place::Past;
+use crate::moment::state::MomentState;
 
 /// From here on a length needs the 64 bits of zip64.
 const LARGE: u64 = u32::MAX as u64;
@@ -37,12 +37,18 @@ impl<W: Write> Zip<W> {
 }
 
 impl<W: Write> Archive for Zip<W> {
-    fn add(&mut self, past: &Past, _path: &[u8], name: &[u8], node: &Node) -> io::Result<Added> {
+    fn add(
+        &mut self,
+        state: &MomentState,
+        _path: &[u8],
+        name: &[u8],
+        node: &Node,
+    ) -> io::Result<Added> {
         let (name, options) = (as_text(name), self.options(node));
         match node.kind {
             Kind::File => {
                 self.out.start_file(name, options)?;
-                let error = content(past, node, &mut self.out)?;
+                let error = content(state, node, &mut self.out)?;
                 return Ok(error.map_or(Added::Whole, Added::Damaged));
             }
             Kind::Directory => self.out.add_directory(name, options)?,

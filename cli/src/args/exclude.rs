@@ -1,4 +1,4 @@
-//! What a backup or a restore leaves out, as patterns of `.gitignore`.
+//! Patterns of `.gitignore` for what a backup or a restore leaves out.
 
 use std::path::{Path, PathBuf};
 
@@ -40,8 +40,8 @@ pub fn read_files(files: &[PathBuf]) -> Outcome<Vec<String>> {
     Ok(patterns)
 }
 
-/// What relative patterns are relative to: the folders that are backed up or restored, and the working directory
-/// where `stands_here`.
+/// Returns what relative patterns are relative to: the folders that are backed up or restored, and the working directory
+/// if `from_here` says so.
 pub fn bases(sources: Vec<Vec<u8>>, from_here: FromHere) -> Bases {
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
     let here = std::env::current_dir().ok().filter(|_| from_here == FromHere::Yes);
@@ -49,12 +49,12 @@ pub fn bases(sources: Vec<Vec<u8>>, from_here: FromHere) -> Bases {
     Bases { sources, others, home: home.map(|home| snapshot_path(Path::new(&home))) }
 }
 
-/// Whether relative patterns are tried below the working directory, too.
+/// Says if relative patterns are tried below the working directory, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FromHere {
-    /// They are: somebody typed them there.
+    /// They are, since they were typed there.
     Yes,
-    /// They are not: they come from a file.
+    /// They are not, since they come from a file.
     No,
 }
 

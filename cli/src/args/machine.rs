@@ -1,4 +1,4 @@
-//! The machine whose snapshots are meant.
+//! The machine machine snapshots are meant.
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -10,8 +10,8 @@ use crate::text::escape;
 
 /// The options that choose a machine.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Whose {
-    /// The machine whose snapshots are meant, instead of this one
+pub struct MachineArgs {
+    /// The machine machine snapshots are meant, instead of this one
     #[arg(long, value_name = "HOST", value_parser = NonEmptyStringValueParser::new())]
     pub host: Option<String>,
     /// The snapshots of all machines together
@@ -19,9 +19,9 @@ pub struct Whose {
     pub all_hosts: bool,
 }
 
-impl Whose {
+impl MachineArgs {
     /// Takes the snapshots of the machine that is meant.
-    pub fn take(&self, mut list: Vec<SnapshotEntry>) -> Outcome<Vec<SnapshotEntry>> {
+    pub fn select(&self, mut list: Vec<SnapshotEntry>) -> Outcome<Vec<SnapshotEntry>> {
         if self.all_hosts {
             return Ok(list);
         }

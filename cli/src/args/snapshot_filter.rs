@@ -8,9 +8,9 @@ use yore_engine::Snapshot;
 
 use crate::args::live_path;
 
-/// Which snapshots count.
+/// The options that choose snapshots.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Filter {
+pub struct SnapshotFilter {
     /// Only those of this machine (may be repeated)
     #[arg(long, value_name = "HOST", value_parser = NonEmptyStringValueParser::new())]
     pub host: Vec<String>,
@@ -22,9 +22,9 @@ pub struct Filter {
     pub path: Vec<PathBuf>,
 }
 
-impl Filter {
-    /// Whether a snapshot counts.
-    pub fn takes(&self, snapshot: &Snapshot) -> bool {
+impl SnapshotFilter {
+    /// Reports whether a snapshot is chosen.
+    pub fn accepts(&self, snapshot: &Snapshot) -> bool {
         let any = |wanted: &[String], of: &dyn Fn(&String) -> bool| {
             wanted.is_empty() || wanted.iter().any(of)
         };
@@ -33,14 +33,14 @@ impl Filter {
             && (self.path.is_empty() || self.paths().iter().any(|path| holds_path(snapshot, path)))
     }
 
-    /// The paths as snapshots may hold them.
+    /// Returns the paths as snapshots may have them.
     pub fn paths(&self) -> Vec<Vec<u8>> {
         let spellings = |path: &PathBuf| live_path::spellings(live_path::absolute(path));
         self.path.iter().flat_map(spellings).collect()
     }
 }
 
-/// Whether a path is, or is below, one of the snapshot's sources.
+/// Reports whether a path is, or is below, one of the snapshot's sources.
 fn holds_path(snapshot: &Snapshot, path: &[u8]) -> bool {
     snapshot.sources.iter().any(|source| {
         source.is_empty()

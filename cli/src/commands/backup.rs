@@ -2,26 +2,17 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use yore_engine::{
-    BackupOptions, EmptySources, Excludes, FileSystems, Reading, Run, TreePath, TreePathBuf,
-    UnchangedBy, count_sources,
-};
-use yore_platform::{Interruptible, Timestamp, name_bytes, snapshot_path};
+use yore_engine::{EmptySources, FileSystems, Reading, Run, TreePath, TreePathBuf, UnchangedBy};
+use yore_platform::name_bytes;
 
-use crate::access::writer::writer;
-use crate::access::{flushing, shared_client, state};
-use crate::args::exclude::{self, FromHere};
-use crate::args::{size, unchanged_by, when};
+use crate::args::files::FileArgs;
+use crate::args::{exclude, size, unchanged_by};
 use crate::context::Context;
-use crate::failure::{Done, Failure, Outcome};
-use crate::job::program_output::ProgramOutput;
-use crate::job::sources::{Named, Sources};
-use crate::past::clock;
-use crate::screen::progress::Progress;
+use crate::failure::{Failure, Outcome};
+use crate::job::{self, BackupJob, ExcludeLists, Input};
 
 mod summary;
 
@@ -29,7 +20,7 @@ mod summary;
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    named: Named,
+    files: FileArgs,
     /// Leave out what fits, as in .gitignore; with a slash, below each PATH and the working directory
     /// (may be repeated)
     #[arg(long, value_name = "GLOB", value_parser = exclude::parse)]
@@ -85,79 +76,55 @@ pub struct Options {
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
-    let plan = plan(context, options)?;
-    let excludes = excludes(options, &plan)?;
-    let time = time(context, options)?;
+    let prepared = job::prepare(context, options.job()?)?;
     let repository = context.open()?;
-    let settings = settings(options, &plan, excludes, time)?;
-    let interrupt = context.interrupt()?;
-    let began = Instant::now();
-    let progress = Progress::start(&context.screen, "backing up", Some(interrupt));
-    let report = match &plan {
-        Plan::Paths { sources, .. } => {
-            let (paths, options) = (sources.paths.clone(), settings.clone());
-            progress.counting_aside(
-                // A pattern that is none is told by the backup.
-                move |counter| drop(count_sources(&paths, &options, counter)),
-                || yore_engine::backup(&repository, &sources.paths, &settings, &progress),
-            )?
-        }
-        Plan::Stdin { path } => {
-            let mut input = Interruptible::new(std::io::stdin(), interrupt);
-            yore_engine::backup_stream(&repository, path, &mut input, &settings, &progress)?
-        }
-        Plan::Command { path, command } => {
-            let mut output = ProgramOutput::start(command, interrupt)?;
-            let made =
-                yore_engine::backup_stream(&repository, path, &mut output, &settings, &progress);
-            match (made, output.failure()) {
-                // What the program did explains more than the read that it broke.
-                (Err(_), Some(failure)) => return Err(failure),
-                (made, _) => made?,
+    let record = prepared.run(context, &repository)?;
+    summary::print(&context.screen, &record);
+    Ok(record.done())
+}
+
+impl Options {
+    /// Makes a job of what was typed.
+    fn job(&self) -> Outcome<BackupJob> {
+        Ok(BackupJob {
+            input: self.input()?,
+            excludes: ExcludeLists {
+                patterns: self.exclude.clone(),
+                files: self.exclude_file.clone(),
+                caches: self.exclude_caches,
+                if_present: self.exclude_if_present.clone(),
+                larger_than: self.exclude_larger_than,
+            },
+            reading: if self.force { Reading::Everything } else { Reading::Changed },
+            unchanged_by: self.unchanged_by.unwrap_or_default(),
+            file_systems: if self.one_file_system { FileSystems::One } else { FileSystems::All },
+            empty_sources: match self.allow_empty_source {
+                true => EmptySources::Accept,
+                false => EmptySources::KeepLast,
+            },
+            run: if self.dry_run { Run::Dry } else { Run::Real },
+            tags: self.tag.clone(),
+            time: self.time.clone(),
+            host: self.host.clone(),
+        })
+    }
+
+    fn input(&self) -> Outcome<Input> {
+        let name = self.name.as_deref().map(stream_path).transpose()?;
+        match (self.stdin, &self.command, name) {
+            (true, _, Some(path)) => Ok(Input::Stdin { path }),
+            (false, Some(command), Some(path)) => {
+                Ok(Input::Command { path, command: command.clone() })
             }
-        }
-    };
-    drop(progress);
-    if let Some(ahead) = &report.ahead {
-        clock::warn_of(context, ahead);
-    }
-    if let Some(new) = report.new_client {
-        shared_client::leave(&context.screen, new);
-    }
-    flushing::warn_of(&context.screen, &repository);
-    summary::print(context, &repository, &report, began.elapsed());
-    let missing = if let Plan::Paths { sources, .. } = &plan { sources.missing } else { 0 };
-    let is_whole = report.totals.unreadable + report.changed_while_read + missing == 0
-        && report.emptied.is_empty()
-        && (report.left_out.whole_sources.is_empty() || options.allow_empty_source);
-    Ok(if is_whole { Done::Whole } else { Done::Partly })
-}
-
-/// What is backed up.
-enum Plan {
-    Paths { sources: Sources, own: Vec<PathBuf> },
-    Stdin { path: Vec<u8> },
-    Command { path: Vec<u8>, command: OsString },
-}
-
-fn plan(context: &Context, options: &Options) -> Outcome<Plan> {
-    let name = options.name.as_deref().map(stream_path).transpose()?;
-    match (options.stdin, &options.command, name) {
-        (true, _, Some(path)) => Ok(Plan::Stdin { path }),
-        (false, Some(command), Some(path)) => Ok(Plan::Command { path, command: command.clone() }),
-        (_, _, Some(_)) => Err(Failure::usage(
-            "--name goes with --stdin or --command",
-            "yore backup --command 'pg_dump mydb' --name mydb.sql",
-        )),
-        (_, _, None) if options.named.is_empty() => Err(Failure::usage(
-            "there is nothing to back up",
-            "name files and folders, as in `yore backup ~/Documents`, or use --stdin or --command",
-        )),
-        (_, _, None) => {
-            context.destination()?.must_be_there()?;
-            let sources = options.named.find(context)?;
-            let own = own_folders(context, &sources.paths)?;
-            Ok(Plan::Paths { sources, own })
+            (_, _, Some(_)) => Err(Failure::usage(
+                "--name goes with --stdin or --command",
+                "yore backup --command 'pg_dump mydb' --name mydb.sql",
+            )),
+            (_, _, None) if self.files.is_empty() => Err(Failure::usage(
+                "there is nothing to back up",
+                "name files and folders, as in `yore backup ~/Documents`, or use --stdin or --command",
+            )),
+            (_, _, None) => Ok(Input::Files(self.files.clone())),
         }
     }
 }
@@ -174,81 +141,6 @@ fn stream_path(name: &Path) -> Outcome<Vec<u8>> {
         ));
     }
     Ok(names.into_iter().collect::<TreePathBuf>().into_bytes())
-}
-
-/// The folders that are the program's own: the repository and the cache. None may be a source.
-fn own_folders(context: &Context, sources: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
-    let folders = [Some(context.destination()?.folder().to_owned()), context.cache()];
-    let folders = folders.into_iter().flatten().filter_map(|f| std::fs::canonicalize(f).ok());
-    let folders: Vec<PathBuf> = folders.collect();
-    for folder in &folders {
-        if let Some(source) = sources.iter().find(|source| source.starts_with(folder)) {
-            return Err(Failure::usage(
-                format!("{} belongs to the repository or to Yore's cache", source.display()),
-                "back up what you want to keep; to copy the repository, copy its folder",
-            ));
-        }
-        if sources.iter().any(|source| folder.starts_with(source)) {
-            context.screen.detail(format!("left out: {} (Yore's own)", folder.display()));
-        }
-    }
-    Ok(folders)
-}
-
-/// What is left out: what was typed, what files list, and the program's own folders.
-fn excludes(options: &Options, plan: &Plan) -> Outcome<Excludes> {
-    let Plan::Paths { sources, own } = plan else { return Ok(Excludes::default()) };
-    let sources = || sources.paths.iter().map(|source| snapshot_path(source)).collect();
-    let from_files = exclude::read_files(&options.exclude_file)?;
-    let mut rules = exclude::rules(&options.exclude, &exclude::bases(sources(), FromHere::Yes));
-    rules.extend(exclude::rules(&from_files, &exclude::bases(sources(), FromHere::No)));
-    // As patterns, too, so that a restore that deletes knows that they were left out.
-    rules.extend(own.iter().map(|folder| exclude::exactly(folder)));
-    let if_present = options.exclude_if_present.iter().map(|name| name_bytes(name).to_vec());
-    Ok(Excludes {
-        rules,
-        caches: options.exclude_caches,
-        if_present: if_present.collect(),
-        larger_than: options.exclude_larger_than,
-    })
-}
-
-/// The time that the snapshot gets, if not that of its making, and the offset from UTC.
-fn time(context: &Context, options: &Options) -> Outcome<(Option<Timestamp>, i64)> {
-    let present = when::present(&context.now);
-    let Some(text) = &options.time else { return Ok((None, present.1)) };
-    let (time, offset) = when::instant(text, &context.now)?;
-    match time > present.0 {
-        false => Ok((Some(time), offset)),
-        true => Err(Failure::usage(
-            format!("{text:?} is in the future"),
-            "give the time at which the files were as they are backed up",
-        )),
-    }
-}
-
-fn settings(
-    options: &Options,
-    plan: &Plan,
-    excludes: Excludes,
-    (time, utc_offset): (Option<Timestamp>, i64),
-) -> Outcome<BackupOptions> {
-    Ok(BackupOptions {
-        excludes,
-        reading: if options.force { Reading::Everything } else { Reading::Changed },
-        unchanged_by: options.unchanged_by.unwrap_or_default(),
-        file_systems: if options.one_file_system { FileSystems::One } else { FileSystems::All },
-        empty_sources: match options.allow_empty_source {
-            true => EmptySources::Accept,
-            false => EmptySources::KeepLast,
-        },
-        own_folders: if let Plan::Paths { own, .. } = plan { own.clone() } else { Vec::new() },
-        run: if options.dry_run { Run::Dry } else { Run::Real },
-        tags: options.tag.clone(),
-        time,
-        utc_offset,
-        writer: writer(state::client()?, options.host.clone()),
-    })
 }
 
 /// Takes a name without a slash.

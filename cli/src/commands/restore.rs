@@ -12,13 +12,14 @@ use yore_engine::{
 use yore_platform::system_path;
 
 use crate::args::exclude::{self, FromHere};
-use crate::args::machine::Whose;
+use crate::args::machine::MachineArgs;
 use crate::commands::restore::in_place::Request;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
-use crate::past::clock;
-use crate::past::place::{self, Past, Place};
+use crate::moment::moment_path::MomentPath;
+use crate::moment::state::MomentState;
+use crate::moment::{clock, moment_path, state as moment_state};
 use crate::screen::progress::Progress;
 use crate::text::{escape, format};
 
@@ -30,7 +31,7 @@ pub struct Options {
     /// MOMENT or MOMENT:PATH, as in yesterday:/home/me/Documents; or a FILE, which is taken from the newest
     /// snapshot that has it, and goes back to where it was unless --target is given
     #[arg(value_name = "MOMENT[:PATH]|FILE")]
-    place: OsString,
+    moment_path: OsString,
     /// The moment from which FILE is taken
     #[arg(long, value_name = "MOMENT")]
     at: Option<String>,
@@ -67,7 +68,7 @@ pub struct Options {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    whose: Whose,
+    machine: MachineArgs,
 }
 
 /// Which files that are there already are replaced.
@@ -75,7 +76,7 @@ pub struct Options {
 enum Which {
     /// None
     Never,
-    /// Those whose size or time differs
+    /// Those machine size or time differs
     Different,
     /// Those that are older
     Newer,
@@ -88,32 +89,32 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let typed = typed(context, options)?;
     let repository = context.open()?;
     let interrupt = context.interrupt()?;
-    let place = match typed {
-        Typed::Place(place) => place,
+    let moment_path = match typed {
+        Typed::MomentPath(moment_path) => moment_path,
         Typed::File(file) => newest_of(context, options, &repository, &file)?,
     };
-    let past = place::open(context, &repository, &place, &options.whose)?;
-    let (path, mut what) = place::locate(&past, &place)?;
+    let state = moment_state::open(context, &repository, &moment_path, &options.machine)?;
+    let (path, mut what) = moment_state::locate(&state, &moment_path)?;
     let mut target = target(context, options, &path)?;
-    if let Some(name) = own_name(options, &target, &what)
+    if let Some(name) = target_name(options, &target, &what)
         && let Lookup::Node(seen) = &mut what
     {
         seen.node.name = name;
         target.pop();
     }
-    let settings = settings(options, &past, &path, own_folders(context, &target, &path)?);
+    let settings = settings(options, &state, &path, protected_patterns(context, &target, &path)?);
     let began = Instant::now();
     let report = match options.target.is_some() {
         true => {
             let progress = Progress::start(&context.screen, "restoring", Some(interrupt));
             progress.counting(
-                |counter| in_place::count(&past.reader, &what, counter),
-                || restore(&past.reader, &what, &path, &target, &settings, &progress),
+                |counter| in_place::count(&state.reader, &what, counter),
+                || restore(&state.reader, &what, &path, &target, &settings, &progress),
             )?
         }
         false => {
-            must_be_of_this_machine(options, &past)?;
-            let request = Request { past: &past, what: &what, path: &path, settings: &settings };
+            must_be_of_this_machine(options, &state)?;
+            let request = Request { state: &state, what: &what, path: &path, settings: &settings };
             let is_said = options.overwrite.is_some() || options.keep_both;
             in_place::run(context, &request, is_said, interrupt)?
         }
@@ -126,20 +127,22 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     Ok(if report.failed + report.refused > 0 { Done::Partly } else { Done::Whole })
 }
 
-/// What is to be restored, as it was typed.
+/// The thing to restore, as it was typed.
 enum Typed {
-    Place(Place),
+    MomentPath(MomentPath),
     /// A path without a moment.
     File(PathBuf),
 }
 
 fn typed(context: &Context, options: &Options) -> Outcome<Typed> {
-    let file = PathBuf::from(&options.place);
+    let file = PathBuf::from(&options.moment_path);
     if let Some(at) = &options.at {
-        return Place::at(at, &file, &context.now).map(Typed::Place);
+        return MomentPath::at(at, &file, &context.now).map(Typed::MomentPath);
     }
-    match place::parse(&options.place, &context.now) {
-        Ok(place) if options.target.is_some() || options.in_place => Ok(Typed::Place(place)),
+    match moment_path::parse(&options.moment_path, &context.now) {
+        Ok(moment_path) if options.target.is_some() || options.in_place => {
+            Ok(Typed::MomentPath(moment_path))
+        }
         Ok(_) => Err(Failure::usage(
             "restore does not know where to",
             "name a folder with --target DIR, or say --in-place: to where it came from",
@@ -154,10 +157,10 @@ fn newest_of(
     options: &Options,
     repository: &Repository,
     file: &Path,
-) -> Outcome<Place> {
-    let timeline = options.whose.take(repository.snapshots()?.list)?;
-    let (reader, _) = repository.reader(place::BUDGET)?;
-    for path in place::alternatives(yore_platform::name_bytes(file.as_os_str())) {
+) -> Outcome<MomentPath> {
+    let timeline = options.machine.select(repository.snapshots()?.list)?;
+    let (reader, _) = repository.reader(moment_state::BUDGET)?;
+    for path in moment_path::alternatives(yore_platform::name_bytes(file.as_os_str())) {
         let versions = path_versions(&reader, &timeline, TreePath::new(&path))?;
         if let Some(version) = versions.iter().rev().find(|version| version.what.is_some()) {
             let newest = &timeline[version.last];
@@ -165,7 +168,7 @@ fn newest_of(
             context
                 .screen
                 .detail(format!("{} is taken from the snapshot of {time}", escape::path(&path)));
-            return Ok(Place::in_snapshot(newest.id, path));
+            return Ok(MomentPath::in_snapshot(newest.id, path));
         }
     }
     Err(Failure::new(
@@ -174,15 +177,15 @@ fn newest_of(
             "{} is neither a moment nor a file that a snapshot has",
             escape::text(&file.to_string_lossy())
         ),
-        format!("`yore find NAME` looks for a file; {}", crate::args::when::FORMS),
+        format!("`yore find NAME` looks for a file; {}", crate::args::time::FORMS),
     ))
 }
 
 /// Refuses to put another machine's files in the place of this one's, unless it was named.
-fn must_be_of_this_machine(options: &Options, past: &Past) -> Outcome<()> {
+fn must_be_of_this_machine(options: &Options, state: &MomentState) -> Outcome<()> {
     let here = yore_platform::hostname();
-    let other = past.hosts.iter().find(|host| **host != here);
-    match other.filter(|host| options.whose.host.as_ref() != Some(host)) {
+    let other = state.hosts.iter().find(|host| **host != here);
+    match other.filter(|host| options.machine.host.as_ref() != Some(host)) {
         None => Ok(()),
         Some(host) => Err(Failure::usage(
             format!(
@@ -199,7 +202,7 @@ fn must_be_of_this_machine(options: &Options, past: &Past) -> Outcome<()> {
 }
 
 /// The name that `--target` gives to a single file; `None` where it is the folder for it.
-fn own_name(options: &Options, target: &Path, what: &Lookup) -> Option<Vec<u8>> {
+fn target_name(options: &Options, target: &Path, what: &Lookup) -> Option<Vec<u8>> {
     let typed = yore_platform::name_bytes(options.target.as_ref()?.as_os_str());
     let is_one = matches!(what, Lookup::Node(seen) if seen.dir.is_none());
     let ends_in_a_name = !matches!(typed, [.., b'/'] | [.., b'/', b'.'] | b"." | []);
@@ -218,9 +221,12 @@ fn target(context: &Context, options: &Options, path: &[u8]) -> Outcome<PathBuf>
         None => system_path(TreePath::new(path).parent().as_bytes()),
     };
     let whole = std::fs::canonicalize(&target).unwrap_or_else(|_| target.clone());
-    let repository = context.destination()?.folder().to_owned();
-    let repository = std::fs::canonicalize(&repository).unwrap_or(repository);
-    match whole.starts_with(&repository) {
+    let destination = context.destination()?;
+    let is_inside = destination.local_folder().is_some_and(|folder| {
+        let real = std::fs::canonicalize(folder);
+        whole.starts_with(real.as_deref().unwrap_or(folder))
+    });
+    match is_inside {
         false => Ok(target),
         true => Err(Failure::usage(
             format!("{} lies inside the repository", target.display()),
@@ -230,13 +236,10 @@ fn target(context: &Context, options: &Options, path: &[u8]) -> Outcome<PathBuf>
 }
 
 /// Patterns of the repository and the cache, where they lie in the target: nothing removes those.
-fn own_folders(context: &Context, target: &Path, path: &[u8]) -> Outcome<Vec<String>> {
+fn protected_patterns(context: &Context, target: &Path, path: &[u8]) -> Outcome<Vec<String>> {
     let above = system_path(TreePath::new(path).parent().as_bytes());
     let target = std::fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
-    let repository = context.destination()?.folder().to_owned();
-    let folders = [Some(repository), context.cache()].into_iter().flatten();
-    let within = folders.filter_map(|folder| {
-        let folder = std::fs::canonicalize(folder).ok()?;
+    let within = context.own_folders()?.into_iter().filter_map(|folder| {
         let below = folder.strip_prefix(&target).ok()?.to_owned();
         Some(exclude::exactly(&above.join(below)).patterns)
     });
@@ -247,8 +250,13 @@ fn run_of(options: &Options) -> Run {
     if options.dry_run { Run::Dry } else { Run::Real }
 }
 
-fn settings(options: &Options, past: &Past, path: &[u8], own: Vec<String>) -> RestoreOptions {
-    let sources = past.parts.iter().map(|part| part.path.as_slice()).chain([path]);
+fn settings(
+    options: &Options,
+    state: &MomentState,
+    path: &[u8],
+    own: Vec<String>,
+) -> RestoreOptions {
+    let sources = state.parts.iter().map(|part| part.path.as_slice()).chain([path]);
     let bases = exclude::bases(sources.map(<[u8]>::to_vec).collect(), FromHere::Yes);
     RestoreOptions {
         overwrite: match options.overwrite.unwrap_or(Which::Different) {
@@ -259,7 +267,7 @@ fn settings(options: &Options, past: &Past, path: &[u8], own: Vec<String>) -> Re
             Which::Always => Overwrite::Always,
         },
         extra: if options.delete { Extra::Delete } else { Extra::Keep },
-        parts: past.parts.clone(),
+        parts: state.parts.clone(),
         protected: own,
         include: exclude::rules(&options.include, &bases),
         exclude: exclude::rules(&options.exclude, &bases),
@@ -280,7 +288,7 @@ fn summary(
     screen.object(&json::Restore::new(run_of(options), landed, report, took));
     let at = landed.display();
     let (files, bytes) = (format::counted(report.files, "file"), format::bytes(report.bytes));
-    screen.say(match options.dry_run {
+    screen.info(match options.dry_run {
         true => format!("A trial: {files} ({bytes}) would be written to {at}."),
         false => format!("Restored {files} ({bytes}) to {at} in {}.", format::duration(took)),
     });
@@ -296,7 +304,7 @@ fn summary(
         (report.leftovers, "temporary files of a restore that was interrupted, removed now"),
     ] {
         if number > 0 {
-            screen.say(format!("  {} {what}", format::count(number)));
+            screen.info(format!("  {} {what}", format::count(number)));
         }
     }
     for (number, what) in [

@@ -12,8 +12,8 @@ use yore_fs::VolumeOptions;
 use yore_platform::{Interrupt, MountOptions, is_mounted};
 
 use crate::context::Context;
-use crate::demo::window::Window;
-use crate::demo::{self, Lost, Stage};
+use crate::demo::view::DemoView;
+use crate::demo::{self, Demo, OldFile};
 use crate::drive::{self, Drive};
 use crate::failure::engine_error::quoted;
 use crate::failure::{Done, Exit, Failure, Outcome};
@@ -21,7 +21,7 @@ use crate::json;
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
 
-/// What is set off from the text around it begins so.
+/// The indent of what is set off from the text around it.
 const INDENT: &str = "    ";
 
 /// The options of `try`.
@@ -35,134 +35,132 @@ pub struct Options {
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let interrupt = context.interrupt()?;
-    let stage = demo::set(context, options.folder.as_deref())?;
-    let shown = show(context, &stage, interrupt);
-    let removed = stage.remove();
+    let demo = demo::prepare(context, options.folder.as_deref())?;
+    let shown = show(context, &demo, interrupt);
+    let removed = demo.remove();
     shown?;
     removed?;
-    context.screen.say("Everything that this made is removed again. To keep your own files safe:");
-    context.screen.say("");
-    context.screen.say("    yore --repo /mnt/disk/backup init");
-    context.screen.say("    yore --repo /mnt/disk/backup backup ~/Documents");
+    context.screen.info("Everything that this made is removed again. To keep your own files safe:");
+    context.screen.info("");
+    context.screen.info("    yore --repo /mnt/disk/backup init");
+    context.screen.info("    yore --repo /mnt/disk/backup backup ~/Documents");
     Ok(Done::Whole)
 }
 
-fn show(context: &Context, stage: &Stage, interrupt: Interrupt) -> Outcome<()> {
+fn show(context: &Context, demo: &Demo, interrupt: Interrupt) -> Outcome<()> {
     let screen = &context.screen;
-    screen.say("Yore keeps the past of your files, encrypted, and shows it as a drive.");
-    screen.say(match stage.is_sample() {
+    screen.info("Yore keeps the past of your files, encrypted, and shows it as a drive.");
+    screen.info(match demo.is_sample() {
         true => "Here is how, on a small sample in a temporary folder.".to_owned(),
         false => {
-            format!("Here is how, with {}, which is only read.", stage.source().display())
+            format!("Here is how, with {}, which is only read.", demo.source().display())
         }
     });
-    screen.say("");
-    let then = stage.then();
-    for line in stage.backs_up_then(context, interrupt)? {
-        screen.say(format!("* {then}: {line}"));
+    screen.info("");
+    let then = demo.then();
+    for line in demo.back_up_then(context, interrupt)? {
+        screen.info(format!("* {then}: {line}"));
     }
-    for line in stage.backs_up_now(context, interrupt)? {
-        screen.say(format!("* today:      {line}"));
+    for line in demo.back_up_now(context, interrupt)? {
+        screen.info(format!("* today:      {line}"));
     }
-    screen.say("");
-    let drive = mount(context, stage)?;
-    let window = match &drive {
-        Some(_) => Window::Drive(stage.drive()),
-        None => Window::Repository(Box::new(stage.open(context)?)),
+    screen.info("");
+    let drive = mount(context, demo)?;
+    let view = match &drive {
+        Some(_) => DemoView::Drive(demo.drive()),
+        None => DemoView::Repository(Box::new(demo.open(context)?)),
     };
-    screen.say(match &window {
-        Window::Drive(_) => "The past, as a drive. Any program can read it:",
-        Window::Repository(_) => "The past, without the drive:",
+    screen.info(match &view {
+        DemoView::Drive(_) => "The past, as a drive. Any program can read it:",
+        DemoView::Repository(_) => "The past, without the drive:",
     });
-    screen.say("");
-    for line in window.tree(stage)? {
-        screen.say(format!("    {line}"));
+    screen.info("");
+    for line in view.tree(demo)? {
+        screen.info(format!("    {line}"));
     }
-    screen.say("");
-    let restored = take_out(context, stage, &window)?;
+    screen.info("");
+    let restored = take_out(context, demo, &view)?;
     screen.object(&json::Try { mounted: drive.is_some(), restored: &restored });
     if let Some(drive) = drive {
-        linger(context, stage, interrupt);
+        linger(context, demo, interrupt);
         drop(drive);
     }
     Ok(())
 }
 
 /// Mounts the drive; where that can't be, tells what to install and goes on without it.
-fn mount(context: &Context, stage: &Stage) -> Outcome<Option<Drive>> {
-    let repository = Arc::new(stage.repository()?);
+fn mount(context: &Context, demo: &Demo) -> Outcome<Option<Drive>> {
+    let repository = Arc::new(demo.repository()?);
     let mounted = yore_platform::driver_available().map_err(Failure::from).and_then(|()| {
-        let mut presented = VolumeOptions::new(context.now.time_zone().clone());
-        // `try` explains the folders itself, and draws them.
-        presented.no_readme = true;
+        let presented = VolumeOptions::new(context.now.time_zone().clone());
         let how = MountOptions::default();
-        drive::mount(repository, &stage.drive(), presented, &how, &context.screen)
+        drive::mount(repository, &demo.drive(), presented, &how, &context.screen)
     });
     let failure = match mounted {
         Ok(drive) => return Ok(Some(drive)),
         Err(failure) => failure,
     };
     let screen = &context.screen;
-    screen.say("The drive can't be shown on this computer:");
-    screen.say("");
-    screen.say(format!("    {}", failure.what));
-    failure.hint.iter().for_each(|hint| screen.say(format!("    {hint}")));
-    screen.say("");
-    screen.say("Everything else works without it, as you see here.");
-    screen.say("");
+    screen.info("The drive can't be shown on this computer:");
+    screen.info("");
+    screen.info(format!("    {}", failure.what));
+    failure.hint.iter().for_each(|hint| screen.info(format!("    {hint}")));
+    screen.info("");
+    screen.info("Everything else works without it, as you see here.");
+    screen.info("");
     Ok(None)
 }
 
 /// Takes files out of the past and compares them with what they were.
-fn take_out(context: &Context, stage: &Stage, window: &Window) -> Outcome<Vec<String>> {
+fn take_out(context: &Context, demo: &Demo, view: &DemoView) -> Outcome<Vec<String>> {
     let screen = &context.screen;
     let mut restored = Vec::new();
-    for lost in stage.lost()? {
-        let copy = stage.copy_of(&lost.path);
-        let from = window.copy_out(stage, &lost.path, &copy)?;
+    for old_files in demo.old_files()? {
+        let copy = demo.copy_of(&old_files.path);
+        let from = view.copy_out(demo, &old_files.path, &copy)?;
         let bytes = std::fs::read(&copy).map_err(|error| Failure::local(&copy, error))?;
-        if bytes != lost.content {
+        if bytes != old_files.content {
             return Err(Failure::new(
                 Exit::Failed,
-                format!("{} is not what it was", lost.path.display()),
-                match stage.is_sample() {
+                format!("{} is not what it was", old_files.path.display()),
+                match demo.is_sample() {
                     true => "this must not happen; please report it",
                     false => "if it was changed just now, try again with a folder at rest",
                 },
             ));
         }
-        screen.say(format!("Copied out of the past: {}", lost.path.display()));
-        screen.say(format!("    from {from}"));
-        screen.say(format!("    to   {}", copy.display()));
-        compare(context, stage, &lost)?;
-        screen.say("");
-        restored.push(lost.path.display().to_string());
+        screen.info(format!("Copied out of the past: {}", old_files.path.display()));
+        screen.info(format!("    from {from}"));
+        screen.info(format!("    to   {}", copy.display()));
+        compare(context, demo, &old_files)?;
+        screen.info("");
+        restored.push(old_files.path.display().to_string());
     }
     Ok(restored)
 }
 
 /// Shows a file of the past next to the present one.
-fn compare(context: &Context, stage: &Stage, lost: &Lost) -> Outcome<()> {
+fn compare(context: &Context, demo: &Demo, old_files: &OldFile) -> Outcome<()> {
     let screen = &context.screen;
-    let present_path = stage.source_file(&lost.path);
+    let present_path = demo.source_file(&old_files.path);
     let present = match std::fs::read(&present_path) {
         Ok(bytes) => Some(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(Failure::local(&present_path, error)),
     };
-    let size = format::bytes(lost.content.len() as u64);
+    let size = format::bytes(old_files.content.len() as u64);
     match present {
-        Some(present) if present == lost.content => {
-            screen.say(format!("    It is, byte for byte, the file that is there now ({size})."));
+        Some(present) if present == old_files.content => {
+            screen.info(format!("    It is, byte for byte, the file that is there now ({size})."));
         }
         present => {
             let now = present.as_deref().unwrap_or(b"(deleted)");
-            screen.say("");
-            let table = side_by_side(stage.then(), &lost.content, "now", now);
+            screen.info("");
+            let table = side_by_side(demo.then(), &old_files.content, "now", now);
             let width = screen.width().map(|width| width - INDENT.len());
-            table.lines(width).iter().for_each(|line| screen.say(format!("{INDENT}{line}")));
-            screen.say("");
-            screen.say(format!("    It is, byte for byte, what it was then ({size})."));
+            table.lines(width).iter().for_each(|line| screen.info(format!("{INDENT}{line}")));
+            screen.info("");
+            screen.info(format!("    It is, byte for byte, what it was then ({size})."));
         }
     }
     Ok(())
@@ -184,23 +182,26 @@ fn side_by_side(then: &str, past: &[u8], now: &str, present: &[u8]) -> Table {
 }
 
 /// Lets a person look around until Ctrl-C; where there is none, it is over at once.
-fn linger(context: &Context, stage: &Stage, interrupt: Interrupt) {
-    if context.screen.is_json() || !context.screen.is_watched() || !std::io::stdin().is_terminal() {
+fn linger(context: &Context, demo: &Demo, interrupt: Interrupt) {
+    if context.screen.is_json()
+        || !context.screen.is_terminal_output()
+        || !std::io::stdin().is_terminal()
+    {
         return;
     }
-    let (screen, drive) = (&context.screen, stage.drive());
+    let (screen, drive) = (&context.screen, demo.drive());
     let shown = |path: &Path| quoted(&path.display().to_string());
-    screen.say("Now look around yourself. The drive is at");
-    screen.say("");
-    screen.say(format!("    {}", drive.display()));
-    screen.say("");
-    screen.say("Open it in your file manager, or type in another terminal:");
-    screen.say("");
-    screen.say(format!("    ls -l {}", shown(&drive.join("snapshots"))));
-    screen.say(format!("    ls -lR {}", shown(&Window::Drive(drive.clone()).state(stage))));
-    screen.say("");
-    screen.say("Ctrl-C here ends it and removes everything.");
+    screen.info("Now look around yourself. The drive is at");
+    screen.info("");
+    screen.info(format!("    {}", drive.display()));
+    screen.info("");
+    screen.info("Open it in your file manager, or type in another terminal:");
+    screen.info("");
+    screen.info(format!("    ls -l {}", shown(&drive.join("snapshots"))));
+    screen.info(format!("    ls -lR {}", shown(&DemoView::Drive(drive.clone()).state(demo))));
+    screen.info("");
+    screen.info("Ctrl-C here ends it and removes everything.");
     while !interrupt.wait(Duration::from_secs(1)) && is_mounted(&drive) {}
     // Behind the terminal's ^C.
-    screen.say("");
+    screen.info("");
 }

@@ -18,7 +18,7 @@ Come in June, and bring the children.
 Yours, Charles
 ";
 
-const LETTER_SPOILT: &str = "\
+const CHANGED_LETTER: &str = "\
 Dear Ada,
 
 (oops, the good version is gone)
@@ -33,7 +33,7 @@ const SOUP: &str = "Leeks, potatoes, cream. Salt at the end.\n";
 
 const NOTES: &str = "Call the plumber.\nBack up the photos!\n";
 
-/// How large the picture is.
+/// The size of the picture in bytes.
 const PHOTO: usize = 300 << 10;
 
 /// Makes the sample in `folder`, which must not be there.
@@ -52,13 +52,13 @@ pub fn make(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("Photos/2025/Lake.jpg"), photo)
 }
 
-/// Does to the sample what people regret.
-pub fn spoil(folder: &Path) -> io::Result<()> {
-    fs::write(folder.join(EDITED), LETTER_SPOILT)?;
+/// Edits one file and deletes another.
+pub fn change(folder: &Path) -> io::Result<()> {
+    fs::write(folder.join(EDITED), CHANGED_LETTER)?;
     fs::remove_file(folder.join(DELETED))
 }
 
-/// What the files that changed were before: path in the sample and content.
-pub fn lost() -> [(PathBuf, &'static str); 2] {
+/// Returns the files that changed as they were before: path in the sample and content.
+pub fn old_files() -> [(PathBuf, &'static str); 2] {
     [(EDITED.into(), LETTER), (DELETED.into(), PIE)]
 }

@@ -9,14 +9,14 @@ use yore_platform::name_bytes;
 
 use crate::text::escape;
 
-/// How much of a tree is drawn.
+/// The limits within which a tree is drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Folders below the top; a folder that holds nothing but one folder costs nothing.
     pub depth: usize,
     /// Names in each folder.
     pub width: usize,
-    /// Which folders are drawn without what is in them.
+    /// Tells which folders are drawn without what is in them.
     pub closed: fn(&str) -> bool,
 }
 
@@ -25,7 +25,7 @@ pub struct Limits {
 pub struct Branch {
     name: String,
     below: Vec<Branch>,
-    /// How many more names there are.
+    /// The number of names that are not drawn.
     more: usize,
 }
 

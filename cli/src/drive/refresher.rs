@@ -8,11 +8,11 @@ use std::time::Duration;
 use yore_engine::Repository;
 use yore_fs::{Changed, SnapshotVolume, VolumeOptions};
 
-use crate::failure::engine_error::words;
+use crate::failure::engine_error::{reason, words};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::Screen;
 
-/// How long to wait before the repository is asked for new snapshots again, after it had some.
+/// The interval at which the repository is asked for snapshots after it had new ones.
 const SOON: Duration = Duration::from_secs(1);
 
 /// How long to wait at most, when it had none for a while. Whoever looks at the volume meanwhile has it
@@ -22,10 +22,10 @@ const LATER: Duration = Duration::from_secs(4);
 /// Opens the volume of a repository; tells what is not as it should be.
 pub fn open(
     repository: Arc<Repository>,
-    presented: VolumeOptions,
+    options: VolumeOptions,
     screen: &Screen,
 ) -> Outcome<Arc<SnapshotVolume>> {
-    let (volume, problems) = SnapshotVolume::open(repository, presented)?;
+    let (volume, problems) = SnapshotVolume::open(repository, options)?;
     problems.iter().for_each(|problem| screen.problem("", &words(problem)));
     Ok(Arc::new(volume))
 }
@@ -52,7 +52,7 @@ impl Refresher {
             .map_err(|error| {
                 Failure::new(
                     Exit::Failed,
-                    format!("no thread could be started: {error}"),
+                    format!("no thread could be started: {}", reason(&error)),
                     "end some programs and try again",
                 )
             })?;

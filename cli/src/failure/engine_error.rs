@@ -2,11 +2,11 @@
 
 use std::io::{self, ErrorKind};
 
-use yore_engine::Error;
+use yore_engine::{Deviation, Error};
 
 use crate::failure::Exit;
 
-/// Tells how a command ends with this error, and what the person can do.
+/// Returns the kind of failure that an error is, and the hint.
 pub fn explain(error: &Error) -> (Exit, Option<String>) {
     let (exit, hint) = match error {
         Error::NoRepository { location } => {
@@ -49,7 +49,9 @@ pub fn explain(error: &Error) -> (Exit, Option<String>) {
         Error::NotFound { .. } => {
             (Exit::Failed, "`yore snapshots` lists the snapshots, `yore ls` what is in one")
         }
-        Error::Refused { .. } => return (Exit::Failed, None),
+        Error::Unreadable { .. } | Error::Refused(_) | Error::Deviation(_) => {
+            return (Exit::Failed, None);
+        }
         Error::Overtaken => (Exit::Busy, "run the command again"),
         Error::Interrupted => {
             (Exit::Interrupted, "nothing is lost; the same command again goes on from here")
@@ -58,16 +60,28 @@ pub fn explain(error: &Error) -> (Exit, Option<String>) {
     (exit, Some(hint.into()))
 }
 
-/// Says what happened.
+/// Returns the message of an error.
 pub fn words(error: &Error) -> String {
     match error {
         Error::Backend { object, source } => format!("{object}: {}", reason(source)),
         Error::Local { path, source } => format!("{}: {}", path.display(), reason(source)),
+        Error::Deviation(Deviation::UnusedPattern) => "nothing fits this --include pattern".into(),
+        Error::Deviation(Deviation::FolderInPlace { .. }) => {
+            format!("{error} (--delete removes it)")
+        }
         other => other.to_string(),
     }
 }
 
-/// Says why the system refused, without its number for it.
+/// Returns what to print of an error beside its subject: the subject, unless the message names it,
+/// and the message.
+pub fn beside<'s>(subject: &'s str, error: &Error) -> (&'s str, String) {
+    let message = words(error);
+    let is_named = message.contains(subject.trim_start_matches('/'));
+    (if is_named { "" } else { subject }, message)
+}
+
+/// Returns the words of the system for an error, without its number.
 pub fn reason(source: &io::Error) -> String {
     let text = source.to_string();
     match text.rsplit_once(" (os error ") {
@@ -76,7 +90,7 @@ pub fn reason(source: &io::Error) -> String {
     }
 }
 
-/// What to do when the system refused something.
+/// Returns what to do when the system refused something.
 pub fn by_cause(source: &io::Error) -> &'static str {
     match source.kind() {
         ErrorKind::NotFound => "check the spelling, and that the disk or share is mounted",
@@ -100,5 +114,20 @@ pub fn quoted(word: &str) -> String {
     match !word.is_empty() && word.chars().all(plain) {
         true => word.to_owned(),
         false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_its_subject_and_its_cause_once() {
+        let missing = Error::Missing { object: "tree 0a1b".into() };
+        assert_eq!(beside("/home/a", &missing), ("/home/a", "tree 0a1b is missing".into()));
+        assert_eq!(beside("tree 0a1b", &missing), ("", "tree 0a1b is missing".into()));
+        let local =
+            Error::Local { path: "/home/a".into(), source: io::Error::from_raw_os_error(13) };
+        assert_eq!(beside("/home/a", &local), ("", "/home/a: permission denied".into()));
     }
 }

@@ -5,7 +5,7 @@ use yore_platform::{DriverMissing, MountError};
 use crate::failure::Exit;
 use crate::failure::engine_error::quoted;
 
-/// Tells how a command ends with this error, and what the person can do.
+/// Returns the kind of failure that an error is, and the hint.
 pub fn explain(error: &MountError) -> (Exit, String) {
     let shown = |path: &std::path::Path| quoted(&path.display().to_string());
     let hint = match error {
@@ -43,7 +43,7 @@ pub fn explain(error: &MountError) -> (Exit, String) {
     (Exit::Failed, hint)
 }
 
-/// What to install or permit so that drives can be mounted.
+/// Returns what to install or permit so that drives can be mounted.
 pub fn fuse(missing: DriverMissing) -> &'static str {
     match missing {
         DriverMissing::HelperAbsent => {

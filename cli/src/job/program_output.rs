@@ -1,4 +1,4 @@
-//! What a command prints, to be backed up: its end counts only when the command succeeded.
+//! The output of a command, to be backed up: it ends well only when the command succeeds.
 
 use std::ffi::OsStr;
 use std::io::{self, Read};
@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 use yore_platform::{Interrupt, Interruptible};
 
+use crate::failure::engine_error::reason;
 use crate::failure::{Exit, Failure, Outcome};
 
 /// A running command, read through its standard output. Dropped before its end, it is ended.
@@ -30,17 +31,17 @@ impl ProgramOutput {
             }
             started => started,
         }
-        .map_err(|error| failed(&error.to_string()))?;
+        .map_err(|error| failed(&reason(&error)))?;
         let output = child.stdout.take().map(|output| Interruptible::new(output, interrupt));
         Ok(Self { child, output, status: None })
     }
 
-    /// Why the command failed, if it ended and failed.
+    /// Returns the reason why the command failed, if it ended and failed.
     pub fn failure(&self) -> Option<Failure> {
         match self.status.as_ref()? {
             Ok(status) if status.success() => None,
             Ok(status) => Some(failed(&status.to_string())),
-            Err(error) => Some(failed(&error.to_string())),
+            Err(error) => Some(failed(&reason(error))),
         }
     }
 }
@@ -55,7 +56,7 @@ fn shell_output(shell: &mut Command, command: &OsStr) -> io::Result<Child> {
 fn failed(why: &str) -> Failure {
     Failure::new(
         Exit::Failed,
-        format!("the command whose output was to be saved failed: {why}"),
+        format!("the command machine output was to be saved failed: {why}"),
         "no snapshot was made; run the command by itself to see what it says",
     )
 }
@@ -75,7 +76,7 @@ impl Read for ProgramOutput {
         match self.status.get_or_insert_with(|| child.wait()) {
             Ok(status) if status.success() => Ok(0),
             Ok(status) => Err(io::Error::other(format!("the command failed: {status}"))),
-            Err(error) => Err(io::Error::other(error.to_string())),
+            Err(error) => Err(io::Error::other(reason(error))),
         }
     }
 }

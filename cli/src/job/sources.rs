@@ -1,78 +1,57 @@
-//! What a backup is told to save: paths that are typed, and lists of paths.
+//! The sources of a job: paths that are args, and lists of paths.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use yore_platform::name_from_bytes;
 
-use crate::context::Context;
+use crate::args::files::FileArgs;
 use crate::failure::{Failure, Outcome};
+use crate::screen::Screen;
 
-/// The options that name files and folders.
-#[derive(Debug, Args)]
-pub struct Named {
-    /// Files and folders
-    #[arg(value_name = "PATH", conflicts_with_all = ["stdin", "command"])]
-    paths: Vec<PathBuf>,
-    /// Back up the files and folders that are listed in a file, one a line; - reads the list from standard input
-    /// (may be repeated)
-    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["stdin", "command"])]
-    files_from: Vec<PathBuf>,
-    /// The same, with a zero byte behind each, as `find -print0` writes them
-    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["stdin", "command"])]
-    files_from0: Vec<PathBuf>,
-}
-
-/// What is to be saved.
+/// The files and folders that are saved.
+#[derive(Debug, Default)]
 pub struct Sources {
     /// Absolute paths without links, each once.
     pub paths: Vec<PathBuf>,
-    /// How many paths of lists are not there; each was reported.
+    /// The number of paths of lists that are not there; each was reported.
     pub missing: u64,
 }
 
-impl Named {
-    /// Reports whether nothing is named.
-    pub fn is_empty(&self) -> bool {
-        self.paths.is_empty() && self.files_from.is_empty() && self.files_from0.is_empty()
-    }
-
-    /// Finds everything that is named. What is typed must be there; what a list names may have gone since.
-    pub fn find(&self, context: &Context) -> Outcome<Sources> {
-        let mut sources = Sources { paths: Vec::new(), missing: 0 };
-        let mut known = HashSet::new();
-        let mut add = |path: PathBuf| {
-            if known.insert(path.clone()) {
-                sources.paths.push(path);
-            }
-        };
-        for path in &self.paths {
-            add(std::fs::canonicalize(path).map_err(|error| not_there(path, error))?);
+/// Finds everything that is args. What is typed must be there; what a list names may have gone since.
+pub fn find(args: &FileArgs, screen: &Screen) -> Outcome<Sources> {
+    let mut sources = Sources { paths: Vec::new(), missing: 0 };
+    let mut known = HashSet::new();
+    let mut add = |path: PathBuf| {
+        if known.insert(path.clone()) {
+            sources.paths.push(path);
         }
-        let lists = self.files_from.iter().map(|list| (list, b'\n'));
-        let lists = lists.chain(self.files_from0.iter().map(|list| (list, b'\0')));
-        for (list, separator) in lists {
-            for path in read_list(list, separator)? {
-                match std::fs::canonicalize(&path) {
-                    Ok(path) => add(path),
-                    Err(error) => {
-                        let failure = Failure::local(Path::new(&path), error);
-                        context.screen.problem("", &failure.what);
-                        sources.missing += 1;
-                    }
+    };
+    for path in &args.paths {
+        add(std::fs::canonicalize(path).map_err(|error| not_there(path, error))?);
+    }
+    let lists = args.files_from.iter().map(|list| (list, b'\n'));
+    let lists = lists.chain(args.files_from0.iter().map(|list| (list, b'\0')));
+    for (list, separator) in lists {
+        for path in read_list(list, separator)? {
+            match std::fs::canonicalize(&path) {
+                Ok(path) => add(path),
+                Err(error) => {
+                    let failure = Failure::local(Path::new(&path), error);
+                    screen.problem("", &failure.what);
+                    sources.missing += 1;
                 }
             }
         }
-        match sources.paths.is_empty() {
-            false => Ok(sources),
-            true => Err(Failure::usage(
-                "there is nothing to back up: the list names nothing that is there",
-                "one path a line, as `find` prints them; with --files-from0, a zero byte behind each",
-            )),
-        }
+    }
+    match sources.paths.is_empty() {
+        false => Ok(sources),
+        true => Err(Failure::usage(
+            "there is nothing to back up: the list names nothing that is there",
+            "one path a line, as `find` prints them; with --files-from0, a zero byte behind each",
+        )),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a backup did.
+//! The result of a backup.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub struct Backup {
     pub repository: String,
     /// The id of the snapshot; `None` after a dry run.
     pub snapshot: Option<String>,
-    /// What was seen and stored.
+    /// The totals of the snapshot.
     pub totals: Totals,
     /// Files that were neither new nor changed.
     pub unchanged_files: u64,
@@ -25,15 +25,15 @@ pub struct Backup {
     pub removed_files: u64,
     /// Files that changed each time they were read.
     pub changed_while_read: u64,
-    /// What was left out on purpose.
+    /// Everything that was left out on purpose.
     pub left_out: LeftOut,
-    /// Folders whose last state was kept, because they were empty.
+    /// Folders machine last state was kept, because they were empty.
     pub emptied: Vec<Emptied>,
     /// The duration.
     pub seconds: f64,
 }
 
-/// What a backup left out on purpose.
+/// Everything that a backup left out on purpose.
 #[derive(Debug, Default, Serialize)]
 pub struct LeftOut {
     /// Names that fit a pattern.
@@ -70,7 +70,7 @@ pub struct Emptied {
     pub files_before: u64,
 }
 
-/// What `backup -v` and `restore -v` did to a file.
+/// A file that `backup -v` or `restore -v` processed.
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "file")]
 pub struct ProcessedFile {

@@ -17,7 +17,7 @@ pub struct Node {
     pub kind: &'static str,
     /// Its size in bytes.
     pub size: u64,
-    /// When it was modified.
+    /// The time of its last modification.
     pub modified: String,
     /// Its permissions, in octal digits.
     pub mode: Option<String>,
@@ -30,7 +30,7 @@ pub struct Node {
     /// The target of a symbolic link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// What went wrong with it in the backup.
+    /// The problems that the backup had with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<&'static str>,
 }
@@ -60,7 +60,7 @@ pub struct Hit {
     pub kind: &'static str,
     /// Its last size in bytes.
     pub size: u64,
-    /// When its last version was modified.
+    /// The time of the modification of its last version.
     pub modified: String,
     /// The first snapshot that has it.
     pub first: SnapshotTime,
@@ -82,11 +82,11 @@ pub struct Change {
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "changes")]
 pub struct ChangeCounts {
-    /// What only the later moment has.
+    /// The number of nodes that only the later moment has.
     pub added: u64,
-    /// What only the earlier moment has.
+    /// The number of nodes that only the earlier moment has.
     pub removed: u64,
-    /// What both have, and differs.
+    /// The number of nodes that both have, and that differ.
     pub modified: u64,
 }
 

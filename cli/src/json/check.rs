@@ -1,4 +1,4 @@
-//! What a check found.
+//! The result of a check.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use yore_engine::CheckReport;
 pub struct Finding<'a> {
     /// The object or path.
     pub subject: &'a str,
-    /// What is wrong with it.
+    /// The problem.
     pub message: &'a str,
 }
 
@@ -19,7 +19,7 @@ pub struct Finding<'a> {
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "note")]
 pub struct Note<'a> {
-    /// What it is.
+    /// The observation.
     pub message: &'a str,
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "mount")]
 pub struct Mount<'a> {
-    /// Where it is mounted.
+    /// The mountpoint.
     pub mountpoint: &'a str,
     /// The process that serves it.
     pub pid: u32,
@@ -16,7 +16,7 @@ pub struct Mount<'a> {
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "umount")]
 pub struct Umount<'a> {
-    /// Where it was mounted.
+    /// The mountpoint.
     pub mountpoint: &'a str,
 }
 
@@ -50,7 +50,7 @@ pub struct NfsServer<'a> {
     pub pid: u32,
 }
 
-/// What `desktop` did to a path.
+/// A path that `desktop` processed.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "desktop")]
 pub struct Desktop {

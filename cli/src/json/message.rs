@@ -6,9 +6,9 @@ use serde::Serialize;
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "error")]
 pub struct Failed<'a> {
-    /// What happened.
+    /// The message.
     pub message: &'a str,
-    /// What to do.
+    /// The hint: what the person can do.
     pub hint: Option<&'a str>,
     /// The exit code.
     pub code: u8,
@@ -20,6 +20,6 @@ pub struct Failed<'a> {
 pub struct Problem<'a> {
     /// A path or object; may be empty.
     pub subject: &'a str,
-    /// What happened.
+    /// The message.
     pub message: &'a str,
 }

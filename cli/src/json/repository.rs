@@ -10,7 +10,7 @@ use serde::Serialize;
 pub struct Repository<'a> {
     /// The id.
     pub id: String,
-    /// Where it is.
+    /// Its location.
     pub location: String,
     /// The recovery key, which is shown only here.
     pub recovery_key: &'a str,
@@ -26,7 +26,7 @@ pub struct Repository<'a> {
 pub struct Stats {
     /// The id of the repository.
     pub repository: String,
-    /// Where it is.
+    /// Its location.
     pub location: String,
     /// The number of snapshots.
     pub snapshots: u64,
@@ -52,6 +52,10 @@ pub struct Stats {
     pub deduplication: Option<f64>,
     /// `raw_data_bytes` and `raw_tree_bytes` divided by `packed_bytes`.
     pub compression: Option<f64>,
+    /// The bytes that were not stored since the repository had them already; `None` where none were.
+    pub deduplication_saved_bytes: Option<u64>,
+    /// The bytes that compression saved; `None` where it saved none.
+    pub compression_saved_bytes: Option<u64>,
 }
 
 /// A snapshot that `forget` forgot.
@@ -67,6 +71,8 @@ pub struct Forget {
 impl Stats {
     /// Takes the figures of the engine.
     pub fn new(repository: &yore_engine::Repository, stats: &yore_engine::Stats) -> Self {
+        // Trees hold the content of small files.
+        let raw = stats.raw_data + stats.raw_trees;
         Self {
             repository: repository.id().to_string(),
             location: repository.location(),
@@ -86,6 +92,13 @@ impl Stats {
             unfinished_bytes: stats.unfinished,
             deduplication: stats.deduplication(),
             compression: stats.compression(),
+            deduplication_saved_bytes: saved(stats.described, raw),
+            compression_saved_bytes: saved(raw, stats.packed),
         }
     }
+}
+
+/// Returns how many fewer bytes `after` is than `before`.
+fn saved(before: u64, after: u64) -> Option<u64> {
+    before.checked_sub(after).filter(|bytes| *bytes > 0)
 }

@@ -1,4 +1,4 @@
-//! What a restore did.
+//! The result of a restore.
 
 use std::path::Path;
 use std::time::Duration;
@@ -24,17 +24,17 @@ pub struct Restore {
     pub links: u64,
     /// The bytes in the files written.
     pub bytes: u64,
-    /// What was there already as it should be.
+    /// Nodes that were there already as they should be.
     pub unchanged: u64,
-    /// What was there and stays as it is.
+    /// Nodes that were there and stay as they are.
     pub skipped: u64,
-    /// What was removed because the snapshot does not have it.
+    /// Nodes that were removed because the snapshot does not have them.
     pub deleted: u64,
-    /// What was replaced.
+    /// Nodes that were replaced.
     pub replaced: u64,
-    /// Of those, what was newer than in the snapshot.
+    /// Nodes that were replaced and were newer than in the snapshot.
     pub newer: u64,
-    /// What could not be restored.
+    /// Nodes that could not be restored.
     pub failed: u64,
     /// Parts of metadata that the system refused.
     pub refused: u64,

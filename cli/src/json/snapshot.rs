@@ -40,11 +40,11 @@ pub struct Snapshot {
     pub previous: Option<String>,
     /// The ids of other clients' newest snapshots at that time.
     pub seen: Vec<String>,
-    /// What was seen and stored.
+    /// The totals of the backup.
     pub totals: Totals,
 }
 
-/// What a backup saw and stored.
+/// The numbers of what a backup saw and stored.
 #[derive(Debug, Default, Serialize)]
 pub struct Totals {
     /// Files, each hard link counted.
@@ -63,7 +63,7 @@ pub struct Totals {
     pub new_bytes: u64,
     /// The bytes that those take in the repository.
     pub stored_bytes: u64,
-    /// What could not be read.
+    /// Files and folders that could not be read.
     pub unreadable: u64,
 }
 

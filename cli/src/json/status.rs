@@ -7,7 +7,7 @@ use serde_json::Value;
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "source")]
 pub struct Source<'a> {
-    /// Where the repository is.
+    /// The location of the repository.
     pub repository: &'a str,
     /// The machine.
     pub host: &'a str,
@@ -39,7 +39,7 @@ pub struct DroppedSource<'a> {
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "drive")]
 pub struct Drive<'a> {
-    /// Where it is mounted.
+    /// The mountpoint.
     pub mountpoint: &'a str,
     /// The id of its repository; `None` when it does not answer.
     pub repository: Option<&'a str>,

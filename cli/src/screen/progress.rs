@@ -18,20 +18,20 @@ use crate::text::{escape, format};
 
 mod counter;
 
-use counter::{Counter, Over};
+use counter::{Counter, EndOnDrop};
 
 /// How often a line is told where nothing can be drawn.
-const TOLD: Duration = Duration::from_secs(5);
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// How often a path is put on the screen.
-const DRAWN: Duration = Duration::from_millis(100);
+const DRAW_INTERVAL: Duration = Duration::from_millis(100);
 /// From so many columns on there is room for everything.
 const WIDE: usize = 90;
 
 /// What of the whole is done, as a bar can show it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum Total {
     /// Nobody knows how much there is.
-    Nothing,
+    Unknown,
     /// So many things are expected, of whatever size.
     Things,
     /// So many bytes are expected.
@@ -43,7 +43,7 @@ pub struct Progress {
     state: Arc<State>,
 }
 
-/// What is known of an operation; a count that nobody waits for holds it, too.
+/// What is total of an operation; a count that nobody waits for holds it, too.
 struct State {
     screen: Arc<Screen>,
     interrupt: Option<Interrupt>,
@@ -52,8 +52,8 @@ struct State {
     done: AtomicU64,
     bytes: AtomicU64,
     expected: AtomicU64,
-    /// Guards what is counted, and what is known of the whole.
-    counting: Mutex<(Unit, Known)>,
+    /// Guards what is counted, and what is total of the whole.
+    counting: Mutex<(Unit, Total)>,
     /// Guards when something was last shown.
     shown: Mutex<Instant>,
 }
@@ -62,9 +62,9 @@ impl Progress {
     /// Begins; `verb` is what is being done, as `backing up`.
     pub fn start(screen: &Arc<Screen>, verb: &'static str, interrupt: Option<Interrupt>) -> Self {
         let screen = Arc::clone(screen);
-        let bar = screen.is_moving().then(|| {
+        let bar = screen.draws_progress().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            bar.set_style(style(Known::Nothing, verb, &screen));
+            bar.set_style(style(Total::Unknown, verb, &screen));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
@@ -77,7 +77,7 @@ impl Progress {
             done: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             expected: AtomicU64::new(0),
-            counting: Mutex::new((Unit::Files, Known::Nothing)),
+            counting: Mutex::new((Unit::Files, Total::Unknown)),
             shown: Mutex::new(Instant::now()),
         };
         Self { state: Arc::new(state) }
@@ -98,14 +98,14 @@ impl Progress {
         thread::scope(|scope| {
             scope.spawn(|| count(&counter));
             // Also when the work panics, the count must end, or nobody would see why.
-            let _over = Over(&counter);
+            let _over = EndOnDrop(&counter);
             work()
         })
     }
 
     /// Does the same with a count that gives way to everybody else. Nobody waits for its end, since on a busy machine
     /// it may take long until it sees that the work is over.
-    pub fn counting_aside<T>(
+    pub fn counting_in_background<T>(
         &self,
         count: impl FnOnce(&dyn Observer) + Send + 'static,
         work: impl FnOnce() -> T,
@@ -119,7 +119,7 @@ impl Progress {
             lower_thread_priority();
             count(&*counting);
         });
-        let _over = Over(&counter);
+        let _over = EndOnDrop(&counter);
         work()
     }
 }
@@ -135,7 +135,7 @@ impl State {
         due
     }
 
-    fn counting_now(&self) -> (Unit, Known) {
+    fn counting_now(&self) -> (Unit, Total) {
         *self.counting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -156,50 +156,50 @@ impl State {
     }
 
     /// Begins to count something else.
-    fn turn_to(&self, unit: Unit) {
-        *self.counting.lock().unwrap_or_else(PoisonError::into_inner) = (unit, Known::Nothing);
+    fn restart(&self, unit: Unit) {
+        *self.counting.lock().unwrap_or_else(PoisonError::into_inner) = (unit, Total::Unknown);
         for counter in [&self.done, &self.bytes, &self.expected] {
             counter.store(0, Ordering::Relaxed);
         }
         if let Some(bar) = &self.bar {
             bar.reset();
             bar.unset_length();
-            bar.set_style(style(Known::Nothing, self.verb, &self.screen));
+            bar.set_style(style(Total::Unknown, self.verb, &self.screen));
             bar.set_prefix("");
             bar.set_message("");
         }
     }
 
     fn expect(&self, things: u64, bytes: u64) {
-        let known = if bytes > 0 { Known::Bytes } else { Known::Things };
+        let total = if bytes > 0 { Total::Bytes } else { Total::Things };
         self.expected.store(things, Ordering::Relaxed);
-        self.counting.lock().unwrap_or_else(PoisonError::into_inner).1 = known;
+        self.counting.lock().unwrap_or_else(PoisonError::into_inner).1 = total;
         let Some(bar) = self.bar.as_ref().filter(|_| things > 0) else { return };
-        let (length, done) = match known {
-            Known::Bytes => (bytes, &self.bytes),
-            Known::Things | Known::Nothing => (things, &self.done),
+        let (length, done) = match total {
+            Total::Bytes => (bytes, &self.bytes),
+            Total::Things | Total::Unknown => (things, &self.done),
         };
         bar.set_length(length);
         bar.set_position(done.load(Ordering::Relaxed));
-        bar.set_style(style(known, self.verb, &self.screen));
+        bar.set_style(style(total, self.verb, &self.screen));
         bar.set_prefix(self.count_shown());
     }
 
     fn advance(&self, things: u64, bytes: u64) {
         self.done.fetch_add(things, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let Some(bar) = &self.bar else { return self.tell() };
+        let Some(bar) = &self.bar else { return self.print_line() };
         bar.inc(match self.counting_now().1 {
-            Known::Bytes | Known::Nothing => bytes,
-            Known::Things => things,
+            Total::Bytes | Total::Unknown => bytes,
+            Total::Things => things,
         });
-        if self.is_due(DRAWN) {
+        if self.is_due(DRAW_INTERVAL) {
             bar.set_prefix(self.count_shown());
         }
     }
 
-    fn tell(&self) {
-        if self.screen.is_verbose() && self.is_due(TOLD) {
+    fn print_line(&self) {
+        if self.screen.is_verbose() && self.is_due(LINE_INTERVAL) {
             self.screen.detail(format!("{}: {}", self.verb, self.count_shown()));
         }
     }
@@ -221,20 +221,20 @@ impl State {
     }
 }
 
-fn style(known: Known, verb: &str, screen: &Screen) -> ProgressStyle {
+fn style(total: Total, verb: &str, screen: &Screen) -> ProgressStyle {
     let is_wide = screen.width_of_progress() >= WIDE;
-    let template = match (known, is_wide) {
-        (Known::Bytes, true) => {
+    let template = match (total, is_wide) {
+        (Total::Bytes, true) => {
             "{verb} {percent:>3}% [{bar:24}] {binary_bytes}/{binary_total_bytes}, {prefix}, \
              {binary_bytes_per_sec}, {eta} left\n  {wide_msg}"
         }
-        (Known::Things, true) => {
+        (Total::Things, true) => {
             "{verb} {percent:>3}% [{bar:24}] {prefix}, {eta} left\n  {wide_msg}"
         }
-        (Known::Bytes | Known::Things, false) => {
+        (Total::Bytes | Total::Things, false) => {
             "{verb} {percent:>3}%, {eta} left\n  {prefix}\n  {wide_msg}"
         }
-        (Known::Nothing, _) => "{verb} {spinner} {prefix}\n  {wide_msg}",
+        (Total::Unknown, _) => "{verb} {spinner} {prefix}\n  {wide_msg}",
     };
     ProgressStyle::with_template(&template.replace("{verb}", verb))
         .unwrap_or_else(|_| ProgressStyle::default_bar())
@@ -244,14 +244,14 @@ fn style(known: Known, verb: &str, screen: &Screen) -> ProgressStyle {
 impl Observer for State {
     fn event(&self, event: Event) {
         match event {
-            Event::Counting(unit) => self.turn_to(unit),
+            Event::Counting(unit) => self.restart(unit),
             Event::Expected { files, bytes } => self.expect(files, bytes),
             Event::Done { files, bytes } => self.advance(files, bytes),
             Event::File { path, fate } => self.list(&path, fate),
             Event::Planned { .. } => {}
             Event::At(path) => {
                 if let Some(bar) = &self.bar
-                    && self.is_due(DRAWN)
+                    && self.is_due(DRAW_INTERVAL)
                 {
                     bar.set_prefix(self.count_shown());
                     bar.set_message(escape::text(&path));
@@ -261,13 +261,11 @@ impl Observer for State {
     }
 
     fn problem(&self, problem: Problem) {
-        let subject = escape::name(&problem.subject);
-        let what = engine_error::words(&problem.error);
-        // Many messages name the path themselves.
-        let named = what.contains(subject.trim_start_matches('/'));
         // In a snapshot, paths have no slash before them; for people they do.
+        let subject = escape::name(&problem.subject);
         let subject = format!("/{}", subject.trim_start_matches('/'));
-        self.screen.problem(if named { "" } else { &subject }, &what);
+        let (subject, what) = engine_error::beside(&subject, &problem.error);
+        self.screen.problem(subject, &what);
     }
 
     fn interrupted(&self) -> bool {

@@ -2,10 +2,11 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
+use crate::failure::engine_error::reason;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::Screen;
 
-/// Whether somebody is there who can be asked.
+/// Reports whether a person can be asked.
 pub fn can_be_asked(screen: &Screen) -> bool {
     !screen.is_json() && io::stdin().is_terminal() && io::stderr().is_terminal()
 }
@@ -19,7 +20,11 @@ pub fn is_agreed(screen: &Screen, question: &str, otherwise: &str) -> Outcome<bo
     let mut line = String::new();
     let read = io::stdin().lock().read_line(&mut line);
     read.map_err(|error| {
-        Failure::new(Exit::Failed, format!("no answer could be read: {error}"), otherwise)
+        Failure::new(
+            Exit::Failed,
+            format!("no answer could be read: {}", reason(&error)),
+            otherwise,
+        )
     })?;
     Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

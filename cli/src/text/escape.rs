@@ -55,7 +55,7 @@ fn push(shown: &mut String, text: &str) {
     }
 }
 
-/// Whether a terminal acts on a character instead of showing it: controls, marks of direction, and
+/// Reports whether a terminal acts on a character instead of showing it: controls, marks of direction, and
 /// separators of lines.
 fn acts(character: char) -> bool {
     character.is_control()

@@ -36,12 +36,18 @@ pub fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{end}", count(number))
 }
 
-/// Shows an instant in the zone of `zone`: `2026-01-15 10:30:00`.
+/// Shows an instant in a time zone: `2026-01-15 10:30:00`.
+///
+/// In an hour that the clock repeats, the offset from UTC tells its two readings apart:
+/// `2026-10-25 02:30:00 +02:00`.
 pub fn time(time: Timestamp, zone: &TimeZone) -> String {
-    instant(time).map_or_else(
-        || format!("@{}", time.seconds),
-        |instant| instant.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-    )
+    let Some(instant) = instant(time) else { return format!("@{}", time.seconds) };
+    let local = instant.to_zoned_datetime(zone.clone());
+    let format = match zone.to_ambiguous_timestamp(local.datetime()).is_ambiguous() {
+        true => "%Y-%m-%d %H:%M:%S %:z",
+        false => "%Y-%m-%d %H:%M:%S",
+    };
+    local.strftime(format).to_string()
 }
 
 /// Shows an instant in UTC with its nanoseconds, for programs: by RFC 3339, which has the years 0 to
@@ -91,6 +97,20 @@ mod tests {
         assert_eq!(count(48000), "48,000");
         assert_eq!(count(999), "999");
         assert_eq!(counted(1, "file"), "1 file");
+    }
+
+    #[test]
+    fn an_hour_that_the_clock_repeats_is_shown_with_its_offset() {
+        let zone = TimeZone::get("Europe/Berlin").expect("a zone");
+        let shown = |text: &str| {
+            let seconds = text.parse::<jiff::Timestamp>().expect("a time").as_second();
+            time(Timestamp { seconds, nanos: 0 }, &zone)
+        };
+        assert_eq!(shown("2026-10-24T23:59:59Z"), "2026-10-25 01:59:59");
+        assert_eq!(shown("2026-10-25T00:30:00Z"), "2026-10-25 02:30:00 +02:00");
+        assert_eq!(shown("2026-10-25T01:30:00Z"), "2026-10-25 02:30:00 +01:00");
+        assert_eq!(shown("2026-10-25T02:00:00Z"), "2026-10-25 03:00:00");
+        assert_eq!(shown("2026-03-29T01:00:00Z"), "2026-03-29 03:00:00", "no hour is repeated");
     }
 
     #[test]

@@ -12,7 +12,7 @@ const GAP: usize = 2;
 /// Columns of free text are not made narrower than this for words that could be broken.
 const LEAST: usize = 10;
 
-/// What a column holds.
+/// The kind of text in a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Column {
     /// Words that stay on one line: times, ids.

@@ -32,7 +32,7 @@ pub fn wrap(line: &str, width: usize, indent: usize) -> Vec<String> {
     parts.filter(|part| !part.is_empty()).collect()
 }
 
-/// How many columns a text needs at least, when words wider than `width` may be broken.
+/// Returns the number of columns that a text needs at least, when words wider than `width` may be broken.
 pub fn least_width(text: &str, width: usize) -> usize {
     words(text, width).iter().map(|word| display_width(word.word)).max().unwrap_or(0)
 }
@@ -68,7 +68,7 @@ fn words(line: &str, width: usize) -> Vec<Word<'_>> {
     words
 }
 
-/// Whether a line may end between two characters of a script without spaces.
+/// Reports whether a line may end between two characters of a script without spaces.
 fn is_between_wide(before: char, after: char) -> bool {
     let is_wide = |character: char| display_width(character.encode_utf8(&mut [0; 4])) > 1;
     (is_wide(before) || is_wide(after)) && !CLOSING.contains(after)

@@ -1,4 +1,4 @@
-//! What is typed: the options that every command knows, and the commands.
+//! The arguments of the program.
 
 use clap::Parser;
 
@@ -12,7 +12,7 @@ pub struct Arguments {
     /// Options that every command knows.
     #[command(flatten)]
     pub global: Global,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Option<Command>,
 }

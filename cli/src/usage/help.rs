@@ -1,4 +1,4 @@
-//! What stands at the end of every help: examples, exit codes, and what the environment says.
+//! The end of every help: examples, exit codes and the environment.
 
 use clap::Command;
 

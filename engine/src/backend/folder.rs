@@ -20,7 +20,7 @@ use yore_platform::{
 
 use self::open_packs::OpenPacks;
 use super::{Backend, Capabilities, NewObject, Published, Stamp, Stored, Unfinished};
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::object::{Area, ObjectName};
 
 /// A folder that holds a repository.
@@ -192,7 +192,7 @@ impl Backend for Folder {
         let path = self.path_of(name);
         let (Some(folder), Some(file)) = (path.parent(), path.file_name().and_then(|f| f.to_str()))
         else {
-            return Err(Error::Refused { what: format!("{name} names no file") });
+            return Err(Refusal::InvalidObjectName { name: name.to_string() }.into());
         };
         let created = match DurableFile::create(folder, file) {
             // The destination itself is never made here: an unmounted share must not be filled.

@@ -1,11 +1,11 @@
-//! Buffers that are used again: fresh memory costs more than everything done in it.
+//! Pools of buffers: fresh memory costs more than everything that is done in it.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) mod blob_bytes;
 
-/// Hands out buffers and takes them back when they are dropped.
+/// A pool of buffers, which return to it when they are dropped.
 #[derive(Clone)]
 pub(crate) struct Buffers {
     /// Guards the buffers that are not in use.
@@ -20,10 +20,10 @@ impl Buffers {
         Self { free: Arc::default(), keep, capacity }
     }
 
-    /// Takes an empty buffer that holds `bytes` without growing, and little more if that is unusual.
+    /// Takes an empty buffer that holds `bytes` without growing.
     pub(crate) fn take_for(&self, bytes: usize) -> Buffer {
         if bytes > self.capacity {
-            return Buffer { bytes: Vec::with_capacity(bytes), home: self.clone() };
+            return Buffer { bytes: Vec::with_capacity(bytes), pool: self.clone() };
         }
         self.take()
     }
@@ -32,7 +32,7 @@ impl Buffers {
     pub(crate) fn take(&self) -> Buffer {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let bytes = free.unwrap_or_else(|| Vec::with_capacity(self.capacity));
-        Buffer { bytes, home: self.clone() }
+        Buffer { bytes, pool: self.clone() }
     }
 }
 
@@ -55,10 +55,10 @@ impl FrameBuffers {
     }
 }
 
-/// A growable buffer that goes home when it is dropped.
+/// A growable buffer that returns to its pool when it is dropped.
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
-    home: Buffers,
+    pool: Buffers,
 }
 
 impl Deref for Buffer {
@@ -77,12 +77,12 @@ impl DerefMut for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        // One made for an unusually large blob would hold its memory for good.
-        if self.bytes.capacity() != self.home.capacity {
+        // A buffer for an unusually large blob would hold its memory for good.
+        if self.bytes.capacity() != self.pool.capacity {
             return;
         }
-        let mut free = self.home.free.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.len() < self.home.keep {
+        let mut free = self.pool.free.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.len() < self.pool.keep {
             let mut bytes = std::mem::take(&mut self.bytes);
             bytes.clear();
             free.push(bytes);

@@ -1,4 +1,4 @@
-//! Counting ahead: how much a backup will meet, for whoever wants to know how long it will take.
+//! Counting the files of the sources before or during a backup, to foresee how long it takes.
 
 use std::path::PathBuf;
 
@@ -22,13 +22,13 @@ struct Count<'a> {
     bytes: u64,
 }
 
-/// Counts the files and bytes that a backup of `sources` meets, and tells them as [`Event::Expected`] when all are
+/// Counts the files and bytes that a backup of `sources` meets, and reports them as [`Event::Expected`] when all are
 /// counted.
 ///
 /// What can't be read counts as nothing. Ends early when the observer is interrupted.
 ///
 /// # Errors
-/// A pattern that is none.
+/// A malformed pattern.
 pub fn count_sources(
     sources: &[PathBuf],
     options: &BackupOptions,
@@ -82,12 +82,12 @@ impl Count<'_> {
                 self.add(Kind::File, 0);
                 continue;
             }
-            self.take(&dir, &path, &listing, &mut pending);
+            self.add_dir(&dir, &path, &listing, &mut pending);
         }
     }
 
-    /// Counts what is in a directory, and notes the directories in it.
-    fn take(
+    /// Counts the files in a directory, and adds its directories to `pending`.
+    fn add_dir(
         &mut self,
         dir: &SourceDir,
         path: &[u8],

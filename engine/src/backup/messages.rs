@@ -30,7 +30,7 @@ pub(super) struct ReadBatch {
     pub(super) dir: Arc<SourceDir>,
     pub(super) path: Arc<[u8]>,
     pub(super) entries: Vec<SourceEntry>,
-    /// Whether the files can be known by their inode numbers.
+    /// Set where files can be known by their inode numbers.
     pub(super) compares_inodes: bool,
     pub(super) results: Sender<BatchResults>,
     /// The number of the batch, counted from 0.
@@ -44,7 +44,7 @@ pub(super) struct SourceEntry {
     pub(super) kind: Option<Kind>,
     /// The node of the previous snapshot.
     pub(super) previous: Option<Node>,
-    /// Whether it was named as a source, and is saved whatever its size.
+    /// Set for a source, which is saved whatever its size.
     pub(super) is_source: bool,
 }
 

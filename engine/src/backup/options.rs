@@ -1,4 +1,4 @@
-//! What a backup is told, and what it reports.
+//! The options of a backup, and its report.
 
 use std::path::PathBuf;
 
@@ -13,12 +13,12 @@ use crate::repository::session::Writer;
 use crate::run::Run;
 use crate::snapshots::order::SnapshotEntry;
 
-/// What is left out of a backup.
+/// The files and folders that a backup leaves out.
 #[derive(Debug, Clone, Default)]
 pub struct Excludes {
     /// Patterns as in `.gitignore`; a later one outweighs an earlier one.
     pub rules: Vec<Rule>,
-    /// Whether directories that say that they are caches (`CACHEDIR.TAG`) are left empty.
+    /// Leave directories empty that are marked as caches (`CACHEDIR.TAG`).
     pub caches: bool,
     /// Directories that hold a file of one of these names are left empty, but for that file.
     pub if_present: Vec<Vec<u8>>,
@@ -26,7 +26,7 @@ pub struct Excludes {
     pub larger_than: Option<u64>,
 }
 
-/// By what, besides its size and the time of its content, a file is known to be unchanged.
+/// The attributes, besides size and modification time, by which a file is known to be unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UnchangedBy {
     /// The time of its last change, of metadata too.
@@ -35,7 +35,7 @@ pub struct UnchangedBy {
     pub inode: InodeNumbers,
 }
 
-/// Whether files are known by the time of their last change, of metadata too.
+/// The use of the time of the last change, of content or metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ChangeTime {
     /// It must be the same.
@@ -45,7 +45,7 @@ pub enum ChangeTime {
     Ignored,
 }
 
-/// Whether files are known by their inode numbers.
+/// The use of inode numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InodeNumbers {
     /// They must be the same on file systems that keep them.
@@ -57,7 +57,7 @@ pub enum InodeNumbers {
     Ignored,
 }
 
-/// What becomes of a source that had files and comes up empty.
+/// The treatment of a source that had files and is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EmptySources {
     /// Its last state is kept, and the report names it.
@@ -67,17 +67,17 @@ pub enum EmptySources {
     Accept,
 }
 
-/// Whether files that look unchanged are read.
+/// The treatment of files that look unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reading {
-    /// Only what is new or looks changed.
+    /// They are not read.
     #[default]
     Changed,
-    /// Everything.
+    /// Every file is read.
     Everything,
 }
 
-/// Whether other file systems below a source are entered.
+/// The treatment of other file systems below a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FileSystems {
     /// All of them.
@@ -87,22 +87,22 @@ pub enum FileSystems {
     One,
 }
 
-/// How a backup is made.
+/// The options of a backup.
 #[derive(Debug, Clone)]
 pub struct BackupOptions {
-    /// What is left out.
+    /// The files and folders that are left out.
     pub excludes: Excludes,
-    /// What is read.
+    /// The treatment of files that look unchanged.
     pub reading: Reading,
-    /// By what a file is known to be unchanged.
+    /// The attributes by which a file is known to be unchanged.
     pub unchanged_by: UnchangedBy,
-    /// Where the walk ends.
+    /// The treatment of other file systems.
     pub file_systems: FileSystems,
-    /// What becomes of a source that comes up empty.
+    /// The treatment of a source that had files and is empty.
     pub empty_sources: EmptySources,
     /// Folders that are the program's own, and are not entered by whatever name.
     pub own_folders: Vec<PathBuf>,
-    /// Whether anything is written.
+    /// A real or a dry run.
     pub run: Run,
     /// Words by which the snapshot can be found.
     pub tags: Vec<String>,
@@ -110,25 +110,24 @@ pub struct BackupOptions {
     pub time: Option<Timestamp>,
     /// The offset from UTC, in seconds.
     pub utc_offset: i64,
-    /// Who makes it.
+    /// The machine, the user and the program that make the snapshot.
     pub writer: Writer,
 }
 
-/// What a backup did.
+/// The outcome of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupReport {
     /// The snapshot; `None` after a dry run.
     pub snapshot: Option<SnapshotId>,
-    /// What was seen and stored. `unreadable` above 0 means that something is missing; each was
-    /// told to the observer.
+    /// The totals. `unreadable` above 0 means that something is missing; each was reported to the observer.
     pub totals: Totals,
-    /// Files that the snapshot before has and that are there no more.
+    /// Files of the previous snapshot that were deleted.
     pub removed_files: u64,
-    /// Files that changed each time they were read: what is saved of them may never have been there at one moment.
+    /// Files that changed each time they were read: the saved content may never have existed at one moment.
     pub changed_while_read: u64,
-    /// What was left out on purpose.
+    /// The files and folders that were left out on purpose.
     pub left_out: LeftOut,
-    /// Folders that had files and came up empty, of which the last state was kept.
+    /// Folders that had files and are empty, of which the last state was kept.
     pub emptied: Vec<EmptiedFolder>,
     /// A snapshot that claims to be later than this machine's clock, and is the newest of its client: one of
     /// the clocks is wrong.

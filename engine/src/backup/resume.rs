@@ -1,5 +1,19 @@
-//! Taking over what interrupted backups left: packs that reached the destination, and sessions
-//! without a verdict.
+//! Resuming interrupted backups: their packs are adopted, and their sessions get a verdict.
+//!
+//! An interrupted backup leaves a session without verdict, packs that no index describes yet, and the unfinished file
+//! of the pack that it was writing. The next backup stores only blobs that are in none of the packs:
+//!
+//! ```text
+//! killed        sessions/s1            packs/p1 p2 p3 (p4)   index/i1 = {p1 p2}
+//! clear         sessions/s1            packs/p1 p2 p3          p4, unfinished, is removed
+//! open          sessions/s1 s2
+//! adopt                                                        index/i2 = {p3}: its blobs are known now
+//! save, commit  sessions/s1 s2 s2.end  packs/p1 p2 p3 p5       index/i3 = {p5}
+//! end_dead      sessions/s1 s1.end s2 s2.end                   the next backup lists no packs
+//! ```
+//!
+//! A session of a running process gets no verdict: several backups may work at the same time. Then a pack is adopted
+//! that the other describes, too, which does no harm.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +26,10 @@ use crate::index::{self, BlobIndex};
 use crate::repository::session::{self, OpenSession, Writer};
 use crate::repository::{Destination, Repository};
 
-/// After so many seconds without a sign of life, a session is given up wherever its process was.
+/// After so many seconds without a sign of life, a session is ended wherever its process was.
 const SILENT: i64 = 7 * 24 * 60 * 60;
 
-/// Finds the sessions that have no verdict: interrupted ones, and those of writers at work.
+/// Returns the sessions without verdict: interrupted ones, and those of running writers.
 pub(super) fn left_open(
     sessions: BTreeMap<ObjectId, (Session, Option<Verdict>)>,
 ) -> Vec<(ObjectId, Session)> {
@@ -23,15 +37,16 @@ pub(super) fn left_open(
     open.map(|(id, (session, _))| (id, session)).collect()
 }
 
-/// Frees the room that killed writers' unfinished files take, as far as areas were listed.
+/// Removes the unfinished files of killed writers, as far as areas were listed.
 ///
-/// Before anything is written: what is left of the room may be less than a session needs.
+/// This comes before anything is written: the free room may be less than a session needs.
 pub(super) fn clear(repository: &Repository, left: &[(ObjectId, Session)]) -> Result<()> {
     if !left.is_empty() {
         for destination in repository.destinations() {
             destination.backend().names(Area::Packs)?;
         }
     }
+    // A file that can't be removed does no harm; `check` and `stats` report it.
     repository.remove_abandoned();
     Ok(())
 }
@@ -63,7 +78,7 @@ pub(super) fn adopt(
                     known.insert(id);
                     adopted.push(pack);
                 }
-                // It is nobody's; `check` tells of it.
+                // Nothing refers to it; `check` reports it.
                 Err(Error::Damaged { .. } | Error::Missing { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -76,8 +91,7 @@ pub(super) fn adopt(
     Ok(index)
 }
 
-/// Gives sessions of this installation that are given up for dead their verdict, now that what they wrote is
-/// in use.
+/// Gives a verdict to the dead sessions of this installation, whose packs are in an index by now.
 pub(super) fn end_dead(repository: &Repository, left: &[(ObjectId, Session)], writer: &Writer) {
     let own = left.iter().filter(|(_, session)| session.client == writer.client);
     for (id, session) in own {
@@ -86,20 +100,24 @@ pub(super) fn end_dead(repository: &Repository, left: &[(ObjectId, Session)], wr
         let Some(destination) = its.next() else { continue };
         if !yore_platform::is_alive(&session.process) || is_silent(destination, *id, session) {
             let (keys, program) = (&repository.keys, &writer.program);
-            // Without it, the next backup looks for packs to adopt once more.
+            // Without a verdict, the next backup looks for packs to adopt once more.
             let _ = session::end(destination, keys, *id, Outcome::Abort, now(), program);
         }
     }
 }
 
-/// Tells whether a session began long ago and gave no sign of life. Another machine, or another boot of this
-/// one, which may be that of a copied machine, can't know more.
+/// Returns whether a session began long ago and has no sign of life.
+///
+/// More can't be known of another machine, or of another boot of this one, which may be that of a copied machine.
 fn is_silent(destination: &Destination, id: ObjectId, session: &Session) -> bool {
     if now().seconds.saturating_sub(session.time.seconds) <= SILENT {
         return false;
     }
-    let is_sign = |name: &ObjectName| {
+    let is_sign_of_life = |name: &ObjectName| {
         name.id() == Some(id.0) && name.suffix().is_some_and(|suffix| suffix != "end")
     };
-    destination.backend().names(Area::Sessions).is_ok_and(|names| !names.iter().any(is_sign))
+    destination
+        .backend()
+        .names(Area::Sessions)
+        .is_ok_and(|names| !names.iter().any(is_sign_of_life))
 }

@@ -1,8 +1,8 @@
 //! Noticing that two systems write as one client: copies of a machine, or several that share the folder in which
 //! the client's id is kept.
 //!
-//! Sessions tell under which boot of a system they were opened, and a system never returns to an earlier boot.
-//! So of one client's snapshots, in the order of their numbers, those of one boot stand together; where they
+//! A session names the boot of the system under which it was opened, and a system never returns to an earlier boot.
+//! So one client's snapshots, in the order of their numbers, are grouped by boot; where they
 //! do not, or where one number was given twice under different boots, there are two sequences under one id.
 
 use std::collections::{BTreeMap, HashSet};
@@ -15,10 +15,10 @@ use crate::format::record::{ClientId, Session, Verdict};
 use crate::repository::Snapshots;
 use crate::repository::session::Writer;
 
-/// Draws a client id of its own for a writer whose id somebody else uses, too.
+/// Draws a new client id for a writer whose id another system uses, too.
 ///
-/// Its next snapshot has seen all those of the id before and so comes after them.
-pub(super) fn split(
+/// Its next snapshot has seen all those of the old id, and so comes after them.
+pub(super) fn new_id_if_shared(
     known: &Snapshots,
     sessions: &BTreeMap<ObjectId, (Session, Option<Verdict>)>,
     writer: &Writer,
@@ -29,12 +29,13 @@ pub(super) fn split(
         let (session, _) = sessions.get(&snapshot.session)?;
         Some((snapshot.sequence, boot_id_of(&session.process)?))
     });
-    let shared = boot_id_of(&writer.process).is_some_and(|here| are_two(written.collect(), here));
+    let shared =
+        boot_id_of(&writer.process).is_some_and(|here| has_two_systems(written.collect(), here));
     shared.then(|| ClientId(random()))
 }
 
-/// Tells whether two systems gave these numbers, the next of which is to be given under the boot `here`.
-fn are_two(mut written: Vec<(u64, &str)>, here: &str) -> bool {
+/// Returns whether two systems gave these numbers, the next of which is to be given under the boot `here`.
+fn has_two_systems(mut written: Vec<(u64, &str)>, here: &str) -> bool {
     written.sort_unstable();
     let twice = |pair: &[(u64, &str)]| pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1;
     if written.windows(2).any(twice) {
@@ -48,7 +49,7 @@ fn are_two(mut written: Vec<(u64, &str)>, here: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::are_two;
+    use super::has_two_systems;
 
     #[test]
     fn one_system_never_returns_to_an_earlier_boot() {
@@ -62,7 +63,7 @@ mod tests {
             (vec![(2, "b"), (3, "a"), (1, "a")], "c", true),
             (vec![(1, "a"), (1, "b")], "b", true),
         ] {
-            assert_eq!(are_two(written.clone(), here), two, "{written:?}, {here}");
+            assert_eq!(has_two_systems(written.clone(), here), two, "{written:?}, {here}");
         }
     }
 }

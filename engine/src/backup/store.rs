@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::backup::buffers::blob_bytes::BlobBytes;
 use crate::backup::buffers::{Buffer, FrameBuffers};
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::id::BlobId;
 use crate::format::keys::BlobKind;
 use crate::format::pack::{FrameInfo, MAX_FRAME, PackInfo, PackKey, PackKind};
@@ -29,7 +29,7 @@ pub(super) use writer::PackWriter;
 
 /// Blobs after which an index object is saved while the backup still runs.
 const BLOBS_PER_INDEX: usize = 200_000;
-/// About the bytes of a pack's end for each blob and frame.
+/// The estimated bytes of a pack's end for each blob and frame.
 const END_PER_BLOB: u64 = 37;
 const END_PER_FRAME: u64 = 14;
 /// The most buffers that a frame which is being gathered keeps alive.
@@ -42,7 +42,7 @@ pub(super) struct FrameJob {
     kind: PackKind,
     blobs: Vec<(BlobId, BlobBytes)>,
     raw: usize,
-    /// About the number of buffers that the blobs keep alive.
+    /// An estimate of the buffers that the blobs keep alive.
     held: usize,
 }
 
@@ -236,8 +236,7 @@ impl<'s, 'r> BlobStore<'s, 'r> {
         }
         if bytes.len() > MAX_FRAME as usize {
             // No reader would take it, nor the index that names it.
-            let what = format!("a part of {} bytes can't be stored", bytes.len());
-            return Err(Error::Refused { what });
+            return Err(Refusal::BlobTooLarge { bytes: bytes.len() }.into());
         }
         self.seen.insert(id);
         self.new_bytes += bytes.len() as u64;

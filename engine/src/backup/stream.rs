@@ -14,7 +14,7 @@ use crate::backup::messages::{
 };
 use crate::backup::{BackupOptions, BackupReport, Feed, Task, run};
 use crate::clock::now;
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::chunker::End;
 use crate::format::tree::Node;
 use crate::observer::{Event, Observer};
@@ -27,7 +27,7 @@ const BLOCK: usize = 256 << 10;
 /// Makes a snapshot of one file at `path` (components joined by `/`) with the bytes of `input`.
 ///
 /// # Errors
-/// As for [`backup`](crate::backup); an error of `input` ends the backup, and nothing is committed.
+/// Those of [`backup`](crate::backup); an error of `input` ends the backup, and nothing is committed.
 pub fn backup_stream(
     repository: &Repository,
     path: &[u8],
@@ -38,8 +38,8 @@ pub fn backup_stream(
     let names: Vec<&[u8]> = TreePath::new(path).components().collect();
     let are_names = names.iter().all(|name| Name::new(name).is_some());
     let Some((name, folders)) = names.split_last().filter(|_| are_names) else {
-        let what = format!("{:?} can't be the name of a file", TreePath::new(path));
-        return Err(Error::Refused { what });
+        let path = TreePath::new(path).to_string();
+        return Err(Refusal::InvalidFileName { path }.into());
     };
     let source = names.iter().copied().collect::<TreePathBuf>().into_bytes();
     let counters = Counters::default();

@@ -69,14 +69,14 @@ struct Level<'r> {
     next: usize,
     previous: Previous<'r>,
     device: u64,
-    /// Whether its files can be known by their inode numbers.
+    /// Set where files can be known by their inode numbers.
     compares_inodes: bool,
-    /// Whether its own times are those that the previous snapshot has.
+    /// Set if its own times are those of the previous snapshot.
     is_unmoved: bool,
     /// The sources that are named inside of it.
-    way: Option<&'r Sources>,
-    /// The file by which it asks that nothing else in it is backed up.
-    mark: Option<Vec<u8>>,
+    inner: Option<&'r Sources>,
+    /// The file by which the directory asks that nothing else in it is backed up.
+    marker: Option<Vec<u8>>,
     batch: Vec<SourceEntry>,
     /// The flags that its node gets.
     flags: Flags,
@@ -89,7 +89,7 @@ struct Opened<'r> {
     metadata: Metadata,
     /// The device and the trust in inode numbers of the directory above; `None` at a source.
     above: Option<(u64, bool)>,
-    way: Option<&'r Sources>,
+    inner: Option<&'r Sources>,
 }
 
 impl<'a> Walk<'a> {
@@ -97,14 +97,14 @@ impl<'a> Walk<'a> {
     pub(super) fn run(&self, sources: &'a Sources) -> Result<()> {
         let previous = self.previous.root.as_ref();
         if !sources.is_source {
-            return self.walk_way(sources, b"", previous, Flags::default());
+            return self.walk_to_sources(sources, b"", previous, Flags::default());
         }
         let root = system_path(b"");
         let failed = |source| Error::local(&root, source);
         let dir = SourceDir::open(&root).map_err(failed)?;
         let metadata = dir.metadata().map_err(failed)?;
         let path = b"".as_slice().into();
-        let opened = Opened { dir, path, metadata, above: None, way: Some(sources) };
+        let opened = Opened { dir, path, metadata, above: None, inner: Some(sources) };
         match self.level(Listing::new(), opened, None, previous) {
             Ok(level) => {
                 if level.flags.contains(Flags::INCOMPLETE) {
@@ -112,21 +112,20 @@ impl<'a> Walk<'a> {
                 }
                 self.walk_dir(level)
             }
-            Err(Unlisted) => Err(Error::Refused { what: "the root can't be listed".into() }),
+            Err(Unlisted) => Err(Error::Unreadable { what: "the root can't be listed".into() }),
         }
     }
 
-    /// Goes towards the sources below `way`, through directories of which nothing else is kept; their nodes get
-    /// `flags`.
-    fn walk_way(
+    /// Goes to the sources below `inner`, through directories of which nothing else is kept; their nodes get `flags`.
+    fn walk_to_sources(
         &self,
-        way: &'a Sources,
+        inner: &'a Sources,
         path: &[u8],
         previous: Option<&DirRef>,
         flags: Flags,
     ) -> Result<()> {
         let mut before = Previous::open(self.reader, previous);
-        for (name, below) in &way.below {
+        for (name, below) in &inner.below {
             let seen = before.take(name, &mut |_| {});
             let path = join(path, name);
             let system = system_path(&path);
@@ -136,7 +135,7 @@ impl<'a> Walk<'a> {
                 self.walk_source(&path, name, metadata, seen, below)?;
                 continue;
             }
-            // The way to a source may be one that can be gone, but not be read.
+            // A folder above a source may be one that can be entered, but not listed.
             let mut node = match SourceDir::open(&system) {
                 Ok(dir) => self.dir_node(&dir, name, &path, &metadata, None),
                 Err(_) => node_of(name, &metadata),
@@ -144,7 +143,7 @@ impl<'a> Walk<'a> {
             node.flags = node.flags.with(flags);
             self.step(WalkStep::Enter(Box::new(node)))?;
             let dir = seen.as_ref().and_then(|seen| seen.dir.as_ref());
-            self.walk_way(below, &path, dir, flags)?;
+            self.walk_to_sources(below, &path, dir, flags)?;
             self.step(WalkStep::Leave)?;
         }
         Ok(())
@@ -157,7 +156,7 @@ impl<'a> Walk<'a> {
         name: &[u8],
         metadata: Metadata,
         previous: Option<ResolvedNode>,
-        way: &'a Sources,
+        inner: &'a Sources,
     ) -> Result<()> {
         let system = system_path(path);
         if metadata.kind != Kind::Directory {
@@ -176,14 +175,14 @@ impl<'a> Walk<'a> {
                 return self.keep_last_state(name, previous, Some(metadata));
             }
         };
-        if let Some(emptied) = self.came_up_empty(&dir, path, &metadata, previous.as_ref()) {
+        if let Some(emptied) = self.emptied(&dir, path, &metadata, previous.as_ref()) {
             self.counters.emptied(emptied);
             return self.keep_last_state(name, previous, Some(metadata));
         }
         let mut node =
             self.dir_node(&dir, name, path, &metadata, previous.as_ref().map(|seen| &seen.node));
         let (names, left_out) = (self.names.get(), self.counters.so_far());
-        let opened = Opened { dir, path: path.into(), metadata, above: None, way: Some(way) };
+        let opened = Opened { dir, path: path.into(), metadata, above: None, inner: Some(inner) };
         let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
         let last = previous.as_ref().map(|seen| &seen.node);
         match self.level(Listing::new(), opened, last, below) {
@@ -224,7 +223,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Goes on in a directory up to the next one below it.
+    /// Goes on in a directory up to the next directory in it.
     fn advance(&self, level: &mut Level<'a>, spare: &mut Vec<Listing>) -> Result<Advance<'a>> {
         while let Some(listed) = level.listing.get(level.next) {
             level.next += 1;
@@ -233,28 +232,28 @@ impl<'a> Walk<'a> {
                 Some(kind) => kind,
                 None => match level.dir.child_metadata(name) {
                     Ok(metadata) => metadata.kind,
-                    // Whoever looks at it next tells what is wrong.
+                    // The reader reports the error.
                     Err(_) => Kind::File,
                 },
             };
-            let is_marked = level.mark.is_some();
-            let mut removed = |gone| self.count_removed(&gone, is_marked);
+            let is_marked = level.marker.is_some();
+            let mut removed = |deleted| self.count_removed(&deleted, is_marked);
             let previous = level.previous.take(name, &mut removed);
-            let way = level.way.and_then(|way| way.below.get(name));
-            let is_source = way.is_some_and(|way| way.is_source);
-            // Whatever holds for the directory around it, a source that was named is backed up.
+            let inner = level.inner.and_then(|inner| inner.below.get(name));
+            let is_source = inner.is_some_and(|inner| inner.is_source);
+            // A source is backed up even in a directory that is left out.
             if !is_source && self.is_left_out(level, name, kind) {
-                if let (Some(way), Kind::Directory) = (way, kind) {
+                if let (Some(inner), Kind::Directory) = (inner, kind) {
                     let name = name.to_vec();
                     self.flush(level)?;
-                    self.pass_through(level, &name, previous, way)?;
+                    self.walk_through(level, &name, previous, inner)?;
                 }
                 continue;
             }
             if kind == Kind::Directory {
                 let name = name.to_vec();
                 self.flush(level)?;
-                return self.enter(level, &name, previous, way, spare);
+                return self.enter(level, &name, previous, inner, spare);
             }
             let previous = previous.filter(|seen| seen.dir.is_none()).map(|seen| seen.node);
             level.batch.push(SourceEntry {
@@ -268,31 +267,31 @@ impl<'a> Walk<'a> {
                 return Ok(Advance::Stay);
             }
         }
-        let is_marked = level.mark.is_some();
-        level.previous.finish(&mut |gone| self.count_removed(&gone, is_marked));
+        let is_marked = level.marker.is_some();
+        level.previous.finish(&mut |deleted| self.count_removed(&deleted, is_marked));
         self.flush(level)?;
         Ok(Advance::Up)
     }
 
-    /// Reports whether a name in a directory is left out on purpose, and counts it.
+    /// Returns whether a name in a directory is left out on purpose, and counts it.
     fn is_left_out(&self, level: &Level<'_>, name: &[u8], kind: Kind) -> bool {
-        if let Some(mark) = &level.mark {
-            if mark != name {
-                self.note_uncovered(&join(&level.path, name));
+        if let Some(marker) = &level.marker {
+            if marker != name {
+                self.record_uncovered(&join(&level.path, name));
             }
-            return mark != name;
+            return marker != name;
         }
         // Some patterns are for directories alone, and some file systems list no kinds.
         let is_left_out = self.excluder.leaves_out(&level.path, name, kind);
         if is_left_out {
             self.counters.pattern();
-            self.note_uncovered(&join(&level.path, name));
+            self.record_uncovered(&join(&level.path, name));
         }
         is_left_out
     }
 
-    /// Notes the sources of earlier snapshots that are left out with a path.
-    pub(super) fn note_uncovered(&self, path: &[u8]) {
+    /// Records the sources of earlier snapshots that are left out with a path.
+    pub(super) fn record_uncovered(&self, path: &[u8]) {
         if self.previous.sources.is_empty() {
             return;
         }
@@ -305,14 +304,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Counts the files of something that is there no more; in a marked directory nobody knows.
-    fn count_removed(&self, gone: &ResolvedNode, is_marked: bool) {
+    /// Counts the files of something that was deleted; those of a marked directory are not known.
+    fn count_removed(&self, deleted: &ResolvedNode, is_marked: bool) {
         if is_marked {
             return;
         }
-        let files = match &gone.dir {
+        let files = match &deleted.dir {
             Some(dir) => count_files(self.reader, dir, u64::MAX),
-            None => u64::from(gone.node.kind == Kind::File),
+            None => u64::from(deleted.node.kind == Kind::File),
         };
         self.counters.removed(files);
     }
@@ -325,7 +324,7 @@ impl<'a> Walk<'a> {
         last: Option<&Node>,
         previous: Option<&DirRef>,
     ) -> std::result::Result<Level<'a>, Unlisted> {
-        let Opened { dir, path, metadata, above, way } = opened;
+        let Opened { dir, path, metadata, above, inner } = opened;
         if let Err(error) = dir.list(&mut listing) {
             self.unreadable(&path, error);
             return Err(Unlisted);
@@ -334,14 +333,14 @@ impl<'a> Walk<'a> {
             Some((device, compares)) if device == metadata.device => compares,
             _ => self.compares_inodes(&dir),
         };
-        // Nothing is recorded of the root's own times; who makes folders anew there is rare.
+        // No snapshot has the times of the root; folders are rarely deleted and made again there.
         let is_unmoved = last.map_or(path.is_empty(), |last| {
             last.modified == metadata.modified && last.changed == metadata.changed
         });
-        let mark = self.excluder.marker(&dir, &listing).map(<[u8]>::to_vec);
+        let marker = self.excluder.marker(&dir, &listing).map(<[u8]>::to_vec);
         let mut flags = Flags::default();
-        if let Some(mark) = &mark {
-            self.counters.mark(mark);
+        if let Some(marker) = &marker {
+            self.counters.mark(marker);
             flags = Flags::INCOMPLETE;
         }
         Ok(Level {
@@ -353,14 +352,14 @@ impl<'a> Walk<'a> {
             device: metadata.device,
             compares_inodes,
             is_unmoved,
-            way,
-            mark,
+            inner,
+            marker,
             batch: Vec::new(),
             flags,
         })
     }
 
-    /// Reports whether the files of a directory can be known by their inode numbers.
+    /// Returns whether the files of a directory can be known by their inode numbers.
     fn compares_inodes(&self, dir: &SourceDir) -> bool {
         match self.options.unchanged_by.inode {
             InodeNumbers::Compared => true,
@@ -411,5 +410,5 @@ enum Advance<'r> {
     Up,
 }
 
-/// A directory could not be listed; the observer knows.
+/// A directory could not be listed, which was reported.
 struct Unlisted;

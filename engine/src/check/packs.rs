@@ -22,14 +22,14 @@ use crate::index::{self, BlobIndex};
 use crate::observer::{Event, Observer, Unit};
 use crate::repository::Repository;
 
-/// What an index says about a pack, in short.
+/// The entry of an index about a pack, in short.
 struct Described {
     size: u64,
     kind: PackKind,
     digest: [u8; 32],
 }
 
-/// The packs that are there, and those that are described.
+/// The packs that are listed, and those that indexes describe.
 pub(super) struct Packs {
     listed: Sizes,
     described: BTreeMap<ObjectId, Described>,
@@ -53,7 +53,7 @@ impl Packs {
         Self { listed, described: BTreeMap::new(), condemned }
     }
 
-    /// Whether a pack is there in its full length.
+    /// Returns whether a pack is stored in its full length.
     pub(super) fn is_there(&self, id: &ObjectId) -> bool {
         let size = self.described.get(id).map(|described| described.size);
         size.is_some() && self.listed.get(id).copied() == size
@@ -75,7 +75,7 @@ impl Packs {
             let Some(packs) = findings.take(stored.name.as_str(), read) else { continue };
             let covers: Vec<_> = stored.name.id().map(ObjectId).into_iter().collect();
             for pack in &packs {
-                self.describe(pack, &stored.name, findings);
+                self.add_description(pack, &stored.name, findings);
             }
             index.add(&packs, &covers, None);
         }
@@ -83,7 +83,7 @@ impl Packs {
         Ok(())
     }
 
-    fn describe(&mut self, pack: &PackInfo, index: &ObjectName, findings: &mut Findings) {
+    fn add_description(&mut self, pack: &PackInfo, index: &ObjectName, findings: &mut Findings) {
         let described = Described { size: pack.size, kind: pack.kind, digest: digest(pack) };
         if let Some(known) = self.described.get(&pack.id) {
             let alike = known.size == described.size
@@ -134,7 +134,7 @@ impl Packs {
                         let found = self.check_pack(repository, id, size, chosen.contains(&id));
                         let read = found.read;
                         let mut findings = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                        found.tell(id, &mut findings);
+                        found.add_to(id, &mut findings);
                         drop(findings);
                         observer.event(Event::Done { files: 1, bytes: read });
                     }
@@ -144,9 +144,16 @@ impl Packs {
         if observer.interrupted() { Err(Error::Interrupted) } else { Ok(()) }
     }
 
-    fn check_pack(&self, repository: &Repository, id: ObjectId, size: u64, whole: bool) -> Found {
+    fn check_pack(
+        &self,
+        repository: &Repository,
+        id: ObjectId,
+        size: u64,
+        whole: bool,
+    ) -> PackResult {
         let (backend, keys) = (&**repository.backend(), &*repository.keys);
-        let mut found = Found { is_orphan: !self.described.contains_key(&id), ..Found::default() };
+        let mut found =
+            PackResult { is_orphan: !self.described.contains_key(&id), ..PackResult::default() };
         match index::load_contents(backend, keys, id, size) {
             Ok(info) => {
                 let differs = self.described.get(&id).is_some_and(|described| {
@@ -169,17 +176,17 @@ fn damaged(id: ObjectId, reason: &'static str) -> Error {
     Error::damaged(ObjectName::pack(id).as_str(), reason)
 }
 
-/// What was found about one pack.
+/// The result of checking one pack.
 #[derive(Default)]
-struct Found {
+struct PackResult {
     problems: Vec<Error>,
     is_orphan: bool,
     is_whole: bool,
     read: u64,
 }
 
-impl Found {
-    /// Reads every frame, opens it, decodes it and names its blobs anew.
+impl PackResult {
+    /// Reads every frame, opens it, decodes it and computes the ids of its blobs.
     fn read_frames(&mut self, backend: &dyn Backend, keys: &Keys, pack: &PackInfo) {
         let key = PackKey::derive(keys, pack.kind, pack.id);
         let name = ObjectName::pack(pack.id);
@@ -223,7 +230,7 @@ impl Found {
         self.is_whole = true;
     }
 
-    fn tell(self, id: ObjectId, findings: &mut Findings) {
+    fn add_to(self, id: ObjectId, findings: &mut Findings) {
         let name = ObjectName::pack(id);
         self.problems.into_iter().for_each(|error| findings.problem(name.as_str(), error));
         if self.is_orphan {

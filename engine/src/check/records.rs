@@ -28,7 +28,7 @@ pub(super) fn load<T>(
     decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
 }
 
-/// Notes what killed writers left, once every area was listed.
+/// Adds notes about the unfinished files of killed writers, once every area was listed.
 pub(super) fn unfinished(repository: &Repository, findings: &mut Findings) {
     let found = findings.take("unfinished files", repository.backend().unfinished());
     for Unfinished { name, size, is_abandoned } in found.unwrap_or_default() {
@@ -89,10 +89,10 @@ pub(super) fn generations(repository: &Repository, findings: &mut Findings) {
     }
 }
 
-/// What the sessions of a destination say.
+/// The sessions of a destination, in short.
 #[derive(Default)]
 pub(super) struct Sessions {
-    /// What sessions that are there commit.
+    /// The snapshots that existing sessions commit.
     pub(super) committed: HashSet<SnapshotId>,
 }
 

@@ -1,27 +1,27 @@
-//! What a check found.
+//! The report of a check.
 
 use crate::error::Error;
 
-/// So many problems are listed; more are counted.
-const LISTED: usize = 1000;
+/// The most problems that are listed; further ones are counted.
+const MOST_LISTED: usize = 1000;
 
-/// Something that is not as it should be.
+/// A problem of the repository.
 #[derive(Debug)]
 pub struct Finding {
     /// The object that it concerns, or the path in a snapshot.
     pub subject: String,
-    /// What is wrong with it.
+    /// The error.
     pub error: Error,
 }
 
-/// What a check found, and what it looked at.
+/// The problems that a check found, and the extent of the check.
 #[derive(Debug, Default)]
 pub struct CheckReport {
-    /// What is wrong, in the order in which it was found.
+    /// The problems, in the order in which they were found.
     pub problems: Vec<Finding>,
-    /// How many more problems there are than are listed.
+    /// The number of problems that are not listed.
     pub more_problems: u64,
-    /// What is unusual and harmless, as sentences.
+    /// Unusual and harmless observations, in sentences.
     pub notes: Vec<String>,
     /// Snapshots that count.
     pub snapshots: u64,
@@ -38,7 +38,7 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
-    /// Whether nothing is wrong.
+    /// Returns whether there are no problems.
     pub fn is_sound(&self) -> bool {
         self.problems.is_empty() && self.more_problems == 0
     }
@@ -51,26 +51,26 @@ pub(super) struct Findings {
 
 impl Findings {
     pub(super) fn problem(&mut self, subject: impl Into<String>, error: Error) {
-        if self.report.problems.len() < LISTED {
+        if self.report.problems.len() < MOST_LISTED {
             self.report.problems.push(Finding { subject: subject.into(), error });
         } else {
             self.report.more_problems += 1;
         }
     }
 
-    /// Notes that an object is wrong by `reason`.
+    /// Adds a damaged object.
     pub(super) fn damaged(&mut self, subject: impl Into<String>, reason: &'static str) {
         let subject = subject.into();
         self.problem(subject.clone(), Error::damaged(subject, reason));
     }
 
     pub(super) fn note(&mut self, note: String) {
-        if self.report.notes.len() < LISTED {
+        if self.report.notes.len() < MOST_LISTED {
             self.report.notes.push(note);
         }
     }
 
-    /// Takes a result apart.
+    /// Returns a value, or adds the error as a problem.
     pub(super) fn take<T>(&mut self, subject: &str, result: crate::error::Result<T>) -> Option<T> {
         result.map_err(|error| self.problem(subject, error)).ok()
     }

@@ -1,4 +1,4 @@
-//! Whatever happens to an object, a check finds it.
+//! A check finds every change to an object.
 
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,7 @@ fn put(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).expect("written");
 }
 
-/// Whether opening and checking notices that something is wrong, or at least unusual.
+/// Opens and checks; returns whether there are problems, and whether there are notes.
 fn notices(sample: &Sample) -> (bool, bool) {
     let Ok(repository) = sample.reopen() else { return (true, true) };
     let report = check(&repository, &ALL, &Unobserved).expect("a report");

@@ -51,7 +51,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// What a tree blob must be.
+/// The expected content of a tree blob.
 enum Expected {
     /// Nodes or leaves.
     Directory,
@@ -65,20 +65,20 @@ struct Step {
     expected: Expected,
 }
 
-/// A place in a tree. Paths are put together for messages alone: those of a hostile tree may be
+/// A position in a tree. Paths are put together for messages alone: those of a hostile tree may be
 /// longer than memory together.
 struct At {
     parent: Option<Arc<At>>,
     name: Vec<u8>,
 }
 
-/// How long a path in a message is; of a longer one, the end is told.
-const TOLD: usize = 4096;
+/// The longest path in a message; of a longer one, the end is shown.
+const LONGEST_PATH_SHOWN: usize = 4096;
 
 impl At {
     fn path(&self) -> String {
         let (mut names, mut length, mut next) = (Vec::new(), 0, Some(self));
-        while let Some(at) = next.filter(|_| length < TOLD) {
+        while let Some(at) = next.filter(|_| length < LONGEST_PATH_SHOWN) {
             length += at.name.len() + 1;
             names.extend((!at.name.is_empty()).then(|| String::from_utf8_lossy(&at.name)));
             next = at.parent.as_deref();
@@ -106,7 +106,7 @@ struct Walk<'a> {
     reader: &'a Reader,
     packs: &'a Packs,
     findings: &'a mut Findings,
-    /// Trees and lists that have been looked at, by half their ids.
+    /// Trees and lists that were checked, by half their ids.
     visited: HashSet<[u8; 16]>,
     stack: Vec<Step>,
     snapshot: Option<SnapshotId>,
@@ -225,7 +225,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Looks at lists of chunks, and lists of lists, with the data that is to be under each.
+    /// Checks lists of chunks, and lists of lists, with the data below each.
     fn lists(&mut self, depth: u8, lists: &[ListRef], path: &At) {
         let mut left: Vec<(u8, ListRef)> = lists.iter().map(|list| (depth, *list)).collect();
         while let Some((depth, list)) = left.pop() {
@@ -257,7 +257,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether no copy of a blob is where it should be.
+    /// Returns whether no copy of a blob is where the index says.
     fn lacks(&self, id: &BlobId, kind: PackKind, length: Option<u64>) -> bool {
         !self.reader.index().find_all(id).any(|location| {
             location.kind == kind

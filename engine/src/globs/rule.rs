@@ -1,4 +1,4 @@
-//! From a pattern as it was typed to patterns from the root.
+//! Rules: a pattern as it was typed, and the patterns from the root that it stands for.
 
 use super::translate::without_trailing_blanks;
 use crate::path::TreePath;
@@ -6,30 +6,30 @@ use crate::path::TreePath;
 /// A pattern as a person typed it, and the patterns from the root that it stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// What was typed; `None` for a rule that the program adds by itself.
+    /// The pattern as it was typed; `None` for a rule that the program adds by itself.
     pub typed: Option<String>,
     /// Patterns as in `.gitignore`, those with a slash from the root.
     pub patterns: Vec<String>,
 }
 
-/// What a relative pattern is relative to.
+/// The folders to which a relative pattern is relative.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bases {
     /// The folders that are backed up or restored: paths from the root, components joined by `/`.
     pub sources: Vec<Vec<u8>>,
     /// Other folders, such as the one in which a person stands.
     pub others: Vec<Vec<u8>>,
-    /// What `~` stands for.
+    /// The folder that `~` stands for.
     pub home: Option<Vec<u8>>,
 }
 
 impl Rule {
-    /// Takes patterns from the root that the program adds by itself.
+    /// Makes a rule of patterns from the root, which the program adds by itself.
     pub fn added(patterns: Vec<String>) -> Self {
         Self { typed: None, patterns }
     }
 
-    /// Finds out what a typed pattern stands for.
+    /// Makes a rule of a typed pattern.
     ///
     /// Without a slash, or with one at its end alone, it fits names in every folder. One that begins with `/` or
     /// `~/` is from the root, and one that begins with `**/` fits everywhere. Any other is tried below each base;

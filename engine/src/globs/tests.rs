@@ -55,7 +55,7 @@ fn a_rule_that_fitted_nothing_is_known_also_behind_one_that_did() {
     let globs = Globs::new(&rules).expect("patterns");
     assert!(globs.name(b"x/a.o", false) && globs.name(b"x/d.o", false));
     assert_eq!(globs.unused(), [2, 3]);
-    assert_eq!(globs.ask(b"c.o", false), Verdict::TakenBack);
+    assert_eq!(globs.decide(b"c.o", false), Verdict::TakenBack);
     assert_eq!(globs.unused(), [2]);
 }
 
@@ -117,7 +117,7 @@ impl Draw {
     }
 }
 
-/// Reports whether `**` stands behind something else than a slash.
+/// Returns whether `**` follows something else than a slash.
 ///
 /// gitignore(5) calls it a regular asterisk; Git cuts off the literal beginning of a pattern before it matches
 /// (`match_pathname` in dir.c), and then takes what comes behind that for a component of its own.
@@ -152,7 +152,7 @@ fn plant(top: &Path) -> Vec<String> {
     paths
 }
 
-/// Asks as a walk does: what is below something left out is left out, too.
+/// Matches as a walk does: everything below an excluded directory is excluded.
 fn leaves_out(globs: &Globs, path: &str) -> bool {
     let is_dir = path.ends_with('/');
     let path = path.trim_end_matches('/');

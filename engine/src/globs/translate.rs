@@ -15,18 +15,18 @@ const ANY: &str = r"(?:[^/]|(?-u:[^/]))";
 pub(super) struct Translated {
     /// Fits the whole of a path from the root, or of a name.
     pub(super) regex: String,
-    /// Whether it is about the name alone, in whatever folder.
+    /// Set if it fits names, in whatever folder.
     pub(super) is_name: bool,
-    /// Whether it takes back what an earlier pattern leaves out.
+    /// Set if it takes back an exclusion by an earlier pattern.
     pub(super) negated: bool,
-    /// Whether it fits directories alone.
+    /// Set if it fits directories alone.
     pub(super) dirs_only: bool,
 }
 
 /// Translates a pattern; `None` for one that says nothing, such as an empty line.
 ///
 /// # Errors
-/// Why it can't be a pattern, in words.
+/// The malformed part of the pattern, in words.
 pub(super) fn translate(pattern: &str) -> Result<Option<Translated>, String> {
     let pattern = without_trailing_blanks(pattern);
     let (negated, body) = match pattern.strip_prefix('!') {

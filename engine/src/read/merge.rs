@@ -107,7 +107,7 @@ impl Overlay {
         let Some((name, rest)) = path.split_first() else { return };
         let time = part.snapshot.snapshot.time;
         if rest.is_empty() {
-            let dir = Some(DirRef::Damaged(error.to_string().into()));
+            let dir = Some(DirRef::Damaged(error.with_cause().into()));
             let node = Node::new(name, Kind::Directory, time);
             self.entries.insert(name.to_vec(), Entry::Whole(ResolvedNode { node, dir }));
             return;

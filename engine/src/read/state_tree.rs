@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use yore_platform::Kind;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::id::BlobId;
 use crate::format::tree::Node;
 use crate::path::TreePath;
@@ -18,7 +18,7 @@ pub(crate) fn check_length(path: TreePath<'_>) -> Result<()> {
     if path.as_bytes().len() <= LONGEST_PATH {
         return Ok(());
     }
-    Err(Error::Refused { what: "it is nested more deeply than is followed".into() })
+    Err(Refusal::TooDeep.into())
 }
 
 /// A directory of a state, whose nodes are stored or put together.
@@ -110,7 +110,7 @@ pub enum Lookup {
 /// Finds one name of a directory.
 ///
 /// # Errors
-/// [`Error::NotFound`] for a directory that could not be read when it was backed up.
+/// [`Error::Unreadable`] for a directory that could not be read when it was backed up.
 pub fn child(reader: &Reader, dir: &DirRef, name: &[u8]) -> Result<Option<ResolvedNode>> {
     match dir {
         DirRef::Tree(id) => Ok(reader.find_node(id, name)?.map(ResolvedNode::of)),
@@ -170,10 +170,10 @@ pub fn children(
 
 /// Returns the error of a directory that the repository has lost.
 pub(crate) fn damaged(why: &str) -> Error {
-    Error::NotFound { what: format!("the directory can't be read: {why}") }
+    Error::Unreadable { what: format!("the directory can't be read: {why}") }
 }
 
 /// Returns the error of a directory that could not be read when it was backed up.
 pub(crate) fn unreadable() -> Error {
-    Error::NotFound { what: "the directory could not be read when it was backed up".into() }
+    Error::Unreadable { what: "the directory could not be read when it was backed up".into() }
 }

@@ -1,8 +1,7 @@
-//! Targets that do not tell `Readme` from `README`.
+//! Targets that are not case-sensitive, and take `Readme` for `README`.
 //!
-//! Names that differ in case alone are met often enough (`Makefile` and `makefile`), and most targets
-//! tell them apart. So only a directory that has such names is looked at, and what it does not tell
-//! apart gets names that it does.
+//! Names that differ in case alone are not rare (`Makefile` and `makefile`), and most targets are case-sensitive. So
+//! only a directory that gets such names is tested, and if it is not, the second name is changed.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,45 +9,47 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::context::Context;
 use super::directory::OpenDir;
 use super::labelled_name::labelled;
-use crate::error::Error;
+use crate::error::Deviation;
 use crate::format::tree::Node;
 use crate::path::join;
 use crate::run::Run;
 
-/// The names of a directory, without their case.
+/// The names of a directory, folded to lower case.
 #[derive(Default)]
-pub(super) struct Names {
+pub(super) struct FoldedNames {
     folded: HashSet<u64>,
-    /// Whether the target tells names apart that differ in case; `None` while nobody asked.
-    told_apart: Option<bool>,
+    /// Set if the target is case-sensitive; `None` while that is not known.
+    case_sensitive: Option<bool>,
 }
 
-impl Names {
-    /// Takes in a name; tells whether one was there before that may be the same in the target.
+impl FoldedNames {
+    /// Adds a name; returns whether an earlier one may be the same in the target.
     pub(super) fn add(&mut self, name: &[u8]) -> bool {
         !self.folded.insert(fold(name))
     }
 
-    /// Whether a name of the directory differs from this one in case at most.
+    /// Returns whether a name of the directory differs from this one in case at most.
     pub(super) fn has(&self, name: &[u8]) -> bool {
         self.folded.contains(&fold(name))
     }
 
-    /// Gives a node another name where the target takes its own for one that was there before, and
-    /// tells so.
-    pub(super) fn settle(&mut self, context: &Context<'_>, open: &OpenDir<'_>, node: &mut Node) {
-        let told_apart = *self.told_apart.get_or_insert_with(|| tells_apart(context, open));
-        if told_apart {
+    /// Gives a node another name where the target takes its own for an earlier one, and reports it.
+    pub(super) fn rename_if_equal(
+        &mut self,
+        context: &Context<'_>,
+        open: &OpenDir<'_>,
+        node: &mut Node,
+    ) {
+        let case_sensitive =
+            *self.case_sensitive.get_or_insert_with(|| is_case_sensitive(context, open));
+        if case_sensitive {
             return;
         }
         let own = std::mem::take(&mut node.name);
         let names = (2_u64..).map(|number| labelled(&own, &number.to_string(), 1));
         node.name = names.into_iter().find(|name| self.add_new(name)).unwrap_or_default();
-        let what = format!(
-            "the target takes it for another name that differs in case alone: it is restored as {:?}",
-            String::from_utf8_lossy(&node.name)
-        );
-        context.failed(join(&open.path, &own), Error::Refused { what });
+        let name = String::from_utf8_lossy(&node.name).into_owned();
+        context.failed(join(&open.path, &own), Deviation::RenamedForCase { name }.into());
     }
 
     fn add_new(&mut self, name: &[u8]) -> bool {
@@ -56,15 +57,15 @@ impl Names {
     }
 }
 
-/// Whether a directory of the target tells names apart that differ in case.
-fn tells_apart(context: &Context<'_>, open: &OpenDir<'_>) -> bool {
+/// Returns whether a directory of the target is case-sensitive.
+fn is_case_sensitive(context: &Context<'_>, open: &OpenDir<'_>) -> bool {
     match (open.for_writing(), context.options.run) {
         (Some(dir), Run::Real) => dir.is_case_sensitive().unwrap_or(true),
         (None, _) | (_, Run::Dry) => true,
     }
 }
 
-/// Whether another case of a name leads to the same file in the target.
+/// Returns whether another case of a name leads to the same file in the target.
 pub(super) fn has_alias(open: &OpenDir<'_>, name: &[u8]) -> bool {
     let (Some(dir), Some(other)) = (&open.dir, swapped(name)) else { return false };
     let number = |name: &[u8]| {
@@ -82,7 +83,7 @@ fn fold(name: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// The name with the other case of every letter; `None` where there is no other.
+/// Returns the name with the other case of every letter; `None` where there is no other.
 fn swapped(name: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(name).ok()?;
     let mut other = String::with_capacity(text.len());
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn names_that_differ_in_case_alone_are_one() {
-        let mut names = Names::default();
+        let mut names = FoldedNames::default();
         for name in ["README", "Ärger", "a", "1"] {
             assert!(!names.add(name.as_bytes()), "{name}");
         }

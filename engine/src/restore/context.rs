@@ -1,4 +1,4 @@
-//! What all threads of a restore share: what is asked for, what has been done, whether to stop.
+//! The state that all threads of a restore share: the options, the counts, and the error that ends it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,19 +7,19 @@ use std::sync::{Mutex, PoisonError};
 
 use yore_platform::{AccountNames, RefusedMetadata, TargetDir, name_from_bytes};
 
-use super::refused_metadata::Refusals;
-use super::restore_plan::Agreement;
+use super::refused_metadata::RefusalCounts;
+use super::restore_plan::AllowedChanges;
 use super::select::Selection;
-use super::sources::Links;
+use super::sources::LinkPolicy;
 use super::{RestoreOptions, RestoreReport, Task};
-use crate::error::{Error, Result};
+use crate::error::{Deviation, Error, Result};
 use crate::observer::{Observer, Problem};
 use crate::read::reader::Reader;
 
-/// After so many unanswered reads in a row the destination counts as gone.
+/// After so many failed reads in a row the destination counts as unreachable.
 const UNANSWERED: u32 = 16;
 
-/// Counts one kind of thing, from any thread.
+/// A counter that any thread may use.
 #[derive(Default)]
 pub(super) struct Count(AtomicU64);
 
@@ -60,9 +60,9 @@ pub(super) struct Context<'a> {
     pub(super) names: AccountNames,
     /// The folder into which is restored; `None` in a dry run where there is none.
     pub(super) root: Option<TargetDir>,
-    pub(super) agreement: Agreement<'a>,
+    pub(super) allowed: AllowedChanges<'a>,
     target: &'a Path,
-    refusals: Refusals,
+    refused_metadata: RefusalCounts,
     stop: AtomicBool,
     unanswered: AtomicU32,
     /// Guards the error that ends the restore.
@@ -79,26 +79,26 @@ impl<'a> Context<'a> {
             counts: Counts::default(),
             names: AccountNames::new(),
             root,
-            agreement: task.agreement,
+            allowed: task.allowed,
             target: task.target,
-            refusals: Refusals::default(),
+            refused_metadata: RefusalCounts::default(),
             stop: AtomicBool::new(false),
             unanswered: AtomicU32::new(0),
             fatal: Mutex::default(),
         }
     }
 
-    /// Whether a directory is only on the way to what is restored.
-    pub(super) fn is_way(&self, path: &[u8]) -> bool {
-        self.selection.sources.is_way(path)
+    /// Returns whether a directory is only on the path to what is restored.
+    pub(super) fn is_above_content(&self, path: &[u8]) -> bool {
+        self.selection.sources.is_above_content(path)
     }
 
-    /// Whether links on that way are followed.
-    pub(super) fn links(&self) -> Links {
-        self.selection.sources.way.links
+    /// Returns the treatment of links on that path.
+    pub(super) fn links(&self) -> LinkPolicy {
+        self.selection.sources.path.links
     }
 
-    /// Whether everybody should stop.
+    /// Returns whether all threads should stop.
     pub(super) fn stopped(&self) -> bool {
         if self.stop.load(Ordering::Relaxed) {
             return true;
@@ -115,23 +115,24 @@ impl<'a> Context<'a> {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Wraps an error of the target at `below`, relative to it.
+    /// Returns an error about the path `below` in the target.
     pub(super) fn local(&self, below: &[u8], source: io::Error) -> Error {
         Error::local(self.path_of(below), source)
     }
 
-    fn path_of(&self, below: &[u8]) -> PathBuf {
+    /// Returns the path of something in the target.
+    pub(super) fn path_of(&self, below: &[u8]) -> PathBuf {
         self.target.join(name_from_bytes(below))
     }
 
-    /// Notes that a read was answered.
+    /// Resets the count of failed reads.
     pub(super) fn answered(&self) {
         if self.unanswered.load(Ordering::Relaxed) > 0 {
             self.unanswered.store(0, Ordering::Relaxed);
         }
     }
 
-    /// Notes that something could not be restored, and stops where nothing else could be either.
+    /// Counts and reports something that could not be restored; ends the restore where nothing else could be either.
     pub(super) fn failed(&self, path: Vec<u8>, error: Error) {
         use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         match &error {
@@ -152,34 +153,33 @@ impl<'a> Context<'a> {
         self.observer.problem(Problem { subject: path, error });
     }
 
-    /// Notes that something went wrong with what was restored all the same.
+    /// Reports a problem with something that was restored all the same.
     pub(super) fn problem(&self, path: Vec<u8>, error: Error) {
         self.observer.problem(Problem { subject: path, error });
     }
 
-    /// Notes what could not be applied of something's metadata.
+    /// Reports the parts of metadata that could not be restored.
     pub(super) fn refused(&self, refused: Vec<RefusedMetadata>, path: &[u8], below: &[u8]) {
         for one in refused {
-            if let Some(error) = self.refusals.take(one) {
+            if let Some(error) = self.refused_metadata.take(one) {
                 self.problem(path.to_vec(), self.local(below, error));
             }
         }
     }
 
-    /// Sums up, once nobody works any more.
+    /// Returns the report, after all threads have ended.
     pub(super) fn finish(self) -> Result<RestoreReport> {
         if let Some(error) = self.fatal.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(error);
         }
-        for pattern in self.selection.unfitted() {
+        for pattern in self.selection.unused_patterns() {
             self.counts.failed.add(1);
-            let what = "nothing fits this --include pattern".into();
-            let error = Error::NotFound { what };
+            let error = Deviation::UnusedPattern.into();
             self.observer.problem(Problem { subject: pattern.into_bytes(), error });
         }
-        let refused = self.refusals.count();
+        let refused = self.refused_metadata.count();
         let target = self.target;
-        for what in self.refusals.summary() {
+        for what in self.refused_metadata.summary() {
             let source = io::Error::new(io::ErrorKind::PermissionDenied, what);
             self.observer.problem(Problem {
                 subject: yore_platform::name_bytes(target.as_os_str()).to_vec(),

@@ -1,19 +1,29 @@
-//! Removing from a restored directory what the snapshot does not have.
+//! Removing the extra files from a restored directory: those that the snapshot does not have.
 //!
-//! What the backup left out was not deleted: it stays, and so does every directory that holds some
-//! of it. In doubt nothing is removed, and that is told.
+//! A file that the backup left out was not deleted: it stays, and so does every directory that holds such a file. In
+//! doubt nothing is removed, which is reported.
+//!
+//! Both sides come in the order of names, so one pass over them finds the extra names. `up_to` is called with each name
+//! of the snapshot, and without one at the end:
+//!
+//! ```text
+//! target    a  b      d.cache  e
+//! snapshot  a     c                 the backup excluded *.cache
+//! up_to(a)      nothing comes before a
+//! up_to(c)      b is extra: removed
+//! up_to(end)    d.cache fits an exclude: stays; e is extra: removed
+//! ```
 
 use std::collections::HashSet;
 use std::rc::Rc;
 
 use yore_platform::{Kind, Listing, SourceDir};
 
-use super::case_folding::{Names, has_alias};
+use super::case_folding::{FoldedNames, has_alias};
 use super::context::Context;
 use super::directory::OpenDir;
-use super::write_node::not_agreed;
 use super::{Extra, Overwrite, was_there};
-use crate::error::Error;
+use crate::error::{Deviation, KeepReason};
 use crate::format::tree::Flags;
 use crate::globs::NO_BACKUP;
 use crate::observer::{Event, Fate, Planned};
@@ -24,74 +34,56 @@ use crate::run::Run;
 pub(super) struct Deletion {
     listing: Listing,
     next: usize,
-    /// Names that the snapshot has but that can't be presented.
+    /// Names that the snapshot has, but not as a valid node.
     strange: HashSet<Vec<u8>>,
-    /// Whether the snapshot's side could be read so far.
-    certain: bool,
-    /// Whether the snapshot has anything in it.
-    has_met: bool,
-    keep: Option<Keep>,
-    told: bool,
-    /// What has another name in the target that differs in case: it may be what the snapshot has.
+    /// Set while the snapshot's directory could be read.
+    is_known: bool,
+    /// Set once the snapshot has an entry.
+    has_entries: bool,
+    keep: Option<KeepReason>,
+    is_reported: bool,
+    /// Names that the target takes for another name, which the snapshot may have.
     aliased: Vec<Vec<u8>>,
 }
 
-/// Why nothing is removed from a directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keep {
-    /// The snapshot has it without what was left out of it, or could not be read.
-    Incomplete,
-    /// The snapshot has an older state of it, and of all that is below.
-    Stale,
-    /// It is empty in the snapshot, and another file system is mounted there now.
-    Mounted,
-}
-
-impl Keep {
-    /// Tells why nothing may be removed from a directory, from what the snapshot says of it.
-    pub(super) fn of(flags: Flags, above: Option<Keep>) -> Option<Keep> {
-        if above == Some(Keep::Stale) || flags.contains(Flags::STALE) {
-            return Some(Keep::Stale);
-        }
-        flags.contains(Flags::INCOMPLETE).then_some(Keep::Incomplete)
+/// Returns why nothing may be removed from a directory, by the snapshot's flags for it and the reason for the
+/// directory above.
+pub(super) fn keep_reason(flags: Flags, above: Option<KeepReason>) -> Option<KeepReason> {
+    if above == Some(KeepReason::Stale) || flags.contains(Flags::STALE) {
+        return Some(KeepReason::Stale);
     }
-
-    fn words(self) -> &'static str {
-        match self {
-            Keep::Incomplete => {
-                "nothing is removed in it: the backup left out some of it, or could not read it"
-            }
-            Keep::Stale => {
-                "nothing is removed in it: the backup could not read it, and has an older state"
-            }
-            Keep::Mounted => {
-                "nothing is removed in it: another file system is mounted there, of which the \
-                 snapshot has nothing"
-            }
-        }
-    }
+    flags.contains(Flags::INCOMPLETE).then_some(KeepReason::Incomplete)
 }
 
 impl Deletion {
-    /// Lists a directory from which may be removed; `None` for any other.
+    /// Lists a directory from which extra files may be removed; `None` for any other.
     pub(super) fn begin(
         context: &Context<'_>,
         open: &OpenDir<'_>,
-        keep: Option<Keep>,
+        keep: Option<KeepReason>,
     ) -> Option<Self> {
         let sources = &context.selection.sources;
         let may = context.options.extra == Extra::Delete
             && context.options.overwrite != Overwrite::Never
-            && sources.is_covered(&open.path)
-            && !sources.is_way(&open.path);
+            && sources.is_content(&open.path)
+            && !sources.is_above_content(&open.path);
         let source = open.source.as_ref().filter(|_| may && was_there(open.made))?;
         let mut listing = Listing::new();
         match source.list(&mut listing) {
             Ok(()) => {
                 let strange = HashSet::new();
-                let (certain, has_met, told) = (true, false, false);
+                let (is_known, has_entries, is_reported) = (true, false, false);
                 let aliased = Vec::new();
-                Some(Self { listing, next: 0, strange, certain, has_met, keep, told, aliased })
+                Some(Self {
+                    listing,
+                    next: 0,
+                    strange,
+                    is_known,
+                    has_entries,
+                    keep,
+                    is_reported,
+                    aliased,
+                })
             }
             Err(error) => {
                 context.problem(open.path.clone(), context.local(&open.below, error));
@@ -100,32 +92,32 @@ impl Deletion {
         }
     }
 
-    /// Keeps everything from here on: what the snapshot holds is not known.
+    /// Keeps everything from here on: the snapshot's entries are not known.
     pub(super) fn stop(&mut self) {
-        self.certain = false;
+        self.is_known = false;
     }
 
     pub(super) fn keep(&mut self, name: Vec<u8>) {
         self.strange.insert(name);
     }
 
-    /// Removes what comes before `name`, which the snapshot has; everything left without one. `names`
-    /// are those of the snapshot so far.
+    /// Removes the extra names before `name`, which the snapshot has; without one, all that remain. `names` are those
+    /// of the snapshot so far.
     pub(super) fn up_to(
         &mut self,
         name: Option<&[u8]>,
-        names: &Names,
+        names: &FoldedNames,
         context: &Context<'_>,
         open: &OpenDir<'_>,
     ) {
-        self.has_met |= name.is_some();
+        self.has_entries |= name.is_some();
         while let Some(listed) = self.listing.get(self.next) {
             if name.is_some_and(|name| listed.name > name) {
                 return;
             }
             self.next += 1;
             if name == Some(listed.name)
-                || !self.certain
+                || !self.is_known
                 || self.strange.contains(listed.name)
                 || context.stopped()
             {
@@ -134,28 +126,28 @@ impl Deletion {
             let (extra, kind) = (listed.name.to_vec(), listed.kind);
             match has_alias(open, &extra) {
                 true => self.aliased.push(extra),
-                false => self.extra(&extra, kind, context, open),
+                false => self.remove_extra(&extra, kind, context, open),
             }
         }
         if name.is_none() {
             for extra in std::mem::take(&mut self.aliased) {
-                if !names.has(&extra) && self.certain {
-                    self.extra(&extra, None, context, open);
+                if !names.has(&extra) && self.is_known {
+                    self.remove_extra(&extra, None, context, open);
                 }
             }
         }
     }
 
-    /// Removes something that the snapshot does not have, if it may be.
-    fn extra(
+    /// Removes an extra file or directory, if rules allow it.
+    fn remove_extra(
         &mut self,
         name: &[u8],
         kind: Option<Kind>,
         context: &Context<'_>,
         open: &OpenDir<'_>,
     ) {
-        if !self.has_met && self.keep.is_none() {
-            self.keep = open.is_mounted().then_some(Keep::Mounted);
+        if !self.has_entries && self.keep.is_none() {
+            self.keep = open.is_mounted().then_some(KeepReason::Mounted);
         }
         let path = join(&open.path, name);
         let is_dir = kind.map_or_else(|| is_directory(open, name), |kind| kind == Kind::Directory);
@@ -164,17 +156,13 @@ impl Deletion {
         }
         match self.keep {
             None => remove(context, open, name, path),
-            Some(_) if self.told => {}
+            Some(_) if self.is_reported => {}
             Some(keep) => {
-                self.told = true;
-                context.problem(open.path.clone(), kept(keep.words()));
+                self.is_reported = true;
+                context.problem(open.path.clone(), Deviation::NothingRemoved(keep).into());
             }
         }
     }
-}
-
-fn kept(why: impl Into<String>) -> Error {
-    Error::Refused { what: why.into() }
 }
 
 fn is_directory(open: &OpenDir<'_>, name: &[u8]) -> bool {
@@ -182,11 +170,11 @@ fn is_directory(open: &OpenDir<'_>, name: &[u8]) -> bool {
     found.is_none_or(|found| found.kind == Kind::Directory)
 }
 
-/// Looks through a directory that is to be removed, and returns a number that stands for what is in it.
+/// Checks that all of a directory may be removed, and returns the hash of its contents.
 ///
 /// # Errors
-/// The path of something that must stay; an unreadable directory may hold that.
-pub(super) fn look_through(
+/// The path of something that must stay, or of an unreadable directory, which may hold that.
+pub(super) fn check_removable(
     context: &Context<'_>,
     parent: &OpenDir<'_>,
     name: &[u8],
@@ -194,10 +182,10 @@ pub(super) fn look_through(
     let path = join(&parent.path, name);
     let Some(source) = &parent.source else { return Err(path) };
     let device = source.metadata().map(|found| found.device).ok();
-    let mut contents = context.agreement.contents();
+    let mut contents = context.allowed.contents();
     let mut listing = Listing::new();
-    let mut to_look_at = vec![(None::<Rc<SourceDir>>, name.to_vec(), path)];
-    while let Some((above, name, path)) = to_look_at.pop() {
+    let mut pending = vec![(None::<Rc<SourceDir>>, name.to_vec(), path)];
+    while let Some((above, name, path)) = pending.pop() {
         let opened = match &above {
             None => source.open_child(&name),
             Some(above) => above.open_child(&name),
@@ -225,7 +213,7 @@ pub(super) fn look_through(
                 contents.add(&below, found);
             }
             if is_dir {
-                to_look_at.push((Some(Rc::clone(&dir)), listed.name.to_vec(), below));
+                pending.push((Some(Rc::clone(&dir)), listed.name.to_vec(), below));
             }
         }
     }
@@ -235,20 +223,17 @@ pub(super) fn look_through(
 fn remove(context: &Context<'_>, open: &OpenDir<'_>, name: &[u8], path: Vec<u8>) {
     let mut contents = 0;
     if is_directory(open, name) {
-        match look_through(context, open, name) {
+        match check_removable(context, open, name) {
             Ok(number) => contents = number,
             Err(left_out) => {
-                let what = format!(
-                    "it is not removed: {} is in it, which backups leave out or can't read",
-                    String::from_utf8_lossy(&left_out)
-                );
-                return context.problem(path, kept(what));
+                let unsaved = String::from_utf8_lossy(&left_out).into_owned();
+                return context.problem(path, Deviation::UnsavedContent { path: unsaved }.into());
             }
         }
     }
     let found = open.source.as_ref().and_then(|source| source.child_metadata(name).ok());
-    if !found.is_some_and(|found| context.agreement.allows(&path, &found, contents)) {
-        return context.failed(path, not_agreed());
+    if !found.is_some_and(|found| context.allowed.allow(&path, &found, contents)) {
+        return context.failed(path, Deviation::ChangedSincePlan.into());
     }
     let removed = match (open.for_writing(), context.options.run) {
         (Some(dir), Run::Real) => dir.remove(name),

@@ -1,7 +1,7 @@
 //! A directory while things in it are restored.
 //!
-//! Whatever is still to be done in a directory holds it; a directory holds the one above it. So the
-//! last holder to let go is done with it, deepest first, and gives it its metadata then.
+//! Each item that is still to be restored in a directory holds it, and a directory holds the one above it. So a
+//! directory is dropped when everything in it is done, deepest first, and gets its metadata then.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -11,9 +11,9 @@ use yore_platform::{
 };
 
 use super::context::Context;
-use super::labelled_name::{self, Beside};
-use super::sources::Links;
-use super::write_node::note_replaced;
+use super::labelled_name::{self, LabelledName};
+use super::sources::LinkPolicy;
+use super::write_node::record_replaced;
 use super::{Extra, Overwrite, Owners, Verify, was_there};
 use crate::error::{Error, Result};
 use crate::format::tree::{Flags, Node};
@@ -24,38 +24,38 @@ pub(super) struct OpenDir<'c> {
     context: &'c Context<'c>,
     /// `None` in a dry run, where there is no such directory.
     pub(super) dir: Option<TargetDir>,
-    /// The same for reading, where that was asked for.
+    /// The same for reading, where the options need that.
     pub(super) source: Option<SourceDir>,
     pub(super) made: MkdirOutcome,
     /// Its path in the snapshot.
     pub(super) path: Vec<u8>,
     /// Its path in the target.
     pub(super) below: Vec<u8>,
-    /// The metadata that it shall get.
+    /// The metadata that it gets at the end.
     node: Option<Node>,
-    /// Whether its owner can write into it by now.
+    /// Set once its owner can write into it.
     opened_up: OnceLock<()>,
     parent: Option<Arc<OpenDir<'c>>>,
 }
 
-/// What became of a directory on the way to what is in it.
-struct Opened {
+/// A directory of the target, opened or made.
+struct OpenedDir {
     dir: Option<TargetDir>,
     made: MkdirOutcome,
-    /// The metadata that it shall get.
-    gets: Option<Node>,
+    /// The metadata that it gets at the end.
+    metadata: Option<Node>,
 }
 
-impl Opened {
-    /// In a dry run, one that is not there.
+impl OpenedDir {
+    /// Returns a directory that does not exist in a dry run.
     fn none() -> Self {
-        Self { dir: None, made: MkdirOutcome::Created, gets: None }
+        Self { dir: None, made: MkdirOutcome::Created, metadata: None }
     }
 }
 
-/// The metadata of a node, as the platform takes it.
+/// Returns the metadata of a node as the platform takes it.
 ///
-/// An owner whose name this machine knows is that one, whatever its number is here.
+/// An owner whose name this machine has gets the number that the name has here.
 pub(super) fn metadata_of<'n>(context: &Context<'_>, node: &'n Node) -> WantedMetadata<'n> {
     let by_name = |owner: Owner| Owner {
         uid: node
@@ -86,26 +86,26 @@ pub(super) fn metadata_of<'n>(context: &Context<'_>, node: &'n Node) -> WantedMe
 }
 
 impl<'c> OpenDir<'c> {
-    /// The target itself, whose metadata nobody restores.
+    /// Opens the target itself, whose metadata is not restored.
     pub(super) fn base(context: &'c Context<'c>, dir: Option<TargetDir>) -> Self {
-        let (path, below) = (context.selection.sources.way.base.clone(), Vec::new());
-        let opened = Opened { dir, made: MkdirOutcome::Existing, gets: None };
+        let (path, below) = (context.selection.sources.path.base.clone(), Vec::new());
+        let opened = OpenedDir { dir, made: MkdirOutcome::Existing, metadata: None };
         Self::new(context, opened, path, below, None)
     }
 
-    /// Makes the directory `node` in `parent`, or opens the one that is there.
+    /// Makes the directory `node` in `parent`, or opens the existing one.
     pub(super) fn make(
         context: &'c Context<'c>,
         parent: &Arc<OpenDir<'c>>,
         mut node: Node,
     ) -> Result<Self> {
         if context.options.overwrite == Overwrite::Beside {
-            parent.make_way_for(&mut node)?;
+            parent.label_if_occupied(&mut node)?;
         }
         let below = join(&parent.below, &node.name);
         let path = join(&parent.path, &node.name);
-        let opened = match context.is_way(&path) {
-            true => parent.make_dir_following(node)?,
+        let opened = match context.is_above_content(&path) {
+            true => parent.open_above_content(node)?,
             false => parent.make_content(node)?,
         };
         Ok(Self::new(context, opened, path, below, Some(Arc::clone(parent))))
@@ -113,28 +113,28 @@ impl<'c> OpenDir<'c> {
 
     fn new(
         context: &'c Context<'c>,
-        opened: Opened,
+        opened: OpenedDir,
         path: Vec<u8>,
         below: Vec<u8>,
         parent: Option<Arc<OpenDir<'c>>>,
     ) -> Self {
-        let Opened { dir, made, gets } = opened;
+        let OpenedDir { dir, made, metadata } = opened;
         if let Some(dir) = dir.as_ref().filter(|_| was_there(made)) {
             clear_leftovers(context, dir, &path, &below);
         }
         let is_read =
             context.options.verify == Verify::Reread || context.options.extra != Extra::Keep;
         let source = dir.as_ref().filter(|_| is_read).and_then(|dir| dir.as_source().ok());
-        let node = gets.filter(|_| context.options.run == Run::Real);
+        let node = metadata.filter(|_| context.options.run == Run::Real);
         let opened_up = OnceLock::new();
         Self { context, dir, source, made, path, below, node, opened_up, parent }
     }
 
-    /// Goes on to a directory above what is restored: made where it is missing, never changed.
-    fn make_dir_following(&self, node: Node) -> Result<Opened> {
+    /// Opens a directory above what is restored: made where it is missing, never changed.
+    fn open_above_content(&self, node: Node) -> Result<OpenedDir> {
         let local = |source| self.local(&node.name, source);
-        let Some(target) = &self.dir else { return Ok(Opened::none()) };
-        let follows = self.context.links() == Links::Followed;
+        let Some(target) = &self.dir else { return Ok(OpenedDir::none()) };
+        let follows = self.context.links() == LinkPolicy::Follow;
         let (dir, made) = match (self.context.options.run, follows) {
             (Run::Dry, true) => {
                 (target.open_dir_following(&node.name).map_err(local)?, MkdirOutcome::Existing)
@@ -146,23 +146,24 @@ impl<'c> OpenDir<'c> {
                     false => target.make_dir(&node.name),
                 };
                 let (dir, made) =
-                    made.map_err(|error| local(on_the_way(target, &node.name, error)))?;
+                    made.map_err(|error| local(explain_obstacle(target, &node.name, error)))?;
                 (Some(dir), made)
             }
         };
-        Ok(Opened { dir, made, gets: (made == MkdirOutcome::Created).then_some(node) })
+        Ok(OpenedDir { dir, made, metadata: (made == MkdirOutcome::Created).then_some(node) })
     }
 
-    /// Gives a directory a name beside something that is none and stays.
-    fn make_way_for(&self, node: &mut Node) -> Result<()> {
+    /// Gives a directory a labelled name where something else has its name and stays.
+    fn label_if_occupied(&self, node: &mut Node) -> Result<()> {
         let path = join(&self.path, &node.name);
-        let Some(target) = self.dir.as_ref().filter(|_| !self.context.is_way(&path)) else {
+        let Some(target) = self.dir.as_ref().filter(|_| !self.context.is_above_content(&path))
+        else {
             return Ok(());
         };
         let found =
             target.child_metadata(&node.name).map_err(|error| self.local(&node.name, error))?;
         if found.is_some_and(|found| found.kind != Kind::Directory)
-            && labelled_name::rename(self.context, self, target, node)? == Beside::Free
+            && labelled_name::rename(self.context, self, target, node)? == LabelledName::Unused
         {
             self.context.counts.beside.add(1);
         }
@@ -170,8 +171,8 @@ impl<'c> OpenDir<'c> {
     }
 
     /// Makes or opens a directory that is restored itself.
-    fn make_content(&self, node: Node) -> Result<Opened> {
-        let Some(target) = &self.dir else { return Ok(Opened::none()) };
+    fn make_content(&self, node: Node) -> Result<OpenedDir> {
+        let Some(target) = &self.dir else { return Ok(OpenedDir::none()) };
         let local = |source| self.local(&node.name, source);
         let found = match self.made {
             MkdirOutcome::Created => None,
@@ -189,7 +190,7 @@ impl<'c> OpenDir<'c> {
             }
             Some(found) => {
                 self.must_be_replaceable(&node, &found)?;
-                note_replaced(self.context, self, &node, &found, 0)?;
+                record_replaced(self.context, self, &node, &found, 0)?;
                 let replaced = self.for_writing().filter(|_| is_real);
                 (
                     replaced.map(|it| it.replace_by_dir(&node.name)).transpose().map_err(local)?,
@@ -197,14 +198,14 @@ impl<'c> OpenDir<'c> {
                 )
             }
             None if is_real => {
-                let Some(target) = self.for_writing() else { return Ok(Opened::none()) };
+                let Some(target) = self.for_writing() else { return Ok(OpenedDir::none()) };
                 let (dir, made) = target.make_dir(&node.name).map_err(local)?;
                 (Some(dir), made)
             }
-            None => return Ok(Opened::none()),
+            None => return Ok(OpenedDir::none()),
         };
-        let gets = !(was_there(made) && stays);
-        Ok(Opened { dir, made, gets: gets.then_some(node) })
+        let metadata = !(was_there(made) && stays);
+        Ok(OpenedDir { dir, made, metadata: metadata.then_some(node) })
     }
 
     /// Refuses to put a directory in the place of something that stays.
@@ -221,8 +222,8 @@ impl<'c> OpenDir<'c> {
         Err(self.local(&node.name, io::Error::new(io::ErrorKind::NotADirectory, what)))
     }
 
-    /// The directory, for changing what is in it: a read-only one lets its owner write until it gets
-    /// its mode at the end.
+    /// Returns the directory for changing its content: a read-only one lets its owner write until it gets its mode at
+    /// the end.
     pub(super) fn for_writing(&self) -> Option<&TargetDir> {
         let dir = self.dir.as_ref()?;
         if was_there(self.made) && self.node.is_some() {
@@ -231,12 +232,12 @@ impl<'c> OpenDir<'c> {
         Some(dir)
     }
 
-    /// Wraps an error about `name` in this directory.
+    /// Returns an error about `name` in this directory.
     pub(super) fn local(&self, name: &[u8], source: io::Error) -> Error {
         self.context.local(&join(&self.below, name), source)
     }
 
-    /// Whether another file system is mounted here; in doubt it is.
+    /// Returns whether another file system is mounted here; in doubt it is.
     pub(super) fn is_mounted(&self) -> bool {
         let device = |open: &OpenDir<'_>| {
             open.dir.as_ref().and_then(|dir| dir.metadata().ok()).map(|found| found.device)
@@ -249,7 +250,7 @@ impl<'c> OpenDir<'c> {
     }
 
     /// Gives the directory its metadata, once.
-    fn settle(&mut self) {
+    fn apply_metadata(&mut self) {
         if let (Some(node), Some(dir)) = (self.node.take(), &self.dir) {
             let refused = dir.set_metadata(&metadata_of(self.context, &node));
             self.context.refused(refused, &self.path, &self.below);
@@ -259,18 +260,18 @@ impl<'c> OpenDir<'c> {
 
 impl Drop for OpenDir<'_> {
     fn drop(&mut self) {
-        self.settle();
+        self.apply_metadata();
         // Not by recursion: trees may be deeper than a stack.
         let mut next = self.parent.take();
         while let Some(mut open) = next.and_then(Arc::into_inner) {
-            open.settle();
+            open.apply_metadata();
             next = open.parent.take();
         }
     }
 }
 
-/// Tells what stands on the way, where that is not a folder.
-fn on_the_way(target: &TargetDir, name: &[u8], error: io::Error) -> io::Error {
+/// Replaces the error where something else than a folder is on the path to what is restored.
+fn explain_obstacle(target: &TargetDir, name: &[u8], error: io::Error) -> io::Error {
     match target.child_metadata(name) {
         Ok(Some(found)) if found.kind != Kind::Directory => {
             let what = "it is no folder, and on the way to what is restored";
@@ -280,15 +281,15 @@ fn on_the_way(target: &TargetDir, name: &[u8], error: io::Error) -> io::Error {
     }
 }
 
-/// Takes away what restores that were killed left in a directory.
+/// Removes the temporary files of killed restores from a directory.
 fn clear_leftovers(context: &Context<'_>, dir: &TargetDir, path: &[u8], below: &[u8]) {
     if context.options.run == Run::Dry {
         return;
     }
     match dir.remove_leftovers() {
         Ok(removed) => context.counts.leftovers.add(removed),
-        // On the way one need not be allowed to look around.
-        Err(_) if context.is_way(path) => {}
+        // Folders above a source need not be readable.
+        Err(_) if context.is_above_content(path) => {}
         Err(error) => context.problem(path.to_vec(), context.local(below, error)),
     }
 }
@@ -300,6 +301,6 @@ fn open_for_writing(dir: &TargetDir) {
     if dir.is_writable() {
         return;
     }
-    // What is refused shows as soon as something is written.
+    // A refusal shows as soon as something is written.
     drop(dir.set_mode(mode | 0o700));
 }

@@ -1,10 +1,10 @@
-//! Names under which an old version comes to lie beside a newer one.
+//! Names with a label, for an old version beside a newer one.
 
 use yore_platform::TargetDir;
 
 use super::context::Context;
 use super::directory::OpenDir;
-use super::write_node::is_right;
+use super::write_node::is_same_content;
 use crate::error::Result;
 use crate::format::tree::Node;
 use crate::path::join;
@@ -12,22 +12,22 @@ use crate::path::join;
 /// The longest name that file systems have.
 const LONGEST: usize = 255;
 
-/// What is under the name that a node got.
+/// The state of the name that a node got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Beside {
-    /// Nothing yet.
-    Free,
-    /// The node, from a restore before.
-    There,
+pub(super) enum LabelledName {
+    /// Nothing has it.
+    Unused,
+    /// An earlier restore has put the node there.
+    AlreadyRestored,
 }
 
-/// Gives a node the first name beside its own that nothing else has.
+/// Gives a node the first labelled name that nothing else has.
 pub(super) fn rename(
     context: &Context<'_>,
     open: &OpenDir<'_>,
     target: &TargetDir,
     node: &mut Node,
-) -> Result<Beside> {
+) -> Result<LabelledName> {
     let label = context.selection.sources.label_of(&join(&open.path, &node.name));
     let own = std::mem::take(&mut node.name);
     for number in 1_u64.. {
@@ -35,15 +35,17 @@ pub(super) fn rename(
         let found = target.child_metadata(&name);
         node.name = name;
         match found.map_err(|source| open.local(&own, source))? {
-            None => return Ok(Beside::Free),
-            Some(found) if is_right(target, &found, node) => return Ok(Beside::There),
+            None => return Ok(LabelledName::Unused),
+            Some(found) if is_same_content(target, &found, node) => {
+                return Ok(LabelledName::AlreadyRestored);
+            }
             Some(_) => {}
         }
     }
-    Ok(Beside::Free)
+    Ok(LabelledName::Unused)
 }
 
-/// Puts a label before the ending of a name: `report (2026-01-15 10.30).odt`.
+/// Inserts a label before the ending of a name: `report (2026-01-15 10.30).odt`.
 pub(super) fn labelled(name: &[u8], label: &str, number: u64) -> Vec<u8> {
     let label = match number {
         1 => format!(" ({label})"),

@@ -8,9 +8,9 @@ use yore_platform::{Replace, TemporaryFile};
 
 use super::context::Context;
 use super::directory::metadata_of;
-use super::links::FirstName;
+use super::links::FirstOutcome;
 use super::worker::{Item, Job, Role, count};
-use super::write_node::{self, Outcome, Way};
+use super::write_node::{self, Outcome, Placement};
 use super::{Verify, verify};
 use crate::error::{Error, Result};
 use crate::observer::Event;
@@ -18,7 +18,7 @@ use crate::read::file::OpenFile;
 
 /// Files of at least so much data are written in stretches.
 pub(super) const LARGE: u64 = 16 << 20;
-/// About how long a stretch is.
+/// The length of a stretch, about.
 const STRETCH: u64 = 4 << 20;
 
 /// A large file while it is written, under no name or a temporary one until it is complete.
@@ -26,12 +26,12 @@ pub(super) struct Large<'c> {
     item: Item<'c>,
     file: OpenFile,
     out: TemporaryFile,
-    way: Way,
-    /// Guards why it can't become complete.
+    placement: Placement,
+    /// Guards the error for which the file can't be completed.
     failed: Mutex<Option<Error>>,
 }
 
-/// Begins a large file, and hands its stretches to `send` until that says no.
+/// Begins a large file, and passes its stretches to `send` until that returns `false`.
 pub(super) fn begin<'c>(
     context: &'c Context<'c>,
     item: Item<'c>,
@@ -44,8 +44,8 @@ pub(super) fn begin<'c>(
             }
             finish_last(context, large);
         }
-        Opened::Settled(item, outcome) => {
-            let first = FirstName::of(&outcome);
+        Opened::Done(item, outcome) => {
+            let first = FirstOutcome::of(&outcome);
             match outcome {
                 Ok(outcome) => {
                     count(context, &item, &outcome);
@@ -54,35 +54,35 @@ pub(super) fn begin<'c>(
                 }
                 Err(error) => context.failed(item.path(), error),
             }
-            settle(context, &item, first);
+            finish_group(context, &item, first);
         }
     }
 }
 
 enum Opened<'c> {
     Large(Arc<Large<'c>>),
-    Settled(Box<Item<'c>>, Result<Outcome>),
+    Done(Box<Item<'c>>, Result<Outcome>),
 }
 
 fn open<'c>(context: &'c Context<'c>, mut item: Item<'c>) -> Opened<'c> {
     match try_open(context, &mut item) {
-        Ok(Ok((file, out, way))) => {
-            Opened::Large(Arc::new(Large { item, file, out, way, failed: Mutex::default() }))
+        Ok(Ok((file, out, placement))) => {
+            Opened::Large(Arc::new(Large { item, file, out, placement, failed: Mutex::default() }))
         }
-        Ok(Err(outcome)) => Opened::Settled(Box::new(item), Ok(outcome)),
-        Err(error) => Opened::Settled(Box::new(item), Err(error)),
+        Ok(Err(outcome)) => Opened::Done(Box::new(item), Ok(outcome)),
+        Err(error) => Opened::Done(Box::new(item), Err(error)),
     }
 }
 
-type Begun = (OpenFile, TemporaryFile, Way);
+type Begun = (OpenFile, TemporaryFile, Placement);
 
 fn try_open(
     context: &Context<'_>,
     item: &mut Item<'_>,
 ) -> Result<std::result::Result<Begun, Outcome>> {
     let Item { dir, node, .. } = item;
-    let way = match write_node::way(context, dir, node)? {
-        Ok(way) => way,
+    let placement = match write_node::decide(context, dir, node)? {
+        Ok(placement) => placement,
         Err(outcome) => return Ok(Err(outcome)),
     };
     let local = |source| dir.local(&node.name, source);
@@ -99,7 +99,7 @@ fn try_open(
         }
         _ => local(source),
     })?;
-    Ok(Ok((file, out, way)))
+    Ok(Ok((file, out, placement)))
 }
 
 /// Cuts the file into stretches that end where chunks do, so that none is decoded twice.
@@ -151,16 +151,16 @@ impl Large<'_> {
     }
 }
 
-/// Completes the file when nobody else works on it any more.
+/// Completes the file when no other worker holds it.
 fn finish_last<'c>(context: &'c Context<'c>, large: Arc<Large<'c>>) {
     let Some(large) = Arc::into_inner(large) else { return };
-    let Large { item, file: _, out, way, failed } = large;
+    let Large { item, file: _, out, placement, failed } = large;
     let done = match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         // Dropped without being published, it leaves nothing.
         Some(error) => Err(error),
-        None => complete(context, &item, out, way),
+        None => complete(context, &item, out, placement),
     };
-    let first = if done.is_ok() { FirstName::Written } else { FirstName::Unusable };
+    let first = if done.is_ok() { FirstOutcome::Written } else { FirstOutcome::Unusable };
     match done {
         Ok(()) => {
             count(context, &item, &Outcome::Written(item.node.data_length()));
@@ -168,19 +168,24 @@ fn finish_last<'c>(context: &'c Context<'c>, large: Arc<Large<'c>>) {
         }
         Err(error) => context.failed(item.path(), error),
     }
-    settle(context, &item, first);
+    finish_group(context, &item, first);
 }
 
-fn complete(context: &Context<'_>, item: &Item<'_>, out: TemporaryFile, way: Way) -> Result<()> {
+fn complete(
+    context: &Context<'_>,
+    item: &Item<'_>,
+    out: TemporaryFile,
+    placement: Placement,
+) -> Result<()> {
     if context.stopped() {
         return Err(Error::Interrupted);
     }
     let Item { dir, node, .. } = item;
     let local = |source| dir.local(&node.name, source);
     write_node::finish_length(node, &out).map_err(local)?;
-    write_node::note_refused(context, dir, node, out.set_metadata(&metadata_of(context, node)));
+    write_node::report_refused(context, dir, node, out.set_metadata(&metadata_of(context, node)));
     let replace = match &dir.dir {
-        Some(target) => way.clear(target, &node.name).map_err(local)?,
+        Some(target) => placement.clear(target, &node.name).map_err(local)?,
         None => Replace::Never,
     };
     out.publish(&node.name, replace).map_err(local)?;
@@ -190,8 +195,8 @@ fn complete(context: &Context<'_>, item: &Item<'_>, out: TemporaryFile, way: Way
     Ok(())
 }
 
-fn settle<'c>(context: &'c Context<'c>, item: &Item<'c>, first: FirstName) {
+fn finish_group<'c>(context: &'c Context<'c>, item: &Item<'c>, first: FirstOutcome) {
     if let Role::First(group) = &item.role {
-        group.settle(context, item, first);
+        group.first_done(context, item, first);
     }
 }

@@ -1,62 +1,74 @@
-//! Files of several names: the first is the file, the others are links to it.
+//! Files of several names: the first is restored as a file, the others as links to it.
+//!
+//! The walk puts nodes with the same snapshot, file system and inode number into one group. Workers restore names at
+//! the same time, so a link may come before its file, and then waits in the group:
+//!
+//! ```text
+//! walk       a/x (First), b/y (Link), c/z (Link)
+//! worker 1   begins a/x                       group: Pending []
+//! worker 2   b/y comes: there is no a/x yet   group: Pending [b/y]
+//! worker 1   a/x is complete, links b/y       group: Restored a/x
+//! worker 2   c/z comes: links it to a/x
+//! ```
+//! If a/x fails, or a file that stays has its name, the group is `Unusable`: b/y and c/z become files of their own.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use yore_platform::{Kind, Metadata, TargetDir};
 
 use super::context::Context;
-use super::sources::Links;
-use super::worker::{Item, Role, restore_item, tell};
+use super::sources::LinkPolicy;
+use super::worker::{Item, Role, report, restore_item};
 use super::write_node::{self, Outcome};
 use super::{Overwrite, was_there};
-use crate::error::{Error, Result};
+use crate::error::{Deviation, Error, Result};
 use crate::observer::Event;
 use crate::path::{TreePath, TreePathBuf};
 use crate::run::Run;
 
-/// What became of the first name of a file.
+/// The names of one file.
 pub(super) struct LinkGroup<'c> {
-    /// Guards that.
+    /// Guards the outcome of the first name.
     state: Mutex<State<'c>>,
 }
 
 enum State<'c> {
-    /// It is being written; these wait for it.
+    /// The first name is being written; these wait for it.
     Pending(Vec<Item<'c>>),
-    /// It is there.
-    There(Arc<First>),
-    /// It could not be restored, or something else has its name: the others are files themselves.
+    /// The first name is restored.
+    Restored(Arc<First>),
+    /// The first name could not be restored, or something else has it: the others become files of their own.
     Unusable,
 }
 
-/// Where the first name of a file is.
+/// The place of the first name of a file.
 struct First {
     /// The path in the snapshot of its directory.
     path: Vec<u8>,
     /// The directory's path in the target.
     below: Vec<u8>,
     name: Vec<u8>,
-    /// Whether it is a new file, of which nothing that was there can be another name.
+    /// Set for a new file, of which no existing file can be another name.
     is_new: bool,
 }
 
-/// What became of the first name of a file.
+/// The outcome of the first name of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FirstName {
-    /// It was written.
+pub(super) enum FirstOutcome {
+    /// The file was written.
     Written,
-    /// It was there already.
+    /// The file existed already.
     Unchanged,
-    /// It can't have other names.
+    /// The file can't get other names.
     Unusable,
 }
 
-impl FirstName {
+impl FirstOutcome {
     pub(super) fn of(outcome: &Result<Outcome>) -> Self {
         match outcome {
-            Ok(Outcome::Written(_)) => FirstName::Written,
-            Ok(Outcome::Unchanged) => FirstName::Unchanged,
-            Ok(Outcome::Skipped) | Err(_) => FirstName::Unusable,
+            Ok(Outcome::Written(_)) => FirstOutcome::Written,
+            Ok(Outcome::Unchanged) => FirstOutcome::Unchanged,
+            Ok(Outcome::Skipped) | Err(_) => FirstOutcome::Unusable,
         }
     }
 }
@@ -66,17 +78,23 @@ impl<'c> LinkGroup<'c> {
         Arc::new(Self { state: Mutex::new(State::Pending(Vec::new())) })
     }
 
-    /// Tells what became of the first name `item`, and goes on with those who waited for it.
-    pub(super) fn settle(&self, context: &'c Context<'c>, item: &Item<'c>, became: FirstName) {
-        let first = (became != FirstName::Unusable).then(|| {
+    /// Records the outcome of the first name `item`, and restores the names that waited for it.
+    pub(super) fn first_done(
+        &self,
+        context: &'c Context<'c>,
+        item: &Item<'c>,
+        became: FirstOutcome,
+    ) {
+        let first = (became != FirstOutcome::Unusable).then(|| {
             Arc::new(First {
                 path: item.dir.path.clone(),
                 below: item.dir.below.clone(),
                 name: item.node.name.clone(),
-                is_new: became == FirstName::Written,
+                is_new: became == FirstOutcome::Written,
             })
         });
-        let state = first.as_ref().map_or(State::Unusable, |first| State::There(Arc::clone(first)));
+        let state =
+            first.as_ref().map_or(State::Unusable, |first| State::Restored(Arc::clone(first)));
         let mut locked = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *locked, state);
         drop(locked);
@@ -89,14 +107,14 @@ impl<'c> LinkGroup<'c> {
         }
     }
 
-    /// Makes `item` another name of the first, once that is there.
+    /// Makes `item` another name of the first, once that is restored.
     pub(super) fn link(&self, context: &'c Context<'c>, mut item: Item<'c>) {
-        // A waiting item that held its group would keep both alive for good.
+        // A waiting item that held its group would never be dropped.
         item.role = Role::Alone;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let first = match &mut *state {
             State::Pending(waiting) => return waiting.push(item),
-            State::There(first) => Some(Arc::clone(first)),
+            State::Restored(first) => Some(Arc::clone(first)),
             State::Unusable => None,
         };
         drop(state);
@@ -110,7 +128,7 @@ impl<'c> LinkGroup<'c> {
 fn link<'c>(context: &'c Context<'c>, item: Item<'c>, first: &First) {
     let made = make_link(context, &item, first);
     if let Ok(Linked::Done(outcome)) = &made {
-        tell(context, &item, outcome);
+        report(context, &item, outcome);
         context.observer.event(Event::Done { files: 1, bytes: item.node.data_length() });
     }
     match made {
@@ -118,7 +136,7 @@ fn link<'c>(context: &'c Context<'c>, item: Item<'c>, first: &First) {
         Ok(Linked::Done(Outcome::Unchanged)) => context.counts.unchanged.add(1),
         Ok(Linked::Done(Outcome::Skipped)) => context.counts.skipped.add(1),
         Ok(Linked::Alone) => restore_item(context, item),
-        Err(error @ (Error::Interrupted | Error::Refused { .. })) => {
+        Err(error @ (Error::Interrupted | Error::Deviation(Deviation::ChangedSincePlan))) => {
             context.failed(item.path(), error);
         }
         Err(error) => {
@@ -128,10 +146,10 @@ fn link<'c>(context: &'c Context<'c>, item: Item<'c>, first: &First) {
     }
 }
 
-/// What became of a further name.
+/// The outcome of a later name.
 enum Linked {
     Done(Outcome),
-    /// It is restored as a file of its own.
+    /// It becomes a file of its own.
     Alone,
 }
 
@@ -164,7 +182,7 @@ fn make_link(context: &Context<'_>, item: &Item<'_>, first: &First) -> Result<Li
             return Ok(Linked::Done(Outcome::Skipped));
         }
         let contents = write_node::check_replaceable(context, dir, node, found)?;
-        write_node::note_replaced(context, dir, node, found, contents)?;
+        write_node::record_replaced(context, dir, node, found, contents)?;
     }
     let (Some(target), Run::Real) = (dir.for_writing(), context.options.run) else {
         return Ok(Linked::Done(Outcome::Written(0)));
@@ -184,13 +202,13 @@ fn make_link(context: &Context<'_>, item: &Item<'_>, first: &First) -> Result<Li
 
 /// Opens the directory of a first name.
 fn walk_to(context: &Context<'_>, root: &TargetDir, first: &First) -> std::io::Result<TargetDir> {
-    let follows = context.links() == Links::Followed;
+    let follows = context.links() == LinkPolicy::Follow;
     let above = &first.path[..first.path.len().saturating_sub(first.below.len())];
     let mut path: TreePathBuf = TreePath::new(above).components().collect();
     let mut dir = root.clone();
     for name in TreePath::new(&first.below).components() {
         path.push(name);
-        dir = match follows && context.is_way(&path) {
+        dir = match follows && context.is_above_content(&path) {
             true => dir.open_dir_following(name)?.ok_or(std::io::ErrorKind::NotFound)?,
             false => dir.open_child(name)?,
         };

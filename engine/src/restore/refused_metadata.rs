@@ -1,4 +1,4 @@
-//! Metadata that the system refused: told one by one while they are few, summed up when they are not.
+//! Metadata that the system refused: reported one by one while they are few, summed up when they are many.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,39 +6,40 @@ use std::sync::{Mutex, PoisonError};
 
 use yore_platform::{MetadataPart, RefusedMetadata};
 
-/// So many refusals of one part are told one by one.
-const TOLD: u64 = 8;
+/// The refusals of one part that are reported one by one.
+const REPORTED_EACH: u64 = 8;
 
 #[derive(Default)]
-pub(super) struct Refusals {
+pub(super) struct RefusalCounts {
     /// Guards how often each part was refused.
     counts: Mutex<BTreeMap<String, u64>>,
 }
 
-impl Refusals {
-    /// Counts a refusal; returns what is to be told about it now.
+impl RefusalCounts {
+    /// Counts a refusal; returns the error to be reported now, if any.
     pub(super) fn take(&self, refused: RefusedMetadata) -> Option<io::Error> {
-        let part = words(&refused.part);
+        let part = describe(&refused.part);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(part.clone()).or_default();
         *count += 1;
-        // Who is not root owns everything that he restores; that is no news for any single file.
-        let told = refused.part != MetadataPart::Owner && *count <= TOLD;
+        // A user who is not root owns all that he restores: summed up in one line.
+        let is_reported = refused.part != MetadataPart::Owner && *count <= REPORTED_EACH;
         drop(counts);
         let text = format!("{part} could not be restored: {}", refused.error);
-        told.then(|| io::Error::new(refused.error.kind(), text))
+        is_reported.then(|| io::Error::new(refused.error.kind(), text))
     }
 
     pub(super) fn count(&self) -> u64 {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
     }
 
-    /// What was refused more often than it was told.
+    /// Returns a line for each part that was refused more often than it was reported.
     pub(super) fn summary(&self) -> Vec<String> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let owner = words(&MetadataPart::Owner);
-        let untold = counts.iter().filter(|(part, count)| **part == owner || **count > TOLD);
-        untold
+        let owner = describe(&MetadataPart::Owner);
+        let unreported =
+            counts.iter().filter(|(part, count)| **part == owner || **count > REPORTED_EACH);
+        unreported
             .map(|(part, count)| match *part == owner {
                 true => format!(
                     "{count} restored files and folders keep another owner than they had (only \
@@ -50,7 +51,7 @@ impl Refusals {
     }
 }
 
-fn words(part: &MetadataPart) -> String {
+fn describe(part: &MetadataPart) -> String {
     match part {
         MetadataPart::All => "its metadata".into(),
         MetadataPart::Owner => "its owner".into(),

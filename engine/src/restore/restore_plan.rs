@@ -1,8 +1,7 @@
-//! A plan that was shown, and whether the disk is still as it was then.
+//! A plan of a restore, and the changes that it allows.
 //!
-//! A dry run notes what it would replace or remove, and how that is now; whoever agreed to it agreed
-//! to these changes alone. Of each only a hash is kept, so that a plan of a million changes takes
-//! some thirty megabytes.
+//! A dry run records what it would replace or remove, with its metadata; the real run makes these changes alone. Only
+//! a hash of each is kept, so a plan of a million changes takes some thirty megabytes.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
@@ -18,73 +17,75 @@ use crate::read::reader::Reader;
 use crate::read::state_tree::DirRef;
 use crate::run::Run;
 
-/// Whether something that is there may be changed.
+/// The changes that a restore may make to existing files and folders.
 #[derive(Clone, Copy)]
-pub(super) enum Agreement<'a> {
-    /// It may, whatever it is.
-    Free,
-    /// A plan is made: it is noted.
-    Noting(&'a Changes),
-    /// Only what the plan has, as it was then.
-    Bound(&'a Changes),
+pub(super) enum AllowedChanges<'a> {
+    /// All.
+    Any,
+    /// All; they are recorded as a plan.
+    Record(&'a ChangeSet),
+    /// Those of the plan, to what is still as it was then.
+    Only(&'a ChangeSet),
 }
 
-impl Agreement<'_> {
-    /// Whether what is at `path` may be replaced or removed; `contents` stands for what is in it.
-    pub(super) fn allows(self, path: &[u8], found: &Metadata, contents: u64) -> bool {
+impl AllowedChanges<'_> {
+    /// Returns whether the file or folder at `path` may be replaced or removed; `contents` is the hash of its contents.
+    pub(super) fn allow(self, path: &[u8], found: &Metadata, contents: u64) -> bool {
         match self {
-            Agreement::Free => true,
-            Agreement::Noting(changes) => {
-                changes.note(path, found, contents);
+            AllowedChanges::Any => true,
+            AllowedChanges::Record(changes) => {
+                changes.record(path, found, contents);
                 true
             }
-            Agreement::Bound(changes) => changes.has(path, found, contents),
+            AllowedChanges::Only(changes) => changes.has(path, found, contents),
         }
     }
 
-    /// Begins a number that stands for the contents of a directory; `None` where nobody asks.
-    pub(super) fn contents(self) -> Option<Contents> {
+    /// Begins the hash of a directory's contents; `None` where it is not needed.
+    pub(super) fn contents(self) -> Option<ContentsHash> {
         match self {
-            Agreement::Free => None,
-            Agreement::Noting(changes) | Agreement::Bound(changes) => {
-                Some(Contents(changes.keys[0].build_hasher()))
+            AllowedChanges::Any => None,
+            AllowedChanges::Record(changes) | AllowedChanges::Only(changes) => {
+                Some(ContentsHash(changes.keys[0].build_hasher()))
             }
         }
     }
 }
 
-/// The changes of a plan.
+/// The changes of a plan, as hashes of paths and metadata.
 #[derive(Default)]
-pub(super) struct Changes {
+pub(super) struct ChangeSet {
     keys: [RandomState; 2],
-    /// Guards the hashes of the paths with what is there.
-    noted: Mutex<HashSet<[u64; 2]>>,
+    /// Guards the hashes.
+    recorded: Mutex<HashSet<[u64; 2]>>,
 }
 
-impl Changes {
-    fn note(&self, path: &[u8], found: &Metadata, contents: u64) {
+impl ChangeSet {
+    fn record(&self, path: &[u8], found: &Metadata, contents: u64) {
         // The time of its last change moves when another of its names is replaced or removed.
         let hash = self.hash(path, found, contents, found.links == 1);
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner).insert(hash);
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner).insert(hash);
     }
 
     fn has(&self, path: &[u8], found: &Metadata, contents: u64) -> bool {
-        let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        [true, false].iter().any(|exact| noted.contains(&self.hash(path, found, contents, *exact)))
+        let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        [true, false]
+            .iter()
+            .any(|exact| recorded.contains(&self.hash(path, found, contents, *exact)))
     }
 
     fn hash(&self, path: &[u8], found: &Metadata, contents: u64, exact: bool) -> [u64; 2] {
         [0, 1].map(|which: usize| {
             let mut hasher = self.keys[which].build_hasher();
             (path, contents, exact).hash(&mut hasher);
-            feed(&mut hasher, found, exact);
+            hash_metadata(&mut hasher, found, exact);
             hasher.finish()
         })
     }
 }
 
-/// Feeds what changes when somebody works with a file.
-fn feed(hasher: &mut impl Hasher, found: &Metadata, exact: bool) {
+/// Hashes the metadata that changes when a file is used.
+fn hash_metadata(hasher: &mut impl Hasher, found: &Metadata, exact: bool) {
     (found.kind, found.inode, found.device, found.modified).hash(hasher);
     if found.kind != yore_platform::Kind::Directory {
         found.size.hash(hasher);
@@ -92,13 +93,13 @@ fn feed(hasher: &mut impl Hasher, found: &Metadata, exact: bool) {
     }
 }
 
-/// A number that stands for everything in a directory.
-pub(super) struct Contents(<RandomState as BuildHasher>::Hasher);
+/// A hash of everything in a directory.
+pub(super) struct ContentsHash(<RandomState as BuildHasher>::Hasher);
 
-impl Contents {
+impl ContentsHash {
     pub(super) fn add(&mut self, path: &[u8], found: &Metadata) {
         path.hash(&mut self.0);
-        feed(&mut self.0, found, false);
+        hash_metadata(&mut self.0, found, false);
     }
 
     pub(super) fn finish(&self) -> u64 {
@@ -106,26 +107,25 @@ impl Contents {
     }
 }
 
-/// What a restore in place would change, to be shown to somebody and then done.
+/// The changes that a restore in place would make, to be shown and then made.
 ///
-/// What is replaced or removed is what it was when the plan was made. Anything else that is met
-/// there, because it came or changed meanwhile, stays as it is and is reported as not restored.
+/// A file is replaced or removed only if it is as it was when the plan was made. One that came or changed meanwhile
+/// stays, and is reported as not restored.
 pub struct RestorePlan<'a> {
     reader: &'a Reader,
     root: &'a DirRef,
     path: &'a [u8],
     top: &'a Path,
     options: &'a RestoreOptions,
-    changes: Changes,
+    changes: ChangeSet,
     report: RestoreReport,
 }
 
 impl<'a> RestorePlan<'a> {
-    /// Looks at everything that [`restore_in_place`](crate::restore_in_place) would do; the observer
-    /// is told of each change to something that is there.
+    /// Plans a [`restore_in_place`](crate::restore_in_place); the observer gets each change to an existing file.
     ///
     /// # Errors
-    /// As for [`restore_in_place`](crate::restore_in_place).
+    /// Those of [`restore_in_place`](crate::restore_in_place).
     pub fn new(
         reader: &'a Reader,
         root: &'a DirRef,
@@ -134,30 +134,30 @@ impl<'a> RestorePlan<'a> {
         options: &'a RestoreOptions,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let changes = Changes::default();
+        let changes = ChangeSet::default();
         let dry = RestoreOptions { run: Run::Dry, ..options.clone() };
-        let agreement = Agreement::Noting(&changes);
-        let task = Task { reader, target: top, options: &dry, observer, agreement };
+        let allowed = AllowedChanges::Record(&changes);
+        let task = Task { reader, target: top, options: &dry, observer, allowed };
         let report = start_in_place(task, root, path)?;
         Ok(Self { reader, root, path, top, options, changes, report })
     }
 
-    /// What it would do.
+    /// Returns the outcome that the plan foresees.
     pub fn report(&self) -> &RestoreReport {
         &self.report
     }
 
-    /// Does it.
+    /// Makes the changes.
     ///
     /// # Errors
-    /// As for [`restore_in_place`](crate::restore_in_place).
+    /// Those of [`restore_in_place`](crate::restore_in_place).
     pub fn execute(self, observer: &dyn Observer) -> Result<RestoreReport> {
         let task = Task {
             reader: self.reader,
             target: self.top,
             options: self.options,
             observer,
-            agreement: Agreement::Bound(&self.changes),
+            allowed: AllowedChanges::Only(&self.changes),
         };
         start_in_place(task, self.root, self.path)
     }

@@ -1,14 +1,14 @@
-//! Which paths are restored, by patterns.
+//! The selection of paths by patterns.
 
 use super::RestoreOptions;
-use super::sources::{Sources, Way};
+use super::sources::{RestorePath, Sources};
 use crate::error::Result;
 use crate::globs::{Globs, Rule};
 
-/// What the patterns say about a path.
+/// The choice about a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Selected {
-    /// It is restored, and everything in it that is not left out.
+    /// It is restored, with everything in it that is not left out.
     In,
     /// It is a directory in which something may be restored, and is made only then.
     Through,
@@ -25,17 +25,17 @@ pub(super) struct Selection {
 
 impl Selection {
     /// # Errors
-    /// [`Error::Refused`](crate::Error::Refused) names a pattern that is none.
-    pub(super) fn new(options: &RestoreOptions, way: Way) -> Result<Self> {
+    /// [`Refusal::InvalidPattern`](crate::Refusal) for a pattern that is malformed.
+    pub(super) fn new(options: &RestoreOptions, path: RestorePath) -> Result<Self> {
         Ok(Self {
             include: Globs::new(&options.include)?,
             rules: options.include.clone(),
             exclude: Globs::new(&options.exclude)?,
-            sources: Sources::new(options, way)?,
+            sources: Sources::new(options, path)?,
         })
     }
 
-    /// What a selected directory begins with.
+    /// Returns the choice about the top.
     pub(super) fn at_top(&self) -> Selected {
         if self.include.is_empty() { Selected::In } else { Selected::Through }
     }
@@ -54,14 +54,14 @@ impl Selection {
         }
     }
 
-    /// The patterns, as they were typed, that have chosen nothing.
-    pub(super) fn unfitted(&self) -> Vec<String> {
+    /// Returns the patterns, as they were typed, that have chosen nothing.
+    pub(super) fn unused_patterns(&self) -> Vec<String> {
         let rules = self.include.unused().into_iter().filter_map(|at| self.rules.get(at));
         let typed = rules.filter_map(|rule| rule.typed.clone().or(rule.patterns.first().cloned()));
         typed.filter(|pattern| !pattern.starts_with('!')).collect()
     }
 
-    /// Whether something that the snapshot does not have may be removed.
+    /// Returns whether something that the snapshot does not have may be removed.
     pub(super) fn may_remove(&self, path: &[u8], is_dir: bool) -> bool {
         !self.exclude.name(path, is_dir) && self.sources.may_remove(path, is_dir)
     }

@@ -1,5 +1,4 @@
-//! Which paths are the content of a source, which are only the way to it, and what a source's own rules
-//! say of a path.
+//! The sources of a state: the paths that are their content, the folders above them, and their excludes.
 
 use super::RestoreOptions;
 use crate::error::Result;
@@ -18,9 +17,9 @@ pub struct SourcePart {
     pub snapshot: SnapshotId,
     /// The patterns of what its backup left out.
     pub excludes: Vec<String>,
-    /// What the snapshot says of the file system's root, which has no node.
+    /// The snapshot's flags of the file system's root, which has no node.
     pub root_flags: Flags,
-    /// What names an old version that comes beside a newer one, as the snapshot's time.
+    /// The label in the name of an old version beside a newer one, as the snapshot's time.
     pub label: String,
 }
 
@@ -36,44 +35,44 @@ impl From<&Part<'_>> for SourcePart {
     }
 }
 
-/// Whether links on the way to a source are followed.
+/// The treatment of links on the path to a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Links {
-    /// They are: the way is that of the file system from which the source came.
-    Followed,
-    /// They are not: they could lead out of the target.
-    Refused,
+pub(super) enum LinkPolicy {
+    /// They are followed: the path is that of the file system from which the source came.
+    Follow,
+    /// They are errors: they could lead out of the target.
+    Refuse,
 }
 
-/// How a restore comes to what it restores.
-pub(super) struct Way {
+/// The path from the target to the content that is restored.
+pub(super) struct RestorePath {
     /// The path in the snapshot of the target itself.
     pub(super) base: Vec<u8>,
-    /// What is restored; only what is above it is on the way.
-    pub(super) to: Vec<u8>,
-    pub(super) links: Links,
+    /// The path of what is restored; the folders above it are not content.
+    pub(super) top: Vec<u8>,
+    pub(super) links: LinkPolicy,
 }
 
-/// The parts of a state, ready to be asked about paths.
+/// The parts of a state, compiled.
 pub(super) struct Sources {
-    /// In the order of the state: what comes later lies over what comes before.
-    parts: Vec<Ruled>,
+    /// In the order of the state: a later part covers an earlier one.
+    parts: Vec<SourceRules>,
     protected: Globs,
-    pub(super) way: Way,
+    pub(super) path: RestorePath,
 }
 
-struct Ruled {
+struct SourceRules {
     path: Vec<u8>,
     snapshot: SnapshotId,
     excludes: Globs,
     root_flags: Flags,
     label: String,
-    /// Whether another source lies in this one: then the state may have what this one left out.
+    /// Set if another source lies in this one: then the state may have paths that this one left out.
     has_inner: bool,
 }
 
-impl Ruled {
-    /// Whether the source has told of a path: one that is in it, and in nothing that it left out.
+impl SourceRules {
+    /// Returns whether a path is in the source, and in no folder that the source left out.
     fn holds(&self, path: &[u8]) -> bool {
         if !is_within(path, &self.path) {
             return false;
@@ -91,10 +90,10 @@ impl Ruled {
 
 impl Sources {
     /// # Errors
-    /// [`Error::Refused`](crate::Error::Refused) names a pattern that is none.
-    pub(super) fn new(options: &RestoreOptions, way: Way) -> Result<Self> {
-        let ruled = |part: &SourcePart| {
-            Ok(Ruled {
+    /// [`Refusal::InvalidPattern`](crate::Refusal) for a pattern that is malformed.
+    pub(super) fn new(options: &RestoreOptions, path: RestorePath) -> Result<Self> {
+        let rules_of = |part: &SourcePart| {
+            Ok(SourceRules {
                 path: part.path.clone(),
                 snapshot: part.snapshot,
                 excludes: Globs::recorded(&part.excludes)?,
@@ -107,53 +106,53 @@ impl Sources {
             })
         };
         Ok(Self {
-            parts: options.parts.iter().map(ruled).collect::<Result<_>>()?,
+            parts: options.parts.iter().map(rules_of).collect::<Result<_>>()?,
             protected: Globs::recorded(&options.protected)?,
-            way,
+            path,
         })
     }
 
-    fn holding(&self, path: &[u8]) -> impl DoubleEndedIterator<Item = &Ruled> {
+    fn holding(&self, path: &[u8]) -> impl DoubleEndedIterator<Item = &SourceRules> {
         self.parts.iter().filter(move |part| part.holds(path))
     }
 
-    /// Whether a directory is only on the way to what is restored.
-    pub(super) fn is_way(&self, path: &[u8]) -> bool {
+    /// Returns whether a directory is only on the path to what is restored.
+    pub(super) fn is_above_content(&self, path: &[u8]) -> bool {
         let to_source =
-            self.parts.iter().any(|part| is_within(&part.path, path)) && !self.is_covered(path);
-        to_source || (path != self.way.to && is_within(&self.way.to, path))
+            self.parts.iter().any(|part| is_within(&part.path, path)) && !self.is_content(path);
+        to_source || (path != self.path.top && is_within(&self.path.top, path))
     }
 
-    /// Whether a directory and what is in it are the content of a source.
-    pub(super) fn is_covered(&self, path: &[u8]) -> bool {
+    /// Returns whether a directory and everything in it are the content of a source.
+    pub(super) fn is_content(&self, path: &[u8]) -> bool {
         self.holding(path)
             .any(|part| part.path == path || !part.has_inner || !part.excludes.name(path, true))
     }
 
-    /// The snapshot from which a path is taken; `None` where no part is named.
+    /// Returns the snapshot from which a path is taken; `None` without parts.
     pub(super) fn snapshot_of(&self, path: &[u8]) -> Option<SnapshotId> {
         self.holding(path).next_back().map(|part| part.snapshot)
     }
 
-    /// What names an old version of a path.
+    /// Returns the label in the name of an old version of a path.
     pub(super) fn label_of(&self, path: &[u8]) -> String {
         self.holding(path).next_back().map_or_else(|| "restored".into(), |part| part.label.clone())
     }
 
-    /// Whether something that the state does not have may be removed: each source that holds it
-    /// would have backed it up.
+    /// Returns whether something that the state does not have may be removed: each source that holds it would have
+    /// backed it up.
     pub(super) fn may_remove(&self, path: &[u8], is_dir: bool) -> bool {
         let mut rules = self.holding(path).map(|part| &part.excludes);
         rules.all(|excludes| !excludes.name(path, is_dir)) && !self.protected.name(path, is_dir)
     }
 
-    /// What is said of the file system's root.
+    /// Returns the flags of the file system's root.
     pub(super) fn root_flags(&self) -> Flags {
         Flags(self.parts.iter().fold(0, |flags, part| flags | part.root_flags.0))
     }
 }
 
-/// Whether `path` is, or is below, `outer`.
+/// Returns whether `path` is `outer`, or below it.
 fn is_within(path: &[u8], outer: &[u8]) -> bool {
     TreePath::new(path).starts_with(TreePath::new(outer))
 }

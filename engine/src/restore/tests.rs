@@ -1,4 +1,4 @@
-//! What comes back is what was there, and nothing else is touched.
+//! A restore brings back the source, and touches nothing else.
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
@@ -250,7 +250,7 @@ fn a_damaged_pack_costs_its_files_alone() {
     assert_eq!(left as u64, report.files, "nothing is left in part");
 }
 
-/// Asks to stop once it was asked so often whether to.
+/// Interrupts after so many calls of `interrupted`.
 struct Impatient(std::sync::atomic::AtomicUsize, usize);
 
 impl Observer for Impatient {
@@ -304,7 +304,7 @@ fn part(sample: &Sample, source: &[u8], left_out: &[&str]) -> SourcePart {
     }
 }
 
-/// What `--delete` removes and tells, restoring the newest snapshot of `source` over it.
+/// Restores the newest snapshot of `source` over it with `Extra::Delete`; returns the report and the problems.
 fn restore_exactly(sample: &Sample, source: &Path, left_out: &[&str]) -> (u64, Vec<String>) {
     let path = snapshot_path(source);
     let (extra, parts) = (Extra::Delete, vec![part(sample, &path, left_out)]);
@@ -359,12 +359,12 @@ fn a_byte_in_what_should_be_a_hole_is_found_when_it_is_read_again() {
     let reader = sample.reader();
     let (options, notes) = (RestoreOptions::default(), Notes::default());
     let options = RestoreOptions { verify: Verify::Reread, ..options };
-    let way = Way { base: Vec::new(), to: Vec::new(), links: Links::Refused };
+    let way = RestorePath { base: Vec::new(), top: Vec::new(), links: LinkPolicy::Refuse };
     let selection = Selection::new(&options, way).expect("no patterns");
     let root = TargetDir::create(&source).expect("a target");
-    let agreement = Agreement::Free;
+    let allowed = AllowedChanges::Any;
     let task =
-        Task { reader: &reader, target: &source, options: &options, observer: &notes, agreement };
+        Task { reader: &reader, target: &source, options: &options, observer: &notes, allowed };
     let context = Context::new(&task, &selection, Some(root.clone()));
     let open = OpenDir::base(&context, Some(root));
     for place in [0, (1 << 20) - 1, 10 << 20, (100 << 20) - 1] {

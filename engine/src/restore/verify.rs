@@ -1,4 +1,4 @@
-//! Reading again what was written.
+//! Verifying restored files by reading them again.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::format::tree::Node;
 use crate::path::join;
 use crate::read::file::{OpenFile, Piece};
 
-/// How much is read at once.
+/// The bytes of one read.
 const STEP: usize = 1 << 20;
 
 /// Compares a restored file with the snapshot; one that differs is removed.
@@ -56,7 +56,7 @@ pub(super) fn compare(context: &Context<'_>, open: &OpenDir<'_>, node: &Node) ->
     Err(Error::damaged(object, "it does not read back as it was written (it was removed again)"))
 }
 
-/// Whether a stretch reads as zeros; what the file system calls a hole is not read.
+/// Returns whether a stretch reads as zeros; holes of the file system are not read.
 fn is_zero(
     context: &Context<'_>,
     written: &SourceFile,

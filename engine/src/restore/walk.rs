@@ -1,4 +1,4 @@
-//! The walk of a restore: makes directories, and hands everything else to the workers.
+//! The walk of a restore: makes directories, and sends everything else to the workers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use yore_platform::{DeviceNumber, Kind};
 
-use super::case_folding::Names;
+use super::case_folding::FoldedNames;
 use super::context::Context;
-use super::delete::{Deletion, Keep};
+use super::delete::{Deletion, keep_reason};
 use super::directory::OpenDir;
 use super::large::{self, LARGE};
 use super::links::LinkGroup;
 use super::select::{Selected, Selection};
 use super::worker::{Item, Job, Role};
-use crate::error::Error;
+use crate::error::{Error, KeepReason, Refusal};
 use crate::format::id::SnapshotId;
 use crate::format::tree::{Content, Node};
 use crate::observer::Event;
@@ -30,7 +30,7 @@ const BATCH_NODES: usize = 64;
 const BATCH_BYTES: u64 = 4 << 20;
 const BATCH_DIRECTORIES: usize = 8;
 
-pub(super) struct Planner<'c, 's> {
+pub(super) struct Walk<'c, 's> {
     pub(super) context: &'c Context<'c>,
     pub(super) selection: &'s Selection,
     pub(super) sender: Sender<Job<'c>>,
@@ -41,7 +41,7 @@ pub(super) struct Planner<'c, 's> {
     pub(super) groups: HashMap<FileKey, Group<'c>>,
 }
 
-/// What names of one file have in common: their snapshot, file system and number.
+/// The snapshot, the file system and the inode number, which all names of one file have in common.
 pub(super) type FileKey = (Option<SnapshotId>, u64, u64);
 
 /// A directory that the walk is in.
@@ -49,16 +49,16 @@ pub(super) struct Frame<'c> {
     path: Vec<u8>,
     children: DirEntries<'c>,
     selected: Selected,
-    place: Place<'c>,
+    dir: FrameDir<'c>,
     deletion: Option<Deletion>,
-    /// Why nothing is removed from it, if so.
-    keep: Option<Keep>,
-    /// What the snapshot has in it.
-    names: Names,
+    /// The reason why nothing is removed from it.
+    keep: Option<KeepReason>,
+    /// The names that the snapshot has in it.
+    names: FoldedNames,
 }
 
-/// Whether a directory is made yet.
-enum Place<'c> {
+/// A directory of the target, made or not yet.
+enum FrameDir<'c> {
     Open(Arc<OpenDir<'c>>),
     Planned(Box<Node>),
 }
@@ -66,13 +66,13 @@ enum Place<'c> {
 /// A file of several names: its first name, and how many are still to come.
 pub(super) struct Group<'c> {
     group: Arc<LinkGroup<'c>>,
-    same: Sameness,
+    same: SharedAttributes,
     left: u64,
 }
 
-/// What names of one file must agree in (FORMAT.md §8, key 21).
+/// The attributes that all names of one file have in common (FORMAT.md §8, key 21).
 #[derive(PartialEq, Eq)]
-struct Sameness {
+struct SharedAttributes {
     kind: Kind,
     size: u64,
     content: Content,
@@ -80,23 +80,23 @@ struct Sameness {
     device: DeviceNumber,
 }
 
-impl<'c> Planner<'c, '_> {
+impl<'c> Walk<'c, '_> {
     /// Walks everything in `children`, which comes into `base`.
-    pub(super) fn walk(&mut self, base: Arc<OpenDir<'c>>, children: DirEntries<'c>) {
-        let keep = Keep::of(self.selection.sources.root_flags(), None);
+    pub(super) fn run(&mut self, base: Arc<OpenDir<'c>>, children: DirEntries<'c>) {
+        let keep = keep_reason(self.selection.sources.root_flags(), None);
         let deletion = Deletion::begin(self.context, &base, keep).filter(|_| base.path.is_empty());
         // A single node is not a directory's whole content.
         let deletion = deletion.filter(|_| !matches!(children, DirEntries::One(_)));
         let selected = self.selection.at_top();
-        let (path, place) = (base.path.clone(), Place::Open(base));
+        let (path, dir) = (base.path.clone(), FrameDir::Open(base));
         self.stack.push(Frame {
             path,
             children,
             selected,
-            place,
+            dir,
             deletion,
             keep: None,
-            names: Names::default(),
+            names: FoldedNames::default(),
         });
         while let Some(frame) = self.stack.last_mut() {
             if self.context.stopped() {
@@ -111,7 +111,7 @@ impl<'c> Planner<'c, '_> {
                 }
             }
             match next {
-                Ok(Some(seen)) => self.meet(seen),
+                Ok(Some(seen)) => self.visit(seen),
                 Ok(None) => self.leave(),
                 Err(error) => {
                     frame.deletion.iter_mut().for_each(Deletion::stop);
@@ -124,35 +124,35 @@ impl<'c> Planner<'c, '_> {
         self.groups.clear();
     }
 
-    fn meet(&mut self, mut seen: ResolvedNode) {
+    fn visit(&mut self, mut seen: ResolvedNode) {
         let Some(frame) = self.stack.last_mut() else { return };
         let path = join(&frame.path, &seen.node.name);
-        if let (Some(deletion), Place::Open(open)) = (&mut frame.deletion, &frame.place) {
+        if let (Some(deletion), FrameDir::Open(open)) = (&mut frame.deletion, &frame.dir) {
             deletion.up_to(Some(&seen.node.name), &frame.names, self.context, open);
         }
-        let may_be_one = frame.names.add(&seen.node.name);
+        let may_be_equal = frame.names.add(&seen.node.name);
         let is_dir = seen.node.kind == Kind::Directory;
         let selected = self.selection.choose(&path, frame.selected, is_dir);
-        if may_be_one && selected != Selected::Out {
-            self.tell_apart(&mut seen.node);
+        if may_be_equal && selected != Selected::Out {
+            self.rename_for_case(&mut seen.node);
         }
         match (selected, seen.dir) {
             (Selected::Out, _) => {}
             (selected, Some(dir)) => self.enter(seen.node, &dir, path, selected),
-            (_, None) => self.hand_on(seen.node, &path),
+            (_, None) => self.send_to_workers(seen.node, &path),
         }
     }
 
-    /// Gives a node a name that the target tells from those before it.
-    fn tell_apart(&mut self, node: &mut Node) {
+    /// Gives a node another name where the target takes its own for one before it.
+    fn rename_for_case(&mut self, node: &mut Node) {
         if !self.open_all(true) {
             return;
         }
-        let Some(Frame { place: Place::Open(open), names, deletion, .. }) = self.stack.last_mut()
+        let Some(Frame { dir: FrameDir::Open(open), names, deletion, .. }) = self.stack.last_mut()
         else {
             return;
         };
-        names.settle(self.context, open, node);
+        names.rename_if_equal(self.context, open, node);
         if let Some(deletion) = deletion {
             deletion.keep(node.name.clone());
         }
@@ -161,45 +161,42 @@ impl<'c> Planner<'c, '_> {
     fn enter(&mut self, node: Node, dir: &DirRef, path: Vec<u8>, selected: Selected) {
         let children = match DirEntries::open(self.context.reader, dir) {
             Ok(children) if self.paths + path.len() <= PATHS => children,
-            Ok(_) => {
-                let what = "it is nested more deeply than can be restored".into();
-                return self.context.failed(path, Error::Refused { what });
-            }
+            Ok(_) => return self.context.failed(path, Refusal::TooDeepToRestore.into()),
             Err(error) => return self.context.failed(path, error),
         };
         if matches!(dir, DirRef::Unreadable) {
             let what = "it could not be read when it was backed up".to_owned();
-            self.context.failed(path.clone(), Error::NotFound { what });
+            self.context.failed(path.clone(), Error::Unreadable { what });
         }
         self.context.observer.event(Event::At(String::from_utf8_lossy(&path).into_owned()));
         let readable = !matches!(dir, DirRef::Unreadable);
-        let keep = Keep::of(node.flags, self.stack.last().and_then(|frame| frame.keep));
-        let place = Place::Planned(Box::new(node));
+        let keep = keep_reason(node.flags, self.stack.last().and_then(|frame| frame.keep));
+        let dir = FrameDir::Planned(Box::new(node));
         self.paths += path.len();
-        let names = Names::default();
-        self.stack.push(Frame { path, children, selected, place, deletion: None, keep, names });
+        let names = FoldedNames::default();
+        self.stack.push(Frame { path, children, selected, dir, deletion: None, keep, names });
         if selected == Selected::In {
             self.open_all(readable);
         }
     }
 
-    /// Makes the directories of the walk that are not made yet; tells whether all could be.
+    /// Makes the directories of the walk that are not made yet; returns whether all could be.
     fn open_all(&mut self, readable: bool) -> bool {
         for n in 0..self.stack.len() {
             let (above, from_here) = self.stack.split_at_mut(n);
-            let (Some(frame), Some(Place::Open(parent))) =
-                (from_here.first_mut(), above.last().map(|frame| &frame.place))
+            let (Some(frame), Some(FrameDir::Open(parent))) =
+                (from_here.first_mut(), above.last().map(|frame| &frame.dir))
             else {
                 continue;
             };
-            let Place::Planned(node) = &frame.place else { continue };
+            let FrameDir::Planned(node) = &frame.dir else { continue };
             match OpenDir::make(self.context, parent, (**node).clone()) {
                 Ok(open) => {
                     self.context.counts.directories.add(1);
                     if frame.selected == Selected::In && readable {
                         frame.deletion = Deletion::begin(self.context, &open, frame.keep);
                     }
-                    frame.place = Place::Open(Arc::new(open));
+                    frame.dir = FrameDir::Open(Arc::new(open));
                 }
                 Err(error) => {
                     self.context.failed(frame.path.clone(), error);
@@ -215,16 +212,16 @@ impl<'c> Planner<'c, '_> {
     fn leave(&mut self) {
         let Some(mut frame) = self.stack.pop() else { return };
         self.paths = self.paths.saturating_sub(frame.path.len());
-        if let (Some(deletion), Place::Open(open)) = (&mut frame.deletion, &frame.place) {
+        if let (Some(deletion), FrameDir::Open(open)) = (&mut frame.deletion, &frame.dir) {
             deletion.up_to(None, &frame.names, self.context, open);
         }
     }
 
-    fn hand_on(&mut self, node: Node, path: &[u8]) {
+    fn send_to_workers(&mut self, node: Node, path: &[u8]) {
         if !self.open_all(true) {
             return;
         }
-        let Some(Place::Open(dir)) = self.stack.last().map(|frame| &frame.place) else { return };
+        let Some(FrameDir::Open(dir)) = self.stack.last().map(|frame| &frame.dir) else { return };
         let dir = Arc::clone(dir);
         let role = self.role(&node, path);
         let is_large = node.data_length() >= LARGE
@@ -247,11 +244,11 @@ impl<'c> Planner<'c, '_> {
         }
     }
 
-    /// Tells whether the node is another name of a file that was met before.
+    /// Returns the relation of a node to the names before it.
     fn role(&mut self, node: &Node, path: &[u8]) -> Role<'c> {
         let Some((filesystem, inode)) = node.link_group() else { return Role::Alone };
         let key = (self.selection.sources.snapshot_of(path), filesystem, inode);
-        let same = Sameness {
+        let same = SharedAttributes {
             kind: node.kind,
             size: node.size,
             content: node.content.clone(),
@@ -275,7 +272,7 @@ impl<'c> Planner<'c, '_> {
     fn flush(&mut self) {
         let batch = std::mem::take(&mut self.batch);
         if !batch.is_empty() {
-            // Only workers that have all ended do not take it, and they end after this one.
+            // It fails only after all workers have ended, which they do after this thread.
             let _ = self.sender.send(Job::Batch(batch));
         }
     }

@@ -1,4 +1,4 @@
-//! What the workers of a restore do.
+//! The workers of a restore.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use yore_platform::Kind;
 use super::context::Context;
 use super::directory::OpenDir;
 use super::large::{Large, stretch};
-use super::links::{FirstName, LinkGroup};
-use super::write_node::{Outcome, place};
+use super::links::{FirstOutcome, LinkGroup};
+use super::write_node::{Outcome, write};
 use crate::format::tree::Node;
 use crate::observer::{Event, Fate};
 use crate::path::join;
 
-/// What a worker is given.
+/// A job of a worker.
 pub(super) enum Job<'c> {
     /// Some nodes that are not directories.
     Batch(Vec<Item<'c>>),
@@ -30,24 +30,24 @@ pub(super) struct Item<'c> {
     pub(super) role: Role<'c>,
 }
 
-/// What a node is to the other names of its file.
+/// The relation of a node to other names of its file.
 pub(super) enum Role<'c> {
-    /// It has none, or they do not count.
+    /// It has no other names, or they do not count.
     Alone,
-    /// It is the first.
+    /// It is the first name.
     First(Arc<LinkGroup<'c>>),
-    /// It is a later one.
+    /// It is a later name.
     Link(Arc<LinkGroup<'c>>),
 }
 
 impl Item<'_> {
-    /// Its path in the snapshot.
+    /// Returns its path in the snapshot.
     pub(super) fn path(&self) -> Vec<u8> {
         join(&self.dir.path, &self.node.name)
     }
 }
 
-/// Works until there is nothing more to do; once the restore has ended, only lets go of things.
+/// Works until there are no more jobs; once the restore has ended, only drops them.
 pub(super) fn run<'c>(context: &'c Context<'c>, jobs: &Receiver<Job<'c>>) {
     for job in jobs {
         match job {
@@ -64,13 +64,13 @@ pub(super) fn run<'c>(context: &'c Context<'c>, jobs: &Receiver<Job<'c>>) {
     }
 }
 
-/// Restores one node, and whatever waited for it.
+/// Restores one node, and the other names of its file that waited for it.
 pub(super) fn restore_item<'c>(context: &'c Context<'c>, mut item: Item<'c>) {
     if let Role::Link(group) = &item.role {
         return Arc::clone(group).link(context, item);
     }
-    let outcome = place(context, &item.dir, &mut item.node);
-    let first = FirstName::of(&outcome);
+    let outcome = write(context, &item.dir, &mut item.node);
+    let first = FirstOutcome::of(&outcome);
     match outcome {
         Ok(outcome) => {
             count(context, &item, &outcome);
@@ -79,14 +79,14 @@ pub(super) fn restore_item<'c>(context: &'c Context<'c>, mut item: Item<'c>) {
         Err(error) => context.failed(item.path(), error),
     }
     if let Role::First(group) = &item.role {
-        group.settle(context, &item, first);
+        group.first_done(context, &item, first);
     }
 }
 
-/// Counts what became of a node, and tells it.
+/// Counts and reports the outcome of a node.
 pub(super) fn count(context: &Context<'_>, item: &Item<'_>, outcome: &Outcome) {
     let (counts, node) = (&context.counts, &item.node);
-    tell(context, item, outcome);
+    report(context, item, outcome);
     match outcome {
         Outcome::Written(bytes) if node.kind == Kind::File => {
             counts.files.add(1);
@@ -98,8 +98,8 @@ pub(super) fn count(context: &Context<'_>, item: &Item<'_>, outcome: &Outcome) {
     }
 }
 
-/// Tells what became of a node.
-pub(super) fn tell(context: &Context<'_>, item: &Item<'_>, outcome: &Outcome) {
+/// Reports the outcome of a node.
+pub(super) fn report(context: &Context<'_>, item: &Item<'_>, outcome: &Outcome) {
     if context.observer.wants_files() {
         let fate = match outcome {
             Outcome::Written(_) => Fate::Restored,

@@ -1,13 +1,13 @@
-//! Putting one node that is not a directory into its place.
+//! Writing one node that is not a directory.
 
 use yore_platform::{Kind, Metadata, Replace, TargetDir, TargetFile};
 
 use super::context::Context;
-use super::delete::look_through;
+use super::delete::check_removable;
 use super::directory::{OpenDir, metadata_of};
-use super::labelled_name::{self, Beside};
+use super::labelled_name::{self, LabelledName};
 use super::{Extra, Overwrite, Verify, verify, was_there};
-use crate::error::{Error, Result};
+use crate::error::{Deviation, Error, Result};
 use crate::format::blob_hasher::HASH_BATCH;
 use crate::format::keys::BlobKind;
 use crate::format::tree::{Content, Node};
@@ -16,66 +16,66 @@ use crate::path::join;
 use crate::read::file::{OpenFile, Piece};
 use crate::run::Run;
 
-/// What became of a node.
+/// The outcome of a node.
 pub(super) enum Outcome {
-    /// It is there now, with so many bytes of data.
+    /// It was written, with so many bytes of data.
     Written(u64),
-    /// It was there already, as it should be.
+    /// It existed already.
     Unchanged,
-    /// Something was there and stays.
+    /// Something else has its name, and stays.
     Skipped,
 }
 
-/// How a node gets its name.
-pub(super) enum Way {
-    /// Nothing has it.
+/// The way in which a node gets its name.
+pub(super) enum Placement {
+    /// Nothing has the name.
     New,
-    /// What has it is replaced in one step.
+    /// A file has the name, and is replaced in one step.
     Replace,
-    /// A directory has it, which is removed when what comes in its place is complete.
-    Clear,
+    /// A directory has the name, and is removed when the new file is complete.
+    RemoveDir,
 }
 
-impl Way {
-    /// Makes room for something complete; returns how it is published.
+impl Placement {
+    /// Removes a directory for a file that is complete; returns the mode of its publication.
     pub(super) fn clear(self, target: &TargetDir, name: &[u8]) -> std::io::Result<Replace> {
         match self {
-            Way::New => Ok(Replace::Never),
-            Way::Replace => Ok(Replace::Always),
-            Way::Clear => target.remove(name).map(|()| Replace::Never),
+            Placement::New => Ok(Replace::Never),
+            Placement::Replace => Ok(Replace::Always),
+            Placement::RemoveDir => target.remove(name).map(|()| Replace::Never),
         }
     }
 }
 
-/// Decides by what is in the place of a node, which may get another name; gives an outcome when
+/// Decides how a node is written, by the file that has its name; it may get another name. Returns an outcome if
 /// nothing is to be written.
-pub(super) fn way(
+pub(super) fn decide(
     context: &Context<'_>,
     open: &OpenDir<'_>,
     node: &mut Node,
-) -> Result<std::result::Result<Way, Outcome>> {
+) -> Result<std::result::Result<Placement, Outcome>> {
     let Some(target) = open.dir.as_ref().filter(|_| was_there(open.made)) else {
-        return Ok(Ok(Way::New));
+        return Ok(Ok(Placement::New));
     };
     let found =
         target.child_metadata(&node.name).map_err(|source| open.local(&node.name, source))?;
-    let Some(found) = found else { return Ok(Ok(Way::New)) };
+    let Some(found) = found else { return Ok(Ok(Placement::New)) };
     let replace = match context.options.overwrite {
         Overwrite::Never => return Ok(Err(Outcome::Skipped)),
         Overwrite::Newer if found.modified >= node.modified => return Ok(Err(Outcome::Skipped)),
-        Overwrite::Different => !is_right(target, &found, node),
-        Overwrite::Beside if is_right(target, &found, node) => false,
+        Overwrite::Different => !is_same_content(target, &found, node),
+        Overwrite::Beside if is_same_content(target, &found, node) => false,
         Overwrite::Beside => {
             return Ok(match labelled_name::rename(context, open, target, node)? {
-                Beside::Free => {
+                LabelledName::Unused => {
                     context.counts.beside.add(1);
-                    Ok(Way::New)
+                    Ok(Placement::New)
                 }
-                Beside::There => Err(Outcome::Unchanged),
+                LabelledName::AlreadyRestored => Err(Outcome::Unchanged),
             });
         }
         Overwrite::Newer | Overwrite::Always => {
-            node.kind == Kind::File || !is_right(target, &found, node)
+            node.kind == Kind::File || !is_same_content(target, &found, node)
         }
     };
     if !replace {
@@ -85,15 +85,15 @@ pub(super) fn way(
         return Ok(Err(Outcome::Unchanged));
     }
     let contents = check_replaceable(context, open, node, &found)?;
-    note_replaced(context, open, node, &found, contents)?;
-    Ok(Ok(if found.kind == Kind::Directory { Way::Clear } else { Way::Replace }))
+    record_replaced(context, open, node, &found, contents)?;
+    Ok(Ok(if found.kind == Kind::Directory { Placement::RemoveDir } else { Placement::Replace }))
 }
 
-/// Counts what is replaced by something else, and tells of it in a dry run.
+/// Counts a file that is replaced, and reports it in a dry run.
 ///
 /// # Errors
-/// [`Error::Refused`] where nobody agreed to it.
-pub(super) fn note_replaced(
+/// [`Deviation::ChangedSincePlan`] where the plan does not have it.
+pub(super) fn record_replaced(
     context: &Context<'_>,
     open: &OpenDir<'_>,
     node: &Node,
@@ -101,8 +101,8 @@ pub(super) fn note_replaced(
     contents: u64,
 ) -> Result<()> {
     let path = join(&open.path, &node.name);
-    if !context.agreement.allows(&path, found, contents) {
-        return Err(not_agreed());
+    if !context.allowed.allow(&path, found, contents) {
+        return Err(Deviation::ChangedSincePlan.into());
     }
     let is_newer = found.modified > node.modified;
     context.counts.replaced.add(1);
@@ -114,12 +114,7 @@ pub(super) fn note_replaced(
     Ok(())
 }
 
-/// What is told of something that is not as the plan had it.
-pub(super) fn not_agreed() -> Error {
-    Error::Refused { what: "it changed since the plan was shown, and stays as it is".into() }
-}
-
-/// Refuses to remove a directory, unless that was asked for; returns a number for what is in it.
+/// Refuses to remove a directory, unless the options allow it; returns the hash of its contents.
 pub(super) fn check_replaceable(
     context: &Context<'_>,
     open: &OpenDir<'_>,
@@ -129,18 +124,16 @@ pub(super) fn check_replaceable(
     if found.kind != Kind::Directory {
         return Ok(0);
     }
-    let what = match context.options.extra {
-        Extra::Keep => "a folder is in its place (--delete removes it)",
-        Extra::Delete => match look_through(context, open, &node.name) {
-            Ok(contents) => return Ok(contents),
-            Err(_) => "a folder is in its place that holds what backups leave out or can't read",
-        },
-    };
-    Err(open.local(&node.name, std::io::Error::new(std::io::ErrorKind::IsADirectory, what)))
+    let path = context.path_of(&join(&open.below, &node.name));
+    match context.options.extra {
+        Extra::Keep => Err(Deviation::FolderInPlace { path }.into()),
+        Extra::Delete => check_removable(context, open, &node.name)
+            .map_err(|_| Deviation::UnsavedFolderInPlace { path }.into()),
+    }
 }
 
-/// Whether what is there is the node already, apart from its metadata.
-pub(super) fn is_right(target: &TargetDir, found: &Metadata, node: &Node) -> bool {
+/// Returns whether the existing file has the content of the node.
+pub(super) fn is_same_content(target: &TargetDir, found: &Metadata, node: &Node) -> bool {
     let same = match node.kind {
         Kind::File => found.modified == node.modified && found.size == node.size,
         Kind::Symlink => target.read_link(&node.name).is_ok_and(|text| text == node.target),
@@ -151,25 +144,26 @@ pub(super) fn is_right(target: &TargetDir, found: &Metadata, node: &Node) -> boo
 }
 
 /// Writes a node that is not a directory.
-pub(super) fn place(context: &Context<'_>, open: &OpenDir<'_>, node: &mut Node) -> Result<Outcome> {
-    let way = match way(context, open, node)? {
-        Ok(way) => way,
+pub(super) fn write(context: &Context<'_>, open: &OpenDir<'_>, node: &mut Node) -> Result<Outcome> {
+    let placement = match decide(context, open, node)? {
+        Ok(placement) => placement,
         Err(outcome) => return Ok(outcome),
     };
     let (Some(target), Run::Real) = (open.for_writing(), context.options.run) else {
         return Ok(Outcome::Written(node.data_length()));
     };
     if node.kind != Kind::File {
-        place_special(context, open, target, node, way)?;
+        write_special(context, open, target, node, placement)?;
         return Ok(Outcome::Written(0));
     }
     let local = |source| open.local(&node.name, source);
     let hint = if node.holes.is_empty() { node.size } else { 0 };
-    // Whoever is killed in the middle of a file must not leave a part of it under its name, which a
-    // later restore could take for something newer.
+    // A restore that is killed must not leave a part of a file under its name, which a later one could take for
+    // something newer.
     let file = target.create_temporary(hint).map_err(local)?;
     fill(context, open, node, &file)?;
-    way.clear(target, &node.name)
+    placement
+        .clear(target, &node.name)
         .and_then(|replace| file.publish(&node.name, replace))
         .map_err(local)?;
     if context.options.verify == Verify::Reread {
@@ -178,23 +172,23 @@ pub(super) fn place(context: &Context<'_>, open: &OpenDir<'_>, node: &mut Node) 
     Ok(Outcome::Written(node.data_length()))
 }
 
-/// Makes something that has no content.
-fn place_special(
+/// Makes a node that has no content.
+fn write_special(
     context: &Context<'_>,
     open: &OpenDir<'_>,
     target: &TargetDir,
     node: &Node,
-    way: Way,
+    placement: Placement,
 ) -> Result<()> {
     let make = |name: &[u8]| {
         make_special(target, name, node)?;
         set_by_name(context, open, target, name, node);
         Ok(())
     };
-    let made = match way {
-        Way::New => make(&node.name),
-        Way::Replace => target.replace_with(&node.name, make),
-        Way::Clear => target.remove(&node.name).and_then(|()| make(&node.name)),
+    let made = match placement {
+        Placement::New => make(&node.name),
+        Placement::Replace => target.replace_with(&node.name, make),
+        Placement::RemoveDir => target.remove(&node.name).and_then(|()| make(&node.name)),
     };
     made.map_err(|source| open.local(&node.name, source))
 }
@@ -211,7 +205,7 @@ fn make_special(target: &TargetDir, name: &[u8], node: &Node) -> std::io::Result
     }
 }
 
-/// Gives what has `name` the metadata of the node.
+/// Sets the metadata of the node on the file `name`.
 fn set_by_name(
     context: &Context<'_>,
     open: &OpenDir<'_>,
@@ -220,10 +214,10 @@ fn set_by_name(
     node: &Node,
 ) {
     let refused = target.set_child_metadata(name, &metadata_of(context, node));
-    note_refused(context, open, node, refused);
+    report_refused(context, open, node, refused);
 }
 
-pub(super) fn note_refused(
+pub(super) fn report_refused(
     context: &Context<'_>,
     open: &OpenDir<'_>,
     node: &Node,
@@ -260,7 +254,7 @@ fn fill(context: &Context<'_>, open: &OpenDir<'_>, node: &Node, out: &TargetFile
             finish_length(node, out).map_err(local)?;
         }
     }
-    note_refused(context, open, node, out.set_metadata(&metadata_of(context, node)));
+    report_refused(context, open, node, out.set_metadata(&metadata_of(context, node)));
     Ok(())
 }
 
@@ -269,11 +263,11 @@ pub(super) fn finish_length(node: &Node, out: &TargetFile) -> std::io::Result<()
     if node.holes.is_empty() { Ok(()) } else { out.set_len(node.size) }
 }
 
-/// Makes the next chunks of a file ready at once; returns where they end.
-fn make_ready(context: &Context<'_>, file: &OpenFile, from: u64, end: u64) -> u64 {
+/// Prefetches the next chunks of a file together; returns where they end.
+fn prefetch_next(context: &Context<'_>, file: &OpenFile, from: u64, end: u64) -> u64 {
     let (mut ids, mut at) = (Vec::new(), from);
     while ids.len() < HASH_BATCH && at < end {
-        // What can't be found will be missed when it is written.
+        // An error shows when the chunk is written.
         let Ok(Some(chunk)) = file.chunk_after(context.reader, at) else { break };
         ids.push(chunk.id);
         at = chunk.range.end.max(at + 1);
@@ -282,7 +276,7 @@ fn make_ready(context: &Context<'_>, file: &OpenFile, from: u64, end: u64) -> u6
     if ids.is_empty() { end } else { at }
 }
 
-/// Writes a stretch of a file; holes are passed over.
+/// Writes a stretch of a file; holes are skipped.
 pub(super) fn write_range(
     context: &Context<'_>,
     file: &OpenFile,
@@ -290,13 +284,13 @@ pub(super) fn write_range(
     range: std::ops::Range<u64>,
     local: &dyn Fn(std::io::Error) -> Error,
 ) -> Result<()> {
-    let (mut offset, mut ready) = (range.start, range.start);
+    let (mut offset, mut prefetched) = (range.start, range.start);
     while offset < range.end {
         if context.stopped() {
             return Err(Error::Interrupted);
         }
-        if offset >= ready {
-            ready = make_ready(context, file, offset, range.end);
+        if offset >= prefetched {
+            prefetched = prefetch_next(context, file, offset, range.end);
         }
         let piece = file.piece(context.reader, offset)?;
         context.answered();

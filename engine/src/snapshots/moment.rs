@@ -24,7 +24,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use yore_platform::Timestamp;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::path::TreePath;
 use crate::snapshots::order::SnapshotEntry;
 
@@ -58,7 +58,7 @@ pub struct Part<'s> {
 /// source inside of another comes after it.
 ///
 /// # Errors
-/// [`Error::NotFound`] when there is no snapshot then, or none of that id; [`Error::Refused`] when
+/// [`Error::NotFound`] when there is no snapshot then, or none of that id; [`Refusal::AmbiguousId`] when
 /// the beginning of an id fits several.
 pub fn state<'s>(snapshots: &'s [SnapshotEntry], moment: &Moment) -> Result<Vec<Part<'s>>> {
     match moment {
@@ -78,7 +78,7 @@ pub fn state<'s>(snapshots: &'s [SnapshotEntry], moment: &Moment) -> Result<Vec<
             match (fitting.next(), fitting.next()) {
                 (Some(one), None) => Ok(whole(one)),
                 (Some(_), Some(_)) => {
-                    Err(Error::Refused { what: format!("several snapshots begin with {prefix}") })
+                    Err(Refusal::AmbiguousId { prefix: prefix.to_string() }.into())
                 }
                 (None, _) => {
                     Err(Error::NotFound { what: format!("no snapshot begins with {prefix}") })

@@ -1,5 +1,4 @@
-//! Writes whatever a test wants into a repository, sealed as it should be: what somebody could do
-//! who holds the keys and means harm.
+//! Writes arbitrary blobs into a repository, correctly sealed, as an attacker could who holds the keys.
 
 use std::collections::HashMap;
 

@@ -1,26 +1,26 @@
-//! What `backup` says at its end.
+//! The summary of a backup.
 
-use std::time::Duration;
+use yore_engine::{BackupReport, LeftOut, NotEntered};
 
-use yore_engine::{BackupReport, LeftOut, NotEntered, Repository};
-
-use crate::context::Context;
-use crate::json;
+use crate::job::RunRecord;
+use crate::screen::Screen;
 use crate::text::{escape, format};
 
-/// How many paths of each kind are named in the summary; `-v` and `--json` name all.
+/// The number of paths of each kind that the summary names; `-v` and `--json` name all.
 const NAMED: usize = 3;
 
 /// Prints what a backup did.
-pub fn print(context: &Context, repository: &Repository, report: &BackupReport, took: Duration) {
-    let (screen, totals) = (&context.screen, &report.totals);
-    let object = json::Backup::new(repository.id(), report, took);
+pub fn print(screen: &Screen, record: &RunRecord) {
+    let (report, totals) = (&record.report, &record.report.totals);
+    let object = record.object();
     screen.object(&object);
     match report.snapshot {
-        Some(id) => screen.say(format!("Saved snapshot {id:.8} in {}.", format::duration(took))),
-        None => screen.say("A trial: nothing was saved."),
+        Some(id) => {
+            screen.info(format!("Saved snapshot {id:.8} in {}.", format::duration(record.took)))
+        }
+        None => screen.info("A trial: nothing was saved."),
     }
-    screen.say(format!(
+    screen.info(format!(
         "  {}: {} new, {} changed, {} unchanged; {}",
         format::counted(totals.files, "file"),
         format::count(totals.new_files),
@@ -29,7 +29,7 @@ pub fn print(context: &Context, repository: &Repository, report: &BackupReport, 
         format::bytes(totals.bytes),
     ));
     if report.removed_files > 0 {
-        screen.say(format!(
+        screen.info(format!(
             "  {} of the snapshot before removed",
             match report.removed_files {
                 1 => "1 file is".into(),
@@ -37,7 +37,7 @@ pub fn print(context: &Context, repository: &Repository, report: &BackupReport, 
             }
         ));
     }
-    screen.say(match report.snapshot {
+    screen.info(match report.snapshot {
         Some(_) => format!(
             "  {} were new to the repository, and take {} there",
             format::bytes(totals.new_bytes),
@@ -46,7 +46,7 @@ pub fn print(context: &Context, repository: &Repository, report: &BackupReport, 
         None => format!("  {} would be new to the repository", format::bytes(totals.new_bytes)),
     });
     if let Some(line) = in_words(&report.left_out) {
-        screen.say(format!("  left out: {line}"));
+        screen.info(format!("  left out: {line}"));
     }
     for (path, why) in &report.left_out.folders {
         screen.detail(format!("left out: {} ({})", escape::path(path), reason(why, 1)));
@@ -71,12 +71,11 @@ pub fn print(context: &Context, repository: &Repository, report: &BackupReport, 
              several moments."
         ));
     }
-    warnings(context, report);
+    warnings(screen, report);
 }
 
-/// Says what most probably is not as the person wants it.
-fn warnings(context: &Context, report: &BackupReport) {
-    let screen = &context.screen;
+/// Warns of what most probably is not as the person wants it.
+fn warnings(screen: &Screen, report: &BackupReport) {
     for emptied in &report.emptied {
         let state = if emptied.is_other_folder { "nearly empty" } else { "empty" };
         screen.line(format!(
@@ -91,11 +90,11 @@ fn warnings(context: &Context, report: &BackupReport) {
         screen.line(format!("  nothing of {source} is saved: all that is in it is left out"));
     }
     for pattern in &report.left_out.unused_patterns {
-        screen.say(format!("  note: the pattern {pattern} fits nothing here"));
+        screen.info(format!("  note: the pattern {pattern} fits nothing here"));
     }
 }
 
-/// Says in one line what was left out and why; `None` when nothing was.
+/// Describes in one line what was left out and why; `None` when nothing was.
 fn in_words(left_out: &LeftOut) -> Option<String> {
     let mut parts = Vec::new();
     if left_out.by_patterns > 0 {

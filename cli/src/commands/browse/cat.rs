@@ -8,11 +8,13 @@ use yore_engine::{Lookup, ResolvedNode};
 use yore_platform::Kind;
 
 use crate::archive::{self, Archive, Out, Tar, Zip};
-use crate::args::machine::Whose;
+use crate::args::machine::MachineArgs;
 use crate::context::Context;
+use crate::failure::engine_error::reason;
 use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::past::content::copy_out;
-use crate::past::place::{self, Past};
+use crate::moment::content::copy_out;
+use crate::moment::state::MomentState;
+use crate::moment::{moment_path, state as moment_state};
 use crate::text::escape;
 
 /// The options of `cat`.
@@ -21,23 +23,23 @@ pub struct Options {
     /// MOMENT:PATH, as in yesterday:/home/me/report.odt; a folder is printed as a tar, as for
     /// `yore cat yesterday:/home/me/docs | tar -x`
     #[arg(value_name = "MOMENT:PATH")]
-    place: OsString,
+    moment_path: OsString,
     /// Print a zip
     #[arg(long)]
     zip: bool,
     #[command(flatten)]
-    whose: Whose,
+    machine: MachineArgs,
 }
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
-    let place = place::parse(&options.place, &context.now)?;
+    let moment_path = moment_path::parse(&options.moment_path, &context.now)?;
     let repository = context.open()?;
-    let past = place::open(context, &repository, &place, &options.whose)?;
-    let (path, found) = place::locate(&past, &place)?;
+    let state = moment_state::open(context, &repository, &moment_path, &options.machine)?;
+    let (path, found) = moment_state::locate(&state, &moment_path)?;
     let is_file = matches!(&found, Lookup::Node(seen) if seen.dir.is_none());
     if options.zip || !is_file {
-        return print_archive(context, options, &past, &path, found);
+        return print_archive(context, options, &state, &path, found);
     }
     let Lookup::Node(ResolvedNode { node, .. }) = found else {
         return Err(no_file(&path, "a folder"));
@@ -54,7 +56,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         }
     }
     let mut printed = Ok(());
-    copy_out(&past.reader, &node, &mut |bytes| {
+    copy_out(&state.reader, &node, &mut |bytes| {
         printed = context.screen.content(bytes);
         printed.is_ok()
     })?;
@@ -63,7 +65,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Done::Whole),
         Err(error) => Err(Failure::new(
             Exit::Failed,
-            format!("the file could not be printed: {error}"),
+            format!("the file could not be printed: {}", reason(&error)),
             "check where standard output goes",
         )),
     }
@@ -73,7 +75,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
 fn print_archive(
     context: &Context,
     options: &Options,
-    past: &Past,
+    state: &MomentState,
     path: &[u8],
     found: Lookup,
 ) -> Outcome {
@@ -88,7 +90,7 @@ fn print_archive(
         true => Box::new(Zip::new(out, context.now.time_zone().clone())),
         false => Box::new(Tar::new(out)),
     };
-    archive::write(context, past, path, found, archive)
+    archive::write(context, state, path, found, archive)
 }
 
 fn no_file(path: &[u8], what: &str) -> Failure {

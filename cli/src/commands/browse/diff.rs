@@ -8,16 +8,17 @@ use similar::TextDiff;
 use yore_engine::{Change, DirRef, Lookup, Node, Reader, TreePath, diff, is_modified};
 use yore_platform::Kind;
 
-use crate::args::machine::Whose;
+use crate::args::machine::MachineArgs;
 use crate::commands::browse::ls;
 use crate::context::Context;
-use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::failure::{Done, Exit, Failure, Outcome, engine_error};
 use crate::json::{self, ChangeCounts};
-use crate::past::content::copy_out;
-use crate::past::place::{self, Past};
+use crate::moment::content::copy_out;
+use crate::moment::state::MomentState;
+use crate::moment::{moment_path, state as moment_state};
 use crate::text::{escape, format};
 
-/// Files above this are said to differ, not compared line by line.
+/// The size above which files are not compared line by line.
 const TEXT: u64 = 16 << 20;
 
 /// The options of `diff`.
@@ -36,18 +37,18 @@ pub struct Options {
     #[arg(long)]
     content: bool,
     #[command(flatten)]
-    whose: Whose,
+    machine: MachineArgs,
 }
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
-    let from = place::parse(&options.from, &context.now)?;
-    let to = place::parse(&options.to, &context.now)?;
+    let from = moment_path::parse(&options.from, &context.now)?;
+    let to = moment_path::parse(&options.to, &context.now)?;
     let repository = context.open()?;
-    let from_past = place::open(context, &repository, &from, &options.whose)?;
-    let to_past = place::open(context, &repository, &to, &options.whose)?;
-    let (_, before) = place::locate(&from_past, &from)?;
-    let (to_path, after) = place::locate(&to_past, &to)?;
+    let from_state = moment_state::open(context, &repository, &from, &options.machine)?;
+    let to_state = moment_state::open(context, &repository, &to, &options.machine)?;
+    let (_, before) = moment_state::locate(&from_state, &from)?;
+    let (to_path, after) = moment_state::locate(&to_state, &to)?;
     let mut counts = ChangeCounts::default();
     let mut done = Done::Whole;
     let mut each = |path: &[u8], change: Change| {
@@ -57,7 +58,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         }
         if let (true, Change::Modified { from, to }) = (options.content, &change)
             && let Err(error) =
-                tell_content(context, path, (&from_past, &from.node), (&to_past, &to.node))
+                tell_content(context, path, (&from_state, &from.node), (&to_state, &to.node))
         {
             context.screen.problem(&escape::path(path), &error.what);
             done = Done::Damaged;
@@ -69,12 +70,14 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         (Some(before), Some(after)) => {
             let top = &to_path;
             diff(
-                &to_past.reader,
+                &to_state.reader,
                 before,
                 after,
                 &mut |path, change| each(&join(top, path), change),
                 &mut |path, error| {
-                    context.screen.problem(&escape::path(&join(top, path)), &error.to_string());
+                    let subject = escape::path(&join(top, path));
+                    let (subject, what) = engine_error::beside(&subject, &error);
+                    context.screen.problem(subject, &what);
                     failed = true;
                 },
             );
@@ -153,13 +156,13 @@ fn tell_counts(context: &Context, counts: &ChangeCounts) {
 fn tell_content(
     context: &Context,
     path: &[u8],
-    (from_past, from): (&Past, &Node),
-    (to_past, to): (&Past, &Node),
+    (from_state, from): (&MomentState, &Node),
+    (to_state, to): (&MomentState, &Node),
 ) -> Outcome<()> {
     if from.kind != Kind::File || to.kind != Kind::File || context.screen.is_json() {
         return Ok(());
     }
-    let texts = (text(&from_past.reader, from)?, text(&to_past.reader, to)?);
+    let texts = (text(&from_state.reader, from)?, text(&to_state.reader, to)?);
     let (Some(from), Some(to)) = texts else {
         context.screen.line("  (not text, or longer than 16 MiB)");
         return Ok(());
@@ -175,7 +178,7 @@ fn tell_content(
     Ok(())
 }
 
-/// The text of a file; `None` for what is none.
+/// Returns the text of a file; `None` when it is none, or too long.
 fn text(reader: &Reader, node: &Node) -> Outcome<Option<String>> {
     if node.size > TEXT {
         return Ok(None);

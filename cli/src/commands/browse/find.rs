@@ -6,12 +6,12 @@ use clap::{Args, ValueEnum};
 use yore_engine::{Catalog, Hit, Pattern, Query, SnapshotEntry, SnapshotId, TreePath};
 use yore_platform::Kind;
 
-use crate::args::snapshot_filter::Filter;
-use crate::args::{machine, size, when};
+use crate::args::snapshot_filter::SnapshotFilter;
+use crate::args::{machine, size, time};
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::json;
-use crate::past::{clock, place};
+use crate::moment::{clock, state as moment_state};
 use crate::screen::progress::Progress;
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
@@ -35,13 +35,13 @@ pub struct Options {
     #[arg(long, value_name = "SIZE", value_parser = parse_sizes, allow_hyphen_values = true)]
     size: Option<std::ops::RangeInclusive<u64>>,
     #[command(flatten)]
-    filter: Filter,
+    filter: SnapshotFilter,
     /// Search the snapshots of all machines, not only of this one
     #[arg(long, conflicts_with = "host")]
     all_hosts: bool,
 }
 
-/// What people look for.
+/// The types that can be searched for.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Type {
     /// Files
@@ -73,25 +73,25 @@ fn parse_sizes(text: &str) -> Result<std::ops::RangeInclusive<u64>, String> {
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let now = &context.now;
-    let from = options.from.as_deref().map(|text| when::beginning(text, now)).transpose()?;
-    let to = options.to.as_deref().map(|text| when::ending(text, now)).transpose()?;
+    let from = options.from.as_deref().map(|text| time::beginning(text, now)).transpose()?;
+    let to = options.to.as_deref().map(|text| time::ending(text, now)).transpose()?;
     let repository = context.open()?;
     let snapshots = repository.snapshots()?;
     let is_whole = snapshots.problems.is_empty();
-    place::tell(context, snapshots.problems);
+    moment_state::print_problems(context, snapshots.problems);
     let timeline = snapshots.list;
-    let (reader, problems) = repository.reader(place::BUDGET)?;
-    place::tell(context, problems);
-    let everybodys = options.all_hosts || !options.filter.host.is_empty();
-    let is_meant = machine::here_or_all(&timeline, everybodys);
+    let (reader, problems) = repository.reader(moment_state::BUDGET)?;
+    moment_state::print_problems(context, problems);
+    let all_hosts = options.all_hosts || !options.filter.host.is_empty();
+    let is_of_machine = machine::here_or_all(&timeline, all_hosts);
     let counts = |entry: &SnapshotEntry| {
         let second = entry.since.seconds;
-        options.filter.takes(&entry.snapshot)
-            && is_meant(entry)
+        options.filter.accepts(&entry.snapshot)
+            && is_of_machine(entry)
             && from.is_none_or(|from| second >= from)
             && to.is_none_or(|to| second <= to)
     };
-    let places: HashMap<SnapshotId, usize> = timeline
+    let chosen: HashMap<SnapshotId, usize> = timeline
         .iter()
         .enumerate()
         .filter(|(_, entry)| counts(entry))
@@ -103,7 +103,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let catalog = Catalog::open(&repository)?;
     let interrupt = context.interrupt()?;
     let progress = Progress::start(&context.screen, "indexing", Some(interrupt));
-    let counted = |id: &SnapshotId| places.get(id).copied();
+    let counted = |id: &SnapshotId| chosen.get(id).copied();
     let found = catalog.find((&reader, &timeline), &query, &counted, &progress);
     drop(progress);
     let (mut hits, problems) = found?;
@@ -111,7 +111,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let is_below = |hit: &Hit| paths.iter().any(|path| is_below(path, &hit.path));
     hits.retain(|hit| paths.is_empty() || is_below(hit));
     let is_whole = is_whole && problems.is_empty();
-    place::tell(context, problems);
+    moment_state::print_problems(context, problems);
     tell(context, &timeline, &hits);
     Ok(if is_whole { Done::Whole } else { Done::Damaged })
 }
@@ -133,13 +133,13 @@ fn tell(context: &Context, timeline: &[SnapshotEntry], hits: &[Hit]) {
         return hits.iter().for_each(|hit| context.screen.object(&object(timeline, hit)));
     }
     if hits.is_empty() {
-        return context.screen.say("Nothing fits.");
+        return context.screen.info("Nothing fits.");
     }
     let zone = context.now.time_zone();
     let row = |hit: &Hit| {
         let size = if hit.kind == Kind::File { format::bytes(hit.size) } else { "-".into() };
         let end = if hit.kind == Kind::Directory { "/" } else { "" };
-        let time = |place: usize| clock::time(&timeline[place], zone);
+        let time = |number: usize| clock::time(&timeline[number], zone);
         vec![time(hit.first), time(hit.last), size, format!("{}{end}", escape::path(&hit.path))]
     };
     let mut table = Table::new([

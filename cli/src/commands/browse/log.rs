@@ -6,12 +6,12 @@ use clap::Args;
 use yore_engine::{SnapshotEntry, TreePath, Version, path_versions};
 use yore_platform::Kind;
 
-use crate::args::snapshot_filter::Filter;
+use crate::args::snapshot_filter::SnapshotFilter;
 use crate::args::{live_path, machine, size};
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
-use crate::past::{clock, place};
+use crate::moment::{clock, state as moment_state};
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
 
@@ -22,7 +22,7 @@ pub struct Options {
     #[arg(value_name = "PATH")]
     file: PathBuf,
     #[command(flatten)]
-    filter: Filter,
+    filter: SnapshotFilter,
     /// Show the versions of all machines, not only of this one
     #[arg(long, conflicts_with = "host")]
     all_hosts: bool,
@@ -37,13 +37,13 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
     let snapshots = repository.snapshots()?;
     let is_whole = snapshots.problems.is_empty();
-    place::tell(context, snapshots.problems);
+    moment_state::print_problems(context, snapshots.problems);
     let mut timeline = snapshots.list;
-    let everybodys = options.all_hosts || !options.filter.host.is_empty();
-    let is_meant = machine::here_or_all(&timeline, everybodys);
-    timeline.retain(|entry| options.filter.takes(&entry.snapshot) && is_meant(entry));
-    let (reader, problems) = repository.reader(place::BUDGET)?;
-    place::tell(context, problems);
+    let all_hosts = options.all_hosts || !options.filter.host.is_empty();
+    let is_of_machine = machine::here_or_all(&timeline, all_hosts);
+    timeline.retain(|entry| options.filter.accepts(&entry.snapshot) && is_of_machine(entry));
+    let (reader, problems) = repository.reader(moment_state::BUDGET)?;
+    moment_state::print_problems(context, problems);
     let mut found = Vec::new();
     let mut path = written.clone();
     for spelling in live_path::spellings(written) {

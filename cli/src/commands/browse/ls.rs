@@ -4,14 +4,14 @@ use std::ffi::OsString;
 
 use clap::Args;
 use textwrap::core::display_width;
-use yore_engine::{DirRef, Flags, LONGEST_PATH, Lookup, Node, TreePath, children};
+use yore_engine::{DirRef, Flags, LONGEST_PATH, Lookup, Node, Refusal, TreePath, children};
 use yore_platform::{AccountNames, Kind};
 
-use crate::args::machine::Whose;
+use crate::args::machine::MachineArgs;
 use crate::context::Context;
-use crate::failure::{Done, Outcome};
+use crate::failure::{Done, Outcome, engine_error};
 use crate::json;
-use crate::past::place;
+use crate::moment::{moment_path, state as moment_state};
 use crate::text::wrap::{pad, pad_left};
 use crate::text::{escape, format};
 
@@ -20,7 +20,7 @@ use crate::text::{escape, format};
 pub struct Options {
     /// MOMENT or MOMENT:PATH, as in latest:/home/me
     #[arg(value_name = "MOMENT[:PATH]", default_value = "latest")]
-    place: OsString,
+    moment_path: OsString,
     /// List what is below as well
     #[arg(long, short = 'R')]
     recursive: bool,
@@ -28,20 +28,20 @@ pub struct Options {
     #[arg(long, short)]
     long: bool,
     #[command(flatten)]
-    whose: Whose,
+    machine: MachineArgs,
 }
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
-    let place = place::parse(&options.place, &context.now)?;
+    let moment_path = moment_path::parse(&options.moment_path, &context.now)?;
     let repository = context.open()?;
-    let past = place::open(context, &repository, &place, &options.whose)?;
+    let state = moment_state::open(context, &repository, &moment_path, &options.machine)?;
     let names = AccountNames::new();
     let print = |path: &[u8], node: &Node, shown: &[u8]| match context.screen.is_json() {
         true => context.screen.object(&object(path, node)),
         false => tell(context, &names, node, shown),
     };
-    let (top_path, found) = place::locate(&past, &place)?;
+    let (top_path, found) = moment_state::locate(&state, &moment_path)?;
     let top = match found {
         Lookup::Root(dir) => dir,
         Lookup::Node(seen) => match seen.dir {
@@ -57,7 +57,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let mut first = Some(());
     while let Some((at, dir)) = pending.pop() {
         let mut below = Vec::new();
-        let listed = children(&past.reader, &dir, &mut |seen| {
+        let listed = children(&state.reader, &dir, &mut |seen| {
             let path = join(&at, &seen.node.name);
             let shown = match options.recursive {
                 true => relative(&path, &top_path),
@@ -66,8 +66,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             print(&path, &seen.node, shown);
             if let Some(dir) = seen.dir.filter(|_| options.recursive) {
                 if path.len() > LONGEST_PATH {
-                    let what = "nested more deeply than is followed".into();
-                    return Err(yore_engine::Error::Refused { what });
+                    return Err(Refusal::TooDeep.into());
                 }
                 below.push((path, dir));
             }
@@ -76,7 +75,9 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         match (listed, first.take()) {
             (Err(error), Some(())) if !options.recursive => return Err(error.into()),
             (Err(error), _) => {
-                context.screen.problem(&escape::path(&at), &error.to_string());
+                let subject = escape::path(&at);
+                let (subject, what) = engine_error::beside(&subject, &error);
+                context.screen.problem(subject, &what);
                 done = Done::Partly;
             }
             (Ok(()), _) => {}

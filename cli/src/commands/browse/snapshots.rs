@@ -5,11 +5,11 @@ use jiff::tz::TimeZone;
 use yore_engine::{Snapshot, SnapshotEntry};
 
 use crate::args::size;
-use crate::args::snapshot_filter::Filter;
+use crate::args::snapshot_filter::SnapshotFilter;
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::json;
-use crate::past::{clock, place};
+use crate::moment::{clock, state as moment_state};
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
 
@@ -17,7 +17,7 @@ use crate::text::{escape, format};
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    filter: Filter,
+    filter: SnapshotFilter,
     /// Only the newest N
     #[arg(long, value_name = "N", value_parser = size::parse_count)]
     limit: Option<usize>,
@@ -28,16 +28,19 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
     let snapshots = repository.snapshots()?;
     let is_whole = snapshots.problems.is_empty();
-    place::tell(context, snapshots.problems);
+    moment_state::print_problems(context, snapshots.problems);
     let all = snapshots.list.len();
-    let mut list: Vec<_> =
-        snapshots.list.into_iter().filter(|entry| options.filter.takes(&entry.snapshot)).collect();
+    let mut list: Vec<_> = snapshots
+        .list
+        .into_iter()
+        .filter(|entry| options.filter.accepts(&entry.snapshot))
+        .collect();
     let beyond = list.len().saturating_sub(options.limit.unwrap_or(usize::MAX));
     list.drain(..beyond);
     if context.screen.is_json() {
         list.iter().for_each(|entry| context.screen.object(&json::Snapshot::from(entry)));
     } else if list.is_empty() {
-        context.screen.say(match all {
+        context.screen.info(match all {
             0 => "There are no snapshots yet. Make the first: yore backup PATH",
             _ => "No snapshot fits.",
         });

@@ -11,13 +11,14 @@ use directories::BaseDirs;
 use yore_platform::{drive_attribute, drives, write_program};
 
 use crate::context::Context;
+use crate::failure::engine_error::reason;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json::{self, DesktopPath};
 
-/// How long a drive may take to show that it is alive.
+/// The time in which a drive must answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Stands for this program in the files that are installed.
+/// The placeholder for this program in the files that are installed.
 const PROGRAM: &str = "@YORE@";
 
 /// The files that are installed: where, below the folder of a person's data, and what.
@@ -125,19 +126,19 @@ fn install(context: &Context) -> Outcome {
         return Err(Failure::new(
             Exit::Failed,
             format!("{} is no path that can be written into a menu", program.display()),
-            "move the program to a folder whose name is text",
+            "move the program to a folder machine name is text",
         ));
     };
     let data = data_folder()?;
-    for (place, content, quoting) in FILES {
-        let path = data.join(place);
+    for (name, content, quoting) in FILES {
+        let path = data.join(name);
         let content = content.replace(PROGRAM, &quoting.quote(program));
         let folder = path.parent().unwrap_or(&data);
         fs::create_dir_all(folder).map_err(|error| Failure::local(folder, error))?;
         write_program(&path, content.as_bytes()).map_err(|e| Failure::local(&path, e))?;
         tell(context, "installed", &path, DesktopPath::Installed);
     }
-    context.screen.say(
+    context.screen.info(
         "\"Previous versions\" is in the menus of files and folders when Nautilus (with the package \
          python3-nautilus) or Dolphin is started the next time. It opens the mounted drive.",
     );
@@ -146,8 +147,8 @@ fn install(context: &Context) -> Outcome {
 
 fn remove(context: &Context) -> Outcome {
     let data = data_folder()?;
-    for (place, ..) in FILES {
-        let path = data.join(place);
+    for (name, ..) in FILES {
+        let path = data.join(name);
         match fs::remove_file(&path) {
             Ok(()) => tell(context, "removed", &path, DesktopPath::Removed),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -175,7 +176,7 @@ fn remove_compiled(extension: &Path) {
 /// Tells what was done to a path.
 fn tell(context: &Context, what: &str, path: &Path, field: fn(String) -> DesktopPath) {
     let path = path.display().to_string();
-    context.screen.say(format!("{what} {path}"));
+    context.screen.info(format!("{what} {path}"));
     context.screen.object(&json::Desktop { path: field(path) });
 }
 
@@ -185,30 +186,30 @@ const OPENERS: [&[&str]; 2] = [&["xdg-open"], &["gio", "open"]];
 
 /// Opens the past of a path in the desktop's file manager.
 fn open(context: &Context, path: &Path) -> Outcome {
-    let place = find(path)?;
-    tell(context, "opened", &place, DesktopPath::Opened);
+    let versions = find(path)?;
+    tell(context, "opened", &versions, DesktopPath::Opened);
     let mut why = Vec::new();
     for words in OPENERS {
         let started = Command::new(words[0])
             .args(&words[1..])
-            .arg(&place)
+            .arg(&versions)
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .status();
         match started {
             Ok(status) if status.success() => return Ok(Done::Whole),
             Ok(status) => why.push(format!("{} ended with {status}", words.join(" "))),
-            Err(error) => why.push(format!("{}: {error}", words.join(" "))),
+            Err(error) => why.push(format!("{}: {}", words.join(" "), reason(&error))),
         }
     }
     Err(Failure::new(
         Exit::Failed,
         format!("no file manager could be started: {}", why.join("; ")),
-        format!("open {} yourself (xdg-open is in the package xdg-utils)", place.display()),
+        format!("open {} yourself (xdg-open is in the package xdg-utils)", versions.display()),
     ))
 }
 
-/// Where a mounted drive has the versions of a path.
+/// Finds the versions of a path on a mounted drive.
 fn find(path: &Path) -> Outcome<PathBuf> {
     let drives = drives().map_err(|e| Failure::local(Path::new("/proc/self/mountinfo"), e))?;
     let absolute = std::path::absolute(path).map_err(|error| Failure::local(path, error))?;
@@ -221,9 +222,9 @@ fn find(path: &Path) -> Outcome<PathBuf> {
     for drive in &drives {
         for path in &wanted {
             let path = live(drive, path);
-            let place = drive.join("versions").join(path.strip_prefix("/").unwrap_or(&path));
-            if place.symlink_metadata().is_ok() {
-                return Ok(place);
+            let versions = drive.join("versions").join(path.strip_prefix("/").unwrap_or(&path));
+            if versions.symlink_metadata().is_ok() {
+                return Ok(versions);
             }
         }
     }

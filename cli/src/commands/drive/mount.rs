@@ -13,12 +13,13 @@ use yore_platform::{
 };
 use zeroize::Zeroizing;
 
-use crate::access::secret::{self, Given};
+use crate::access::secret::{self, GivenSecret};
 use crate::access::state;
 use crate::context::Context;
-use crate::drive::presented::Presented;
+use crate::drive::volume_args::VolumeArgs;
 use crate::drive::{self, Drive};
 use crate::failure::engine_error::quoted;
+use crate::failure::engine_error::reason;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
 
@@ -41,14 +42,14 @@ pub struct Options {
     #[arg(long)]
     inode32: bool,
     #[command(flatten)]
-    presented: Presented,
+    volume: VolumeArgs,
     #[arg(long, hide = true)]
     in_background: bool,
 }
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
-    options.presented.meter(context);
+    options.volume.meter(context);
     if options.in_background {
         return run_in_background(context, options);
     }
@@ -66,14 +67,14 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
 /// Refuses what can't be mounted on before any secret is asked for; returns the absolute path.
 fn check(context: &Context, mountpoint: &Path) -> Outcome<PathBuf> {
     check_mountpoint(mountpoint)?;
-    let place = std::fs::canonicalize(mountpoint).map_err(|e| Failure::local(mountpoint, e))?;
+    let real = std::fs::canonicalize(mountpoint).map_err(|e| Failure::local(mountpoint, e))?;
     let destination = context.destination()?;
-    let repository = (Some(destination.folder().to_owned()), "the repository");
+    let repository = (destination.local_folder().map(Path::to_owned), "the repository");
     let cache = (context.cache(), "Yore's cache");
     let state = (state::state_folder(), "Yore's own folder");
     for (folder, what) in [repository, cache, state] {
         let Some(Ok(folder)) = folder.map(std::fs::canonicalize) else { continue };
-        let how = match (place.starts_with(&folder), folder.starts_with(&place)) {
+        let how = match (real.starts_with(&folder), folder.starts_with(&real)) {
             (true, _) => "lies inside",
             (_, true) => "holds",
             (false, false) => continue,
@@ -82,18 +83,18 @@ fn check(context: &Context, mountpoint: &Path) -> Outcome<PathBuf> {
             Exit::Failed,
             format!(
                 "mountpoint {} {how} {what} ({}), which the drive would hide",
-                place.display(),
+                real.display(),
                 folder.display()
             ),
             "choose an empty folder elsewhere",
         ));
     }
     driver_available()?;
-    Ok(place)
+    Ok(real)
 }
 
 fn mount(context: &Context, options: &Options, repository: Repository) -> Outcome<Drive> {
-    let presented = options.presented.options(context);
+    let presented = options.volume.options(context);
     let access = if options.allow_other { Access::Everyone } else { Access::OwnerOnly };
     let inode_numbers = if options.inode32 { InodeNumbers::Short } else { InodeNumbers::Long };
     let how = MountOptions { access, inode_numbers, ..MountOptions::default() };
@@ -103,8 +104,8 @@ fn mount(context: &Context, options: &Options, repository: Repository) -> Outcom
 fn tell(context: &Context, options: &Options, mountpoint: &Path, pid: u32) {
     let mountpoint = mountpoint.display().to_string();
     context.screen.object(&json::Mount { mountpoint: &mountpoint, pid });
-    context.screen.say(format!("The drive is at {mountpoint}. Look into latest and snapshots."));
-    context.screen.say(match options.detach {
+    context.screen.info(format!("The drive is at {mountpoint}. Look into latest and snapshots."));
+    context.screen.info(match options.detach {
         true => format!("To take it away: yore umount {}", quoted(&mountpoint)),
         false => "Ctrl-C takes it away.".to_owned(),
     });
@@ -200,7 +201,7 @@ fn log(context: &Context) -> Option<File> {
         Some(folder) => {
             let log = folder.join("mount.log");
             let opened = create_private_dir(&folder).and_then(|()| open_log(&log));
-            opened.map_err(|error| format!("{}: {error}", log.display()))
+            opened.map_err(|error| format!("{}: {}", log.display(), reason(&error)))
         }
     };
     let without = |why: String| {
@@ -210,7 +211,7 @@ fn log(context: &Context) -> Option<File> {
 }
 
 fn open_given(context: &Context, secret: &[u8]) -> Outcome<Repository> {
-    let given = Given::from_bytes(secret).ok_or_else(|| {
+    let given = GivenSecret::from_bytes(secret).ok_or_else(|| {
         Failure::new(Exit::Failed, "the secret did not arrive", "run the command again")
     })?;
     context.open_given(&context.destination()?, &given)

@@ -10,8 +10,9 @@ use yore_platform::{Login, NfsToken, Server, Volume, nfs_path, serve_nfs, serve_
 
 use crate::access::secret;
 use crate::context::Context;
-use crate::drive::presented::Presented;
 use crate::drive::refresher::{self, Refresher};
+use crate::drive::volume_args::VolumeArgs;
+use crate::failure::engine_error::reason;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
 
@@ -35,14 +36,14 @@ enum Protocol {
 
 #[derive(Debug, Args)]
 struct Webdav {
-    /// Where to listen; port 0 takes a free one
+    /// The address to listen at; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// A file with NAME:PASSWORD to log in with; without it, a password is drawn and shown
     #[arg(long, value_name = "FILE")]
     login_file: Option<PathBuf>,
     #[command(flatten)]
-    presented: Presented,
+    volume: VolumeArgs,
 }
 
 #[derive(Debug, Args)]
@@ -51,7 +52,7 @@ struct Nfs {
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
     #[command(flatten)]
-    presented: Presented,
+    volume: VolumeArgs,
 }
 
 /// Runs the command.
@@ -77,7 +78,7 @@ fn webdav(context: &Context, options: &Webdav) -> Outcome {
     }
     serve(
         context,
-        &options.presented,
+        &options.volume,
         |volume| serve_webdav(volume, address, login.clone()).map_err(|e| not_there(address, &e)),
         |address| {
             context.screen.object(&json::WebdavServer {
@@ -93,7 +94,7 @@ fn webdav(context: &Context, options: &Webdav) -> Outcome {
                 false => format!("User {}, and the password of the file", login.user),
             });
             let user = &login.user;
-            context.screen.say(format!("A file manager opens them at dav://{user}@{address}/"));
+            context.screen.info(format!("A file manager opens them at dav://{user}@{address}/"));
         },
     )
 }
@@ -104,7 +105,7 @@ fn nfs(context: &Context, options: &Nfs) -> Outcome {
     getrandom::fill(&mut token).expect("the system has random numbers");
     serve(
         context,
-        &options.presented,
+        &options.volume,
         |volume| serve_nfs(volume, options.port, token).map_err(|e| not_there(wanted, &e)),
         |address| {
             let (path, port) = (nfs_path(&token), address.port());
@@ -120,19 +121,19 @@ fn nfs(context: &Context, options: &Nfs) -> Outcome {
             context.screen.line(format!("  mount -t nfs -o {how},nolocks,ro,rdirplus {what} DIR"));
             context.screen.line("and on Linux by");
             context.screen.line(format!("  sudo mount -t nfs -o {how},nolock,ro {what} DIR"));
-            context.screen.say("Keep that line to yourself: every user of this machine who knows it can read all of it.");
+            context.screen.info("Keep that line to yourself: every user of this machine who knows it can read all of it.");
         },
     )
 }
 
-/// Serves the volume until an interrupt, and tells where it is.
+/// Serves the volume until an interrupt; `tell` prints its address.
 fn serve(
     context: &Context,
-    presented: &Presented,
+    volume: &VolumeArgs,
     start: impl FnOnce(Arc<dyn Volume>) -> Outcome<Server>,
     tell: impl FnOnce(SocketAddr),
 ) -> Outcome {
-    let options = presented.options(context);
+    let options = volume.options(context);
     let repository = Arc::new(context.open()?);
     let interrupt = context.interrupt()?;
     let volume = refresher::open(repository, options, &context.screen)?;
@@ -140,18 +141,18 @@ fn serve(
     // A server is asked again by its clients; there is nothing to take back.
     let refresher = Refresher::start(volume, &context.screen, |_| {})?;
     tell(served.address());
-    context.screen.say("Ctrl-C ends it.");
+    context.screen.info("Ctrl-C ends it.");
     let handle = served.handle();
     interrupt.on_raise(move || handle.stop()).map_err(|error| {
         Failure::new(
             Exit::Failed,
-            format!("interrupts can't be caught: {error}"),
+            format!("interrupts can't be caught: {}", reason(&error)),
             "run the command again",
         )
     })?;
     served.wait();
     drop(refresher);
-    context.screen.say("Nothing is served any more; the backups stay.");
+    context.screen.info("Nothing is served any more; the backups stay.");
     Ok(Done::Whole)
 }
 
@@ -162,7 +163,7 @@ fn not_there(address: SocketAddr, error: &io::Error) -> Failure {
         io::ErrorKind::AddrNotAvailable => "it is none of this machine's addresses",
         _ => "choose another address or port",
     };
-    Failure::new(Exit::Failed, format!("{address} can't be listened at: {error}"), hint)
+    Failure::new(Exit::Failed, format!("{address} can't be listened at: {}", reason(error)), hint)
 }
 
 fn read_login(path: &Path) -> Outcome<Login> {

@@ -12,7 +12,7 @@ use crate::json;
 /// The options of `umount`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Where the drive is mounted
+    /// The folder at which the drive is mounted
     #[arg(value_name = "DIR")]
     mountpoint: PathBuf,
     /// Take it away even while programs use it; they keep the files that they have open
@@ -31,6 +31,6 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     })?;
     let shown = options.mountpoint.display().to_string();
     context.screen.object(&json::Umount { mountpoint: &shown });
-    context.screen.say(format!("The drive at {shown} is gone; the backups stay."));
+    context.screen.info(format!("The drive at {shown} is gone; the backups stay."));
     Ok(Done::Whole)
 }

@@ -67,12 +67,12 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     }
     for note in &report.notes {
         screen.object(&json::Note { message: note });
-        screen.say(format!("note     {note}"));
+        screen.info(format!("note     {note}"));
     }
     let result = json::Check::new(&report, began.elapsed());
     screen.object(&result);
     let tell = |line: String| match report.is_sound() {
-        true => screen.say(line),
+        true => screen.info(line),
         false => screen.line(line),
     };
     tell(format!(
@@ -86,7 +86,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     ));
     match report.is_sound() {
         true => {
-            screen.say("Everything is as it should be.");
+            screen.info("Everything is as it should be.");
             Ok(Done::Whole)
         }
         false => {

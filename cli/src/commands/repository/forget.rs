@@ -8,13 +8,13 @@ use yore_engine::{SnapshotEntry, SnapshotId, forget};
 
 use crate::access::state as own_state;
 use crate::access::writer::writer;
-use crate::args::machine::Whose;
-use crate::args::when;
+use crate::args::machine::MachineArgs;
+use crate::args::time;
 use crate::commands::browse::snapshots;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
-use crate::past::place;
+use crate::moment::{moment_path, snapshot, state as moment_state};
 use crate::screen::question;
 use crate::text::{escape, format};
 
@@ -34,14 +34,14 @@ pub struct Options {
     #[arg(long, short)]
     yes: bool,
     #[command(flatten)]
-    whose: Whose,
+    machine: MachineArgs,
 }
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
     let known = repository.snapshots()?;
-    place::tell(context, known.problems);
+    moment_state::print_problems(context, known.problems);
     let chosen = choose(context, options, &known.list)?;
     if !options.allow_empty {
         must_leave_something(&known.list, &chosen)?;
@@ -52,7 +52,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             agree(context, &chosen)?;
         }
         let ids: Vec<SnapshotId> = chosen.iter().map(|entry| entry.id).collect();
-        let (now, _) = when::present(&context.now);
+        let (now, _) = time::present(&context.now);
         forget(&repository, &ids, &writer, now, "chosen by name")?;
     }
     let done = if options.dry_run { "Would forget" } else { "Forgot" };
@@ -60,10 +60,10 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         context.screen.object(&json::Forget { snapshot: id.to_string(), dry_run: options.dry_run });
         let time = format::time(snapshot.time, context.now.time_zone());
         let host = escape::text(&snapshot.host);
-        context.screen.say(format!("{done} snapshot {id:.8} of {time}, {host}."));
+        context.screen.info(format!("{done} snapshot {id:.8} of {time}, {host}."));
     }
     if !options.dry_run {
-        context.screen.say("Its space is not free yet: this version does not reclaim it.");
+        context.screen.info("Its space is not free yet: this version does not reclaim it.");
     }
     Ok(Done::Whole)
 }
@@ -76,14 +76,14 @@ fn choose(
 ) -> Outcome<Vec<SnapshotEntry>> {
     let mut chosen: Vec<SnapshotEntry> = Vec::new();
     for text in &options.moments {
-        let place = place::parse(text, &context.now)?;
-        if !place.is_whole() {
+        let moment_path = moment_path::parse(text, &context.now)?;
+        if !moment_path.is_whole() {
             return Err(Failure::usage(
                 format!("{} names a path in a snapshot", escape::text(&text.to_string_lossy())),
                 "whole snapshots are forgotten; name one without a path",
             ));
         }
-        let one = place::one_snapshot(context, &place, list, &options.whose)?;
+        let one = snapshot::one(context, &moment_path, list, &options.machine)?;
         if !chosen.iter().any(|other| other.id == one.id) {
             chosen.push(one);
         }

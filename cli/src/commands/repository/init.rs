@@ -9,8 +9,9 @@ use yore_platform::DurableFile;
 
 use crate::access::destination::Destination;
 use crate::access::{secret, strength};
-use crate::args::when;
+use crate::args::time;
 use crate::context::Context;
+use crate::failure::engine_error::words;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
 use crate::text::escape;
@@ -41,7 +42,7 @@ pub fn run(context: &Context, _options: &Options) -> Outcome {
         secrets: &secrets,
         cost: Cost::STANDARD,
         parameters: Parameters::default(),
-        time: when::present(&context.now).0,
+        time: time::present(&context.now).0,
     };
     let repository = create(destination.backend(), &options)?;
     let text = recovery.to_text().unwrap_or_default();
@@ -55,14 +56,14 @@ pub fn run(context: &Context, _options: &Options) -> Outcome {
         passphrase: passphrase.is_some(),
     });
     let screen = &context.screen;
-    screen.say(format!("Made a repository at {}.", destination.location()));
+    screen.info(format!("Made a repository at {}.", destination.location()));
     if let Some(path) = &shown_path {
-        screen.say(format!("The key file {path} opens it; keep a copy of it elsewhere."));
+        screen.info(format!("The key file {path} opens it; keep a copy of it elsewhere."));
     }
-    screen.say("");
+    screen.info("");
     screen.line(format!("Recovery key:  {}", text.as_str()));
-    screen.say("");
-    screen.say(
+    screen.info("");
+    screen.info(
         "Write it down and keep it away from this computer: it opens the repository when all else \
          is lost, and it is not shown again.",
     );
@@ -83,7 +84,7 @@ fn choose_passphrase(context: &Context) -> Outcome<Option<Secret>> {
         None if key_file_path(context).is_some() => None,
         None => Some(secret::prompt_new()?),
     };
-    text.iter().for_each(|text| strength::warn_of(&context.screen, text));
+    text.iter().for_each(|text| strength::warn_if_weak(&context.screen, text));
     Ok(text.map(|text| Secret::passphrase(&text)))
 }
 
@@ -103,7 +104,7 @@ enum Origin {
 impl KeyFile {
     fn make_or_take(path: PathBuf, destination: &Destination) -> Outcome<Self> {
         let path = std::path::absolute(&path).map_err(|error| Failure::local(&path, error))?;
-        if path.starts_with(destination.folder()) {
+        if destination.local_folder().is_some_and(|folder| path.starts_with(folder)) {
             return Err(Failure::usage(
                 "the key file would lie inside the repository that it opens",
                 "keep it elsewhere: whoever has both can read everything",
@@ -122,7 +123,7 @@ impl KeyFile {
             Ok(secret) => Ok(Self { path, secret, origin: Origin::Found }),
             Err(error) => Err(Failure::new(
                 Exit::Failed,
-                format!("{error}, and it is not overwritten"),
+                format!("{}, and it is not overwritten", words(&error)),
                 "name a file that does not exist yet, or a Yore key file",
             )),
         }

@@ -6,7 +6,7 @@ use yore_engine::stats;
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::json;
-use crate::past::place;
+use crate::moment::state as moment_state;
 use crate::text::format;
 use crate::text::table::{Column, Table};
 
@@ -18,26 +18,79 @@ pub struct Options {}
 pub fn run(context: &Context, _options: &Options) -> Outcome {
     let repository = context.open()?;
     let stats = stats(&repository)?;
-    context.screen.object(&json::Stats::new(&repository, &stats));
-    let times = |ratio: Option<f64>| ratio.map_or("-".into(), |ratio| format!("{ratio:.1} times"));
-    let rows = [
-        ("repository", repository.location()),
-        ("snapshots", format::count(stats.snapshots)),
-        ("files as the snapshots show them", format::bytes(stats.described)),
-        ("different content", format::bytes(stats.raw_data)),
-        ("folders and names", format::bytes(stats.raw_trees)),
-        ("takes in the repository", format::bytes(stats.stored_bytes())),
-        ("saved by storing the same once", times(stats.deduplication())),
-        ("saved by compression", times(stats.compression())),
-    ];
+    let figures = json::Stats::new(&repository, &stats);
+    context.screen.object(&figures);
     let mut table = Table::untitled([Column::Text, Column::Text]);
-    let unfinished = ("left by killed programs, or being written", format::bytes(stats.unfinished));
-    let unfinished = (stats.unfinished > 0).then_some(unfinished);
-    rows.into_iter()
-        .chain(unfinished)
-        .for_each(|(name, value)| table.row(vec![name.to_owned(), value]));
+    rows(&figures).into_iter().for_each(|(name, value)| table.row(vec![name.to_owned(), value]));
     context.screen.table(&table);
     let is_whole = stats.problems.is_empty();
-    place::tell(context, stats.problems);
+    moment_state::print_problems(context, stats.problems);
     Ok(if is_whole { Done::Whole } else { Done::Partly })
+}
+
+/// Returns the lines of the table; those that mean nothing yet are left out.
+fn rows(figures: &json::Stats) -> Vec<(&'static str, String)> {
+    let size = |name, bytes: u64| (bytes > 0).then(|| (name, format::bytes(bytes)));
+    let raw = figures.raw_data_bytes + figures.raw_tree_bytes;
+    let saved = |name, saved: Option<u64>, of: u64| saved.map(|bytes| (name, share(bytes, of)));
+    let lines = [
+        Some(("repository", figures.location.clone())),
+        Some(("snapshots", format::count(figures.snapshots))),
+        size("files as the snapshots show them", figures.described_bytes),
+        size("different content", figures.raw_data_bytes),
+        size("folders, names and small files", figures.raw_tree_bytes),
+        size("takes in the repository", figures.stored_bytes),
+        saved(
+            "saved by storing the same once",
+            figures.deduplication_saved_bytes,
+            figures.described_bytes,
+        ),
+        saved("saved by compression", figures.compression_saved_bytes, raw),
+        size("left by killed programs, or being written", figures.unfinished_bytes),
+    ];
+    lines.into_iter().flatten().collect()
+}
+
+/// Shows a part in bytes and in per cent of the whole, rounded down: nothing saves everything.
+fn share(part: u64, whole: u64) -> String {
+    let percent = u128::from(part) * 100 / u128::from(whole.max(1));
+    let percent = if percent == 0 { "under 1".to_owned() } else { percent.to_string() };
+    format!("{} ({percent} %)", format::bytes(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(figures: &json::Stats) -> Vec<&'static str> {
+        rows(figures).into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn an_empty_repository_has_no_lines_about_content_and_savings() {
+        let figures = json::Stats { stored_bytes: 500, ..json::Stats::default() };
+        assert_eq!(names(&figures), ["repository", "snapshots", "takes in the repository"]);
+    }
+
+    #[test]
+    fn savings_are_bytes_and_per_cent() {
+        let figures = json::Stats {
+            described_bytes: 4096,
+            raw_data_bytes: 1000,
+            raw_tree_bytes: 24,
+            deduplication_saved_bytes: Some(3072),
+            compression_saved_bytes: Some(1),
+            ..json::Stats::default()
+        };
+        let rows = rows(&figures);
+        assert!(rows.contains(&("saved by storing the same once", "3.0 KiB (75 %)".into())));
+        assert!(rows.contains(&("saved by compression", "1 B (under 1 %)".into())));
+    }
+
+    #[test]
+    fn a_repository_larger_than_its_files_saves_nothing() {
+        let figures =
+            json::Stats { described_bytes: 10, raw_tree_bytes: 300, ..Default::default() };
+        assert!(!names(&figures).iter().any(|name| name.starts_with("saved")));
+    }
 }

@@ -15,11 +15,11 @@ use crate::args::live_path;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
-use crate::past::place;
+use crate::moment::state as moment_state;
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
 
-/// How long a drive may take to tell its counters.
+/// The time in which a drive must tell its counters.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 const HOW_TO_BE_RECENT: &str = "make them: yore backup PATH; one that will not come any more: yore status --forget-source PATH";
@@ -74,7 +74,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
     let snapshots = repository.snapshots()?;
     let done = if snapshots.problems.is_empty() { Done::Whole } else { Done::Partly };
-    place::tell(context, snapshots.problems);
+    moment_state::print_problems(context, snapshots.problems);
     let mut dropped = Dropped::read(repository.id())?;
     let mut lasts = last_backups(context, snapshots.list);
     if let Some(source) = &options.forget_source {
@@ -87,7 +87,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     if lasts.len() < all {
         let number = (all - lasts.len()) as u64;
         let those = format::counted(number, "source");
-        context.screen.say(format!("Not counted, since dropped: {those}."));
+        context.screen.info(format!("Not counted, since dropped: {those}."));
     }
     tell_drives(context, Some(repository.id()))?;
     match options.max_age {
@@ -127,7 +127,7 @@ fn forget_source(
     dropped.add(&last.host, &last.source, last.id)?;
     let (path, host) = (escape::path(&path), escape::text(&host));
     context.screen.object(&json::DroppedSource { host: &host, path: &path });
-    context.screen.say(format!(
+    context.screen.info(format!(
         "{path} on {host} does not count any more, until it is backed up again. Its snapshots stay."
     ));
     Ok(())
@@ -178,7 +178,7 @@ fn tell_backups(context: &Context, location: &str, lasts: &[Last]) {
         return;
     }
     if lasts.is_empty() {
-        return context.screen.say(format!("{location} holds no snapshots yet."));
+        return context.screen.info(format!("{location} holds no snapshots yet."));
     }
     let zone = context.now.time_zone();
     let mut table = Table::new([
@@ -198,7 +198,7 @@ fn tell_backups(context: &Context, location: &str, lasts: &[Last]) {
     context.screen.table(&table);
 }
 
-/// Fails with every source whose last backup is older than `limit`, or of an age that nobody knows.
+/// Fails with every source machine last backup is older than `limit`, or of an age that nobody knows.
 fn must_be_recent(lasts: &[Last], limit: Duration) -> Outcome<()> {
     let fail = |what: String| Err(Failure::new(Exit::Failed, what, HOW_TO_BE_RECENT));
     if lasts.is_empty() {
@@ -223,7 +223,7 @@ fn must_be_recent(lasts: &[Last], limit: Duration) -> Outcome<()> {
     }
 }
 
-/// Tells what drives do: those of a repository, or all. Whose a drive is that does not answer, nobody knows.
+/// Tells what drives do: those of a repository, or all. One that does not answer may be of any repository.
 fn tell_drives(context: &Context, of: Option<RepositoryId>) -> Outcome<()> {
     let found =
         drives().map_err(|error| Failure::local(Path::new("/proc/self/mountinfo"), error))?;

@@ -10,22 +10,22 @@ use yore_platform::{Interrupt, system_path};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::past::place::Past;
+use crate::moment::state::MomentState;
 use crate::screen::progress::Progress;
 use crate::screen::question;
 use crate::text::{escape, format};
 
-/// How many names of each kind of change are shown.
+/// The number of names that are shown of each kind of change.
 const SHOWN: usize = 5;
 
 /// The first changes of a plan.
 #[derive(Default)]
-struct Noted {
+struct PlanRecorder {
     /// Guards the first names of each kind of change.
     first: Mutex<Vec<(Planned, Vec<u8>)>>,
 }
 
-impl Observer for Noted {
+impl Observer for PlanRecorder {
     fn event(&self, event: Event) {
         let Event::Planned { path, change } = event else { return };
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
@@ -42,15 +42,15 @@ impl Observer for Noted {
     }
 }
 
-/// What is to be restored to where it came from.
+/// A restore to the place where its files came from.
 pub struct Request<'a> {
     /// The state.
-    pub past: &'a Past,
-    /// What of it.
+    pub state: &'a MomentState,
+    /// The file or directory in it.
     pub what: &'a Lookup,
-    /// Where that is.
+    /// Its path.
     pub path: &'a [u8],
-    /// How.
+    /// The options of the engine.
     pub settings: &'a RestoreOptions,
 }
 
@@ -64,7 +64,7 @@ pub fn run(
     is_said: bool,
     interrupt: Interrupt,
 ) -> Outcome<RestoreReport> {
-    let Request { past: Past { reader, root, .. }, what, path, settings } = *request;
+    let Request { state: MomentState { reader, root, .. }, what, path, settings } = *request;
     let top = system_path(b"");
     let start = |interrupt| Progress::start(&context.screen, "restoring", Some(interrupt));
     if is_said || settings.run == Run::Dry || settings.overwrite == Overwrite::Never {
@@ -74,9 +74,9 @@ pub fn run(
             || restore_in_place(reader, root, path, &top, settings, &progress),
         )?);
     }
-    let noted = Noted::default();
-    let plan = RestorePlan::new(reader, root, path, &top, settings, &noted)?;
-    agree(context, &noted, plan.report())?;
+    let recorder = PlanRecorder::default();
+    let plan = RestorePlan::new(reader, root, path, &top, settings, &recorder)?;
+    agree(context, &recorder, plan.report())?;
     let progress = start(interrupt);
     Ok(progress.counting(|counter| count(reader, what, counter), || plan.execute(&progress))?)
 }
@@ -88,8 +88,8 @@ pub fn count(reader: &Reader, what: &Lookup, counter: &dyn Observer) {
     }
 }
 
-/// Makes sure that somebody agrees to what a plan replaces and removes.
-fn agree(context: &Context, noted: &Noted, report: &RestoreReport) -> Outcome<()> {
+/// Asks for agreement to what a plan replaces and removes.
+fn agree(context: &Context, recorder: &PlanRecorder, report: &RestoreReport) -> Outcome<()> {
     if report.replaced + report.deleted == 0 {
         return Ok(());
     }
@@ -106,7 +106,7 @@ fn agree(context: &Context, noted: &Noted, report: &RestoreReport) -> Outcome<()
              place with --target DIR",
         ));
     }
-    tell(context, noted, report);
+    tell(context, recorder, report);
     match question::is_agreed(&context.screen, "Restore all this?", "say --overwrite")? {
         true => Ok(()),
         false => Err(Failure::new(
@@ -117,8 +117,8 @@ fn agree(context: &Context, noted: &Noted, report: &RestoreReport) -> Outcome<()
     }
 }
 
-fn tell(context: &Context, noted: &Noted, report: &RestoreReport) {
-    let first = noted.first.lock().unwrap_or_else(PoisonError::into_inner);
+fn tell(context: &Context, recorder: &PlanRecorder, report: &RestoreReport) {
+    let first = recorder.first.lock().unwrap_or_else(PoisonError::into_inner);
     let older = report.replaced - report.newer;
     for (change, number, what) in [
         (Planned::ReplaceNewer, report.newer, "would be replaced by OLDER versions"),

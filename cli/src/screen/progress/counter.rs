@@ -12,19 +12,19 @@ pub(super) struct Counter {
     state: Arc<State>,
     is_over: AtomicBool,
     /// Held while something is handed on, so that nothing is once the work is over.
-    handing_on: Mutex<()>,
+    forwarding: Mutex<()>,
 }
 
 impl Counter {
     pub(super) fn of(state: &Arc<State>) -> Self {
         let is_over = AtomicBool::new(false);
-        Self { state: Arc::clone(state), is_over, handing_on: Mutex::new(()) }
+        Self { state: Arc::clone(state), is_over, forwarding: Mutex::new(()) }
     }
 }
 
 impl Observer for Counter {
     fn event(&self, event: Event) {
-        let _held = self.handing_on.lock().unwrap_or_else(PoisonError::into_inner);
+        let _held = self.forwarding.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_over.load(Ordering::SeqCst) {
             self.state.event(event);
         }
@@ -39,11 +39,11 @@ impl Observer for Counter {
 }
 
 /// Ends a count when it goes out of scope.
-pub(super) struct Over<'o>(pub(super) &'o Counter);
+pub(super) struct EndOnDrop<'o>(pub(super) &'o Counter);
 
-impl Drop for Over<'_> {
+impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {
         self.0.is_over.store(true, Ordering::SeqCst);
-        let _held = self.0.handing_on.lock().unwrap_or_else(PoisonError::into_inner);
+        let _held = self.0.forwarding.lock().unwrap_or_else(PoisonError::into_inner);
     }
 }

@@ -9,8 +9,8 @@ use yore_platform::name_from_bytes;
 
 use super::Arguments;
 use crate::access::{destination, recovery};
-use crate::args::{exclude, when};
-use crate::past::place;
+use crate::args::{exclude, time};
+use crate::moment::moment_path;
 
 /// The commands that do something, each with the words that lead to it.
 fn leaves(command: &Command, words: &[String]) -> Vec<(Vec<String>, Vec<Arg>)> {
@@ -47,7 +47,7 @@ fn lines_with(value: &OsString) -> Vec<Vec<OsString>> {
     lines
 }
 
-/// What people, and those who mean no good, type: numbers with units, moments, patterns, anything.
+/// Texts as people and attackers type them: numbers with units, moments, patterns, anything.
 fn typed() -> impl Strategy<Value = OsString> {
     let number = "[-+]?[0-9]{1,30}(\\.[0-9]{0,4})?[ ]?[a-zA-Zµ%/]{0,6}[0-9]{0,20}";
     let ago = "(last |a |two |[0-9]{1,20} ?)?(years?|months?|weeks?|days?|hours?|monday|w|d|h|m|s)( ago)?";
@@ -65,10 +65,10 @@ fn typed() -> impl Strategy<Value = OsString> {
 
 /// Reads a value as everything that is read only when its command runs.
 fn read_as_everything(value: &OsString, now: &ZonedDateTime) {
-    let _ = place::parse(value, now);
+    let _ = moment_path::parse(value, now);
     let _ = destination::parse(value);
     if let Some(text) = value.to_str() {
-        let _ = (when::instant(text, now), when::beginning(text, now), when::ending(text, now));
+        let _ = (time::instant(text, now), time::beginning(text, now), time::ending(text, now));
         let _ = (exclude::parse(text), recovery::looks_like_one(text));
     }
 }

@@ -6,7 +6,7 @@ use super::{BatchReader, LARGE, ReadError, is_sparse, node_of};
 use crate::backup::buffers::Buffer;
 use crate::backup::messages::{ChunkBytes, ChunkId, FileStatus, ReadItem, SourceEntry};
 use crate::backup::read::large::read_chunked;
-use crate::error::Error;
+use crate::error::Deviation;
 use crate::format::tree::{Content, Flags, Node};
 use crate::observer::{Event, Problem};
 use crate::path::join;
@@ -41,9 +41,9 @@ impl BatchReader<'_> {
             if !unmoved {
                 node.flags = node.flags.with(Flags::CHANGED_WHILE_READ);
                 self.context.counters.changed_while_read();
-                let what = "changed each time it was read; what was read last is kept".into();
+                let error = Deviation::ChangedWhileRead.into();
                 let subject = join(&self.batch.path, &entry.name);
-                self.context.observer.problem(Problem { subject, error: Error::Refused { what } });
+                self.context.observer.problem(Problem { subject, error });
             }
             let bytes = match &node.content {
                 Content::Inline(bytes) => bytes.len(),

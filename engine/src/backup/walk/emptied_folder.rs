@@ -23,7 +23,7 @@ pub struct EmptiedFolder {
     pub path: Vec<u8>,
     /// The number of files that it had.
     pub before: u64,
-    /// Whether another folder has taken its place, as when a disk is unmounted.
+    /// Set if another folder has taken its place, as when a disk is unmounted.
     pub is_other_folder: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What is left out: patterns as in `.gitignore`, and directories that say so themselves.
+//! Excludes: patterns as in `.gitignore`, and directories that hold a file which asks for it.
 
 use yore_platform::{Kind, Listing, ReadMode, SourceDir};
 
@@ -11,7 +11,7 @@ use crate::globs::Globs;
 use crate::path::join;
 
 const CACHE_TAG: &[u8] = b"CACHEDIR.TAG";
-/// How a cache tag begins (Bryan Ford, *Cache Directory Tagging Specification*).
+/// The beginning of a cache tag (Bryan Ford, *Cache Directory Tagging Specification*).
 const CACHE_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 
 /// Excludes, ready to be matched.
@@ -24,17 +24,17 @@ impl<'a> Excluder<'a> {
     /// Compiles the patterns.
     ///
     /// # Errors
-    /// [`Error::Refused`](crate::Error::Refused) names the first pattern that is none.
+    /// [`Refusal::InvalidPattern`](crate::Refusal) for the first pattern that is malformed.
     pub(in crate::backup) fn new(excludes: &'a Excludes) -> Result<Self> {
         Ok(Self { globs: Globs::new(&excludes.rules)?, excludes })
     }
 
-    /// Reports whether patterns leave out `name` in the directory at `parent`.
+    /// Returns whether patterns leave out `name` in the directory at `parent`.
     pub(in crate::backup) fn leaves_out(&self, parent: &[u8], name: &[u8], kind: Kind) -> bool {
         !self.globs.is_empty() && self.globs.name(&join(parent, name), kind == Kind::Directory)
     }
 
-    /// Finds the file by which a directory says that its content is not to be backed up.
+    /// Finds the file by which a directory asks that its content is not backed up.
     pub(in crate::backup) fn marker(&self, dir: &SourceDir, listing: &Listing) -> Option<&[u8]> {
         let marks = self.excludes.if_present.iter().map(Vec::as_slice);
         let mut marks = marks.filter(|mark| listing.has(mark));
@@ -42,7 +42,7 @@ impl<'a> Excluder<'a> {
         marks.next().or_else(|| cache().then_some(CACHE_TAG))
     }
 
-    /// Reports whether a directory is the repository of this id, whatever name led to it.
+    /// Returns whether a directory is the repository of this id, under whatever name.
     pub(in crate::backup) fn is_repository(
         dir: &SourceDir,
         listing: &Listing,
@@ -59,7 +59,7 @@ impl<'a> Excluder<'a> {
         }
     }
 
-    /// Lists the patterns, as they were typed, that fitted nothing.
+    /// Returns the patterns, as they were typed, that fitted nothing.
     pub(in crate::backup) fn unused(&self) -> Vec<String> {
         let rule = |at: usize| self.excludes.rules.get(at)?.typed.clone();
         self.globs.unused().into_iter().filter_map(rule).collect()

@@ -1,4 +1,4 @@
-//! What the previous snapshot has of a directory, side by side with what is there now.
+//! The nodes that the previous snapshot has of a directory, joined with those of now.
 
 use crate::read::directory::Nodes;
 use crate::read::reader::Reader;
@@ -13,6 +13,7 @@ pub(super) enum Previous<'r> {
 }
 
 impl<'r> Previous<'r> {
+    /// Opens a directory of the previous snapshot.
     pub(super) fn open(reader: &'r Reader, dir: Option<&DirRef>) -> Self {
         match dir {
             // What can't be read of the previous snapshot is read from the source.
@@ -24,8 +25,7 @@ impl<'r> Previous<'r> {
         }
     }
 
-    /// Takes the node `name`; names are asked for in ascending order. The nodes before it, which are there no more,
-    /// go to `removed`.
+    /// Takes the node `name`; names come in ascending order. The nodes before it, which were deleted, go to `removed`.
     pub(super) fn take(
         &mut self,
         name: &[u8],
@@ -35,7 +35,7 @@ impl<'r> Previous<'r> {
         (seen.node.name == name).then_some(seen)
     }
 
-    /// Hands what is left to `removed`.
+    /// Passes the remaining nodes to `removed`.
     pub(super) fn finish(&mut self, removed: &mut dyn FnMut(ResolvedNode)) {
         self.next_up_to(None, removed);
     }
@@ -76,7 +76,7 @@ pub(super) fn count_files(reader: &Reader, dir: &DirRef, limit: u64) -> u64 {
         if files >= limit {
             break;
         }
-        // A directory that can't be read counts as empty: the number is for people.
+        // A directory that can't be read counts as empty: the number is for a message.
         let _ = children(reader, &dir, &mut |seen| {
             match seen.dir {
                 Some(below) => dirs.push(below),

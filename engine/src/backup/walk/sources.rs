@@ -7,10 +7,10 @@ use yore_platform::snapshot_path;
 
 use crate::path::TreePath;
 
-/// The sources as a tree of names; above each, the way to it from the root.
+/// A node of that tree: a source, or a folder above one.
 #[derive(Default)]
 pub(in crate::backup) struct Sources {
-    /// Whether it is a source itself.
+    /// Set for a source; otherwise it is a folder above one.
     pub(super) is_source: bool,
     /// The sources below it, also those inside of a source.
     pub(super) below: BTreeMap<Vec<u8>, Sources>,

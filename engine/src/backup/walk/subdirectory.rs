@@ -19,72 +19,54 @@ use crate::path::join;
 use crate::read::state_tree::{DirRef, ResolvedNode};
 
 impl<'a> Walk<'a> {
-    /// Goes into a directory; `way` leads to sources that are named inside of it, or is one itself.
+    /// Enters a directory; `inner` are the sources in it, or it is one itself.
     pub(super) fn enter(
         &self,
         parent: &Level<'a>,
         name: &[u8],
         previous: Option<ResolvedNode>,
-        way: Option<&'a Sources>,
+        inner: Option<&'a Sources>,
         spare: &mut Vec<Listing>,
     ) -> Result<Advance<'a>> {
         let path = join(&parent.path, name);
-        let is_source = way.is_some_and(|way| way.is_source);
+        let is_source = inner.is_some_and(|inner| inner.is_source);
         let mounted = self.mounts.on(&system_path(&path));
-        let stays_out = match mounted {
+        let not_entered = match mounted {
             Some(MountKind::Drive) => Some(NotEntered::Drive),
             Some(MountKind::System(kind)) => Some(NotEntered::System(kind.clone())),
             Some(MountKind::Fuse(_) | MountKind::Files) | None => None,
         };
-        if let Some(why) = stays_out.filter(|_| !is_source) {
-            // Not even looked at: it may hang, or its owner keep others out.
-            let node = passed_by(name, previous.as_ref());
-            return self.pass_by(&path, node, previous, way, why);
+        if let Some(why) = not_entered.filter(|_| !is_source) {
+            // Not even opened: it may hang, or refuse other users.
+            let node = unopened_node(name, previous.as_ref());
+            return self.skip(&path, node, previous, inner, why);
         }
         let opened = parent.dir.open_child(name).and_then(|dir| Ok((dir.metadata()?, dir)));
-        let (metadata, dir) = match (opened, mounted) {
-            (Ok(opened), _) => opened,
-            (Err(error), _)
-                if error.kind() == ErrorKind::NotFound && is_gone(&parent.dir, name) =>
-            {
-                return Ok(Advance::Stay);
-            }
-            (Err(error), Some(MountKind::Fuse(kind)))
-                if error.kind() == ErrorKind::PermissionDenied =>
-            {
-                self.counters.folder(&path, NotEntered::Private(kind.clone()));
-                self.keep_last_state(name, previous, None)?;
-                return Ok(Advance::Stay);
-            }
-            (Err(error), _) => {
-                self.unreadable(&path, error);
-                let metadata = parent.dir.child_metadata(name).ok();
-                self.keep_last_state(name, previous, metadata)?;
-                return Ok(Advance::Stay);
-            }
+        let (metadata, dir) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return self.keep_unopened(parent, name, &path, error, mounted, previous),
         };
         let last = previous.as_ref().map(|seen| &seen.node);
         let node = self.dir_node(&dir, name, &path, &metadata, last);
         let other_device = metadata.device != parent.device && !is_source;
         if other_device && self.options.file_systems == FileSystems::One {
-            return self.pass_by(&path, node, previous, way, NotEntered::OtherFileSystem);
+            return self.skip(&path, node, previous, inner, NotEntered::OtherFileSystem);
         }
         if self.own.contains(&(metadata.device, metadata.inode)) {
-            return self.pass_by(&path, node, previous, way, NotEntered::Own);
+            return self.skip(&path, node, previous, inner, NotEntered::Own);
         }
-        if let Some(emptied) = self.lost_its_disk(parent, &dir, &path, &metadata, previous.as_ref())
-        {
+        if let Some(emptied) = self.unmounted(parent, &dir, &path, &metadata, previous.as_ref()) {
             self.counters.emptied(emptied);
             self.keep_last_state(name, previous, Some(metadata))?;
             return Ok(Advance::Stay);
         }
         let above = Some((parent.device, parent.compares_inodes));
-        let opened = Opened { dir, path: path.as_slice().into(), metadata, above, way };
+        let opened = Opened { dir, path: path.as_slice().into(), metadata, above, inner };
         let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
         let listing = spare.pop().unwrap_or_default();
         match self.level(listing, opened, last, below) {
             Ok(level) if Excluder::is_repository(&level.dir, &level.listing, self.repository) => {
-                self.pass_by(&path, node, previous, way, NotEntered::Own)
+                self.skip(&path, node, previous, inner, NotEntered::Own)
             }
             Ok(level) => {
                 self.step(WalkStep::Enter(Box::new(Node {
@@ -100,50 +82,77 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Keeps a directory without what is in it, but for the sources that are named inside of it.
-    fn pass_by(
+    /// Reports a directory that can't be opened, and keeps its last state; one that was deleted meanwhile is no error.
+    fn keep_unopened(
+        &self,
+        parent: &Level<'a>,
+        name: &[u8],
+        path: &[u8],
+        error: std::io::Error,
+        mounted: Option<&MountKind>,
+        previous: Option<ResolvedNode>,
+    ) -> Result<Advance<'a>> {
+        if error.kind() == ErrorKind::NotFound && is_deleted(&parent.dir, name) {
+            return Ok(Advance::Stay);
+        }
+        let metadata = match mounted {
+            Some(MountKind::Fuse(kind)) if error.kind() == ErrorKind::PermissionDenied => {
+                self.counters.folder(path, NotEntered::Private(kind.clone()));
+                None
+            }
+            _ => {
+                self.unreadable(path, error);
+                parent.dir.child_metadata(name).ok()
+            }
+        };
+        self.keep_last_state(name, previous, metadata)?;
+        Ok(Advance::Stay)
+    }
+
+    /// Keeps a directory without its content, but for the sources that are named inside of it.
+    fn skip(
         &self,
         path: &[u8],
         mut node: Node,
         previous: Option<ResolvedNode>,
-        way: Option<&'a Sources>,
+        inner: Option<&'a Sources>,
         why: NotEntered,
     ) -> Result<Advance<'a>> {
         self.counters.folder(path, why);
-        self.note_uncovered(path);
+        self.record_uncovered(path);
         node.flags = node.flags.with(Flags::INCOMPLETE);
         self.step(WalkStep::Enter(Box::new(node)))?;
-        if let Some(way) = way {
+        if let Some(inner) = inner {
             let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
-            self.walk_way(way, path, below, Flags::INCOMPLETE)?;
+            self.walk_to_sources(inner, path, below, Flags::INCOMPLETE)?;
         }
         self.step(WalkStep::Leave)?;
         Ok(Advance::Stay)
     }
 
     /// Goes through a directory that is left out to the sources that are named inside of it.
-    pub(super) fn pass_through(
+    pub(super) fn walk_through(
         &self,
         parent: &Level<'a>,
         name: &[u8],
         previous: Option<ResolvedNode>,
-        way: &'a Sources,
+        inner: &'a Sources,
     ) -> Result<()> {
         let path = join(&parent.path, name);
         let mut node = match parent.dir.open_child(name).and_then(|dir| Ok((dir.metadata()?, dir)))
         {
             Ok((metadata, dir)) => self.dir_node(&dir, name, &path, &metadata, None),
-            Err(_) => passed_by(name, previous.as_ref()),
+            Err(_) => unopened_node(name, previous.as_ref()),
         };
         node.flags = node.flags.with(Flags::INCOMPLETE);
         self.step(WalkStep::Enter(Box::new(node)))?;
         let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
-        self.walk_way(way, &path, below, Flags::INCOMPLETE)?;
+        self.walk_to_sources(inner, &path, below, Flags::INCOMPLETE)?;
         self.step(WalkStep::Leave)
     }
 
-    /// Finds out whether a source has lost all of its files since the previous snapshot.
-    pub(super) fn came_up_empty(
+    /// Returns how a source has lost all of its files since the previous snapshot, if it has.
+    pub(super) fn emptied(
         &self,
         dir: &SourceDir,
         path: &[u8],
@@ -156,9 +165,9 @@ impl<'a> Walk<'a> {
         emptied_folder::detect(self.reader, self.mounts, path, metadata, last, keeps_inodes)
     }
 
-    /// Finds out whether a folder is another than before although nobody changed the folder above it: then
-    /// something was mounted, or is not any more.
-    fn lost_its_disk(
+    /// Returns how a folder has lost its files because its disk is not mounted, if it has: it is another folder than
+    /// before, although the folder above it did not change.
+    fn unmounted(
         &self,
         parent: &Level<'a>,
         dir: &SourceDir,
@@ -169,12 +178,11 @@ impl<'a> Walk<'a> {
         let previous = previous
             .filter(|seen| parent.is_unmoved && seen.node.inode != metadata.inode)
             .filter(|_| metadata.device == parent.device)?;
-        self.came_up_empty(dir, path, metadata, Some(previous))
-            .filter(|found| found.is_other_folder)
+        self.emptied(dir, path, metadata, Some(previous)).filter(|found| found.is_other_folder)
     }
 
-    /// Keeps what the previous snapshot has of a directory that can't be read, marked as such; or,
-    /// without one, that there is such a directory.
+    /// Keeps the state that the previous snapshot has of a directory that can't be read, flagged as such; or, without
+    /// one, an empty node.
     pub(super) fn keep_last_state(
         &self,
         name: &[u8],
@@ -184,27 +192,27 @@ impl<'a> Walk<'a> {
         let node = match (previous, metadata) {
             (Some(seen), _) => return self.keep(seen),
             (None, Some(metadata)) if metadata.kind == Kind::Directory => node_of(name, &metadata),
-            // Something else has taken its place since it was listed; what that is, the next backup
-            // tells. (A node of it without its content would be no node.)
+            // Something else has taken its place since it was listed, which the next backup saves. (A node without
+            // its content would be invalid.)
             (None, _) => return self.step(WalkStep::Incomplete),
         };
         self.step(WalkStep::Keep(Box::new(node)))
     }
 
-    /// Takes a node of the previous state, with all that is below it.
+    /// Keeps a node of the previous state, with everything below it.
     fn keep(&self, seen: ResolvedNode) -> Result<()> {
         let ResolvedNode { mut node, dir } = seen;
         node.flags = node.flags.with(Flags::STALE);
         let Some(DirRef::Merged(nodes)) = dir else {
             return self.step(WalkStep::Keep(Box::new(node)));
         };
-        // Of several snapshots: no tree of the repository has all of it yet.
+        // Merged from several snapshots: no tree of the repository has all of it yet.
         self.step(WalkStep::Enter(Box::new(node)))?;
         nodes.iter().try_for_each(|below| self.keep(below.clone()))?;
         self.step(WalkStep::Leave)
     }
 
-    /// Describes a directory; its attributes are read only if it may have changed.
+    /// Makes the node of a directory; its attributes are read only if it may have changed.
     pub(super) fn dir_node(
         &self,
         dir: &SourceDir,
@@ -228,14 +236,14 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Tells whether a name that was not found is not listed any more, either.
-fn is_gone(dir: &SourceDir, name: &[u8]) -> bool {
+/// Returns whether a name that was not found is not listed any more, either.
+fn is_deleted(dir: &SourceDir, name: &[u8]) -> bool {
     dir.list_fresh().is_ok_and(|listing| !listing.has(name))
 }
 
-/// Describes a directory that is not looked at: as the previous snapshot has it, so that a tree stays the same
+/// Makes the node of a directory that is not opened: that of the previous snapshot, so that a tree stays the same
 /// from backup to backup.
-fn passed_by(name: &[u8], previous: Option<&ResolvedNode>) -> Node {
+fn unopened_node(name: &[u8], previous: Option<&ResolvedNode>) -> Node {
     match previous {
         Some(seen) if seen.node.kind == Kind::Directory => {
             Node { subtree: None, ..seen.node.clone() }

@@ -234,7 +234,7 @@ impl Adding<'_> {
         let path = path.to_string();
         self.transaction.execute(
             "INSERT INTO problem (series, path, message) VALUES (?, ?, ?)",
-            params![self.series, path, error.to_string()],
+            params![self.series, path, error.with_cause()],
         )?;
         Ok(())
     }

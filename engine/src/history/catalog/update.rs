@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::Tried;
 use super::add::{self, SeriesPlace};
-use crate::error::Error;
+use crate::error::{Deviation, Error};
 use crate::format::id::{BlobId, SnapshotId};
 use crate::format::record::Snapshot;
 use crate::history::versions::Timeline;
@@ -41,7 +41,7 @@ pub(super) fn update(
     let mut statement = connection.prepare("SELECT DISTINCT path, message FROM problem")?;
     let problem = |row: &rusqlite::Row<'_>| {
         let (path, message): (String, String) = (row.get(0)?, row.get(1)?);
-        Ok(Error::Refused { what: format!("below /{path} nothing was searched: {message}") })
+        Ok(Deviation::NotSearched { path, message }.into())
     };
     Ok(statement.query_map([], problem)?.collect::<rusqlite::Result<_>>()?)
 }

@@ -71,7 +71,7 @@ pub fn names_ever(reader: &Reader, dir: &DirHistory) -> (BTreeMap<Vec<u8>, Kinds
     let mut known = HashSet::new();
     let mut pending: Vec<BlobId> = dir.states.iter().rev().filter_map(|state| state.tree).collect();
     if dir.states.iter().any(|state| state.tree.is_none()) {
-        outcome = Err(Error::NotFound { what: "a directory was unreadable".into() });
+        outcome = Err(Error::Unreadable { what: "a directory was unreadable".into() });
     }
     while let Some(tree) = pending.pop() {
         if !known.insert(tree) {

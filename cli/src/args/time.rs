@@ -6,11 +6,11 @@ use yore_platform::Timestamp;
 
 use crate::failure::{Failure, Outcome};
 
-/// What a moment may look like, for hints.
+/// The forms of a moment, for hints.
 pub const FORMS: &str = "a moment is an id or its beginning, a name of the drive, latest, latest~3, 2026-01-15, \
                          15.01.2026, 2026-01-15T10:30, 17:15, yesterday, monday, \"last week\", 2d, \"3 days ago\"";
 
-/// The instant for which `--time` asks, and the offset from UTC then.
+/// Returns the instant that `--time` names, and the offset from UTC then.
 ///
 /// A time without seconds is the minute's first; a day is its last second, but today is now.
 pub fn instant(text: &str, now: &ZonedDateTime) -> Outcome<(Timestamp, i64)> {
@@ -28,7 +28,7 @@ pub fn instant(text: &str, now: &ZonedDateTime) -> Outcome<(Timestamp, i64)> {
     Ok((Timestamp { seconds: second, nanos: 0 }, offset(second, now)))
 }
 
-/// The first second of a day or time.
+/// Returns the first second of a day or time.
 pub fn beginning(text: &str, now: &ZonedDateTime) -> Outcome<i64> {
     match Moment::parse(&format!("{}T00:00:00", text.trim()), now) {
         Some(Moment::At(second)) => Ok(second),
@@ -36,7 +36,7 @@ pub fn beginning(text: &str, now: &ZonedDateTime) -> Outcome<i64> {
     }
 }
 
-/// The last second of a day or time.
+/// Returns the last second of a day or time.
 pub fn ending(text: &str, now: &ZonedDateTime) -> Outcome<i64> {
     match Moment::parse(text, now) {
         Some(Moment::At(second)) => Ok(second),
@@ -44,7 +44,7 @@ pub fn ending(text: &str, now: &ZonedDateTime) -> Outcome<i64> {
     }
 }
 
-/// Now, and the offset from UTC.
+/// Returns the present instant, and the offset from UTC.
 pub fn present(now: &ZonedDateTime) -> (Timestamp, i64) {
     let stamp = now.timestamp();
     let nanos = u32::try_from(stamp.as_nanosecond().rem_euclid(1_000_000_000)).unwrap_or(0);

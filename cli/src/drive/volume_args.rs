@@ -8,12 +8,12 @@ use yore_fs::{Naming, VolumeOptions};
 use yore_platform::{AccountNames, Owner, hostname};
 
 use crate::args::size;
-use crate::args::snapshot_filter::Filter;
+use crate::args::snapshot_filter::SnapshotFilter;
 use crate::context::Context;
 
 /// The options of what serves a volume.
 #[derive(Debug, Args)]
-pub struct Presented {
+pub struct VolumeArgs {
     /// Show everything as this owner's
     #[arg(long, value_name = "UID:GID", value_parser = parse_owner)]
     owner: Option<Owner>,
@@ -33,7 +33,7 @@ pub struct Presented {
     #[arg(long)]
     no_readme: bool,
     #[command(flatten)]
-    filter: Filter,
+    filter: SnapshotFilter,
 }
 
 fn parse_owner(text: &str) -> Result<Owner, String> {
@@ -52,14 +52,13 @@ fn parse_umask(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "write it in octal digits, as in 077".into())
 }
 
-/// What the drive is called: by the folder of the repository.
+/// The name of the drive, after its repository.
 fn label(context: &Context) -> Option<String> {
-    let destination = context.destination().ok()?;
-    let name = destination.folder().file_name()?.to_string_lossy().into_owned();
+    let name = context.destination().ok()?.short_name()?;
     Some(format!("Yore: {name}"))
 }
 
-impl Presented {
+impl VolumeArgs {
     /// From now on what is fetched is counted, and no faster than allowed.
     pub fn meter(&self, context: &Context) -> Arc<Meter> {
         context.serve(self.max_fetch_rate)
@@ -81,7 +80,7 @@ impl Presented {
             options.cache_size = usize::try_from(size).unwrap_or(usize::MAX);
         }
         let filter = self.filter.clone();
-        options.filter = Some(Arc::new(move |_, snapshot| filter.takes(snapshot)));
+        options.filter = Some(Arc::new(move |_, snapshot| filter.accepts(snapshot)));
         options
     }
 }

@@ -22,7 +22,7 @@ pub fn label(entry: &SnapshotEntry, zone: &TimeZone) -> String {
 }
 
 /// Warns of a snapshot that claims to be later than this machine's clock.
-pub fn warn_of(context: &Context, ahead: &SnapshotEntry) {
+pub fn warn_of_future(context: &Context, ahead: &SnapshotEntry) {
     let snapshot = &ahead.snapshot;
     context.screen.problem(
         "",

@@ -1,0 +1,99 @@
+//! Preparing a job: everything that can fail before a secret is asked for.
+
+use std::path::PathBuf;
+
+use yore_engine::Excludes;
+use yore_platform::{Timestamp, name_bytes, snapshot_path};
+
+use super::sources::{self, Sources};
+use super::{BackupJob, ExcludeLists, Input};
+use crate::args::exclude::{self, FromHere};
+use crate::args::time;
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+
+/// A job machine sources are found.
+pub struct Prepared {
+    pub(super) job: BackupJob,
+    /// The files and folders; none for a stream.
+    pub(super) sources: Sources,
+    /// The program's own folders, which are left out of the sources.
+    pub(super) own_folders: Vec<PathBuf>,
+    pub(super) excludes: Excludes,
+    /// The time that the snapshot gets, if not that of its making.
+    pub(super) time: Option<Timestamp>,
+    /// The offset from UTC at that time, in seconds.
+    pub(super) utc_offset: i64,
+}
+
+/// Finds the sources of a job, what is left out of them, and its time.
+///
+/// # Errors
+/// When a source, or the repository for it, is not there; when a source belongs to the repository or
+/// the cache; when a list of patterns can't be read, or the time is in the future.
+pub fn prepare(context: &Context, job: BackupJob) -> Outcome<Prepared> {
+    let (sources, own_folders, excludes) = match &job.input {
+        Input::Files(named) => {
+            context.destination()?.must_be_there()?;
+            let sources = sources::find(named, &context.screen)?;
+            let own_folders = own_folders(context, &sources.paths)?;
+            let excludes = excludes(&job.excludes, &sources.paths, &own_folders)?;
+            (sources, own_folders, excludes)
+        }
+        Input::Stdin { .. } | Input::Command { .. } => Default::default(),
+    };
+    let (time, utc_offset) = time(context, job.time.as_deref())?;
+    Ok(Prepared { job, sources, own_folders, excludes, time, utc_offset })
+}
+
+/// Returns the folders that are the program's own: the repository and the cache. None may be a source.
+fn own_folders(context: &Context, sources: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
+    let folders = context.own_folders()?;
+    for folder in &folders {
+        if let Some(source) = sources.iter().find(|source| source.starts_with(folder)) {
+            return Err(Failure::usage(
+                format!("{} belongs to the repository or to Yore's cache", source.display()),
+                "back up what you want to keep; to copy the repository, copy its folder",
+            ));
+        }
+        if sources.iter().any(|source| folder.starts_with(source)) {
+            context.screen.detail(format!("left out: {} (Yore's own)", folder.display()));
+        }
+    }
+    Ok(folders)
+}
+
+/// Makes rules of what was typed, of what files list, and of the program's own folders.
+fn excludes(
+    lists: &ExcludeLists,
+    sources: &[PathBuf],
+    own_folders: &[PathBuf],
+) -> Outcome<Excludes> {
+    let sources = || sources.iter().map(|source| snapshot_path(source)).collect();
+    let from_files = exclude::read_files(&lists.files)?;
+    let mut rules = exclude::rules(&lists.patterns, &exclude::bases(sources(), FromHere::Yes));
+    rules.extend(exclude::rules(&from_files, &exclude::bases(sources(), FromHere::No)));
+    // As patterns, too, so that a restore that deletes knows that they were left out.
+    rules.extend(own_folders.iter().map(|folder| exclude::exactly(folder)));
+    let if_present = lists.if_present.iter().map(|name| name_bytes(name).to_vec());
+    Ok(Excludes {
+        rules,
+        caches: lists.caches,
+        if_present: if_present.collect(),
+        larger_than: lists.larger_than,
+    })
+}
+
+/// Returns the time that the snapshot gets, if not that of its making, and the offset from UTC.
+fn time(context: &Context, typed: Option<&str>) -> Outcome<(Option<Timestamp>, i64)> {
+    let present = time::present(&context.now);
+    let Some(text) = typed else { return Ok((None, present.1)) };
+    let (time, offset) = time::instant(text, &context.now)?;
+    match time > present.0 {
+        false => Ok((Some(time), offset)),
+        true => Err(Failure::usage(
+            format!("{text:?} is in the future"),
+            "give the time at which the files were as they are backed up",
+        )),
+    }
+}

@@ -1,0 +1,89 @@
+//! Running a job.
+
+use std::time::Instant;
+
+use yore_engine::{BackupOptions, BackupReport, Repository, backup, backup_stream, count_sources};
+use yore_platform::{Interrupt, Interruptible};
+
+use super::program_output::ProgramOutput;
+use super::{Input, Prepared, RunRecord};
+use crate::access::writer::writer;
+use crate::access::{flushing, shared_client, state};
+use crate::context::Context;
+use crate::failure::Outcome;
+use crate::moment::clock;
+use crate::screen::progress::Progress;
+
+impl Prepared {
+    /// Makes the snapshot, and warns of what was met on the way.
+    pub fn run(self, context: &Context, repository: &Repository) -> Outcome<RunRecord> {
+        let options = self.options()?;
+        let interrupt = context.interrupt()?;
+        let began = Instant::now();
+        let report = self.save(context, repository, &options, interrupt)?;
+        if let Some(ahead) = &report.ahead {
+            clock::warn_of_future(context, ahead);
+        }
+        if let Some(new) = report.new_client {
+            shared_client::replace(&context.screen, new);
+        }
+        flushing::warn_once(&context.screen, repository);
+        Ok(RunRecord {
+            repository: repository.id(),
+            report,
+            missing: self.sources.missing,
+            empty_sources: options.empty_sources,
+            took: began.elapsed(),
+        })
+    }
+
+    fn options(&self) -> Outcome<BackupOptions> {
+        let job = &self.job;
+        Ok(BackupOptions {
+            excludes: self.excludes.clone(),
+            reading: job.reading,
+            unchanged_by: job.unchanged_by,
+            file_systems: job.file_systems,
+            empty_sources: job.empty_sources,
+            own_folders: self.own_folders.clone(),
+            run: job.run,
+            tags: job.tags.clone(),
+            time: self.time,
+            utc_offset: self.utc_offset,
+            writer: writer(state::client()?, job.host.clone()),
+        })
+    }
+
+    fn save(
+        &self,
+        context: &Context,
+        repository: &Repository,
+        options: &BackupOptions,
+        interrupt: Interrupt,
+    ) -> Outcome<BackupReport> {
+        let progress = Progress::start(&context.screen, "backing up", Some(interrupt));
+        match &self.job.input {
+            Input::Files(_) => {
+                let (paths, counted) = (self.sources.paths.clone(), options.clone());
+                Ok(progress.counting_in_background(
+                    // The backup reports a pattern that is none.
+                    move |counter| drop(count_sources(&paths, &counted, counter)),
+                    || backup(repository, &self.sources.paths, options, &progress),
+                )?)
+            }
+            Input::Stdin { path } => {
+                let mut input = Interruptible::new(std::io::stdin(), interrupt);
+                Ok(backup_stream(repository, path, &mut input, options, &progress)?)
+            }
+            Input::Command { path, command } => {
+                let mut output = ProgramOutput::start(command, interrupt)?;
+                let saved = backup_stream(repository, path, &mut output, options, &progress);
+                match (saved, output.failure()) {
+                    // The failure of the program explains more than the read that it broke.
+                    (Err(_), Some(failure)) => Err(failure),
+                    (saved, _) => Ok(saved?),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Moments: how they are typed, the snapshots that they mean, and the state of a repository then.
+
+pub mod clock;
+pub mod content;
+pub mod moment_path;
+pub mod snapshot;
+pub mod state;

@@ -1,0 +1,98 @@
+//! The state of a repository at a moment.
+
+use yore_engine::{
+    DirRef, Error, Lookup, Part, Reader, Repository, SnapshotId, SourcePart, TreePath, find, merge,
+    state,
+};
+
+use super::clock;
+use super::moment_path::MomentPath;
+use super::snapshot;
+use crate::args::machine::MachineArgs;
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Outcome, engine_error};
+use crate::text::escape;
+
+/// The bytes of decoded frames that a command keeps which reads in order.
+pub const BUDGET: usize = 32 << 20;
+
+/// The state of a repository at a moment.
+pub struct MomentState {
+    /// The reader of the repository.
+    pub reader: Reader,
+    /// The top of the tree.
+    pub root: DirRef,
+    /// The sources, outside of which nothing is known, each with its own patterns.
+    pub parts: Vec<SourcePart>,
+    /// The machines machine snapshots make up the state.
+    pub hosts: Vec<String>,
+}
+
+impl MomentState {
+    /// Returns the snapshot from which a path is taken.
+    pub fn snapshot_of(&self, path: &[u8]) -> Option<SnapshotId> {
+        let holds = |source: &[u8]| TreePath::new(path).starts_with(TreePath::new(source));
+        self.parts.iter().rev().find(|part| holds(&part.path)).map(|part| part.snapshot)
+    }
+}
+
+/// Opens the state at a moment; damage of the repository is reported on the way.
+pub fn open(
+    context: &Context,
+    repository: &Repository,
+    moment_path: &MomentPath,
+    machine: &MachineArgs,
+) -> Outcome<MomentState> {
+    let snapshots = repository.snapshots()?;
+    print_problems(context, snapshots.problems);
+    if snapshots.list.is_empty() {
+        return Err(Failure::new(
+            Exit::Failed,
+            "the repository holds no snapshots yet",
+            "make the first: yore backup PATH",
+        ));
+    }
+    let all = snapshots.list;
+    let (list, moment) = match snapshot::named(context, moment_path, &all)? {
+        // One snapshot, of whatever machine.
+        Some(moment) => (all, moment),
+        None => {
+            let list = machine.select(all)?;
+            let moment = snapshot::unambiguous_moment(context, moment_path, &list)?;
+            (list, moment)
+        }
+    };
+    let parts = state(&list, &moment)
+        .map_err(|error| snapshot::no_state_error(context, &moment, &list, error))?;
+    let (reader, problems) = repository.reader(BUDGET)?;
+    print_problems(context, problems);
+    let root = merge(&reader, &parts)?;
+    let zone = context.now.time_zone();
+    let labelled =
+        |part: &Part<'_>| SourcePart { label: clock::label(part.snapshot, zone), ..part.into() };
+    let labelled = parts.iter().map(labelled).collect();
+    let hosts = parts.iter().map(|part| part.snapshot.snapshot.host.clone()).collect();
+    Ok(MomentState { reader, root, parts: labelled, hosts })
+}
+
+/// Finds which path is meant, and what is there.
+pub fn locate(state: &MomentState, moment_path: &MomentPath) -> Outcome<(Vec<u8>, Lookup)> {
+    for path in &moment_path.paths {
+        if let Some(found) = find(&state.reader, &state.root, TreePath::new(path))? {
+            return Ok((path.clone(), found));
+        }
+    }
+    let path = moment_path.paths.first().map_or(&[][..], Vec::as_slice);
+    Err(Failure::new(
+        Exit::Failed,
+        format!("there is no {} at that moment", escape::path(path)),
+        "`yore ls MOMENT` shows what there is, `yore snapshots` the moments",
+    ))
+}
+
+/// Reports what is damaged and not needed.
+pub fn print_problems(context: &Context, problems: Vec<Error>) {
+    for problem in problems {
+        context.screen.problem("", &engine_error::words(&problem));
+    }
+}
