@@ -13,8 +13,8 @@ use yore_platform::{Mounts, SourceDir, Timestamp, snapshot_path};
 use crate::backup::assemble::Saved;
 use crate::backup::buffers::Buffers;
 use crate::backup::earlier_snapshots::{PreviousState, ReusableBlobs};
-use crate::backup::left_out::Counters;
-use crate::backup::pipeline::FeedEnds;
+use crate::backup::left_out::{Counted, Counters};
+use crate::backup::messages::FeedEnds;
 use crate::backup::read::budget::Budget;
 use crate::backup::read::{ReadContext, SHARED_BUFFER};
 use crate::backup::store::StoreState;
@@ -52,13 +52,12 @@ mod stream;
 mod walk;
 
 pub use count::count_sources;
-pub use left_out::{LeftOut, NotEntered};
+pub use left_out::{EmptiedFolder, LeftOut, NotEntered};
 pub use options::{
     BackupOptions, BackupReport, ChangeTime, EmptySources, Excludes, FileSystems, InodeNumbers,
     Reading, UnchangedBy,
 };
 pub use stream::backup_stream;
-pub use walk::EmptiedFolder;
 
 /// Bytes that are read ahead of the assembler.
 const READ_AHEAD: usize = 32 << 20;
@@ -95,7 +94,7 @@ pub fn backup(
     let own: Vec<(u64, u64)> = own.collect();
     let counters = Counters::default();
     let task = Task { repository, options, observer, counters: &counters };
-    let mut report = run(task, paths, |feed| {
+    let report = run(task, paths, |feed| {
         let walk = Walk {
             excluder: &excluder,
             options,
@@ -112,11 +111,12 @@ pub fn backup(
         };
         walk.run(&tree)
     })?;
-    counters.finish(excluder.unused(), &mut report);
-    Ok(report)
+    let counted = counters.finish(excluder.unused());
+    let Counted { removed_files, changed_while_read, emptied, left_out } = counted;
+    Ok(BackupReport { removed_files, changed_while_read, emptied, left_out, ..report })
 }
 
-/// Refuses sources that are none.
+/// Refuses relative and missing sources, and an empty list.
 fn check_sources(sources: &[PathBuf]) -> Result<()> {
     for source in sources {
         if !source.is_absolute() {
@@ -295,10 +295,7 @@ fn save_snapshot(
 ) -> Result<SnapshotId> {
     let Description { sources, uncovered, time, options, writer, known } = description;
     let Writer { host, user, client, program, .. } = writer;
-    let mut seen = known.newest_of_each_client();
-    let newest = seen.remove(&client);
-    let mut seen: Vec<SnapshotId> = seen.into_values().map(|(_, id)| id).collect();
-    seen.sort_unstable();
+    let (newest, seen) = known.newest_and_heads(client);
     let snapshot = Snapshot {
         time,
         time_given: options.time.is_some(),
@@ -316,7 +313,7 @@ fn save_snapshot(
         seen,
         totals: saved.totals,
         program,
-        excludes: options.excludes.rules.iter().flat_map(|rule| rule.patterns.clone()).collect(),
+        excludes: options.exclusions(),
         uncovered,
         session: session.id(),
     };

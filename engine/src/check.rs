@@ -27,7 +27,7 @@ pub use report::{CheckReport, Finding};
 /// The packs that are read whole.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum ReadData {
-    /// None: only their ends, which tell what they hold.
+    /// None: only their ends, which list their contents.
     #[default]
     None,
     /// All of them.

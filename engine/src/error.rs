@@ -70,7 +70,7 @@ pub enum Error {
         /// The object's name, or the blob's.
         object: String,
     },
-    /// The destination did not do what was asked.
+    /// A request to the destination failed.
     #[error("{object} could not be used")]
     Backend {
         /// The object, with the place where it is kept.
@@ -86,7 +86,7 @@ pub enum Error {
         /// The answer of the system.
         source: io::Error,
     },
-    /// The repository does not have what was asked for.
+    /// The repository does not have something that was requested.
     #[error("{what}")]
     NotFound {
         /// The thing that was looked for, in a sentence.
@@ -183,7 +183,7 @@ pub enum Deviation {
     /// A pattern chose nothing.
     #[error("nothing fits this pattern")]
     UnusedPattern,
-    /// A file got another name in a target that does not tell upper from lower case.
+    /// A file got another name in a target that is not case-sensitive.
     #[error(
         "the target takes it for another name that differs in case alone: it is restored as {name:?}"
     )]

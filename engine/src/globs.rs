@@ -1,6 +1,6 @@
 //! Patterns of paths as in `.gitignore`, against paths from the root.
 //!
-//! The last pattern that fits decides. The caller walks from the top, as Git does, and not into a directory that is
+//! The last pattern that matches decides. The caller walks from the top, as Git does, and not into a directory that is
 //! left out, so nothing in it can be taken back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,12 +34,12 @@ pub fn check_glob(pattern: &str) -> std::result::Result<(), String> {
 #[derive(Debug, Default)]
 pub(crate) struct Globs {
     /// Matched against names.
-    names: Set,
+    names: PatternSet,
     /// Matched against paths.
-    paths: Set,
+    paths: PatternSet,
     globs: Vec<Glob>,
-    /// For each rule, set once one of its patterns fitted anything.
-    fitted: Vec<AtomicBool>,
+    /// For each rule, set once one of its patterns matched anything.
+    matched: Vec<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -51,20 +51,20 @@ struct Glob {
 
 /// Compiled patterns, and their positions.
 #[derive(Debug, Default)]
-struct Set {
+struct PatternSet {
     regexes: Option<RegexSet>,
     globs: Vec<usize>,
 }
 
-/// The decision of patterns about a path.
+/// The result of matching a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// No pattern fits it.
-    Unmentioned,
-    /// The last pattern that fits it names it.
-    Named,
-    /// The last pattern that fits it, with `!`, takes it back.
-    TakenBack,
+pub(crate) enum GlobMatch {
+    /// No pattern matches it.
+    NoMatch,
+    /// The last pattern that matches it has no `!`.
+    Match,
+    /// The last pattern that matches it has a `!`.
+    Negated,
 }
 
 impl Globs {
@@ -81,7 +81,7 @@ impl Globs {
     }
 
     /// Compiles patterns that a snapshot records; a line that older programs took for a pattern and that is none
-    /// fits nothing.
+    /// matches nothing.
     pub(crate) fn recorded(patterns: &[String]) -> Result<Self> {
         Self::build(patterns.iter().enumerate(), patterns.len(), |_, _| Ok(()))
     }
@@ -108,8 +108,8 @@ impl Globs {
             let (negated, dirs_only) = (translated.negated, translated.dirs_only);
             globs.push(Glob { rule, negated, dirs_only });
         }
-        let fitted = (0..rules).map(|_| AtomicBool::new(false)).collect();
-        Ok(Self { names: Set::new(names)?, paths: Set::new(paths)?, globs, fitted })
+        let matched = (0..rules).map(|_| AtomicBool::new(false)).collect();
+        Ok(Self { names: PatternSet::new(names)?, paths: PatternSet::new(paths)?, globs, matched })
     }
 
     /// Returns whether there are no patterns.
@@ -118,38 +118,38 @@ impl Globs {
     }
 
     /// Matches one path, given by components joined by `/`.
-    pub(crate) fn decide(&self, path: &[u8], is_dir: bool) -> Verdict {
+    pub(crate) fn decide(&self, path: &[u8], is_dir: bool) -> GlobMatch {
         let name = TreePath::new(path).file_name();
         let mut last = None;
-        for at in self.names.fitting(name).chain(self.paths.fitting(path)) {
+        for at in self.names.matching(name).chain(self.paths.matching(path)) {
             let Some(glob) = self.globs.get(at).filter(|glob| is_dir || !glob.dirs_only) else {
                 continue;
             };
-            if let Some(fitted) = self.fitted.get(glob.rule) {
-                fitted.store(true, Ordering::Relaxed);
+            if let Some(matched) = self.matched.get(glob.rule) {
+                matched.store(true, Ordering::Relaxed);
             }
             last = last.max(Some((at, glob.negated)));
         }
         match last {
-            None => Verdict::Unmentioned,
-            Some((_, false)) => Verdict::Named,
-            Some((_, true)) => Verdict::TakenBack,
+            None => GlobMatch::NoMatch,
+            Some((_, false)) => GlobMatch::Match,
+            Some((_, true)) => GlobMatch::Negated,
         }
     }
 
-    /// Returns whether patterns name a path.
-    pub(crate) fn name(&self, path: &[u8], is_dir: bool) -> bool {
-        self.decide(path, is_dir) == Verdict::Named
+    /// Returns whether the last pattern that matches a path has no `!`.
+    pub(crate) fn matches(&self, path: &[u8], is_dir: bool) -> bool {
+        self.decide(path, is_dir) == GlobMatch::Match
     }
 
-    /// Returns the positions of the rules of which no pattern fitted anything so far.
+    /// Returns the positions of the rules of which no pattern matched anything so far.
     pub(crate) fn unused(&self) -> Vec<usize> {
-        let unused = |at: &usize| self.fitted.get(*at).is_some_and(|f| !f.load(Ordering::Relaxed));
-        (0..self.fitted.len()).filter(unused).collect()
+        let unused = |at: &usize| self.matched.get(*at).is_some_and(|f| !f.load(Ordering::Relaxed));
+        (0..self.matched.len()).filter(unused).collect()
     }
 }
 
-impl Set {
+impl PatternSet {
     fn new((regexes, globs): (Vec<String>, Vec<usize>)) -> Result<Self> {
         if regexes.is_empty() {
             return Ok(Self::default());
@@ -159,11 +159,12 @@ impl Set {
         Ok(Self { regexes: Some(built.map_err(too_long)?), globs })
     }
 
-    /// Returns the positions of the patterns that fit.
-    fn fitting(&self, text: &[u8]) -> impl Iterator<Item = usize> {
-        // Most paths fit nothing, and this test costs no allocation.
-        let fits = self.regexes.as_ref().filter(|regexes| regexes.is_match(text));
-        let fitting = fits.map(|regexes| regexes.matches(text).into_iter().collect::<Vec<_>>());
-        fitting.into_iter().flatten().filter_map(|at| self.globs.get(at).copied())
+    /// Returns the positions of the patterns that match.
+    fn matching(&self, text: &[u8]) -> impl Iterator<Item = usize> {
+        // Most paths match nothing, and this test costs no allocation.
+        let matching = self.regexes.as_ref().filter(|regexes| regexes.is_match(text));
+        let matching =
+            matching.map(|regexes| regexes.matches(text).into_iter().collect::<Vec<_>>());
+        matching.into_iter().flatten().filter_map(|at| self.globs.get(at).copied())
     }
 }

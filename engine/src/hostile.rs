@@ -15,7 +15,7 @@ use crate::read::state_tree::{DirRef, Lookup};
 use crate::repository::Repository;
 use crate::restore::{RestoreOptions, restore};
 use crate::testing::forge::Forge;
-use crate::testing::{Notes, Sample, time};
+use crate::testing::{RecordingObserver, Sample, time};
 
 struct Hostile {
     sample: Sample,
@@ -46,14 +46,14 @@ impl Hostile {
         let root = self.tree(&nodes);
         let forge = std::mem::take(&mut self.forge);
         forge.publish(self.repository(), root);
-        let notes = Notes::default();
-        let found = check(self.repository(), &CheckOptions::default(), &notes).expect("a check");
+        let observer = RecordingObserver::default();
+        let found = check(self.repository(), &CheckOptions::default(), &observer).expect("a check");
         let target = self.sample.folder.path().join("target");
         let reader = self.sample.reader();
         let what = Lookup::Root(DirRef::Tree(root));
-        let notes = Notes::default();
+        let observer = RecordingObserver::default();
         let options = RestoreOptions::default();
-        restore(&reader, &what, b"", &target, &options, &notes).expect("a restore");
+        restore(&reader, &what, b"", &target, &options, &observer).expect("a restore");
         let sound = std::fs::read(target.join("zzz")).expect("the sound file");
         assert_eq!(sound, b"sound");
         let names = std::fs::read_dir(&target).expect("a target");
@@ -61,7 +61,7 @@ impl Hostile {
             .map(|entry| entry.expect("a name").file_name().to_string_lossy().into_owned())
             .collect();
         names.sort();
-        (found.problems.len(), notes.texts().len(), names)
+        (found.problems.len(), observer.messages().len(), names)
     }
 }
 
@@ -125,7 +125,8 @@ fn trees_that_double_at_every_level_are_checked_once() {
     }
     let root = hostile.tree(&[dir(b"bomb", bomb)]);
     std::mem::take(&mut hostile.forge).publish(hostile.repository(), root);
-    let found = check(hostile.repository(), &CheckOptions::default(), &Notes::default());
+    let found =
+        check(hostile.repository(), &CheckOptions::default(), &RecordingObserver::default());
     assert_eq!(found.expect("a check").trees, 62);
 }
 
@@ -163,7 +164,8 @@ fn a_tebibyte_of_one_chunk_is_read_anywhere_at_once() {
     let node = file(b"huge", content, length);
     let root = hostile.tree(std::slice::from_ref(&node));
     std::mem::take(&mut hostile.forge).publish(hostile.repository(), root);
-    let found = check(hostile.repository(), &CheckOptions::default(), &Notes::default());
+    let found =
+        check(hostile.repository(), &CheckOptions::default(), &RecordingObserver::default());
     assert_eq!(found.expect("a check").problems.len(), 0);
     let reader = hostile.sample.reader();
     let open = OpenFile::open(&reader, &node).expect("a file");

@@ -110,8 +110,8 @@ pub struct RestoreOptions {
     pub parts: Vec<SourcePart>,
     /// Patterns of files that are never removed.
     pub protected: Vec<String>,
-    /// Patterns as in `.gitignore`, against absolute paths: only files that fit one, or are in a directory that does,
-    /// are restored. Empty: everything. A pattern that fits nothing is reported as a failure.
+    /// Patterns as in `.gitignore`, against absolute paths: only files that match one, or are in a directory that does,
+    /// are restored. Empty: everything. A pattern that matches nothing is reported as a failure.
     pub include: Vec<Rule>,
     /// Patterns likewise of files that are left out.
     pub exclude: Vec<Rule>,
@@ -130,15 +130,15 @@ pub struct RestoreReport {
     pub files: u64,
     /// Directories made or gone through.
     pub directories: u64,
-    /// LinkPolicy, pipes, sockets and devices made.
+    /// Links, pipes, sockets and devices made.
     pub others: u64,
     /// Further names given to files that have several.
     pub links: u64,
     /// Bytes of data in the files written.
     pub bytes: u64,
-    /// Files and links that existed already.
+    /// Files and links that existed already as in the snapshot.
     pub unchanged: u64,
-    /// Files and links that were kept, and differ from the snapshot.
+    /// Existing files and links that were kept.
     pub skipped: u64,
     /// Files and directories removed because the snapshot does not have them; a directory counts once.
     pub deleted: u64,

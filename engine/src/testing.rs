@@ -29,11 +29,11 @@ pub(crate) struct Sample {
 
 /// An observer that records problems.
 #[derive(Default)]
-pub(crate) struct Notes {
+pub(crate) struct RecordingObserver {
     pub(crate) problems: Mutex<Vec<(Vec<u8>, Error)>>,
 }
 
-impl Observer for Notes {
+impl Observer for RecordingObserver {
     fn event(&self, _event: Event) {}
 
     fn problem(&self, problem: Problem) {
@@ -45,8 +45,9 @@ impl Observer for Notes {
     }
 }
 
-impl Notes {
-    pub(crate) fn texts(&self) -> Vec<String> {
+impl RecordingObserver {
+    /// Returns the problems as lines, each with its cause.
+    pub(crate) fn messages(&self) -> Vec<String> {
         let problems = self.problems.lock().expect("no test panicked");
         let text = |(subject, error): &(Vec<u8>, Error)| {
             format!("{}: {}", String::from_utf8_lossy(subject), error.with_cause())
@@ -150,9 +151,9 @@ impl Sample {
             utc_offset: 0,
             writer,
         };
-        let notes = Notes::default();
-        let report = backup(&self.repository, &[source.to_owned()], &options, &notes);
-        assert_eq!(notes.texts(), Vec::<String>::new());
+        let observer = RecordingObserver::default();
+        let report = backup(&self.repository, &[source.to_owned()], &options, &observer);
+        assert_eq!(observer.messages(), Vec::<String>::new());
         report.expect("a backup")
     }
 

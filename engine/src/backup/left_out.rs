@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::backup::BackupReport;
-use crate::backup::walk::EmptiedFolder;
 use crate::path::TreePath;
 
 /// The names and folders that a backup left out on purpose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Names that fit a pattern; what is below a folder is not counted.
+    /// Names that match a pattern; what is below a folder is not counted.
     pub by_patterns: u64,
-    /// Folders without their content, by the name of the file in them that asked for it.
+    /// Folders without their content, by the name of the file in them that marks them.
     pub by_marks: BTreeMap<Vec<u8>, u64>,
     /// Files above the size limit.
     pub too_large: u64,
@@ -21,7 +19,7 @@ pub struct LeftOut {
     pub folders: Vec<(Vec<u8>, NotEntered)>,
     /// Sources of which nothing is saved, since all in them is left out.
     pub whole_sources: Vec<Vec<u8>>,
-    /// The patterns, as they were typed, that fitted nothing.
+    /// The patterns, as they were typed, that matched nothing.
     pub unused_patterns: Vec<String>,
 }
 
@@ -38,6 +36,25 @@ pub enum NotEntered {
     Private(String),
     /// It is the repository, or the program's cache, under another name.
     Own,
+}
+
+/// A folder that had files, and has none or nearly none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmptiedFolder {
+    /// Its path in the snapshot.
+    pub path: Vec<u8>,
+    /// The number of files that it had.
+    pub before: u64,
+    /// Set if another folder has taken its place, as when a disk is unmounted.
+    pub is_other_folder: bool,
+}
+
+/// The final values of the counters, for a report.
+pub(super) struct Counted {
+    pub(super) removed_files: u64,
+    pub(super) changed_while_read: u64,
+    pub(super) emptied: Vec<EmptiedFolder>,
+    pub(super) left_out: LeftOut,
 }
 
 /// The counters of a running backup.
@@ -64,7 +81,7 @@ impl Counters {
         self.unreadable.load(Ordering::Relaxed)
     }
 
-    /// Counts a name that fits a pattern.
+    /// Counts a name that matches a pattern.
     pub(super) fn pattern(&self) {
         self.by_patterns.fetch_add(1, Ordering::Relaxed);
     }
@@ -74,7 +91,7 @@ impl Counters {
         self.too_large.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a folder that holds the file `mark`, by which it asks that its content is not backed up.
+    /// Counts a folder whose content is left out because it holds the file `mark`.
     pub(super) fn mark(&self, mark: &[u8]) {
         self.with(|rest| *rest.by_marks.entry(mark.to_vec()).or_default() += 1);
     }
@@ -104,7 +121,7 @@ impl Counters {
         self.emptied.lock().unwrap_or_else(PoisonError::into_inner).push(emptied);
     }
 
-    /// Records that the source of an earlier snapshot lies in a folder that is left out.
+    /// Records that the source of an earlier snapshot is in a folder that is left out.
     pub(super) fn uncovered(&self, folder: &[u8], source: &[u8]) {
         let mut uncovered = self.uncovered.lock().unwrap_or_else(PoisonError::into_inner);
         uncovered.push((folder.to_vec(), source.to_vec()));
@@ -137,18 +154,20 @@ impl Counters {
         others + self.by_patterns.load(Ordering::Relaxed)
     }
 
-    /// Ends counting, and adds what was counted to a report.
-    pub(super) fn finish(self, unused_patterns: Vec<String>, report: &mut BackupReport) {
+    /// Ends counting.
+    pub(super) fn finish(self, unused_patterns: Vec<String>) -> Counted {
         let rest = self.rest.into_inner().unwrap_or_else(PoisonError::into_inner);
-        report.removed_files = self.removed_files.into_inner();
-        report.changed_while_read = self.changed_while_read.into_inner();
-        report.emptied = self.emptied.into_inner().unwrap_or_else(PoisonError::into_inner);
-        report.left_out = LeftOut {
-            by_patterns: self.by_patterns.into_inner(),
-            too_large: self.too_large.into_inner(),
-            unused_patterns,
-            ..rest
-        };
+        Counted {
+            removed_files: self.removed_files.into_inner(),
+            changed_while_read: self.changed_while_read.into_inner(),
+            emptied: self.emptied.into_inner().unwrap_or_else(PoisonError::into_inner),
+            left_out: LeftOut {
+                by_patterns: self.by_patterns.into_inner(),
+                too_large: self.too_large.into_inner(),
+                unused_patterns,
+                ..rest
+            },
+        }
     }
 
     fn with(&self, change: impl FnOnce(&mut LeftOut)) {

@@ -1,7 +1,8 @@
-//! The messages between the threads of a backup; `pipeline.rs` draws who sends them to whom.
+//! The messages between the threads of a backup; `pipeline.rs` draws their flow.
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use crossbeam_channel::{Receiver, Sender};
 use yore_platform::{Kind, SourceDir};
@@ -111,4 +112,11 @@ impl FileStatus {
 pub(super) struct HashJob {
     pub(super) bytes: BlobBytes,
     pub(super) id: Sender<BlobId>,
+}
+
+/// The ends of channels that the feed holds, a walk or a stream.
+pub(super) struct FeedEnds {
+    pub(super) batches: Sender<ReadBatch>,
+    pub(super) steps: SyncSender<WalkStep>,
+    pub(super) hash_jobs: Sender<HashJob>,
 }

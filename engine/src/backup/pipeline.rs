@@ -12,17 +12,19 @@
 //!
 //! A thread ends when the other side of its input or output has ended. So each end of a channel is moved into
 //! its thread, and a receiver either drops what waits in it, with the channels for the answers, or serves until every
-//! sender is gone (DECISIONS.md, "Nobody waits for an answer from somebody who has gone").
+//! sender is dropped (DECISIONS.md, "Channels whose messages carry answers").
 
-use std::sync::mpsc::{self, SyncSender, sync_channel};
+use std::sync::mpsc::{self, sync_channel};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::backup::assemble::{Saved, TreeAssembler};
-use crate::backup::messages::{HashJob, ReadBatch, WalkStep};
+use crate::backup::messages::{FeedEnds, WalkStep};
 use crate::backup::read::budget::LiftOnDrop;
-use crate::backup::read::{self, ReadContext};
-use crate::backup::store::{self, BlobStore, FrameJob, PackWriter, Sealer, StoreState, WriteJob};
+use crate::backup::read::{self, ReadContext, ReaderEnds};
+use crate::backup::store::{
+    self, BlobStore, FrameJob, PackWriter, SealWorkerEnds, Sealer, StoreState, WriteJob,
+};
 use crate::error::{Error, Result};
 use crate::format::blob_hasher::HASH_BATCH;
 use crate::index::BlobIndex;
@@ -42,28 +44,6 @@ struct PipelineEnds {
     frames: Sender<FrameJob>,
     seal_worker: SealWorkerEnds,
     writes: Receiver<WriteJob>,
-}
-
-/// The ends that the feed holds.
-pub(super) struct FeedEnds {
-    pub(super) batches: Sender<ReadBatch>,
-    pub(super) steps: SyncSender<WalkStep>,
-    pub(super) hash_jobs: Sender<HashJob>,
-}
-
-/// The ends that a reader holds.
-#[derive(Clone)]
-pub(super) struct ReaderEnds {
-    pub(super) batches: Receiver<ReadBatch>,
-    pub(super) hash_jobs: Sender<HashJob>,
-}
-
-/// The ends that a seal worker holds.
-#[derive(Clone)]
-pub(super) struct SealWorkerEnds {
-    pub(super) frames: Receiver<FrameJob>,
-    pub(super) hash_jobs: Receiver<HashJob>,
-    pub(super) writes: Sender<WriteJob>,
 }
 
 impl PipelineEnds {

@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 use yore_platform::{FoundXattrs, Kind, Listing, Metadata, Timestamp, system_path};
 
 use crate::backup::buffers::{Buffer, Buffers};
@@ -15,7 +15,6 @@ use crate::backup::left_out::Counters;
 use crate::backup::messages::{
     BatchResults, ChunkBytes, ChunkId, FileStatus, HashJob, ReadBatch, ReadItem, SourceEntry,
 };
-use crate::backup::pipeline::ReaderEnds;
 use crate::backup::read::budget::Budget;
 use crate::backup::{BackupOptions, ChangeTime, Reading};
 use crate::error::Error;
@@ -50,6 +49,13 @@ pub(super) struct ReadContext<'a> {
     pub(super) shared_buffers: Buffers,
     pub(super) chunk_buffers: Buffers,
     pub(super) budget: Budget,
+}
+
+/// The ends of channels that a reader holds.
+#[derive(Clone)]
+pub(super) struct ReaderEnds {
+    pub(super) batches: Receiver<ReadBatch>,
+    pub(super) hash_jobs: Sender<HashJob>,
 }
 
 /// The assembler or the seal workers have ended, and so has the backup.

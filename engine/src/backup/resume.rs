@@ -4,12 +4,12 @@
 //! of the pack that it was writing. The next backup stores only blobs that are in none of the packs:
 //!
 //! ```text
-//! killed        sessions/s1            packs/p1 p2 p3 (p4)   index/i1 = {p1 p2}
-//! clear         sessions/s1            packs/p1 p2 p3          p4, unfinished, is removed
+//! killed        sessions/s1             packs/p1 p2 p3 and half of p4  index/i1 = {p1 p2}
+//! clear         sessions/s1             packs/p1 p2 p3                 index/i1
 //! open          sessions/s1 s2
-//! adopt                                                        index/i2 = {p3}: its blobs are known now
-//! save, commit  sessions/s1 s2 s2.end  packs/p1 p2 p3 p5       index/i3 = {p5}
-//! end_dead      sessions/s1 s1.end s2 s2.end                   the next backup lists no packs
+//! adopt                                                                index/i1, i2 = {p3}: its blobs are known
+//! save, commit  sessions/s1 s2 s2.end   packs/p1 p2 p3 p5              index/i1 i2, i3 = {p5}
+//! end_dead      sessions/s1 s1.end s2 s2.end: the next backup does not list packs
 //! ```
 //!
 //! A session of a running process gets no verdict: several backups may work at the same time. Then a pack is adopted
@@ -26,7 +26,7 @@ use crate::index::{self, BlobIndex};
 use crate::repository::session::{self, OpenSession, Writer};
 use crate::repository::{Destination, Repository};
 
-/// After so many seconds without a sign of life, a session is ended wherever its process was.
+/// After so many seconds without a heartbeat, a session is ended wherever its process was.
 const SILENT: i64 = 7 * 24 * 60 * 60;
 
 /// Returns the sessions without verdict: interrupted ones, and those of running writers.
@@ -106,7 +106,7 @@ pub(super) fn end_dead(repository: &Repository, left: &[(ObjectId, Session)], wr
     }
 }
 
-/// Returns whether a session began long ago and has no sign of life.
+/// Returns whether a session began long ago and has no heartbeat.
 ///
 /// More can't be known of another machine, or of another boot of this one, which may be that of a copied machine.
 fn is_silent(destination: &Destination, id: ObjectId, session: &Session) -> bool {

@@ -1,8 +1,8 @@
 //! Storing blobs: gathered into frames, compressed, sealed, verified and written as packs.
 //!
 //! One thread adds blobs, several compress and seal, one writes. A frame is assigned to a pack after it is
-//! compressed, so that packs fill exactly; it is opened and compared with its blobs before its bytes are handed
-//! to the destination. The channels between the threads are bounded.
+//! compressed, so that packs fill exactly; it is opened and compared with its blobs before its bytes are written to
+//! the destination. The channels between the threads are bounded.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +23,7 @@ mod seal_worker;
 mod sealer;
 mod writer;
 
-pub(super) use seal_worker::seal_worker;
+pub(super) use seal_worker::{SealWorkerEnds, seal_worker};
 pub(super) use sealer::Sealer;
 pub(super) use writer::PackWriter;
 

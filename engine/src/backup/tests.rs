@@ -11,7 +11,7 @@ use crate::format::tree::Node;
 use crate::path::join;
 use crate::read::file::OpenFile;
 use crate::read::state_tree::{Lookup, ResolvedNode, children};
-use crate::testing::{Notes, Sample, writer};
+use crate::testing::{RecordingObserver, Sample, writer};
 
 fn options() -> BackupOptions {
     BackupOptions {
@@ -29,7 +29,7 @@ fn options() -> BackupOptions {
     }
 }
 
-/// Every node below a path of the newest snapshot, with the bytes of files.
+/// Returns every node below a path of the newest snapshot, with the bytes of files.
 fn read_back(sample: &Sample, source: &Path) -> Vec<(Vec<u8>, Node, Vec<u8>)> {
     let reader = sample.reader();
     let Lookup::Node(top) = sample.find(&reader, &snapshot_path(source)) else {
@@ -100,7 +100,7 @@ fn files_of_every_size_come_back_as_they_were() {
 }
 
 #[test]
-fn what_was_read_again_and_is_the_same_did_not_change() {
+fn a_file_that_was_read_again_and_is_equal_counts_as_unchanged() {
     let sample = Sample::new();
     let source = sample.folder.path().join("source");
     fs::create_dir(&source).expect("a folder");
@@ -126,7 +126,7 @@ fn a_stream_is_a_file() {
         b"dumps/db.sql",
         &mut bytes.as_slice(),
         &options(),
-        &Notes::default(),
+        &RecordingObserver::default(),
     )
     .expect("a backup");
     let all = read_back(&sample, Path::new("/dumps"));
@@ -136,15 +136,17 @@ fn a_stream_is_a_file() {
 }
 
 #[test]
-fn a_source_that_is_not_there_is_an_error_before_anything_is_written() {
+fn a_missing_source_is_an_error_before_anything_is_written() {
     let sample = Sample::new();
     let missing = sample.folder.path().join("missing");
-    assert!(backup(&sample.repository, &[missing], &options(), &Notes::default()).is_err());
+    assert!(
+        backup(&sample.repository, &[missing], &options(), &RecordingObserver::default()).is_err()
+    );
     assert!(sample.repository.backend().list(Area::Sessions).expect("a list").is_empty());
 }
 
 #[test]
-fn a_pack_that_is_gone_counts_as_absent_and_is_written_again() {
+fn a_deleted_pack_is_written_again() {
     let sample = Sample::new();
     let source = sample.folder.path().join("source");
     fs::create_dir(&source).expect("a folder");
@@ -164,7 +166,7 @@ fn a_pack_that_is_gone_counts_as_absent_and_is_written_again() {
 }
 
 #[test]
-fn why_it_failed_outweighs_that_others_stopped() {
+fn the_cause_of_a_failure_outweighs_interrupted_threads() {
     let sample = Sample::new();
     let state = StoreState::new(&sample.repository);
     state.fail(Error::Interrupted);

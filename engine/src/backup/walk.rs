@@ -12,8 +12,7 @@ use yore_platform::{Kind, Listing, Metadata, Mounts, SourceDir, snapshot_path, s
 
 use crate::backup::earlier_snapshots::PreviousState;
 use crate::backup::left_out::Counters;
-use crate::backup::messages::{ReadBatch, SourceEntry, WalkStep};
-use crate::backup::pipeline::FeedEnds;
+use crate::backup::messages::{FeedEnds, ReadBatch, SourceEntry, WalkStep};
 use crate::backup::read::node_of;
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::{BackupOptions, InodeNumbers};
@@ -31,7 +30,6 @@ mod previous;
 mod sources;
 mod subdirectory;
 
-pub use emptied_folder::EmptiedFolder;
 pub(super) use sources::Sources;
 
 use previous::{Previous, count_files};
@@ -75,7 +73,7 @@ struct Level<'r> {
     is_unmoved: bool,
     /// The sources that are named inside of it.
     inner: Option<&'r Sources>,
-    /// The file by which the directory asks that nothing else in it is backed up.
+    /// The file in it that marks it: nothing else in it is backed up.
     marker: Option<Vec<u8>>,
     batch: Vec<SourceEntry>,
     /// The flags that its node gets.

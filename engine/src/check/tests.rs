@@ -169,7 +169,7 @@ fn stats_add_up() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn nonsense_in_place_of_an_object_never_panics(
+    fn random_bytes_in_place_of_an_object_never_panic(
         which in any::<proptest::sample::Index>(), mut bytes in proptest::collection::vec(any::<u8>(), 0..600),
         keep in 0usize..100,
     ) {
@@ -177,7 +177,7 @@ proptest! {
         let objects = objects(&sample.path());
         let path = &objects[which.index(objects.len())];
         let before = std::fs::read(path).expect("an object");
-        // Now and then with a beginning that looks right.
+        // Sometimes with a valid beginning.
         let kept = keep.min(bytes.len()).min(before.len());
         bytes[..kept].copy_from_slice(&before[..kept]);
         prop_assume!(bytes != before);
@@ -187,7 +187,7 @@ proptest! {
 }
 
 #[test]
-fn what_another_client_saw_is_missed_when_it_is_removed_with_its_session() {
+fn a_snapshot_that_another_client_saw_is_missed_when_it_is_removed_with_its_session() {
     let sample = small();
     let seen = sample.newest();
     let source = sample.folder.path().join("source");

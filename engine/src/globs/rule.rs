@@ -17,7 +17,7 @@ pub struct Rule {
 pub struct Bases {
     /// The folders that are backed up or restored: paths from the root, components joined by `/`.
     pub sources: Vec<Vec<u8>>,
-    /// Other folders, such as the one in which a person stands.
+    /// Other folders, such as the working directory.
     pub others: Vec<Vec<u8>>,
     /// The folder that `~` stands for.
     pub home: Option<Vec<u8>>,
@@ -31,8 +31,8 @@ impl Rule {
 
     /// Makes a rule of a typed pattern.
     ///
-    /// Without a slash, or with one at its end alone, it fits names in every folder. One that begins with `/` or
-    /// `~/` is from the root, and one that begins with `**/` fits everywhere. Any other is tried below each base;
+    /// Without a slash, or with one at its end alone, it matches names in every folder. One that begins with `/` or
+    /// `~/` is from the root, and one that begins with `**/` matches everywhere. Any other is tried below each base;
     /// and, where it begins with the name of a source, beside that source.
     pub fn typed(typed: &str, bases: &Bases) -> Self {
         let pattern = without_trailing_blanks(typed);
@@ -105,9 +105,9 @@ fn from_root(path: &[u8]) -> String {
     if path.is_empty() { String::new() } else { format!("/{}", escape_glob(path)) }
 }
 
-/// Writes a name or path as a pattern that fits nothing else.
+/// Writes a name or path as a pattern that matches nothing else.
 ///
-/// A byte that is no text becomes `?`, since patterns are text: it fits any other there.
+/// A byte that is no text becomes `?`, since patterns are text: it matches any other there.
 pub fn escape_glob(path: &[u8]) -> String {
     let mut pattern = String::with_capacity(path.len());
     for part in path.utf8_chunks() {

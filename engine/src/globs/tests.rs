@@ -15,7 +15,7 @@ fn typed(pattern: &str, sources: &[&str], others: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_typed_pattern_is_found_where_a_person_means_it() {
+fn a_typed_pattern_stands_for_patterns_from_the_root() {
     for (pattern, expected) in [
         ("*.o", &["*.o"][..]),
         ("cache/", &["cache/"]),
@@ -37,7 +37,7 @@ fn a_typed_pattern_is_found_where_a_person_means_it() {
 }
 
 #[test]
-fn patterns_that_are_none_are_told_and_others_are_not() {
+fn malformed_patterns_are_refused_and_others_are_not() {
     for pattern in ["[z", "a/[b-", "{a,b}", "[b-a]", "x\\", "[[:nothing:]]"] {
         assert!(check_glob(pattern).is_err(), "{pattern}");
         let rules = ["*.o", pattern].map(|pattern| Rule::added(vec![pattern.into()]));
@@ -50,22 +50,22 @@ fn patterns_that_are_none_are_told_and_others_are_not() {
 }
 
 #[test]
-fn a_rule_that_fitted_nothing_is_known_also_behind_one_that_did() {
+fn a_rule_that_matched_nothing_is_listed_also_behind_one_that_did() {
     let rules = ["*.o", "a.o", "b.o", "!c.o"].map(|pattern| Rule::added(vec![pattern.into()]));
     let globs = Globs::new(&rules).expect("patterns");
-    assert!(globs.name(b"x/a.o", false) && globs.name(b"x/d.o", false));
+    assert!(globs.matches(b"x/a.o", false) && globs.matches(b"x/d.o", false));
     assert_eq!(globs.unused(), [2, 3]);
-    assert_eq!(globs.decide(b"c.o", false), Verdict::TakenBack);
+    assert_eq!(globs.decide(b"c.o", false), GlobMatch::Negated);
     assert_eq!(globs.unused(), [2]);
 }
 
 #[test]
-fn letters_are_letters_and_bytes_that_are_none_are_met() {
+fn classes_match_characters_and_bytes_that_are_no_text() {
     let globs = |pattern: &str| Globs::new(&[Rule::added(vec![pattern.into()])]).expect("one");
-    assert!(globs("?rger").name("ärger".as_bytes(), false));
-    assert!(globs("[ä-ü]rger").name("ärger".as_bytes(), false));
-    assert!(globs("a?b").name(b"a\xffb", false) && globs("a[!x]b").name(b"a\xffb", false));
-    assert!(globs("a*b").name(b"a\xff\xfeb", false));
+    assert!(globs("?rger").matches("ärger".as_bytes(), false));
+    assert!(globs("[ä-ü]rger").matches("ärger".as_bytes(), false));
+    assert!(globs("a?b").matches(b"a\xffb", false) && globs("a[!x]b").matches(b"a\xffb", false));
+    assert!(globs("a*b").matches(b"a\xff\xfeb", false));
     let exactly = escape_glob(b"a b/[x]*\xff");
     assert_eq!(exactly, "a\\ b/\\[x\\]\\*?");
 }
@@ -157,7 +157,7 @@ fn leaves_out(globs: &Globs, path: &str) -> bool {
     let is_dir = path.ends_with('/');
     let path = path.trim_end_matches('/');
     let ends = path.match_indices('/').map(|(at, _)| (at, true));
-    ends.chain([(path.len(), is_dir)]).any(|(end, dir)| globs.name(&path.as_bytes()[..end], dir))
+    ends.chain([(path.len(), is_dir)]).any(|(end, dir)| globs.matches(&path.as_bytes()[..end], dir))
 }
 
 fn git(top: &Path, words: &[&str], input: &str) -> String {
@@ -173,14 +173,14 @@ fn git(top: &Path, words: &[&str], input: &str) -> String {
 }
 
 #[test]
-fn a_thousand_random_patterns_mean_what_they_mean_to_git() {
+fn a_thousand_random_patterns_mean_the_same_to_git() {
     let folder = tempfile::tempdir().expect("a folder");
     let paths = plant(folder.path());
     git(folder.path(), &["init", "--quiet"], "");
     let input: String =
         paths.iter().map(|path| format!("{}\0", path.trim_end_matches('/'))).collect();
     let mut draw = Draw(11);
-    let (mut compared, mut fitting) = (0, 0);
+    let (mut compared, mut matching) = (0, 0);
     for _ in 0..1200 {
         let patterns: Vec<String> = (0..=draw.below(5)).map(|_| draw.pattern()).collect();
         let is_comparable =
@@ -201,7 +201,7 @@ fn a_thousand_random_patterns_mean_what_they_mean_to_git() {
         let found: BTreeSet<&str> = left_out.map(|path| path.trim_end_matches('/')).collect();
         assert_eq!(found, expected, "{rules:?}");
         compared += rules.len();
-        fitting += usize::from(!found.is_empty());
+        matching += usize::from(!found.is_empty());
     }
-    assert!(compared >= 1000 && fitting > 100, "{compared} patterns, {fitting} fitting");
+    assert!(compared >= 1000 && matching > 100, "{compared} patterns, {matching} matching");
 }

@@ -2,7 +2,7 @@
 //!
 //! The rules are those of Git 2.47 (`dir.c`, `wildmatch.c` with `WM_PATHNAME`), with two differences: `?` and
 //! a class stand for one character of UTF-8 rather than for one byte, and what Git takes for a pattern that
-//! fits nothing (`[z`, `x\`) is refused.
+//! matches nothing (`[z`, `x\`) is refused.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -15,11 +15,11 @@ const ANY: &str = r"(?:[^/]|(?-u:[^/]))";
 pub(super) struct Translated {
     /// Fits the whole of a path from the root, or of a name.
     pub(super) regex: String,
-    /// Set if it fits names, in whatever folder.
+    /// Set if it matches names, in whatever folder.
     pub(super) is_name: bool,
     /// Set if it takes back an exclusion by an earlier pattern.
     pub(super) negated: bool,
-    /// Set if it fits directories alone.
+    /// Set if it matches directories alone.
     pub(super) dirs_only: bool,
 }
 
@@ -109,7 +109,7 @@ fn stars(
     }
 }
 
-/// Translates a class of characters, of which the bracket has been taken. It never fits a slash.
+/// Translates a class of characters, of which the bracket has been taken. It never matches a slash.
 fn class(regex: &mut String, rest: &mut Peekable<Chars<'_>>) -> Result<(), String> {
     let negated = rest.next_if(|&next| next == '!' || next == '^').is_some();
     let mut items = String::new();

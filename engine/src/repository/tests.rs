@@ -10,7 +10,7 @@ use crate::format::id::SnapshotId;
 use crate::path::TreePath;
 use crate::read::file::OpenFile;
 use crate::read::state_tree::{DirRef, Lookup, find};
-use crate::testing::{Notes, Sample, time};
+use crate::testing::{RecordingObserver, Sample, time};
 
 /// A repository on two destinations, with a source of a few files.
 fn mirrored() -> (Sample, std::path::PathBuf, std::path::PathBuf) {
@@ -59,7 +59,7 @@ fn holds(sample: &Sample, folder: &Path, id: SnapshotId, source: &Path) {
 fn check_all(sample: &Sample, folder: &Path) {
     let repository = sample.open_at(folder).expect("it opens");
     let options = CheckOptions { read_data: ReadData::All };
-    let report = check(&repository, &options, &Notes::default()).expect("it ends");
+    let report = check(&repository, &options, &RecordingObserver::default()).expect("it ends");
     assert!(report.problems.is_empty(), "{:?}", report.problems);
 }
 

@@ -30,12 +30,12 @@ use crate::observer::{Event, Fate, Planned};
 use crate::path::join;
 use crate::run::Run;
 
-/// The names in a directory of the target that have not been met in the snapshot yet.
+/// The names in a directory of the target that are still to be compared with the snapshot.
 pub(super) struct Deletion {
     listing: Listing,
     next: usize,
     /// Names that the snapshot has, but not as a valid node.
-    strange: HashSet<Vec<u8>>,
+    invalid: HashSet<Vec<u8>>,
     /// Set while the snapshot's directory could be read.
     is_known: bool,
     /// Set once the snapshot has an entry.
@@ -71,13 +71,13 @@ impl Deletion {
         let mut listing = Listing::new();
         match source.list(&mut listing) {
             Ok(()) => {
-                let strange = HashSet::new();
+                let invalid = HashSet::new();
                 let (is_known, has_entries, is_reported) = (true, false, false);
                 let aliased = Vec::new();
                 Some(Self {
                     listing,
                     next: 0,
-                    strange,
+                    invalid,
                     is_known,
                     has_entries,
                     keep,
@@ -98,7 +98,7 @@ impl Deletion {
     }
 
     pub(super) fn keep(&mut self, name: Vec<u8>) {
-        self.strange.insert(name);
+        self.invalid.insert(name);
     }
 
     /// Removes the extra names before `name`, which the snapshot has; without one, all that remain. `names` are those
@@ -118,7 +118,7 @@ impl Deletion {
             self.next += 1;
             if name == Some(listed.name)
                 || !self.is_known
-                || self.strange.contains(listed.name)
+                || self.invalid.contains(listed.name)
                 || context.stopped()
             {
                 continue;

@@ -92,7 +92,7 @@ fn try_open(
     let file = OpenFile::open(context.reader, node)?;
     let hint = if node.holes.is_empty() { node.size } else { 0 };
     let out = target.create_temporary(hint).map_err(|source| match source.kind() {
-        // There may be for others, which are smaller.
+        // There may be room for smaller files.
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge if hint > 0 => {
             let what = format!("there is no room for its {hint} bytes");
             local(std::io::Error::new(ErrorKind::FileTooLarge, what))

@@ -42,11 +42,11 @@ impl Selection {
 
     /// Chooses about a path in a directory about which `above` was chosen.
     pub(super) fn choose(&self, path: &[u8], above: Selected, is_dir: bool) -> Selected {
-        if self.exclude.name(path, is_dir) {
+        if self.exclude.matches(path, is_dir) {
             return Selected::Out;
         }
-        let is_named = !self.include.is_empty() && self.include.name(path, is_dir);
-        let included = above == Selected::In || is_named;
+        let is_matched = !self.include.is_empty() && self.include.matches(path, is_dir);
+        let included = above == Selected::In || is_matched;
         match (included, is_dir) {
             (true, _) => Selected::In,
             (false, true) => Selected::Through,
@@ -63,6 +63,6 @@ impl Selection {
 
     /// Returns whether something that the snapshot does not have may be removed.
     pub(super) fn may_remove(&self, path: &[u8], is_dir: bool) -> bool {
-        !self.exclude.name(path, is_dir) && self.sources.may_remove(path, is_dir)
+        !self.exclude.matches(path, is_dir) && self.sources.may_remove(path, is_dir)
     }
 }

@@ -3,6 +3,7 @@
 use super::RestoreOptions;
 use crate::error::Result;
 use crate::format::id::SnapshotId;
+use crate::format::record::Exclusion;
 use crate::format::tree::Flags;
 use crate::globs::Globs;
 use crate::path::TreePath;
@@ -28,7 +29,9 @@ impl From<&Part<'_>> for SourcePart {
         Self {
             path: part.source.as_bytes().to_vec(),
             snapshot: part.snapshot.id,
-            excludes: part.snapshot.snapshot.excludes.clone(),
+            excludes: Exclusion::patterns(&part.snapshot.snapshot.excludes)
+                .map(str::to_owned)
+                .collect(),
             root_flags: part.snapshot.snapshot.root_flags,
             label: format!("{:.8}", part.snapshot.id),
         }
@@ -84,7 +87,7 @@ impl SourceRules {
         let above = TreePath::new(path).prefixes().map(TreePath::as_bytes);
         above
             .filter(|above| between.contains(&above.len()))
-            .all(|above| !self.excludes.name(above, true))
+            .all(|above| !self.excludes.matches(above, true))
     }
 }
 
@@ -126,7 +129,7 @@ impl Sources {
     /// Returns whether a directory and everything in it are the content of a source.
     pub(super) fn is_content(&self, path: &[u8]) -> bool {
         self.holding(path)
-            .any(|part| part.path == path || !part.has_inner || !part.excludes.name(path, true))
+            .any(|part| part.path == path || !part.has_inner || !part.excludes.matches(path, true))
     }
 
     /// Returns the snapshot from which a path is taken; `None` without parts.
@@ -143,7 +146,8 @@ impl Sources {
     /// backed it up.
     pub(super) fn may_remove(&self, path: &[u8], is_dir: bool) -> bool {
         let mut rules = self.holding(path).map(|part| &part.excludes);
-        rules.all(|excludes| !excludes.name(path, is_dir)) && !self.protected.name(path, is_dir)
+        rules.all(|excludes| !excludes.matches(path, is_dir))
+            && !self.protected.matches(path, is_dir)
     }
 
     /// Returns the flags of the file system's root.

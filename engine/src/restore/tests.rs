@@ -8,7 +8,7 @@ use yore_platform::{FoundXattrs, Kind, Listing, OtherXattrs, ReadMode, SourceDir
 use super::*;
 use crate::backup::Excludes;
 use crate::format::tree::Flags;
-use crate::testing::{Notes, Sample};
+use crate::testing::{RecordingObserver, Sample};
 
 /// Fills a folder with a file of every kind that does not need privileges.
 fn fill(folder: &Path) {
@@ -120,9 +120,9 @@ fn run_restore(
     options: &RestoreOptions,
 ) -> (RestoreReport, Vec<String>) {
     let reader = sample.reader();
-    let (found, notes) = (sample.find(&reader, path), Notes::default());
-    let report = restore(&reader, &found, path, target, options, &notes).expect("a restore");
-    (report, notes.texts())
+    let (found, observer) = (sample.find(&reader, path), RecordingObserver::default());
+    let report = restore(&reader, &found, path, target, options, &observer).expect("a restore");
+    (report, observer.messages())
 }
 
 #[test]
@@ -144,14 +144,14 @@ fn every_kind_of_file_comes_back_as_it_was() {
     assert_eq!(problems, Vec::<String>::new());
     assert_eq!((again.files, again.links, again.others, again.unchanged), (0, 0, 0, 314));
     compare(&source, &target.join("source"));
-    // The top of the state lies with its absolute paths below the target.
+    // The top of the state is restored with its absolute paths below the target.
     let whole = sample.folder.path().join("whole");
     run_restore(&sample, b"", &whole, &RestoreOptions::default());
     compare(&source, &whole.join(source.strip_prefix("/").expect("absolute")));
 }
 
 #[test]
-fn what_is_there_is_treated_as_asked_for() {
+fn existing_files_are_treated_as_the_options_say() {
     let sample = Sample::new();
     let source = sample.folder.path().join("source");
     std::fs::create_dir_all(source.join("sub")).expect("a folder");
@@ -239,7 +239,7 @@ fn a_damaged_pack_costs_its_files_alone() {
     let file = sample.path().join(data.name.as_str());
     let mut bytes = std::fs::read(&file).expect("a pack");
     bytes[200] ^= 1;
-    std::fs::remove_file(&file).expect("gone");
+    std::fs::remove_file(&file).expect("removed");
     std::fs::write(&file, bytes).expect("a pack");
     let target = sample.folder.path().join("target");
     let options = RestoreOptions::default();
@@ -309,9 +309,9 @@ fn restore_exactly(sample: &Sample, source: &Path, left_out: &[&str]) -> (u64, V
     let path = snapshot_path(source);
     let (extra, parts) = (Extra::Delete, vec![part(sample, &path, left_out)]);
     let options = RestoreOptions { extra, parts, ..RestoreOptions::default() };
-    let (report, told) = run_restore(sample, &path, sample.folder.path(), &options);
+    let (report, problems) = run_restore(sample, &path, sample.folder.path(), &options);
     assert_eq!(report.failed, 0);
-    (report.deleted, told)
+    (report.deleted, problems)
 }
 
 fn put(source: &Path, names: &[&str]) {
@@ -323,7 +323,7 @@ fn put(source: &Path, names: &[&str]) {
 }
 
 #[test]
-fn what_a_mark_left_out_is_not_removed() {
+fn files_left_out_by_a_marker_are_not_removed() {
     let sample = Sample::new();
     let source = sample.folder.path().join("source");
     put(&source, &["marked/.nobackup", "marked/precious", "marked/sub/precious", "plain/a"]);
@@ -331,40 +331,40 @@ fn what_a_mark_left_out_is_not_removed() {
     sample.back_up_without(&source, 1_500_000_000, excludes);
     put(&source, &["plain/extra"]);
     std::fs::create_dir(source.join("empty")).expect("a folder");
-    let (deleted, told) = restore_exactly(&sample, &source, &[]);
-    assert_eq!((deleted, told.len()), (2, 1), "{told:?}");
+    let (deleted, problems) = restore_exactly(&sample, &source, &[]);
+    assert_eq!((deleted, problems.len()), (2, 1), "{problems:?}");
     assert!(source.join("marked/precious").exists() && source.join("marked/sub/precious").exists());
     assert!(!source.join("plain/extra").exists() && !source.join("empty").exists());
 }
 
 #[test]
-fn a_directory_that_holds_what_backups_leave_out_is_not_removed() {
+fn a_directory_that_holds_excluded_files_is_not_removed() {
     let sample = Sample::new();
     let source = sample.folder.path().join("source");
     put(&source, &["a"]);
     sample.back_up(&source, 1_500_000_000);
     put(&source, &["new/deep/secret.key", "marked/sub/.nobackup", "marked/sub/x", "gone/b"]);
-    let (deleted, told) = restore_exactly(&sample, &source, &["*.key"]);
-    assert_eq!((deleted, told.len()), (1, 2), "{told:?}");
+    let (deleted, problems) = restore_exactly(&sample, &source, &["*.key"]);
+    assert_eq!((deleted, problems.len()), (1, 2), "{problems:?}");
     assert!(source.join("new/deep/secret.key").exists() && source.join("marked/sub/x").exists());
     assert!(!source.join("gone").exists());
 }
 
 #[test]
-fn a_byte_in_what_should_be_a_hole_is_found_when_it_is_read_again() {
+fn verification_finds_a_byte_in_a_hole() {
     let sample = Sample::new();
     let source = sample.folder.path().join("source");
     fill(&source);
     sample.back_up(&source, 1_500_000_000);
     let reader = sample.reader();
-    let (options, notes) = (RestoreOptions::default(), Notes::default());
+    let (options, observer) = (RestoreOptions::default(), RecordingObserver::default());
     let options = RestoreOptions { verify: Verify::Reread, ..options };
-    let way = RestorePath { base: Vec::new(), top: Vec::new(), links: LinkPolicy::Refuse };
-    let selection = Selection::new(&options, way).expect("no patterns");
+    let restored = RestorePath { base: Vec::new(), top: Vec::new(), links: LinkPolicy::Refuse };
+    let selection = Selection::new(&options, restored).expect("no patterns");
     let root = TargetDir::create(&source).expect("a target");
     let allowed = AllowedChanges::Any;
     let task =
-        Task { reader: &reader, target: &source, options: &options, observer: &notes, allowed };
+        Task { reader: &reader, target: &source, options: &options, observer: &observer, allowed };
     let context = Context::new(&task, &selection, Some(root.clone()));
     let open = OpenDir::base(&context, Some(root));
     for place in [0, (1 << 20) - 1, 10 << 20, (100 << 20) - 1] {

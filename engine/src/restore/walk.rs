@@ -34,7 +34,7 @@ pub(super) struct Walk<'c, 's> {
     pub(super) context: &'c Context<'c>,
     pub(super) selection: &'s Selection,
     pub(super) sender: Sender<Job<'c>>,
-    pub(super) stack: Vec<Frame<'c>>,
+    pub(super) stack: Vec<Level<'c>>,
     /// Bytes of the paths in the stack.
     pub(super) paths: usize,
     pub(super) batch: Vec<Item<'c>>,
@@ -45,11 +45,11 @@ pub(super) struct Walk<'c, 's> {
 pub(super) type FileKey = (Option<SnapshotId>, u64, u64);
 
 /// A directory that the walk is in.
-pub(super) struct Frame<'c> {
+pub(super) struct Level<'c> {
     path: Vec<u8>,
     children: DirEntries<'c>,
     selected: Selected,
-    dir: FrameDir<'c>,
+    dir: LevelDir<'c>,
     deletion: Option<Deletion>,
     /// The reason why nothing is removed from it.
     keep: Option<KeepReason>,
@@ -58,7 +58,7 @@ pub(super) struct Frame<'c> {
 }
 
 /// A directory of the target, made or not yet.
-enum FrameDir<'c> {
+enum LevelDir<'c> {
     Open(Arc<OpenDir<'c>>),
     Planned(Box<Node>),
 }
@@ -88,8 +88,8 @@ impl<'c> Walk<'c, '_> {
         // A single node is not a directory's whole content.
         let deletion = deletion.filter(|_| !matches!(children, DirEntries::One(_)));
         let selected = self.selection.at_top();
-        let (path, dir) = (base.path.clone(), FrameDir::Open(base));
-        self.stack.push(Frame {
+        let (path, dir) = (base.path.clone(), LevelDir::Open(base));
+        self.stack.push(Level {
             path,
             children,
             selected,
@@ -98,15 +98,15 @@ impl<'c> Walk<'c, '_> {
             keep: None,
             names: FoldedNames::default(),
         });
-        while let Some(frame) = self.stack.last_mut() {
+        while let Some(level) = self.stack.last_mut() {
             if self.context.stopped() {
                 break;
             }
-            let next = frame.children.next();
-            for invalid in frame.children.take_invalid() {
+            let next = level.children.next();
+            for invalid in level.children.take_invalid() {
                 let error = Error::Damaged { object: "its node".into(), reason: invalid.reason };
-                self.context.failed(join(&frame.path, &invalid.name), error);
-                if let Some(deletion) = &mut frame.deletion {
+                self.context.failed(join(&level.path, &invalid.name), error);
+                if let Some(deletion) = &mut level.deletion {
                     deletion.keep(invalid.name);
                 }
             }
@@ -114,8 +114,8 @@ impl<'c> Walk<'c, '_> {
                 Ok(Some(seen)) => self.visit(seen),
                 Ok(None) => self.leave(),
                 Err(error) => {
-                    frame.deletion.iter_mut().for_each(Deletion::stop);
-                    self.context.failed(frame.path.clone(), error);
+                    level.deletion.iter_mut().for_each(Deletion::stop);
+                    self.context.failed(level.path.clone(), error);
                 }
             }
         }
@@ -125,14 +125,14 @@ impl<'c> Walk<'c, '_> {
     }
 
     fn visit(&mut self, mut seen: ResolvedNode) {
-        let Some(frame) = self.stack.last_mut() else { return };
-        let path = join(&frame.path, &seen.node.name);
-        if let (Some(deletion), FrameDir::Open(open)) = (&mut frame.deletion, &frame.dir) {
-            deletion.up_to(Some(&seen.node.name), &frame.names, self.context, open);
+        let Some(level) = self.stack.last_mut() else { return };
+        let path = join(&level.path, &seen.node.name);
+        if let (Some(deletion), LevelDir::Open(open)) = (&mut level.deletion, &level.dir) {
+            deletion.up_to(Some(&seen.node.name), &level.names, self.context, open);
         }
-        let may_be_equal = frame.names.add(&seen.node.name);
+        let may_be_equal = level.names.add(&seen.node.name);
         let is_dir = seen.node.kind == Kind::Directory;
-        let selected = self.selection.choose(&path, frame.selected, is_dir);
+        let selected = self.selection.choose(&path, level.selected, is_dir);
         if may_be_equal && selected != Selected::Out {
             self.rename_for_case(&mut seen.node);
         }
@@ -148,7 +148,7 @@ impl<'c> Walk<'c, '_> {
         if !self.open_all(true) {
             return;
         }
-        let Some(Frame { dir: FrameDir::Open(open), names, deletion, .. }) = self.stack.last_mut()
+        let Some(Level { dir: LevelDir::Open(open), names, deletion, .. }) = self.stack.last_mut()
         else {
             return;
         };
@@ -170,11 +170,11 @@ impl<'c> Walk<'c, '_> {
         }
         self.context.observer.event(Event::At(String::from_utf8_lossy(&path).into_owned()));
         let readable = !matches!(dir, DirRef::Unreadable);
-        let keep = keep_reason(node.flags, self.stack.last().and_then(|frame| frame.keep));
-        let dir = FrameDir::Planned(Box::new(node));
+        let keep = keep_reason(node.flags, self.stack.last().and_then(|level| level.keep));
+        let dir = LevelDir::Planned(Box::new(node));
         self.paths += path.len();
         let names = FoldedNames::default();
-        self.stack.push(Frame { path, children, selected, dir, deletion: None, keep, names });
+        self.stack.push(Level { path, children, selected, dir, deletion: None, keep, names });
         if selected == Selected::In {
             self.open_all(readable);
         }
@@ -184,24 +184,24 @@ impl<'c> Walk<'c, '_> {
     fn open_all(&mut self, readable: bool) -> bool {
         for n in 0..self.stack.len() {
             let (above, from_here) = self.stack.split_at_mut(n);
-            let (Some(frame), Some(FrameDir::Open(parent))) =
-                (from_here.first_mut(), above.last().map(|frame| &frame.dir))
+            let (Some(level), Some(LevelDir::Open(parent))) =
+                (from_here.first_mut(), above.last().map(|level| &level.dir))
             else {
                 continue;
             };
-            let FrameDir::Planned(node) = &frame.dir else { continue };
+            let LevelDir::Planned(node) = &level.dir else { continue };
             match OpenDir::make(self.context, parent, (**node).clone()) {
                 Ok(open) => {
                     self.context.counts.directories.add(1);
-                    if frame.selected == Selected::In && readable {
-                        frame.deletion = Deletion::begin(self.context, &open, frame.keep);
+                    if level.selected == Selected::In && readable {
+                        level.deletion = Deletion::begin(self.context, &open, level.keep);
                     }
-                    frame.dir = FrameDir::Open(Arc::new(open));
+                    level.dir = LevelDir::Open(Arc::new(open));
                 }
                 Err(error) => {
-                    self.context.failed(frame.path.clone(), error);
+                    self.context.failed(level.path.clone(), error);
                     self.stack.truncate(n);
-                    self.paths = self.stack.iter().map(|frame| frame.path.len()).sum();
+                    self.paths = self.stack.iter().map(|level| level.path.len()).sum();
                     return false;
                 }
             }
@@ -210,10 +210,10 @@ impl<'c> Walk<'c, '_> {
     }
 
     fn leave(&mut self) {
-        let Some(mut frame) = self.stack.pop() else { return };
-        self.paths = self.paths.saturating_sub(frame.path.len());
-        if let (Some(deletion), FrameDir::Open(open)) = (&mut frame.deletion, &frame.dir) {
-            deletion.up_to(None, &frame.names, self.context, open);
+        let Some(mut level) = self.stack.pop() else { return };
+        self.paths = self.paths.saturating_sub(level.path.len());
+        if let (Some(deletion), LevelDir::Open(open)) = (&mut level.deletion, &level.dir) {
+            deletion.up_to(None, &level.names, self.context, open);
         }
     }
 
@@ -221,7 +221,7 @@ impl<'c> Walk<'c, '_> {
         if !self.open_all(true) {
             return;
         }
-        let Some(FrameDir::Open(dir)) = self.stack.last().map(|frame| &frame.dir) else { return };
+        let Some(LevelDir::Open(dir)) = self.stack.last().map(|level| &level.dir) else { return };
         let dir = Arc::clone(dir);
         let role = self.role(&node, path);
         let is_large = node.data_length() >= LARGE

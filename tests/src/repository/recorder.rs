@@ -15,7 +15,7 @@ impl Observer for Recorder {
     fn event(&self, _event: Event) {}
 
     fn problem(&self, problem: Problem) {
-        let entry = (problem.subject, problem.error.to_string());
+        let entry = (problem.subject, problem.error.with_cause());
         self.problems.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }
 

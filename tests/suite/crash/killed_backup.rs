@@ -155,7 +155,7 @@ fn a_full_destination_commits_nothing_and_the_next_backup_continues() {
     for part in 0..20 {
         let (memory, _, made) = scene.interrupted(Fault::Full(whole * part / 20));
         let Err(error) = made else { panic!("{part} twentieths were enough") };
-        assert!(error.to_string().contains("a fault of the test"), "{error}");
+        assert!(error.with_cause().contains("a fault of the test"), "{error}");
         assert_eq!(scene.at(&memory).snapshots().len(), 1, "nothing is committed");
         scene.assert_goes_on(&memory, &format!("full after {part} twentieths"));
     }

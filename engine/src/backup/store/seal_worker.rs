@@ -1,12 +1,19 @@
 //! A seal worker: seals frames, and computes the ids of chunks of large files.
 
-use crossbeam_channel::{Receiver, never, select};
+use crossbeam_channel::{Receiver, Sender, never, select};
 
-use super::Sealer;
+use super::{FrameJob, Sealer, WriteJob};
 use crate::backup::messages::HashJob;
-use crate::backup::pipeline::SealWorkerEnds;
 use crate::format::blob_hasher::HASH_BATCH;
 use crate::format::keys::{BlobKind, Keys};
+
+/// The ends of channels that a seal worker holds.
+#[derive(Clone)]
+pub(in crate::backup) struct SealWorkerEnds {
+    pub(in crate::backup) frames: Receiver<FrameJob>,
+    pub(in crate::backup) hash_jobs: Receiver<HashJob>,
+    pub(in crate::backup) writes: Sender<WriteJob>,
+}
 
 /// Seals frames and hashes chunks until no more of either can come.
 pub(in crate::backup) fn seal_worker(

@@ -29,7 +29,7 @@ impl PackWriter {
         Self { writes }
     }
 
-    /// Writes until every sender is gone, then completes the packs that are open.
+    /// Writes until every sender is dropped, then completes the packs that are open.
     pub(in crate::backup) fn run(self, state: &StoreState<'_>) -> Result<()> {
         let mut open: [Option<UnfinishedPack<'_>>; 2] = [None, None];
         for write in &self.writes {

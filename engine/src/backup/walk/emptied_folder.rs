@@ -1,6 +1,6 @@
 //! Noticing that a folder came up empty because its disk is not mounted.
 //!
-//! A folder whose disk was not mounted shows what lies under the mountpoint: nothing, or next to nothing, under
+//! A folder whose disk was not mounted shows the directory of the mountpoint: nothing, or next to nothing, under
 //! another inode number. Mounting changes nothing in the folder above; deleting a folder and making it anew does.
 
 use std::path::Path;
@@ -8,6 +8,7 @@ use std::path::Path;
 use yore_platform::{Kind, Listing, Metadata, MountKind, Mounts, SourceDir, system_path};
 
 use super::previous::count_files;
+use crate::backup::left_out::EmptiedFolder;
 use crate::format::tree::Node;
 use crate::path::join;
 use crate::read::reader::Reader;
@@ -15,17 +16,6 @@ use crate::read::state_tree::DirRef;
 
 /// A folder is taken for one whose disk is not mounted when fewer than one file in so many is left.
 const NEARLY_ALL: u64 = 10;
-
-/// A folder that had files, and has none or nearly none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EmptiedFolder {
-    /// Its path in the snapshot.
-    pub path: Vec<u8>,
-    /// The number of files that it had.
-    pub before: u64,
-    /// Set if another folder has taken its place, as when a disk is unmounted.
-    pub is_other_folder: bool,
-}
 
 /// Compares a folder with the previous snapshot before it is walked.
 ///

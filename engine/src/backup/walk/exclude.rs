@@ -1,4 +1,4 @@
-//! Excludes: patterns as in `.gitignore`, and directories that hold a file which asks for it.
+//! Excludes: patterns as in `.gitignore`, and files that mark directories whose content is left out.
 
 use yore_platform::{Kind, Listing, ReadMode, SourceDir};
 
@@ -31,10 +31,10 @@ impl<'a> Excluder<'a> {
 
     /// Returns whether patterns leave out `name` in the directory at `parent`.
     pub(in crate::backup) fn leaves_out(&self, parent: &[u8], name: &[u8], kind: Kind) -> bool {
-        !self.globs.is_empty() && self.globs.name(&join(parent, name), kind == Kind::Directory)
+        !self.globs.is_empty() && self.globs.matches(&join(parent, name), kind == Kind::Directory)
     }
 
-    /// Finds the file by which a directory asks that its content is not backed up.
+    /// Finds the file that marks a directory whose content is left out.
     pub(in crate::backup) fn marker(&self, dir: &SourceDir, listing: &Listing) -> Option<&[u8]> {
         let marks = self.excludes.if_present.iter().map(Vec::as_slice);
         let mut marks = marks.filter(|mark| listing.has(mark));
@@ -59,7 +59,7 @@ impl<'a> Excluder<'a> {
         }
     }
 
-    /// Returns the patterns, as they were typed, that fitted nothing.
+    /// Returns the patterns, as they were typed, that matched nothing.
     pub(in crate::backup) fn unused(&self) -> Vec<String> {
         let rule = |at: usize| self.excludes.rules.get(at)?.typed.clone();
         self.globs.unused().into_iter().filter_map(rule).collect()

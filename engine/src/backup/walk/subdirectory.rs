@@ -4,9 +4,8 @@ use std::io::ErrorKind;
 
 use yore_platform::{Kind, Listing, Metadata, MountKind, SourceDir, system_path};
 
-use super::emptied_folder::{self, EmptiedFolder};
-use super::{Advance, Level, Opened, Sources, Unlisted, Walk};
-use crate::backup::left_out::NotEntered;
+use super::{Advance, Level, Opened, Sources, Unlisted, Walk, emptied_folder};
+use crate::backup::left_out::{EmptiedFolder, NotEntered};
 use crate::backup::messages::WalkStep;
 use crate::backup::read::attributes;
 use crate::backup::read::node_of;

@@ -8,7 +8,7 @@ use super::*;
 use crate::history::pattern::Pattern;
 use crate::path::TreePath;
 use crate::read::state_tree::{DirRef, ResolvedNode, children};
-use crate::testing::{Notes, Sample};
+use crate::testing::{RecordingObserver, Sample};
 
 type Searched = BTreeMap<Vec<u8>, (usize, usize, u64)>;
 
@@ -47,7 +47,7 @@ fn searched(
     let query = Query::names(pattern.clone());
     let counts = |id: &SnapshotId| places.get(id).copied();
     let (hits, problems) = catalog
-        .find((reader, timeline), &query, &counts, &Notes::default())
+        .find((reader, timeline), &query, &counts, &RecordingObserver::default())
         .expect("it can be searched");
     assert!(problems.is_empty(), "{problems:?}");
     hits.into_iter().map(|hit| (hit.path.into_bytes(), (hit.first, hit.last, hit.size))).collect()
