@@ -1,4 +1,4 @@
-//! A folder of the past as one stream: a tar or a zip.
+//! A folder of a snapshot as one stream: a tar or a zip.
 
 use std::io::{self, Write};
 
@@ -31,7 +31,7 @@ pub trait Archive {
     /// Adds what is at `path` in the state, under `name` in the archive.
     ///
     /// # Errors
-    /// Those of the stream.
+    /// The errors of the stream.
     fn add(
         &mut self,
         state: &MomentState,
@@ -43,14 +43,14 @@ pub trait Archive {
     /// Ends the stream.
     ///
     /// # Errors
-    /// Those of the stream.
+    /// The errors of the stream.
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
 /// Writes bytes to standard output.
-pub struct Out<'c>(pub &'c Context);
+pub struct StdoutWriter<'c>(pub &'c Context);
 
-impl Write for Out<'_> {
+impl Write for StdoutWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.screen.content(bytes).map(|()| bytes.len())
     }
@@ -126,7 +126,7 @@ impl Walk<'_> {
             Ok(())
         });
         if let Err(error) = listed {
-            let _ = self.problem(path, &engine_error::words(&error));
+            let _ = self.problem(path, &engine_error::message(&error));
         }
         nodes
     }
@@ -135,7 +135,7 @@ impl Walk<'_> {
         match self.archive.add(self.state, path, name, node)? {
             Added::Whole => {}
             Added::Damaged(error) => {
-                let what = format!("{}: zeros are in its place", engine_error::words(&error));
+                let what = format!("{}: zeros are in its place", engine_error::message(&error));
                 let _ = self.problem(path, &what);
             }
             Added::LeftOut(why) => drop(self.problem(path, why)),
@@ -143,7 +143,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Tells of something that is not in the archive; returns nothing.
+    /// Reports something that is not in the archive; returns no nodes.
     fn problem(&mut self, path: &[u8], what: &str) -> Vec<ResolvedNode> {
         self.done = Done::Partly;
         self.context.screen.problem(&escape::path(path), what);
@@ -169,7 +169,7 @@ fn content(state: &MomentState, node: &Node, out: &mut dyn Write) -> io::Result<
     Ok(read.err())
 }
 
-/// A name of an archive for forms that know text only.
+/// Returns a name as text, for formats that know nothing else.
 fn as_text(name: &[u8]) -> String {
     std::str::from_utf8(name).map_or_else(|_| escape::name(name), str::to_owned)
 }

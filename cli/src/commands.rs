@@ -1,4 +1,4 @@
-//! The commands, one file each, and what each is called.
+//! The commands, one file each, and their names.
 
 pub mod backup;
 pub mod browse;
@@ -81,8 +81,9 @@ pub fn run(context: &Context, command: &Command) -> Outcome {
     }
 }
 
-/// Tells whether what a command prints is all that it is for, so that it ends when nobody listens any
-/// more. The others do work that nobody has to watch: a closed pipe must not end a backup.
+/// Reports whether a command does nothing but print, so that it ends when its reader does.
+///
+/// The others do work that needs no reader: a closed pipe must not end a backup.
 fn prints_as_its_job(command: &Command) -> bool {
     match command {
         Command::Snapshots(_)

@@ -31,13 +31,13 @@ pub struct Context {
     pub screen: Arc<Screen>,
     /// The time at which the command began, in the zone in which times are meant.
     pub now: ZonedDateTime,
-    /// Set by whoever serves a drive: then what is fetched is counted, and nothing is waited for
-    /// without end.
+    /// Set by commands that serve a volume: then fetched bytes are counted, and the destination has a
+    /// deadline.
     meter: OnceLock<Arc<Meter>>,
 }
 
 impl Context {
-    /// Takes the options.
+    /// Makes the surroundings of a command from the options.
     pub fn new(global: Global, screen: Screen) -> Self {
         let (zone, warning) = zone::of_process();
         warning.iter().for_each(|warning| screen.problem("", warning));
@@ -58,7 +58,7 @@ impl Context {
         Ok(interrupt)
     }
 
-    /// The destination that was named.
+    /// Returns the destination that the options name.
     pub fn destination(&self) -> Outcome<Destination> {
         match &self.global.repo {
             Some(repo) if !repo.is_empty() => destination::parse(repo),
@@ -85,13 +85,13 @@ impl Context {
 
     /// Opens the repository with the secret that is given or typed.
     pub fn open(&self) -> Outcome<Repository> {
-        self.open_keeping().map(|(repository, _)| repository)
+        self.open_and_keep_secret().map(|(repository, _)| repository)
     }
 
-    /// Opens the repository, and keeps what opened it.
-    pub fn open_keeping(&self) -> Outcome<(Repository, GivenSecret)> {
+    /// Opens the repository, and returns the secret as well.
+    pub fn open_and_keep_secret(&self) -> Outcome<(Repository, GivenSecret)> {
         let destination = self.destination()?;
-        // No passphrase is asked for where there is nothing to open.
+        // A missing repository is reported before a passphrase is asked for.
         destination.must_be_there()?;
         if let Some(given) = secret::given(&self.global)? {
             let repository = self.open_given(&destination, &given)?;
@@ -112,7 +112,7 @@ impl Context {
         unreachable!("the last attempt returns")
     }
 
-    /// Opens the repository at a destination with what was given.
+    /// Opens the repository at a destination with a given secret.
     pub fn open_given(
         &self,
         destination: &Destination,
@@ -133,7 +133,7 @@ impl Context {
         Ok(yore_engine::open(backend, secret, self.cache())?)
     }
 
-    /// From now on repositories are opened to be served, fetching at most `rate` bytes a second.
+    /// Opens repositories from now on with a deadline and a meter, for at most `rate` bytes a second.
     pub fn serve(&self, rate: Option<u64>) -> Arc<Meter> {
         Arc::clone(self.meter.get_or_init(|| Arc::new(Meter::new(rate))))
     }

@@ -1,4 +1,4 @@
-//! Where `yore try` plays: a temporary folder with a repository, a mountpoint, and a sample.
+//! The throw-away state of `yore try`: a folder with a repository, a mountpoint, and a sample.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ const EXAMPLE: u64 = 16 << 20;
 /// The number of names that are searched for one.
 const SEARCHED: usize = 10_000;
 
-/// The temporary folder, and what is shown in it.
+/// A temporary folder with a repository, and the folder that is backed up.
 pub struct Demo {
     folder: TempDir,
     source: PathBuf,
@@ -49,15 +49,15 @@ enum Kind {
     Own,
 }
 
-/// A file of the past, and what was in it.
+/// A file as it was in the first backup.
 pub struct OldFile {
     /// Its path in the source.
     pub path: PathBuf,
-    /// Its bytes then.
+    /// Its content.
     pub content: Vec<u8>,
 }
 
-/// Sets the demo: with the person's own folder, or a sample.
+/// Makes the temporary folder, for the person's own folder or a sample.
 pub fn prepare(context: &Context, own: Option<&Path>) -> Outcome<Demo> {
     let own = own.map(own_folder).transpose()?;
     let base = std::env::temp_dir();
@@ -74,7 +74,7 @@ pub fn prepare(context: &Context, own: Option<&Path>) -> Outcome<Demo> {
     let secret = Secret::draw_key_file();
     let first = context.now.checked_sub(2.days()).unwrap_or_else(|_| context.now.clone());
     let then = first.strftime("%Y-%m-%d").to_string();
-    let demo = Demo { folder, source, kind, secret, client: state::drawn(), first, then };
+    let demo = Demo { folder, source, kind, secret, client: state::draw_client(), first, then };
     let options = CreateOptions {
         secrets: &[(&demo.secret, "try")],
         cost: Cost::STANDARD,
@@ -143,7 +143,7 @@ impl Demo {
         moment_state::open(context, &self.repository()?, &moment_path, &MachineArgs::default())
     }
 
-    /// Makes the first backup, and tells of it in lines.
+    /// Makes the first backup, and returns lines about it.
     pub fn back_up_then(&self, context: &Context, interrupt: Interrupt) -> Outcome<Vec<String>> {
         let totals = self.back_up(context, interrupt, &self.first)?;
         let what = match self.kind {
@@ -153,7 +153,7 @@ impl Demo {
         Ok(vec![format!("{what}: {}", summary(&totals))])
     }
 
-    /// Lets time pass and makes the second backup, and tells of it in lines.
+    /// Changes the sample and makes the second backup, and returns lines about it.
     pub fn back_up_now(&self, context: &Context, interrupt: Interrupt) -> Outcome<Vec<String>> {
         let mut lines = Vec::new();
         if self.kind == Kind::Sample {
@@ -201,7 +201,7 @@ impl Demo {
         Ok(report.totals)
     }
 
-    /// The files to take out of the past, and what was in them.
+    /// Returns the files to copy out of the first backup.
     pub fn old_files(&self) -> Outcome<Vec<OldFile>> {
         match self.kind {
             Kind::Sample => {
@@ -213,7 +213,7 @@ impl Demo {
         }
     }
 
-    /// Finds some file of the person's own folder that can be read.
+    /// Finds a file of the person's own folder that can be read.
     fn example(&self) -> Option<OldFile> {
         let (mut folders, mut looked) = (vec![self.source.clone()], 0);
         while let Some(folder) = folders.pop() {

@@ -23,7 +23,7 @@ pub mod volume_args;
 /// The time for which a drive that ends waits for the programs that hold it.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A mounted drive; dropped, it is taken away.
+/// A mounted drive; dropping it unmounts the drive.
 pub struct Drive {
     mounted: Option<Mounted>,
     refresher: Option<Refresher>,
@@ -41,7 +41,7 @@ pub fn mount(
     let mounted = yore_platform::mount(Arc::clone(&volume) as _, mountpoint, how)?;
     let handle = mounted.handle();
     let refresher = Refresher::start(volume, screen, move |changed| {
-        // What the kernel does not forget now, it forgets by itself later.
+        // An entry that the kernel keeps expires by itself.
         for ino in &changed.directories {
             let _ = handle.invalidate(*ino);
         }
@@ -53,7 +53,7 @@ pub fn mount(
 }
 
 impl Drive {
-    /// Serves the drive until it is unmounted, by an interrupt or by anybody else.
+    /// Serves the drive until it is unmounted, by an interrupt or by another program.
     pub fn serve(mut self, context: &Context, interrupt: Interrupt) -> Outcome {
         let Some(mounted) = self.mounted.take() else { return Ok(Done::Whole) };
         let handle = mounted.handle();
@@ -75,24 +75,24 @@ impl Drop for Drive {
     }
 }
 
-/// Unmounts a drive and ends this process within a bounded time, whoever still holds the drive.
+/// Unmounts a drive and ends this process within a bounded time, even if programs still hold the drive.
 ///
-/// Where the drive goes, the process ends as soon as the drive's last request is answered.
+/// If the drive is unmounted, the process ends as soon as its last request is answered.
 fn end(handle: MountedHandle, screen: &Screen) {
     let (unmounted, outcome) = channel();
     let unmount = move || {
-        // Whoever has stopped waiting needs no answer.
+        // The receiver may have stopped waiting.
         let _ = unmounted.send(handle.unmount(PATIENCE));
     };
     let started = thread::Builder::new().name("unmount".to_owned()).spawn(unmount);
     let outcome = started.map(|_| outcome.recv_timeout(2 * PATIENCE));
     std::process::exit(match outcome {
         Ok(Ok(Ok(Unmounted::Completely))) => {
-            // By then the process has ended, unless a request waits for the repository.
+            // The main thread ends the process before, unless a request waits for the repository.
             thread::sleep(PATIENCE);
             0
         }
-        Ok(Ok(Ok(Unmounted::StillInUse(held)))) => tell(&held, screen),
+        Ok(Ok(Ok(Unmounted::StillInUse(held)))) => report_holders(&held, screen),
         Ok(Ok(Err(error))) => {
             screen.problem("", &Failure::from(error).what);
             1
@@ -104,8 +104,8 @@ fn end(handle: MountedHandle, screen: &Screen) {
     })
 }
 
-/// Tells what still held a drive; returns the exit code: 1 where a dead mount is left.
-fn tell(held: &UnmountBlockers, screen: &Screen) -> i32 {
+/// Reports what still holds a drive; returns the exit code: 1 where a dead mount is left.
+fn report_holders(held: &UnmountBlockers, screen: &Screen) -> i32 {
     for error in &held.mounts {
         screen.problem("", &format!("{error}; without its process it answers errors"));
     }

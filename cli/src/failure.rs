@@ -6,7 +6,7 @@ use yore_platform::MountError;
 pub mod engine_error;
 mod mount_error;
 
-/// A command came to its end.
+/// The end of a command that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
     /// Everything was done.
@@ -39,7 +39,7 @@ pub enum Exit {
 /// The reason why a command failed.
 #[derive(Debug)]
 pub struct Failure {
-    /// The kind of end.
+    /// The kind of failure.
     pub exit: Exit,
     /// The message: what happened, to what.
     pub what: String,
@@ -70,7 +70,7 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let (exit, hint) = engine_error::explain(&error);
-        Self { exit, what: engine_error::words(&error), hint }
+        Self { exit, what: engine_error::message(&error), hint }
     }
 }
 
@@ -88,7 +88,7 @@ impl From<MountError> for Failure {
 }
 
 impl Exit {
-    /// The exit code; `signal` is the one that interrupted, if any did.
+    /// Returns the exit code; `signal` is the one that interrupted, if any did.
     pub fn code(self, signal: Option<i32>) -> u8 {
         match self {
             Exit::Failed => 1,
@@ -103,7 +103,7 @@ impl Exit {
 }
 
 impl Done {
-    /// The exit code.
+    /// Returns the exit code.
     pub fn code(self) -> u8 {
         match self {
             Done::Whole => 0,

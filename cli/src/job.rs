@@ -73,7 +73,7 @@ pub struct ExcludeLists {
     pub files: Vec<PathBuf>,
     /// Leaves out the content of folders that say that they are caches.
     pub caches: bool,
-    /// Names of files that mark folders machine content is left out.
+    /// Names of files that mark folders whose content is left out.
     pub if_present: Vec<OsString>,
     /// The size above which files are left out.
     pub larger_than: Option<u64>,

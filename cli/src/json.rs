@@ -27,7 +27,7 @@ pub use status::{Drive, DroppedSource, Source};
 use serde::Serialize;
 use yore_engine::encode_hex;
 
-/// An absolute path as text, with all of its bytes where the text does not tell them.
+/// An absolute path as text, with all of its bytes where the text does not have them.
 #[derive(Debug, Default, Serialize)]
 pub struct PathText {
     /// The path; what is not UTF-8 is replaced.

@@ -1,4 +1,4 @@
-//! The program `yore`: arguments in, commands run, results and errors out.
+//! The program `yore`: reads arguments, runs commands, prints results and errors.
 //!
 //! Each command is a file under `commands`; everything that is printed goes through `screen`.
 
@@ -13,6 +13,8 @@ mod failure;
 mod job;
 mod json;
 mod moment;
+#[cfg(test)]
+mod rooms;
 mod screen;
 mod text;
 mod usage;
@@ -21,13 +23,13 @@ use std::process::ExitCode;
 
 use crate::context::Context;
 use crate::screen::Screen;
-use crate::usage::Read;
+use crate::usage::Parsed;
 
 fn main() -> ExitCode {
     let arguments = match usage::read() {
-        Read::Arguments(arguments) => arguments,
-        Read::Text(text) => return screen::text(&text),
-        Read::Wrong(failure) => return Screen::before_arguments().finish(Err(failure)),
+        Parsed::Arguments(arguments) => arguments,
+        Parsed::Text(text) => return screen::text(&text),
+        Parsed::Wrong(failure) => return Screen::before_arguments().finish(Err(failure)),
     };
     yore_platform::raise_open_file_limit();
     yore_platform::return_freed_memory();

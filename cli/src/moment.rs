@@ -1,4 +1,4 @@
-//! Moments: how they are typed, the snapshots that they mean, and the state of a repository then.
+//! Moments as people type them, the snapshots that they mean, and the state of a repository then.
 
 pub mod clock;
 pub mod content;

@@ -25,7 +25,7 @@ use crate::text::wrap::wrap;
 pub mod progress;
 pub mod question;
 
-/// The width of a terminal that does not tell its own.
+/// The width of a terminal that does not report its own.
 const USUAL_WIDTH: usize = 80;
 /// The least width of a line.
 const LEAST_WIDTH: usize = 20;
@@ -60,7 +60,7 @@ struct State {
 }
 
 impl Screen {
-    /// Prints as the options say.
+    /// Makes the screen that the options describe.
     pub fn new(global: &Global) -> Self {
         let form = if global.json { Form::Json } else { Form::Text };
         let verbosity = match (global.quiet, global.verbose) {
@@ -72,7 +72,7 @@ impl Screen {
         Self { form, verbosity, draws_progress, state: Mutex::default() }
     }
 
-    /// Prints before the options are known: only whether errors are objects can be seen.
+    /// Makes a screen for errors before the options are known; it looks for `--json` only.
     pub fn before_arguments() -> Self {
         let is_json = std::env::args_os().any(|argument| argument == "--json");
         let form = if is_json { Form::Json } else { Form::Text };
@@ -84,7 +84,7 @@ impl Screen {
         self.form == Form::Json
     }
 
-    /// Reports whether details are told.
+    /// Reports whether details are printed.
     pub fn is_verbose(&self) -> bool {
         self.verbosity == Verbosity::Verbose
     }
@@ -118,7 +118,7 @@ impl Screen {
     /// Prints a line of the result, broken between words where it is wider than the terminal.
     pub fn line(&self, text: impl AsRef<str>) {
         if self.form == Form::Text {
-            self.to_stdout(&broken(&escape::text(text.as_ref()), self.width(), 0));
+            self.to_stdout(&wrapped(&escape::text(text.as_ref()), self.width(), 0));
         }
     }
 
@@ -136,7 +136,7 @@ impl Screen {
         }
     }
 
-    /// Prints a line that a person likes to read and nobody needs.
+    /// Prints a line for people, which `--quiet` leaves out.
     pub fn info(&self, text: impl AsRef<str>) {
         if self.verbosity >= Verbosity::Normal {
             self.line(text);
@@ -158,15 +158,15 @@ impl Screen {
     /// Prints a detail, which is shown with `-v` only.
     pub fn detail(&self, text: impl AsRef<str>) {
         if self.verbosity == Verbosity::Verbose && self.form == Form::Text {
-            self.tell_stderr(text.as_ref(), 0);
+            self.wrap_to_stderr(text.as_ref(), 0);
         }
     }
 
     /// Prints a warning of something that went wrong without ending the command.
     pub fn problem(&self, subject: &str, what: &str) {
         match (self.form, subject.is_empty()) {
-            (Form::Text, true) => self.tell_stderr(&format!("warning: {what}"), 2),
-            (Form::Text, false) => self.tell_stderr(&format!("warning: {subject}: {what}"), 2),
+            (Form::Text, true) => self.wrap_to_stderr(&format!("warning: {what}"), 2),
+            (Form::Text, false) => self.wrap_to_stderr(&format!("warning: {subject}: {what}"), 2),
             (Form::Json, _) => {
                 self.to_stderr(&json_line(&json::Problem { subject, message: what }));
             }
@@ -175,7 +175,7 @@ impl Screen {
 
     /// Prints a line of a question, on standard error.
     pub fn ask(&self, line: &str) {
-        self.tell_stderr(line, 0);
+        self.wrap_to_stderr(line, 0);
     }
 
     /// Draws a bar below what is printed, or removes it.
@@ -186,7 +186,7 @@ impl Screen {
         }
     }
 
-    /// Ends the program's printing, and tells with which code it exits.
+    /// Ends printing, and returns the exit code.
     pub fn finish(&self, outcome: Outcome) -> ExitCode {
         self.set_bar(None);
         let outcome = match (outcome, self.state().failed.take()) {
@@ -211,9 +211,9 @@ impl Screen {
     fn failure(&self, failure: &Failure, code: u8) {
         match self.form {
             Form::Text => {
-                self.tell_stderr(&format!("yore: {}", failure.what), 2);
+                self.wrap_to_stderr(&format!("yore: {}", failure.what), 2);
                 if let Some(hint) = &failure.hint {
-                    self.tell_stderr(&format!("  {hint}"), 0);
+                    self.wrap_to_stderr(&format!("  {hint}"), 0);
                 }
             }
             Form::Json => {
@@ -224,9 +224,9 @@ impl Screen {
     }
 
     /// Prints a line on standard error, broken between words, with a further indent of `indent`.
-    fn tell_stderr(&self, text: &str, indent: usize) {
+    fn wrap_to_stderr(&self, text: &str, indent: usize) {
         let width = columns(io::stderr().is_terminal(), terminal_size_of(io::stderr()));
-        self.to_stderr(&broken(&escape::text(text), width, indent));
+        self.to_stderr(&wrapped(&escape::text(text), width, indent));
     }
 
     fn to_stdout(&self, line: &str) {
@@ -244,7 +244,7 @@ impl Screen {
     fn to_stderr(&self, line: &str) {
         let bar = self.state().bar.clone();
         let print = || writeln!(io::stderr(), "{line}");
-        // Nobody can be told when this fails.
+        // There is nowhere to report a failure of this.
         let _ = match bar {
             Some(bar) => bar.suspend(print),
             None => print(),
@@ -264,7 +264,7 @@ fn columns(is_terminal: bool, size: Option<(Width, Height)>) -> Option<usize> {
 }
 
 /// Breaks a line into lines; what follows begins as far in as the line does, and `indent` further.
-fn broken(line: &str, width: Option<usize>, indent: usize) -> String {
+fn wrapped(line: &str, width: Option<usize>, indent: usize) -> String {
     let Some(width) = width else { return line.to_owned() };
     let begins = line.len() - line.trim_start_matches(' ').len();
     wrap(line, width, begins + indent).join("\n")
@@ -278,7 +278,7 @@ fn json_line(object: &impl Serialize) -> String {
 
 /// Prints the help or the version that was asked for.
 pub fn text(text: &clap::Error) -> ExitCode {
-    // Nobody can be told when this fails.
+    // There is nowhere to report a failure of this.
     let _ = text.print();
     ExitCode::SUCCESS
 }

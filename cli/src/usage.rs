@@ -1,4 +1,4 @@
-//! Reading the arguments; what is wrong with them is told in the style of every other error.
+//! Reading the arguments, with errors in the style of all others.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
@@ -10,7 +10,7 @@ pub mod arguments;
 mod help;
 
 /// The result of reading the arguments.
-pub enum Read {
+pub enum Parsed {
     /// The arguments are understood.
     Arguments(Box<Arguments>),
     /// The help or the version was requested.
@@ -20,19 +20,19 @@ pub enum Read {
 }
 
 /// Reads the arguments of this process.
-pub fn read() -> Read {
-    let command = help::complete(Arguments::command());
+pub fn read() -> Parsed {
+    let command = help::with_endings(Arguments::command());
     let read = command.clone().try_get_matches().and_then(|matches| {
         Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command.clone()))
     });
     match read {
-        Ok(arguments) => Read::Arguments(Box::new(arguments)),
-        Err(error) if !error.use_stderr() => Read::Text(error),
-        Err(error) => Read::Wrong(explain(&error, &command)),
+        Ok(arguments) => Parsed::Arguments(Box::new(arguments)),
+        Err(error) if !error.use_stderr() => Parsed::Text(error),
+        Err(error) => Parsed::Wrong(explain(&error, &command)),
     }
 }
 
-/// Says in one line what is wrong, and in one what to do.
+/// Makes a failure of one line for the error and one for the hint.
 fn explain(error: &clap::Error, command: &clap::Command) -> Failure {
     let text = error.to_string();
     let first = text.split("\n\n").next().unwrap_or_default();
@@ -55,7 +55,7 @@ fn explain(error: &clap::Error, command: &clap::Command) -> Failure {
     Failure::usage(what, hint)
 }
 
-/// The command that was typed, as far as it is one.
+/// Finds the command that was typed.
 fn named_command(command: &clap::Command) -> Option<String> {
     let mut typed = std::env::args_os().skip(1);
     typed.find_map(|word| {
@@ -64,7 +64,7 @@ fn named_command(command: &clap::Command) -> Option<String> {
     })
 }
 
-/// The word that was meant, where one is alike.
+/// Returns the word that was probably meant.
 fn suggestion(error: &clap::Error) -> Option<String> {
     let kinds =
         [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];

@@ -13,6 +13,7 @@ use crate::backend::{self, Backend};
 use crate::error::{Error, Result};
 use crate::format;
 use crate::format::id::{BlobId, ObjectId};
+use crate::format::index::IndexObject;
 use crate::format::keys::Keys;
 use crate::format::object::{Kind, ObjectName};
 use crate::format::pack::{FrameInfo, PackInfo, PackKind};
@@ -110,15 +111,15 @@ impl BlobIndex {
 }
 
 /// Loads an index object.
-pub(crate) fn load(backend: &dyn Backend, keys: &Keys, name: &ObjectName) -> Result<Vec<PackInfo>> {
+pub(crate) fn load(backend: &dyn Backend, keys: &Keys, name: &ObjectName) -> Result<IndexObject> {
     let mut object = backend::load(backend, name, seal::MAX_OBJECT as u64)?;
     let content = seal::open_whole(keys, Kind::Index, name, &mut object)?;
-    format::index::decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
+    IndexObject::decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
 }
 
 /// Seals packs as an index object; returns its name, its id and its bytes.
 pub(crate) fn seal(keys: &Keys, packs: &[PackInfo]) -> (ObjectName, ObjectId, Vec<u8>) {
-    let content = format::index::encode(packs);
+    let content = format::index::encode(packs, &[]);
     let id = ObjectId(keys.draw_salt(&content));
     let name = ObjectName::index(id);
     let object = seal::seal_whole(keys, Kind::Index, &name, id.0, &content);
@@ -144,16 +145,22 @@ pub(crate) fn open(
 ) -> Result<Opened> {
     let listed: HashSet<ObjectId> = names.iter().filter_map(|n| n.id()).map(ObjectId).collect();
     let cached = cached_segments(cache, &listed);
-    let covered: HashSet<ObjectId> =
+    let mut covered: HashSet<ObjectId> =
         cached.iter().flat_map(|cached| cached.segment.covers()).collect();
     let mut segments: Vec<Arc<Segment>> =
         cached.iter().map(|cached| Arc::clone(&cached.segment)).collect();
     let mut damaged = Vec::new();
+    // Those that replace others come first, so that the others need not be read.
+    let mut names: Vec<&ObjectName> = names.iter().collect();
+    names.sort_by_key(|name| std::cmp::Reverse(name.level()));
     for name in names {
         let Some(id) = name.id().map(ObjectId).filter(|id| !covered.contains(id)) else { continue };
         match load(backend, keys, name) {
-            Ok(packs) => {
-                segments.push(Arc::new(Segment::keep(Segment::build(&packs, &[id]), cache)));
+            Ok(IndexObject { packs, replaces }) => {
+                let replaced = replaces.into_iter().filter(|id| listed.contains(id));
+                let covers: Vec<ObjectId> = std::iter::once(id).chain(replaced).collect();
+                segments.push(Arc::new(Segment::keep(Segment::build(&packs, &covers), cache)));
+                covered.extend(covers);
             }
             Err(error @ (Error::Damaged { .. } | Error::Missing { .. })) => damaged.push(error),
             Err(error) => return Err(error),
@@ -191,6 +198,7 @@ fn cached_segments(cache: Option<&Path>, listed: &HashSet<ObjectId>) -> Vec<Cach
         .filter(|path| path.extension().is_some_and(|extension| extension == segment::EXTENSION))
         .filter_map(|path| Some((Segment::open(&path)?, path)))
         .collect();
+    // One that covers more comes first: it may replace those that cover some of the same.
     found.sort_by_key(|(segment, _)| std::cmp::Reverse(segment.covers().count()));
     let mut covered = HashSet::new();
     let mut kept = Vec::new();
@@ -205,3 +213,6 @@ fn cached_segments(cache: Option<&Path>, listed: &HashSet<ObjectId>) -> Vec<Cach
     }
     kept
 }
+
+#[cfg(test)]
+mod tests;

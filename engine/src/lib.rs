@@ -42,7 +42,7 @@ pub use format::keys::BlobKind;
 pub use format::object::{Area, Kind as ObjectKind, ObjectName};
 pub use format::pack::{Codec, FrameInfo, PackInfo, PackKind};
 pub use format::record::{
-    ClientId, DestinationId, Outcome, Session, Snapshot, Tombstone, Totals, Verdict,
+    ClientId, DestinationId, Exclusion, Outcome, Session, Snapshot, Tombstone, Totals, Verdict,
 };
 pub use format::secret::{Secret, SecretKind};
 pub use format::slot::{Cost, Slot};

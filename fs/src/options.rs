@@ -14,7 +14,7 @@ pub type Filter = Arc<dyn Fn(&SnapshotId, &Snapshot) -> bool + Send + Sync>;
 /// The options of a volume.
 #[derive(Clone)]
 pub struct VolumeOptions {
-    /// The zone in which words like `yesterday` are meant, and times that name none.
+    /// The zone of words like `yesterday`, and of times that name none.
     pub zone: TimeZone,
     /// The zone of the times in names.
     pub naming: Naming,

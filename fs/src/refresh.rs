@@ -130,10 +130,7 @@ impl Known {
         self.problems.extend(found.problems);
         // Only more than 2^32 states or snapshots can fail; then the old lists stay.
         let lists = context.lists.publish(&context.core, found.list).unwrap_or_default();
-        for list in &lists {
-            // Only the top of a scope that no host can have forgotten has no folders.
-            let _ = settle(context, list);
-        }
+        lists.iter().for_each(|list| settle(context, list));
     }
 
     /// Takes what hosts do not know yet.

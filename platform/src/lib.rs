@@ -36,7 +36,7 @@ pub use mount::{
 };
 pub use process::detach::{DetachError, Detached};
 pub use process::identity::boot_id_of;
-pub use read::buffer::{AlignedBuf, ReadBuffer};
+pub use read::buffer::ReadBuffer;
 pub use read::object::ObjectFile;
 pub use read::slab::Slab;
 pub use sys::{

@@ -19,8 +19,8 @@ pub use machine::{
 };
 pub use program::{Ended, MountGuard, MountedAt, Yore, binary, on_terminal};
 pub use project::{
-    SourceFile, circles_between_rooms, crowded_folders, free_relatives, imports_of_room,
-    more_than_contents, root, source_files,
+    SourceFile, circles_between_rooms, count_citations, crowded_folders, free_relatives,
+    imports_of_room, more_than_contents, root, source_files, wrong_citations,
 };
 pub use repository::{
     Call, Fault, Faulty, Memory, Recorder, TestRepository, When, dead_writer, options,

@@ -2,6 +2,7 @@
 //!
 //! A rule returns what breaks it, each with its place and with what to do; nothing when it is kept.
 
+mod citations;
 mod doc_comments;
 mod layout;
 mod modules;
@@ -9,6 +10,7 @@ mod rooms;
 mod sources;
 mod tokens;
 
+pub use citations::{count_citations, wrong_citations};
 pub use doc_comments::free_relatives;
 pub use layout::{crowded_folders, more_than_contents};
 pub use rooms::{circles_between_rooms, imports_of_room};

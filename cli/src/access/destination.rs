@@ -26,21 +26,21 @@ type Parse = fn(rest: &[u8], whole: &[u8]) -> Outcome<Destination>;
 const SCHEMES: [(&[u8], Parse); 1] = [(b"file", file_url)];
 
 impl Destination {
-    /// The folder on this machine that holds the repository; `None` where it is elsewhere.
+    /// Returns the folder on this machine that holds the repository; `None` where it is elsewhere.
     pub fn local_folder(&self) -> Option<&Path> {
         match self {
             Destination::Folder(folder) => Some(folder),
         }
     }
 
-    /// Names it for people.
+    /// Returns the location for people.
     pub fn location(&self) -> String {
         match self {
             Destination::Folder(folder) => folder.display().to_string(),
         }
     }
 
-    /// The last part of its name.
+    /// Returns the last part of the location.
     pub fn short_name(&self) -> Option<String> {
         match self {
             Destination::Folder(folder) => {
@@ -105,7 +105,7 @@ fn file_url(rest: &[u8], whole: &[u8]) -> Outcome<Destination> {
     }
 }
 
-/// Refuses a colon before the first slash: no person means a folder of that name in the working directory.
+/// Refuses a colon before the first slash: a folder of that name in the working directory is not meant.
 fn must_be_a_path(bytes: &[u8]) -> Outcome<()> {
     let first = bytes.split(|byte| *byte == b'/').next().unwrap_or_default();
     let Some(colon) = first.iter().position(|byte| *byte == b':') else { return Ok(()) };

@@ -1,7 +1,7 @@
-//! Sources that were dropped: backed up once, and not missed when they get old.
+//! Sources that were dropped: their last backup may get old.
 //!
-//! This installation remembers them, each with the snapshot that was its last then: a source that is backed up again
-//! counts again. A line of the file is a repository, a snapshot, and host and path in hexadecimal digits.
+//! The state folder lists them, each with its last snapshot at that time: a source that is backed up again counts
+//! again. A line of the file is a repository, a snapshot, and host and path in hexadecimal digits.
 
 use std::collections::HashSet;
 use std::io::{ErrorKind, Write};
@@ -22,7 +22,7 @@ pub struct Dropped {
 }
 
 impl Dropped {
-    /// Reads what this installation remembers; nothing where it can't remember.
+    /// Reads the list; it is empty where there is no state folder.
     pub fn read(repository: RepositoryId) -> Outcome<Self> {
         let Some(path) = path() else { return Ok(Self { repository, lines: HashSet::new() }) };
         match std::fs::read_to_string(&path) {
@@ -39,7 +39,7 @@ impl Dropped {
         self.lines.contains(&self.line(host, source, last))
     }
 
-    /// Drops a source machine last snapshot is `last`.
+    /// Drops a source whose last snapshot is `last`.
     pub fn add(&mut self, host: &str, source: &[u8], last: SnapshotId) -> Outcome<()> {
         let line = self.line(host, source, last);
         let path = path().ok_or_else(|| {
@@ -52,7 +52,7 @@ impl Dropped {
         let local = |error| Failure::local(&path, error);
         create_private_dir(path.parent().unwrap_or(&path)).map_err(local)?;
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
-        // In one piece, so that two that do so at once do not mix their lines.
+        // In one write, so that two processes do not mix their lines.
         file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes())).map_err(local)?;
         self.lines.insert(line);
         Ok(())

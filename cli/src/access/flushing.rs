@@ -1,14 +1,14 @@
-//! A destination machine file system can't be asked to make files durable.
+//! A destination whose file system can't be asked to make files durable.
 
 use yore_engine::Repository;
 
 use crate::access::state;
 use crate::screen::Screen;
 
-/// The file in a repository's cache that says that it was shown.
+/// The file in a repository's cache that says that the warning was printed.
 const WARNED: &str = "cannot-flush";
 
-/// Warns of it the first time that it is met: it is how the file system is, and no fault of a backup.
+/// Warns once for each repository: it is a property of the file system, and no fault of a backup.
 pub fn warn_once(screen: &Screen, repository: &Repository) {
     if repository.backend().capabilities().durable {
         return;
@@ -21,8 +21,8 @@ pub fn warn_once(screen: &Screen, repository: &Repository) {
     screen.problem(
         &repository.location(),
         "its file system can't be asked to write files to the disk at once (fsync), so that a power \
-         failure may cost the last snapshots; this is mark once",
+         failure may cost the last snapshots; this is told once",
     );
-    // Without a cache it is mark again.
+    // Without a cache the warning is printed again.
     let _ = mark.map(|mark| std::fs::write(mark, ""));
 }

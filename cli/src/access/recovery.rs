@@ -1,21 +1,21 @@
 //! Recovery keys that were copied by hand.
 
-/// The characters of a whole key, without what stands between its groups.
-const WHOLE: usize = 45;
+/// The number of characters of a key, without the separators.
+const KEY_LENGTH: usize = 45;
 /// The number of characters that may be missing or too many.
-const SLIPS: usize = 6;
+const MAX_MISTAKES: usize = 6;
 /// The number of groups of five that show that a text is meant as a key, although characters are missing.
-const GROUPS: usize = 6;
+const MIN_GROUPS: usize = 6;
 
 /// Reports whether a text is a recovery key, perhaps with mistakes: letters and digits, about as many, in groups.
 pub fn looks_like_one(text: &str) -> bool {
     let groups = || text.trim().split(['-', ' ']).filter(|group| !group.is_empty());
     let characters = || groups().flat_map(str::chars);
     let length = characters().count();
-    let is_grouped = groups().filter(|group| group.len() == 5).count() >= GROUPS;
+    let is_grouped = groups().filter(|group| group.len() == 5).count() >= MIN_GROUPS;
     characters().all(|character| character.is_ascii_alphanumeric())
         && characters().any(|character| character.is_ascii_digit())
-        && (length == WHOLE || (is_grouped && length.abs_diff(WHOLE) <= SLIPS))
+        && (length == KEY_LENGTH || (is_grouped && length.abs_diff(KEY_LENGTH) <= MAX_MISTAKES))
 }
 
 #[cfg(test)]

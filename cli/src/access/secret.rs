@@ -1,4 +1,4 @@
-//! The secret that opens a repository: where it is given, or how it is asked for.
+//! The secret that opens a repository, as it is given or asked for.
 //!
 //! The first that is given counts: key file, passphrase file, command, environment, prompt.
 
@@ -15,7 +15,7 @@ use crate::args::global::Global;
 use crate::failure::engine_error::reason;
 use crate::failure::{Exit, Failure, Outcome};
 
-/// The most that is read as a secret.
+/// The largest secret that is read, in bytes.
 const LIMIT: u64 = 64 << 10;
 
 /// A secret as it was given: text, which can be handed to a process in the background.
@@ -44,7 +44,7 @@ impl GivenSecret {
         }
     }
 
-    /// Says more of a secret that opens nothing, where it is a recovery key with a mistake in it.
+    /// Explains the failure of a secret that is a recovery key with a mistake in it.
     pub fn explain(&self, failure: Failure) -> Failure {
         let GivenSecret::Typed(text) = self else { return failure };
         match Secret::recovery(text) {
@@ -57,7 +57,7 @@ impl GivenSecret {
         }
     }
 
-    /// Writes it for a process in the background.
+    /// Encodes the secret for a process in the background.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let (mark, text) = match self {
             GivenSecret::KeyFile { text, .. } => (b'k', text),
@@ -69,7 +69,7 @@ impl GivenSecret {
         bytes
     }
 
-    /// Reads what [`GivenSecret::to_bytes`] wrote.
+    /// Decodes what [`GivenSecret::to_bytes`] encoded.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (mark, text) = bytes.split_first()?;
         let text = Zeroizing::new(std::str::from_utf8(text).ok()?.to_owned());
@@ -160,7 +160,7 @@ fn from_command(command: &OsStr) -> Outcome<Zeroizing<String>> {
     text("what the command printed", bytes.unwrap_or_default())
 }
 
-/// Fails with the ways to give a secret where nobody can be asked.
+/// Fails with the ways to give a secret where there is no terminal.
 pub fn must_have_terminal() -> Outcome<()> {
     if io::stdin().is_terminal() || io::stderr().is_terminal() {
         return Ok(());
@@ -192,7 +192,7 @@ pub fn prompt_new() -> Outcome<Zeroizing<String>> {
     }
 }
 
-/// Refuses what can't be a new passphrase.
+/// Refuses an empty passphrase, and one of the form of a recovery key.
 pub fn must_be_usable(text: &str) -> Outcome<()> {
     if text.trim_end_matches(['\r', '\n']).is_empty() {
         return Err(Failure::usage(

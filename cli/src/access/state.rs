@@ -10,7 +10,7 @@ use crate::failure::{Exit, Failure, Outcome};
 
 const CLIENT: &str = "client";
 
-fn named_or(variable: &str, usual: impl FnOnce(&ProjectDirs) -> PathBuf) -> Option<PathBuf> {
+fn folder_or(variable: &str, usual: impl FnOnce(&ProjectDirs) -> PathBuf) -> Option<PathBuf> {
     match std::env::var_os(variable) {
         Some(folder) if !folder.is_empty() => std::path::absolute(folder).ok(),
         _ => ProjectDirs::from("", "", "yore").map(|folders| usual(&folders)),
@@ -19,7 +19,7 @@ fn named_or(variable: &str, usual: impl FnOnce(&ProjectDirs) -> PathBuf) -> Opti
 
 /// Returns the folder of caches, which may be removed at any time.
 pub fn cache_folder() -> Option<PathBuf> {
-    named_or("YORE_CACHE_DIR", |folders| folders.cache_dir().to_owned())
+    folder_or("YORE_CACHE_DIR", |folders| folders.cache_dir().to_owned())
 }
 
 /// Returns the folder in which this program keeps its state.
@@ -27,7 +27,7 @@ pub fn state_folder() -> Option<PathBuf> {
     let usual = |folders: &ProjectDirs| {
         folders.state_dir().unwrap_or_else(|| folders.data_local_dir()).to_owned()
     };
-    named_or("YORE_STATE_DIR", usual)
+    folder_or("YORE_STATE_DIR", usual)
 }
 
 /// Returns the id of this installation; draws it the first time.
@@ -66,15 +66,15 @@ fn client_in(folder: &Path, own: &str) -> Outcome<ClientId> {
     for name in [own, CLIENT] {
         let path = folder.join(name);
         match std::fs::read(&path) {
-            Ok(bytes) => return whole(&path, &bytes),
+            Ok(bytes) => return parse_client(&path, &bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(Failure::local(&path, error)),
         }
     }
-    save(folder, CLIENT, drawn())?;
+    save(folder, CLIENT, draw_client())?;
     // Of two that start at once, one draws the name, and both read it.
     let path = folder.join(CLIENT);
-    whole(&path, &std::fs::read(&path).map_err(|error| Failure::local(&path, error))?)
+    parse_client(&path, &std::fs::read(&path).map_err(|error| Failure::local(&path, error))?)
 }
 
 fn save(folder: &Path, name: &str, client: ClientId) -> Outcome<()> {
@@ -85,13 +85,13 @@ fn save(folder: &Path, name: &str, client: ClientId) -> Outcome<()> {
 }
 
 /// Draws an id for an installation.
-pub fn drawn() -> ClientId {
+pub fn draw_client() -> ClientId {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the system has random numbers");
     ClientId(bytes)
 }
 
-fn whole(path: &Path, bytes: &[u8]) -> Outcome<ClientId> {
+fn parse_client(path: &Path, bytes: &[u8]) -> Outcome<ClientId> {
     bytes.try_into().map(ClientId).map_err(|_| {
         Failure::new(
             Exit::Failed,

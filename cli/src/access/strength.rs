@@ -5,11 +5,11 @@ use zxcvbn::{Score, zxcvbn};
 use crate::screen::Screen;
 
 /// The least number of characters.
-const ENOUGH: usize = 12;
+const MIN_LENGTH: usize = 12;
 /// The number of characters that are estimated: the time of the estimate grows with its square.
-const ESTIMATED: usize = 72;
+const MAX_ESTIMATED: usize = 72;
 
-/// Warns of a new passphrase that is short, or made of what people try first.
+/// Warns of a new passphrase that is short or common.
 pub fn warn_if_weak(screen: &Screen, passphrase: &str) {
     if let Some(weakness) = weakness(passphrase) {
         screen.problem(
@@ -25,10 +25,10 @@ pub fn warn_if_weak(screen: &Screen, passphrase: &str) {
 /// Returns the weakness of a passphrase, if it has one.
 fn weakness(passphrase: &str) -> Option<String> {
     let length = passphrase.chars().count();
-    if length < ENOUGH {
+    if length < MIN_LENGTH {
         return Some(format!("the passphrase has only {length} characters"));
     }
-    let start: String = passphrase.chars().take(ESTIMATED).collect();
+    let start: String = passphrase.chars().take(MAX_ESTIMATED).collect();
     (zxcvbn(&start, &["yore", "backup"]).score() < Score::Three)
         .then(|| "the passphrase is made of common words or patterns".to_owned())
 }

@@ -10,7 +10,7 @@ use yore_platform::{Kind, Timestamp};
 use super::{Added, Archive, content};
 use crate::moment::state::MomentState;
 
-/// Blocks of a tar.
+/// The size of a block, in bytes.
 const BLOCK: u64 = 512;
 /// The longest name, and name of a link's target, without a record of its own.
 const LONGEST: usize = 100;
@@ -35,7 +35,7 @@ struct FirstName {
 }
 
 impl<W: Write> Tar<W> {
-    /// Begins.
+    /// Begins an archive.
     pub fn new(out: W) -> Self {
         Self { out: Builder::new(out), names: HashMap::new() }
     }
@@ -174,7 +174,7 @@ fn records(name: &[u8], target: &[u8], size: u64, node: &Node) -> Vec<(String, V
     records
 }
 
-/// A POSIX ACL as text, from the form in which Linux keeps it (linux/posix_acl_xattr.h); `None` for
+/// Returns a POSIX ACL as text, from the form in which Linux keeps it (linux/posix_acl_xattr.h); `None` for
 /// anything else.
 fn acl_text(value: &[u8]) -> Option<String> {
     let entries = value.strip_prefix(&[2, 0, 0, 0])?;
@@ -197,7 +197,7 @@ fn acl_text(value: &[u8]) -> Option<String> {
     Some(texts.join(","))
 }
 
-/// Seconds since 1970 with their fraction.
+/// Returns the seconds since 1970 with their fraction.
 fn decimal(time: Timestamp) -> String {
     match (time.seconds, time.nanos) {
         (seconds, 0) => seconds.to_string(),

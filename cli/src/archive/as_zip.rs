@@ -22,7 +22,7 @@ pub struct Zip<W: Write> {
 }
 
 impl<W: Write> Zip<W> {
-    /// Begins; the times of files are shown in `zone`, since zip knows none.
+    /// Begins an archive; the times of files are shown in `zone`, since zip knows none.
     pub fn new(out: W, zone: TimeZone) -> Self {
         Self { out: ZipWriter::new_stream(out), zone }
     }

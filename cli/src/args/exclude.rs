@@ -80,7 +80,7 @@ fn without_links(pattern: &str) -> Option<String> {
     let components: Vec<&str> = body.strip_prefix('/')?.split('/').collect();
     let is_literal = |name: &&&str| !name.contains(['*', '?', '[']) && !name.is_empty();
     let literal = components.iter().take_while(is_literal).count();
-    // The last name may be a link itself, and is then what is meant.
+    // A link as the last name is meant itself.
     let above = literal.min(components.len().saturating_sub(1));
     let plain = |name: &&str| name.replace('\\', "");
     let folder: String =

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use yore_platform::{snapshot_path, system_path};
 
-/// Makes a path absolute as it is written, whether anything is there or not.
+/// Makes a path absolute as it is written, even if nothing is there.
 pub fn absolute(path: &Path) -> Vec<u8> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut plain = PathBuf::new();
@@ -21,7 +21,7 @@ pub fn absolute(path: &Path) -> Vec<u8> {
 
 /// Lists the paths that one may mean: as it is written, then where its links lead.
 ///
-/// A backup names its sources without links; of a path machine end is gone, the folders that are there are followed.
+/// A backup names its sources without links; of a path whose end is gone, the folders that are there are followed.
 pub fn spellings(path: Vec<u8>) -> Vec<Vec<u8>> {
     let system = system_path(&path);
     let real = system.ancestors().find_map(|above| {

@@ -1,4 +1,4 @@
-//! The machine machine snapshots are meant.
+//! Options that choose the machine whose snapshots are meant.
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -11,7 +11,7 @@ use crate::text::escape;
 /// The options that choose a machine.
 #[derive(Debug, Clone, Default, Args)]
 pub struct MachineArgs {
-    /// The machine machine snapshots are meant, instead of this one
+    /// The machine whose snapshots are meant, instead of this one
     #[arg(long, value_name = "HOST", value_parser = NonEmptyStringValueParser::new())]
     pub host: Option<String>,
     /// The snapshots of all machines together
@@ -20,7 +20,7 @@ pub struct MachineArgs {
 }
 
 impl MachineArgs {
-    /// Takes the snapshots of the machine that is meant.
+    /// Keeps the snapshots of the machine that is meant.
     pub fn select(&self, mut list: Vec<SnapshotEntry>) -> Outcome<Vec<SnapshotEntry>> {
         if self.all_hosts {
             return Ok(list);
@@ -41,8 +41,8 @@ impl MachineArgs {
     }
 }
 
-/// Takes the machine that is meant where nobody names one; everybody's snapshots where that is none.
-pub fn here_or_all(
+/// Returns a filter for the snapshots of this machine, or of the only one that has some; all pass where several have.
+pub fn is_of_this_machine(
     list: &[SnapshotEntry],
     all_hosts: bool,
 ) -> impl Fn(&SnapshotEntry) -> bool + use<> {

@@ -1,4 +1,4 @@
-//! Choosing snapshots by machine, word and path.
+//! Options that choose snapshots by machine, tag and path.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `--unchanged-by`: by what a file is known to be unchanged.
+//! `--unchanged-by`: the attributes by which a file is known to be unchanged.
 
 use yore_engine::{ChangeTime, InodeNumbers, UnchangedBy};
 

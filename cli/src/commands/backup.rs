@@ -129,7 +129,7 @@ impl Options {
     }
 }
 
-/// The path in the snapshot of what has none outside.
+/// Returns the path in the snapshot of a stream.
 fn stream_path(name: &Path) -> Outcome<Vec<u8>> {
     let bytes = name_bytes(name.as_os_str());
     let names: Vec<&[u8]> = bytes

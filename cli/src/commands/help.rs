@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::text::table::{Column, Table};
 
-const BEGINNINGS: [[&str; 2]; 5] = [
+const FIRST_STEPS: [[&str; 2]; 5] = [
     ["  yore try", "see it work, on throw-away data"],
     ["  yore --repo /mnt/disk/backup init", "make a place for backups"],
     ["  yore --repo /mnt/disk/backup backup ~/", "back up a folder"],
@@ -20,7 +20,7 @@ pub fn run(context: &Context) {
     screen.line("Yore keeps the past of your files, encrypted, and shows it as a drive.");
     screen.line("");
     let mut table = Table::untitled([Column::Fixed, Column::Text]);
-    BEGINNINGS.iter().for_each(|row| table.row(row.map(str::to_owned).to_vec()));
+    FIRST_STEPS.iter().for_each(|row| table.row(row.map(str::to_owned).to_vec()));
     screen.table(&table);
     screen.line("");
     screen.line("All commands: yore --help   One of them: yore help COMMAND");

@@ -1,4 +1,4 @@
-//! Commands that make a repository, look after it, and tell of it as a whole.
+//! Commands that make a repository, maintain it, and describe it as a whole.
 
 pub mod check;
 pub mod forget;

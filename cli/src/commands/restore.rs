@@ -2,28 +2,30 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use yore_engine::{
-    Extra, Lookup, Overwrite, Owners, Repository, RestoreOptions, RestoreReport, Run, TreePath,
-    Verify, path_versions, restore,
+    Extra, Lookup, Overwrite, Owners, Repository, RestoreOptions, Run, TreePath, Verify,
+    path_versions, restore,
 };
-use yore_platform::system_path;
+use yore_platform::{hostname, name_bytes, name_from_bytes};
 
 use crate::args::exclude::{self, FromHere};
 use crate::args::machine::MachineArgs;
-use crate::commands::restore::in_place::Request;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
-use crate::json;
 use crate::moment::moment_path::MomentPath;
 use crate::moment::state::MomentState;
 use crate::moment::{clock, moment_path, state as moment_state};
 use crate::screen::progress::Progress;
-use crate::text::{escape, format};
+use crate::text::escape;
 
 mod in_place;
+mod summary;
+mod target;
+
+use in_place::{Consent, Request};
 
 /// The options of `restore`.
 #[derive(Debug, Args)]
@@ -42,10 +44,10 @@ pub struct Options {
     /// Copy it to where it came from
     #[arg(long, conflicts_with = "target")]
     in_place: bool,
-    /// Which files that are there already are replaced
+    /// The files that are replaced, of those that are there already
     /// (different, unless --in-place: then you are asked, or have to say it)
     #[arg(long, value_enum, value_name = "WHICH")]
-    overwrite: Option<Which>,
+    overwrite: Option<OverwriteRule>,
     /// Replace nothing: put the old version beside what is there, as "report (2026-01-15 10.30).odt"
     #[arg(long, conflicts_with_all = ["overwrite", "delete"])]
     keep_both: bool,
@@ -71,12 +73,12 @@ pub struct Options {
     machine: MachineArgs,
 }
 
-/// Which files that are there already are replaced.
+/// The files that are replaced, of those that are there already.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Which {
+enum OverwriteRule {
     /// None
     Never,
-    /// Those machine size or time differs
+    /// Those whose size or time differs
     Different,
     /// Those that are older
     Newer,
@@ -95,14 +97,15 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     };
     let state = moment_state::open(context, &repository, &moment_path, &options.machine)?;
     let (path, mut what) = moment_state::locate(&state, &moment_path)?;
-    let mut target = target(context, options, &path)?;
-    if let Some(name) = target_name(options, &target, &what)
+    let mut target = target::folder(context, options, &path)?;
+    if let Some(name) = target::name(options, &target, &what)
         && let Lookup::Node(seen) = &mut what
     {
         seen.node.name = name;
         target.pop();
     }
-    let settings = settings(options, &state, &path, protected_patterns(context, &target, &path)?);
+    let settings =
+        settings(options, &state, &path, target::protected_patterns(context, &target, &path)?);
     let began = Instant::now();
     let report = match options.target.is_some() {
         true => {
@@ -114,16 +117,20 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         }
         false => {
             must_be_of_this_machine(options, &state)?;
-            let request = Request { state: &state, what: &what, path: &path, settings: &settings };
-            let is_said = options.overwrite.is_some() || options.keep_both;
-            in_place::run(context, &request, is_said, interrupt)?
+            let consent = match options.overwrite.is_some() || options.keep_both {
+                true => Consent::Given,
+                false => Consent::Asked,
+            };
+            let (state, what) = (&state, &what);
+            let request = Request { state, what, path: &path, settings: &settings, consent };
+            in_place::run(context, &request, interrupt)?
         }
     };
     let landed = match &what {
         Lookup::Root(_) => target,
-        Lookup::Node(seen) => target.join(system_name(&seen.node.name)),
+        Lookup::Node(seen) => target.join(name_from_bytes(&seen.node.name)),
     };
-    summary(context, options, &landed, &report, began.elapsed());
+    summary::print(&context.screen, settings.run, &landed, &report, began.elapsed());
     Ok(if report.failed + report.refused > 0 { Done::Partly } else { Done::Whole })
 }
 
@@ -151,7 +158,7 @@ fn typed(context: &Context, options: &Options) -> Outcome<Typed> {
     }
 }
 
-/// Finds the newest version of a path, also of one that is gone.
+/// Finds the newest version of a path, also of one that is deleted.
 fn newest_of(
     context: &Context,
     options: &Options,
@@ -160,7 +167,7 @@ fn newest_of(
 ) -> Outcome<MomentPath> {
     let timeline = options.machine.select(repository.snapshots()?.list)?;
     let (reader, _) = repository.reader(moment_state::BUDGET)?;
-    for path in moment_path::alternatives(yore_platform::name_bytes(file.as_os_str())) {
+    for path in moment_path::alternatives(name_bytes(file.as_os_str())) {
         let versions = path_versions(&reader, &timeline, TreePath::new(&path))?;
         if let Some(version) = versions.iter().rev().find(|version| version.what.is_some()) {
             let newest = &timeline[version.last];
@@ -183,7 +190,7 @@ fn newest_of(
 
 /// Refuses to put another machine's files in the place of this one's, unless it was named.
 fn must_be_of_this_machine(options: &Options, state: &MomentState) -> Outcome<()> {
-    let here = yore_platform::hostname();
+    let here = hostname();
     let other = state.hosts.iter().find(|host| **host != here);
     match other.filter(|host| options.machine.host.as_ref() != Some(host)) {
         None => Ok(()),
@@ -201,55 +208,6 @@ fn must_be_of_this_machine(options: &Options, state: &MomentState) -> Outcome<()
     }
 }
 
-/// The name that `--target` gives to a single file; `None` where it is the folder for it.
-fn target_name(options: &Options, target: &Path, what: &Lookup) -> Option<Vec<u8>> {
-    let typed = yore_platform::name_bytes(options.target.as_ref()?.as_os_str());
-    let is_one = matches!(what, Lookup::Node(seen) if seen.dir.is_none());
-    let ends_in_a_name = !matches!(typed, [.., b'/'] | [.., b'/', b'.'] | b"." | []);
-    let named = target.file_name().filter(|_| is_one && ends_in_a_name && !target.is_dir())?;
-    Some(yore_platform::name_bytes(named).to_vec())
-}
-
-fn system_name(name: &[u8]) -> OsString {
-    yore_platform::name_from_bytes(name)
-}
-
-/// The folder in which the first name of what is restored comes to lie.
-fn target(context: &Context, options: &Options, path: &[u8]) -> Outcome<PathBuf> {
-    let target = match &options.target {
-        Some(target) => std::path::absolute(target).map_err(|e| Failure::local(target, e))?,
-        None => system_path(TreePath::new(path).parent().as_bytes()),
-    };
-    let whole = std::fs::canonicalize(&target).unwrap_or_else(|_| target.clone());
-    let destination = context.destination()?;
-    let is_inside = destination.local_folder().is_some_and(|folder| {
-        let real = std::fs::canonicalize(folder);
-        whole.starts_with(real.as_deref().unwrap_or(folder))
-    });
-    match is_inside {
-        false => Ok(target),
-        true => Err(Failure::usage(
-            format!("{} lies inside the repository", target.display()),
-            "choose another folder",
-        )),
-    }
-}
-
-/// Patterns of the repository and the cache, where they lie in the target: nothing removes those.
-fn protected_patterns(context: &Context, target: &Path, path: &[u8]) -> Outcome<Vec<String>> {
-    let above = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-    let target = std::fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
-    let within = context.own_folders()?.into_iter().filter_map(|folder| {
-        let below = folder.strip_prefix(&target).ok()?.to_owned();
-        Some(exclude::exactly(&system_path(&path[..above]).join(below)).patterns)
-    });
-    Ok(within.flatten().collect())
-}
-
-fn run_of(options: &Options) -> Run {
-    if options.dry_run { Run::Dry } else { Run::Real }
-}
-
 fn settings(
     options: &Options,
     state: &MomentState,
@@ -259,12 +217,12 @@ fn settings(
     let sources = state.parts.iter().map(|part| part.path.as_slice()).chain([path]);
     let bases = exclude::bases(sources.map(<[u8]>::to_vec).collect(), FromHere::Yes);
     RestoreOptions {
-        overwrite: match options.overwrite.unwrap_or(Which::Different) {
+        overwrite: match options.overwrite.unwrap_or(OverwriteRule::Different) {
             _ if options.keep_both => Overwrite::Beside,
-            Which::Never => Overwrite::Never,
-            Which::Different => Overwrite::Different,
-            Which::Newer => Overwrite::Newer,
-            Which::Always => Overwrite::Always,
+            OverwriteRule::Never => Overwrite::Never,
+            OverwriteRule::Different => Overwrite::Different,
+            OverwriteRule::Newer => Overwrite::Newer,
+            OverwriteRule::Always => Overwrite::Always,
         },
         extra: if options.delete { Extra::Delete } else { Extra::Keep },
         parts: state.parts.clone(),
@@ -272,47 +230,7 @@ fn settings(
         include: exclude::rules(&options.include, &bases),
         exclude: exclude::rules(&options.exclude, &bases),
         owners: if options.numeric_ids { Owners::ByNumber } else { Owners::ByName },
-        run: run_of(options),
+        run: if options.dry_run { Run::Dry } else { Run::Real },
         verify: if options.verify { Verify::Reread } else { Verify::Trust },
-    }
-}
-
-fn summary(
-    context: &Context,
-    options: &Options,
-    landed: &Path,
-    report: &RestoreReport,
-    took: Duration,
-) {
-    let screen = &context.screen;
-    screen.object(&json::Restore::new(run_of(options), landed, report, took));
-    let at = landed.display();
-    let (files, bytes) = (format::counted(report.files, "file"), format::bytes(report.bytes));
-    screen.info(match options.dry_run {
-        true => format!("A trial: {files} ({bytes}) would be written to {at}."),
-        false => format!("Restored {files} ({bytes}) to {at} in {}.", format::duration(took)),
-    });
-    let deleted = match options.dry_run {
-        true => "would be removed, because the snapshot does not have them",
-        false => "removed, because the snapshot does not have them",
-    };
-    for (number, what) in [
-        (report.unchanged, "there already as they should be"),
-        (report.skipped, "there and left as they are (--overwrite)"),
-        (report.beside, "put beside what is there, under names with the time of the snapshot"),
-        (report.deleted, deleted),
-        (report.leftovers, "temporary files of a restore that was interrupted, removed now"),
-    ] {
-        if number > 0 {
-            screen.info(format!("  {} {what}", format::count(number)));
-        }
-    }
-    for (number, what) in [
-        (report.failed, "could not be restored: see the list above"),
-        (report.refused, "times the system refused an owner, a time or an attribute: see above"),
-    ] {
-        if number > 0 {
-            screen.line(format!("  {} {what}", format::count(number)));
-        }
     }
 }

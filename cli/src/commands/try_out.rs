@@ -79,22 +79,24 @@ fn show(context: &Context, demo: &Demo, interrupt: Interrupt) -> Outcome<()> {
         screen.info(format!("    {line}"));
     }
     screen.info("");
-    let restored = take_out(context, demo, &view)?;
+    let restored = copy_out_files(context, demo, &view)?;
     screen.object(&json::Try { mounted: drive.is_some(), restored: &restored });
     if let Some(drive) = drive {
-        linger(context, demo, interrupt);
+        wait_for_end(context, demo, interrupt);
         drop(drive);
     }
     Ok(())
 }
 
-/// Mounts the drive; where that can't be, tells what to install and goes on without it.
+/// Mounts the drive; where that fails, says what to install and goes on without it.
 fn mount(context: &Context, demo: &Demo) -> Outcome<Option<Drive>> {
     let repository = Arc::new(demo.repository()?);
     let mounted = yore_platform::driver_available().map_err(Failure::from).and_then(|()| {
-        let presented = VolumeOptions::new(context.now.time_zone().clone());
+        let mut options = VolumeOptions::new(context.now.time_zone().clone());
+        // `try` explains the folders itself, and draws them.
+        options.no_readme = true;
         let how = MountOptions::default();
-        drive::mount(repository, &demo.drive(), presented, &how, &context.screen)
+        drive::mount(repository, &demo.drive(), options, &how, &context.screen)
     });
     let failure = match mounted {
         Ok(drive) => return Ok(Some(drive)),
@@ -111,8 +113,8 @@ fn mount(context: &Context, demo: &Demo) -> Outcome<Option<Drive>> {
     Ok(None)
 }
 
-/// Takes files out of the past and compares them with what they were.
-fn take_out(context: &Context, demo: &Demo, view: &DemoView) -> Outcome<Vec<String>> {
+/// Copies files out of the first backup and compares them with what they were.
+fn copy_out_files(context: &Context, demo: &Demo, view: &DemoView) -> Outcome<Vec<String>> {
     let screen = &context.screen;
     let mut restored = Vec::new();
     for old_files in demo.old_files()? {
@@ -139,7 +141,7 @@ fn take_out(context: &Context, demo: &Demo, view: &DemoView) -> Outcome<Vec<Stri
     Ok(restored)
 }
 
-/// Shows a file of the past next to the present one.
+/// Shows a file of the first backup next to the present one.
 fn compare(context: &Context, demo: &Demo, old_files: &OldFile) -> Outcome<()> {
     let screen = &context.screen;
     let present_path = demo.source_file(&old_files.path);
@@ -181,8 +183,8 @@ fn side_by_side(then: &str, past: &[u8], now: &str, present: &[u8]) -> Table {
     table
 }
 
-/// Lets a person look around until Ctrl-C; where there is none, it is over at once.
-fn linger(context: &Context, demo: &Demo, interrupt: Interrupt) {
+/// Waits for Ctrl-C, so that a person can look around; returns at once without a terminal.
+fn wait_for_end(context: &Context, demo: &Demo, interrupt: Interrupt) {
     if context.screen.is_json()
         || !context.screen.is_terminal_output()
         || !std::io::stdin().is_terminal()
@@ -202,6 +204,6 @@ fn linger(context: &Context, demo: &Demo, interrupt: Interrupt) {
     screen.info("");
     screen.info("Ctrl-C here ends it and removes everything.");
     while !interrupt.wait(Duration::from_secs(1)) && is_mounted(&drive) {}
-    // Behind the terminal's ^C.
+    // Ends the line on which the terminal shows ^C.
     screen.info("");
 }

@@ -71,7 +71,7 @@ impl Folder for InSnapshot<'_> {
 
 /// Looks at a folder of the file system.
 pub fn of_folder(path: &Path, limits: Limits) -> io::Result<Branch> {
-    grow(path.display().to_string(), OnDisk(path.to_owned()), limits, limits.depth)
+    list_tree(path.display().to_string(), OnDisk(path.to_owned()), limits, limits.depth)
 }
 
 /// Looks at a folder of a snapshot.
@@ -81,10 +81,10 @@ pub fn of_snapshot(
     root: DirRef,
     limits: Limits,
 ) -> yore_engine::Result<Branch> {
-    grow(name.to_owned(), InSnapshot(reader, root), limits, limits.depth)
+    list_tree(name.to_owned(), InSnapshot(reader, root), limits, limits.depth)
 }
 
-fn grow<F: Folder>(
+fn list_tree<F: Folder>(
     name: String,
     folder: F,
     limits: Limits,
@@ -112,7 +112,7 @@ fn grow<F: Folder>(
             Some(_) if (limits.closed)(&name) => {
                 Ok(Branch { name: format!("{name}/"), below: Vec::new(), more: 0 })
             }
-            Some(folder) => grow(name, folder, limits, depth - 1),
+            Some(folder) => list_tree(name, folder, limits, depth - 1),
             None => Ok(Branch { name, below: Vec::new(), more: 0 }),
         })
         .collect::<Result<_, _>>()?;

@@ -1,4 +1,4 @@
-//! Through what `yore try` looks at the state: the drive, or the repository where there is no FUSE.
+//! The view of `yore try` on the first backup: the drive, or the repository where there is no FUSE.
 
 use std::fs::File;
 use std::io::Write;
@@ -13,8 +13,8 @@ use crate::failure::{Failure, Outcome};
 use crate::moment::content::copy_out;
 use crate::moment::state::MomentState;
 
-/// How much of the trees is drawn: each day, of each single snapshot the name, and not the whole tree
-/// again for each machine and tag.
+/// Returns the limits of the trees that are drawn: each day, only the name of each snapshot, and not the
+/// whole tree again for each machine, tag and example of a time.
 fn limits(demo: &Demo) -> Limits {
     let closed = |name: &str| {
         let is_snapshot = name.len() >= 17 && name.as_bytes().get(10) == Some(&b'T');
@@ -23,7 +23,7 @@ fn limits(demo: &Demo) -> Limits {
     Limits { depth: if demo.is_sample() { 4 } else { 3 }, width: 9, closed }
 }
 
-/// Through what the past is seen.
+/// The source of what `yore try` shows.
 pub enum DemoView {
     /// The drive, mounted there.
     Drive(PathBuf),
@@ -32,7 +32,7 @@ pub enum DemoView {
 }
 
 impl DemoView {
-    /// Where the source is in the first state, as far as there is a path.
+    /// Returns the path of the source in the first backup, as far as it has one.
     pub fn state(&self, demo: &Demo) -> PathBuf {
         match self {
             DemoView::Drive(drive) => {
@@ -56,7 +56,7 @@ impl DemoView {
         Ok(tree::draw(&branch))
     }
 
-    /// Copies a file of the source as it was then, and tells from where.
+    /// Copies a file of the source as it was then, and returns where it was.
     pub fn copy_out(&self, demo: &Demo, path: &Path, copy: &Path) -> Outcome<String> {
         let local = |error| Failure::local(copy, error);
         if let Some(folder) = copy.parent() {

@@ -1,4 +1,4 @@
-//! A volume, and the thread that shows new snapshots in it.
+//! The thread that shows new snapshots in a volume.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -8,29 +8,29 @@ use std::time::Duration;
 use yore_engine::Repository;
 use yore_fs::{Changed, SnapshotVolume, VolumeOptions};
 
-use crate::failure::engine_error::{reason, words};
+use crate::failure::engine_error::{message, reason};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::screen::Screen;
 
 /// The interval at which the repository is asked for snapshots after it had new ones.
-const SOON: Duration = Duration::from_secs(1);
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long to wait at most, when it had none for a while. Whoever looks at the volume meanwhile has it
-/// asked at once.
-const LATER: Duration = Duration::from_secs(4);
+/// The longest interval, after it had none for a while. A program that reads the volume causes a refresh
+/// at once.
+const MAX_INTERVAL: Duration = Duration::from_secs(4);
 
-/// Opens the volume of a repository; tells what is not as it should be.
+/// Opens the volume of a repository; reports its problems.
 pub fn open(
     repository: Arc<Repository>,
     options: VolumeOptions,
     screen: &Screen,
 ) -> Outcome<Arc<SnapshotVolume>> {
     let (volume, problems) = SnapshotVolume::open(repository, options)?;
-    problems.iter().for_each(|problem| screen.problem("", &words(problem)));
+    problems.iter().for_each(|problem| screen.problem("", &message(problem)));
     Ok(Arc::new(volume))
 }
 
-/// The thread; dropped, it ends.
+/// The refreshing thread; dropping it ends the thread.
 pub struct Refresher {
     /// Dropped to end the thread.
     stop: Option<Sender<()>>,
@@ -38,7 +38,7 @@ pub struct Refresher {
 }
 
 impl Refresher {
-    /// Starts it; `host` is told what it must forget.
+    /// Starts the thread; it calls `host` with what the host must forget.
     pub fn start(
         volume: Arc<SnapshotVolume>,
         screen: &Arc<Screen>,
@@ -63,27 +63,27 @@ impl Refresher {
 impl Drop for Refresher {
     fn drop(&mut self) {
         self.stop = None;
-        // A thread that panicked has said so.
+        // A thread that panicked has printed that.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-/// Looks for new snapshots until it is told to stop.
+/// Looks for new snapshots until it is stopped.
 fn refresh(
     volume: &SnapshotVolume,
     host: impl Fn(&Changed),
     stopped: &Receiver<()>,
     screen: &Screen,
 ) {
-    let (mut told, mut wait) = (Vec::new(), SOON);
+    let (mut reported, mut wait) = (Vec::new(), MIN_INTERVAL);
     while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
         let changed = volume.refresh_and_tell(&host);
         let is_quiet = changed.directories.is_empty() && changed.names.is_empty();
-        wait = if is_quiet { LATER.min(2 * wait) } else { SOON };
-        let problems: Vec<String> = changed.problems.iter().map(words).collect();
-        for problem in problems.iter().filter(|problem| !told.contains(*problem)) {
+        wait = if is_quiet { MAX_INTERVAL.min(2 * wait) } else { MIN_INTERVAL };
+        let problems: Vec<String> = changed.problems.iter().map(message).collect();
+        for problem in problems.iter().filter(|problem| !reported.contains(*problem)) {
             screen.problem("", problem);
         }
-        told = problems;
+        reported = problems;
     }
 }

@@ -1,4 +1,4 @@
-//! How the snapshots are presented, whatever serves them.
+//! Options of a volume, shared by the commands that serve one.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::args::size;
 use crate::args::snapshot_filter::SnapshotFilter;
 use crate::context::Context;
 
-/// The options of what serves a volume.
+/// The options of a volume.
 #[derive(Debug, Args)]
 pub struct VolumeArgs {
     /// Show everything as this owner's
@@ -52,19 +52,19 @@ fn parse_umask(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "write it in octal digits, as in 077".into())
 }
 
-/// The name of the drive, after its repository.
+/// Returns the name of the drive, after its repository.
 fn label(context: &Context) -> Option<String> {
     let name = context.destination().ok()?.short_name()?;
     Some(format!("Yore: {name}"))
 }
 
 impl VolumeArgs {
-    /// From now on what is fetched is counted, and no faster than allowed.
+    /// Begins to count what is fetched, and limits its rate.
     pub fn meter(&self, context: &Context) -> Arc<Meter> {
         context.serve(self.max_fetch_rate)
     }
 
-    /// What the volume is to be told.
+    /// Returns the options for the volume.
     pub fn options(&self, context: &Context) -> VolumeOptions {
         let mut options = VolumeOptions::new(context.now.time_zone().clone());
         if self.utc_names {

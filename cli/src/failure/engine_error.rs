@@ -1,4 +1,4 @@
-//! The table of the engine's errors: exit code and what to do.
+//! The table of the engine's errors: exit code and hint.
 
 use std::io::{self, ErrorKind};
 
@@ -20,7 +20,7 @@ pub fn explain(error: &Error) -> (Exit, Option<String>) {
         Error::Occupied { .. } => {
             (Exit::Failed, "nothing was changed; choose a folder that is empty or not there yet")
         }
-        // The message says it all in its one line.
+        // The message needs no hint.
         Error::WrongSecret { .. } => return (Exit::WrongSecret, None),
         Error::MalformedSecret { .. } => {
             (Exit::WrongSecret, "give the key file or the recovery key that `yore init` made")
@@ -61,7 +61,7 @@ pub fn explain(error: &Error) -> (Exit, Option<String>) {
 }
 
 /// Returns the message of an error.
-pub fn words(error: &Error) -> String {
+pub fn message(error: &Error) -> String {
     match error {
         Error::Backend { object, source } => format!("{object}: {}", reason(source)),
         Error::Local { path, source } => format!("{}: {}", path.display(), reason(source)),
@@ -75,10 +75,10 @@ pub fn words(error: &Error) -> String {
 
 /// Returns what to print of an error beside its subject: the subject, unless the message names it,
 /// and the message.
-pub fn beside<'s>(subject: &'s str, error: &Error) -> (&'s str, String) {
-    let message = words(error);
-    let is_named = message.contains(subject.trim_start_matches('/'));
-    (if is_named { "" } else { subject }, message)
+pub fn with_subject<'s>(subject: &'s str, error: &Error) -> (&'s str, String) {
+    let text = message(error);
+    let is_named = text.contains(subject.trim_start_matches('/'));
+    (if is_named { "" } else { subject }, text)
 }
 
 /// Returns the words of the system for an error, without its number.
@@ -124,10 +124,10 @@ mod tests {
     #[test]
     fn a_message_names_its_subject_and_its_cause_once() {
         let missing = Error::Missing { object: "tree 0a1b".into() };
-        assert_eq!(beside("/home/a", &missing), ("/home/a", "tree 0a1b is missing".into()));
-        assert_eq!(beside("tree 0a1b", &missing), ("", "tree 0a1b is missing".into()));
+        assert_eq!(with_subject("/home/a", &missing), ("/home/a", "tree 0a1b is missing".into()));
+        assert_eq!(with_subject("tree 0a1b", &missing), ("", "tree 0a1b is missing".into()));
         let local =
             Error::Local { path: "/home/a".into(), source: io::Error::from_raw_os_error(13) };
-        assert_eq!(beside("/home/a", &local), ("", "/home/a: permission denied".into()));
+        assert_eq!(with_subject("/home/a", &local), ("", "/home/a: permission denied".into()));
     }
 }

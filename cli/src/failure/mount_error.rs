@@ -1,4 +1,4 @@
-//! The table of what goes wrong with mounting: exit code and what to do.
+//! The table of the errors of mounting: exit code and hint.
 
 use yore_platform::{DriverMissing, MountError};
 

@@ -12,7 +12,7 @@ use crate::args::time;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 
-/// A job machine sources are found.
+/// A job whose sources are found.
 pub struct Prepared {
     pub(super) job: BackupJob,
     /// The files and folders; none for a stream.

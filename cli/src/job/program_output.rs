@@ -56,7 +56,7 @@ fn shell_output(shell: &mut Command, command: &OsStr) -> io::Result<Child> {
 fn failed(why: &str) -> Failure {
     Failure::new(
         Exit::Failed,
-        format!("the command machine output was to be saved failed: {why}"),
+        format!("the command whose output was to be saved failed: {why}"),
         "no snapshot was made; run the command by itself to see what it says",
     )
 }

@@ -1,4 +1,4 @@
-//! The sources of a job: paths that are args, and lists of paths.
+//! The sources of a job: paths that are named, and lists of paths.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -20,7 +20,7 @@ pub struct Sources {
     pub missing: u64,
 }
 
-/// Finds everything that is args. What is typed must be there; what a list names may have gone since.
+/// Finds everything that is named. What is typed must be there; what a list names may have gone since.
 pub fn find(args: &FileArgs, screen: &Screen) -> Outcome<Sources> {
     let mut sources = Sources { paths: Vec::new(), missing: 0 };
     let mut known = HashSet::new();

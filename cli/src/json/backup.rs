@@ -27,7 +27,7 @@ pub struct Backup {
     pub changed_while_read: u64,
     /// Everything that was left out on purpose.
     pub left_out: LeftOut,
-    /// Folders machine last state was kept, because they were empty.
+    /// Folders whose last state was kept, because they were empty.
     pub emptied: Vec<Emptied>,
     /// The duration.
     pub seconds: f64,

@@ -59,7 +59,7 @@ pub struct Desktop {
     pub path: DesktopPath,
 }
 
-/// A path, in a field that tells what was done to it.
+/// A path, in a field that names what was done to it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DesktopPath {

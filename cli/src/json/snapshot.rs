@@ -1,7 +1,7 @@
 //! Snapshots.
 
 use serde::Serialize;
-use yore_engine::{Clock, SnapshotEntry, SnapshotId};
+use yore_engine::{Clock, Exclusion, SnapshotEntry, SnapshotId};
 
 use super::lossy_path;
 use crate::text::format;
@@ -90,7 +90,7 @@ impl From<&SnapshotEntry> for Snapshot {
             user: snapshot.user.clone(),
             sources: snapshot.sources.iter().map(|source| lossy_path(source)).collect(),
             tags: snapshot.tags.clone(),
-            excludes: snapshot.excludes.clone(),
+            excludes: Exclusion::patterns(&snapshot.excludes).map(str::to_owned).collect(),
             program: snapshot.program.clone(),
             sequence: snapshot.sequence,
             previous: snapshot.previous.map(|id| id.to_string()),

@@ -43,6 +43,6 @@ pub struct Drive<'a> {
     pub mountpoint: &'a str,
     /// The id of its repository; `None` when it does not answer.
     pub repository: Option<&'a str>,
-    /// The counters as the drive tells them; `None` when it does not answer.
+    /// The counters as the drive reports them; `None` when it does not answer.
     pub counters: Option<&'a Value>,
 }

@@ -1,4 +1,4 @@
-//! Times of snapshots, and what is said of clocks that were wrong.
+//! Times of snapshots, and warnings of clocks that were wrong.
 
 use jiff::tz::TimeZone;
 use yore_engine::{Clock, SnapshotEntry};
@@ -15,7 +15,7 @@ pub fn time(entry: &SnapshotEntry, zone: &TimeZone) -> String {
     }
 }
 
-/// The time of a snapshot for the name of a file: without colons, which some systems do not allow.
+/// Returns the time of a snapshot for the name of a file: without colons, which some systems do not allow.
 pub fn label(entry: &SnapshotEntry, zone: &TimeZone) -> String {
     let time = format::time(entry.snapshot.time, zone);
     time.chars().take(16).map(|sign| if sign == ':' { '.' } else { sign }).collect()

@@ -1,10 +1,10 @@
-//! `MOMENT:PATH`: a place in the state, as people type it.
+//! `MOMENT:PATH`, as people type it.
 
 use std::ffi::OsStr;
 use std::path::Path;
 
 use jiff::ZonedDateTime;
-use yore_engine::{Moment, SnapshotId};
+use yore_engine::{Moment, SnapshotId, TreePath};
 use yore_platform::{name_bytes, snapshot_path};
 
 use crate::args::{live_path, time};
@@ -103,7 +103,7 @@ pub fn alternatives(typed: &[u8]) -> Vec<Vec<u8>> {
 
 /// Appends a relative path, following its `..`.
 fn join(mut base: Vec<u8>, relative: &[u8]) -> Vec<u8> {
-    for name in normal(relative).split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+    for name in TreePath::new(&normal(relative)).components() {
         if name == b".." {
             base.truncate(base.iter().rposition(|byte| *byte == b'/').unwrap_or(0));
             continue;

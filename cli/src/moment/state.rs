@@ -24,17 +24,14 @@ pub struct MomentState {
     pub root: DirRef,
     /// The sources, outside of which nothing is known, each with its own patterns.
     pub parts: Vec<SourcePart>,
-    /// The machines machine snapshots make up the state.
+    /// The machines whose snapshots make up the state.
     pub hosts: Vec<String>,
 }
 
 impl MomentState {
     /// Returns the snapshot from which a path is taken.
     pub fn snapshot_of(&self, path: &[u8]) -> Option<SnapshotId> {
-        let holds = |source: &[u8]| {
-            source.is_empty()
-                || path.strip_prefix(source).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
-        };
+        let holds = |source: &[u8]| TreePath::new(path).starts_with(TreePath::new(source));
         self.parts.iter().rev().find(|part| holds(&part.path)).map(|part| part.snapshot)
     }
 }
@@ -57,7 +54,7 @@ pub fn open(
     }
     let all = snapshots.list;
     let (list, moment) = match snapshot::named(context, moment_path, &all)? {
-        // One snapshot, of whatever machine.
+        // One snapshot, of any machine.
         Some(moment) => (all, moment),
         None => {
             let list = machine.select(all)?;
@@ -96,6 +93,6 @@ pub fn locate(state: &MomentState, moment_path: &MomentPath) -> Outcome<(Vec<u8>
 /// Reports what is damaged and not needed.
 pub fn print_problems(context: &Context, problems: Vec<Error>) {
     for problem in problems {
-        context.screen.problem("", &engine_error::words(&problem));
+        context.screen.problem("", &engine_error::message(&problem));
     }
 }

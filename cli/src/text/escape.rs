@@ -1,5 +1,5 @@
-//! Names and messages as a terminal may see them: nothing in them can move its cursor, change its
-//! colours or turn its writing direction.
+//! Escaping of names and messages, so that nothing in them moves the cursor of a terminal, changes its
+//! colours or turns its writing direction.
 
 use std::fmt::Write;
 
@@ -31,7 +31,7 @@ pub fn text(text: &str) -> String {
 pub fn json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        match acts(character) {
+        match is_control(character) {
             true => _ = write!(shown, "\\u{:04x}", u32::from(character)),
             false => shown.push(character),
         }
@@ -46,10 +46,10 @@ fn push(shown: &mut String, text: &str) {
             '\r' => shown.push_str("\\r"),
             '\t' => shown.push_str("\\t"),
             '\u{1b}' => shown.push_str("\\e"),
-            other if acts(other) && u32::from(other) < 0x100 => {
+            other if is_control(other) && u32::from(other) < 0x100 => {
                 _ = write!(shown, "\\x{:02x}", u32::from(other));
             }
-            other if acts(other) => _ = write!(shown, "\\u{{{:x}}}", u32::from(other)),
+            other if is_control(other) => _ = write!(shown, "\\u{{{:x}}}", u32::from(other)),
             other => shown.push(other),
         }
     }
@@ -57,7 +57,7 @@ fn push(shown: &mut String, text: &str) {
 
 /// Reports whether a terminal acts on a character instead of showing it: controls, marks of direction, and
 /// separators of lines.
-fn acts(character: char) -> bool {
+fn is_control(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}'

@@ -38,7 +38,7 @@ pub fn counted(number: u64, noun: &str) -> String {
 
 /// Shows an instant in a time zone: `2026-01-15 10:30:00`.
 ///
-/// In an hour that the clock repeats, the offset from UTC tells its two readings apart:
+/// In an hour that the clock repeats, the offset from UTC distinguishes its two readings:
 /// `2026-10-25 02:30:00 +02:00`.
 pub fn time(time: Timestamp, zone: &TimeZone) -> String {
     let Some(instant) = instant(time) else { return format!("@{}", time.seconds) };
@@ -115,14 +115,14 @@ mod tests {
 
     #[test]
     fn exact_times_are_rfc_3339_as_far_as_that_goes_and_seconds_beyond() {
-        let told = |seconds, nanos| exact_time(Timestamp { seconds, nanos });
-        assert_eq!(told(-1, 500_000_000), "1969-12-31T23:59:59.5Z");
-        assert_eq!(told(-62_167_219_200, 0), "0000-01-01T00:00:00Z");
-        assert_eq!(told(-62_167_219_201, 999_999_999), "@-62167219200.000000001");
-        assert_eq!(told(-62_167_219_206, 750_000_000), "@-62167219205.25");
-        assert_eq!(told(253_402_300_800, 0), "@253402300800");
-        assert_eq!(told(i64::MIN, 0), "@-9223372036854775808");
-        assert_eq!(told(i64::MAX, 10), "@9223372036854775807.00000001");
+        let shown = |seconds, nanos| exact_time(Timestamp { seconds, nanos });
+        assert_eq!(shown(-1, 500_000_000), "1969-12-31T23:59:59.5Z");
+        assert_eq!(shown(-62_167_219_200, 0), "0000-01-01T00:00:00Z");
+        assert_eq!(shown(-62_167_219_201, 999_999_999), "@-62167219200.000000001");
+        assert_eq!(shown(-62_167_219_206, 750_000_000), "@-62167219205.25");
+        assert_eq!(shown(253_402_300_800, 0), "@253402300800");
+        assert_eq!(shown(i64::MIN, 0), "@-9223372036854775808");
+        assert_eq!(shown(i64::MAX, 10), "@9223372036854775807.00000001");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Tables for people: columns as wide as they need to be, within the width of a terminal.
 //!
-//! What does not fit is laid out more narrowly: columns of free text are broken into lines first; where that is not
+//! A table that does not fit is laid out more narrowly: columns of free text are broken into lines first; where that is not
 //! enough, each row becomes a block of lines, a title and a value on each.
 
 use textwrap::core::display_width;
@@ -9,7 +9,7 @@ use crate::text::wrap::{least_width, pad, pad_left, wrap};
 
 /// Spaces between columns.
 const GAP: usize = 2;
-/// Columns of free text are not made narrower than this for words that could be broken.
+/// The least width of a column of text whose words can be broken.
 const LEAST: usize = 10;
 
 /// The kind of text in a column.
@@ -26,7 +26,7 @@ pub enum Column {
 /// Rows under titles.
 pub struct Table {
     columns: Vec<Column>,
-    /// `None` where the rows speak for themselves.
+    /// The titles of the columns; `None` for none.
     titles: Option<Vec<String>>,
     rows: Vec<Vec<String>>,
 }
@@ -73,8 +73,8 @@ impl Table {
         widths
     }
 
-    /// Makes columns of text narrower, the widest first, until all fit; `None` when they can't. A column in which
-    /// nothing stands is left out.
+    /// Makes columns of text narrower, the widest first, until all fit; `None` when they can't. An empty
+    /// column is left out.
     fn within(&self, mut widths: Vec<usize>, screen: usize) -> Option<Vec<usize>> {
         let is_empty = |column: usize| self.rows.iter().all(|row| row[column].is_empty());
         for (column, width) in widths.iter_mut().enumerate() {
@@ -137,7 +137,7 @@ impl Table {
         (0..height).map(line).collect()
     }
 
-    /// Each row as lines of a title and a value, with an empty line between rows.
+    /// Lays out each row as lines of a title and a value, with an empty line between rows.
     fn as_blocks(&self, screen: usize) -> Vec<String> {
         let mut lines = Vec::new();
         for (number, row) in self.rows.iter().enumerate() {

@@ -47,7 +47,7 @@ pub fn pad_left(text: &str, width: usize) -> String {
     format!("{}{text}", " ".repeat(width.saturating_sub(display_width(text))))
 }
 
-/// The words of a line; what is wider than `width` in pieces.
+/// Splits a line into words; those wider than `width` are cut into pieces.
 fn words(line: &str, width: usize) -> Vec<Word<'_>> {
     let is_wide = |word: &Word<'_>| display_width(word.word) > width;
     let mut words = Vec::new();

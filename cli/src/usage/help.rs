@@ -77,14 +77,14 @@ const EXAMPLES: [(&str, &[&str]); 21] = [
 ];
 
 /// Gives a command, and every command below it, the end of its help.
-pub fn complete(command: Command) -> Command {
-    let end = end(command.get_name());
+pub fn with_endings(command: Command) -> Command {
+    let ending = ending(command.get_name());
     let below: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
-    let command = command.after_help(end);
-    below.iter().fold(command, |command, name| command.mut_subcommand(name, complete))
+    let command = command.after_help(ending);
+    below.iter().fold(command, |command, name| command.mut_subcommand(name, with_endings))
 }
 
-fn end(name: &str) -> String {
+fn ending(name: &str) -> String {
     let examples = EXAMPLES.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, lines)| *lines);
     let mut parts = Vec::new();
     if !examples.is_empty() {

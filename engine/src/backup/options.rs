@@ -6,6 +6,7 @@ use yore_platform::Timestamp;
 
 use super::left_out::{EmptiedFolder, LeftOut};
 use crate::format::id::SnapshotId;
+use crate::format::record::Exclusion;
 use crate::format::record::{ClientId, Totals};
 use crate::globs::Rule;
 use crate::repository::session::Writer;
@@ -134,4 +135,19 @@ pub struct BackupReport {
     /// The id under which the snapshot was made instead of the writer's, which another system uses, too; the
     /// writer is to keep it.
     pub new_client: Option<ClientId>,
+}
+
+impl BackupOptions {
+    /// Returns the rules by which the backup leaves something out on purpose, as its snapshot records them.
+    pub(super) fn exclusions(&self) -> Vec<Exclusion> {
+        let Excludes { rules, caches, if_present, larger_than } = &self.excludes;
+        let patterns = rules.iter().flat_map(|rule| rule.patterns.iter().cloned());
+        let mut exclusions: Vec<Exclusion> = patterns.map(Exclusion::Pattern).collect();
+        exclusions.extend(if_present.iter().cloned().map(Exclusion::IfPresent));
+        exclusions.extend(larger_than.map(Exclusion::LargerThan));
+        exclusions
+            .extend((self.file_systems == FileSystems::One).then_some(Exclusion::OtherFileSystems));
+        exclusions.extend(caches.then_some(Exclusion::Caches));
+        exclusions
+    }
 }

@@ -26,7 +26,7 @@ use crate::index::{self, BlobIndex};
 use crate::repository::session::{self, OpenSession, Writer};
 use crate::repository::{Destination, Repository};
 
-/// After so many seconds without a sign of life, a session is ended wherever its process was.
+/// After so many seconds without a heartbeat, a session is ended wherever its process was.
 const SILENT: i64 = 7 * 24 * 60 * 60;
 
 /// Returns the sessions without verdict: interrupted ones, and those of running writers.
@@ -106,7 +106,7 @@ pub(super) fn end_dead(repository: &Repository, left: &[(ObjectId, Session)], wr
     }
 }
 
-/// Returns whether a session began long ago and has no sign of life.
+/// Returns whether a session began long ago and has no heartbeat.
 ///
 /// More can't be known of another machine, or of another boot of this one, which may be that of a copied machine.
 fn is_silent(destination: &Destination, id: ObjectId, session: &Session) -> bool {

@@ -44,10 +44,7 @@ pub(super) fn save(
 ) -> Result<SnapshotId> {
     let SnapshotContents { sources, uncovered, time, options, writer, known } = contents;
     let Writer { host, user, client, program, .. } = writer;
-    let mut seen = known.newest_of_each_client();
-    let newest = seen.remove(&client);
-    let mut seen: Vec<SnapshotId> = seen.into_values().map(|(_, id)| id).collect();
-    seen.sort_unstable();
+    let (newest, seen) = known.newest_and_heads(client);
     let snapshot = Snapshot {
         time,
         time_given: options.time.is_some(),
@@ -65,7 +62,7 @@ pub(super) fn save(
         seen,
         totals: saved.totals,
         program,
-        excludes: options.excludes.rules.iter().flat_map(|rule| rule.patterns.clone()).collect(),
+        excludes: options.exclusions(),
         uncovered,
         session: session.id(),
     };

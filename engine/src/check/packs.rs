@@ -72,12 +72,12 @@ impl Packs {
                 return Err(Error::Interrupted);
             }
             let read = index::load(&**repository.backend(), &repository.keys, &stored.name);
-            let Some(packs) = findings.take(stored.name.as_str(), read) else { continue };
+            let Some(described) = findings.take(stored.name.as_str(), read) else { continue };
             let covers: Vec<_> = stored.name.id().map(ObjectId).into_iter().collect();
-            for pack in &packs {
+            for pack in &described.packs {
                 self.add_description(pack, &stored.name, findings);
             }
-            index.add(&packs, &covers, None);
+            index.add(&described.packs, &covers, None);
         }
         findings.report.packs = self.described.len() as u64;
         Ok(())

@@ -96,7 +96,7 @@ pub(super) struct Sessions {
     pub(super) committed: HashSet<SnapshotId>,
 }
 
-/// Checks sessions, verdicts and signs of life.
+/// Checks sessions, verdicts and heartbeats.
 pub(super) fn sessions(repository: &Repository, findings: &mut Findings) -> Sessions {
     let mut by_id: BTreeMap<ObjectId, (bool, Option<Option<Verdict>>)> = BTreeMap::new();
     for Stored { name, .. } in list(repository, Area::Sessions, findings) {
@@ -115,7 +115,7 @@ pub(super) fn sessions(repository: &Repository, findings: &mut Findings) -> Sess
             }
             Some(_) => {
                 let read =
-                    load_sealed(&**repository.backend(), &repository.keys, Kind::Beat, &name);
+                    load_sealed(&**repository.backend(), &repository.keys, Kind::Heartbeat, &name);
                 findings.take(name.as_str(), read);
             }
         }
@@ -128,7 +128,7 @@ pub(super) fn sessions(repository: &Repository, findings: &mut Findings) -> Sess
             None if is_there => findings.note(format!(
                 "{name} has no verdict: a backup is running, or was interrupted and left it"
             )),
-            None => findings.note(format!("{name} is gone, but left signs of life")),
+            None => findings.note(format!("{name} is gone, but left heartbeats")),
             Some(Some(Verdict { outcome: Outcome::Commit(snapshots), .. })) if is_there => {
                 sessions.committed.extend(snapshots);
             }

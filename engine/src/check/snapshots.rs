@@ -28,15 +28,16 @@ pub(super) fn check(
         if let Some(snapshot) = findings.take(name.as_str(), read) {
             known.insert(id, snapshot);
         }
-        if !sessions.committed.contains(&id) && !forgotten.contains(&id) {
+        if !sessions.committed.contains(&id) && !forgotten.contains_key(&id) {
             findings.note(format!("{name} does not count: no verdict commits it"));
         }
     }
     let mut missing: HashSet<SnapshotId> =
         sessions.committed.iter().filter(|id| !listed.contains(id)).copied().collect();
-    let witnessed = known.values().flat_map(|s| s.seen.iter().copied().chain(s.previous));
-    missing.extend(witnessed.filter(|id| !listed.contains(id)));
-    missing.retain(|id| !forgotten.contains(id));
+    let named = known.values().flat_map(|s| s.seen.iter().copied().chain(s.previous));
+    missing.extend(named);
+    missing.extend(forgotten.values().flat_map(|t| t.seen.iter().copied().chain(t.previous)));
+    missing.retain(|id| !listed.contains(id) && !forgotten.contains_key(id));
     for id in missing {
         let object = ObjectName::snapshot(id).to_string();
         let next = known.iter().find(|(_, snapshot)| snapshot.previous == Some(id));
@@ -46,7 +47,17 @@ pub(super) fn check(
             (None, Some((witness, saw))) => {
                 format!("{object}, which {} saw when it made snapshot {witness:.8}", saw.host)
             }
-            (None, None) => object.clone(),
+            (None, None) => {
+                match forgotten.values().find(|t| t.previous == Some(id) || t.seen.contains(&id)) {
+                    Some(tombstone) => {
+                        format!(
+                            "{object}, which came before the forgotten snapshot {:.8}",
+                            tombstone.snapshot
+                        )
+                    }
+                    None => object.clone(),
+                }
+            }
         };
         findings.problem(subject, Error::Missing { object });
     }
@@ -67,17 +78,17 @@ pub(super) fn check(
             ));
         }
     }
-    let counts = |id: &SnapshotId| sessions.committed.contains(id) && !forgotten.contains(id);
+    let counts = |id: &SnapshotId| sessions.committed.contains(id) && !forgotten.contains_key(id);
     known.into_iter().filter(|(id, _)| counts(id)).collect()
 }
 
-fn tombstones(repository: &Repository, findings: &mut Findings) -> HashSet<SnapshotId> {
-    let mut forgotten = HashSet::new();
+fn tombstones(repository: &Repository, findings: &mut Findings) -> BTreeMap<SnapshotId, Tombstone> {
+    let mut forgotten = BTreeMap::new();
     for Stored { name, .. } in list(repository, Area::Forgotten, findings) {
         let read = load(repository, Kind::Tombstone, &name, Tombstone::decode);
         let Some(tombstone) = findings.take(name.as_str(), read) else { continue };
         if name.id() == Some(tombstone.snapshot.0) {
-            forgotten.insert(tombstone.snapshot);
+            forgotten.insert(tombstone.snapshot, tombstone);
         } else {
             findings.damaged(name.as_str(), "an object of another name");
         }

@@ -1,29 +1,51 @@
 //! Index objects: which packs there are, each with its contents (FORMAT.md §7).
 
 use crate::format::cbor::{self, MapWriter, Read};
+use crate::format::id::ObjectId;
 use crate::format::pack::PackInfo;
 
+/// The content of an index object.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct IndexObject {
+    pub(crate) packs: Vec<PackInfo>,
+    /// The index objects of lower levels that a reader of this one need not read.
+    pub(crate) replaces: Vec<ObjectId>,
+}
+
 /// Encodes the content of an index object.
-pub(crate) fn encode(packs: &[PackInfo]) -> Vec<u8> {
+pub(crate) fn encode(packs: &[PackInfo], replaces: &[ObjectId]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut map = MapWriter::new(&mut out);
-    map.key(1).array(packs.len() as u64);
+    let mut encoded = Vec::new();
+    packs.iter().for_each(|pack| pack.encode(&mut encoded));
+    map.key(1).array(packs.len() as u64).raw(&encoded);
+    if !replaces.is_empty() {
+        let mut ids = map.key(2);
+        ids.array(replaces.len() as u64);
+        replaces.iter().for_each(|id| {
+            ids.bytes(&id.0);
+        });
+    }
     map.finish();
-    packs.iter().for_each(|pack| pack.encode(&mut out));
     out
 }
 
-/// Decodes the content of an index object.
-pub(crate) fn decode(content: &[u8]) -> Read<Vec<PackInfo>> {
-    let mut packs = Vec::new();
-    cbor::whole_map(content, |key, d| {
-        if key != 1 {
-            return Ok(false);
-        }
-        for _ in 0..cbor::items(d)? {
-            packs.push(PackInfo::decode(d)?);
-        }
-        Ok(true)
-    })?;
-    Ok(packs)
+impl IndexObject {
+    /// Decodes the content of an index object.
+    pub(crate) fn decode(content: &[u8]) -> Read<Self> {
+        let mut index = Self::default();
+        cbor::whole_map(content, |key, d| {
+            match key {
+                1 => {
+                    for _ in 0..cbor::items(d)? {
+                        index.packs.push(PackInfo::decode(d)?);
+                    }
+                }
+                2 => index.replaces = cbor::ids(d)?.into_iter().map(ObjectId).collect(),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(index)
+    }
 }

@@ -148,7 +148,7 @@ impl Keys {
             Kind::Index => &self.index,
             Kind::Snapshot => &self.snapshot,
             Kind::Tombstone => &self.forget,
-            Kind::Session | Kind::Verdict | Kind::Destination | Kind::Beat => &self.session,
+            Kind::Session | Kind::Verdict | Kind::Destination | Kind::Heartbeat => &self.session,
             Kind::Generation | Kind::GenerationEnd => &self.generation,
         }
     }

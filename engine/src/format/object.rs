@@ -28,8 +28,8 @@ pub enum Kind {
     GenerationEnd = 9,
     /// Names one copy of the repository.
     Destination = 10,
-    /// A sign of life of a session.
-    Beat = 11,
+    /// A heartbeat of a session.
+    Heartbeat = 11,
 }
 
 /// A folder of objects, as a destination lists them.
@@ -121,6 +121,15 @@ impl ObjectName {
         Self(format!("index/{id}"))
     }
 
+    /// Names an index that replaces others of lower levels.
+    ///
+    /// # Panics
+    /// When `level` is not from 1 to 15.
+    pub fn merged_index(id: ObjectId, level: u32) -> Self {
+        assert!((1..16).contains(&level), "a level is one digit and not 0");
+        Self(format!("index/{id}.{level:x}"))
+    }
+
     /// Names a snapshot.
     pub fn snapshot(id: SnapshotId) -> Self {
         Self(format!("snapshots/{id}"))
@@ -155,7 +164,11 @@ impl ObjectName {
     pub fn parse(area: Area, name: &str) -> Option<Self> {
         let rest = name.strip_prefix(area.folder())?.strip_prefix('/')?;
         let well_formed = match area {
-            Area::Keys | Area::Index | Area::Snapshots | Area::Forgotten => is_hex(rest, 64),
+            Area::Keys | Area::Snapshots | Area::Forgotten => is_hex(rest, 64),
+            Area::Index => match rest.split_once('.') {
+                None => is_hex(rest, 64),
+                Some((id, level)) => is_hex(id, 64) && is_hex(level, 1) && level != "0",
+            },
             Area::Packs => rest
                 .split_once('/')
                 .is_some_and(|(two, id)| is_hex(id, 64) && id.get(..2) == Some(two)),
@@ -183,6 +196,11 @@ impl ObjectName {
     /// The number that the name of a generation, its end or a later header carries.
     pub(crate) fn number(&self) -> Option<u64> {
         u64::from_str_radix(self.0.split_once('/')?.1.split('.').next()?, 16).ok()
+    }
+
+    /// The level of an index: 0 for one that a backup wrote, more for one that replaces others.
+    pub(crate) fn level(&self) -> u32 {
+        self.suffix().and_then(|level| u32::from_str_radix(level, 16).ok()).unwrap_or(0)
     }
 
     /// What follows the id in a name: `end` for verdicts and ends of generations.
@@ -213,6 +231,12 @@ mod tests {
         assert!(ObjectName::parse(Area::Index, "index/.tmp-1").is_none());
         assert!(ObjectName::parse(Area::Packs, &format!("packs/00/{id}")).is_none());
         assert!(ObjectName::parse(Area::Index, ObjectName::pack(id).as_str()).is_none());
+        for (suffix, level) in
+            [("", Some(0)), (".1", Some(1)), (".f", Some(15)), (".0", None), (".10", None)]
+        {
+            let name = ObjectName::parse(Area::Index, &format!("index/{id}{suffix}"));
+            assert_eq!(name.map(|name| (name.id(), name.level())), level.map(|l| (Some(id.0), l)));
+        }
         assert_eq!(ObjectName::generation_end(17).number(), Some(17));
         assert_eq!(ObjectName::generation_end(17).suffix(), Some("end"));
     }

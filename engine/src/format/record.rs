@@ -5,8 +5,10 @@ use yore_platform::Timestamp;
 use crate::format::cbor::{self, EPOCH, MapWriter, Read};
 use crate::format::id::{ObjectId, SnapshotId};
 
+mod exclusion;
 mod snapshot;
 
+pub use exclusion::Exclusion;
 pub use snapshot::{Snapshot, Totals};
 
 /// Names one installation on one machine, over all its runs.
@@ -19,6 +21,14 @@ pub struct DestinationId(pub [u8; 16]);
 
 fn bytes16(d: &mut minicbor::Decoder<'_>) -> Read<[u8; 16]> {
     cbor::required(d.bytes()?.try_into().ok())
+}
+
+fn write_ids(map: &mut MapWriter<'_>, key: u64, ids: &[SnapshotId]) {
+    let mut writer = map.key(key);
+    writer.array(ids.len() as u64);
+    ids.iter().for_each(|id| {
+        writer.bytes(&id.0);
+    });
 }
 
 /// A writer began.
@@ -114,11 +124,7 @@ impl Verdict {
         let mut out = Vec::new();
         let mut map = MapWriter::new(&mut out);
         map.key(1).u64(number);
-        let mut writer = map.key(2);
-        writer.array(snapshots.len() as u64);
-        snapshots.iter().for_each(|id| {
-            writer.bytes(&id.0);
-        });
+        write_ids(&mut map, 2, snapshots);
         map.key(3).time(self.time, EPOCH);
         map.key(4).str(&self.program);
         map.key(9).bytes(&self.destination.0);
@@ -163,8 +169,12 @@ pub struct Tombstone {
     pub user: String,
     /// Under which policy.
     pub policy: String,
-    /// Whose snapshot it was, and its sequence number; `None` where nobody noted it.
+    /// The client that wrote the snapshot, and its sequence number; `None` where the snapshot could not be read.
     pub(crate) numbered: Option<(ClientId, u64)>,
+    /// The snapshots of other clients that it names as seen by its writer, unless a person gave its time; sorted.
+    pub(crate) seen: Vec<SnapshotId>,
+    /// The client's snapshot before it.
+    pub(crate) previous: Option<SnapshotId>,
 }
 
 impl Tombstone {
@@ -180,6 +190,12 @@ impl Tombstone {
             map.key(6).bytes(&client.0);
             map.key(7).u64(sequence);
         }
+        if !self.seen.is_empty() {
+            write_ids(&mut map, 8, &self.seen);
+        }
+        if let Some(previous) = self.previous {
+            map.key(10).bytes(&previous.0);
+        }
         map.finish();
         out
     }
@@ -187,6 +203,7 @@ impl Tombstone {
     pub(crate) fn decode(bytes: &[u8]) -> Read<Self> {
         let (mut snapshot, mut time) = (None, None);
         let (mut client, mut sequence) = (None, None);
+        let (mut seen, mut previous) = (Vec::new(), None);
         let (mut host, mut user, mut policy) = (String::new(), String::new(), String::new());
         cbor::whole_map(bytes, |key, d| {
             match key {
@@ -197,6 +214,8 @@ impl Tombstone {
                 5 => policy = d.str()?.into(),
                 6 => client = Some(ClientId(bytes16(d)?)),
                 7 => sequence = Some(d.u64()?),
+                8 => seen = cbor::ids(d)?.into_iter().map(SnapshotId).collect(),
+                10 => previous = Some(SnapshotId(cbor::bytes32(d)?)),
                 _ => return Ok(false),
             }
             Ok(true)
@@ -208,6 +227,8 @@ impl Tombstone {
             user,
             policy,
             numbered: client.zip(sequence),
+            seen,
+            previous,
         })
     }
 }
@@ -286,7 +307,14 @@ mod tests {
             seen: vec![SnapshotId([5; 32]), SnapshotId([6; 32])],
             totals: Totals { files: 1, unreadable: u64::MAX, ..Totals::default() },
             program: "yore 1".into(),
-            excludes: vec!["*.o".into()],
+            excludes: vec![
+                Exclusion::Pattern("*.o".into()),
+                Exclusion::IfPresent(b".nobackup".to_vec()),
+                Exclusion::LargerThan(1 << 40),
+                Exclusion::OtherFileSystems,
+                Exclusion::Caches,
+                Exclusion::Unknown(77),
+            ],
             uncovered: vec![b"home/me/x".to_vec()],
             session: ObjectId([4; 32]),
         };
@@ -306,5 +334,16 @@ mod tests {
             destination,
         };
         assert_eq!(Session::decode(&session.encode()).expect("reads"), session);
+        let tombstone = Tombstone {
+            snapshot: SnapshotId([1; 32]),
+            time,
+            host: "host".into(),
+            user: "me".into(),
+            policy: "7 daily".into(),
+            numbered: Some((ClientId([2; 16]), 8)),
+            seen: vec![SnapshotId([5; 32])],
+            previous: Some(SnapshotId([6; 32])),
+        };
+        assert_eq!(Tombstone::decode(&tombstone.encode()).expect("reads"), tombstone);
     }
 }

@@ -181,7 +181,7 @@ fn most_content(kind: Kind) -> usize {
         | Kind::Index
         | Kind::Generation
         | Kind::GenerationEnd
-        | Kind::Beat => MAX_CONTENT,
+        | Kind::Heartbeat => MAX_CONTENT,
     }
 }
 
@@ -194,7 +194,7 @@ fn salt_is_id(kind: Kind) -> bool {
         | Kind::Generation
         | Kind::GenerationEnd
         | Kind::Destination
-        | Kind::Beat => false,
+        | Kind::Heartbeat => false,
     }
 }
 
@@ -278,8 +278,11 @@ pub(crate) fn padme(length: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::id::{ObjectId, RepositoryId};
-    use crate::format::keys::MasterSecret;
+    use yore_platform::Timestamp;
+
+    use crate::format::id::{ObjectId, RepositoryId, encode_hex};
+    use crate::format::keys::{BlobKind, MasterSecret};
+    use crate::format::record::{DestinationId, encode_destination};
 
     fn keys(seed: u8) -> Keys {
         Keys::derive(&MasterSecret::from_bytes([seed; 32]), RepositoryId([7; 32]))
@@ -297,6 +300,22 @@ mod tests {
         assert_eq!(open(&keys, Kind::Verdict, &name), None);
         assert_eq!(open(&keys, Kind::Session, &ObjectName::session(ObjectId([4; 32]))), None);
         assert_eq!(open(&self::keys(2), Kind::Session, &name), None);
+    }
+
+    #[test]
+    fn the_example_of_the_format_page_is_what_is_written() {
+        let counted = |from: u8| std::array::from_fn::<u8, 32, _>(|at| from + at as u8);
+        let repository = RepositoryId(counted(0x20));
+        let keys = Keys::derive(&MasterSecret::from_bytes(counted(0)), repository);
+        let destination = DestinationId(std::array::from_fn(|at| 0x60 + at as u8));
+        let created = Timestamp { seconds: 1_800_000_000, nanos: 0 };
+        let content = encode_destination(destination, created);
+        let name = ObjectName::destination();
+        let object = seal_whole(&keys, Kind::Destination, &name, counted(0x40), &content);
+        let page: String = include_str!("../../FORMAT.md").split_whitespace().collect();
+        assert!(page.contains(&encode_hex(&object)), "{}", encode_hex(&object));
+        let blob = keys.blob_id(BlobKind::Data, b"hello");
+        assert!(page.contains(&blob.to_string()), "{blob}");
     }
 
     #[test]

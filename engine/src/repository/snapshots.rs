@@ -13,6 +13,9 @@ use crate::format::object::Area;
 use crate::format::record::{ClientId, Snapshot, Tombstone};
 use crate::snapshots::order::{self, SnapshotEntry};
 
+/// The most snapshots of other clients that a snapshot names as seen (FORMAT.md §10).
+const MAX_HEADS: usize = 1024;
+
 /// The snapshots that count, in their order (see [`SnapshotEntry`]), and the errors of those that could not be read.
 #[derive(Debug, Default)]
 pub struct Snapshots {
@@ -49,6 +52,33 @@ impl Snapshots {
             *known = number.max(*known);
         }
         newest
+    }
+
+    /// Returns the number and id of a client's newest snapshot, and the heads: the newest snapshots of other clients
+    /// that no known snapshot comes after, sorted.
+    ///
+    /// A writer names the heads alone, since what they come after follows from them: with 1,000 clients they are as
+    /// many as wrote at the same time. Of more than [`MAX_HEADS`], the newest by time are named.
+    pub(crate) fn newest_and_heads(
+        &self,
+        client: ClientId,
+    ) -> (Option<(u64, SnapshotId)>, Vec<SnapshotId>) {
+        let mut newest = self.newest_of_each_client();
+        let own = newest.remove(&client);
+        let undated = self.list.iter().filter(|entry| !entry.snapshot.time_given);
+        let seen = undated.flat_map(|entry| &entry.snapshot.seen);
+        let seen = seen.chain(self.forgotten.iter().flat_map(|tombstone| &tombstone.seen));
+        let implied: HashSet<&SnapshotId> = seen.collect();
+        let heads = newest.into_values().map(|(_, id)| id).filter(|id| !implied.contains(id));
+        let mut heads: Vec<SnapshotId> = heads.collect();
+        if heads.len() > MAX_HEADS {
+            let places = self.list.iter().enumerate().map(|(place, entry)| (entry.id, place));
+            let places: HashMap<SnapshotId, usize> = places.collect();
+            heads.sort_by_key(|id| std::cmp::Reverse(places.get(id).copied()));
+            heads.truncate(MAX_HEADS);
+        }
+        heads.sort_unstable();
+        (own, heads)
     }
 
     /// Finds a snapshot that is the newest of its client and claims a time in the future.
@@ -113,3 +143,6 @@ impl Repository {
         Ok(sessions)
     }
 }
+
+#[cfg(test)]
+mod tests;

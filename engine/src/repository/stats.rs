@@ -79,7 +79,7 @@ pub fn stats(repository: &Repository) -> Result<Stats> {
     let (mut blobs, mut packs) = (HashSet::new(), HashSet::new());
     for stored in indexes {
         match index::load(&**repository.backend(), &repository.keys, &stored.name) {
-            Ok(described) => described.iter().for_each(|pack| {
+            Ok(described) => described.packs.iter().for_each(|pack| {
                 if !packs.insert(pack.id) {
                     return;
                 }

@@ -3,6 +3,7 @@
 use super::RestoreOptions;
 use crate::error::Result;
 use crate::format::id::SnapshotId;
+use crate::format::record::Exclusion;
 use crate::format::tree::Flags;
 use crate::globs::Globs;
 use crate::path::TreePath;
@@ -28,7 +29,9 @@ impl From<&Part<'_>> for SourcePart {
         Self {
             path: part.source.as_bytes().to_vec(),
             snapshot: part.snapshot.id,
-            excludes: part.snapshot.snapshot.excludes.clone(),
+            excludes: Exclusion::patterns(&part.snapshot.snapshot.excludes)
+                .map(str::to_owned)
+                .collect(),
             root_flags: part.snapshot.snapshot.root_flags,
             label: format!("{:.8}", part.snapshot.id),
         }

@@ -8,7 +8,8 @@
 //!    non-decreasing subsequence, Fredman 1975), and so is every time that is still to come.
 //! 2. A wrongly timed snapshot counts as made when the next rightly timed one of its client was, or,
 //!    where none follows, now.
-//! 3. A snapshot comes after those that its writer saw (FORMAT.md §10, key 18).
+//! 3. A snapshot comes after those that its writer saw (FORMAT.md §10, key 18), and after all that those come
+//!    after; a tombstone keeps what the writer of a forgotten one saw.
 //! 4. What is left open is decided by time, then by id.
 //!
 //! Example: at 13:00 there are the snapshots of two clients; B's first saw A's third.
@@ -71,9 +72,18 @@ impl SnapshotEntry {
     }
 }
 
-/// A snapshot that has no place yet.
+/// A snapshot that has no place yet, or one that was forgotten: that one gets no place, but what its writer saw
+/// still comes before those that saw it.
 struct Candidate {
-    entry: SnapshotEntry,
+    id: SnapshotId,
+    client: ClientId,
+    number: u64,
+    claimed: Timestamp,
+    seen: Vec<SnapshotId>,
+    /// `None` for a forgotten one.
+    snapshot: Option<Snapshot>,
+    since: Timestamp,
+    clock: Clock,
     /// The time that orders it among snapshots to which it has no other relation.
     key: Timestamp,
     /// The number of its predecessors that have no place yet.
@@ -84,38 +94,92 @@ struct Candidate {
 
 /// Puts snapshots into their order.
 ///
-/// `forgotten` has the sequences of snapshots that are named as seen and were deleted. The cost is that
-/// of sorting, plus one step for each snapshot that another one names.
+/// `forgotten` tells of the deleted ones by which others are ordered. The cost is that of sorting, plus one step for
+/// each snapshot that another one names.
 pub(crate) fn arrange(
     list: Vec<(SnapshotId, Snapshot)>,
     forgotten: &[Tombstone],
     now: Timestamp,
 ) -> Vec<SnapshotEntry> {
     let mut candidates: Vec<Candidate> = list.into_iter().map(Candidate::new).collect();
+    candidates.extend(forgotten.iter().filter_map(Candidate::forgotten));
     let mut clients: HashMap<ClientId, Vec<usize>> = HashMap::new();
     for (at, candidate) in candidates.iter().enumerate() {
-        clients.entry(candidate.entry.snapshot.client).or_default().push(at);
+        clients.entry(candidate.client).or_default().push(at);
     }
     let mut sequences = HashMap::new();
     for (client, members) in clients {
         let clocked = judge_clocks(&mut candidates, &members, now);
+        let sequence = insert_forgotten(&mut candidates, &members, clocked);
         chain(&mut candidates, members);
-        sequences.insert(client, clocked);
+        sequences.insert(client, sequence);
     }
-    link_seen(&mut candidates, &sequences, forgotten);
+    link_seen(&mut candidates, &sequences);
     sorted(candidates)
 }
 
 impl Candidate {
     fn new((id, snapshot): (SnapshotId, Snapshot)) -> Self {
-        let (since, clock) = (snapshot.time, Clock::Believed);
-        let entry = SnapshotEntry { id, snapshot, since, clock };
-        Self { entry, key: since, waits_for: 0, before: Vec::new() }
+        Self {
+            id,
+            client: snapshot.client,
+            number: snapshot.sequence,
+            claimed: snapshot.time,
+            seen: snapshot.seen.clone(),
+            since: snapshot.time,
+            clock: Clock::Believed,
+            key: snapshot.time,
+            snapshot: Some(snapshot),
+            waits_for: 0,
+            before: Vec::new(),
+        }
+    }
+
+    /// Makes a candidate of a forgotten snapshot; `None` where its tombstone does not tell its sequence number.
+    fn forgotten(tombstone: &Tombstone) -> Option<Self> {
+        let (client, number) = tombstone.numbered?;
+        Some(Self {
+            id: tombstone.snapshot,
+            client,
+            number,
+            claimed: NEVER,
+            seen: tombstone.seen.clone(),
+            snapshot: None,
+            since: NEVER,
+            clock: Clock::Believed,
+            key: NEVER,
+            waits_for: 0,
+            before: Vec::new(),
+        })
     }
 
     fn sequence(&self) -> (u64, Timestamp, SnapshotId) {
-        (self.entry.snapshot.sequence, self.entry.snapshot.time, self.entry.id)
+        (self.number, self.claimed, self.id)
     }
+
+    fn into_entry(self) -> Option<SnapshotEntry> {
+        let Self { id, snapshot, since, clock, .. } = self;
+        Some(SnapshotEntry { id, snapshot: snapshot?, since, clock })
+    }
+}
+
+/// Gives the forgotten snapshots of a client the time of the one before them, and a place in its sequence.
+fn insert_forgotten(
+    candidates: &mut [Candidate],
+    members: &[usize],
+    clocked: Vec<usize>,
+) -> Vec<usize> {
+    let mut sequence = clocked;
+    sequence.extend(members.iter().copied().filter(|&at| candidates[at].snapshot.is_none()));
+    sequence.sort_by_key(|&at| candidates[at].sequence());
+    let mut last = NEVER;
+    for &at in &sequence {
+        match candidates[at].snapshot {
+            Some(_) => last = last.max(candidates[at].key),
+            None => candidates[at].key = last,
+        }
+    }
+    sequence
 }
 
 /// Decides which times of a client are believed, and from when each of its snapshots counts.
@@ -125,9 +189,10 @@ fn judge_clocks(candidates: &mut [Candidate], members: &[usize], now: Timestamp)
     let latest = later(now, CLOCK_SKEW);
     let mut clocked = Vec::new();
     for &at in members {
-        let entry = &mut candidates[at].entry;
-        match entry.snapshot.time_given && entry.snapshot.time <= latest {
-            true => entry.clock = Clock::Given,
+        let candidate = &mut candidates[at];
+        let Some(snapshot) = &candidate.snapshot else { continue };
+        match snapshot.time_given && snapshot.time <= latest {
+            true => candidate.clock = Clock::Given,
             false => clocked.push(at),
         }
     }
@@ -143,11 +208,11 @@ fn judge_clocks(candidates: &mut [Candidate], members: &[usize], now: Timestamp)
             (next, last) = (candidate.key, candidate.key);
             continue;
         }
-        let claimed = candidate.entry.snapshot.time;
-        (candidate.entry.since, candidate.key) = (next, last);
+        let claimed = candidate.claimed;
+        (candidate.since, candidate.key) = (next, last);
         // A clock that was set right by a few seconds is not worth a warning.
         if claimed > latest || apart(claimed, next) > CLOCK_SKEW {
-            candidate.entry.clock = Clock::Wrong;
+            candidate.clock = Clock::Wrong;
         }
     }
     clocked
@@ -198,27 +263,20 @@ fn link(candidates: &mut [Candidate], first: usize, second: usize) {
 }
 
 /// Links every snapshot behind those of other clients that its writer saw, unless a person dated it.
-fn link_seen(
-    candidates: &mut [Candidate],
-    sequences: &HashMap<ClientId, Vec<usize>>,
-    forgotten: &[Tombstone],
-) {
-    let there = candidates.iter().map(|candidate| &candidate.entry);
-    let there = there.map(|entry| (entry.id, (entry.snapshot.client, entry.snapshot.sequence)));
-    let gone = forgotten.iter().filter_map(|stone| Some((stone.snapshot, stone.numbered?)));
-    let numbers: HashMap<SnapshotId, (ClientId, u64)> = gone.chain(there).collect();
+fn link_seen(candidates: &mut [Candidate], sequences: &HashMap<ClientId, Vec<usize>>) {
+    let numbers = candidates.iter().map(|one| (one.id, (one.client, one.number)));
+    let numbers: HashMap<SnapshotId, (ClientId, u64)> = numbers.collect();
     for at in 0..candidates.len() {
-        let entry = &candidates[at].entry;
-        if entry.clock == Clock::Given {
+        if candidates[at].clock == Clock::Given {
             continue;
         }
-        let own = entry.snapshot.client;
-        let seen: Vec<_> = entry.snapshot.seen.iter().filter_map(|id| numbers.get(id)).collect();
-        for (client, sequence) in seen.into_iter().filter(|(client, _)| *client != own) {
-            let Some(clocked) = sequences.get(client) else { continue };
-            let upto = clocked
-                .partition_point(|&one| candidates[one].entry.snapshot.sequence <= *sequence);
-            if let Some(newest) = upto.checked_sub(1).map(|newest| clocked[newest]) {
+        let own = candidates[at].client;
+        let seen = candidates[at].seen.iter().filter_map(|id| numbers.get(id));
+        let seen: Vec<_> = seen.filter(|(client, _)| *client != own).collect();
+        for (client, number) in seen {
+            let Some(sequence) = sequences.get(client) else { continue };
+            let upto = sequence.partition_point(|&one| candidates[one].number <= *number);
+            if let Some(newest) = upto.checked_sub(1).map(|newest| sequence[newest]) {
                 link(candidates, newest, at);
             }
         }
@@ -229,8 +287,8 @@ fn link_seen(
 /// forged repository has, are broken at the earliest time.
 fn sorted(mut candidates: Vec<Candidate>) -> Vec<SnapshotEntry> {
     let rank = |candidates: &[Candidate], at: usize| {
-        let Candidate { key, entry, .. } = &candidates[at];
-        (*key, entry.snapshot.time, entry.id, at)
+        let Candidate { key, claimed, id, .. } = &candidates[at];
+        (*key, *claimed, *id, at)
     };
     let mut ready: BinaryHeap<_> = (0..candidates.len())
         .filter(|&at| candidates[at].waits_for == 0)
@@ -261,9 +319,9 @@ fn sorted(mut candidates: Vec<Candidate>) -> Vec<SnapshotEntry> {
         }
     }
     let mut entries: Vec<Option<SnapshotEntry>> =
-        candidates.into_iter().map(|candidate| Some(candidate.entry)).collect();
+        candidates.into_iter().map(Candidate::into_entry).collect();
     order.into_iter().filter_map(|at| entries[at].take()).collect()
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -38,7 +38,7 @@ const PATHS: usize = 64;
 
 type Key = (ScopeNo, Path);
 
-/// The histories of the paths that were asked about last.
+/// The histories of the paths that were used last.
 pub(crate) struct PathHistories {
     directories: Cache<Key, DirHistory>,
     versions: Cache<Key, Vec<NamedVersion>>,

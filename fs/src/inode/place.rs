@@ -159,8 +159,8 @@ pub(crate) struct Flags {
 }
 
 impl Entry {
-    /// Makes it mean something else.
-    pub(crate) fn become_(&mut self, body: Body, version: Version) {
+    /// Gives it another body.
+    pub(crate) fn replace(&mut self, body: Body, version: Version) {
         self.body = body;
         self.version = version;
         self.flags.incomplete = false;

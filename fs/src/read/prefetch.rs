@@ -53,7 +53,7 @@ impl Prefetcher {
         let (sender, receiver) = bounded::<Job>(QUEUE);
         for _ in 0..threads {
             let (reader, receiver) = (Arc::clone(reader), receiver.clone());
-            // They end when the volume, and with it the sender, is gone.
+            // They end when the volume is dropped, and the sender with it.
             std::thread::spawn(move || {
                 for job in receiver {
                     match job {

@@ -100,7 +100,7 @@ impl SnapshotLists {
     /// Shows these snapshots from now on, and returns the lists.
     ///
     /// # Errors
-    /// ListControl than 2^32 states or snapshots; then the old lists stay.
+    /// More than 2^32 states or snapshots; then the old lists stay.
     pub(crate) fn publish(
         &self,
         core: &Core,

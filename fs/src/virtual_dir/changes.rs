@@ -52,9 +52,9 @@ impl Folder for Changes {
         b"changes"
     }
 
-    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> Answer<PlaceNo> {
+    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> PlaceNo {
         let (scope, lists) = (list.scope, Arc::clone(&self.lists));
-        Ok(top.place(self.name(), ChangesDir { scope, lists }))
+        top.place(self.name(), ChangesDir { scope, lists })
     }
 }
 
@@ -252,7 +252,7 @@ impl ChangeDir {
         };
         let Some(LocatedNode { tree, position, .. }) = located else {
             return match (seen.node.kind, self.which) {
-                // ChildTrees the sources' own directories every directory stands in a tree, so this is a source
+                // Below the sources' own directories every directory is in a tree, so this is a source
                 // that only one side has: everything in it.
                 (Kind::Directory, ChangeKind::Removed) => {
                     dir.enter(name, self.below(name, seen.dir.clone(), None))

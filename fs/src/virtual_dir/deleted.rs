@@ -67,9 +67,9 @@ impl Folder for Deleted {
         b"deleted"
     }
 
-    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> Answer<PlaceNo> {
+    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> PlaceNo {
         let (scope, path) = (list.scope, Path::from(&b""[..]));
-        Ok(top.place(self.name(), DeletedDir { scope, path, caches: Arc::clone(&self.caches) }))
+        top.place(self.name(), DeletedDir { scope, path, caches: Arc::clone(&self.caches) })
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) trait Folder: Send + Sync {
     }
 
     /// Returns its place below the top of a scope, which has this list.
-    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> Answer<PlaceNo>;
+    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> PlaceNo;
 }
 
 /// The tops that have a folder.

@@ -24,8 +24,8 @@ impl Folder for Hosts {
         Extent::Drive
     }
 
-    fn place(&self, top: &Dir<'_>, _list: &SnapshotList) -> Answer<PlaceNo> {
-        Ok(top.place(self.name(), HostsDir))
+    fn place(&self, top: &Dir<'_>, _list: &SnapshotList) -> PlaceNo {
+        top.place(self.name(), HostsDir)
     }
 }
 

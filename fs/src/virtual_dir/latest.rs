@@ -1,6 +1,5 @@
 //! `latest`: the newest state.
 
-use crate::error::Answer;
 use crate::inode::number::PlaceNo;
 use crate::inode::place::Lifetime;
 use crate::snapshot_list::list::SnapshotList;
@@ -14,8 +13,8 @@ impl Folder for Latest {
         LATEST
     }
 
-    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> Answer<PlaceNo> {
+    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> PlaceNo {
         let lifetime = Lifetime::UntilRefresh;
-        Ok(top.core().tables.place_state(top.place, LATEST, &list.newest, lifetime))
+        top.core().tables.place_state(top.place, LATEST, &list.newest, lifetime)
     }
 }

@@ -47,9 +47,9 @@ impl Folder for Search {
         b"search"
     }
 
-    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> Answer<PlaceNo> {
+    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> PlaceNo {
         let (scope, searches) = (list.scope, Arc::clone(&self.searches));
-        Ok(top.place(self.name(), SearchDir { scope, searches }))
+        top.place(self.name(), SearchDir { scope, searches })
     }
 }
 

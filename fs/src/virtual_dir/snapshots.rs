@@ -22,8 +22,8 @@ impl Folder for Snapshots {
         SNAPSHOTS
     }
 
-    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> Answer<PlaceNo> {
-        Ok(top.place(SNAPSHOTS, SnapshotsDir { scope: list.scope }))
+    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> PlaceNo {
+        top.place(SNAPSHOTS, SnapshotsDir { scope: list.scope })
     }
 }
 

@@ -24,8 +24,8 @@ impl Folder for Tags {
         Extent::Drive
     }
 
-    fn place(&self, top: &Dir<'_>, _list: &SnapshotList) -> Answer<PlaceNo> {
-        Ok(top.place(self.name(), TagsDir))
+    fn place(&self, top: &Dir<'_>, _list: &SnapshotList) -> PlaceNo {
+        top.place(self.name(), TagsDir)
     }
 }
 

@@ -50,7 +50,7 @@ impl VirtualDir for TopDir {
     fn find(&self, dir: &Dir<'_>, name: &[u8]) -> Answer<Entry> {
         let list = dir.snapshots(self.scope)?;
         match self.folders(dir.context).find(|folder| folder.name() == name) {
-            Some(folder) => dir.context.entry(place_folder(dir, folder, &list)?),
+            Some(folder) => dir.context.entry(place_folder(dir, folder, &list)),
             None if name == readme::NAME && self.has_readme(dir.context) => {
                 dir.context.entry(readme::place(dir.context))
             }
@@ -66,12 +66,10 @@ impl VirtualDir for TopDir {
     }
 }
 
-/// Returns the place of a folder; where no machine is meant, of the folder that says so.
-fn place_folder(top: &Dir<'_>, folder: &dyn Folder, list: &SnapshotList) -> Answer<PlaceNo> {
+/// Returns the place of a folder; in a scope of several machines, of the folder that says so.
+fn place_folder(top: &Dir<'_>, folder: &dyn Folder, list: &SnapshotList) -> PlaceNo {
     match (folder.extent(), &list.several_machines) {
-        (Extent::EveryTop, Some(_)) => {
-            Ok(top.place(folder.name(), NoMachineDir { scope: list.scope }))
-        }
+        (Extent::EveryTop, Some(_)) => top.place(folder.name(), NoMachineDir { scope: list.scope }),
         (Extent::EveryTop | Extent::Drive, _) => folder.place(top, list),
     }
 }
@@ -83,15 +81,16 @@ pub(crate) fn enter(dir: &Dir<'_>, name: &[u8], scope: Scope) -> Answer<Entry> {
         return dir.context.entry(list.top);
     }
     let list = lists.add(dir.core(), scope, |scope| dir.place(name, TopDir { scope }))?;
-    settle(dir.context, &list)?;
+    settle(dir.context, &list);
     dir.context.entry(list.top)
 }
 
-/// Points the names that have places at the states that a list gives them; returns the place of `snapshots`.
-pub(crate) fn settle(context: &Context, list: &SnapshotList) -> Answer<PlaceNo> {
+/// Points the names that have places at the states that a list gives them.
+pub(crate) fn settle(context: &Context, list: &SnapshotList) {
     let (tables, top) = (&context.core.tables, Dir { context, place: list.top });
-    let folder = context.folders.iter().find(|folder| folder.name() == SNAPSHOTS);
-    let snapshots = place_folder(&top, &**folder.ok_or(VolumeError::NotFound)?, list)?;
+    let mut folders = context.folders.iter();
+    let Some(folder) = folders.find(|folder| folder.name() == SNAPSHOTS) else { return };
+    let snapshots = place_folder(&top, &**folder, list);
     [list.top, snapshots].iter().for_each(|place| tables.pin(*place));
     if list.several_machines.is_none() {
         tables.point_to(list.top, LATEST, &list.newest);
@@ -99,5 +98,4 @@ pub(crate) fn settle(context: &Context, list: &SnapshotList) -> Answer<PlaceNo> 
             tables.point_to(snapshots, name, &named.state);
         }
     }
-    Ok(snapshots)
 }

@@ -59,9 +59,9 @@ impl Folder for Versions {
         b"versions"
     }
 
-    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> Answer<PlaceNo> {
+    fn place(&self, top: &Dir<'_>, list: &SnapshotList) -> PlaceNo {
         let path = PathInScope { scope: list.scope, path: Path::from(&b""[..]) };
-        Ok(top.place(self.name(), NamesDir { path, lists: Arc::clone(&self.lists) }))
+        top.place(self.name(), NamesDir { path, lists: Arc::clone(&self.lists) })
     }
 }
 

@@ -224,20 +224,20 @@ fn assert_scope(volume: &dyn Volume, top: &str, snaps: &[&Snap]) {
 }
 
 /// The snapshots of machine `one`, which the volume shows, or of the only other one.
-fn meant<'s>(snaps: impl Iterator<Item = &'s Snap> + Clone) -> Vec<&'s Snap> {
+fn of_wanted_machine<'s>(snaps: impl Iterator<Item = &'s Snap> + Clone) -> Vec<&'s Snap> {
     let one: Vec<_> = snaps.clone().filter(|snap| snap.host == "one").collect();
     if one.is_empty() { snaps.collect() } else { one }
 }
 
 fn assert_tree(volume: &dyn Volume, snaps: &[Snap]) {
-    assert_scope(volume, "", &meant(snaps.iter()));
+    assert_scope(volume, "", &of_wanted_machine(snaps.iter()));
     for host in ["one", "two"] {
         let own: Vec<&Snap> = snaps.iter().filter(|snap| snap.host == host).collect();
         if !own.is_empty() {
             assert_scope(volume, &format!("hosts/{host}/"), &own);
         }
     }
-    let tagged = meant(snaps.iter().filter(|snap| snap.tag == "red"));
+    let tagged = of_wanted_machine(snaps.iter().filter(|snap| snap.tag == "red"));
     if !tagged.is_empty() {
         assert_scope(volume, "tags/red/", &tagged);
     }
@@ -254,7 +254,7 @@ pub(crate) struct Whole {
 /// Works out the whole tree.
 pub(crate) fn whole(snaps: &[Snap]) -> Whole {
     let mut whole = Whole { listed: Tree::new(), hidden: Tree::new() };
-    add_scope(&mut whole, "", &meant(snaps.iter()));
+    add_scope(&mut whole, "", &of_wanted_machine(snaps.iter()));
     let mut words: BTreeMap<String, Vec<&Snap>> = BTreeMap::new();
     for snap in snaps {
         words.entry(format!("hosts/{}", snap.host)).or_default().push(snap);
@@ -265,7 +265,7 @@ pub(crate) fn whole(snaps: &[Snap]) -> Whole {
     whole.listed.extend(["hosts", "tags"].map(|name| (name.into(), None)));
     whole.listed.insert(README.into(), Some(README_TEXT.into()));
     for (name, own) in words {
-        add_scope(&mut whole, &format!("{name}/"), &meant(own.into_iter()));
+        add_scope(&mut whole, &format!("{name}/"), &of_wanted_machine(own.into_iter()));
         whole.listed.insert(name.into(), None);
     }
     whole
@@ -384,9 +384,9 @@ fn assert_history(seed: u64, steps: i64) {
         .iter()
         .map(|entry| entry.id)
         .collect();
-    let gone = random.below(steps as u64) as usize;
-    world.forget(ids[gone]);
-    snaps.remove(gone);
+    let forgotten = random.below(steps as u64) as usize;
+    world.forget(ids[forgotten]);
+    snaps.remove(forgotten);
     assert!(volume.refresh().problems.is_empty());
     assert_tree(&volume, &snaps);
 }

@@ -15,7 +15,7 @@ use yore_platform::{Attr, Ino, Kind, MountOptions, Volume, VolumeError, mount};
 use crate::harness::{Random, World, join, list_from, read};
 use crate::model::{Whole, history, whole};
 
-/// ListControl than a day of them: one each hour.
+/// More than a day of them: one each hour.
 const SNAPSHOTS: i64 = 30;
 const CALLS: u64 = 1_000_000;
 const CALLS_OF_THE_KERNEL: u64 = 100_000;

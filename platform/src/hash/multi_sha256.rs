@@ -1,8 +1,8 @@
 //! SHA-256 of many messages at once, in the lanes of the processor's vectors.
 //!
-//! One message by itself, SHA-256 waits for its own results. Two side by side keep a processor's
-//! instructions for it busy; eight (AVX2) or sixteen (AVX-512) fill the vectors. The function is that of FIPS 180-4, the scheme that of Gueron and Krasnov,
-//! "Simultaneous hashing of multiple messages" (2012).
+//! With one message, each step of SHA-256 waits for the one before it. Two messages keep a processor's
+//! instructions for SHA-256 busy; eight (AVX2) or sixteen (AVX-512) fill its vectors. The function is that
+//! of FIPS 180-4, the scheme that of Gueron and Krasnov, "Simultaneous hashing of multiple messages" (2012).
 
 use std::ops::Range;
 
@@ -197,7 +197,7 @@ impl Lane {
     }
 }
 
-/// Hashes messages, the longest first, so that no long one is left alone at the end.
+/// Hashes messages, the longest first, so that no long one is the last in a single lane.
 fn hash<const L: usize>(
     prefix: Sha256Prefix<'_>,
     messages: &[&[u8]],

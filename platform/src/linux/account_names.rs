@@ -59,19 +59,19 @@ impl AccountNames {
         self.users.names.get(uid, |&uid| user_name(uid))
     }
 
-    /// The name of a group.
+    /// Returns the name of a group.
     #[must_use]
     pub fn group(&self, gid: u32) -> Option<Arc<[u8]>> {
         self.groups.names.get(gid, |&gid| group_name(gid))
     }
 
-    /// The number of a user.
+    /// Returns the number of a user.
     #[must_use]
     pub fn uid(&self, name: &[u8]) -> Option<u32> {
         self.users.numbers.get(name.to_vec(), |name| user_number(name))
     }
 
-    /// The number of a group.
+    /// Returns the number of a group.
     #[must_use]
     pub fn gid(&self, name: &[u8]) -> Option<u32> {
         self.groups.numbers.get(name.to_vec(), |name| group_number(name))
@@ -122,7 +122,7 @@ fn group_number(name: &[u8]) -> Option<u32> {
     )
 }
 
-/// Calls one of the C library's re-entrant look-ups with as much room as it wants.
+/// Calls one of the C library's re-entrant lookups, with more room until the record fits.
 fn lookup<R, T>(
     mut call: impl FnMut(*mut R, *mut c_char, usize, *mut *mut R) -> c_int,
     take: impl FnOnce(&R) -> T,

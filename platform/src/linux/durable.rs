@@ -1,4 +1,4 @@
-//! Local files that are there completely and for good, or not at all.
+//! Files that are written completely and durably, or not at all.
 //!
 //! A file is written without a name (`O_TMPFILE`) or under a temporary one, flushed, given its name
 //! without clobbering, and its folder is flushed. A crash before that leaves nothing under the name;

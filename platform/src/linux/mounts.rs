@@ -47,7 +47,7 @@ pub struct Mounts {
 }
 
 impl Mounts {
-    /// Reads the system's table, without a question to any file system in it.
+    /// Reads the system's table, without a call to any file system in it.
     ///
     /// # Errors
     /// The table can't be read: `/proc` is not mounted.

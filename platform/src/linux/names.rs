@@ -1,4 +1,4 @@
-//! Names and paths as bytes: what the rest of Yore handles instead of the system's own strings.
+//! Names and paths as bytes, as snapshots hold them.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

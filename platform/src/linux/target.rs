@@ -243,7 +243,7 @@ impl TargetDir {
         Ok(rustix::fs::mknodat(&self.dir, component(name)?, kind, mode, number)?)
     }
 
-    /// Gives `from_name` in `from` another name here; a link itself, not what it points to.
+    /// Makes `name` here a hard link to `from_name` in `from`; to a symbolic link itself, not to its target.
     pub fn hard_link(&self, name: &[u8], from: &Self, from_name: &[u8]) -> io::Result<()> {
         let (from_name, name) = (component(from_name)?, component(name)?);
         Ok(rustix::fs::linkat(&from.dir, from_name, &self.dir, name, AtFlags::empty())?)
@@ -254,10 +254,9 @@ impl TargetDir {
         remove::remove(&self.dir, component(name)?)
     }
 
-    /// Gives something made here by name its metadata, without opening it or following a link.
+    /// Sets the metadata of something made here, by name, without opening it or following a link.
     ///
-    /// Returns what could not be applied. For a regular file or a directory at hand, setting it
-    /// there is cheaper.
+    /// Returns what could not be applied. Setting it on an open file or directory is cheaper.
     pub fn set_child_metadata(
         &self,
         name: &[u8],
@@ -269,7 +268,7 @@ impl TargetDir {
         }
     }
 
-    /// Gives the directory its metadata; last, since adding to it changes its time.
+    /// Sets the directory's metadata; last, since adding to it changes its time.
     ///
     /// Returns what could not be applied.
     pub fn set_metadata(&self, restore: &WantedMetadata<'_>) -> Vec<RefusedMetadata> {
@@ -278,7 +277,7 @@ impl TargetDir {
         refused
     }
 
-    /// Gives the directory another mode, and leaves everything else.
+    /// Sets the directory's mode alone.
     pub fn set_mode(&self, mode: u32) -> io::Result<()> {
         Ok(rustix::fs::fchmod(&self.dir, Mode::from_raw_mode(mode))?)
     }
@@ -308,8 +307,8 @@ fn open_beneath(dir: &OwnedFd, name: &[u8]) -> io::Result<OwnedFd> {
         let resolve =
             ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         match rustix::fs::openat2(dir, name, flags, Mode::empty(), resolve) {
-            // Before Linux 5.6, or kept away by a seccomp filter. One name with O_NOFOLLOW is as
-            // safe; openat2 is the second lock on the door.
+            // Before Linux 5.6, or refused by a seccomp filter. One name with O_NOFOLLOW is as safe;
+            // openat2 checks it a second time.
             Err(Errno::NOSYS | Errno::PERM) => {
                 let opened = rustix::fs::openat(dir, name, flags, Mode::empty())?;
                 MISSING.store(true, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Files that have no name until they are complete, so that nothing is left when their writer dies.
+//! Files without a name (`O_TMPFILE`), of which nothing is left when their writer dies.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-/// Makes such a file in a folder, open for `access`, which includes writing, with the permissions 0600.
+/// Makes a file without a name in a folder, open for `access`, which includes writing, with the permissions
+/// 0600.
 ///
 /// Returns `None` where the system can't make one or could not name it later.
 pub(crate) fn create(folder: &OwnedFd, access: OFlags) -> io::Result<Option<OwnedFd>> {
@@ -28,7 +29,7 @@ pub(crate) fn create(folder: &OwnedFd, access: OFlags) -> io::Result<Option<Owne
     }
 }
 
-/// Gives such a file its name; [`Errno::EXIST`] when that is taken.
+/// Gives a file without a name its name; [`Errno::EXIST`] when that is taken.
 pub(crate) fn link(file: &OwnedFd, folder: &OwnedFd, name: &[u8]) -> Result<(), Errno> {
     static BY_PROC: AtomicBool = AtomicBool::new(false);
     if !BY_PROC.load(Ordering::Relaxed) {

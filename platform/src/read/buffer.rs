@@ -19,9 +19,6 @@ pub struct ReadBuffer {
     visible: Range<usize>,
 }
 
-/// The former name of [`ReadBuffer`].
-pub type AlignedBuf = ReadBuffer;
-
 impl ReadBuffer {
     /// The capacity that a buffer needs beyond the length of a range, so that a reader of whole pages has
     /// room for those around it. With less, it reads in another way.
@@ -123,9 +120,10 @@ impl ReadBuffer {
         self.visible = range;
     }
 
-    /// Makes all bytes before the visible ones visible too; returns their number.
-    pub(super) fn show_all_before(&mut self) -> usize {
-        std::mem::take(&mut self.visible.start)
+    /// Returns the offset of the visible bytes in the memory.
+    #[cfg(test)]
+    pub(super) fn visible_start(&self) -> usize {
+        self.visible.start
     }
 }
 
@@ -187,7 +185,7 @@ mod tests {
         buffer.bytes_mut()[0] = 7;
         buffer.set_len(250);
         assert_eq!((buffer.len(), buffer[0], buffer[249]), (250, 7, 98));
-        assert_eq!((buffer.show_all_before(), buffer.len(), buffer[0]), (100, 350, 0));
+        assert_eq!(buffer.visible_start(), 100);
         buffer.show(8192..8192);
         assert!(buffer.is_empty());
         buffer.fit(8192);

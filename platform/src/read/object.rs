@@ -67,13 +67,6 @@ impl ObjectFile {
         Ok(())
     }
 
-    /// Reads as [`read_into`](Self::read_into) does, but makes the bytes before the range visible that were
-    /// read with it; returns their number.
-    pub fn read_range(&self, range: Range<u64>, buffer: &mut ReadBuffer) -> io::Result<usize> {
-        self.read_into(range, buffer)?;
-        Ok(buffer.show_all_before())
-    }
-
     /// Fills a buffer past the page cache if it has room for the whole pages around the range, and shows the
     /// range.
     ///

@@ -4,9 +4,9 @@ KIB, MIB = 1 << 10, 1 << 20
 
 # Kinds of objects (§1)
 (DATA_PACK, TREE_PACK, INDEX, SNAPSHOT, TOMBSTONE, SESSION, VERDICT, GENERATION, GENERATION_END, DESTINATION,
- SIGN_OF_LIFE) = range(1, 12)
+ HEARTBEAT) = range(1, 12)
 PURPOSE = {DATA_PACK: "data", TREE_PACK: "tree", INDEX: "index", SNAPSHOT: "snapshot", TOMBSTONE: "forget",
-           SESSION: "session", VERDICT: "session", DESTINATION: "session", SIGN_OF_LIFE: "session",
+           SESSION: "session", VERDICT: "session", DESTINATION: "session", HEARTBEAT: "session",
            GENERATION: "gc", GENERATION_END: "gc"}  # §2
 SALT_IS_ID = {DATA_PACK, TREE_PACK, INDEX, SNAPSHOT, SESSION}  # §2
 
@@ -20,7 +20,7 @@ TRAILER = 16           # bytes of a pack's trailer (§6)
 MAX_HEADER = 64 * KIB
 MAX_OBJECT = 64 * MIB  # sealed whole (§5)
 MAX_CONTENT = 256 * MIB
-MAX_RECORD = 4 * MIB   # what kinds of §10 and §11 hold, but generations and signs of life (§5)
+MAX_RECORD = 4 * MIB   # what kinds of §10 and §11 hold, but generations and heartbeats (§5)
 MAX_BLOB = MAX_FRAME = 16 * MIB
 MAX_NODES = 4096       # in one leaf of a tree (§8)
 MAX_HOLE_NUMBERS = 4096  # in a node itself (§8, keys 15 and 27)

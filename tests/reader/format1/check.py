@@ -4,13 +4,13 @@ import os
 import sys
 
 from .base import (
-    CHUNK, DATA_PACK, DESTINATION, Damaged, GENERATION, GENERATION_END, LIST, SESSION, SIGN_OF_LIFE, SNAPSHOT, TOMBSTONE,
+    CHUNK, DATA_PACK, DESTINATION, Damaged, GENERATION, GENERATION_END, LIST, SESSION, HEARTBEAT, SNAPSHOT, TOMBSTONE,
     TREE, VERDICT, require)
 from .primitives import padme
 from .slots import KEY_FILE, PASSPHRASE, RECOVERY
 from .trees import Unpresentable, parse_list
 from .records import (
-    parse_destination, parse_generation, parse_session, parse_sign_of_life, parse_snapshot, parse_tombstone, parse_verdict)
+    parse_destination, parse_generation, parse_session, parse_heartbeat, parse_snapshot, parse_tombstone, parse_verdict)
 from .repository import snapshots
 
 
@@ -66,7 +66,7 @@ class Check:
         destination = destination.get("destination")
         sessions = self.each(repository.ids("sessions"), SESSION, lambda _, content: parse_session(content))
         verdicts = self.each(repository.verdicts(), VERDICT, lambda _, content: parse_verdict(content))
-        self.each(repository.signs_of_life(), SIGN_OF_LIFE, parse_sign_of_life)
+        self.each(repository.heartbeats(), HEARTBEAT, parse_heartbeat)
         generations = self.each(repository.generations(), GENERATION, parse_generation)
         ends = self.each(repository.generation_ends(), GENERATION_END, parse_generation)
         snapshots = self.each(repository.ids("snapshots"), SNAPSHOT, parse_snapshot)
@@ -121,7 +121,7 @@ class Check:
     def indexes(self, condemned):
         """The indexes, and whether they say of each pack what the pack says itself."""
         repository = self.repository
-        for name, _ in repository.ids("index"):
+        for name, _ in repository.indexes():
             self.attempt(name, repository.load_index, name, condemned)
             self.attempt(name, self.padded, name)
         for pack_id, pack in repository.packs.items():

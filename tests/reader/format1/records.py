@@ -22,6 +22,17 @@ TOTALS = {1: "files", 2: "directories", 3: "others", 4: "bytes", 5: "new_files",
           8: "stored_bytes", 9: "unreadable"}
 
 
+def exclusion(value):
+    """A rule by which something was left out: its kind, and what that kind needs."""
+    kind = uint(array_of(anything)(value)[0])
+    shape = {0: [tstr], 1: [bstr], 2: [uint], 3: [], 4: []}.get(kind)
+    if shape is not None:
+        require(len(value) == 1 + len(shape), "a rule of another length")
+        for check, item in zip(shape, value[1:]):
+            check(item)
+    return kind
+
+
 def parse_snapshot(snapshot_id, content):
     entries = cbor_decode(content)
     get(entries, 2, time_of)
@@ -31,12 +42,14 @@ def parse_snapshot(snapshot_id, content):
     require(get(entries, 10, uint) >= 1, "sequence number below 1")
     get(entries, 11, bstr32, None)
     get(entries, 13, tstr)
-    get(entries, 14, array_of(tstr), [])
+    get(entries, 14, array_of(exclusion), [])
     get(entries, 15, bstr32)
     get(entries, 16, uint, 0)
     get(entries, 17, uint, 0)
     get(entries, 18, array_of(bstr32), [])
     get(entries, 19, uint, 0)
+    get(entries, 20, array_of(bstr), [])
+    get(entries, 21, array_of(anything), [])
     totals = get(entries, 12, map_of(anything), {})
     return Snapshot(
         id=snapshot_id, time=get(entries, 1, time_of), host=get(entries, 4, tstr), sources=get(entries, 6, array_of(bstr), []),
@@ -44,7 +57,7 @@ def parse_snapshot(snapshot_id, content):
         totals={name: uint(totals[key]) for key, name in TOTALS.items() if key in totals})
 
 
-# Sessions, verdicts, signs of life and generations belong to one destination. These functions return the destination that an
+# Sessions, verdicts, heartbeats and generations belong to one destination. These functions return the destination that an
 # object names, and what else of it matters.
 
 def parse_destination(content):
@@ -74,7 +87,7 @@ def parse_verdict(content):
     return get(entries, 9, bstr16), ids if commit else []
 
 
-def parse_sign_of_life(number, content):
+def parse_heartbeat(number, content):
     """With the ids of the packs that were finished."""
     entries = cbor_decode(content)
     require(get(entries, 1, uint) == number, "has another number than its name")

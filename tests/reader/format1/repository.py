@@ -73,10 +73,15 @@ class Repository:
         return [(name, int.from_bytes(number, "big"))
                 for name, number in self.names(folder, f"{before}([0-9a-f]{{{digits}}}){after}")]
 
+    def indexes(self):
+        """(name, id) of the indexes, the highest level first (§7)."""
+        found = self.names("index", r"([0-9a-f]{64})(?:\.[1-9a-f])?")
+        return sorted(found, key=lambda named: named[0].partition(".")[2], reverse=True)
+
     def verdicts(self):
         return self.names("sessions", r"([0-9a-f]{64})\.end")
 
-    def signs_of_life(self):
+    def heartbeats(self):
         return self.numbered("sessions", 8, before=r"[0-9a-f]{64}\.")
 
     def generations(self):
@@ -198,7 +203,9 @@ class Repository:
     # The index
 
     def load_index(self, name, condemned=frozenset()):
-        for entry in get(cbor_decode(self.open_object(name, INDEX)), 1, array_of(anything)):
+        """Takes over what an index says of packs; returns the ids of the indexes that it replaces."""
+        content = cbor_decode(self.open_object(name, INDEX))
+        for entry in get(content, 1, array_of(anything)):
             pack_id, kind, size = get(entry, 1, bstr32), get(entry, 2, uint), get(entry, 3, uint)
             pack = parse_contents(get(entry, 4, anything), pack_id, kind, size)
             require(pack.frames_end + TAG + TRAILER < size, f"{pack.name}: frames do not fit the size")
@@ -213,6 +220,7 @@ class Repository:
                     # Copies in packs that prune may take away come last.
                     copies.insert(len(copies) if pack_id in condemned else 0, (pack, number, at, length))
                     at += length
+        return get(content, 2, array_of(bstr32), [])
 
     def blob(self, blob_id, kind):
         """A blob's bytes; any good copy will do."""
@@ -329,9 +337,12 @@ class Repository:
 
 def load_indexes(repository):
     condemned = repository.condemned()
-    for name, _ in repository.ids("index"):
+    replaced = set()
+    for name, index_id in repository.indexes():
+        if index_id in replaced:
+            continue
         try:
-            repository.load_index(name, condemned)
+            replaced.update(repository.load_index(name, condemned))
         except Damaged as error:
             raise Damaged(f"{name}: {error}") from None
 

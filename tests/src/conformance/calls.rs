@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use yore_engine::{Area, Backend, Error, NewObject, ObjectName, Published};
+use yore_platform::ReadBuffer;
 
 /// The name of an object of an area, another one for each number.
 pub(super) fn name(area: Area, number: u64) -> ObjectName {
@@ -44,6 +45,17 @@ pub(super) fn read(
     range: Range<u64>,
 ) -> Result<Vec<u8>, Error> {
     backend.read(name, range).map(|bytes| bytes.to_vec())
+}
+
+/// Reads a range of an object into a buffer that may hold anything.
+pub(super) fn read_again<'b>(
+    backend: &dyn Backend,
+    name: &ObjectName,
+    range: Range<u64>,
+    buffer: &'b mut ReadBuffer,
+) -> &'b [u8] {
+    backend.read_into(name, range, buffer).expect("the range is there");
+    buffer.bytes()
 }
 
 /// Reads a whole object, which must be there.

@@ -1,8 +1,9 @@
 //! Objects of any size, read in any pieces.
 
 use yore_engine::{Area, Backend, Error, Published};
+use yore_platform::ReadBuffer;
 
-use super::calls::{list, name, read, read_all, size, write_new};
+use super::calls::{list, name, read, read_again, read_all, size, write_new};
 use crate::machine::{Random, noise};
 
 /// Writes objects around the sizes of pages and blocks, in odd pieces, and reads them whole.
@@ -53,7 +54,7 @@ pub fn two_hundred_and_fifty_six_mebibytes_keep_their_bytes(backend: &dyn Backen
     }
 }
 
-/// Reads ranges of an object at random and at its ends.
+/// Reads ranges of an object at random and at its ends, into new buffers and into two used ones.
 pub fn any_range_of_an_object_can_be_read(backend: &dyn Backend) {
     let (name, bytes) = (name(Area::Packs, 1), noise(300_001, 1));
     write_new(backend, &name, &bytes);
@@ -64,9 +65,14 @@ pub fn any_range_of_an_object_can_be_read(backend: &dyn Backend) {
         let start = random.below(length);
         ranges.push(start..start + random.below(length - start + 1));
     }
+    let (mut small, mut large) = (ReadBuffer::default(), ReadBuffer::new(1 << 20));
     for range in ranges {
+        let expected = &bytes[range.start as usize..range.end as usize];
         let found = read(backend, &name, range.clone()).expect("the range is there");
-        assert!(found == bytes[range.start as usize..range.end as usize], "{range:?}");
+        assert!(found == expected, "{range:?}");
+        for buffer in [&mut small, &mut large] {
+            assert!(read_again(backend, &name, range.clone(), buffer) == expected, "{range:?}");
+        }
     }
 }
 

@@ -39,15 +39,21 @@ pub fn circles_between_rooms(files: &[SourceFile]) -> Vec<String> {
 }
 
 /// Finds the imports of a room by the modules in a folder, by any name that the crate's root gives its items.
+///
+/// A folder without modules, or a room that is not there, breaks the rule, too: it would guard nothing.
 pub fn imports_of_room(files: &[SourceFile], folder: &str, room: &str) -> Vec<String> {
-    let Some((source, _)) = folder.split_once("/src/").map(|(a, b)| (format!("{a}/src"), b)) else {
-        return Vec::new();
-    };
-    let below = format!("{folder}/");
-    let all = modules(files, &source);
+    let source = folder.split_once("/src/").map_or(folder, |(package, _)| package);
+    let all = modules(files, &format!("{source}/src"));
     let rooms = Rooms::of(&all);
+    let below = format!("{folder}/");
+    let inside: Vec<_> = all.iter().filter(|module| module.file.path.starts_with(&below)).collect();
+    if inside.is_empty() || !rooms.names.contains(room) {
+        return vec![format!(
+            "{folder} or the room `{room}` has another name now: change the rule"
+        )];
+    }
     let mut found = Vec::new();
-    for module in all.iter().filter(|module| module.file.path.starts_with(&below)) {
+    for module in inside {
         for reference in references(module) {
             if rooms.of_path(&reference.to) == Some(room) {
                 found.push(format!(
@@ -259,6 +265,10 @@ mod tests {
         ]);
         let found = imports_of_room(&files, "fs/src/virtual_dir", "volume");
         assert_eq!(found, ["fs/src/virtual_dir/at.rs:2: SnapshotVolume"]);
-        assert!(imports_of_room(&files, "fs/src/virtual_dir", "read").len() == 1);
+        assert_eq!(imports_of_room(&files, "fs/src/virtual_dir", "read").len(), 1);
+        for (folder, room) in [("fs/src/virtual", "volume"), ("fs/src/virtual_dir", "drive")] {
+            let found = imports_of_room(&files, folder, room);
+            assert!(found.len() == 1 && found[0].contains("change the rule"), "{found:?}");
+        }
     }
 }

@@ -1,6 +1,10 @@
-//! The suite that every backend must pass, run for a folder and for the destination in memory.
+//! The suite that every backend must pass, run for a folder, for the destination in memory, and for the layers that
+//! wrap a backend.
 
-use yore_engine::{Backend, Folder};
+use std::sync::Arc;
+use std::time::Duration;
+
+use yore_engine::{Backend, Deadline, Folder, Meter, Metered};
 use yore_tests::{Memory, Scratch, conformance};
 
 /// Runs every check as a test of its own, each at a new destination: `$with` hands one to a check.
@@ -44,10 +48,20 @@ fn in_memory(check: &dyn Fn(&dyn Backend)) {
     check(&Memory::default());
 }
 
+fn within_a_deadline(check: &dyn Fn(&dyn Backend)) {
+    check(&Deadline::new(Arc::new(Memory::default()), Duration::from_secs(60)));
+}
+
+fn metered(check: &dyn Fn(&dyn Backend)) {
+    check(&Metered::new(Arc::new(Memory::default()), Arc::new(Meter::new(None))));
+}
+
 conforms!(folder, in_a_folder);
 conforms!(memory, in_memory);
+conforms!(deadline, within_a_deadline);
+conforms!(meter, metered);
 
-/// Once, since it takes a quarter of a gigabyte.
+/// Runs for the folder alone, since it takes a quarter of a gigabyte.
 #[test]
 fn two_hundred_and_fifty_six_mebibytes_keep_their_bytes() {
     in_a_folder(&conformance::two_hundred_and_fifty_six_mebibytes_keep_their_bytes);

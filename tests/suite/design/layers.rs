@@ -1,6 +1,6 @@
 //! The rules of the design, checked against the sources.
 
-use yore_tests::{SourceFile, root, source_files};
+use yore_tests::{SourceFile, count_citations, root, source_files, wrong_citations};
 
 /// Words that only the package `platform` may use.
 const SYSTEM_WORDS: [&str; 14] = [
@@ -29,6 +29,12 @@ fn rust_files(folder: &str) -> Vec<SourceFile> {
         file.path.starts_with(&prefix) && file.path.ends_with(".rs") && file.path != THIS
     });
     files.collect()
+}
+
+/// Fails with everything that breaks a rule.
+#[track_caller]
+fn assert_kept(found: Vec<String>) {
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 /// Finds the lines of code with a word, without comments.
@@ -182,18 +188,10 @@ fn no_file_has_a_todo_or_names_a_machine() {
 }
 
 #[test]
-fn every_promise_about_the_drive_names_a_test_that_exists() {
-    let semantics = std::fs::read_to_string(root().join("fs/SEMANTICS.md")).expect("it is there");
-    let code: String = source_files()
-        .into_iter()
-        .filter(|file| file.path.ends_with(".rs"))
-        .map(|file| file.text)
-        .collect();
-    let mut named = 0;
-    for word in semantics.split('`').skip(1).step_by(2) {
-        let Some((_, test)) = word.rsplit_once("::") else { continue };
-        assert!(code.contains(&format!("fn {test}()")), "no test is called {word}");
-        named += 1;
-    }
+fn documents_name_tests_that_exist() {
+    let files = source_files();
+    assert_kept(wrong_citations(&files));
+    let semantics = files.iter().find(|file| file.path == "fs/SEMANTICS.md").expect("it is there");
+    let named = count_citations(semantics);
     assert!(named > 10, "only {named} tests are named in fs/SEMANTICS.md");
 }

@@ -7,7 +7,7 @@ use crate::screen::Screen;
 use crate::text::{escape, format};
 
 /// The number of paths of each kind that the summary names; `-v` and `--json` name all.
-const NAMED: usize = 3;
+const NAMED_PATHS: usize = 3;
 
 /// Prints what a backup did.
 pub fn print(screen: &Screen, record: &RunRecord) {
@@ -45,12 +45,18 @@ pub fn print(screen: &Screen, record: &RunRecord) {
         ),
         None => format!("  {} would be new to the repository", format::bytes(totals.new_bytes)),
     });
-    if let Some(line) = in_words(&report.left_out) {
+    if let Some(line) = describe(&report.left_out) {
         screen.info(format!("  left out: {line}"));
     }
     for (path, why) in &report.left_out.folders {
         screen.detail(format!("left out: {} ({})", escape::path(path), reason(why, 1)));
     }
+    warnings(screen, report);
+}
+
+/// Warns of what is not saved as it is, and of what most probably is not as the person wants it.
+fn warnings(screen: &Screen, report: &BackupReport) {
+    let totals = &report.totals;
     if totals.unreadable > 0 {
         let what = match totals.unreadable {
             1 => "1 file or folder".into(),
@@ -71,11 +77,6 @@ pub fn print(screen: &Screen, record: &RunRecord) {
              several moments."
         ));
     }
-    warnings(screen, report);
-}
-
-/// Warns of what most probably is not as the person wants it.
-fn warnings(screen: &Screen, report: &BackupReport) {
     for emptied in &report.emptied {
         let state = if emptied.is_other_folder { "nearly empty" } else { "empty" };
         screen.line(format!(
@@ -95,7 +96,7 @@ fn warnings(screen: &Screen, report: &BackupReport) {
 }
 
 /// Describes in one line what was left out and why; `None` when nothing was.
-fn in_words(left_out: &LeftOut) -> Option<String> {
+fn describe(left_out: &LeftOut) -> Option<String> {
     let mut parts = Vec::new();
     if left_out.by_patterns > 0 {
         parts.push(format!("{} by patterns", format::count(left_out.by_patterns)));
@@ -114,8 +115,8 @@ fn in_words(left_out: &LeftOut) -> Option<String> {
         let (same, others): (Vec<&_>, Vec<&_>) =
             rest.iter().copied().partition(|other| is_same(&other.1));
         let paths: Vec<String> =
-            same.iter().take(NAMED).map(|(path, _)| escape::path(path)).collect();
-        let more = if same.len() > NAMED { ", …" } else { "" };
+            same.iter().take(NAMED_PATHS).map(|(path, _)| escape::path(path)).collect();
+        let more = if same.len() > NAMED_PATHS { ", …" } else { "" };
         parts.push(format!("{} ({}{more})", reason(why, same.len()), paths.join(", ")));
         rest = others;
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use yore_engine::{Lookup, ResolvedNode};
 use yore_platform::Kind;
 
-use crate::archive::{self, Archive, Out, Tar, Zip};
+use crate::archive::{self, Archive, StdoutWriter, Tar, Zip};
 use crate::args::machine::MachineArgs;
 use crate::context::Context;
 use crate::failure::engine_error::reason;
@@ -85,7 +85,7 @@ fn print_archive(
             "write it to a file (> docs.tar), or pipe it: | tar -x",
         ));
     }
-    let out = BufWriter::with_capacity(256 << 10, Out(context));
+    let out = BufWriter::with_capacity(256 << 10, StdoutWriter(context));
     let archive: Box<dyn Archive + '_> = match options.zip {
         true => Box::new(Zip::new(out, context.now.time_zone().clone())),
         false => Box::new(Tar::new(out)),

@@ -54,11 +54,11 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let mut each = |path: &[u8], change: Change| {
         count(&mut counts, &change);
         if !options.stat {
-            tell(context, path, &change);
+            print_change(context, path, &change);
         }
         if let (true, Change::Modified { from, to }) = (options.content, &change)
             && let Err(error) =
-                tell_content(context, path, (&from_state, &from.node), (&to_state, &to.node))
+                print_content(context, path, (&from_state, &from.node), (&to_state, &to.node))
         {
             context.screen.problem(&escape::path(path), &error.what);
             done = Done::Damaged;
@@ -76,7 +76,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
                 &mut |path, change| each(&join(top, path), change),
                 &mut |path, error| {
                     let subject = escape::path(&join(top, path));
-                    let (subject, what) = engine_error::beside(&subject, &error);
+                    let (subject, what) = engine_error::with_subject(&subject, &error);
                     context.screen.problem(subject, &what);
                     failed = true;
                 },
@@ -90,18 +90,20 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
                     each(&to_path, Change::Modified { from: before, to: after });
             }
         }
-        (Some(_), None) | (None, Some(_)) => {
-            return Err(Failure::new(
-                Exit::Failed,
-                "a folder can't be compared with a file",
-                "name two folders or two files",
-            ));
-        }
+        (Some(_), None) | (None, Some(_)) => return Err(not_comparable()),
     }
     if options.stat {
-        tell_counts(context, &counts);
+        print_counts(context, &counts);
     }
     Ok(if failed { Done::Damaged } else { done })
+}
+
+fn not_comparable() -> Failure {
+    Failure::new(
+        Exit::Failed,
+        "a folder can't be compared with a file",
+        "name two folders or two files",
+    )
 }
 
 fn dir(found: &Lookup) -> Option<&DirRef> {
@@ -124,7 +126,7 @@ fn count(counts: &mut ChangeCounts, change: &Change) {
     *count += 1;
 }
 
-fn tell(context: &Context, path: &[u8], change: &Change) {
+fn print_change(context: &Context, path: &[u8], change: &Change) {
     let (sign, word, seen) = match change {
         Change::Added(seen) => ('+', "added", seen),
         Change::Removed(seen) => ('-', "removed", seen),
@@ -139,7 +141,7 @@ fn tell(context: &Context, path: &[u8], change: &Change) {
     }
 }
 
-fn tell_counts(context: &Context, counts: &ChangeCounts) {
+fn print_counts(context: &Context, counts: &ChangeCounts) {
     let ChangeCounts { added, removed, modified } = counts;
     if context.screen.is_json() {
         return context.screen.object(counts);
@@ -153,7 +155,7 @@ fn tell_counts(context: &Context, counts: &ChangeCounts) {
 }
 
 /// Shows the lines that differ in a text file.
-fn tell_content(
+fn print_content(
     context: &Context,
     path: &[u8],
     (from_state, from): (&MomentState, &Node),

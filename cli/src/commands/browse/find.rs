@@ -83,7 +83,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let (reader, problems) = repository.reader(moment_state::BUDGET)?;
     moment_state::print_problems(context, problems);
     let all_hosts = options.all_hosts || !options.filter.host.is_empty();
-    let is_of_machine = machine::here_or_all(&timeline, all_hosts);
+    let is_of_machine = machine::is_of_this_machine(&timeline, all_hosts);
     let counts = |entry: &SnapshotEntry| {
         let second = entry.since.seconds;
         options.filter.accepts(&entry.snapshot)
@@ -112,7 +112,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     hits.retain(|hit| paths.is_empty() || is_below(hit));
     let is_whole = is_whole && problems.is_empty();
     moment_state::print_problems(context, problems);
-    tell(context, &timeline, &hits);
+    print_hits(context, &timeline, &hits);
     Ok(if is_whole { Done::Whole } else { Done::Damaged })
 }
 
@@ -128,7 +128,7 @@ fn kinds(kind: Type) -> Vec<Kind> {
     }]
 }
 
-fn tell(context: &Context, timeline: &[SnapshotEntry], hits: &[Hit]) {
+fn print_hits(context: &Context, timeline: &[SnapshotEntry], hits: &[Hit]) {
     if context.screen.is_json() {
         return hits.iter().for_each(|hit| context.screen.object(&object(timeline, hit)));
     }

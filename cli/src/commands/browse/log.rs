@@ -40,7 +40,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     moment_state::print_problems(context, snapshots.problems);
     let mut timeline = snapshots.list;
     let all_hosts = options.all_hosts || !options.filter.host.is_empty();
-    let is_of_machine = machine::here_or_all(&timeline, all_hosts);
+    let is_of_machine = machine::is_of_this_machine(&timeline, all_hosts);
     timeline.retain(|entry| options.filter.accepts(&entry.snapshot) && is_of_machine(entry));
     let (reader, problems) = repository.reader(moment_state::BUDGET)?;
     moment_state::print_problems(context, problems);

@@ -39,7 +39,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let names = AccountNames::new();
     let print = |path: &[u8], node: &Node, shown: &[u8]| match context.screen.is_json() {
         true => context.screen.object(&object(path, node)),
-        false => tell(context, &names, node, shown),
+        false => print_line(context, &names, node, shown),
     };
     let (top_path, found) = moment_state::locate(&state, &moment_path)?;
     let top = match found {
@@ -76,7 +76,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             (Err(error), Some(())) if !options.recursive => return Err(error.into()),
             (Err(error), _) => {
                 let subject = escape::path(&at);
-                let (subject, what) = engine_error::beside(&subject, &error);
+                let (subject, what) = engine_error::with_subject(&subject, &error);
                 context.screen.problem(subject, &what);
                 done = Done::Partly;
             }
@@ -98,7 +98,7 @@ fn relative<'p>(path: &'p [u8], top: &[u8]) -> &'p [u8] {
 }
 
 /// Prints a node on one line, or, on a narrow terminal, with its name on a line of its own.
-fn tell(context: &Context, names: &AccountNames, node: &Node, shown: &[u8]) {
+fn print_line(context: &Context, names: &AccountNames, node: &Node, shown: &[u8]) {
     let (user, group) = match node.owner {
         None => ("?".into(), "?".into()),
         Some(owner) => (
@@ -130,7 +130,7 @@ fn tell(context: &Context, names: &AccountNames, node: &Node, shown: &[u8]) {
     }
 }
 
-/// The name of a node, with where it leads and what is to be known of it.
+/// Returns the name of a node, with the target of a link and the problems of its backup.
 fn label(node: &Node, shown: &[u8]) -> String {
     let mut label = escape::name(shown);
     if node.kind == Kind::Symlink {

@@ -81,7 +81,7 @@ fn row(entry: &SnapshotEntry, zone: &TimeZone) -> Vec<String> {
     ]
 }
 
-/// The sources in one cell.
+/// Returns the sources as one cell.
 fn sources(snapshot: &Snapshot) -> String {
     snapshot.sources.iter().map(|source| escape::path(source)).collect::<Vec<_>>().join(", ")
 }

@@ -23,7 +23,7 @@ use crate::failure::engine_error::reason;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
 
-/// By this option, which nobody types, a process in the background recognises itself.
+/// The hidden option by which a process in the background recognises itself.
 const IN_BACKGROUND: &str = "--in-background";
 
 /// The options of `mount`.
@@ -60,11 +60,11 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
     let interrupt = context.interrupt()?;
     let drive = mount(context, options, repository)?;
-    tell(context, options, &mountpoint, std::process::id());
+    print_mounted(context, options, &mountpoint, std::process::id());
     drive.serve(context, interrupt)
 }
 
-/// Refuses what can't be mounted on before any secret is asked for; returns the absolute path.
+/// Refuses a bad mountpoint before a secret is asked for; returns its absolute path.
 fn check(context: &Context, mountpoint: &Path) -> Outcome<PathBuf> {
     check_mountpoint(mountpoint)?;
     let real = std::fs::canonicalize(mountpoint).map_err(|e| Failure::local(mountpoint, e))?;
@@ -101,7 +101,7 @@ fn mount(context: &Context, options: &Options, repository: Repository) -> Outcom
     drive::mount(Arc::new(repository), &options.mountpoint, presented, &how, &context.screen)
 }
 
-fn tell(context: &Context, options: &Options, mountpoint: &Path, pid: u32) {
+fn print_mounted(context: &Context, options: &Options, mountpoint: &Path, pid: u32) {
     let mountpoint = mountpoint.display().to_string();
     context.screen.object(&json::Mount { mountpoint: &mountpoint, pid });
     context.screen.info(format!("The drive is at {mountpoint}. Look into latest and snapshots."));
@@ -116,13 +116,13 @@ fn detach(context: &Context, options: &Options, mountpoint: &Path) -> Outcome {
     let given = match secret::given(&context.global)? {
         Some(given) => given,
         // A mistyped passphrase is noticed while there is somebody to ask again.
-        None => context.open_keeping()?.1,
+        None => context.open_and_keep_secret()?.1,
     };
     let arguments = for_background(std::env::args_os().skip(1).collect());
     match spawn_detached(&arguments, &given.to_bytes()) {
         Ok(detached) => {
-            pass_on(context, &detached.stderr);
-            tell(context, options, mountpoint, detached.pid);
+            print_output(context, &detached.stderr);
+            print_mounted(context, options, mountpoint, detached.pid);
             Ok(Done::Whole)
         }
         Err(DetachError::Refused { message, code }) => {
@@ -132,7 +132,7 @@ fn detach(context: &Context, options: &Options, mountpoint: &Path) -> Outcome {
         }
         Err(error) => {
             if let DetachError::Died { stderr, .. } = &error {
-                pass_on(context, stderr);
+                print_output(context, stderr);
             }
             let what = match std::error::Error::source(&error) {
                 Some(cause) => format!("{error}: {cause}"),
@@ -155,8 +155,8 @@ fn for_background(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-/// Prints what the process in the background said, which printed as this one would.
-fn pass_on(context: &Context, said: &str) {
+/// Prints the messages of the process in the background, which have the form of this one's.
+fn print_output(context: &Context, said: &str) {
     for line in said.lines() {
         match context.screen.is_json() && !line.starts_with('{') {
             true => context.screen.problem("", line),
@@ -194,7 +194,7 @@ fn run_in_background(context: &Context, options: &Options) -> Outcome {
     }
 }
 
-/// Opens the log of drives in the background; tells where there is none.
+/// Opens the log of drives in the background; warns where there is none.
 fn log(context: &Context) -> Option<File> {
     let opened = match state::state_folder() {
         None => Err("there is no home folder".to_owned()),

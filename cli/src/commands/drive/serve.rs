@@ -126,21 +126,21 @@ fn nfs(context: &Context, options: &Nfs) -> Outcome {
     )
 }
 
-/// Serves the volume until an interrupt; `tell` prints its address.
+/// Serves the volume until an interrupt; `announce` prints its address.
 fn serve(
     context: &Context,
     volume: &VolumeArgs,
     start: impl FnOnce(Arc<dyn Volume>) -> Outcome<Server>,
-    tell: impl FnOnce(SocketAddr),
+    announce: impl FnOnce(SocketAddr),
 ) -> Outcome {
     let options = volume.options(context);
     let repository = Arc::new(context.open()?);
     let interrupt = context.interrupt()?;
     let volume = refresher::open(repository, options, &context.screen)?;
     let served = start(Arc::clone(&volume) as _)?;
-    // A server is asked again by its clients; there is nothing to take back.
+    // Clients ask a server again, so it has nothing to forget.
     let refresher = Refresher::start(volume, &context.screen, |_| {})?;
-    tell(served.address());
+    announce(served.address());
     context.screen.info("Ctrl-C ends it.");
     let handle = served.handle();
     interrupt.on_raise(move || handle.stop()).map_err(|error| {

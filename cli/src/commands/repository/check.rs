@@ -6,7 +6,7 @@ use clap::Args;
 use yore_engine::{CheckOptions, ReadData, check};
 
 use crate::context::Context;
-use crate::failure::engine_error::words;
+use crate::failure::engine_error::message;
 use crate::failure::{Done, Outcome};
 use crate::json;
 use crate::screen::progress::Progress;
@@ -58,7 +58,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     drop(progress);
     let screen = &context.screen;
     for finding in &report.problems {
-        let what = words(&finding.error);
+        let what = message(&finding.error);
         screen.object(&json::Finding { subject: &finding.subject, message: &what });
         screen.line(match what.contains(&finding.subject) {
             true => format!("PROBLEM  {what}"),
@@ -71,11 +71,11 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     }
     let result = json::Check::new(&report, began.elapsed());
     screen.object(&result);
-    let tell = |line: String| match report.is_sound() {
+    let print = |line: String| match report.is_sound() {
         true => screen.info(line),
         false => screen.line(line),
     };
-    tell(format!(
+    print(format!(
         "Checked {}, {}, {} in {}; read the content of {} of the packs ({}).",
         format::counted(report.snapshots, "snapshot"),
         format::counted(report.nodes, "name"),

@@ -44,7 +44,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     moment_state::print_problems(context, known.problems);
     let chosen = choose(context, options, &known.list)?;
     if !options.allow_empty {
-        must_leave_something(&known.list, &chosen)?;
+        must_keep_last_snapshots(&known.list, &chosen)?;
     }
     let writer = writer(own_state::client()?, None);
     if !options.dry_run {
@@ -92,7 +92,7 @@ fn choose(
 }
 
 /// Refuses to forget all snapshots of a source of a machine.
-fn must_leave_something(list: &[SnapshotEntry], chosen: &[SnapshotEntry]) -> Outcome<()> {
+fn must_keep_last_snapshots(list: &[SnapshotEntry], chosen: &[SnapshotEntry]) -> Outcome<()> {
     let is_chosen = |entry: &&SnapshotEntry| chosen.iter().any(|other| other.id == entry.id);
     let sources =
         |entries: &mut dyn Iterator<Item = &SnapshotEntry>| -> BTreeSet<(String, Vec<u8>)> {

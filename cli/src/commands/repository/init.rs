@@ -11,7 +11,7 @@ use crate::access::destination::Destination;
 use crate::access::{secret, strength};
 use crate::args::time;
 use crate::context::Context;
-use crate::failure::engine_error::words;
+use crate::failure::engine_error::message;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
 use crate::text::escape;
@@ -23,11 +23,11 @@ pub struct Options {}
 /// Runs the command.
 pub fn run(context: &Context, _options: &Options) -> Outcome {
     let destination = context.destination()?;
-    // Before anybody thinks of a passphrase.
+    // Checked before a passphrase is asked for.
     destination.must_be_vacant()?;
     let passphrase = choose_passphrase(context)?;
-    // The first interrupt waits for the end: nobody is left with a repository half made, or with
-    // one whose recovery key was never shown.
+    // The first interrupt waits for the end, so that no repository is left half made, or without its
+    // recovery key having been shown.
     context.interrupt()?;
     let key_file = match key_file_path(context) {
         Some(path) => Some(KeyFile::make_or_take(path, &destination)?),
@@ -88,7 +88,7 @@ fn choose_passphrase(context: &Context) -> Outcome<Option<Secret>> {
     Ok(text.map(|text| Secret::passphrase(&text)))
 }
 
-/// A key file; removed again when it was made here and nothing came of it.
+/// A key file; dropping it removes one that was made here, unless it is kept.
 struct KeyFile {
     path: PathBuf,
     secret: Secret,
@@ -123,7 +123,7 @@ impl KeyFile {
             Ok(secret) => Ok(Self { path, secret, origin: Origin::Found }),
             Err(error) => Err(Failure::new(
                 Exit::Failed,
-                format!("{}, and it is not overwritten", words(&error)),
+                format!("{}, and it is not overwritten", message(&error)),
                 "name a file that does not exist yet, or a Yore key file",
             )),
         }
@@ -146,7 +146,7 @@ impl KeyFile {
         }
     }
 
-    /// The repository is made: the file stays.
+    /// Keeps the file, since the repository is made.
     fn keep(mut self) -> PathBuf {
         self.origin = Origin::Found;
         std::mem::take(&mut self.path)

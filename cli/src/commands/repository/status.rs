@@ -19,7 +19,7 @@ use crate::moment::state as moment_state;
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
 
-/// The time in which a drive must tell its counters.
+/// The time in which a drive must report its counters.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 const HOW_TO_BE_RECENT: &str = "make them: yore backup PATH; one that will not come any more: yore status --forget-source PATH";
@@ -54,12 +54,12 @@ fn parse_age(text: &str) -> Result<Duration, String> {
 }
 
 /// The last backup of a source.
-struct Last {
+struct LastBackup {
     host: String,
     source: Vec<u8>,
     id: SnapshotId,
     snapshot: Snapshot,
-    /// `None` where the time that the snapshot claims is not believed.
+    /// The age; `None` where the time that the snapshot claims is not believed.
     age: Option<Duration>,
     clock: Clock,
 }
@@ -68,7 +68,7 @@ struct Last {
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let names_one = context.global.repo.as_ref().is_some_and(|repo| !repo.is_empty());
     if !names_one && options.max_age.is_none() && options.forget_source.is_none() {
-        tell_drives(context, None)?;
+        print_drives(context, None)?;
         return Ok(Done::Whole);
     }
     let repository = context.open()?;
@@ -83,13 +83,13 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     }
     let all = lasts.len();
     lasts.retain(|last| !dropped.has(&last.host, &last.source, last.id));
-    tell_backups(context, &repository.location(), &lasts);
+    print_backups(context, &repository.location(), &lasts);
     if lasts.len() < all {
         let number = (all - lasts.len()) as u64;
         let those = format::counted(number, "source");
         context.screen.info(format!("Not counted, since dropped: {those}."));
     }
-    tell_drives(context, Some(repository.id()))?;
+    print_drives(context, Some(repository.id()))?;
     match options.max_age {
         Some(_) if lasts.is_empty() && all > 0 => Err(Failure::new(
             Exit::Failed,
@@ -106,7 +106,7 @@ fn forget_source(
     context: &Context,
     options: &Options,
     source: &Path,
-    lasts: &[Last],
+    lasts: &[LastBackup],
     dropped: &mut Dropped,
 ) -> Outcome<()> {
     let path = live_path::absolute(source);
@@ -133,15 +133,15 @@ fn forget_source(
     Ok(())
 }
 
-/// The newest snapshot of each source of each machine. An installation that goes by another name now, as a container
+/// Returns the newest snapshot of each source of each machine. An installation that goes by another name now, as a container
 /// does at each start, counts under its newest name.
-fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<Last> {
+fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<LastBackup> {
     let now = context.now.timestamp().as_second();
     let mut lasts: BTreeMap<(String, Vec<u8>), SnapshotEntry> = BTreeMap::new();
     for entry in list {
         let Snapshot { host, client, sources, .. } = &entry.snapshot;
         for source in sources {
-            // Of this installation, under another name.
+            // The same source of this installation, under a former name.
             let former = lasts.iter().find(|((name, of), last)| {
                 name != host && of == source && last.snapshot.client == *client
             });
@@ -156,12 +156,12 @@ fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<Last> {
         // Clocks of two machines differ a little.
         let seconds = u64::try_from(now.saturating_sub(snapshot.time.seconds)).unwrap_or(0);
         let age = (clock != Clock::Wrong).then(|| Duration::from_secs(seconds));
-        Last { host, source, id, snapshot, age, clock }
+        LastBackup { host, source, id, snapshot, age, clock }
     };
     lasts.into_iter().map(last).collect()
 }
 
-fn tell_backups(context: &Context, location: &str, lasts: &[Last]) {
+fn print_backups(context: &Context, location: &str, lasts: &[LastBackup]) {
     if context.screen.is_json() {
         for last in lasts {
             context.screen.object(&json::Source {
@@ -198,13 +198,13 @@ fn tell_backups(context: &Context, location: &str, lasts: &[Last]) {
     context.screen.table(&table);
 }
 
-/// Fails with every source machine last backup is older than `limit`, or of an age that nobody knows.
-fn must_be_recent(lasts: &[Last], limit: Duration) -> Outcome<()> {
+/// Fails with every source whose last backup is older than `limit`, or of an unknown age.
+fn must_be_recent(lasts: &[LastBackup], limit: Duration) -> Outcome<()> {
     let fail = |what: String| Err(Failure::new(Exit::Failed, what, HOW_TO_BE_RECENT));
     if lasts.is_empty() {
         return fail("nothing was backed up yet".to_owned());
     }
-    let shown = |last: &Last| {
+    let shown = |last: &LastBackup| {
         let (source, host) = (escape::path(&last.source), escape::text(&last.host));
         let age = match last.age {
             Some(age) => format!("{} old", format::duration(age)),
@@ -212,7 +212,7 @@ fn must_be_recent(lasts: &[Last], limit: Duration) -> Outcome<()> {
         };
         format!("{source} on {host} ({age})")
     };
-    let is_stale = |last: &&Last| last.age.is_none_or(|age| age > limit);
+    let is_stale = |last: &&LastBackup| last.age.is_none_or(|age| age > limit);
     let stale: Vec<String> = lasts.iter().filter(is_stale).map(shown).collect();
     match stale.as_slice() {
         [] => Ok(()),
@@ -223,21 +223,21 @@ fn must_be_recent(lasts: &[Last], limit: Duration) -> Outcome<()> {
     }
 }
 
-/// Tells what drives do: those of a repository, or all. One that does not answer may be of any repository.
-fn tell_drives(context: &Context, of: Option<RepositoryId>) -> Outcome<()> {
+/// Prints what drives do: those of a repository, or all. One that does not answer may be of any repository.
+fn print_drives(context: &Context, of: Option<RepositoryId>) -> Outcome<()> {
     let found =
         drives().map_err(|error| Failure::local(Path::new("/proc/self/mountinfo"), error))?;
     for drive in found {
         let ask = |name: &str| drive_attribute(&drive, name, PATIENCE).ok();
-        let told = ask("user.yore.counters");
-        let repository = told.as_ref().and_then(|_| ask("user.yore.repository"));
+        let answer = ask("user.yore.counters");
+        let repository = answer.as_ref().and_then(|_| ask("user.yore.repository"));
         let repository = repository.and_then(|id| String::from_utf8(id).ok());
         if let (Some(of), Some(repository)) = (of, &repository)
             && of.to_string() != *repository
         {
             continue;
         }
-        let counters = told.and_then(|told| serde_json::from_slice::<Value>(&told).ok());
+        let counters = answer.and_then(|answer| serde_json::from_slice::<Value>(&answer).ok());
         let shown = drive.display().to_string();
         if context.screen.is_json() {
             context.screen.object(&json::Drive {

@@ -1,4 +1,4 @@
-//! Agreement to a restore over files that are in use: the plan first, then a question.
+//! A restore to where its files came from: the plan first, then a question.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -16,7 +16,7 @@ use crate::screen::question;
 use crate::text::{escape, format};
 
 /// The number of names that are shown of each kind of change.
-const SHOWN: usize = 5;
+const SHOWN_NAMES: usize = 5;
 
 /// The first changes of a plan.
 #[derive(Default)]
@@ -29,12 +29,12 @@ impl Observer for PlanRecorder {
     fn event(&self, event: Event) {
         let Event::Planned { path, change } = event else { return };
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        if first.iter().filter(|(known, _)| *known == change).count() < SHOWN {
+        if first.iter().filter(|(known, _)| *known == change).count() < SHOWN_NAMES {
             first.push((change, path));
         }
     }
 
-    // What goes wrong goes wrong again, and is told, when it is done.
+    // The restore meets the same problem again, and reports it.
     fn problem(&self, _problem: Problem) {}
 
     fn interrupted(&self) -> bool {
@@ -52,22 +52,35 @@ pub struct Request<'a> {
     pub path: &'a [u8],
     /// The options of the engine.
     pub settings: &'a RestoreOptions,
+    /// Tells whether what is there may change.
+    pub consent: Consent,
 }
 
-/// Restores to where it came from, after somebody agreed to what that replaces and removes: exactly
-/// the plan that was shown is done.
+/// The consent to change what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// It was given on the command line.
+    Given,
+    /// It is asked for once the plan is known.
+    Asked,
+}
+
+/// Restores to where the files came from, after a person agreed to what that replaces and removes. The
+/// plan that was shown is executed.
 ///
 /// Without `--overwrite`, and without a terminal on which to ask, nothing that is there may change.
 pub fn run(
     context: &Context,
     request: &Request<'_>,
-    is_said: bool,
     interrupt: Interrupt,
 ) -> Outcome<RestoreReport> {
-    let Request { state: MomentState { reader, root, .. }, what, path, settings } = *request;
+    let Request { state: MomentState { reader, root, .. }, what, path, settings, .. } = *request;
     let top = system_path(b"");
     let start = |interrupt| Progress::start(&context.screen, "restoring", Some(interrupt));
-    if is_said || settings.run == Run::Dry || settings.overwrite == Overwrite::Never {
+    if request.consent == Consent::Given
+        || settings.run == Run::Dry
+        || settings.overwrite == Overwrite::Never
+    {
         let progress = start(interrupt);
         return Ok(progress.counting(
             |counter| count(reader, what, counter),
@@ -106,7 +119,7 @@ fn agree(context: &Context, recorder: &PlanRecorder, report: &RestoreReport) -> 
              place with --target DIR",
         ));
     }
-    tell(context, recorder, report);
+    show_plan(context, recorder, report);
     match question::is_agreed(&context.screen, "Restore all this?", "say --overwrite")? {
         true => Ok(()),
         false => Err(Failure::new(
@@ -117,7 +130,7 @@ fn agree(context: &Context, recorder: &PlanRecorder, report: &RestoreReport) -> 
     }
 }
 
-fn tell(context: &Context, recorder: &PlanRecorder, report: &RestoreReport) {
+fn show_plan(context: &Context, recorder: &PlanRecorder, report: &RestoreReport) {
     let first = recorder.first.lock().unwrap_or_else(PoisonError::into_inner);
     let older = report.replaced - report.newer;
     for (change, number, what) in [
@@ -131,8 +144,10 @@ fn tell(context: &Context, recorder: &PlanRecorder, report: &RestoreReport) {
         context.screen.ask(&format!("{} {what}:", format::counted(number, "file")));
         let names = first.iter().filter(|(of, _)| *of == change);
         names.for_each(|(_, path)| context.screen.ask(&format!("  {}", escape::path(path))));
-        if number > SHOWN as u64 {
-            context.screen.ask(&format!("  and {} more", format::count(number - SHOWN as u64)));
+        if number > SHOWN_NAMES as u64 {
+            context
+                .screen
+                .ask(&format!("  and {} more", format::count(number - SHOWN_NAMES as u64)));
         }
     }
     context

@@ -1,17 +1,17 @@
-//! A count in the background: what it finds is handed on until the work is over.
+//! A count in the background.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use yore_engine::{Event, Observer, Problem};
 
-use super::State;
+use super::state::State;
 
-/// Hands on what a count finds, until the work is over.
+/// Forwards what a count finds, until the work is over.
 pub(super) struct Counter {
     state: Arc<State>,
     is_over: AtomicBool,
-    /// Held while something is handed on, so that nothing is once the work is over.
+    /// Held while an event is forwarded, so that none is once the work is over.
     forwarding: Mutex<()>,
 }
 
@@ -30,7 +30,7 @@ impl Observer for Counter {
         }
     }
 
-    // What goes wrong goes wrong again in the work, and is told then.
+    // The work meets the same problem again, and reports it.
     fn problem(&self, _problem: Problem) {}
 
     fn interrupted(&self) -> bool {

@@ -88,7 +88,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
     #[test]
-    fn nothing_that_is_typed_for_a_moment_or_place_panics(value in typed()) {
+    fn nothing_that_is_typed_for_a_moment_or_path_panics(value in typed()) {
         for now in ["2026-03-29T12:00:00+02:00[Europe/Berlin]", "-009999-01-03T00:00:00+00:00[UTC]",
                     "9999-12-30T00:00:00+00:00[UTC]"] {
             let now = now.parse().expect("a time");

@@ -2,7 +2,8 @@
 
 use yore_platform::Timestamp;
 
-use super::{ClientId, bytes16};
+use super::exclusion::{self, Exclusion};
+use super::{ClientId, bytes16, write_ids};
 use crate::format::cbor::{self, EPOCH, MapWriter, Read};
 use crate::format::id::{BlobId, ObjectId, SnapshotId};
 use crate::format::tree::Flags;
@@ -62,14 +63,15 @@ pub struct Snapshot {
     pub sequence: u64,
     /// That installation's previous snapshot.
     pub previous: Option<SnapshotId>,
-    /// The newest snapshot of each other installation that the writer saw, sorted.
+    /// The snapshots of other clients that the writer saw and that no other snapshot which it saw comes after;
+    /// sorted.
     pub seen: Vec<SnapshotId>,
     /// What was seen and stored.
     pub totals: Totals,
     /// Program and version.
     pub program: String,
-    /// The exclude patterns in force.
-    pub excludes: Vec<String>,
+    /// The rules by which something was left out on purpose, in order.
+    pub excludes: Vec<Exclusion>,
     /// Sources of earlier snapshots, inside of its own sources, of which it says nothing: it left them out. Sorted.
     pub uncovered: Vec<Vec<u8>>,
     /// The session that wrote it first.
@@ -111,17 +113,15 @@ impl Snapshot {
             totals.u64(key).u64(number);
         });
         map.key(13).str(&self.program);
-        write_texts(&mut map, 14, &self.excludes);
+        if !self.excludes.is_empty() {
+            exclusion::encode(&mut map, 14, &self.excludes);
+        }
         map.key(15).bytes(&self.session.0);
         if self.root_flags != Flags::default() {
             map.key(17).u64(self.root_flags.0);
         }
         if !self.seen.is_empty() {
-            let mut seen = map.key(18);
-            seen.array(self.seen.len() as u64);
-            self.seen.iter().for_each(|id| {
-                seen.bytes(&id.0);
-            });
+            write_ids(&mut map, 18, &self.seen);
         }
         if self.time_given {
             map.key(19).u64(TIME_GIVEN);
@@ -155,7 +155,7 @@ impl Snapshot {
                 11 => previous = Some(SnapshotId(cbor::bytes32(d)?)),
                 12 => totals = decode_totals(d)?,
                 13 => program = d.str()?.to_owned(),
-                14 => excludes = cbor::texts(d)?,
+                14 => excludes = exclusion::decode(d)?,
                 15 => session = Some(ObjectId(cbor::bytes32(d)?)),
                 17 => root_flags = Flags(d.u64()?),
                 18 => seen = cbor::ids(d)?.into_iter().map(SnapshotId).collect(),

@@ -7,11 +7,7 @@ use crate::format::tree::Flags;
 
 const NOW: Timestamp = Timestamp { seconds: 1_000_000, nanos: 0 };
 
-pub(in crate::snapshots) fn snapshot(
-    client: u8,
-    sequence: u64,
-    seconds: i64,
-) -> (SnapshotId, Snapshot) {
+pub(crate) fn snapshot(client: u8, sequence: u64, seconds: i64) -> (SnapshotId, Snapshot) {
     let mut id = [client; 32];
     id[..8].copy_from_slice(&sequence.to_be_bytes());
     let time = Timestamp { seconds, nanos: 0 };
@@ -110,6 +106,8 @@ fn what_was_seen_comes_before_what_saw_it() {
         user: String::new(),
         policy: String::new(),
         numbered: Some((later.1.client, 2)),
+        seen: Vec::new(),
+        previous: Some(first.0),
     };
     let order = arrange(vec![second, first], &[stone], NOW);
     assert_eq!(order.iter().map(|one| one.snapshot.client.0[0]).collect::<Vec<_>>(), [1, 2]);

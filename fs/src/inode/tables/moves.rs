@@ -62,7 +62,7 @@ impl Tables {
         }
         let version = inner.counts.next_version();
         if let Some(entry) = inner.places.get_mut(&place) {
-            entry.become_(Body::StateTop(Arc::clone(state), None), version);
+            entry.replace(Body::StateTop(Arc::clone(state), None), version);
         }
     }
 

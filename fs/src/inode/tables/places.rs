@@ -89,7 +89,7 @@ impl Inner {
         }
     }
 
-    /// Makes a place mean something else at once.
+    /// Gives a place another body at once.
     pub(super) fn replace(&mut self, place: PlaceNo, body: Body) {
         let version = self.counts.next_version();
         let before = self.places.get(&place).filter(|entry| entry.held > 0);
@@ -98,7 +98,7 @@ impl Inner {
             self.moved.entry(place).or_insert(before);
         }
         if let Some(entry) = self.places.get_mut(&place) {
-            entry.become_(body, version);
+            entry.replace(body, version);
         }
     }
 
@@ -155,7 +155,7 @@ impl Tables {
         };
         match &entry.body {
             Body::StateDir(was) if was.is_same(&dir) => entry.version = version,
-            _ => entry.become_(Body::StateDir(dir), version),
+            _ => entry.replace(Body::StateDir(dir), version),
         }
     }
 

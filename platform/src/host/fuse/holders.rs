@@ -27,7 +27,7 @@ pub(crate) fn namespaces(device: (u32, u32)) -> Vec<Holder> {
     })
 }
 
-/// Tells whether a process is still there.
+/// Tells whether a process still runs.
 pub(crate) fn is_there(holder: &Holder) -> bool {
     Path::new("/proc").join(holder.pid.to_string()).exists()
 }
@@ -51,7 +51,7 @@ fn find(mut usage_of: impl FnMut(&Path) -> Option<DriveUsage>) -> Vec<Holder> {
 
 fn usage_of(process: &Path, drive: &MountLine) -> Option<DriveUsage> {
     let lies_there = |link: &Path| {
-        // Reading the link asks nothing of the drive, which may be dead or hang.
+        // Reading the link does not call the drive, which may be dead or hang.
         fs::read_link(link).is_ok_and(|target| target.starts_with(&drive.point))
     };
     if lies_there(&process.join("cwd")) {

@@ -1,6 +1,6 @@
-//! Mountpoints: whether a directory can take a drive, and how a drive is taken away again.
+//! Mountpoints: checks whether a directory can be one, and unmounts drives.
 //!
-//! Nothing here unmounts what is not a drive of Yore's.
+//! Nothing here unmounts a mount that is not a drive of Yore's.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -125,7 +125,7 @@ pub(crate) fn open_device() -> Result<OwnedFd, DriverMissing> {
     rustix::fs::open("/dev/fuse", flags, Mode::empty()).map_err(missing_device)
 }
 
-/// Tells what an error of opening `/dev/fuse` means.
+/// Returns the part that is missing after an error of opening `/dev/fuse`.
 fn missing_device(error: Errno) -> DriverMissing {
     match error {
         Errno::NOENT => DriverMissing::DeviceAbsent,
@@ -147,7 +147,7 @@ pub(crate) fn find_helper() -> Option<PathBuf> {
 
 /// Returns the path by which the kernel knows a mountpoint.
 ///
-/// A dead drive can't be looked at, so where that fails only its parent is resolved.
+/// A dead drive can't be resolved, so where that fails only its parent is.
 pub(crate) fn resolve(path: &Path) -> Result<PathBuf, MountError> {
     let failure = match std::fs::canonicalize(path) {
         Ok(resolved) => return Ok(resolved),

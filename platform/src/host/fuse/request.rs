@@ -108,7 +108,7 @@ impl Adapter {
         request: impl FnOnce(&dyn Volume) -> Result<T, VolumeError>,
     ) -> Result<T, Errno> {
         let volume = &*self.volume;
-        // What a panic leaves half done belongs to the volume, whose own locks tell it so.
+        // A panic poisons the volume's own locks; nothing here is left half done.
         catch_unwind(AssertUnwindSafe(|| request(volume)))
             .unwrap_or(Err(VolumeError::Damaged))
             .map_err(errno)

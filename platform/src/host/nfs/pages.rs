@@ -168,6 +168,6 @@ impl Aliases {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What a panic leaves is whole: each change is one insertion.
+    // A panic leaves nothing half done: each change is one insertion.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! Leftovers of durable files: a killed writer leaves one where a file can't be without a name.
 //!
 //! Such a file is named `.tmp-<process>-<random>`. It is abandoned once this machine knows that the process
-//! has ended, or, since another machine's processes can't be looked at, after a week without a change.
+//! has ended, or, since another machine's processes can't be seen, after a week without a change.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -81,7 +81,7 @@ mod tests {
             // Of another machine or boot, and of a version that did not name the process.
             (format!("{PREFIX}0000000000000007.{pid}.1-{random}"), false, true),
             (format!("{PREFIX}{random}"), false, true),
-            // Somebody's own.
+            // A user's own.
             (format!("{PREFIX}report"), false, false),
             ("0123456789abcdef".into(), false, false),
         ] {

@@ -1,4 +1,4 @@
-//! Files of the caller's own as slices of memory.
+//! Copies of files as slices of memory.
 
 use std::fs::File;
 use std::io;

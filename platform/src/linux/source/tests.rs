@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 
 use super::*;
-use crate::{AlignedBuf, Kind, TargetDir, Xattrs, raise_open_file_limit};
+use crate::{Kind, ReadBuffer, TargetDir, Xattrs, raise_open_file_limit};
 
 fn names(listing: &Listing) -> Vec<Vec<u8>> {
     listing.iter().map(|entry| entry.name.to_vec()).collect()
@@ -133,7 +133,7 @@ fn direct_and_buffered_reads_agree_on_odd_sizes() {
             let content: Vec<u8> = (0..size).map(|at| (at * 31 % 251) as u8).collect();
             fs::write(folder.path().join("file"), &content).expect("a file");
             let dir = SourceDir::open(folder.path()).expect("a source");
-            let mut buffer = AlignedBuf::new(64 << 10);
+            let mut buffer = ReadBuffer::new(64 << 10);
             let file = dir.open_file(b"file", ReadMode::Direct).expect("a file");
             let mut got = Vec::new();
             loop {
@@ -146,7 +146,7 @@ fn direct_and_buffered_reads_agree_on_odd_sizes() {
             assert!(got == content, "{place}, {size} bytes in buffers");
             // Exactly as long as the file, so that the tail is not a whole block.
             let file = dir.open_file(b"file", ReadMode::Direct).expect("a file");
-            let mut whole = AlignedBuf::new(size);
+            let mut whole = ReadBuffer::new(size);
             whole.set_len(size);
             assert_eq!(file.read_at(&mut whole, 0).expect("content"), size);
             assert!(*whole == *content, "{place}, {size} bytes at once");

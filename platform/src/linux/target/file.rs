@@ -87,7 +87,7 @@ impl TargetFile {
         stat::open(self.file.as_fd())
     }
 
-    /// Gives the file its metadata; last, since writing changes it.
+    /// Sets the file's metadata; last, since writing changes it.
     ///
     /// Returns what could not be applied.
     pub fn set_metadata(&self, restore: &WantedMetadata<'_>) -> Vec<RefusedMetadata> {
@@ -175,7 +175,7 @@ impl TemporaryFile {
 
 /// Renames within a directory unless the new name is taken.
 ///
-/// On file systems that can neither rename so nor link, the look before the rename is not one step
+/// On file systems that can neither rename so nor link, the check before the rename is not one step
 /// with it.
 fn rename_new(dir: &OwnedFd, from: &[u8], to: &[u8]) -> io::Result<()> {
     match rustix::fs::renameat_with(dir, from, dir, to, RenameFlags::NOREPLACE) {

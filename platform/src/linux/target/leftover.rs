@@ -1,9 +1,9 @@
 //! Leftovers: what a killed process leaves under a temporary name, and how they are recognised.
 //!
-//! Such a name ends in a mark that follows from the rest of it and from the directory's number: a
-//! file that was backed up and restored under it, copied or moved to another folder, or named so by
-//! somebody is none. The process that writes a file holds a lock on it as long as it lives; what
-//! can't be locked has such a name only for the instant before it takes another's place.
+//! Such a name ends in a mark that follows from the rest of it and from the directory's inode number: a
+//! file that was restored under it, moved to another folder, or named so by a user has another mark. The
+//! process that writes a file holds a lock on it as long as it lives; what can't be locked has such a name
+//! only for the instant before it replaces something.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -229,7 +229,7 @@ mod tests {
         let inner = dir.open_child(b"other").expect("a folder");
         assert_eq!(inner.remove_leftovers().expect("nothing to remove"), 0);
         assert_eq!(names(&other).len(), 1);
-        // Nor is anything else of that name, be it a link to a file of somebody.
+        // Nor is anything else of that name, such as a link to a user's file.
         fs::write(folder.path().join("precious"), "precious").expect("a file");
         dir.symlink(left.as_bytes(), b"precious").expect("a link");
         assert_eq!(dir.remove_leftovers().expect("nothing to remove"), 0);

@@ -1,4 +1,4 @@
-//! Giving restored files their metadata, in the one order in which nothing undoes what came before.
+//! Sets the metadata of restored files, in the one order in which no step undoes an earlier one.
 //!
 //! The owner first, since changing it clears set-user-ID bits and capabilities. Then the `user.`
 //! attributes, which need write permission; then the mode, which may take that away; then the
@@ -20,7 +20,7 @@ use crate::wanted_metadata::{MetadataPart, OtherXattrs, RefusedMetadata, WantedM
 
 /// Applies `restore`; `inherited` tells that the file may have attributes of its directory.
 ///
-/// Only what differs is set: a file that is as it shall be keeps the time of its last change.
+/// Only what differs is set: a file that is as wanted keeps the time of its last change.
 pub(super) fn apply(
     file: FileRef<'_>,
     restore: &WantedMetadata<'_>,

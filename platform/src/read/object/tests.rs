@@ -49,7 +49,7 @@ fn large_ranges_are_read_past_the_page_cache_where_there_is_room_for_pages() {
                 assert!(*buffer == bytes[range.clone()], "{place}, {room}, {range:?}");
                 // Whole pages land on whole pages; what is copied out of the cache lands at the beginning.
                 let direct = if can && has_room { skew } else { 0 };
-                let start = buffer.show_all_before();
+                let start = buffer.visible_start();
                 assert_eq!(start, direct, "{place}, {room}, {range:?}");
             }
         }
