@@ -95,8 +95,8 @@ pub fn path_versions(
     versions(reader, timeline, dir, name)
 }
 
-/// Returns every version that a name of a directory had, in order of their first snapshots; those in
-/// which it was deleted are among them.
+/// Returns every version that a name of a directory had, in order of their first snapshots; those
+/// in which it was deleted are among them.
 ///
 /// # Errors
 /// A tree that can't be read.

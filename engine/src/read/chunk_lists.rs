@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use lru::LruCache;
 
 use crate::error::{Error, Result};
-use crate::format::content::MAX_ITEMS;
+use crate::format::content::LONGEST_LIST;
 use crate::format::id::BlobId;
 use crate::format::tree::ListRef;
 use crate::read::reader::{Reader, lock};
 
-/// The number of lists in the cache: of some 400 chunks each, so of 25 GB, and of 40 KiB at most.
+/// The number of lists in the cache: of some 400 chunks each, so of 25 GB, and of 80 KiB at most.
 const LISTS: usize = 128;
 
 /// A cache of the lists that were used last.
@@ -38,7 +38,7 @@ impl ListCache {
         let overflow = || Error::damaged(format!("blob {id}"), "it is impossibly long");
         let table = Arc::new(OffsetTable::of_lists(&lists).ok_or_else(overflow)?);
         // No writer makes longer lists; a hostile one must not fill the memory.
-        if lists.len() <= MAX_ITEMS {
+        if lists.len() <= LONGEST_LIST {
             lock(&self.lists).put((id, depth), Arc::clone(&table));
         }
         Ok(table)

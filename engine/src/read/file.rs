@@ -207,8 +207,8 @@ impl OpenFile {
         }
     }
 
-    /// Returns the chunk that holds the byte at `offset`, or the first data after it, with its range in
-    /// the file.
+    /// Returns the chunk that holds the byte at `offset`, or the first data after it, with its
+    /// range in the file.
     pub fn chunk_after(&self, reader: &Reader, offset: u64) -> Result<Option<ChunkSpan>> {
         let Some(offset) = self.next_data(offset) else { return Ok(None) };
         match self.region(offset) {
@@ -231,8 +231,8 @@ impl OpenFile {
         }
     }
 
-    /// Returns the first offset at or after `offset` that is in a hole, or the end of the file; `None`
-    /// past the end.
+    /// Returns the first offset at or after `offset` that is in a hole, or the end of the file;
+    /// `None` past the end.
     pub fn next_hole(&self, offset: u64) -> Option<u64> {
         match self.region(offset) {
             _ if offset >= self.size => None,
