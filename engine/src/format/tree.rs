@@ -26,13 +26,19 @@ pub struct Chunk {
     pub length: u32,
 }
 
-/// A list blob, with the bytes of data under it.
+/// An item of a list: a chunk or another list, with the bytes of data under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListRef {
-    /// The list blob.
+    /// Its blob.
     pub id: BlobId,
     /// Bytes of data under it.
     pub length: u64,
+}
+
+impl From<Chunk> for ListRef {
+    fn from(chunk: Chunk) -> Self {
+        Self { id: chunk.id, length: chunk.length.into() }
+    }
 }
 
 /// The data of a file: its bytes without the holes.
