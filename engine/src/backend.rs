@@ -31,7 +31,7 @@ pub enum Published {
 
 /// An object as a backend lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
+pub struct ListedObject {
     /// Its name.
     pub name: ObjectName,
     /// Its size in bytes.
@@ -40,7 +40,7 @@ pub struct Stored {
 
 /// A file of a destination that is no object, since its writer has not finished it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfinished {
+pub struct UnfinishedFile {
     /// Where it is, below the destination.
     pub name: String,
     /// Its size in bytes.
@@ -51,11 +51,11 @@ pub struct Unfinished {
 
 /// What a destination looked like, to be compared with a later look.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp(Vec<Option<Metadata>>);
+pub struct ChangeToken(Vec<Option<Metadata>>);
 
 /// How long looks must be the same before a change is sure to make a difference: file systems keep times to
 /// two seconds (FAT) or to a tick of their clock.
-pub const SETTLED: Duration = Duration::from_secs(3);
+pub const TIMESTAMP_GRANULARITY: Duration = Duration::from_secs(3);
 
 /// The promises that a destination keeps, besides a consistent list. A writer, prune and `status` act on those that
 /// it does not keep.
@@ -107,7 +107,7 @@ pub trait Backend: Send + Sync {
 
     /// Lists the objects of an area in order of their names, consistently: what was published
     /// before the call began is listed.
-    fn list(&self, area: Area) -> Result<Vec<Stored>>;
+    fn list(&self, area: Area) -> Result<Vec<ListedObject>>;
 
     /// Lists the names alone, as [`list`](Self::list) does.
     fn names(&self, area: Area) -> Result<Vec<ObjectName>> {
@@ -118,8 +118,8 @@ pub trait Backend: Send + Sync {
     /// come or go; `None` where that can't be told.
     ///
     /// Whatever is published or deleted after a look makes the next one differ, once the looks have been
-    /// the same for [`SETTLED`].
-    fn stamp(&self, _areas: &[Area]) -> Result<Option<Stamp>> {
+    /// the same for [`TIMESTAMP_GRANULARITY`].
+    fn change_token(&self, _areas: &[Area]) -> Result<Option<ChangeToken>> {
         Ok(None)
     }
 
@@ -130,7 +130,7 @@ pub trait Backend: Send + Sync {
     fn space(&self) -> Result<Option<Space>>;
 
     /// Describes the files of unfinished objects, as far as areas were listed before.
-    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+    fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
         Ok(Vec::new())
     }
 

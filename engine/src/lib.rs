@@ -26,8 +26,8 @@ mod snapshots;
 mod testing;
 
 pub use backend::{
-    Backend, Capabilities, Deadline, Fetched, Folder, Meter, Metered, NewObject, Published,
-    SETTLED, Stamp, Stored, Unfinished, load, save,
+    Backend, Capabilities, ChangeToken, Deadline, Fetched, Folder, ListedObject, Meter, Metered,
+    NewObject, Published, TIMESTAMP_GRANULARITY, UnfinishedFile, load, save,
 };
 pub use backup::{
     BackupOptions, BackupReport, ChangeTime, EmptiedFolder, EmptySources, Excludes, FileSystems,

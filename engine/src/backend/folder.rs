@@ -19,7 +19,9 @@ use yore_platform::{
 };
 
 use self::open_packs::OpenPacks;
-use super::{Backend, Capabilities, NewObject, Published, Stamp, Stored, Unfinished};
+use super::{
+    Backend, Capabilities, ChangeToken, ListedObject, NewObject, Published, UnfinishedFile,
+};
 use crate::error::{Error, Refusal, Result};
 use crate::format::object::{Area, ObjectName};
 
@@ -56,7 +58,7 @@ impl Folder {
     ///
     /// # Errors
     /// [`Error::Occupied`] when something is there; what an interrupted creation left does not count.
-    pub fn must_be_vacant(&self) -> Result<()> {
+    pub fn check_vacant(&self) -> Result<()> {
         let occupied = |found| Error::Occupied { location: self.location(), found };
         let entries = match std::fs::read_dir(&self.root) {
             Ok(entries) => entries,
@@ -143,7 +145,7 @@ impl Folder {
 
     /// Looks at the folder, the header and the folders of areas; `None` on a file system whose times tell
     /// nothing.
-    fn look(&self, areas: &[Area]) -> io::Result<Option<Stamp>> {
+    fn look(&self, areas: &[Area]) -> io::Result<Option<ChangeToken>> {
         let root = folder_metadata(&self.root)?;
         let (keeps_times, device) =
             *self.keeps_times.lock().unwrap_or_else(PoisonError::into_inner);
@@ -170,7 +172,7 @@ impl Folder {
                 Err(error) => return Err(error),
             });
         }
-        Ok(Some(Stamp(seen)))
+        Ok(Some(ChangeToken(seen)))
     }
 }
 
@@ -180,7 +182,7 @@ impl Backend for Folder {
     }
 
     fn prepare(&self) -> Result<()> {
-        self.must_be_vacant()?;
+        self.check_vacant()?;
         match self.root.is_dir() {
             true => Ok(()),
             false => yore_platform::create_dir_durable(&self.root)
@@ -231,13 +233,13 @@ impl Backend for Folder {
         }
     }
 
-    fn list(&self, area: Area) -> Result<Vec<Stored>> {
+    fn list(&self, area: Area) -> Result<Vec<ListedObject>> {
         self.open.close_unused();
         self.must_be_a_folder()?;
         self.unfinished.begin(area);
         let mut found = Vec::new();
         self.walk(area, area.folder(), &mut |name, entry| {
-            found.push(Stored { name, size: entry.metadata()?.len() });
+            found.push(ListedObject { name, size: entry.metadata()?.len() });
             Ok(())
         })?;
         found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -257,7 +259,7 @@ impl Backend for Folder {
         Ok(found)
     }
 
-    fn stamp(&self, areas: &[Area]) -> Result<Option<Stamp>> {
+    fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
         // A drive looks all the time.
         self.open.close_unused();
         // What can't be looked at is listed, which tells why.
@@ -278,7 +280,7 @@ impl Backend for Folder {
             .map_err(|source| Error::local(&self.root, source))
     }
 
-    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+    fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
         self.unfinished.describe(&self.root)
     }
 
@@ -377,7 +379,10 @@ mod tests {
         let look = || {
             // Longer than a tick of the clock by which files are dated.
             std::thread::sleep(std::time::Duration::from_millis(20));
-            backend.stamp(&[Area::Sessions, Area::Forgotten]).unwrap().expect("memory keeps times")
+            backend
+                .change_token(&[Area::Sessions, Area::Forgotten])
+                .unwrap()
+                .expect("memory keeps times")
         };
         let session = ObjectName::session(ObjectId([3; 32]));
         let mut last = look();
@@ -399,7 +404,7 @@ mod tests {
             std::fs::create_dir(folder.path().join("sessions")).unwrap();
         });
         std::fs::remove_file(folder.path().join("yore.cbor")).unwrap();
-        assert_eq!(backend.stamp(&[Area::Sessions]).unwrap(), None, "it has to be listed");
+        assert_eq!(backend.change_token(&[Area::Sessions]).unwrap(), None, "it has to be listed");
     }
 
     #[test]

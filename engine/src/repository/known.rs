@@ -9,7 +9,7 @@ use super::destination::committed_by;
 use super::records::Records;
 use super::snapshots::counting;
 use super::{Repository, Snapshots};
-use crate::backend::{SETTLED, Stamp};
+use crate::backend::{ChangeToken, TIMESTAMP_GRANULARITY};
 use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::format::id::{ObjectId, SnapshotId};
@@ -22,7 +22,7 @@ const LISTED_ANYWAY: Duration = Duration::from_secs(60);
 
 /// What a destination looked like when its names were listed.
 struct Look {
-    stamp: Stamp,
+    change_token: ChangeToken,
     /// When it first looked so.
     since: Instant,
     listed: Instant,
@@ -31,7 +31,8 @@ struct Look {
 impl Look {
     /// Tells whether nothing can have changed since the list.
     fn is_settled(&self) -> bool {
-        self.listed.duration_since(self.since) >= SETTLED && self.listed.elapsed() < LISTED_ANYWAY
+        self.listed.duration_since(self.since) >= TIMESTAMP_GRANULARITY
+            && self.listed.elapsed() < LISTED_ANYWAY
     }
 }
 
@@ -90,9 +91,9 @@ impl KnownSnapshots {
 
     /// Lists the verdicts and tombstones, unless nothing can have changed since the last list.
     fn list_if_changed(&mut self, repository: &Repository) -> Result<Option<Vec<ObjectName>>> {
-        let stamp = repository.backend().stamp(&[Area::Sessions, Area::Forgotten])?;
+        let change_token = repository.backend().change_token(&[Area::Sessions, Area::Forgotten])?;
         let began = Instant::now();
-        let same = self.look.take_if(|look| stamp.as_ref() == Some(&look.stamp));
+        let same = self.look.take_if(|look| change_token.as_ref() == Some(&look.change_token));
         if let Some(look) = &same
             && look.is_settled()
         {
@@ -103,7 +104,7 @@ impl KnownSnapshots {
         self.look = None;
         let names = list(repository)?;
         let since = same.map_or(began, |look| look.since);
-        self.look = stamp.map(|stamp| Look { stamp, since, listed: began });
+        self.look = change_token.map(|change_token| Look { change_token, since, listed: began });
         Ok(Some(names))
     }
 

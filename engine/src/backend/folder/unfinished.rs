@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use yore_platform::{is_abandoned, is_temporary};
 
-use crate::backend::Unfinished;
+use crate::backend::UnfinishedFile;
 use crate::error::{Error, Result};
 use crate::format::object::Area;
 
@@ -37,7 +37,7 @@ impl Met {
     }
 
     /// Describes those that are still there, and those in `root` itself.
-    pub(super) fn describe(&self, root: &Path) -> Result<Vec<Unfinished>> {
+    pub(super) fn describe(&self, root: &Path) -> Result<Vec<UnfinishedFile>> {
         let mut found = Vec::new();
         for path in self.all().into_iter().chain(in_folder(root)?) {
             let described = std::fs::symlink_metadata(&path)
@@ -49,7 +49,7 @@ impl Met {
                 Err(source) => return Err(Error::local(&path, source)),
             };
             let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-            found.push(Unfinished { name, size, is_abandoned });
+            found.push(UnfinishedFile { name, size, is_abandoned });
         }
         Ok(found)
     }

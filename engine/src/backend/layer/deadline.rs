@@ -14,7 +14,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use yore_platform::{ReadBuffer, Space};
 
-use crate::backend::{Backend, Capabilities, NewObject, Stamp, Stored, Unfinished};
+use crate::backend::{Backend, Capabilities, ChangeToken, ListedObject, NewObject, UnfinishedFile};
 use crate::error::{Error, Result};
 use crate::format::object::{Area, ObjectName};
 
@@ -116,7 +116,7 @@ impl Backend for Deadline {
         self.ask(move |inner| inner.size(&name))
     }
 
-    fn list(&self, area: Area) -> Result<Vec<Stored>> {
+    fn list(&self, area: Area) -> Result<Vec<ListedObject>> {
         self.ask(move |inner| inner.list(area))
     }
 
@@ -124,9 +124,9 @@ impl Backend for Deadline {
         self.ask(move |inner| inner.names(area))
     }
 
-    fn stamp(&self, areas: &[Area]) -> Result<Option<Stamp>> {
+    fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
         let areas = areas.to_vec();
-        self.ask(move |inner| inner.stamp(&areas))
+        self.ask(move |inner| inner.change_token(&areas))
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
@@ -137,7 +137,7 @@ impl Backend for Deadline {
         self.ask(|inner| inner.space())
     }
 
-    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+    fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
         self.ask(|inner| inner.unfinished())
     }
 

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use yore_platform::{ReadBuffer, Space};
 
-use crate::backend::{Backend, Capabilities, NewObject, Stamp, Stored, Unfinished, load};
+use crate::backend::{
+    Backend, Capabilities, ChangeToken, ListedObject, NewObject, UnfinishedFile, load,
+};
 use crate::error::{Error, Result};
 use crate::format::header::{MAX_HEADER, Unverified};
 use crate::format::id::RepositoryId;
@@ -70,7 +72,7 @@ impl Backend for IdentityChecked {
         Ok(size)
     }
 
-    fn list(&self, area: Area) -> Result<Vec<Stored>> {
+    fn list(&self, area: Area) -> Result<Vec<ListedObject>> {
         // Looked at afterwards: what went away in the middle of the list is not there then.
         let listed = self.inner.list(area)?;
         self.verify_identity()?;
@@ -84,8 +86,8 @@ impl Backend for IdentityChecked {
     }
 
     /// Only compared with an earlier look, after which a list was believed; the header is a part of it.
-    fn stamp(&self, areas: &[Area]) -> Result<Option<Stamp>> {
-        self.inner.stamp(areas)
+    fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
+        self.inner.change_token(areas)
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
@@ -98,7 +100,7 @@ impl Backend for IdentityChecked {
         self.inner.space()
     }
 
-    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+    fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
         self.inner.unfinished()
     }
 

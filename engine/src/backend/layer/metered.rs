@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use yore_platform::{ReadBuffer, Space};
 
-use crate::backend::{Backend, Capabilities, NewObject, Stamp, Stored, Unfinished};
+use crate::backend::{Backend, Capabilities, ChangeToken, ListedObject, NewObject, UnfinishedFile};
 use crate::error::Result;
 use crate::format::object::{Area, ObjectName};
 
@@ -118,7 +118,7 @@ impl Backend for Metered {
         self.counted(self.inner.size(name))
     }
 
-    fn list(&self, area: Area) -> Result<Vec<Stored>> {
+    fn list(&self, area: Area) -> Result<Vec<ListedObject>> {
         self.counted(self.inner.list(area))
     }
 
@@ -126,8 +126,8 @@ impl Backend for Metered {
         self.counted(self.inner.names(area))
     }
 
-    fn stamp(&self, areas: &[Area]) -> Result<Option<Stamp>> {
-        self.counted(self.inner.stamp(areas))
+    fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
+        self.counted(self.inner.change_token(areas))
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
@@ -138,7 +138,7 @@ impl Backend for Metered {
         self.counted(self.inner.space())
     }
 
-    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+    fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
         self.counted(self.inner.unfinished())
     }
 
