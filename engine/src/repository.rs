@@ -152,11 +152,11 @@ impl Repository {
 
     /// Opens the index for a writer, who may rely only on packs that every destination has and none has condemned.
     pub(crate) fn open_index_to_write(&self, condemned: HashSet<ObjectId>) -> Result<BlobIndex> {
-        let names = common(&self.destinations, |backend| backend.names(Area::Index))?;
+        let names = listed_by_all(&self.destinations, |backend| backend.names(Area::Index))?;
         let backend = &**self.backend();
         let cache = self.cache.as_deref();
         let mut index = index::open(backend, &self.keys, &names, condemned, cache)?.index;
-        let packs = common(&self.destinations, |backend| {
+        let packs = listed_by_all(&self.destinations, |backend| {
             let listed = backend.list(Area::Packs)?;
             let packs = listed.into_iter();
             Ok(packs.filter_map(|pack| Some((ObjectId(pack.name.id()?), pack.size))).collect())
@@ -189,7 +189,7 @@ impl Repository {
 }
 
 /// Returns what every destination lists, in the order of the first.
-fn common<T: Eq + std::hash::Hash>(
+fn listed_by_all<T: Eq + std::hash::Hash>(
     destinations: &[Destination],
     list: impl Fn(&dyn Backend) -> Result<Vec<T>>,
 ) -> Result<Vec<T>> {

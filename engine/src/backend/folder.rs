@@ -29,12 +29,12 @@ use crate::format::object::{Area, ObjectName};
 pub struct Folder {
     root: PathBuf,
     /// Packs are read in many small pieces.
-    open: OpenPacks,
+    open_packs: OpenPacks,
     /// Guards whether the times of folders tell anything on the file system of this number.
     keeps_times: Mutex<(bool, Option<u64>)>,
-    unfinished: unfinished::Met,
+    temporary: unfinished::TemporaryFiles,
     /// Whether the file system could not be asked to make an object durable.
-    cannot_flush: AtomicBool,
+    flush_unsupported: AtomicBool,
 }
 
 impl Folder {
@@ -42,10 +42,10 @@ impl Folder {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
-            open: OpenPacks::new(),
+            open_packs: OpenPacks::new(),
             keeps_times: Mutex::default(),
-            unfinished: unfinished::Met::default(),
-            cannot_flush: AtomicBool::new(false),
+            temporary: unfinished::TemporaryFiles::default(),
+            flush_unsupported: AtomicBool::new(false),
         }
     }
 
@@ -97,7 +97,7 @@ impl Folder {
         let opened = ObjectFile::open(&self.path_of(name)).map_err(|e| self.error(name, e))?;
         let file = Arc::new(opened);
         if name.is_pack() {
-            self.open.keep(name, &file);
+            self.open_packs.insert(name, &file);
         }
         Ok(file)
     }
@@ -129,14 +129,14 @@ impl Folder {
                     handed => handed.map_err(failed)?,
                 }
             } else {
-                self.unfinished.meet(area, entry.path());
+                self.temporary.record(area, entry.path());
             }
         }
         Ok(())
     }
 
     /// Fails when the folder is not there.
-    fn must_be_a_folder(&self) -> Result<()> {
+    fn check_exists(&self) -> Result<()> {
         match self.root.is_dir() {
             true => Ok(()),
             false => Err(Error::NoRepository { location: self.location() }),
@@ -145,7 +145,7 @@ impl Folder {
 
     /// Looks at the folder, the header and the folders of areas; `None` on a file system whose times tell
     /// nothing.
-    fn look(&self, areas: &[Area]) -> io::Result<Option<ChangeToken>> {
+    fn read_change_token(&self, areas: &[Area]) -> io::Result<Option<ChangeToken>> {
         let root = folder_metadata(&self.root)?;
         let (keeps_times, device) =
             *self.keeps_times.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,9 +162,9 @@ impl Folder {
             return Ok(None);
         }
         let header = path_metadata(&self.path_of(&ObjectName::header()))?;
-        let mut seen = vec![Some(root), Some(header)];
+        let mut metadata = vec![Some(root), Some(header)];
         for area in areas {
-            seen.push(match folder_metadata(&self.root.join(area.folder())) {
+            metadata.push(match folder_metadata(&self.root.join(area.folder())) {
                 // Of another disk, whose times may be worth less.
                 Ok(folder) if folder.device != root.device => return Ok(None),
                 Ok(folder) => Some(folder),
@@ -172,7 +172,7 @@ impl Folder {
                 Err(error) => return Err(error),
             });
         }
-        Ok(Some(ChangeToken(seen)))
+        Ok(Some(ChangeToken(metadata)))
     }
 }
 
@@ -209,15 +209,15 @@ impl Backend for Folder {
     }
 
     fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
-        if let Some(file) = self.open.get(name) {
+        if let Some(file) = self.open_packs.get(name) {
             // After an error it may be of a disk that was unplugged, or what it was before it was repaired.
             match file.read_into(range.clone(), out) {
                 Ok(()) => return Ok(()),
-                Err(_) => self.open.close(name),
+                Err(_) => self.open_packs.close(name),
             }
         }
         self.open(name)?.read_into(range, out).map_err(|error| {
-            self.open.close(name);
+            self.open_packs.close(name);
             match error.kind() {
                 io::ErrorKind::UnexpectedEof => Error::damaged(name.as_str(), "truncated"),
                 _ => self.error(name, error),
@@ -234,9 +234,9 @@ impl Backend for Folder {
     }
 
     fn list(&self, area: Area) -> Result<Vec<ListedObject>> {
-        self.open.close_unused();
-        self.must_be_a_folder()?;
-        self.unfinished.begin(area);
+        self.open_packs.close_idle();
+        self.check_exists()?;
+        self.temporary.clear(area);
         let mut found = Vec::new();
         self.walk(area, area.folder(), &mut |name, entry| {
             found.push(ListedObject { name, size: entry.metadata()?.len() });
@@ -247,9 +247,9 @@ impl Backend for Folder {
     }
 
     fn names(&self, area: Area) -> Result<Vec<ObjectName>> {
-        self.open.close_unused();
-        self.must_be_a_folder()?;
-        self.unfinished.begin(area);
+        self.open_packs.close_idle();
+        self.check_exists()?;
+        self.temporary.clear(area);
         let mut found = Vec::new();
         self.walk(area, area.folder(), &mut |name, _| {
             found.push(name);
@@ -261,13 +261,13 @@ impl Backend for Folder {
 
     fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
         // A drive looks all the time.
-        self.open.close_unused();
+        self.open_packs.close_idle();
         // What can't be looked at is listed, which tells why.
-        Ok(self.look(areas).unwrap_or_default())
+        Ok(self.read_change_token(areas).unwrap_or_default())
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
-        self.open.close(name);
+        self.open_packs.close(name);
         match yore_platform::remove_durable(&self.path_of(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other.map_err(|error| self.error(name, error)),
@@ -281,7 +281,7 @@ impl Backend for Folder {
     }
 
     fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
-        self.unfinished.describe(&self.root)
+        self.temporary.describe(&self.root)
     }
 
     fn remove_abandoned(&self) -> Result<()> {
@@ -298,7 +298,7 @@ impl Backend for Folder {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             create_if_absent: true,
-            durable: !self.cannot_flush.load(Ordering::Relaxed),
+            durable: !self.flush_unsupported.load(Ordering::Relaxed),
             cheap_requests: true,
         }
     }
@@ -320,7 +320,7 @@ impl NewObject for NewFile<'_> {
         let (published, flushed) =
             published.map_err(|source| self.folder.error(&self.name, source))?;
         if flushed == Flushed::Unsupported {
-            self.folder.cannot_flush.store(true, Ordering::Relaxed);
+            self.folder.flush_unsupported.store(true, Ordering::Relaxed);
         }
         match published {
             yore_platform::Published::Created => Ok(Published::Created),
@@ -335,7 +335,7 @@ mod tests {
     use crate::format::id::ObjectId;
 
     #[test]
-    fn an_open_pack_that_went_bad_is_opened_anew() {
+    fn an_open_pack_is_reopened_after_a_failed_read() {
         let folder = tempfile::tempdir().unwrap();
         let backend = Folder::new(folder.path());
         let name = ObjectName::pack(ObjectId([7; 32]));
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn to_delete_an_object_that_is_not_there_is_no_error() {
+    fn deleting_a_missing_object_succeeds() {
         let folder = tempfile::tempdir().unwrap();
         Folder::new(folder.path()).delete(&ObjectName::destination()).unwrap();
     }
@@ -374,9 +374,9 @@ mod tests {
     }
 
     #[test]
-    fn a_look_differs_when_an_object_comes_or_goes_or_the_header_changes() {
+    fn the_change_token_changes_with_objects_and_the_header() {
         let (folder, backend) = in_memory();
-        let look = || {
+        let token = || {
             // Longer than a tick of the clock by which files are dated.
             std::thread::sleep(std::time::Duration::from_millis(20));
             backend
@@ -385,11 +385,11 @@ mod tests {
                 .expect("memory keeps times")
         };
         let session = ObjectName::session(ObjectId([3; 32]));
-        let mut last = look();
-        assert_eq!(look(), last);
+        let mut last = token();
+        assert_eq!(token(), last);
         let mut differs = |change: &dyn Fn()| {
             change();
-            let now = look();
+            let now = token();
             assert_ne!(now, last);
             last = now;
         };
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_that_are_listed() {
+    fn names_are_those_of_the_list() {
         let (_folder, backend) = in_memory();
         for byte in [9, 1, 5] {
             for name in [

@@ -24,7 +24,7 @@ pub(crate) fn load_contents(
     }
     let prefix = backend.read(&name, 0..PREFIX as u64)?;
     let kind = PackKind::from_number(prefix[5].into()).ok_or_else(|| damaged("not a pack"))?;
-    let key = PackKey::of(keys, kind, id, &prefix)?;
+    let key = PackKey::from_prefix(keys, kind, id, &prefix)?;
     let range = contents_range(backend, &name, size)?;
     let start = range.start;
     let mut sealed = backend.read(&name, range)?;

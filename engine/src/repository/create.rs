@@ -39,7 +39,7 @@ pub fn create(backend: Arc<dyn Backend>, options: &CreateOptions<'_>) -> Result<
     let repository = RepositoryId(random());
     let master = MasterSecret::draw();
     let keys = Keys::derive(&master, repository);
-    let (destination, mut written) = name_destination(&*backend, &keys, options.time)?;
+    let (destination, mut written) = save_destination_id(&*backend, &keys, options.time)?;
     let created = options.time.seconds;
     for (secret, label) in options.secrets {
         let slot = slot::create(&master, repository, secret, label, created, options.cost);
@@ -78,7 +78,7 @@ pub fn create_copy(
     backend.prepare()?;
     remove_interrupted(&**backend)?;
     let from = &**repository.primary().backend();
-    let (_, mut written) = name_destination(&**backend, &repository.keys, time)?;
+    let (_, mut written) = save_destination_id(&**backend, &repository.keys, time)?;
     for area in [Area::Keys, Area::Headers] {
         for name in from.names(area)? {
             let limit = if area == Area::Keys { MAX_SLOT } else { MAX_HEADER };
@@ -95,7 +95,7 @@ pub fn create_copy(
 }
 
 /// Gives a destination its id; returns it, and the name of the object.
-fn name_destination(
+fn save_destination_id(
     backend: &dyn Backend,
     keys: &Keys,
     time: Timestamp,

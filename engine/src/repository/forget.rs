@@ -46,7 +46,7 @@ pub fn forget(
             host: writer.host.clone(),
             user: writer.user.clone(),
             policy: policy.into(),
-            numbered: known.as_ref().map(|known| (known.client, known.sequence)),
+            client_sequence: known.as_ref().map(|known| (known.client, known.sequence)),
             previous: known.as_ref().and_then(|known| known.previous),
             // The place of a snapshot that a person dated says nothing of others.
             seen: known.filter(|known| !known.time_given).map_or_else(Vec::new, |known| known.seen),

@@ -18,21 +18,21 @@ use crate::format::record::{Snapshot, Tombstone};
 use crate::snapshots::order;
 
 /// After this time names are listed although the destination looks the same.
-const LISTED_ANYWAY: Duration = Duration::from_secs(60);
+const MAX_LIST_AGE: Duration = Duration::from_secs(60);
 
 /// What a destination looked like when its names were listed.
-struct Look {
-    change_token: ChangeToken,
+struct LastList {
+    token: ChangeToken,
     /// When it first looked so.
-    since: Instant,
+    unchanged_since: Instant,
     listed: Instant,
 }
 
-impl Look {
+impl LastList {
     /// Tells whether nothing can have changed since the list.
     fn is_settled(&self) -> bool {
-        self.listed.duration_since(self.since) >= TIMESTAMP_GRANULARITY
-            && self.listed.elapsed() < LISTED_ANYWAY
+        self.listed.duration_since(self.unchanged_since) >= TIMESTAMP_GRANULARITY
+            && self.listed.elapsed() < MAX_LIST_AGE
     }
 }
 
@@ -40,7 +40,7 @@ impl Look {
 #[derive(Default)]
 pub struct KnownSnapshots {
     /// What the destination looked like before it was listed last, if it can tell.
-    look: Option<Look>,
+    last_list: Option<LastList>,
     /// The verdicts and tombstones that were listed last; `None` before the first time.
     names: Option<Vec<ObjectName>>,
     verdicts: HashMap<ObjectName, Vec<SnapshotId>>,
@@ -81,7 +81,7 @@ impl KnownSnapshots {
                 Err(error) => return Err(error),
             }
         }
-        records.keep();
+        records.save();
         found.forgotten =
             names.iter().filter_map(|name| self.tombstones.get(name)).cloned().collect();
         found.list = order::arrange(list, &found.forgotten, now());
@@ -91,20 +91,20 @@ impl KnownSnapshots {
 
     /// Lists the verdicts and tombstones, unless nothing can have changed since the last list.
     fn list_if_changed(&mut self, repository: &Repository) -> Result<Option<Vec<ObjectName>>> {
-        let change_token = repository.backend().change_token(&[Area::Sessions, Area::Forgotten])?;
+        let token = repository.backend().change_token(&[Area::Sessions, Area::Forgotten])?;
         let began = Instant::now();
-        let same = self.look.take_if(|look| change_token.as_ref() == Some(&look.change_token));
-        if let Some(look) = &same
-            && look.is_settled()
+        let same = self.last_list.take_if(|last| token.as_ref() == Some(&last.token));
+        if let Some(last) = &same
+            && last.is_settled()
         {
-            self.look = same;
+            self.last_list = same;
             return Ok(None);
         }
         // Until it is listed, it counts as changed.
-        self.look = None;
+        self.last_list = None;
         let names = list(repository)?;
-        let since = same.map_or(began, |look| look.since);
-        self.look = change_token.map(|change_token| Look { change_token, since, listed: began });
+        let unchanged_since = same.map_or(began, |last| last.unchanged_since);
+        self.last_list = token.map(|token| LastList { token, unchanged_since, listed: began });
         Ok(Some(names))
     }
 

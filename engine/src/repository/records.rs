@@ -23,7 +23,7 @@ const FILE: &str = "records-1";
 /// Bytes of an entry's checksum.
 const CHECKSUM: usize = 16;
 /// So many unused records are kept for those that come back.
-const UNUSED: usize = 1000;
+const MAX_UNUSED: usize = 1000;
 
 struct Record {
     content: Vec<u8>,
@@ -38,9 +38,9 @@ pub(super) struct Records<'r> {
     file: Option<PathBuf>,
     known: HashMap<ObjectName, Record>,
     /// Entries that are not in the file yet.
-    fresh: Vec<u8>,
+    unsaved: Vec<u8>,
     /// Whether the file is as it was written.
-    whole: bool,
+    intact: bool,
     /// The snapshots at the destination, once they are listed.
     snapshots: Option<HashSet<ObjectName>>,
 }
@@ -50,8 +50,8 @@ impl<'r> Records<'r> {
     pub(super) fn open(repository: &'r Repository, destination: &'r Destination) -> Self {
         let file = repository.cache.as_ref().map(|folder| folder.join(FILE));
         let bytes = file.as_deref().and_then(|file| fs::read(file).ok()).unwrap_or_default();
-        let (known, whole) = decode(repository.id(), &bytes);
-        Self { repository, destination, file, known, fresh: Vec::new(), whole, snapshots: None }
+        let (known, intact) = decode(repository.id(), &bytes);
+        Self { repository, destination, file, known, unsaved: Vec::new(), intact, snapshots: None }
     }
 
     pub(super) fn session(&mut self, name: &ObjectName) -> Result<Session> {
@@ -66,7 +66,7 @@ impl<'r> Records<'r> {
 
     pub(super) fn snapshot(&mut self, id: SnapshotId) -> Result<Snapshot> {
         let name = ObjectName::snapshot(id);
-        if self.known.contains_key(&name) && !self.is_there(&name)? {
+        if self.known.contains_key(&name) && !self.exists(&name)? {
             return Err(Error::Missing { object: name.to_string() });
         }
         let content = self.content(Kind::Snapshot, &name)?;
@@ -91,14 +91,14 @@ impl<'r> Records<'r> {
     }
 
     /// Tells whether the destination has a snapshot, by a list that is made once.
-    fn is_there(&mut self, name: &ObjectName) -> Result<bool> {
+    fn exists(&mut self, name: &ObjectName) -> Result<bool> {
         let listed = match self.snapshots.take() {
             Some(listed) => listed,
             None => self.destination.backend().names(Area::Snapshots)?.into_iter().collect(),
         };
-        let is_there = listed.contains(name);
+        let exists = listed.contains(name);
         self.snapshots = Some(listed);
-        Ok(is_there)
+        Ok(exists)
     }
 
     fn content(&mut self, kind: Kind, name: &ObjectName) -> Result<Vec<u8>> {
@@ -108,20 +108,20 @@ impl<'r> Records<'r> {
         }
         let backend = &**self.destination.backend();
         let content = load_sealed(backend, &self.repository.keys, kind, name)?;
-        encode(self.repository.id(), name, &content, &mut self.fresh);
+        encode(self.repository.id(), name, &content, &mut self.unsaved);
         let record = Record { content: content.clone(), used: true };
         self.known.insert(name.clone(), record);
         Ok(content)
     }
 
     /// Keeps what was read now.
-    pub(super) fn keep(self) {
+    pub(super) fn save(self) {
         if let Some(file) = self.file.as_deref()
-            && !self.fresh.is_empty()
+            && !self.unsaved.is_empty()
         {
             // Without it, the next one reads it from the destination once more.
-            let _ = match self.whole {
-                true => append(file, &self.fresh),
+            let _ = match self.intact {
+                true => append(file, &self.unsaved),
                 false => self.rewrite(file),
             };
         }
@@ -129,9 +129,9 @@ impl<'r> Records<'r> {
 
     /// Keeps what was read now, and no longer what nobody asked for: to be called by whoever asked for
     /// everything.
-    pub(super) fn keep_used(mut self) {
+    pub(super) fn save_used(mut self) {
         let used = self.known.values().filter(|record| record.used).count();
-        if self.known.len() > 2 * used + UNUSED
+        if self.known.len() > 2 * used + MAX_UNUSED
             && let Some(file) = self.file.as_deref()
         {
             self.known.retain(|_, record| record.used);
@@ -139,7 +139,7 @@ impl<'r> Records<'r> {
             let _ = self.rewrite(file);
             return;
         }
-        self.keep();
+        self.save();
     }
 
     fn rewrite(&self, file: &Path) -> std::io::Result<()> {
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn records_that_were_read_once_are_not_read_again() {
+    fn cached_records_are_not_read_again() {
         let (sample, repository, _) = cached();
         let before = ids(&repository);
         // Their content can't be read any more; their names are listed.
@@ -256,11 +256,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_listed_is_not_taken_from_the_cache() {
+    fn a_record_that_is_not_listed_is_not_taken_from_the_cache() {
         let (sample, repository, _) = cached();
         let before = ids(&repository);
-        let gone = sample.path().join(ObjectName::snapshot(before[1]).as_str());
-        fs::remove_file(gone).expect("removed");
+        let removed = sample.path().join(ObjectName::snapshot(before[1]).as_str());
+        fs::remove_file(removed).expect("removed");
         let found = repository.snapshots().expect("snapshots");
         assert_eq!(found.list.len(), 2);
         assert!(matches!(found.problems[..], [Error::Missing { .. }]), "{:?}", found.problems);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_that_is_cut_damaged_or_foreign_changes_no_answer() {
+    fn a_truncated_damaged_or_foreign_cache_is_ignored_and_rewritten() {
         let (_sample, repository, file) = cached();
         let before = ids(&repository);
         let bytes = fs::read(&file).expect("the cache");
@@ -287,8 +287,8 @@ mod tests {
             fs::write(&file, bytes).expect("written");
             assert_eq!(ids(&repository), before);
             // It was mended.
-            let (known, whole) = decode(repository.id(), &fs::read(&file).expect("the cache"));
-            assert!(whole);
+            let (known, intact) = decode(repository.id(), &fs::read(&file).expect("the cache"));
+            assert!(intact);
             assert_eq!(known.len(), 9, "three of each");
         }
         let other = RepositoryId([9; 32]);
@@ -299,10 +299,10 @@ mod tests {
     }
 
     #[test]
-    fn records_that_nobody_asks_for_are_dropped_when_they_are_many() {
+    fn unused_records_beyond_the_limit_are_dropped() {
         let (_sample, repository, file) = cached();
         let mut stale = Vec::new();
-        for number in 0..UNUSED + 20 {
+        for number in 0..MAX_UNUSED + 20 {
             let mut id = [7; 32];
             id[..8].copy_from_slice(&(number as u64).to_le_bytes());
             let name = ObjectName::session(crate::format::id::ObjectId(id));
@@ -310,7 +310,7 @@ mod tests {
         }
         append(&file, &stale).expect("appended");
         assert_eq!(ids(&repository).len(), 3);
-        let (known, whole) = decode(repository.id(), &fs::read(&file).expect("the cache"));
-        assert_eq!((known.len(), whole), (9, true));
+        let (known, intact) = decode(repository.id(), &fs::read(&file).expect("the cache"));
+        assert_eq!((known.len(), intact), (9, true));
     }
 }

@@ -40,14 +40,16 @@ impl Snapshots {
     /// The number and id of each client's newest snapshot, also where that was forgotten: two of one
     /// number would look like a copy that somebody put back.
     pub(crate) fn newest_of_each_client(&self) -> HashMap<ClientId, (u64, SnapshotId)> {
-        let there = self.list.iter();
-        let there = there
+        let listed = self.list.iter();
+        let listed = listed
             .map(|SnapshotEntry { id, snapshot, .. }| (snapshot.client, (snapshot.sequence, *id)));
-        let forgotten = self.forgotten.iter().filter_map(|stone| {
-            stone.numbered.map(|(client, sequence)| (client, (sequence, stone.snapshot)))
+        let forgotten = self.forgotten.iter().filter_map(|tombstone| {
+            tombstone
+                .client_sequence
+                .map(|(client, sequence)| (client, (sequence, tombstone.snapshot)))
         });
         let mut newest: HashMap<ClientId, (u64, SnapshotId)> = HashMap::new();
-        for (client, number) in there.chain(forgotten) {
+        for (client, number) in listed.chain(forgotten) {
             let known = newest.entry(client).or_insert(number);
             *known = number.max(*known);
         }
@@ -82,7 +84,7 @@ impl Snapshots {
     }
 
     /// Finds a snapshot that is the newest of its client and claims a time in the future.
-    pub(crate) fn ahead(&self, now: Timestamp) -> Option<SnapshotEntry> {
+    pub(crate) fn newest_ahead_of_clock(&self, now: Timestamp) -> Option<SnapshotEntry> {
         let newest = self.newest_of_each_client();
         let is_newest = |entry: &&SnapshotEntry| {
             newest.get(&entry.snapshot.client).is_some_and(|(_, id)| *id == entry.id)
@@ -121,7 +123,7 @@ impl Repository {
                     }
                 }
             }
-            records.keep_used();
+            records.save_used();
         }
         let list = committed.into_iter().filter_map(|(id, snapshot)| Some((id, snapshot?)));
         found.list = order::arrange(list.collect(), &found.forgotten, now());
@@ -138,7 +140,7 @@ impl Repository {
         for destination in &self.destinations {
             let mut records = Records::open(self, destination);
             destination.sessions(&mut records, &mut sessions)?;
-            records.keep();
+            records.save();
         }
         Ok(sessions)
     }

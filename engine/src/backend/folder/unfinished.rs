@@ -15,25 +15,25 @@ use crate::format::object::Area;
 
 /// The temporary files among the objects of each area, as it was listed last.
 #[derive(Default)]
-pub(super) struct Met(Mutex<HashMap<Area, BTreeSet<PathBuf>>>);
+pub(super) struct TemporaryFiles(Mutex<HashMap<Area, BTreeSet<PathBuf>>>);
 
-impl Met {
+impl TemporaryFiles {
     /// Forgets those of an area that is listed anew.
-    pub(super) fn begin(&self, area: Area) {
+    pub(super) fn clear(&self, area: Area) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&area);
     }
 
     /// Keeps a file that is no object, if it is a temporary one.
-    pub(super) fn meet(&self, area: Area, path: PathBuf) {
+    pub(super) fn record(&self, area: Area, path: PathBuf) {
         if path.file_name().and_then(|name| name.to_str()).is_some_and(is_temporary) {
-            let mut met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            met.entry(area).or_default().insert(path);
+            let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            files.entry(area).or_default().insert(path);
         }
     }
 
     fn all(&self) -> Vec<PathBuf> {
-        let met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        met.values().flatten().cloned().collect()
+        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        files.values().flatten().cloned().collect()
     }
 
     /// Describes those that are still there, and those in `root` itself.

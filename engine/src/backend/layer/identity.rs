@@ -123,11 +123,11 @@ mod tests {
     use crate::{Error, save};
 
     #[test]
-    fn an_empty_or_another_place_is_not_the_repository_with_nothing_in_it() {
+    fn an_empty_or_another_destination_is_not_an_empty_repository() {
         let sample = Sample::new();
         let backend = &**sample.repository.backend();
-        let [here, away] = ["repository", "away"].map(|name| sample.folder.path().join(name));
-        assert_eq!(backend.location(), here.display().to_string());
+        let [present, moved] = ["repository", "away"].map(|name| sample.folder.path().join(name));
+        assert_eq!(backend.location(), present.display().to_string());
         assert!(!backend.list(Area::Keys).expect("a list").is_empty());
         let absent = ObjectName::parse(Area::Index, &format!("index/{}", "0".repeat(64)));
         let absent = absent.expect("a name");
@@ -147,19 +147,19 @@ mod tests {
                 assert!(is_right(&error), "{error}");
             }
         };
-        fs::rename(&here, &away).expect("moved");
+        fs::rename(&present, &moved).expect("moved");
         fails(|error| matches!(error, Error::NoRepository { .. }));
-        fs::create_dir(&here).expect("an empty folder");
+        fs::create_dir(&present).expect("an empty folder");
         fails(|error| matches!(error, Error::NoRepository { .. }));
-        assert_eq!(fs::read_dir(&here).expect("a folder").count(), 0);
+        assert_eq!(fs::read_dir(&present).expect("a folder").count(), 0);
         let other = Sample::new();
-        fs::remove_dir(&here).expect("removed");
-        fs::rename(other.folder.path().join("repository"), &here).expect("moved");
+        fs::remove_dir(&present).expect("removed");
+        fs::rename(other.folder.path().join("repository"), &present).expect("moved");
         fails(|error| matches!(error, Error::OtherRepository { .. }));
-        fs::write(here.join("yore.cbor"), "nonsense").expect("written");
+        fs::write(present.join("yore.cbor"), "nonsense").expect("written");
         fails(|error| matches!(error, Error::Damaged { .. }));
-        fs::remove_dir_all(&here).expect("removed");
-        fs::rename(&away, &here).expect("moved back");
+        fs::remove_dir_all(&present).expect("removed");
+        fs::rename(&moved, &present).expect("moved back");
         assert!(!backend.list(Area::Keys).expect("a list").is_empty());
         assert_eq!(backend.size(&absent).expect("nothing"), None);
     }

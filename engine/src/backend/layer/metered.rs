@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_makes_who_asks_for_more_wait() {
+    fn reads_beyond_the_rate_are_delayed() {
         let meter = Meter::new(Some(1000));
         let begin = Instant::now();
         // The burst of the first second is free, what is beyond it is waited for.
