@@ -1,7 +1,7 @@
 //! A repository in a folder: on a local disk, a NAS share, a removable disk.
 //!
-//! An object is a file. It is written under no name or a temporary one, made durable, and published
-//! without clobbering; so a name is either absent or whole.
+//! An object is a file. It is written without a name or under a temporary one, made durable, and
+//! published without replacing another; so a named object is always complete.
 
 mod open_packs;
 mod unfinished;
@@ -28,17 +28,17 @@ use crate::format::object::{Area, ObjectName};
 /// A folder that holds a repository.
 pub struct Folder {
     root: PathBuf,
-    /// Packs are read in many small pieces.
+    /// Open packs, since each is read in many small ranges.
     open_packs: OpenPacks,
-    /// Guards whether the times of folders tell anything on the file system of this number.
+    /// Guards whether the file system of this device number updates the times of folders.
     keeps_times: Mutex<(bool, Option<u64>)>,
     temporary: unfinished::TemporaryFiles,
-    /// Whether the file system could not be asked to make an object durable.
+    /// The file system did not support flushing an object.
     flush_unsupported: AtomicBool,
 }
 
 impl Folder {
-    /// Names the folder at `root`; nothing is looked at yet.
+    /// Creates a backend for the folder at `root` without accessing it.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
@@ -49,15 +49,15 @@ impl Folder {
         }
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.root
     }
 
-    /// Fails unless a repository can be made here; changes nothing.
+    /// Checks that a repository can be created here; changes nothing.
     ///
     /// # Errors
-    /// [`Error::Occupied`] when something is there; what an interrupted creation left does not count.
+    /// [`Error::Occupied`] when the folder is not empty; files of an interrupted creation are ignored.
     pub fn check_vacant(&self) -> Result<()> {
         let occupied = |found| Error::Occupied { location: self.location(), found };
         let entries = match std::fs::read_dir(&self.root) {
@@ -102,7 +102,7 @@ impl Folder {
         Ok(file)
     }
 
-    /// Hands every object of an area to `each`, in no order.
+    /// Calls `each` for every object of an area, in no order.
     fn walk(
         &self,
         area: Area,
@@ -126,7 +126,7 @@ impl Folder {
             } else if let Some(name) = ObjectName::parse(area, &name) {
                 match each(name, &entry) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    handed => handed.map_err(failed)?,
+                    result => result.map_err(failed)?,
                 }
             } else {
                 self.temporary.record(area, entry.path());
@@ -135,7 +135,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Fails when the folder is not there.
+    /// Checks that the folder exists.
     fn check_exists(&self) -> Result<()> {
         match self.root.is_dir() {
             true => Ok(()),
@@ -143,8 +143,8 @@ impl Folder {
         }
     }
 
-    /// Looks at the folder, the header and the folders of areas; `None` on a file system whose times tell
-    /// nothing.
+    /// Reads the metadata of the folder, the header and the folders of areas; `None` on a file system that does not
+    /// update the times of folders.
     fn read_change_token(&self, areas: &[Area]) -> io::Result<Option<ChangeToken>> {
         let root = folder_metadata(&self.root)?;
         let (keeps_times, device) =
@@ -165,7 +165,7 @@ impl Folder {
         let mut metadata = vec![Some(root), Some(header)];
         for area in areas {
             metadata.push(match folder_metadata(&self.root.join(area.folder())) {
-                // Of another disk, whose times may be worth less.
+                // A folder on another disk, which may not update times.
                 Ok(folder) if folder.device != root.device => return Ok(None),
                 Ok(folder) => Some(folder),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -197,7 +197,7 @@ impl Backend for Folder {
             return Err(Refusal::InvalidObjectName { name: name.to_string() }.into());
         };
         let created = match DurableFile::create(folder, file) {
-            // The destination itself is never made here: an unmounted share must not be filled.
+            // The root is never created here: with the share unmounted, that would fill the local disk.
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.root.is_dir() => {
                 yore_platform::create_dir_durable(folder)
                     .and_then(|()| DurableFile::create(folder, file))
@@ -210,7 +210,7 @@ impl Backend for Folder {
 
     fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
         if let Some(file) = self.open_packs.get(name) {
-            // After an error it may be of a disk that was unplugged, or what it was before it was repaired.
+            // After an error the open file may be on an unplugged disk, or a pack that was replaced by a repair.
             match file.read_into(range.clone(), out) {
                 Ok(()) => return Ok(()),
                 Err(_) => self.open_packs.close(name),
@@ -260,9 +260,9 @@ impl Backend for Folder {
     }
 
     fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
-        // A drive looks all the time.
+        // A drive calls this every second, so idle packs are closed in time.
         self.open_packs.close_idle();
-        // What can't be looked at is listed, which tells why.
+        // After an error the caller lists, and the list returns the error.
         Ok(self.read_change_token(areas).unwrap_or_default())
     }
 
@@ -343,7 +343,7 @@ mod tests {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, b"0123456789").unwrap();
         assert_eq!(*backend.read(&name, 2..5).unwrap(), *b"234");
-        // What is open loses its content, as if its disk had gone; what is there now is another file.
+        // The open file loses its content, as if its disk were unplugged; the path then names another file.
         std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
         assert!(matches!(backend.read(&name, 2..5), Err(Error::Damaged { .. })));
         std::fs::write(&path, b"0123456789").unwrap();
@@ -353,7 +353,7 @@ mod tests {
         assert!(matches!(backend.read(&name, 2..5), Err(Error::Missing { .. })));
         std::fs::write(&path, b"abcdefghij").unwrap();
         assert_eq!(*backend.read(&name, 2..5).unwrap(), *b"cde");
-        // Open and whole, and then away without a sign: another one takes its place at once.
+        // The open pack is truncated and removed, and another file takes its place at once.
         std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, b"ABCDEFGHIJ").unwrap();

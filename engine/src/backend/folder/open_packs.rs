@@ -1,7 +1,7 @@
 //! Packs that stay open between reads.
 //!
-//! Not for long: a disk with open files can't be unmounted, and a pack that was deleted takes its room while
-//! it is open.
+//! They are closed soon: a disk with open files can't be unmounted, and a deleted pack takes space while it
+//! is open.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,12 +12,12 @@ use yore_platform::ObjectFile;
 
 use crate::format::object::ObjectName;
 
-/// How many packs are kept open: a file of 16 GiB lies in so many.
+/// The number of packs that stay open: as many as hold a file of 16 GiB.
 const MAX_OPEN_PACKS: usize = 256;
-/// How long a pack that nobody reads stays open.
+/// The time after its last read for which a pack stays open.
 const IDLE_LIMIT: Duration = Duration::from_secs(5);
 
-/// The packs of a folder that were read last.
+/// The packs of a folder that were read most recently.
 pub(super) struct OpenPacks {
     /// Guards the packs, in the order of their last use.
     packs: Mutex<LruCache<ObjectName, OpenPack>>,
@@ -34,7 +34,7 @@ impl OpenPacks {
         Self { packs: Mutex::new(LruCache::new(capacity)) }
     }
 
-    /// The pack of this name, to be read now, if it is open.
+    /// Returns the open pack of this name and marks it as used.
     pub(super) fn get(&self, name: &ObjectName) -> Option<Arc<ObjectFile>> {
         let mut packs = self.lock();
         let pack = packs.get_mut(name)?;
@@ -42,21 +42,21 @@ impl OpenPacks {
         Some(Arc::clone(&pack.file))
     }
 
-    /// Keeps a pack open.
+    /// Adds an open pack; the one used longest ago is closed when there are too many.
     pub(super) fn insert(&self, name: &ObjectName, file: &Arc<ObjectFile>) {
         let pack = OpenPack { file: Arc::clone(file), last_used: Instant::now() };
-        // Whatever it replaces is closed without the lock.
+        // The replaced pack is closed outside the lock.
         let replaced = self.lock().push(name.clone(), pack);
         drop(replaced);
     }
 
-    /// Closes a pack once nobody reads it.
+    /// Closes a pack as soon as no thread reads it.
     pub(super) fn close(&self, name: &ObjectName) {
         let closed = self.lock().pop(name);
         drop(closed);
     }
 
-    /// Closes the packs that nobody has read for a while.
+    /// Closes the packs that were not read for [`IDLE_LIMIT`].
     pub(super) fn close_idle(&self) {
         if let Some(then) = Instant::now().checked_sub(IDLE_LIMIT) {
             self.close_used_before(then);

@@ -1,8 +1,8 @@
-//! A destination that answers in time or not at all.
+//! Read requests with a time limit.
 //!
-//! A disk or share that went away may keep whoever asks it for minutes, in calls that nothing ends.
-//! Questions are therefore asked by threads of their own, and whoever waits for one gives up after
-//! a while. A thread that is held up asks nothing else until it is free; there are a few only.
+//! A system call on a disk or share that was disconnected may block for minutes and can't be cancelled.
+//! Worker threads therefore make the requests, and the caller stops waiting at the limit. A blocked
+//! worker takes no other request until its call returns; the number of workers is limited.
 
 use std::io;
 use std::ops::Range;
@@ -18,12 +18,12 @@ use crate::backend::{Backend, Capabilities, ChangeToken, ListedObject, NewObject
 use crate::error::{Error, Result};
 use crate::format::object::{Area, ObjectName};
 
-/// Threads that ask, at most.
+/// The most worker threads.
 const THREADS: usize = 16;
 
 type Request = Box<dyn FnOnce(&dyn Backend) + Send>;
 
-/// A destination with a limit to how long it may take for an answer.
+/// A backend that limits the time of each read request.
 pub struct Deadline {
     inner: Arc<dyn Backend>,
     limit: Duration,
@@ -33,7 +33,7 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// Gives up on `inner` after `limit`. Writing has no limit.
+    /// Limits each read request to `inner`; writes have no limit.
     pub fn new(inner: Arc<dyn Backend>, limit: Duration) -> Self {
         let (requests, queue) = bounded(0);
         Self { inner, limit, requests, queue, threads: AtomicUsize::new(0) }
@@ -45,7 +45,7 @@ impl Deadline {
     ) -> Result<T> {
         let (sender, reply) = bounded(1);
         let request: Request = Box::new(move |backend| {
-            // Who asked may have given up.
+            // The caller may have stopped waiting.
             let _ = sender.send(request(backend));
         });
         if let Err(unsent) = self.requests.try_send(request) {
@@ -63,7 +63,7 @@ impl Deadline {
         }
     }
 
-    /// Starts another thread, unless there are enough.
+    /// Starts another worker thread, up to [`THREADS`].
     fn add_thread(&self) {
         let more = |threads| (threads < THREADS).then_some(threads + 1);
         if self.threads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
@@ -71,7 +71,7 @@ impl Deadline {
         }
         let (queue, inner) = (self.queue.clone(), Arc::clone(&self.inner));
         let started = thread::Builder::new().name("destination".into()).spawn(move || {
-            // Ends when the destination is closed.
+            // The loop ends when the backend is dropped.
             for request in queue {
                 request(&*inner);
             }
@@ -104,7 +104,7 @@ impl Backend for Deadline {
     }
 
     fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
-        // The memory goes to whoever reads; who gives up does not get it back.
+        // The worker owns the buffer; a caller that stops waiting does not get it back.
         let (name, mut bytes) = (name.clone(), std::mem::take(out));
         *out = self.call(move |inner| {
             inner.read_into(&name, range, &mut bytes)?;

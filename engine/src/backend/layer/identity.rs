@@ -1,7 +1,7 @@
-//! A destination that goes on holding the repository that was opened there.
+//! A check that a destination still holds the repository that was opened there.
 //!
-//! What is mounted at a folder can be unplugged, and another disk can take its place. An empty list, an object
-//! that is missing or a place for a new one is believed only while the header there is of the same repository.
+//! A disk can be unplugged, and another one mounted at its path. A list or a missing object is trusted, and an
+//! object is created, only after the header was read and belongs to the same repository.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use crate::format::header::{MAX_HEADER, Unverified};
 use crate::format::id::RepositoryId;
 use crate::format::object::{Area, ObjectName};
 
-/// A destination that must hold a certain repository.
+/// A backend that verifies which repository its destination holds.
 pub(crate) struct IdentityChecked {
     inner: Arc<dyn Backend>,
     repository: RepositoryId,
 }
 
 impl IdentityChecked {
-    /// Believes `inner` while it holds `repository`.
+    /// Trusts `inner` while it holds `repository`.
     pub(crate) fn new(inner: Arc<dyn Backend>, repository: RepositoryId) -> Self {
         Self { inner, repository }
     }
 
-    /// Fails when the repository is not there.
+    /// Checks that the header at the destination belongs to the repository.
     fn verify_identity(&self) -> Result<()> {
         let location = self.inner.location();
         let header = match load(&*self.inner, &ObjectName::header(), MAX_HEADER) {
@@ -73,7 +73,7 @@ impl Backend for IdentityChecked {
     }
 
     fn list(&self, area: Area) -> Result<Vec<ListedObject>> {
-        // Looked at afterwards: what went away in the middle of the list is not there then.
+        // Verified afterwards, so that a disk that was unplugged during the list is detected.
         let listed = self.inner.list(area)?;
         self.verify_identity()?;
         Ok(listed)
@@ -85,7 +85,8 @@ impl Backend for IdentityChecked {
         Ok(listed)
     }
 
-    /// Only compared with an earlier look, after which a list was believed; the header is a part of it.
+    /// Returns the token unverified: it covers the header, and callers compare it only with one from before a
+    /// verified list.
     fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
         self.inner.change_token(areas)
     }
