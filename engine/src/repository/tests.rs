@@ -12,7 +12,7 @@ use crate::read::file::OpenFile;
 use crate::read::state_tree::{DirRef, Lookup, find};
 use crate::testing::{RecordingObserver, Sample, time};
 
-/// A repository on two destinations, with a source of a few files.
+/// Returns a repository on two destinations, and a source of a few files.
 fn mirrored() -> (Sample, std::path::PathBuf, std::path::PathBuf) {
     let mut sample = Sample::new();
     let (second, source) = (sample.folder.path().join("second"), sample.folder.path().join("data"));
@@ -111,7 +111,7 @@ fn a_copy_needs_an_empty_destination_and_only_a_copy_can_be_added() {
     fs::create_dir(&empty).expect("a folder");
     let refused = sample.repository.add_destination(Arc::new(Folder::new(empty.clone())));
     assert!(matches!(refused, Err(Error::NoRepository { .. })));
-    // A creation that was interrupted before the header is begun anew.
+    // A creation that was interrupted before the header can be repeated.
     let backend: Arc<dyn Backend> = Arc::new(Folder::new(empty));
     backend.prepare().expect("it is empty");
     save(&*backend, &ObjectName::destination(), b"cut off").expect("saved");

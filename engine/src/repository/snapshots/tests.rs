@@ -5,14 +5,14 @@ use crate::snapshots::order::tests::snapshot;
 
 const NOW: Timestamp = Timestamp { seconds: 1_000_000, nanos: 0 };
 
-/// A snapshot that a client wrote, and all snapshots that its writer knew to come before.
+/// A snapshot that a client wrote, and all snapshots that its writer knew to be earlier.
 struct Written {
     id: SnapshotId,
     snapshot: Snapshot,
     before: HashSet<SnapshotId>,
 }
 
-/// What a writer would list: everything written but the last `unseen` snapshots of other clients.
+/// Returns the list that a writer sees: all snapshots but the last `unseen` ones of other clients.
 fn listed(history: &[Written], client: u8, unseen: usize) -> (Snapshots, HashSet<SnapshotId>) {
     let others = history.len().saturating_sub(unseen);
     let own = |written: &Written| written.snapshot.client == ClientId([client; 16]);
