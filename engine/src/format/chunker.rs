@@ -1,7 +1,7 @@
 //! Content-defined chunking (FORMAT.md §12).
 //!
 //! Gear hash with normalised chunking (Xia et al., *FastCDC*, 2016 and 2020). The table derives from
-//! the repository's key, so without the key the lengths of chunks reveal nothing about their content.
+//! the repository's key; SECURITY.md lists what lengths of chunks reveal nevertheless.
 
 use crate::format::header::Parameters;
 use crate::format::keys::{Keys, expand};

@@ -37,7 +37,7 @@ impl ContentBuilder {
     /// Adds the chunk that follows the last one.
     pub(crate) fn push(&mut self, chunk: Chunk, save: &mut SaveList<'_>) -> Result<()> {
         self.chunks += 1;
-        self.push_at(0, ListRef { id: chunk.id, length: u64::from(chunk.length) });
+        self.push_at(0, chunk.into());
         // The first list is cut only when it is known that there will be lists at all.
         if self.chunks > MAX_ITEMS { self.cut(0, save) } else { Ok(()) }
     }

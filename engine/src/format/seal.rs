@@ -35,6 +35,8 @@ impl Counter {
     pub(crate) const WHOLE: Counter = Counter(0);
     /// The nonce of a pack's contents.
     pub(crate) const CONTENTS: Counter = Counter(u64::MAX);
+    /// The nonce of a pack's trailer.
+    pub(crate) const TRAILER: Counter = Counter(u64::MAX - 1);
 
     /// Returns the nonce of frame `number` of a pack.
     pub(crate) fn frame(number: u32) -> Self {

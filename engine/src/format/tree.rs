@@ -26,13 +26,19 @@ pub struct Chunk {
     pub length: u32,
 }
 
-/// A reference to a list blob.
+/// An item of a list: a chunk or another list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListRef {
-    /// The id of the list blob.
+    /// The id of its blob.
     pub id: BlobId,
-    /// The bytes of data of all its chunks.
+    /// Bytes of data in it.
     pub length: u64,
+}
+
+impl From<Chunk> for ListRef {
+    fn from(chunk: Chunk) -> Self {
+        Self { id: chunk.id, length: chunk.length.into() }
+    }
 }
 
 /// The data of a file: its bytes without the holes.

@@ -36,7 +36,7 @@ impl ListCache {
         }
         let lists = reader.list(&id, depth)?;
         let overflow = || Error::damaged(format!("blob {id}"), "it is impossibly long");
-        let table = Arc::new(OffsetTable::of_lists(&lists).ok_or_else(overflow)?);
+        let table = Arc::new(OffsetTable::new(lists.iter().copied()).ok_or_else(overflow)?);
         // No writer makes longer lists; a hostile one must not fill the memory.
         if lists.len() <= LONGEST_LIST {
             lock(&self.lists).put((id, depth), Arc::clone(&table));
@@ -62,18 +62,14 @@ pub(crate) struct OffsetTable {
 
 impl OffsetTable {
     /// Adds up lengths; returns `None` when the sum is longer than any file.
-    pub(crate) fn new(items: impl IntoIterator<Item = (BlobId, u64)>) -> Option<Self> {
+    pub(crate) fn new(blobs: impl IntoIterator<Item = ListRef>) -> Option<Self> {
         let (mut starts, mut ids, mut end) = (vec![0], Vec::new(), 0u64);
-        for (id, length) in items {
+        for ListRef { id, length } in blobs {
             end = end.checked_add(length)?;
             starts.push(end);
             ids.push(id);
         }
         Some(Self { starts, ids })
-    }
-
-    pub(crate) fn of_lists(lists: &[ListRef]) -> Option<Self> {
-        Self::new(lists.iter().map(|list| (list.id, list.length)))
     }
 
     /// Returns the length of all blobs together.
