@@ -32,7 +32,7 @@ impl Cost {
     /// The cost of new slots: 256 MiB, 3 passes, 2 lanes.
     pub const STANDARD: Cost = Cost { memory: 256 << 10, passes: 3, lanes: 2 };
 
-    /// Returns true if the cost is within the bounds of FORMAT.md §4, so that a hostile slot can't exhaust the machine.
+    /// Returns true if the cost is within the bounds of FORMAT.md §4, which protect from hostile slots.
     fn is_within_bounds(self) -> bool {
         (8 << 10..=1 << 20).contains(&self.memory)
             && (1..=16).contains(&self.passes)
