@@ -44,7 +44,7 @@ pub use snapshots::Snapshots;
 pub struct Repository {
     pub(crate) keys: Arc<Keys>,
     pub(crate) header: Header,
-    /// At least one; readers use the first.
+    /// The destinations, at least one; readers use the first.
     destinations: Vec<Destination>,
     /// The folder for segments of the index and for records; `None` keeps them in memory.
     pub(crate) cache: Option<PathBuf>,

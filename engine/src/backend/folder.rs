@@ -210,7 +210,7 @@ impl Backend for Folder {
 
     fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
         if let Some(file) = self.open_packs.get(name) {
-            // After an error the open file may be on an unplugged disk, or a pack that was replaced by a repair.
+            // After an error the open file may be on an unplugged disk, or deleted by a repair.
             match file.read_into(range.clone(), out) {
                 Ok(()) => return Ok(()),
                 Err(_) => self.open_packs.close(name),

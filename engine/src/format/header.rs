@@ -1,4 +1,4 @@
-//! The header `yore.cbor`: what a repository is and what it takes to read it (FORMAT.md §3).
+//! The header: identity, parameters and required features of a repository (FORMAT.md §3).
 
 use subtle::ConstantTimeEq;
 
@@ -9,24 +9,24 @@ use crate::format::keys::Keys;
 
 /// The format version that this program reads and writes.
 pub const FORMAT_VERSION: u64 = 1;
-/// The largest header that is read.
+/// The size limit of a header in bytes.
 pub(crate) const MAX_HEADER: u64 = 64 << 10;
 const IDENTIFICATION: &str = "yore repository";
 
-/// Sizes that every writer of a repository keeps to, so that equal data deduplicates.
+/// The sizes that every writer of a repository uses, so that equal data deduplicates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parameters {
-    /// The smallest chunk that content-defined cutting makes, in bytes.
+    /// The smallest chunk of content-defined chunking, in bytes.
     pub chunk_min: u32,
     /// The average chunk, a power of two.
     pub chunk_average: u32,
     /// The largest chunk.
     pub chunk_max: u32,
-    /// How many bytes of blobs a frame gathers.
+    /// The target size of a frame, in bytes of blobs.
     pub frame: u32,
-    /// How large a pack grows.
+    /// The target size of a pack in bytes.
     pub pack: u64,
-    /// The largest file whose content is kept inside its node.
+    /// The largest file whose content is stored in its node.
     pub inline: u32,
 }
 
@@ -55,18 +55,18 @@ impl Parameters {
     }
 }
 
-/// What a header says.
+/// The content of a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Names the repository.
+    /// The id of the repository.
     pub repository: RepositoryId,
-    /// Sizes for writers.
+    /// The sizes for writers.
     pub parameters: Parameters,
-    /// When it was created, in seconds since 1970 UTC.
+    /// The time of creation, in seconds since 1970 UTC.
     pub created: i64,
-    /// 0 for `yore.cbor`, and upwards for `headers/`.
+    /// The number of the header: 0 for `yore.cbor`, from 1 for `headers/`.
     pub number: u64,
-    /// A feature that this program does not know and that takes to write; it may only read then.
+    /// An unknown feature that writers must support; with one, this program only reads.
     pub unknown_to_writers: Option<String>,
 }
 
@@ -98,7 +98,7 @@ impl Header {
     }
 }
 
-/// A header whose tag has not been compared yet, because no key is known.
+/// A header whose tag is not verified yet, since the keys are not known.
 pub(crate) struct Unverified {
     pub(crate) header: Header,
     body: Vec<u8>,
@@ -126,7 +126,7 @@ impl Unverified {
         Ok(Self { header, body: parsed.body, tag: parsed.tag })
     }
 
-    /// Compares the tag, now that the keys are known.
+    /// Verifies the tag with the keys of the repository.
     pub(crate) fn verify(self, keys: &Keys) -> Result<Header> {
         let tag = keys.header.mac(&[&self.body]);
         if bool::from(tag.as_slice().ct_eq(&self.tag)) {
@@ -200,7 +200,7 @@ fn parse_parameters(d: &mut minicbor::Decoder<'_>) -> Read<Parameters> {
     Ok(p)
 }
 
-/// Takes apart an array of two byte strings: a body, and what authenticates or follows it.
+/// Splits an array of two byte strings into body and tag.
 fn body_and_tag(bytes: &[u8]) -> Read<(&[u8], &[u8])> {
     let mut d = minicbor::Decoder::new(bytes);
     cbor::expect_items(&mut d, 2)?;
