@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use yore_platform::{Mounts, SourceDir, Timestamp, snapshot_path};
+use yore_platform::{Mounts, SourceDir, snapshot_path};
 
 use crate::backup::assemble::Saved;
 use crate::backup::buffers::Buffers;
@@ -17,22 +17,20 @@ use crate::backup::left_out::{Counted, Counters};
 use crate::backup::messages::FeedEnds;
 use crate::backup::read::budget::Budget;
 use crate::backup::read::{ReadContext, SHARED_BUFFER};
+use crate::backup::snapshot::SnapshotContents;
 use crate::backup::store::StoreState;
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::walk::{Sources, Walk};
 use crate::clock::now;
 use crate::error::{Error, Refusal, Result};
 use crate::format::chunker::Gear;
-use crate::format::id::ObjectId;
-use crate::format::id::SnapshotId;
-use crate::format::object::{Kind, ObjectName};
-use crate::format::record::{Session, Snapshot, Totals};
-use crate::format::seal;
+use crate::format::id::{ObjectId, SnapshotId};
+use crate::format::record::{Session, Totals};
 use crate::index::BlobIndex;
 use crate::observer::Observer;
 use crate::read::reader::Reader;
+use crate::repository::Repository;
 use crate::repository::session::{self, OpenSession, Writer};
-use crate::repository::{Repository, Snapshots};
 use crate::run::Run;
 use crate::snapshots::order::SnapshotEntry;
 
@@ -47,6 +45,7 @@ mod pipeline;
 mod read;
 mod resume;
 mod shared_client_id;
+mod snapshot;
 mod store;
 mod stream;
 mod walk;
@@ -130,18 +129,6 @@ fn check_sources(sources: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses more text than the record of a snapshot can hold.
-fn check_record_size(sources: &[Vec<u8>], options: &BackupOptions) -> Result<()> {
-    let patterns = options.excludes.rules.iter().flat_map(|rule| &rule.patterns);
-    let texts = options.tags.iter().chain(patterns).map(String::len);
-    let lengths = sources.iter().map(Vec::len).chain(texts);
-    // The other fields, and the heads of the texts, are small beside it.
-    if lengths.map(|length| length + 16).sum::<usize>() > seal::MAX_RECORD / 2 {
-        return Err(Refusal::TextTooLong.into());
-    }
-    Ok(())
-}
-
 /// The repository, and how a backup into it is made.
 #[derive(Clone, Copy)]
 struct Task<'a> {
@@ -172,7 +159,7 @@ fn run(
     if time > started {
         return Err(Refusal::TimeInFuture.into());
     }
-    check_record_size(&sources, options)?;
+    snapshot::check_record_size(&sources, options)?;
     let known = repository.snapshots()?;
     let ahead = known.ahead(started);
     if options.run == Run::Dry {
@@ -189,8 +176,8 @@ fn run(
     let session = session::open(repository, &writer, started)?;
     let (session, saved) = save_in_session(task, session, &left, &known.list, feed)?;
     let uncovered = counters.take_uncovered(&sources);
-    let description = Description { sources, uncovered, time, options, writer, known: &known };
-    let id = save_snapshot(repository, &session, description, &saved)?;
+    let contents = SnapshotContents { sources, uncovered, time, options, writer, known: &known };
+    let id = snapshot::save(repository, &session, contents, &saved)?;
     session.commit(repository, &[id], now())?;
     repository.remove_abandoned();
     resume::end_dead(repository, &left, &options.writer);
@@ -275,54 +262,6 @@ fn save(
     pipeline::run(&context, &StoreState::new(repository), index, |ends| {
         feed(Feed { reader: &reader, previous: &previous, gear: &gear, chunk_buffers, ends })
     })
-}
-
-/// The contents of a snapshot, but for its tree.
-struct Description<'a> {
-    sources: Vec<Vec<u8>>,
-    uncovered: Vec<Vec<u8>>,
-    time: Timestamp,
-    options: &'a BackupOptions,
-    writer: Writer,
-    known: &'a Snapshots,
-}
-
-fn save_snapshot(
-    repository: &Repository,
-    session: &OpenSession,
-    description: Description<'_>,
-    saved: &Saved,
-) -> Result<SnapshotId> {
-    let Description { sources, uncovered, time, options, writer, known } = description;
-    let Writer { host, user, client, program, .. } = writer;
-    let (newest, seen) = known.newest_and_heads(client);
-    let snapshot = Snapshot {
-        time,
-        time_given: options.time.is_some(),
-        end: now(),
-        utc_offset: options.utc_offset,
-        host,
-        user,
-        sources,
-        root: saved.root,
-        root_flags: saved.root_flags,
-        tags: options.tags.clone(),
-        client,
-        sequence: newest.map_or(1, |(sequence, _)| sequence.saturating_add(1)),
-        previous: newest.map(|(_, id)| id),
-        seen,
-        totals: saved.totals,
-        program,
-        excludes: options.exclusions(),
-        uncovered,
-        session: session.id(),
-    };
-    let content = snapshot.encode();
-    let id = SnapshotId(repository.keys.draw_salt(&content));
-    let name = ObjectName::snapshot(id);
-    let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
-    repository.writer().save(&name, &object)?;
-    Ok(id)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What changed between snapshots: differences, versions of a path, and the catalog of all paths.
+//! Changes between snapshots: differences, versions of a path, and the catalog of all paths.
 
 pub(crate) mod catalog;
 pub(crate) mod diff;

@@ -142,7 +142,8 @@ fn sizes_and_holes_beyond_reason_are_refused() {
     many.holes = Holes::Lists(vec![holes; 1 << 14]);
     let huge = file(b"huge", one(1000), 1 << 63);
     let longer = file(b"longer", one(2000), 2000);
-    let list = hostile.blob(BlobKind::List, encode_list(0, &[(chunk, 1 << 40)]));
+    let list =
+        hostile.blob(BlobKind::List, encode_list(0, &[ListRef { id: chunk, length: 1 << 40 }]));
     let lists = Content::Lists { depth: 0, lists: vec![ListRef { id: list, length: 1 << 40 }] };
     let listed = file(b"listed", lists, 1 << 40);
     let (problems, reported, there) = hostile.run(vec![huge, listed, longer, many]);
@@ -157,7 +158,7 @@ fn a_tebibyte_of_one_chunk_is_read_anywhere_at_once() {
     let mut id = chunk;
     let mut length = 1u64 << 20;
     for depth in 0..2 {
-        id = hostile.blob(BlobKind::List, encode_list(depth, &vec![(id, length); 1024]));
+        id = hostile.blob(BlobKind::List, encode_list(depth, &vec![ListRef { id, length }; 1024]));
         length *= 1024;
     }
     let content = Content::Lists { depth: 1, lists: vec![ListRef { id, length }] };

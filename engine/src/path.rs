@@ -62,8 +62,9 @@ impl<'a> TreePath<'a> {
     /// The path of the top of a snapshot.
     pub const ROOT: TreePath<'static> = TreePath(b"");
 
-    /// Takes bytes as a path. Bytes of a repository may be hostile: [`components`](Self::components)
-    /// passes over empty names, and [`Name::new`] judges the others.
+    /// Takes bytes as a path. Bytes of a repository may be hostile:
+    /// [`components`](Self::components) passes over empty names, and [`Name::new`] judges the
+    /// others.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -171,6 +172,12 @@ impl TreePathBuf {
             self.0.push(SEPARATOR);
         }
         self.0.extend_from_slice(name);
+    }
+
+    /// Removes the last name; the root stays the root.
+    pub fn pop(&mut self) {
+        let length = self.as_path().parent().as_bytes().len();
+        self.0.truncate(length);
     }
 
     /// Shortens it to its first `length` bytes, which must be the length of one of its
@@ -313,6 +320,9 @@ mod tests {
             }
             let (parent, name) = whole.as_path().split();
             prop_assert_eq!(parent.join(name), whole.clone());
+            let mut popped = whole.clone();
+            popped.pop();
+            prop_assert_eq!(popped.as_path(), parent);
         }
     }
 }

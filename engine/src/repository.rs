@@ -156,13 +156,16 @@ impl Repository {
         let backend = &**self.backend();
         let cache = self.cache.as_deref();
         let mut index = index::open(backend, &self.keys, &names, condemned, cache)?.index;
-        let packs = common(&self.destinations, |backend| {
-            let listed = backend.list(Area::Packs)?;
-            let packs = listed.into_iter();
-            Ok(packs.filter_map(|pack| Some((ObjectId(pack.name.id()?), pack.size))).collect())
-        })?;
-        index.expect(&packs.into_iter().collect::<HashMap<_, _>>());
+        index.expect(&self.common_packs()?.into_iter().collect::<HashMap<_, _>>());
         Ok(index)
+    }
+
+    /// Lists the packs that every destination has in the same size.
+    pub(crate) fn common_packs(&self) -> Result<Vec<(ObjectId, u64)>> {
+        common(&self.destinations, |backend| {
+            let packs = backend.list(Area::Packs)?.into_iter();
+            Ok(packs.filter_map(|pack| Some((ObjectId(pack.name.id()?), pack.size))).collect())
+        })
     }
 
     /// Saves packs as an index object on every destination.

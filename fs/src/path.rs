@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use yore_engine::TreePath;
+
 /// A path within states.
 pub(crate) type Path = Arc<[u8]>;
 
@@ -10,18 +12,13 @@ pub(crate) const MAX_NAME: usize = 255;
 
 /// Joins a directory's path and a name; the empty path is the top.
 pub(crate) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
-    match path.is_empty() {
-        true => name.to_vec(),
-        false => [path, b"/", name].concat(),
-    }
+    TreePath::new(path).join(name).into_bytes()
 }
 
 /// Splits a path into its directory and its last name.
 pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
-    match path.iter().rposition(|byte| *byte == b'/') {
-        Some(slash) => (&path[..slash], &path[slash + 1..]),
-        None => (&[], path),
-    }
+    let (folder, name) = TreePath::new(path).split();
+    (folder.as_bytes(), name)
 }
 
 /// Returns the first `room` bytes of a name, or fewer, so that no UTF-8 letter is cut.

@@ -138,7 +138,9 @@ class Forger(Repository):
         position = b"\xff" * 4 + (len(plain) + 16).to_bytes(4, "big") + bytes(4) + b"\xff"
         offset = sum(map(len, whole))
         whole.append(key.encrypt(bytes(4) + b"\xff" * 8, plain, self.associated(name, prefix, position)))
-        whole.append(offset.to_bytes(8, "big") + len(whole[-1]).to_bytes(4, "big") + b"yend")
+        place = offset.to_bytes(8, "big") + len(whole[-1]).to_bytes(4, "big")
+        position = b"\xff\xff\xff\xfe" + bytes(8) + b"\xfe"
+        whole.append(key.encrypt(bytes(4) + b"\xff" * 7 + b"\xfe", place, self.associated(name, prefix, position)) + b"yend")
         data = b"".join(whole)
         self.write(name, data)
         self.indexed.append({1: salt, 2: kind, 3: len(data), 4: contents})

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use yore_engine::{EmptySources, FileSystems, Reading, Run, UnchangedBy};
+use yore_engine::{EmptySources, FileSystems, Reading, Run, TreePath, TreePathBuf, UnchangedBy};
 use yore_platform::name_bytes;
 
 use crate::args::files::FileArgs;
@@ -132,17 +132,15 @@ impl Options {
 /// Returns the path in the snapshot of a stream.
 fn stream_path(name: &Path) -> Outcome<Vec<u8>> {
     let bytes = name_bytes(name.as_os_str());
-    let names: Vec<&[u8]> = bytes
-        .split(|byte| *byte == b'/')
-        .filter(|name| !name.is_empty() && *name != b".")
-        .collect();
+    let names: Vec<&[u8]> =
+        TreePath::new(bytes).components().filter(|name| *name != b".").collect();
     if names.is_empty() || names.contains(&b"..".as_slice()) {
         return Err(Failure::usage(
             format!("--name {} is no path of a file", name.display()),
             "give a name, as in --name mydb.sql",
         ));
     }
-    Ok(names.join(&b'/'))
+    Ok(names.into_iter().collect::<TreePathBuf>().into_bytes())
 }
 
 /// Takes a name without a slash.

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use jiff::ZonedDateTime;
-use yore_engine::{Moment, SnapshotId, TreePath};
+use yore_engine::{Moment, SnapshotId, TreePath, TreePathBuf};
 use yore_platform::{name_bytes, snapshot_path};
 
 use crate::args::{live_path, time};
@@ -102,24 +102,21 @@ pub fn alternatives(typed: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// Appends a relative path, following its `..`.
-fn join(mut base: Vec<u8>, relative: &[u8]) -> Vec<u8> {
+fn join(base: Vec<u8>, relative: &[u8]) -> Vec<u8> {
+    let mut path = TreePathBuf::new(base);
     for name in TreePath::new(&normal(relative)).components() {
-        if name == b".." {
-            base.truncate(base.iter().rposition(|byte| *byte == b'/').unwrap_or(0));
-            continue;
+        match name {
+            b".." => path.pop(),
+            name => path.push(name),
         }
-        if !base.is_empty() {
-            base.push(b'/');
-        }
-        base.extend_from_slice(name);
     }
-    base
+    path.into_bytes()
 }
 
 /// Leaves out what says nothing in a path: empty components and `.`.
 fn normal(path: &[u8]) -> Vec<u8> {
-    let says = |name: &&[u8]| !name.is_empty() && *name != b".";
-    path.split(|byte| *byte == b'/').filter(says).collect::<Vec<_>>().join(&b'/')
+    let names = TreePath::new(path).components().filter(|name| *name != b".");
+    names.collect::<TreePathBuf>().into_bytes()
 }
 
 #[cfg(test)]

@@ -64,24 +64,19 @@ pub(super) fn adopt(
     if left.is_empty() {
         return Ok(index);
     }
-    let mut known = index.packs();
+    let known = index.packs();
+    let backend = &**repository.backend();
     let mut adopted = Vec::new();
-    for destination in repository.destinations() {
-        let backend = &**destination.backend();
-        for stored in backend.list(Area::Packs)? {
-            let Some(id) = stored.name.id().map(ObjectId) else { continue };
-            if known.contains(&id) || session.condemned.contains(&id) {
-                continue;
-            }
-            match index::load_contents(backend, &repository.keys, id, stored.size) {
-                Ok(pack) => {
-                    known.insert(id);
-                    adopted.push(pack);
-                }
-                // Nothing refers to it; `check` reports it.
-                Err(Error::Damaged { .. } | Error::Missing { .. }) => {}
-                Err(error) => return Err(error),
-            }
+    // A pack that one destination lacks does not count as present.
+    for (id, size) in repository.common_packs()? {
+        if known.contains(&id) || session.condemned.contains(&id) {
+            continue;
+        }
+        match index::load_contents(backend, &repository.keys, id, size) {
+            Ok(pack) => adopted.push(pack),
+            // Nothing refers to it; `check` reports it.
+            Err(Error::Damaged { .. } | Error::Missing { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
     if !adopted.is_empty() {

@@ -5,37 +5,33 @@
 //! the destination. The channels between the threads are bounded.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::Sender;
 
 use crate::backup::buffers::blob_bytes::BlobBytes;
-use crate::backup::buffers::{Buffer, FrameBuffers};
 use crate::error::{Error, Refusal, Result};
 use crate::format::id::BlobId;
 use crate::format::keys::BlobKind;
-use crate::format::pack::{FrameInfo, MAX_FRAME, PackInfo, PackKey, PackKind};
+use crate::format::pack::{MAX_FRAME, PackInfo, PackKind};
 use crate::index::BlobIndex;
-use crate::repository::Repository;
 
 mod seal_worker;
 mod sealer;
+mod state;
 mod writer;
 
 pub(super) use seal_worker::{SealWorkerEnds, seal_worker};
 pub(super) use sealer::Sealer;
+pub(super) use state::{StoreState, WriteJob};
 pub(super) use writer::PackWriter;
+
+use state::lock;
 
 /// Blobs after which an index object is saved while the backup still runs.
 const BLOBS_PER_INDEX: usize = 200_000;
-/// The estimated bytes of a pack's end for each blob and frame.
-const END_PER_BLOB: u64 = 37;
-const END_PER_FRAME: u64 = 14;
 /// The most buffers that a frame which is being gathered keeps alive.
 const HELD: usize = 8;
-/// The most unused buffers of sealed frames that are kept.
-const SPARE_SEALED: usize = 16;
 
 /// A frame to be sealed.
 pub(super) struct FrameJob {
@@ -76,110 +72,6 @@ impl FrameJob {
         }
         self.blobs.iter().for_each(|(_, bytes)| gathered.extend_from_slice(bytes));
         None
-    }
-}
-
-/// A message from a seal worker to the pack writer.
-pub(super) enum WriteJob {
-    /// The next frame of the pack of its kind; its bytes come when it is sealed.
-    Frame {
-        key: Arc<PackKey>,
-        kind: PackKind,
-        blobs: Vec<(BlobId, u32)>,
-        info: FrameInfo,
-        sealed: Receiver<Buffer>,
-    },
-    /// The pack of this kind is full.
-    Close(PackKind),
-}
-
-/// The pack to which frames of one kind are assigned.
-#[derive(Default)]
-struct OpenPack {
-    key: Option<Arc<PackKey>>,
-    frames: u32,
-    /// The size in bytes that the pack will have; its end is estimated.
-    size: u64,
-}
-
-/// The state that the assembler, the seal workers and the pack writer share.
-pub(super) struct StoreState<'r> {
-    repository: &'r Repository,
-    /// Guards the packs to which frames are assigned: chunks, trees.
-    open_packs: [Mutex<OpenPack>; 2],
-    /// Guards the packs that are durable and in no index yet.
-    finished: Mutex<Vec<PackInfo>>,
-    /// Guards the first error; a thread that has one stops.
-    failure: Mutex<Option<Error>>,
-    stored: AtomicU64,
-    /// Buffers of sealed frames.
-    buffers: FrameBuffers,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl<'r> StoreState<'r> {
-    /// Begins without packs.
-    pub(super) fn new(repository: &'r Repository) -> Self {
-        Self {
-            repository,
-            open_packs: Default::default(),
-            finished: Mutex::default(),
-            failure: Mutex::default(),
-            stored: AtomicU64::new(0),
-            buffers: FrameBuffers::new(SPARE_SEALED),
-        }
-    }
-
-    /// Keeps the first error that is a cause; that a thread stopped because of another ([`Error::Interrupted`])
-    /// counts only while there is no such error.
-    pub(super) fn fail(&self, error: Error) {
-        let mut failure = lock(&self.failure);
-        match &*failure {
-            None | Some(Error::Interrupted) => *failure = Some(error),
-            Some(_) => {}
-        }
-    }
-
-    fn open_pack(&self, kind: PackKind) -> MutexGuard<'_, OpenPack> {
-        lock(match kind {
-            PackKind::Data => &self.open_packs[0],
-            PackKind::Tree => &self.open_packs[1],
-        })
-    }
-
-    /// Assigns a frame to a pack, as the next that is written there; returns the pack's key, the frame's number, and
-    /// where its sealed bytes are to be sent.
-    fn assign(
-        &self,
-        kind: PackKind,
-        blobs: Vec<(BlobId, u32)>,
-        info: FrameInfo,
-        writes: &Sender<WriteJob>,
-    ) -> Result<(Arc<PackKey>, u32, Sender<Buffer>)> {
-        let repository = self.repository;
-        let (ready, sealed) = bounded(1);
-        let added = u64::from(info.sealed) + END_PER_FRAME + END_PER_BLOB * blobs.len() as u64;
-        let mut pack = self.open_pack(kind);
-        if pack.key.is_some() && pack.size + added > repository.header.parameters.pack {
-            writes.send(WriteJob::Close(kind)).map_err(|_| Error::Interrupted)?;
-            *pack = OpenPack::default();
-        }
-        let key = Arc::clone(pack.key.get_or_insert_with(|| {
-            let first: Vec<u8> = blobs.iter().flat_map(|(id, _)| id.0).collect();
-            Arc::new(PackKey::draw(&repository.keys, kind, &first))
-        }));
-        if pack.frames == 0 {
-            pack.size = 256;
-        }
-        let number = pack.frames;
-        pack.frames += 1;
-        pack.size += added;
-        let write = WriteJob::Frame { key: Arc::clone(&key), kind, blobs, info, sealed };
-        writes.send(write).map_err(|_| Error::Interrupted)?;
-        Ok((key, number, ready))
     }
 }
 

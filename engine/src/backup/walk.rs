@@ -8,12 +8,11 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crossbeam_channel::bounded;
-use yore_platform::{Kind, Listing, Metadata, Mounts, SourceDir, snapshot_path, system_path};
+use yore_platform::{Kind, Listing, Metadata, Mounts, SourceDir, system_path};
 
 use crate::backup::earlier_snapshots::PreviousState;
 use crate::backup::left_out::Counters;
 use crate::backup::messages::{FeedEnds, ReadBatch, SourceEntry, WalkStep};
-use crate::backup::read::node_of;
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::{BackupOptions, InodeNumbers};
 use crate::error::{Error, Result};
@@ -91,113 +90,6 @@ struct Opened<'r> {
 }
 
 impl<'a> Walk<'a> {
-    /// Walks every source.
-    pub(super) fn run(&self, sources: &'a Sources) -> Result<()> {
-        let previous = self.previous.root.as_ref();
-        if !sources.is_source {
-            return self.walk_to_sources(sources, b"", previous, Flags::default());
-        }
-        let root = system_path(b"");
-        let failed = |source| Error::local(&root, source);
-        let dir = SourceDir::open(&root).map_err(failed)?;
-        let metadata = dir.metadata().map_err(failed)?;
-        let path = b"".as_slice().into();
-        let opened = Opened { dir, path, metadata, above: None, inner: Some(sources) };
-        match self.level(Listing::new(), opened, None, previous) {
-            Ok(level) => {
-                if level.flags.contains(Flags::INCOMPLETE) {
-                    self.step(WalkStep::Incomplete)?;
-                }
-                self.walk_dir(level)
-            }
-            Err(Unlisted) => Err(Error::Unreadable { what: "the root can't be listed".into() }),
-        }
-    }
-
-    /// Goes to the sources below `inner`, through directories of which nothing else is kept; their nodes get `flags`.
-    fn walk_to_sources(
-        &self,
-        inner: &'a Sources,
-        path: &[u8],
-        previous: Option<&DirRef>,
-        flags: Flags,
-    ) -> Result<()> {
-        let mut before = Previous::open(self.reader, previous);
-        for (name, below) in &inner.below {
-            let seen = before.take(name, &mut |_| {});
-            let path = join(path, name);
-            let system = system_path(&path);
-            let metadata = yore_platform::path_metadata(&system)
-                .map_err(|source| Error::local(&system, source))?;
-            if below.is_source {
-                self.walk_source(&path, name, metadata, seen, below)?;
-                continue;
-            }
-            // A folder above a source may be one that can be entered, but not listed.
-            let mut node = match SourceDir::open(&system) {
-                Ok(dir) => self.dir_node(&dir, name, &path, &metadata, None),
-                Err(_) => node_of(name, &metadata),
-            };
-            node.flags = node.flags.with(flags);
-            self.step(WalkStep::Enter(Box::new(node)))?;
-            let dir = seen.as_ref().and_then(|seen| seen.dir.as_ref());
-            self.walk_to_sources(below, &path, dir, flags)?;
-            self.step(WalkStep::Leave)?;
-        }
-        Ok(())
-    }
-
-    /// Walks a source: a directory, or a single file.
-    fn walk_source(
-        &self,
-        path: &[u8],
-        name: &[u8],
-        metadata: Metadata,
-        previous: Option<ResolvedNode>,
-        inner: &'a Sources,
-    ) -> Result<()> {
-        let system = system_path(path);
-        if metadata.kind != Kind::Directory {
-            let parent = system.parent().unwrap_or(&system);
-            let dir = SourceDir::open(parent).map_err(|source| Error::local(parent, source))?;
-            let inodes = self.compares_inodes(&dir);
-            let previous = previous.filter(|seen| seen.dir.is_none()).map(|seen| seen.node);
-            let entry = SourceEntry { name: name.to_vec(), kind: None, previous, is_source: true };
-            let parent: Arc<[u8]> = snapshot_path(parent).into();
-            return self.send_batch(&Arc::new(dir), &parent, inodes, vec![entry]);
-        }
-        let dir = match SourceDir::open(&system) {
-            Ok(dir) => dir,
-            Err(error) => {
-                self.unreadable(path, error);
-                return self.keep_last_state(name, previous, Some(metadata));
-            }
-        };
-        if let Some(emptied) = self.emptied(&dir, path, &metadata, previous.as_ref()) {
-            self.counters.emptied(emptied);
-            return self.keep_last_state(name, previous, Some(metadata));
-        }
-        let mut node =
-            self.dir_node(&dir, name, path, &metadata, previous.as_ref().map(|seen| &seen.node));
-        let (names, left_out) = (self.names.get(), self.counters.so_far());
-        let opened = Opened { dir, path: path.into(), metadata, above: None, inner: Some(inner) };
-        let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
-        let last = previous.as_ref().map(|seen| &seen.node);
-        match self.level(Listing::new(), opened, last, below) {
-            Ok(level) => {
-                node.flags = node.flags.with(level.flags);
-                self.step(WalkStep::Enter(Box::new(node)))?;
-                self.walk_dir(level)?;
-                self.step(WalkStep::Leave)?;
-            }
-            Err(Unlisted) => return self.keep_last_state(name, previous, Some(metadata)),
-        }
-        if self.names.get() == names && self.counters.so_far() > left_out {
-            self.counters.whole_source(path);
-        }
-        Ok(())
-    }
-
     /// Walks a directory and everything in it, without recursion: depth has no limit but handles.
     fn walk_dir(&self, root: Level<'a>) -> Result<()> {
         let mut levels = vec![root];

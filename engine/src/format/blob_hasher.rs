@@ -1,7 +1,7 @@
-//! Naming blobs by HMAC-SHA-256, one or many at a time.
+//! Ids of blobs: HMAC-SHA-256, one by one or in batches.
 //!
-//! Every byte of every backup goes through it, so it is the fastest that there is: several at a time
-//! side by side, otherwise one by one with `ring`.
+//! Every byte of every backup is hashed here: batches side by side in vector lanes where the
+//! machine has them, else one by one with `ring`.
 
 use yore_platform::{MultiSha256, SHA256_INITIAL_STATE, Sha256Prefix, sha256_compress};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -9,11 +9,11 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 /// The length of SHA-256's blocks.
 const BLOCK: usize = 64;
 
-/// How many are named at once where there are so many: two for each lane of the widest vectors, so
-/// that short ones follow on short ones while long ones go on.
+/// The size of a full batch: two blobs for each lane of the widest vectors, so that a short one is
+/// followed by another while long ones go on.
 pub(crate) const HASH_BATCH: usize = 32;
 
-/// The key of the names of blobs, ready for use.
+/// The key of blob ids, prepared for hashing.
 pub(crate) struct BlobHasher {
     one: ring::hmac::Key,
     many: Midstates,
@@ -52,13 +52,13 @@ impl BlobHasher {
         mac.sign().as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
     }
 
-    /// Returns the same for many, in their order.
+    /// Returns the HMACs of a byte and each of `rests`, in their order.
     pub(crate) fn many(&self, first: u8, rests: &[&[u8]]) -> Vec<[u8; 32]> {
         self.in_lanes(first, rests)
             .unwrap_or_else(|| rests.iter().map(|rest| self.one(first, rest)).collect())
     }
 
-    /// From how many on they are named much faster together.
+    /// Returns the number of blobs from which a batch is much faster than one by one.
     pub(crate) fn hash_batch(&self) -> usize {
         self.lanes.map_or(1, MultiSha256::min_batch)
     }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_have_the_names_that_each_has_by_itself() {
+    fn a_batch_has_the_ids_that_each_blob_has_by_itself() {
         let hasher = BlobHasher::new(&[0xa5; 32]);
         let bytes: Vec<u8> = (0..5000u32).map(|n| ((n * n) >> 3) as u8).collect();
         for count in [0, 1, 3, 4, 17, 60] {

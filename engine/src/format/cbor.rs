@@ -1,13 +1,13 @@
 //! CBOR as the format uses it: maps with ascending integer keys, definite lengths.
 //!
-//! Writing goes to a `Vec` and can't fail; reading is bounded by the input and never panics.
+//! Encoding writes to a `Vec` and can't fail; decoding is bounded by the input and never panics.
 
 use minicbor::data::Type;
 use minicbor::decode::{Decoder, Error};
 use minicbor::encode::Encoder;
 use yore_platform::Timestamp;
 
-/// What reading gives: the reason is not kept, the object that does not decode is named instead.
+/// The result of decoding. Callers drop the reason, and name the object that does not decode.
 pub(crate) type Read<T> = Result<T, Error>;
 
 const BILLION: i128 = 1_000_000_000;
@@ -31,9 +31,9 @@ impl<'a> Writer<'a> {
     }
 
     appends! {
-        /// A map of so many pairs.
+        /// A map of `pairs` pairs.
         map(pairs: u64);
-        /// An array of so many items.
+        /// An array of `items` items.
         array(items: u64);
         /// An unsigned integer.
         u64(value: u64);
@@ -60,7 +60,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Writes a map whose optional pairs are counted as they come.
+/// Writes a map and counts its pairs as they come.
 pub(crate) struct MapWriter<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
@@ -74,7 +74,7 @@ impl<'a> MapWriter<'a> {
         Self { out, start, pairs: 0 }
     }
 
-    /// Begins the pair of `key`; keys come in ascending order.
+    /// Begins the pair of `key`; keys must ascend.
     pub(crate) fn key(&mut self, key: u64) -> Writer<'_> {
         self.pairs += 1;
         let mut writer = Writer::new(self.out);
@@ -93,7 +93,7 @@ impl<'a> MapWriter<'a> {
     }
 }
 
-/// The start of the epoch, base of every time that stands alone.
+/// The start of the epoch, the base of every time without another one.
 pub(crate) const EPOCH: Timestamp = Timestamp { seconds: 0, nanos: 0 };
 
 fn nanos(time: Timestamp) -> i128 {
@@ -140,8 +140,8 @@ pub(crate) fn numbers(d: &mut Decoder<'_>) -> Read<Vec<u64>> {
     (0..items(d)?).map(|_| d.u64()).collect()
 }
 
-/// Reads an array of unsigned integers if `plausible` says so of their number and the bytes that
-/// are left of the input.
+/// Reads an array of unsigned integers if `plausible` accepts their number and the bytes left of
+/// the input.
 pub(crate) fn numbers_if(
     d: &mut Decoder<'_>,
     plausible: impl FnOnce(usize, usize) -> bool,
@@ -163,7 +163,7 @@ pub(crate) fn ids(d: &mut Decoder<'_>) -> Read<Vec<[u8; 32]>> {
     (0..items(d)?).map(|_| bytes32(d)).collect()
 }
 
-/// Passes over one item of any type, refusing what nests deeper than the format allows.
+/// Skips one item of any type; refuses items that nest deeper than the format allows.
 pub(crate) fn skip(d: &mut Decoder<'_>) -> Read<()> {
     skip_within(d, 16)
 }
@@ -190,8 +190,8 @@ fn skip_within(d: &mut Decoder<'_>, depth: u8) -> Read<()> {
     }
 }
 
-/// Reads a map: `each` is given every key and the decoder before its value, and tells whether it
-/// knew the key; the value of an unknown key is passed over and handed to `unknown` as it is.
+/// Reads a map. `each` gets every key and the decoder before its value, and returns whether it
+/// knows the key; the encoded value of an unknown key goes to `unknown`.
 pub(crate) fn map<'b>(
     d: &mut Decoder<'b>,
     mut each: impl FnMut(u64, &mut Decoder<'b>) -> Read<bool>,
@@ -214,7 +214,7 @@ pub(crate) fn map<'b>(
     Ok(())
 }
 
-/// Reads a whole input as one map without anything after it; unknown keys are passed over.
+/// Reads a whole input as one map, with nothing behind it; unknown keys are ignored.
 pub(crate) fn whole_map<'b>(
     input: &'b [u8],
     each: impl FnMut(u64, &mut Decoder<'b>) -> Read<bool>,
@@ -224,12 +224,12 @@ pub(crate) fn whole_map<'b>(
     if d.position() == input.len() { Ok(()) } else { Err(Error::message("trailing bytes")) }
 }
 
-/// The error of a value that is not allowed.
+/// Returns the error of a value that is not allowed.
 pub(crate) fn refuse<T>(reason: &'static str) -> Read<T> {
     Err(Error::message(reason))
 }
 
-/// Takes what a map must have held.
+/// Takes a value that a map must have.
 pub(crate) fn required<T>(value: Option<T>) -> Read<T> {
     value.ok_or_else(|| Error::message("a key is missing"))
 }

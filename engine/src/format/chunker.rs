@@ -1,7 +1,7 @@
 //! Cutting content into chunks where the content itself says, so that a change moves few cuts.
 //!
 //! Gear hash with normalised chunking (Xia et al., *FastCDC*, 2016 and 2020), under a table that
-//! derives from the repository's key: without it, lengths of chunks tell nothing about content.
+//! derives from the repository's key (SECURITY.md says what lengths of chunks tell all the same).
 //! FORMAT.md §12 specifies it.
 
 use crate::format::header::Parameters;

@@ -1,26 +1,35 @@
 //! Long contents: lists of chunks that are themselves stored (FORMAT.md §9).
+//!
+//! A list ends behind an id that ends in a zero byte, one in 256, but not before 128 items: a new
+//! chunk in the middle of a file alters one list or two, and the lists above them.
+//!
+//! Example: 2,000,000 chunks of 512 KiB, 1 TB. They make some 5,200 lists of depth 0, too many for
+//! a node; those make about a dozen lists of depth 1, which the node names. Reading at an offset
+//! takes one list of depth 1 and one of depth 0.
 
 use crate::error::Result;
 use crate::format::id::BlobId;
 use crate::format::tree::{Chunk, Content, Hole, Holes, ListRef, encode_hole_list, encode_list};
 
-/// Above so many chunks, the list of them is stored on its own; also the longest list.
-pub(crate) const MAX_ITEMS: usize = 1024;
-/// No list ends by its ids before it has so many items.
+/// The most chunks that a node names, and the items at which a list is cut.
+const MAX_ITEMS: usize = 1024;
+/// The most items of any list: the last one at a depth above 0 is cut late, in `finish`.
+pub(crate) const LONGEST_LIST: usize = 2 * MAX_ITEMS + 1;
+/// The fewest items of a list that ends by its ids.
 const MIN_ITEMS: usize = 128;
-/// Above so many holes, the list of them is stored on its own (FORMAT.md §8, key 27).
+/// The most holes that a node has itself (FORMAT.md §8, key 27).
 const MAX_HOLES: usize = 2048;
-/// Holes in one stored list.
+/// The number of holes in a stored list.
 const HOLES_PER_LIST: usize = 32_768;
 
-/// Takes a list blob's bytes and names it.
+/// Saves a list blob; returns its id.
 pub(crate) type SaveList<'a> = dyn FnMut(Vec<u8>) -> Result<BlobId> + 'a;
 
 /// Collects the chunks of one file, however many there are.
 #[derive(Default)]
 pub(crate) struct ContentBuilder {
     /// Items at each depth that are in no list yet; depth 0 holds chunks.
-    pending: Vec<Vec<(BlobId, u64)>>,
+    pending: Vec<Vec<ListRef>>,
     chunks: usize,
 }
 
@@ -28,7 +37,7 @@ impl ContentBuilder {
     /// Adds the chunk that follows the last one.
     pub(crate) fn push(&mut self, chunk: Chunk, save: &mut SaveList<'_>) -> Result<()> {
         self.chunks += 1;
-        self.push_at(0, (chunk.id, u64::from(chunk.length)));
+        self.push_at(0, chunk.into());
         // The first list is cut only when it is known that there will be lists at all.
         if self.chunks > MAX_ITEMS { self.cut(0, save) } else { Ok(()) }
     }
@@ -37,7 +46,7 @@ impl ContentBuilder {
     pub(crate) fn finish(mut self, save: &mut SaveList<'_>) -> Result<Content> {
         if self.chunks <= MAX_ITEMS {
             let items = self.pending.pop().unwrap_or_default();
-            let chunk = |(id, length)| Chunk { id, length: length as u32 };
+            let chunk = |item: ListRef| Chunk { id: item.id, length: item.length as u32 };
             return Ok(match items.is_empty() {
                 true => Content::Empty,
                 false => Content::Chunks(items.into_iter().map(chunk).collect()),
@@ -48,21 +57,20 @@ impl ContentBuilder {
             self.end_list(depth, usize::MAX, save)?;
             let above = &self.pending[depth + 1];
             if above.len() <= MAX_ITEMS {
-                let lists = above.iter().map(|&(id, length)| ListRef { id, length }).collect();
-                return Ok(Content::Lists { depth: depth as u8, lists });
+                return Ok(Content::Lists { depth: depth as u8, lists: above.clone() });
             }
             depth += 1;
         }
     }
 
-    fn push_at(&mut self, depth: usize, item: (BlobId, u64)) {
+    fn push_at(&mut self, depth: usize, item: ListRef) {
         if self.pending.len() <= depth {
             self.pending.resize_with(depth + 1, Vec::new);
         }
         self.pending[depth].push(item);
     }
 
-    /// Makes lists of the items pending at `depth` as far as their ends are in sight.
+    /// Cuts lists off the items pending at `depth` while the end of the next one is known.
     fn cut(&mut self, depth: usize, save: &mut SaveList<'_>) -> Result<()> {
         while let Some(end) = list_end(&self.pending[depth]) {
             self.end_list(depth, end, save)?;
@@ -75,7 +83,7 @@ impl ContentBuilder {
     fn end_list(&mut self, depth: usize, items: usize, save: &mut SaveList<'_>) -> Result<()> {
         let items = items.min(self.pending[depth].len());
         let list: Vec<_> = self.pending[depth].drain(..items).collect();
-        let length = list.iter().map(|(_, length)| length).sum();
+        let length = list.iter().map(|item| item.length).sum();
         let rest = self.pending[depth].len();
         debug_assert!(rest == 0 || items <= MAX_ITEMS);
         if list.is_empty() {
@@ -83,19 +91,19 @@ impl ContentBuilder {
             return Ok(());
         }
         let id = save(encode_list(depth as u8, &list))?;
-        self.push_at(depth + 1, (id, length));
+        self.push_at(depth + 1, ListRef { id, length });
         Ok(())
     }
 }
 
-/// Where the first list among the items ends, if that is in sight.
-fn list_end(items: &[(BlobId, u64)]) -> Option<usize> {
-    let by_id = items.iter().skip(MIN_ITEMS - 1).position(|(id, _)| id.0[31] == 0);
+/// Finds the end of the first list among the items, if it is known yet.
+fn list_end(items: &[ListRef]) -> Option<usize> {
+    let by_id = items.iter().skip(MIN_ITEMS - 1).position(|item| item.id.0[31] == 0);
     let end = by_id.map(|at| at + MIN_ITEMS).filter(|&end| end <= MAX_ITEMS);
     end.or((items.len() >= MAX_ITEMS).then_some(MAX_ITEMS))
 }
 
-/// Keeps holes in the node, or in list blobs when there are many.
+/// Stores holes in the node, or in list blobs when there are many.
 pub(crate) fn keep_holes(holes: Vec<Hole>, save: &mut SaveList<'_>) -> Result<Holes> {
     if holes.len() <= MAX_HOLES {
         return Ok(Holes::Inline(holes));

@@ -1,12 +1,12 @@
-//! Naming the content of a file, to recognise it elsewhere without reading it.
+//! Ids of whole contents, to recognise a file's content elsewhere without reading it.
 
 use crate::format::id::encode_hex;
 use crate::format::tree::{Content, Holes, Node};
 use sha2::{Digest, Sha256};
 
-/// Names a file's content: files of one repository that agree in it have the same bytes.
+/// The id of a file's content: two files of one repository with the same id have the same bytes.
 ///
-/// The reverse holds as long as they were cut alike and have the same holes.
+/// The reverse holds if they were chunked alike and have the same holes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContentId(pub [u8; 32]);
 
@@ -16,8 +16,8 @@ impl std::fmt::Display for ContentId {
     }
 }
 
-/// Names the content of a file: the blob's id where it is one chunk without holes, else a SHA-256
-/// over size, chunks (or lists, or the bytes themselves) and holes.
+/// Returns the id of a file's content: the blob's id if it is one chunk without holes, else a
+/// SHA-256 over size, chunks (or lists, or the bytes themselves) and holes.
 pub fn content_id(node: &Node) -> ContentId {
     if let (Content::Chunks(chunks), true) = (&node.content, node.holes.is_empty())
         && let [chunk] = chunks.as_slice()

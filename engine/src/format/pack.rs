@@ -1,6 +1,7 @@
 //! Packs: sealed frames of blobs, and the sealed contents that tell what they hold (FORMAT.md §6).
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use yore_platform::ReadBuffer;
 use zstd::bulk::Decompressor;
@@ -10,15 +11,17 @@ use crate::format::cbor::{self, MapWriter, Read};
 use crate::format::id::{BlobId, ObjectId};
 use crate::format::keys::Keys;
 use crate::format::object::{Kind, ObjectName};
-use crate::format::seal::{self, Counter, ObjectKey, TAG};
+use crate::format::seal::{self, Counter, ObjectKey, PREFIX, TAG};
 
 /// The most bytes that a frame's blobs, and so a blob, may have.
 pub const MAX_FRAME: u32 = 16 << 20;
-/// Length of the trailer.
-pub(crate) const TRAILER: usize = 16;
-pub(crate) const TRAILER_MAGIC: &[u8; 4] = b"yend";
+/// The length of the trailer: the sealed place of the contents, and the magic.
+pub(crate) const TRAILER: usize = 12 + TAG + TRAILER_MAGIC.len();
+const TRAILER_MAGIC: &[u8; 4] = b"yend";
 /// The frame number that the contents have in their associated data.
 const CONTENTS_NUMBER: u32 = u32::MAX;
+/// The frame number of the trailer.
+const TRAILER_NUMBER: u32 = u32::MAX - 1;
 
 /// Whether a pack holds chunks or trees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -220,6 +223,10 @@ fn position(number: u32, sealed: u32, raw: u32, codec: u8) -> [u8; 13] {
     position
 }
 
+fn trailer_position() -> [u8; 13] {
+    position(TRAILER_NUMBER, 0, 0, u8::MAX - 1)
+}
+
 /// The key of one pack.
 pub(crate) struct PackKey {
     id: ObjectId,
@@ -287,10 +294,31 @@ impl PackKey {
         let length = (end.len() + TAG) as u32;
         let position = position(CONTENTS_NUMBER, length, 0, u8::MAX);
         self.key.seal(Counter::CONTENTS, &position, &mut end, 0);
+        let trailer = end.len();
         end.extend_from_slice(&offset.to_be_bytes());
         end.extend_from_slice(&length.to_be_bytes());
+        self.key.seal(Counter::TRAILER, &trailer_position(), &mut end, trailer);
         end.extend_from_slice(TRAILER_MAGIC);
         end
+    }
+
+    /// Opens the last bytes of a pack of `size` bytes; returns the range of the sealed contents, or `None` when they
+    /// were altered.
+    ///
+    /// The place of the contents is sealed since it is the sum of the lengths of all frames, which padding hides.
+    pub(crate) fn open_trailer(&self, size: u64, trailer: &mut [u8]) -> Option<Range<u64>> {
+        let sealed = trailer.len().checked_sub(TRAILER_MAGIC.len())?;
+        let (sealed, magic) = trailer.split_at_mut(sealed);
+        if magic != TRAILER_MAGIC {
+            return None;
+        }
+        let place = self.key.open(Counter::TRAILER, &trailer_position(), sealed)?;
+        let number = |bytes: &[u8]| bytes.iter().fold(0u64, |n, &byte| n << 8 | u64::from(byte));
+        let (offset, length) = place.split_at_checked(8)?;
+        let (offset, length) = (number(offset), number(length));
+        let end = size.checked_sub(TRAILER as u64)?;
+        let fits = offset.checked_add(length) == Some(end) && offset >= PREFIX as u64;
+        (fits && length <= seal::MAX_OBJECT as u64).then_some(offset..end)
     }
 
     pub(crate) fn open_contents(&self, length: u32, sealed: &mut [u8]) -> Option<Contents> {

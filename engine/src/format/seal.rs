@@ -35,6 +35,8 @@ impl Counter {
     pub(crate) const WHOLE: Counter = Counter(0);
     /// For a pack's contents.
     pub(crate) const CONTENTS: Counter = Counter(u64::MAX);
+    /// For a pack's trailer.
+    pub(crate) const TRAILER: Counter = Counter(u64::MAX - 1);
 
     /// For frame `number` of a pack.
     pub(crate) fn frame(number: u32) -> Self {

@@ -1,6 +1,6 @@
 //! Trees: directories as blobs (FORMAT.md §8).
 //!
-//! A node says everything about one name but the bytes of a large content. A tree blob holds the
+//! A node has everything about one name but the bytes of a large content. A tree blob holds the
 //! nodes of a directory, or, for a large one, points to leaves that hold them.
 
 use yore_platform::{DeviceNumber, Kind, Owner, Timestamp, Xattrs};
@@ -26,26 +26,32 @@ pub struct Chunk {
     pub length: u32,
 }
 
-/// A list blob, with the bytes of data that it stands for.
+/// An item of a list: a chunk or another list, with the bytes of data under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListRef {
-    /// The list blob.
+    /// Its blob.
     pub id: BlobId,
     /// Bytes of data under it.
     pub length: u64,
 }
 
-/// Where the data of a file are: its bytes without the holes.
+impl From<Chunk> for ListRef {
+    fn from(chunk: Chunk) -> Self {
+        Self { id: chunk.id, length: chunk.length.into() }
+    }
+}
+
+/// The data of a file: its bytes without the holes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Content {
-    /// There are none.
+    /// No bytes.
     #[default]
     Empty,
-    /// Here.
+    /// Bytes in the node itself.
     Inline(Vec<u8>),
-    /// In these chunks, in order.
+    /// The chunks, in order.
     Chunks(Vec<Chunk>),
-    /// In the chunks that list blobs name, in order.
+    /// The chunks that list blobs name, in order.
     Lists {
         /// 0 when the lists name chunks, 1 when they name such lists, and so on.
         depth: u8,
@@ -63,12 +69,12 @@ pub struct Hole {
     pub hole: u64,
 }
 
-/// Where a sparse file has holes.
+/// The holes of a sparse file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holes {
-    /// Here, ascending.
+    /// In the node itself, ascending.
     Inline(Vec<Hole>),
-    /// In these list blobs, because there are many.
+    /// In list blobs, because there are many.
     Lists(Vec<BlobId>),
 }
 
@@ -79,13 +85,13 @@ impl Default for Holes {
 }
 
 impl Holes {
-    /// Whether the file has none.
+    /// Reports whether the file has none.
     pub fn is_empty(&self) -> bool {
         matches!(self, Holes::Inline(holes) if holes.is_empty())
     }
 }
 
-/// What went wrong while a node was backed up.
+/// Failures while a node was backed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flags(pub u64);
 
@@ -107,7 +113,7 @@ impl Flags {
         Flags(self.0 | other.0)
     }
 
-    /// Whether all of `other`'s flags are set.
+    /// Reports whether all of `other`'s flags are set.
     pub fn contains(self, other: Flags) -> bool {
         self.0 & other.0 == other.0
     }
@@ -118,21 +124,21 @@ impl Flags {
 pub struct Node {
     /// Its name: bytes, not a path, not `.` or `..`.
     pub name: Vec<u8>,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Permission bits (`0o7777`); `None` where none were known.
     pub mode: Option<u32>,
     /// Its owner; `None` where none was known.
     pub owner: Option<Owner>,
-    /// What the owner was called, where a tree of the repository says so; a tree that is written asks the system.
+    /// The names of owners, in a tree that was read; a writer takes those of the system.
     pub owner_names: OwnerNames,
-    /// When the content last changed.
+    /// The time of the last change of its content.
     pub modified: Timestamp,
-    /// When content or metadata last changed, where it was backed up.
+    /// The time of the last change of content or metadata, where it was backed up.
     pub changed: Option<Timestamp>,
-    /// When the file was made.
+    /// The time of its creation.
     pub born: Option<Timestamp>,
-    /// The number of the file where it was backed up.
+    /// Its inode number where it was backed up.
     pub inode: u64,
     /// Length in bytes of a file.
     pub size: u64,
@@ -144,22 +150,22 @@ pub struct Node {
     pub subtree: Option<BlobId>,
     /// The text of a symbolic link.
     pub target: Vec<u8>,
-    /// Which device it stands for.
+    /// The device that a device node stands for.
     pub device_number: DeviceNumber,
     /// Extended attributes, POSIX ACLs among them.
     pub xattrs: Xattrs,
-    /// How many names it had.
+    /// The number of its hard links.
     pub links: u64,
-    /// The number of its file system, kept when it had several names.
+    /// The number of its file system, kept when it has several hard links.
     pub filesystem: u64,
-    /// What went wrong with it.
+    /// Failures while it was backed up.
     pub flags: Flags,
-    /// Keys of later versions that may be kept unread, encoded.
+    /// Optional keys of later versions, encoded as they were read.
     pub extra: Vec<(u64, Vec<u8>)>,
 }
 
 impl Node {
-    /// A node with nothing but a name, a kind and a time.
+    /// Makes a node with nothing but a name, a kind and a time.
     pub fn new(name: &[u8], kind: Kind, modified: Timestamp) -> Self {
         Self {
             name: name.to_vec(),
@@ -185,12 +191,12 @@ impl Node {
         }
     }
 
-    /// What makes several names of one snapshot one file; `None` for a file of one name.
+    /// Returns the identity that the hard links of a file share; `None` for a file of one name.
     pub fn link_group(&self) -> Option<(u64, u64)> {
         (self.links > 1 && self.kind != Kind::Directory).then_some((self.filesystem, self.inode))
     }
 
-    /// Bytes of data, without holes, as far as the node alone tells.
+    /// Returns the bytes of its data, without holes, according to the node alone.
     pub fn data_length(&self) -> u64 {
         match &self.content {
             Content::Empty => 0,
@@ -210,27 +216,27 @@ pub struct LeafRef {
     pub first: Vec<u8>,
     /// Its tree blob.
     pub id: BlobId,
-    /// How many nodes it has.
+    /// The number of its nodes.
     pub nodes: u64,
 }
 
-/// A name that can't be presented, and why.
+/// A node that decodes and can't be used: of a later version, or contradictory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidNode {
-    /// The name, as far as it can be read.
+    /// Its name, which may be one that is not allowed.
     pub name: Vec<u8>,
-    /// What about it is not known or not allowed.
+    /// The part of it that is not known or not allowed.
     pub reason: &'static str,
 }
 
-/// What a tree blob holds.
+/// A decoded tree blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tree {
-    /// The nodes themselves, sorted by name; and the names that can't be presented.
+    /// The nodes themselves, sorted by name.
     Nodes {
-        /// Those that can be presented.
+        /// The valid ones.
         nodes: Vec<Node>,
-        /// Those that can't.
+        /// The others.
         invalid: Vec<InvalidNode>,
     },
     /// The leaves that hold the nodes, in order.

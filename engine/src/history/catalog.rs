@@ -1,11 +1,11 @@
 //! The catalog: an index of all names in all snapshots, in SQLite, beside the index of blobs.
 //!
-//! It is a cache. If it is deleted, damaged, foreign or old, it is built anew or brought up to date;
-//! where it can't be stored it is built in memory, slower, with the same results.
+//! It is a cache. If it is deleted, damaged, foreign or old, it is built anew or brought up to
+//! date; where it can't be stored it is built in memory, slower, with the same results.
 //!
 //! A *series* is the snapshots of one machine with the same sources. A row of `version` says that a
-//! path was the same in a series from one snapshot to another. The snapshots of a series are added in
-//! their order, each by its difference from the one before. A row counts while a snapshot in its
+//! path was the same in a series from one snapshot to another. The snapshots of a series are added
+//! in their order, each by its difference from the one before. A row counts while a snapshot in its
 //! range exists.
 //!
 //! Example: series 1 has four snapshots; `plan` is changed in the third and deleted in the fourth.
@@ -21,8 +21,8 @@
 //!
 //! Adding d closed the second row (`last` = 2); NULL means that it goes on. If b is deleted, the
 //! first row still counts for a; if c is deleted too, the second row counts for none, and a search
-//! reports `home/plan` as it was in a. Nothing is rewritten for that: numbers of deleted snapshots are
-//! gone from `snapshot`, and a search looks for the remaining numbers in each range.
+//! reports `home/plan` as it was in a. Nothing is rewritten for that: numbers of deleted snapshots
+//! are gone from `snapshot`, and a search looks for the remaining numbers in each range.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -55,9 +55,9 @@ pub struct Catalog {
 
 /// The failure of a query.
 enum Failed {
-    /// Of the repository, or interrupted by the user; the catalog is sound.
+    /// A failure of the repository, or an interruption; the catalog is sound.
     Engine(Error),
-    /// Of the catalog itself.
+    /// A failure of the catalog itself.
     Sqlite(rusqlite::Error),
 }
 
@@ -95,8 +95,9 @@ impl Catalog {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Brings the catalog up to date with `timeline`, which has all committed snapshots, and returns
-    /// every path that fits, in order of paths, and the directories that could not be searched.
+    /// Brings the catalog up to date with `timeline`, which has all committed snapshots, and
+    /// returns every path that fits, in order of paths, and the directories that could not be
+    /// searched.
     ///
     /// `counts` returns the place of a snapshot in the caller's timeline; `None` excludes it.
     ///

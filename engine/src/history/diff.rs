@@ -9,7 +9,7 @@
 //! before                after                 walk
 //! dir (T1)              dir (T2)              entered
 //!   a                     a, other content    Modified dir/a
-//!   gone                                      Removed dir/gone
+//!   old                                       Removed dir/old
 //!   same (T3)             same (T3)           not read
 //!   x, a file             x, a directory      Removed dir/x, Added dir/x, not entered
 //! ```
@@ -89,7 +89,8 @@ impl Pair {
         Some(&side.node.name)
     }
 
-    /// Returns the changes of the name itself: two where one side is a directory and the other is not.
+    /// Returns the changes of the name itself: two where one side is a directory and the other is
+    /// not.
     pub fn changes(&self) -> Vec<Change> {
         match (&self.from, &self.to) {
             (Some(from), Some(to)) if (from.dir.is_some()) != (to.dir.is_some()) => {

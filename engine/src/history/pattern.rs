@@ -6,8 +6,8 @@ use regex::bytes::{Regex, RegexBuilder};
 ///
 /// With wildcards (`*`, `?`, `[…]`, `{…}`) it fits whole names, without them it fits anywhere in a
 /// name. With a `/` it is about the end of the path, or the whole path if it begins with one. Case
-/// counts if there is an upper-case letter in it; without, it does not for the letters of ASCII, and
-/// for all letters where there are no wildcards.
+/// counts if there is an upper-case letter in it; without, it does not for the letters of ASCII,
+/// and for all letters where there are no wildcards.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     name: Regex,
@@ -53,7 +53,8 @@ impl Pattern {
         self.path.as_ref().is_none_or(|regex| regex.is_match(path))
     }
 
-    /// Returns a text that every fitting name has, in lower case, if the index of names can search it.
+    /// Returns a text that every fitting name has, in lower case, if the index of names can search
+    /// it.
     pub(crate) fn literal(&self) -> Option<&str> {
         self.literal.as_deref()
     }

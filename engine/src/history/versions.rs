@@ -22,7 +22,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use yore_platform::Kind;
+use yore_platform::{DeviceNumber, Kind};
 
 use crate::error::Result;
 use crate::format::content_id::{ContentId, content_id};
@@ -64,16 +64,18 @@ pub struct Version {
 enum Identity {
     File(ContentId),
     Directory(Option<BlobId>),
-    Other(Kind, Vec<u8>, (u32, u32)),
+    Other { kind: Kind, target: Vec<u8>, device: DeviceNumber },
 }
 
 impl Identity {
     fn of(node: &Node) -> Self {
-        let device = (node.device_number.major, node.device_number.minor);
         match node.kind {
             Kind::File => Identity::File(content_id(node)),
             Kind::Directory => Identity::Directory(node.subtree),
-            kind => Identity::Other(kind, node.target.clone(), device),
+            kind => {
+                let (target, device) = (node.target.clone(), node.device_number);
+                Identity::Other { kind, target, device }
+            }
         }
     }
 }
@@ -95,8 +97,8 @@ pub fn path_versions(
     versions(reader, timeline, dir, name)
 }
 
-/// Returns every version that a name of a directory had, in order of their first snapshots; those in
-/// which it was deleted are among them.
+/// Returns every version that a name of a directory had, in order of their first snapshots; those
+/// in which it was deleted are among them.
 ///
 /// # Errors
 /// A tree that can't be read.

@@ -1,14 +1,12 @@
 //! The contents of a pack, read from the pack itself (FORMAT.md §6).
 
-use std::ops::Range;
-
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::format::id::ObjectId;
 use crate::format::keys::Keys;
 use crate::format::object::ObjectName;
-use crate::format::pack::{PackInfo, PackKey, PackKind, TRAILER, TRAILER_MAGIC};
-use crate::format::seal::{self, PREFIX, TAG};
+use crate::format::pack::{PackInfo, PackKey, PackKind, TRAILER};
+use crate::format::seal::{PREFIX, TAG};
 
 /// Reads what a pack holds from the pack itself, by its trailer.
 pub(crate) fn load_contents(
@@ -25,7 +23,8 @@ pub(crate) fn load_contents(
     let prefix = backend.read(&name, 0..PREFIX as u64)?;
     let kind = PackKind::from_number(prefix[5].into()).ok_or_else(|| damaged("not a pack"))?;
     let key = PackKey::of(keys, kind, id, &prefix)?;
-    let range = contents_range(backend, &name, size)?;
+    let mut trailer = backend.read(&name, size - TRAILER as u64..size)?;
+    let range = key.open_trailer(size, &mut trailer).ok_or_else(|| damaged("it has no end"))?;
     let start = range.start;
     let mut sealed = backend.read(&name, range)?;
     let contents = key
@@ -35,16 +34,4 @@ pub(crate) fn load_contents(
         return Err(damaged("its frames do not fill it"));
     }
     Ok(PackInfo { id, kind, size, contents })
-}
-
-fn contents_range(backend: &dyn Backend, name: &ObjectName, size: u64) -> Result<Range<u64>> {
-    let end = size - TRAILER as u64;
-    let trailer = backend.read(name, end..size)?;
-    let number = |bytes: &[u8]| bytes.iter().fold(0u64, |n, &byte| n << 8 | u64::from(byte));
-    let (offset, length) = (number(&trailer[..8]), number(&trailer[8..12]));
-    let fits = offset.checked_add(length) == Some(end) && offset >= PREFIX as u64;
-    if &trailer[12..] != TRAILER_MAGIC || !fits || length > seal::MAX_OBJECT as u64 {
-        return Err(Error::damaged(name.as_str(), "it has no end"));
-    }
-    Ok(offset..end)
 }

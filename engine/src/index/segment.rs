@@ -12,13 +12,13 @@
 //! | numbers | an entry as u32; frame by frame, so that a frame's blobs are found | 4 |
 //! | digest | SHA-256 of all that | 32 |
 //!
-//! Blob ids are keyed hashes and so spread evenly: a look-up guesses the place of an id and searches
-//! around it.
+//! Blob ids are keyed hashes and so spread evenly: a look-up guesses the place of an id and
+//! searches around it.
 //!
 //! Example: of 1,000,000 entries, an id that begins with 40 00 (a quarter of the range) is guessed
-//! at entry 250,000 and stands at 250,310. Steps of 8, 16, 32 … enclose it in 504 entries after seven
-//! probes, and a binary search finds it after nine more. All of them lie within 22 KiB, where a
-//! binary search of the whole table would touch thirteen pages far apart.
+//! at entry 250,000 and stands at 250,310. Steps of 8, 16, 32 … enclose it in 504 entries after
+//! seven probes, and a binary search finds it after nine more. All of them lie within 22 KiB, where
+//! a binary search of the whole table would touch thirteen pages far apart.
 
 use std::ops::Range;
 use std::path::Path;

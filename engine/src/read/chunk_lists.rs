@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use lru::LruCache;
 
 use crate::error::{Error, Result};
-use crate::format::content::MAX_ITEMS;
+use crate::format::content::LONGEST_LIST;
 use crate::format::id::BlobId;
 use crate::format::tree::ListRef;
 use crate::read::reader::{Reader, lock};
 
-/// The number of lists in the cache: of some 400 chunks each, so of 25 GB, and of 40 KiB at most.
+/// The number of lists in the cache: of some 400 chunks each, so of 25 GB, and of 80 KiB at most.
 const LISTS: usize = 128;
 
 /// A cache of the lists that were used last.
@@ -36,9 +36,9 @@ impl ListCache {
         }
         let lists = reader.list(&id, depth)?;
         let overflow = || Error::damaged(format!("blob {id}"), "it is impossibly long");
-        let table = Arc::new(OffsetTable::of_lists(&lists).ok_or_else(overflow)?);
+        let table = Arc::new(OffsetTable::new(lists.iter().copied()).ok_or_else(overflow)?);
         // No writer makes longer lists; a hostile one must not fill the memory.
-        if lists.len() <= MAX_ITEMS {
+        if lists.len() <= LONGEST_LIST {
             lock(&self.lists).put((id, depth), Arc::clone(&table));
         }
         Ok(table)
@@ -62,18 +62,14 @@ pub(crate) struct OffsetTable {
 
 impl OffsetTable {
     /// Adds up lengths; returns `None` when the sum is longer than any file.
-    pub(crate) fn new(items: impl IntoIterator<Item = (BlobId, u64)>) -> Option<Self> {
+    pub(crate) fn new(blobs: impl IntoIterator<Item = ListRef>) -> Option<Self> {
         let (mut starts, mut ids, mut end) = (vec![0], Vec::new(), 0u64);
-        for (id, length) in items {
+        for ListRef { id, length } in blobs {
             end = end.checked_add(length)?;
             starts.push(end);
             ids.push(id);
         }
         Some(Self { starts, ids })
-    }
-
-    pub(crate) fn of_lists(lists: &[ListRef]) -> Option<Self> {
-        Self::new(lists.iter().map(|list| (list.id, list.length)))
     }
 
     /// Returns the length of all blobs together.

@@ -6,10 +6,10 @@
 //! Example: a file of 10 MB with a hole from 2 MB to 6 MB, whose data are two chunks of 3 MB.
 //!
 //! ```text
-//! file    0           2 MB                  6 MB                 10 MB
-//!         |   data    |        hole         |        data        |
-//! data    0           2 MB                  2 MB                 6 MB
-//!         |      chunk A      |      (of 3 MB each)      chunk B |
+//! file      0 to 2 MB      2 to 6 MB      6 to 10 MB
+//!           data           hole           data
+//! data      0 to 2 MB      -              2 to 6 MB
+//! chunks    A has 0 to 3 MB of the data, B has 3 to 6 MB
 //!
 //! offset 1 MB:  1 MB of chunk A, up to the hole       Piece::Data
 //! offset 3 MB:  3 MB of zeros                         Piece::Hole
@@ -21,7 +21,7 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 use crate::format::keys::BlobKind;
-use crate::format::tree::{Content, Hole, Holes, Node, decode_hole_list};
+use crate::format::tree::{Content, Hole, Holes, ListRef, Node, decode_hole_list};
 use crate::path::TreePath;
 use crate::read::chunk_lists::{ChunkSpan, OffsetTable};
 use crate::read::reader::{Blob, Reader};
@@ -43,7 +43,7 @@ pub struct OpenFile {
     data: Data,
 }
 
-/// A hole: where it begins in the data, and where it lies in the file.
+/// A hole: the offset in the data at which it lies, and its range in the file.
 struct Gap {
     data: u64,
     file: Range<u64>,
@@ -55,7 +55,7 @@ enum Data {
     Lists { depth: u8, top: OffsetTable },
 }
 
-/// A stretch of a file, as [`OpenFile::piece`] finds it.
+/// A piece of a file, as [`OpenFile::piece`] finds it.
 pub enum Piece {
     /// Bytes of a chunk.
     Data {
@@ -84,12 +84,12 @@ impl OpenFile {
             Content::Empty => Data::Inline(Vec::new()),
             Content::Inline(bytes) => Data::Inline(bytes.clone()),
             Content::Chunks(chunks) => {
-                let items = chunks.iter().map(|chunk| (chunk.id, u64::from(chunk.length)));
+                let items = chunks.iter().map(|chunk| ListRef::from(*chunk));
                 Data::Chunks(OffsetTable::new(items).ok_or_else(overflow)?)
             }
             Content::Lists { depth, lists } => Data::Lists {
                 depth: *depth,
-                top: OffsetTable::of_lists(lists).ok_or_else(overflow)?,
+                top: OffsetTable::new(lists.iter().copied()).ok_or_else(overflow)?,
             },
         };
         let holes = load_gaps(reader, node)?;
@@ -207,8 +207,8 @@ impl OpenFile {
         }
     }
 
-    /// Returns the chunk that holds the byte at `offset`, or the first data after it, with its range in
-    /// the file.
+    /// Returns the chunk that holds the byte at `offset`, or the first data after it, with its
+    /// range in the file.
     pub fn chunk_after(&self, reader: &Reader, offset: u64) -> Result<Option<ChunkSpan>> {
         let Some(offset) = self.next_data(offset) else { return Ok(None) };
         match self.region(offset) {
@@ -231,8 +231,8 @@ impl OpenFile {
         }
     }
 
-    /// Returns the first offset at or after `offset` that is in a hole, or the end of the file; `None`
-    /// past the end.
+    /// Returns the first offset at or after `offset` that is in a hole, or the end of the file;
+    /// `None` past the end.
     pub fn next_hole(&self, offset: u64) -> Option<u64> {
         match self.region(offset) {
             _ if offset >= self.size => None,

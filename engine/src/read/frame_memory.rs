@@ -41,7 +41,7 @@ impl FrameMemory {
     }
 }
 
-/// Returns the size of a slab for a buffer of so many bytes.
+/// Returns the size of a slab for a buffer of `bytes`.
 fn slab_for(bytes: usize) -> usize {
     bytes.max(HUGE_PAGE)
 }

@@ -74,8 +74,8 @@ impl Sequences {
 }
 
 impl Reader {
-    /// Records that a chunk is about to be read; returns the frames to decode ahead if chunks are read
-    /// in their order.
+    /// Records that a chunk is about to be read; returns the frames to decode ahead if chunks are
+    /// read in their order.
     pub fn plan_readahead(&self, id: &BlobId) -> Vec<FramePrefetch> {
         let Some(location) = self.index().find(id) else { return Vec::new() };
         let frames = self.sequences.advance(location.pack, location.number);

@@ -81,8 +81,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads through `index`, keeping up to `budget` bytes of decoded frames and of the index together; a
-    /// large index leaves three quarters of them to frames.
+    /// Reads through `index`, keeping up to `budget` bytes of decoded frames and of the index
+    /// together; a large index leaves three quarters of them to frames.
     pub(crate) fn new(
         backend: Arc<dyn Backend>,
         keys: Arc<Keys>,

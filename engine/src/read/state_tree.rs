@@ -10,7 +10,7 @@ use crate::format::tree::Node;
 use crate::path::TreePath;
 use crate::read::reader::Reader;
 
-/// The longest path, in bytes, that is followed: deeper trees were made to do harm.
+/// The longest path, in bytes, that is followed: only a hostile tree is deeper.
 pub const LONGEST_PATH: usize = 64 << 10;
 
 /// Fails for a path that is too long to be followed.

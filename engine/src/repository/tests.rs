@@ -99,6 +99,28 @@ fn what_one_destination_lacks_is_written_again() {
 }
 
 #[test]
+fn packs_of_an_interrupted_backup_that_one_destination_lacks_are_not_adopted() {
+    let (sample, second, source) = mirrored();
+    sample.back_up(&source, 100);
+    // As if the backup had been killed between the publication of its packs on one and on the other.
+    for folder in [sample.path(), second.clone()] {
+        for area in [Area::Index, Area::Snapshots, Area::Sessions] {
+            let left = names(&folder, area);
+            let is_left = |name: &&String| area != Area::Sessions || name.ends_with(".end");
+            for name in left.iter().filter(is_left) {
+                fs::remove_file(folder.join(name)).expect("removed");
+            }
+        }
+    }
+    for pack in names(&second, Area::Packs).iter().step_by(2) {
+        fs::remove_file(second.join(pack)).expect("removed");
+    }
+    let id = sample.back_up(&source, 200).snapshot.expect("a snapshot");
+    holds(&sample, &second, id, &source);
+    holds(&sample, &sample.path(), id, &source);
+}
+
+#[test]
 fn a_copy_is_made_only_where_nothing_is_and_only_a_copy_is_added() {
     let (mut sample, second, _) = mirrored();
     let occupied: Arc<dyn Backend> = Arc::new(Folder::new(second));

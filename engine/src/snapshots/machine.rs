@@ -31,7 +31,7 @@ impl Machine {
         }
     }
 
-    /// Tells whether a snapshot is of this machine.
+    /// Reports whether a snapshot is of this machine.
     pub fn has(&self, entry: &SnapshotEntry) -> bool {
         matches!(self, Machine::One(host) if *host == entry.snapshot.host)
     }

@@ -35,7 +35,7 @@ mod parse;
 pub enum Moment {
     /// The newest state of everything.
     Latest,
-    /// The snapshot so many before the newest one; 0 is the newest.
+    /// The snapshot of this number before the newest one; 0 is the newest.
     Back(usize),
     /// The state at the last instant of this second.
     At(i64),
@@ -126,8 +126,8 @@ struct Chosen<'s> {
 }
 
 impl<'s> Chosen<'s> {
-    /// Adds a part unless newer ones cover all of it. A source inside of another of the same snapshot
-    /// is a part of its own, with its own left-out paths.
+    /// Adds a part unless newer ones cover all of it. A source inside of another of the same
+    /// snapshot is a part of its own, with its own left-out paths.
     fn add(&mut self, part: Part<'s>) {
         if self.is_covered(part.source, Some(part.snapshot)) {
             return;

@@ -1,4 +1,5 @@
-//! The order of snapshots: a snapshot comes after those that its writer saw, whatever a clock claimed.
+//! The order of snapshots: a snapshot comes after those that its writer saw, whatever a clock
+//! claimed.
 //!
 //! A clock may be wrong by a day or a year, forward or back, and a snapshot keeps the claimed time
 //! for ever. So claimed times decide only where nothing better is known:
@@ -22,8 +23,8 @@
 //! order               A1, A2, A3, then B1 because it saw A3, then A4
 //! ```
 //!
-//! A's state at 10:30 is A1, and its newest one is A4, although A2 claims a later time than both. B1
-//! follows A3, although B's clock was behind.
+//! A's state at 10:30 is A1, and its newest one is A4, although A2 claims a later time than both.
+//! B1 follows A3, although B's clock was behind.
 //!
 //! A time that a person gave (`--time`) says what is backed up, not when: such a snapshot stands
 //! where its time puts it among its client's others.
@@ -226,8 +227,8 @@ fn apart(a: Timestamp, b: Timestamp) -> i64 {
     a.seconds.saturating_sub(b.seconds).saturating_abs()
 }
 
-/// Marks the members of a longest non-decreasing subsequence of the times up to `latest`; of several,
-/// one that ends earliest.
+/// Marks the members of a longest non-decreasing subsequence of the times up to `latest`; of
+/// several, one that ends earliest.
 fn longest_rise(times: &[Timestamp], latest: Timestamp) -> Vec<bool> {
     // `tails[n]` is the last member of the subsequence of n + 1 times that ends earliest.
     let mut tails: Vec<usize> = Vec::new();
@@ -283,8 +284,8 @@ fn link_seen(candidates: &mut [Candidate], sequences: &HashMap<ClientId, Vec<usi
     }
 }
 
-/// Sorts topologically, the earliest of all ready candidates first (Kahn 1962). Cycles, which only a
-/// forged repository has, are broken at the earliest time.
+/// Sorts topologically, the earliest of all ready candidates first (Kahn 1962). Cycles, which only
+/// a forged repository has, are broken at the earliest time.
 fn sorted(mut candidates: Vec<Candidate>) -> Vec<SnapshotEntry> {
     let rank = |candidates: &[Candidate], at: usize| {
         let Candidate { key, claimed, id, .. } = &candidates[at];

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use yore_engine::DirRef;
+use yore_engine::{DirRef, TreePath};
 use yore_platform::Timestamp;
 
 use crate::error::Answer;
@@ -67,6 +67,5 @@ impl State {
 
 /// Reports whether the source at `outer` is, or holds, what is at `inner`.
 fn holds(outer: &[u8], inner: &[u8]) -> bool {
-    outer.is_empty()
-        || inner.strip_prefix(outer).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+    TreePath::new(inner).starts_with(TreePath::new(outer))
 }

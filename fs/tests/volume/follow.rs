@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fs;
 
+use yore_engine::TreePath;
 use yore_fs::{Changed, SnapshotVolume};
 use yore_platform::{Ino, Volume, VolumeError};
 
@@ -11,7 +12,7 @@ use crate::harness::{HOUR, MORNING, Random, World, at, list_from, names, read_al
 /// Looks a path up as a kernel does, which holds all that it learns.
 fn hold(volume: &SnapshotVolume, path: &[u8]) -> Ino {
     let mut ino = Ino::ROOT;
-    for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+    for name in TreePath::new(path).components() {
         ino = volume.lookup(ino, name).expect("it is there").attr.ino;
         volume.hold(ino).expect("it is known");
     }

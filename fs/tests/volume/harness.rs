@@ -8,7 +8,8 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use yore_engine::{
     BackupOptions, ClientId, Cost, CreateOptions, EmptySources, Excludes, FileSystems, Folder,
-    Parameters, Reading, Repository, Run, Secret, UnchangedBy, Unobserved, Writer, backup, create,
+    Parameters, Reading, Repository, Run, Secret, TreePath, UnchangedBy, Unobserved, Writer,
+    backup, create,
 };
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::{
@@ -193,7 +194,7 @@ pub fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
 /// Follows a path through lookups.
 pub fn resolve(volume: &dyn Volume, path: &[u8]) -> Result<Entry, VolumeError> {
     let mut entry = volume.attr(Ino::ROOT)?;
-    for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+    for name in TreePath::new(path).components() {
         entry = volume.lookup(entry.attr.ino, name)?;
     }
     Ok(entry)

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use yore_engine::TreePath;
 use yore_platform::{Attr, Ino, Kind, MountOptions, Volume, VolumeError, mount};
 
 use crate::harness::{Random, World, join, list_from, read};
@@ -73,7 +74,7 @@ impl Asked<'_> {
 
     fn resolve(&self, path: &[u8]) -> Attr {
         let mut attr = self.count().attr(Ino::ROOT).expect("the root").attr;
-        for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+        for name in TreePath::new(path).components() {
             attr = self
                 .count()
                 .lookup(attr.ino, name)

@@ -16,7 +16,7 @@ CHUNK, TREE, LIST = 0, 1, 2  # kinds of blobs
 
 PREFIX = 72            # bytes of an object's prefix (§2)
 TAG = 16               # bytes of an AES-GCM tag, after the ciphertext
-TRAILER = 16           # bytes of a pack's trailer (§6)
+TRAILER = 32           # bytes of a pack's trailer (§6)
 MAX_HEADER = 64 * KIB
 MAX_OBJECT = 64 * MIB  # sealed whole (§5)
 MAX_CONTENT = 256 * MIB

@@ -186,13 +186,15 @@ class Repository:
         """A pack as it describes itself in its contents."""
         size = self.size(name)
         trailer = self.read(name, TRAILER, size - TRAILER, TRAILER)
-        offset, length = int.from_bytes(trailer[:8], "big"), int.from_bytes(trailer[8:12], "big")
-        require(trailer[12:] == b"yend", "trailer does not end a pack")
-        require(offset + length + TRAILER == size and offset >= PREFIX, "trailer and size do not agree")
+        require(trailer[-4:] == b"yend", "trailer does not end a pack")
         prefix = self.read(name, PREFIX, 0, PREFIX)
         kind = prefix[5]
         require(kind in (DATA_PACK, TREE_PACK), "is not a pack")
         key = self.object_key(name, kind, prefix)
+        position = b"\xff\xff\xff\xfe" + bytes(8) + b"\xfe"
+        place = gcm_open(key, bytes(4) + b"\xff" * 7 + b"\xfe", trailer[:-4], self.associated(name, prefix, position))
+        offset, length = int.from_bytes(place[:8], "big"), int.from_bytes(place[8:], "big")
+        require(offset + length + TRAILER == size and offset >= PREFIX, "trailer and size do not agree")
         position = b"\xff" * 4 + length.to_bytes(4, "big") + bytes(4) + b"\xff"
         sealed = self.read(name, MAX_OBJECT, offset, length)
         plaintext = gcm_open(key, bytes(4) + b"\xff" * 8, sealed, self.associated(name, prefix, position))

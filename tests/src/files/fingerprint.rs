@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use yore_engine::TreePath;
 use yore_platform::{
     Attr, DeviceNumber, FoundXattrs, Ino, Kind, ListControl, Listing, Metadata, Owner, ReadMode,
     Seek, SourceDir, Timestamp, Volume, VolumeError, Xattrs,
@@ -131,7 +132,7 @@ fn content(dir: &SourceDir, name: &[u8], size: u64) -> (Vec<u8>, Vec<(u64, u64)>
 /// The first entry that can't be read.
 pub fn fingerprint_volume(volume: &dyn Volume, path: &[u8]) -> Result<Fingerprint, VolumeError> {
     let mut entry = volume.attr(Ino::ROOT)?;
-    for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+    for name in TreePath::new(path).components() {
         entry = volume.lookup(entry.attr.ino, name)?;
     }
     let mut fingerprint = Fingerprint::new();

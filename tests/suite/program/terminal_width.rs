@@ -60,7 +60,7 @@ fn tables_are_readable_on_40_and_80_columns_with_chinese_names() {
         let (shown, most) = on(&["status"]);
         assert_readable(&shown, most, &["书房", "文件"]);
         let (shown, most) = on(&["stats"]);
-        assert_readable(&shown, most, &["repository", "compression"]);
+        assert_readable(&shown, most, &["repository", "snapshots", "names"]);
         let (shown, most) = on(&["ls", &format!("latest:{source}"), "--all-hosts"]);
         assert_readable(&shown, most, &["年度报告.odt", "-rw-r--r--"]);
         let (shown, most) = on(&["check"]);

@@ -1,4 +1,12 @@
 //! Building the tree of a directory from its nodes in order, however many there are.
+//!
+//! A large directory is cut into leaves where the names say so, as content-defined chunking does
+//! with bytes: a change of one name alters one leaf, or two.
+//!
+//! Example: 10,000 names of some 100 bytes. A leaf ends behind a name whose keyed hash ends in nine
+//! zero bits, one in 512, but not before 256 nodes; so leaves have some 770 nodes, and there are
+//! about 13. A new name lies inside of one leaf: that is written anew, and the others, which begin
+//! and end at the same names as before, are found in the repository.
 
 use yore_platform::AccountNames;
 
@@ -12,13 +20,13 @@ use crate::format::tree::{Content, LeafRef, Node};
 const MAX_NODES: usize = 4096;
 /// A directory of more bytes than this has leaves, and no leaf grows beyond it by a second node.
 const MAX_BYTES: usize = 1 << 20;
-/// A leaf does not end by its names before it has so many nodes or bytes.
+/// The fewest nodes, or bytes, of a leaf that ends by its names.
 const MIN_NODES: usize = 256;
 const MIN_BYTES: usize = 128 << 10;
-/// Low bits of a name's number that are zero where a leaf ends: one name in 512.
+/// Low bits of a name's keyed hash that are zero where a leaf ends: one name in 512.
 const END_BITS: u16 = (1 << 9) - 1;
 
-/// Takes a tree blob's bytes and names it.
+/// Saves a tree blob; returns its id.
 pub(crate) type SaveTree<'a> = dyn FnMut(Vec<u8>) -> Result<BlobId> + 'a;
 
 /// Collects the nodes of one directory.
@@ -27,9 +35,9 @@ pub(crate) struct TreeBuilder {
     /// Nodes that are in no leaf yet, and their bytes.
     pending: Vec<Node>,
     bytes: usize,
-    /// Nodes at the front of `pending` that have been looked at, and their bytes.
-    seen: usize,
-    seen_bytes: usize,
+    /// Nodes at the front of `pending` that end no leaf, and their bytes.
+    scanned: usize,
+    scanned_bytes: usize,
     leaves: Vec<LeafRef>,
 }
 
@@ -51,7 +59,7 @@ impl TreeBuilder {
         Ok(())
     }
 
-    /// Completes the directory and names its tree.
+    /// Completes the directory; returns the id of its tree.
     pub(crate) fn finish(
         mut self,
         names: &AccountNames,
@@ -65,18 +73,18 @@ impl TreeBuilder {
         save(encode_leaves(&self.leaves))
     }
 
-    /// Makes leaves of the pending nodes as far as their ends are in sight.
+    /// Cuts leaves off the pending nodes while the end of the next one is known.
     fn cut(&mut self, keys: &Keys, names: &AccountNames, save: &mut SaveTree<'_>) -> Result<()> {
-        while self.seen < self.pending.len() {
-            let node = &self.pending[self.seen];
-            self.seen += 1;
-            self.seen_bytes += weight(node);
-            let long_enough = self.seen >= MIN_NODES || self.seen_bytes >= MIN_BYTES;
-            if self.seen >= MAX_NODES
-                || self.seen_bytes >= MAX_BYTES
+        while self.scanned < self.pending.len() {
+            let node = &self.pending[self.scanned];
+            self.scanned += 1;
+            self.scanned_bytes += weight(node);
+            let long_enough = self.scanned >= MIN_NODES || self.scanned_bytes >= MIN_BYTES;
+            if self.scanned >= MAX_NODES
+                || self.scanned_bytes >= MAX_BYTES
                 || (long_enough && keys.leaf_number(&node.name) & END_BITS == 0)
             {
-                self.end_leaf(self.seen, names, save)?;
+                self.end_leaf(self.scanned, names, save)?;
             }
         }
         Ok(())
@@ -90,7 +98,7 @@ impl TreeBuilder {
     ) -> Result<()> {
         let leaf: Vec<Node> = self.pending.drain(..nodes).collect();
         self.bytes -= leaf.iter().map(weight).sum::<usize>();
-        (self.seen, self.seen_bytes) = (0, 0);
+        (self.scanned, self.scanned_bytes) = (0, 0);
         if let Some(first) = leaf.first() {
             let id = save(encode_nodes(&leaf, names))?;
             self.leaves.push(LeafRef { first: first.name.clone(), id, nodes: leaf.len() as u64 });
@@ -99,7 +107,7 @@ impl TreeBuilder {
     }
 }
 
-/// About how many bytes a node takes in its tree.
+/// Estimates the bytes of a node in its tree.
 fn weight(node: &Node) -> usize {
     let content = match &node.content {
         Content::Empty => 0,

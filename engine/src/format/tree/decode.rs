@@ -1,4 +1,4 @@
-//! Reading trees and lists, bounded by their input, trusting nothing.
+//! Decoding trees and lists: bounded by the input, which may be hostile.
 
 use minicbor::Decoder;
 use yore_platform::{DeviceNumber, Kind, Owner};
@@ -12,18 +12,18 @@ use crate::format::tree::{
 };
 use crate::path::Name;
 
-/// Unknown keys of a node from here on may be passed over.
+/// The first of the keys of a node that a reader may ignore.
 const FIRST_OPTIONAL_KEY: u64 = 64;
-/// How deep lists of lists may nest.
+/// The greatest depth of lists of lists.
 const MAX_DEPTH: u8 = 8;
-/// How many holes a node itself may have.
+/// The most holes in a node itself.
 const MAX_INLINE_HOLES: usize = 2048;
-/// How many nodes a tree blob may have, many times what a writer puts there: decoded they take
-/// thirty times the bytes that they need to have.
+/// The most nodes of a tree blob, many times those of a writer: decoded, a node takes thirty times
+/// its encoded bytes.
 const MAX_NODES: usize = 1 << 18;
-/// How many users or groups may own the nodes of a tree blob.
+/// The most users, or groups, that own nodes of a tree blob.
 const MAX_OWNERS: usize = 1 << 16;
-/// How many extended attributes a node may have; Linux allows names of 65,536 bytes together.
+/// The most extended attributes of a node; Linux allows names of 65,536 bytes together.
 const MAX_XATTRS: usize = 1 << 16;
 
 /// Decodes a tree blob.
@@ -55,7 +55,7 @@ pub(crate) fn decode_tree(bytes: &[u8]) -> Read<Tree> {
     match (nodes, leaves) {
         (Some(nodes), None) => {
             let small = if small.is_empty() { small } else { Decoder::new(small).bytes()? };
-            let (nodes, invalid) = settle(nodes, small, &OwnerNames::new(users, groups))?;
+            let (nodes, invalid) = finish_nodes(nodes, small, &OwnerNames::new(users, groups))?;
             Ok(Tree::Nodes { nodes, invalid })
         }
         (None, Some(leaves)) => Ok(Tree::Leaves(leaves)),
@@ -80,19 +80,20 @@ fn decode_names(d: &mut Decoder<'_>) -> Read<Table> {
     Ok(names)
 }
 
-/// A node whose small content is still to be taken from the tree's bytes.
-struct Unsettled {
+/// A node whose small content is still to be cut from the tree's.
+struct PendingNode {
     node: Node,
+    /// The length of its small content.
     small: Option<u64>,
     invalid: Option<&'static str>,
 }
 
-fn decode_nodes(d: &mut Decoder<'_>) -> Read<Vec<Unsettled>> {
+fn decode_nodes(d: &mut Decoder<'_>) -> Read<Vec<PendingNode>> {
     let items = cbor::items(d)?;
     if items > MAX_NODES {
         return cbor::refuse("more nodes than a tree may have");
     }
-    let mut nodes: Vec<Unsettled> = Vec::with_capacity(items.min(4096));
+    let mut nodes: Vec<PendingNode> = Vec::with_capacity(items.min(4096));
     let mut before = Before::FIRST;
     for _ in 0..items {
         let next = decode_node(d, before)?;
@@ -105,15 +106,15 @@ fn decode_nodes(d: &mut Decoder<'_>) -> Read<Vec<Unsettled>> {
     Ok(nodes)
 }
 
-/// Hands every small file its bytes, and sets the invalid nodes apart.
-fn settle(
-    unsettled: Vec<Unsettled>,
+/// Cuts the small files' bytes off `small` in order, and separates the invalid nodes.
+fn finish_nodes(
+    pending: Vec<PendingNode>,
     mut small: &[u8],
     names: &OwnerNames,
 ) -> Read<(Vec<Node>, Vec<InvalidNode>)> {
-    let mut nodes = Vec::with_capacity(unsettled.len());
+    let mut nodes = Vec::with_capacity(pending.len());
     let mut invalid = Vec::new();
-    for Unsettled { mut node, small: length, invalid: reason } in unsettled {
+    for PendingNode { mut node, small: length, invalid: reason } in pending {
         if let Some(length) = length {
             let split =
                 usize::try_from(length).ok().and_then(|length| small.split_at_checked(length));
@@ -130,7 +131,7 @@ fn settle(
     if small.is_empty() { Ok((nodes, invalid)) } else { cbor::refuse("contents are left over") }
 }
 
-/// Tells why a node can't be presented although it decodes.
+/// Returns why a node is invalid although it decodes.
 fn impossible(node: &Node) -> Option<&'static str> {
     let is_file = node.kind == Kind::File;
     if Name::new(&node.name).is_none() {
@@ -155,6 +156,7 @@ fn impossible(node: &Node) -> Option<&'static str> {
     None
 }
 
+/// Parts of a node that only together make a field.
 #[derive(Default)]
 struct Parts {
     mode: Option<u32>,
@@ -164,7 +166,7 @@ struct Parts {
     lengths: Option<Vec<u64>>,
 }
 
-fn decode_node(d: &mut Decoder<'_>, before: Before) -> Read<Unsettled> {
+fn decode_node(d: &mut Decoder<'_>, before: Before) -> Read<PendingNode> {
     let mut node = Node::new(&[], Kind::File, before.modified);
     let mut parts = Parts::default();
     let (mut small, mut invalid, mut named, mut unknown) = (None, None, 0, None);
@@ -211,7 +213,7 @@ fn decode_node(d: &mut Decoder<'_>, before: Before) -> Read<Unsettled> {
             None => invalid = Some("its chunks and their lengths do not agree"),
         }
     }
-    Ok(Unsettled { node, small, invalid: invalid.or(unknown) })
+    Ok(PendingNode { node, small, invalid: invalid.or(unknown) })
 }
 
 fn decode_part(key: u64, d: &mut Decoder<'_>, node: &mut Node, parts: &mut Parts) -> Read<bool> {
@@ -334,7 +336,7 @@ fn decode_holes(d: &mut Decoder<'_>) -> Read<Vec<Hole>> {
     Ok(holes)
 }
 
-/// Decodes a list blob that is expected at `depth`: what it names, with the data under each.
+/// Decodes a list blob that is expected at `depth`: chunks or lists, with the bytes under each.
 pub(crate) fn decode_list(bytes: &[u8], depth: u8) -> Read<Vec<ListRef>> {
     let mut d = Decoder::new(bytes);
     cbor::expect_items(&mut d, 3)?;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use yore_platform::{AccountNames, Kind, Timestamp};
 
 use crate::format::cbor::{EPOCH, MapWriter, Writer};
-use crate::format::tree::{Chunk, Content, Hole, Holes, LeafRef, Node};
+use crate::format::tree::{Chunk, Content, Hole, Holes, LeafRef, ListRef, Node};
 
-/// What the next node's numbers are relative to.
+/// The numbers of the node before, to which the numbers of the next one are relative.
 #[derive(Clone, Copy)]
 pub(super) struct Before {
     pub(super) modified: Timestamp,
@@ -108,16 +108,7 @@ fn encode_node(node: &Node, before: Before, out: &mut Vec<u8>) {
     {
         write_holes(&mut map.key(15), holes);
     }
-    if let Some(subtree) = node.subtree {
-        map.key(16).bytes(&subtree.0);
-    }
-    if node.kind == Kind::Symlink {
-        map.key(17).bytes(&node.target);
-    }
-    if matches!(node.kind, Kind::CharDevice | Kind::BlockDevice) {
-        let device = node.device_number;
-        map.key(18).array(2).u64(device.major.into()).u64(device.minor.into());
-    }
+    encode_kind(node, &mut map);
     if !node.xattrs.is_empty() {
         let mut writer = map.key(19);
         writer.array(node.xattrs.len() as u64 * 2);
@@ -143,6 +134,20 @@ fn encode_node(node: &Node, before: Before, out: &mut Vec<u8>) {
         map.key(*key).raw(value);
     });
     map.finish();
+}
+
+/// Encodes the fields that only nodes of some kinds have.
+fn encode_kind(node: &Node, map: &mut MapWriter<'_>) {
+    if let Some(subtree) = node.subtree {
+        map.key(16).bytes(&subtree.0);
+    }
+    if node.kind == Kind::Symlink {
+        map.key(17).bytes(&node.target);
+    }
+    if matches!(node.kind, Kind::CharDevice | Kind::BlockDevice) {
+        let device = node.device_number;
+        map.key(18).array(2).u64(device.major.into()).u64(device.minor.into());
+    }
 }
 
 fn encode_content(content: &Content, map: &mut MapWriter<'_>) {
@@ -183,14 +188,14 @@ fn write_holes(writer: &mut Writer<'_>, holes: &[Hole]) {
     });
 }
 
-/// Encodes a list blob: what it names, each with the bytes of data under it.
-pub(crate) fn encode_list(depth: u8, items: &[(crate::format::id::BlobId, u64)]) -> Vec<u8> {
+/// Encodes a list blob: chunks or lists, each with the bytes of data under it.
+pub(crate) fn encode_list(depth: u8, items: &[ListRef]) -> Vec<u8> {
     let mut out = Vec::with_capacity(items.len() * 36 + 16);
-    let ids: Vec<u8> = items.iter().flat_map(|(id, _)| id.0).collect();
+    let ids: Vec<u8> = items.iter().flat_map(|item| item.id.0).collect();
     let mut writer = Writer::new(&mut out);
     writer.array(3).u64(depth.into()).bytes(&ids).array(items.len() as u64);
-    items.iter().for_each(|(_, length)| {
-        writer.u64(*length);
+    items.iter().for_each(|item| {
+        writer.u64(item.length);
     });
     out
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-/// The names of the users and groups that own the nodes of a tree, by their numbers on the machine that wrote it.
+/// The names of the users and groups that own the nodes of a tree, by their ids on the machine that
+/// wrote it.
 ///
-/// A name belongs to the machine and not to the file: any two are equal, so that a node is the same whatever its owner
-/// is called.
+/// A name belongs to the machine and not to the file: any two values are equal, so that a node is
+/// the same whatever its owner is called.
 #[derive(Debug, Clone, Default)]
 pub struct OwnerNames(Option<Arc<Tables>>);
 

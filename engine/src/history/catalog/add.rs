@@ -19,7 +19,7 @@ use crate::read::state_tree::{DirRef, ResolvedNode, check_length};
 /// The most names whose numbers are cached.
 const NAMES: usize = 100_000;
 /// The number of names between two questions whether to go on.
-const ASKED: u64 = 1024;
+const NAMES_A_STEP: u64 = 1024;
 
 /// The place of a snapshot in its series.
 #[derive(Clone, Copy)]
@@ -100,11 +100,11 @@ pub(super) fn add(
             }
         };
         done += 1;
-        if done.is_multiple_of(ASKED) {
+        if done.is_multiple_of(NAMES_A_STEP) {
             if observer.interrupted() {
                 return Err(Error::Interrupted.into());
             }
-            observer.event(Event::Done { files: ASKED, bytes: 0 });
+            observer.event(Event::Done { files: NAMES_A_STEP, bytes: 0 });
         }
         let Some(name) = pair.name() else { continue };
         let Some(Descent { id, from, to }) = adding.add(parent, name, &pair)? else { continue };

@@ -1,7 +1,7 @@
 //! Searching the catalog.
 //!
-//! A pattern is searched in the names, of which there are far fewer than paths, and each fitting name
-//! leads to its paths and their versions.
+//! A pattern is searched in the names, of which there are far fewer than paths, and each fitting
+//! name leads to its paths and their versions.
 //!
 //! Example: `*report*.odt` has the literal `report`, so FTS5 is asked for the trigrams
 //! `"rep" AND "epo" AND "por" AND "ort"`. Of the names that have them, the pattern keeps

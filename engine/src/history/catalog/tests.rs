@@ -19,13 +19,13 @@ fn walked(reader: &Reader, timeline: &Timeline, pattern: &Pattern) -> Searched {
         let snapshot = &entry.snapshot;
         let mut pending = vec![(Vec::new(), DirRef::Tree(snapshot.root))];
         while let Some((path, dir)) = pending.pop() {
-            let mut each = |seen: ResolvedNode| {
-                let path = TreePath::new(&path).join(&seen.node.name).into_bytes();
-                if pattern.fits_name(&seen.node.name) && pattern.fits_path(&path) {
-                    let entry = found.entry(path.clone()).or_insert((number, number, 0));
-                    (entry.1, entry.2) = (number, seen.node.size);
+            let mut each = |entry: ResolvedNode| {
+                let path = TreePath::new(&path).join(&entry.node.name).into_bytes();
+                if pattern.fits_name(&entry.node.name) && pattern.fits_path(&path) {
+                    let range = found.entry(path.clone()).or_insert((number, number, 0));
+                    (range.1, range.2) = (number, entry.node.size);
                 }
-                if let Some(dir) = seen.dir {
+                if let Some(dir) = entry.dir {
                     pending.push((path, dir));
                 }
                 Ok(())

@@ -91,8 +91,8 @@ fn series_of(timeline: &Timeline) -> HashMap<SeriesKey, Vec<usize>> {
 
 /// Returns the snapshots of a series that are in the catalog.
 ///
-/// Empties the series when they are not the first ones of the timeline's, in the same order, or when
-/// a part of it could not be read.
+/// Empties the series when they are not the first ones of the timeline's, in the same order, or
+/// when a part of it could not be read.
 fn begin_series(
     connection: &mut Connection,
     timeline: &Timeline,

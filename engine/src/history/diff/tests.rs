@@ -12,13 +12,13 @@ fn every_change_is_reported_once_in_order_of_paths() {
     let sample = Sample::new();
     let source = sample.folder.path().join("source");
     fs::create_dir_all(source.join("dir/same")).expect("folders");
-    for name in ["changed", "dir/gone", "dir/same/file", "kept", "mode", "to-dir"] {
+    for name in ["changed", "dir/removed", "dir/same/file", "kept", "mode", "to-dir"] {
         fs::write(source.join(name), name).expect("a file");
     }
     sample.back_up(&source, 100);
     fs::write(source.join("changed"), "other").expect("a file");
-    fs::remove_file(source.join("dir/gone")).expect("it goes");
-    fs::remove_file(source.join("to-dir")).expect("it goes");
+    fs::remove_file(source.join("dir/removed")).expect("it is removed");
+    fs::remove_file(source.join("to-dir")).expect("it is removed");
     fs::create_dir(source.join("to-dir")).expect("a folder");
     fs::write(source.join("to-dir/new"), "new").expect("a file");
     let mut mode = fs::metadata(source.join("mode")).expect("it is there").permissions();
@@ -45,7 +45,7 @@ fn every_change_is_reported_once_in_order_of_paths() {
         ControlFlow::Continue(())
     };
     diff(&reader, &from, &to, &mut each, &mut |_, error| panic!("{error}"));
-    assert_eq!(changes, ["m changed", "- dir/gone", "m mode", "- to-dir", "+ to-dir"]);
+    assert_eq!(changes, ["m changed", "- dir/removed", "m mode", "- to-dir", "+ to-dir"]);
     for (which, expected) in
         [(ChangeKind::Added, true), (ChangeKind::Removed, true), (ChangeKind::Modified, true)]
     {

@@ -12,8 +12,8 @@
 //! home/me    tree F   -        -             -
 //! ```
 //!
-//! The history of `home` has four states, that of `home/me` one. B is searched for `home`, and E for
-//! `me`, once; the third state of `home` says neither that `me` was there nor that it was not.
+//! The history of `home` has four states, that of `home/me` one. B is searched for `home`, and E
+//! for `me`, once; the third state of `home` says neither that `me` was there nor that it was not.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -96,7 +96,8 @@ impl NameIndex {
         matches!(*self.lock(), Known::Nothing)
     }
 
-    /// Estimates its memory in bytes, if nodes are small; 0 while another thread compares the trees.
+    /// Estimates its memory in bytes, if nodes are small; 0 while another thread compares the
+    /// trees.
     pub(super) fn memory(&self) -> usize {
         let Ok(known) = self.known.try_lock() else { return 0 };
         match &*known {
@@ -132,7 +133,8 @@ impl NameIndex {
 enum Known {
     #[default]
     Nothing,
-    /// One name, with its states unless it ever was a directory: those are read once, on the way down.
+    /// One name, with its states unless it ever was a directory: those are read once, on the way
+    /// down.
     One(Vec<u8>, Option<Arc<[NameState]>>),
     Changes(Arc<Changes>),
 }

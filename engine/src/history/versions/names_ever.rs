@@ -45,20 +45,20 @@ pub fn child_trees(reader: &Reader, trees: &[BlobId]) -> Result<BTreeMap<Vec<u8>
             Tree::Leaves(leaves) => leaves.iter().for_each(|leaf| pending.push_front(leaf.id)),
             Tree::Nodes { nodes, .. } => {
                 for node in nodes {
-                    let (below, seen) = all.entry(node.name).or_default();
+                    let (child, trees) = all.entry(node.name).or_default();
                     match (node.kind, node.subtree) {
-                        (Kind::Directory, Some(tree)) if seen.insert(tree) => {
-                            below.trees.push(tree)
+                        (Kind::Directory, Some(tree)) if trees.insert(tree) => {
+                            child.trees.push(tree)
                         }
                         (Kind::Directory, Some(_)) => {}
-                        (Kind::Directory, None) => below.unreadable = true,
-                        _ => below.other = true,
+                        (Kind::Directory, None) => child.unreadable = true,
+                        _ => child.other = true,
                     }
                 }
             }
         }
     }
-    Ok(all.into_iter().map(|(name, (below, _))| (name, below)).collect())
+    Ok(all.into_iter().map(|(name, (child, _))| (name, child)).collect())
 }
 
 /// Collects every name that a directory ever had, in order, and the kinds of each.

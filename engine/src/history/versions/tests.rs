@@ -10,25 +10,25 @@ use super::*;
 use crate::format::tree::Tree;
 use crate::testing::Sample;
 
-/// What the versions of a name were: first and last snapshot, and the size where it was there.
-type Told = Vec<(usize, usize, Option<u64>)>;
+/// Versions of a name: first and last snapshot, and the size where it was there.
+type Brief = Vec<(usize, usize, Option<u64>)>;
 
-fn told(sample: &Sample, folder: &std::path::Path, name: &[u8]) -> Told {
+fn versions_of(sample: &Sample, folder: &std::path::Path, name: &[u8]) -> Brief {
     let reader = sample.reader();
     let timeline = sample.repository.snapshots().expect("snapshots").list;
     let dir =
         dir_history(&reader, &timeline, TreePath::new(&snapshot_path(folder))).expect("a history");
     let versions = versions(&reader, &timeline, &dir, name).expect("versions");
-    let told = |version: Version| {
-        let size = version.what.map(|seen| {
-            let holder = reader.tree(&seen.tree).expect("its tree");
+    let brief = |version: Version| {
+        let size = version.what.map(|located| {
+            let holder = reader.tree(&located.tree).expect("its tree");
             let Tree::Nodes { nodes, .. } = holder else { panic!("nodes") };
-            assert_eq!(nodes[seen.position], seen.node, "it is where it is said to be");
-            seen.node.size
+            assert_eq!(nodes[located.position], located.node, "it is where it is said to be");
+            located.node.size
         });
         (version.first, version.last, size)
     };
-    versions.into_iter().map(told).collect()
+    versions.into_iter().map(brief).collect()
 }
 
 #[test]
@@ -48,8 +48,8 @@ fn a_version_ends_where_content_changes_or_goes() {
     }
     let expected =
         vec![(1, 2, Some(1)), (3, 3, Some(2)), (4, 4, Some(1)), (5, 5, None), (6, 6, Some(1))];
-    assert_eq!(told(&sample, &source.join("sub"), b"file"), expected);
-    assert_eq!(told(&sample, &source.join("sub"), b"never"), vec![]);
+    assert_eq!(versions_of(&sample, &source.join("sub"), b"file"), expected);
+    assert_eq!(versions_of(&sample, &source.join("sub"), b"never"), vec![]);
 }
 
 #[test]
@@ -63,8 +63,8 @@ fn snapshots_of_other_folders_say_nothing_of_a_path() {
     for (now, folder) in (100..).zip([&one, &other, &one, &other]) {
         sample.back_up(folder, now);
     }
-    assert_eq!(told(&sample, &one, b"file"), vec![(0, 2, Some(1))]);
-    assert_eq!(told(&sample, &other, b"file"), vec![(1, 3, Some(1))]);
+    assert_eq!(versions_of(&sample, &one, b"file"), vec![(0, 2, Some(1))]);
+    assert_eq!(versions_of(&sample, &other, b"file"), vec![(1, 3, Some(1))]);
 }
 
 #[test]
@@ -73,9 +73,9 @@ fn names_are_those_of_all_snapshots() {
     let source = sample.folder.path().join("source");
     fs::create_dir(&source).expect("a folder");
     fs::write(source.join("both"), "x").expect("a file");
-    fs::write(source.join("gone"), "x").expect("a file");
+    fs::write(source.join("removed"), "x").expect("a file");
     sample.back_up(&source, 100);
-    fs::remove_file(source.join("gone")).expect("it goes");
+    fs::remove_file(source.join("removed")).expect("it goes");
     fs::remove_file(source.join("both")).expect("it goes");
     fs::create_dir(source.join("both")).expect("a folder");
     sample.back_up(&source, 101);
@@ -86,22 +86,23 @@ fn names_are_those_of_all_snapshots() {
     let (names, outcome) = names_ever(&reader, &dir);
     outcome.expect("all can be read");
     let both = Kinds { directory: true, other: true };
-    let gone = Kinds { directory: false, other: true };
-    assert_eq!(names, BTreeMap::from([(b"both".to_vec(), both), (b"gone".to_vec(), gone)]));
+    let removed = Kinds { directory: false, other: true };
+    assert_eq!(names, BTreeMap::from([(b"both".to_vec(), both), (b"removed".to_vec(), removed)]));
     assert_eq!(enter(&reader, &timeline, &dir, b"both").expect("a history").states.len(), 1);
 }
 
-/// What `name` was in each snapshot that has the directory, by versions and as a directory.
+/// Returns the versions of `name`, and its states as a directory, as text.
 fn of_name(reader: &Reader, timeline: &Timeline, dir: &DirHistory, name: &[u8]) -> String {
     let versions = versions(reader, timeline, dir, name).expect("versions");
-    let node = |version: Version| (version.first, version.last, version.what.map(|seen| seen.node));
+    let node =
+        |version: Version| (version.first, version.last, version.what.map(|located| located.node));
     let versions: Vec<_> = versions.into_iter().map(node).collect();
     let states = enter(reader, timeline, dir, name).expect("a history").states;
     format!("{versions:?} {states:?}")
 }
 
 #[test]
-fn names_looked_up_where_they_changed_have_the_same_past_as_in_every_tree() {
+fn names_looked_up_where_they_changed_have_the_same_history_as_in_every_tree() {
     let sample = Sample::new();
     let source = sample.folder.path().join("source");
     fs::create_dir(&source).expect("a folder");
@@ -115,12 +116,12 @@ fn names_looked_up_where_they_changed_have_the_same_past_as_in_every_tree() {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (random >> 33) % below
     };
-    let mut asked: Vec<u64> = vec![0, many - 1];
+    let mut numbers: Vec<u64> = vec![0, many - 1];
     for now in 100..130 {
         for _ in 0..8 {
             // Few names, so that they change often; and the first and the last of all.
             let number = [next(12) * 350, 0, many - 1, many + next(3)][next(4) as usize];
-            asked.push(number);
+            numbers.push(number);
             let path = source.join(name(number));
             let _ = fs::remove_file(&path);
             let _ = fs::remove_dir(&path);
@@ -132,8 +133,8 @@ fn names_looked_up_where_they_changed_have_the_same_past_as_in_every_tree() {
         }
         sample.back_up(&source, now);
     }
-    asked.sort_unstable();
-    asked.dedup();
+    numbers.sort_unstable();
+    numbers.dedup();
     let reader = sample.reader();
     let mut timeline = sample.repository.snapshots().expect("snapshots").list;
     for SnapshotEntry { snapshot, .. } in &mut timeline {
@@ -148,7 +149,7 @@ fn names_looked_up_where_they_changed_have_the_same_past_as_in_every_tree() {
     let shared = history();
     let first = reader.tree(&shared.states[0].tree.expect("a tree")).expect("it can be read");
     assert!(matches!(first, Tree::Leaves(_)), "a directory of several leaves");
-    for number in asked {
+    for number in numbers {
         let name = name(number).into_bytes();
         let expected = of_name(&reader, &timeline, &history(), &name);
         assert_eq!(of_name(&reader, &timeline, &shared, &name), expected, "{number}");

@@ -3,6 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::snapshots::order::tests::snapshot;
 
+/// The most snapshots that a writer does not see although they were written.
+const MOST_UNSEEN: usize = 3;
 const NOW: Timestamp = Timestamp { seconds: 1_000_000, nanos: 0 };
 
 /// A snapshot that a client wrote, and all snapshots that its writer knew to come before.
@@ -42,13 +44,14 @@ fn tombstone(id: SnapshotId, snapshot: &Snapshot) -> Tombstone {
 proptest! {
     #[test]
     fn heads_alone_keep_the_order_of_all_that_was_seen(
-        writes in prop::collection::vec((1u8..6, 0usize..4, 0i64..1_500, any::<bool>()), 1..40),
+        writes in prop::collection::vec((1u8..6, 0..=MOST_UNSEEN, 0i64..1_500, any::<bool>()), 1..40),
     ) {
         let mut history: Vec<Written> = Vec::new();
         for (client, unseen, clock, _) in &writes {
             let (known, before) = listed(&history, *client, *unseen);
             let (own, heads) = known.newest_and_heads(ClientId([*client; 16]));
-            prop_assert!(heads.len() <= unseen + 1, "{} heads, {unseen} concurrent", heads.len());
+            // Of heads, the one that was written last saw none of the others.
+            prop_assert!(heads.len() <= 1 + MOST_UNSEEN, "{} heads", heads.len());
             let number = own.map_or(1, |(number, _)| number + 1);
             let (id, mut snapshot) = snapshot(*client, number, clock * 1_000);
             (snapshot.seen, snapshot.previous) = (heads, own.map(|(_, id)| id));

@@ -28,12 +28,14 @@ const YEARS: std::ops::RangeInclusive<i16> = 1970..=2199;
 impl Moment {
     /// Reads a moment; `now` says what `yesterday` is and in which zone times are meant.
     ///
-    /// In an hour that a clock repeats, the first one is meant. Returns `None` for what is no moment.
+    /// In an hour that a clock repeats, the first one is meant. Returns `None` for what is no
+    /// moment.
     pub fn parse(text: &str, now: &ZonedDateTime) -> Option<Self> {
         Reading { now, fold: Disambiguation::Compatible }.read(text.trim())
     }
 
-    /// Reads a moment as [`Moment::parse`] does, but takes the second of two hours that a clock repeats.
+    /// Reads a moment as [`Moment::parse`] does, but takes the second of two hours that a clock
+    /// repeats.
     pub fn parse_later(text: &str, now: &ZonedDateTime) -> Option<Self> {
         Reading { now, fold: Disambiguation::Later }.read(text.trim())
     }

@@ -41,13 +41,14 @@ fn given(client: u8, sequence: u64, seconds: i64) -> (SnapshotId, Snapshot) {
     given
 }
 
-/// The order as client and sequence, with the second from which each counts and whether its time is believed.
+/// The order as client and sequence, with the second from which each counts and whether its time is
+/// believed.
 fn arranged(list: Vec<(SnapshotId, Snapshot)>) -> Vec<(u8, u64, i64, Clock)> {
-    let tell = |entry: SnapshotEntry| {
+    let brief = |entry: SnapshotEntry| {
         let SnapshotEntry { snapshot, since, clock, .. } = entry;
         (snapshot.client.0[0], snapshot.sequence, since.seconds, clock)
     };
-    arrange(list, &[], NOW).into_iter().map(tell).collect()
+    arrange(list, &[], NOW).into_iter().map(brief).collect()
 }
 
 #[test]
@@ -96,7 +97,7 @@ fn what_was_seen_comes_before_what_saw_it() {
     second.1.seen = vec![first.0];
     let order = arranged(vec![second.clone(), first.clone()]);
     assert_eq!(order.iter().map(|one| one.0).collect::<Vec<_>>(), [1, 2]);
-    // Also where the one that was seen is forgotten: those before it were seen with it.
+    // Also if the seen one is deleted: those before it were seen with it.
     let later = snapshot(1, 2, 6_000);
     second.1.seen = vec![later.0];
     let stone = Tombstone {
@@ -145,7 +146,7 @@ proptest! {
         for (number, (client, time, by_person, seen)) in made.iter().enumerate() {
             let mut one = snapshot(*client, number as u64 + 1, *time * 1_000);
             one.1.time_given = *by_person;
-            // Of what came before: nobody sees what is not there yet.
+            // Only earlier ones can be seen.
             one.1.seen = seen.iter().filter_map(|at| list.get(*at).map(|(id, _)| *id)).collect();
             list.push(one);
         }

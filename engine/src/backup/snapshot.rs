@@ -1,0 +1,75 @@
+//! The snapshot object of a backup.
+
+use yore_platform::Timestamp;
+
+use crate::backup::BackupOptions;
+use crate::backup::assemble::Saved;
+use crate::clock::now;
+use crate::error::{Refusal, Result};
+use crate::format::id::SnapshotId;
+use crate::format::object::{Kind, ObjectName};
+use crate::format::record::Snapshot;
+use crate::format::seal;
+use crate::repository::session::{OpenSession, Writer};
+use crate::repository::{Repository, Snapshots};
+
+/// Refuses more text than the record of a snapshot can hold.
+pub(super) fn check_record_size(sources: &[Vec<u8>], options: &BackupOptions) -> Result<()> {
+    let patterns = options.excludes.rules.iter().flat_map(|rule| &rule.patterns);
+    let texts = options.tags.iter().chain(patterns).map(String::len);
+    let lengths = sources.iter().map(Vec::len).chain(texts);
+    // The other fields, and the heads of the texts, are small beside it.
+    if lengths.map(|length| length + 16).sum::<usize>() > seal::MAX_RECORD / 2 {
+        return Err(Refusal::TextTooLong.into());
+    }
+    Ok(())
+}
+
+/// The contents of a snapshot, but for its tree.
+pub(super) struct SnapshotContents<'a> {
+    pub(super) sources: Vec<Vec<u8>>,
+    pub(super) uncovered: Vec<Vec<u8>>,
+    pub(super) time: Timestamp,
+    pub(super) options: &'a BackupOptions,
+    pub(super) writer: Writer,
+    pub(super) known: &'a Snapshots,
+}
+
+/// Saves the snapshot object.
+pub(super) fn save(
+    repository: &Repository,
+    session: &OpenSession,
+    contents: SnapshotContents<'_>,
+    saved: &Saved,
+) -> Result<SnapshotId> {
+    let SnapshotContents { sources, uncovered, time, options, writer, known } = contents;
+    let Writer { host, user, client, program, .. } = writer;
+    let (newest, seen) = known.newest_and_heads(client);
+    let snapshot = Snapshot {
+        time,
+        time_given: options.time.is_some(),
+        end: now(),
+        utc_offset: options.utc_offset,
+        host,
+        user,
+        sources,
+        root: saved.root,
+        root_flags: saved.root_flags,
+        tags: options.tags.clone(),
+        client,
+        sequence: newest.map_or(1, |(sequence, _)| sequence.saturating_add(1)),
+        previous: newest.map(|(_, id)| id),
+        seen,
+        totals: saved.totals,
+        program,
+        excludes: options.exclusions(),
+        uncovered,
+        session: session.id(),
+    };
+    let content = snapshot.encode();
+    let id = SnapshotId(repository.keys.draw_salt(&content));
+    let name = ObjectName::snapshot(id);
+    let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
+    repository.writer().save(&name, &object)?;
+    Ok(id)
+}
