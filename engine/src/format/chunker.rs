@@ -13,7 +13,7 @@ pub(crate) struct Gear {
     min: usize,
     max: usize,
     /// From this length on a chunk ends more readily: three quarters of the average.
-    turn: usize,
+    normal_size: usize,
     /// A shorter chunk ends where the hash is below this.
     below_early: u64,
     /// A longer one, where it is below this.
@@ -33,7 +33,7 @@ impl Gear {
             table,
             min: parameters.chunk_min as usize,
             max: parameters.chunk_max as usize,
-            turn: parameters.chunk_average as usize / 4 * 3,
+            normal_size: parameters.chunk_average as usize / 4 * 3,
             below_early: 1 << (64 - (bits + 2)),
             below_late: 1 << (64 - (bits - 2)),
         }
@@ -70,7 +70,9 @@ impl Cutter<'_> {
         let gear = self.gear;
         let mut taken = gear.min.saturating_sub(self.length).min(bytes.len());
         self.length += taken;
-        for (until, below) in [(gear.turn - 1, gear.below_early), (gear.max, gear.below_late)] {
+        for (until, below) in
+            [(gear.normal_size - 1, gear.below_early), (gear.max, gear.below_late)]
+        {
             let stop = bytes.len().min(taken + until.saturating_sub(self.length));
             if let Some(at) = self.find(&bytes[taken..stop], below) {
                 (self.length, self.hash) = (0, 0);
@@ -146,7 +148,7 @@ mod tests {
         Gear::new(&keys, &sizes)
     }
 
-    fn noise(length: usize) -> Vec<u8> {
+    fn random_bytes(length: usize) -> Vec<u8> {
         let mut state = 1u64;
         let next = || {
             state = state
@@ -174,8 +176,8 @@ mod tests {
     }
 
     #[test]
-    fn cuts_do_not_depend_on_how_the_bytes_arrive() {
-        let (gear, bytes) = (gear(), noise(1 << 20));
+    fn cuts_do_not_depend_on_the_sizes_of_the_pieces() {
+        let (gear, bytes) = (gear(), random_bytes(1 << 20));
         let whole = cuts(&gear, &bytes, bytes.len());
         for piece in [1, 7, 1000, 4096, 100_000] {
             assert_eq!(cuts(&gear, &bytes, piece), whole, "pieces of {piece}");
@@ -183,8 +185,8 @@ mod tests {
     }
 
     #[test]
-    fn chunks_keep_their_bounds_and_about_their_average() {
-        let (gear, bytes) = (gear(), noise(4 << 20));
+    fn chunk_sizes_are_within_bounds_and_near_the_average() {
+        let (gear, bytes) = (gear(), random_bytes(4 << 20));
         let ends = cuts(&gear, &bytes, bytes.len());
         let sizes: Vec<usize> =
             ends.iter().scan(0, |last, &end| Some(end - std::mem::replace(last, end))).collect();
@@ -199,7 +201,7 @@ mod tests {
 
     #[test]
     fn an_inserted_byte_moves_few_cuts() {
-        let (gear, mut bytes) = (gear(), noise(1 << 20));
+        let (gear, mut bytes) = (gear(), random_bytes(1 << 20));
         let before = cuts(&gear, &bytes, bytes.len());
         bytes.insert(500_000, 7);
         let after = cuts(&gear, &bytes, bytes.len());

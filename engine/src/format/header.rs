@@ -44,7 +44,7 @@ impl Default for Parameters {
 }
 
 impl Parameters {
-    fn plausible(&self) -> bool {
+    fn is_within_bounds(&self) -> bool {
         self.chunk_average.is_power_of_two()
             && (64..=1 << 20).contains(&self.chunk_min)
             && (self.chunk_min..=4 << 20).contains(&self.chunk_average)
@@ -119,7 +119,8 @@ impl Unverified {
         if let Some(feature) = parsed.features.into_iter().next() {
             return Err(unsupported(format!("the feature {feature:?}")));
         }
-        let Some(header) = parsed.header.filter(|header| header.parameters.plausible()) else {
+        let Some(header) = parsed.header.filter(|header| header.parameters.is_within_bounds())
+        else {
             return Err(Error::damaged("yore.cbor", "it lacks a part or holds impossible sizes"));
         };
         Ok(Self { header, body: parsed.body, tag: parsed.tag })
@@ -145,10 +146,10 @@ struct Parsed {
 }
 
 fn parse(bytes: &[u8]) -> Read<Parsed> {
-    let (body, tag) = body_and_seal(bytes)?;
+    let (body, tag) = body_and_tag(bytes)?;
     let (mut identified, mut version, mut features) = (false, None, Vec::new());
     let (mut repository, mut parameters, mut created, mut number) = (None, None, None, 0);
-    let (mut generation, mut writing) = (1, None);
+    let (mut generation, mut unknown_to_writers) = (1, None);
     cbor::whole_map(body, |key, d| {
         match key {
             0 => identified = d.str()? == IDENTIFICATION,
@@ -156,7 +157,7 @@ fn parse(bytes: &[u8]) -> Read<Parsed> {
             2 => repository = Some(RepositoryId(cbor::bytes32(d)?)),
             3 => parameters = Some(parse_parameters(d)?),
             4 => features.extend(cbor::texts(d)?),
-            5 => writing = cbor::texts(d)?.into_iter().next(),
+            5 => unknown_to_writers = cbor::texts(d)?.into_iter().next(),
             6 => created = Some(d.i64()?),
             7 => number = d.u64()?,
             8 => generation = d.u64()?,
@@ -172,7 +173,7 @@ fn parse(bytes: &[u8]) -> Read<Parsed> {
     }
     let header = match (repository, parameters, created) {
         (Some(repository), Some(parameters), Some(created)) => {
-            Some(Header { repository, parameters, created, number, unknown_to_writers: writing })
+            Some(Header { repository, parameters, created, number, unknown_to_writers })
         }
         _ => None,
     };
@@ -200,7 +201,7 @@ fn parse_parameters(d: &mut minicbor::Decoder<'_>) -> Read<Parameters> {
 }
 
 /// Takes apart an array of two byte strings: a body, and what authenticates or follows it.
-fn body_and_seal(bytes: &[u8]) -> Read<(&[u8], &[u8])> {
+fn body_and_tag(bytes: &[u8]) -> Read<(&[u8], &[u8])> {
     let mut d = minicbor::Decoder::new(bytes);
     cbor::expect_items(&mut d, 2)?;
     let pair = (d.bytes()?, d.bytes()?);
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_goes_there_and_back() {
+    fn a_header_round_trips() {
         let (header, keys) = sample();
         let bytes = header.encode(&keys);
         let read = Unverified::decode("here", &bytes).and_then(|read| read.verify(&keys));
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_of_a_header_is_noticed() {
+    fn every_flipped_bit_of_a_header_is_detected() {
         let (header, keys) = sample();
         let bytes = header.encode(&keys);
         for byte in 0..bytes.len() {

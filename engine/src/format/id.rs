@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hexadecimal_goes_there_and_back() {
+    fn hexadecimal_round_trips() {
         let id = BlobId(std::array::from_fn(|i| i as u8 * 7));
         assert_eq!(BlobId::from_hex(&id.to_string()), Some(id));
         assert_eq!(format!("{id:.8}"), "00070e15");

@@ -148,11 +148,11 @@ impl Contents {
             blobs.push((cbor::required(BlobId::from_slice(id))?, cbor::required(length)?));
         }
         let contents = Self { frames, blobs };
-        if contents.agrees() { Ok(contents) } else { cbor::refuse("lengths do not agree") }
+        if contents.is_consistent() { Ok(contents) } else { cbor::refuse("lengths do not agree") }
     }
 
     /// Whether every frame's blobs have its length together, and no blob is left over.
-    fn agrees(&self) -> bool {
+    fn is_consistent(&self) -> bool {
         let mut blobs = self.blobs.iter();
         let frames_agree = self.frames.iter().all(|frame| {
             let taken = blobs.by_ref().take(frame.blobs as usize);
@@ -247,7 +247,12 @@ impl PackKey {
     }
 
     /// Derives the key of a pack from the first bytes of it.
-    pub(crate) fn of(keys: &Keys, kind: PackKind, id: ObjectId, prefix: &[u8]) -> Result<Self> {
+    pub(crate) fn from_prefix(
+        keys: &Keys,
+        kind: PackKind,
+        id: ObjectId,
+        prefix: &[u8],
+    ) -> Result<Self> {
         let name = ObjectName::pack(id);
         let key = ObjectKey::for_reading(keys, kind.object_kind(), &name, prefix)?;
         Ok(Self { id, key })

@@ -170,7 +170,7 @@ pub struct Tombstone {
     /// Under which policy.
     pub policy: String,
     /// The client that wrote the snapshot, and its sequence number; `None` where the snapshot could not be read.
-    pub(crate) numbered: Option<(ClientId, u64)>,
+    pub(crate) client_sequence: Option<(ClientId, u64)>,
     /// The snapshots of other clients that it names as seen by its writer, unless a person gave its time; sorted.
     pub(crate) seen: Vec<SnapshotId>,
     /// The client's snapshot before it.
@@ -186,7 +186,7 @@ impl Tombstone {
         map.key(3).str(&self.host);
         map.key(4).str(&self.user);
         map.key(5).str(&self.policy);
-        if let Some((client, sequence)) = self.numbered {
+        if let Some((client, sequence)) = self.client_sequence {
             map.key(6).bytes(&client.0);
             map.key(7).u64(sequence);
         }
@@ -226,7 +226,7 @@ impl Tombstone {
             host,
             user,
             policy,
-            numbered: client.zip(sequence),
+            client_sequence: client.zip(sequence),
             seen,
             previous,
         })
@@ -288,7 +288,7 @@ mod tests {
     use crate::format::tree::Flags;
 
     #[test]
-    fn records_go_there_and_back() {
+    fn records_round_trip() {
         let time = Timestamp { seconds: 1_800_000_000, nanos: 5 };
         let snapshot = Snapshot {
             time,
@@ -340,7 +340,7 @@ mod tests {
             host: "host".into(),
             user: "me".into(),
             policy: "7 daily".into(),
-            numbered: Some((ClientId([2; 16]), 8)),
+            client_sequence: Some((ClientId([2; 16]), 8)),
             seen: vec![SnapshotId([5; 32])],
             previous: Some(SnapshotId([6; 32])),
         };

@@ -54,7 +54,7 @@ impl Counter {
 pub(crate) struct ObjectKey {
     cipher: LessSafeKey,
     /// Prefix, repository id, name and a zero byte.
-    bound: Vec<u8>,
+    associated_prefix: Vec<u8>,
 }
 
 impl ObjectKey {
@@ -68,7 +68,7 @@ impl ObjectKey {
         prefix[7] = SECRET_GENERATION;
         prefix[8..40].copy_from_slice(&salt);
         prefix[40..].copy_from_slice(&commitment);
-        Self { cipher: cipher(&key), bound: bind(&prefix, keys, name) }
+        Self { cipher: cipher(&key), associated_prefix: associated_prefix(&prefix, keys, name) }
     }
 
     /// Derives the key of an object from the prefix with which it begins.
@@ -104,12 +104,12 @@ impl ObjectKey {
         if !bool::from(commitment.ct_eq(&prefix[40..])) {
             return Err(damaged("sealed with another key"));
         }
-        Ok(Self { cipher: cipher(&key), bound: bind(prefix, keys, name) })
+        Ok(Self { cipher: cipher(&key), associated_prefix: associated_prefix(prefix, keys, name) })
     }
 
     /// The bytes with which the object begins.
     pub(crate) fn prefix(&self) -> &[u8] {
-        &self.bound[..PREFIX]
+        &self.associated_prefix[..PREFIX]
     }
 
     /// Encrypts `buffer[from..]` in place and appends the tag.
@@ -143,8 +143,8 @@ impl ObjectKey {
     }
 
     fn associated(&self, position: &[u8]) -> Vec<u8> {
-        let mut data = Vec::with_capacity(self.bound.len() + position.len());
-        data.extend_from_slice(&self.bound);
+        let mut data = Vec::with_capacity(self.associated_prefix.len() + position.len());
+        data.extend_from_slice(&self.associated_prefix);
         data.extend_from_slice(position);
         data
     }
@@ -167,13 +167,13 @@ fn object_key(
     )
 }
 
-fn bind(prefix: &[u8; PREFIX], keys: &Keys, name: &ObjectName) -> Vec<u8> {
+fn associated_prefix(prefix: &[u8; PREFIX], keys: &Keys, name: &ObjectName) -> Vec<u8> {
     [prefix, keys.repository().0.as_slice(), name.as_str().as_bytes(), &[0]].concat()
 }
 
 /// The most bytes that the content of an object of a kind may have: a few megabytes make gigabytes of
 /// small texts, once decoded.
-fn most_content(kind: Kind) -> usize {
+fn max_content(kind: Kind) -> usize {
     match kind {
         Kind::Snapshot | Kind::Tombstone | Kind::Session | Kind::Verdict | Kind::Destination => {
             MAX_RECORD
@@ -226,7 +226,7 @@ pub(crate) fn open_whole(
     let plain = key
         .open(Counter::WHOLE, &[], &mut object[PREFIX..])
         .ok_or_else(|| Error::damaged(name.as_str(), "its bytes were altered"))?;
-    read_padded(plain, most_content(kind))
+    read_padded(plain, max_content(kind))
         .ok_or_else(|| Error::damaged(name.as_str(), "it does not decode"))
 }
 
@@ -247,13 +247,13 @@ pub(crate) fn append_padded(object: &mut Vec<u8>, content: &[u8], after: usize) 
 /// Reads what [`append_padded`] wrote; `None` when anything about it is not so.
 ///
 /// Nothing is read whose content has more than `most` bytes.
-pub(crate) fn read_padded(plain: &[u8], most: usize) -> Option<Vec<u8>> {
+pub(crate) fn read_padded(plain: &[u8], max: usize) -> Option<Vec<u8>> {
     let (head, rest) = plain.split_first_chunk::<BODY_HEAD>()?;
     let number = |at: usize| {
         head[at..at + 4].iter().fold(0usize, |number, &byte| number << 8 | usize::from(byte))
     };
     let (content, body) = (number(1), number(5));
-    if content > most || body > rest.len() || rest[body..].iter().any(|&byte| byte != 0) {
+    if content > max || body > rest.len() || rest[body..].iter().any(|&byte| byte != 0) {
         return None;
     }
     match head[0] {
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_and_every_truncation_is_noticed() {
+    fn every_flipped_bit_and_every_truncation_is_detected() {
         let (keys, id) = (keys(1), ObjectId([3; 32]));
         let name = ObjectName::index(id);
         let object = seal_whole(&keys, Kind::Index, &name, id.0, &[5; 300]);

@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_recovery_key_survives_being_copied_by_hand() {
+    fn a_recovery_key_is_read_in_any_spelling() {
         let secret = Secret::draw_recovery();
         let text = secret.to_text().expect("it is printed");
         assert_eq!(text.len(), 53);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_letter_of_a_recovery_key_is_noticed() {
+    fn a_wrong_letter_of_a_recovery_key_is_detected() {
         let text = Secret::draw_recovery().to_text().expect("it is printed");
         for at in (0..53).filter(|at| at % 6 != 5) {
             let mut wrong: Vec<u8> = text.bytes().collect();
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_file_goes_there_and_back() {
+    fn a_key_file_round_trips() {
         let secret = Secret::draw_key_file();
         let text = secret.to_text().expect("it is written");
         assert_eq!(Secret::key_file("key", &text).expect("reads").bytes(), secret.bytes());

@@ -33,7 +33,7 @@ impl Cost {
     pub const STANDARD: Cost = Cost { memory: 256 << 10, passes: 3, lanes: 2 };
 
     /// Bounds when reading, so that a hostile slot can't exhaust the machine.
-    fn bearable(self) -> bool {
+    fn is_within_bounds(self) -> bool {
         (8 << 10..=1 << 20).contains(&self.memory)
             && (1..=16).contains(&self.passes)
             && (1..=16).contains(&self.lanes)
@@ -133,15 +133,15 @@ impl Slot {
         repository: RepositoryId,
         bytes: &[u8],
     ) -> Result<Self> {
-        let (slot, of) =
+        let (slot, owner) =
             parse(bytes).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))?;
         if name.id() != Some(slot.id.0) {
             return Err(Error::damaged(name.as_str(), "an object of another name"));
         }
-        if of != repository {
+        if owner != repository {
             return Err(Error::damaged(name.as_str(), "a slot of another repository"));
         }
-        if slot.cost.is_some_and(|cost| !cost.bearable()) {
+        if slot.cost.is_some_and(|cost| !cost.is_within_bounds()) {
             return Err(Error::damaged(
                 name.as_str(),
                 "its key derivation costs too much or too little",

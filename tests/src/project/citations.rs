@@ -81,6 +81,6 @@ mod tests {
 
     #[test]
     fn other_paths_and_words_are_no_citations() {
-        assert_eq!(wrong("`Backend::stamp`, `std::fs::read_dir`, `a_name_is_wrong_here`, ``"), 0);
+        assert_eq!(wrong("`Backend::names`, `std::fs::read_dir`, `a_name_is_wrong_here`, ``"), 0);
     }
 }
