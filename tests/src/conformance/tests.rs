@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use yore_engine::{Area, Backend, Capabilities, NewObject, ObjectName, Published, Result, Stored};
+use yore_engine::{
+    Area, Backend, Capabilities, ListedObject, NewObject, ObjectName, Published, Result,
+};
 use yore_platform::{ReadBuffer, Space};
 
 use super::*;
@@ -53,7 +55,7 @@ impl Backend for Flawed {
         self.inner.size(name)
     }
 
-    fn list(&self, area: Area) -> Result<Vec<Stored>> {
+    fn list(&self, area: Area) -> Result<Vec<ListedObject>> {
         let mut listed = self.inner.list(area)?;
         if self.flaw == Flaw::ListsTooFew {
             listed.pop();
