@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use crate::error::Result;
 use crate::format::id::ObjectId;
 use crate::index::BlobIndex;
-use crate::observer::Observer;
+use crate::operation::observer::Observer;
 use crate::read::reader::Reader;
 use crate::repository::Repository;
 

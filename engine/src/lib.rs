@@ -7,25 +7,21 @@
 pub mod backend;
 pub mod backup;
 pub mod check;
-mod clock;
 mod error;
 pub mod format;
 pub mod globs;
 pub mod history;
-#[cfg(test)]
-mod hostile;
 pub mod index;
-mod observer;
+mod operation;
 mod path;
 pub mod read;
 pub mod repository;
 pub mod restore;
-mod run;
 pub mod snapshots;
 #[cfg(test)]
 mod testing;
 
 pub use error::{Deviation, Error, KeepReason, Refusal, Result};
-pub use observer::{Event, Fate, Observer, Planned, Problem, Unit, Unobserved};
+pub use operation::observer::{Event, Fate, Observer, Planned, Problem, Unit, Unobserved};
+pub use operation::run::Run;
 pub use path::{Name, TreePath, TreePathBuf};
-pub use run::Run;

@@ -15,12 +15,12 @@ use yore_platform::{MkdirOutcome, TargetDir};
 
 use crate::error::{Error, Result};
 use crate::globs::Rule;
-use crate::observer::Observer;
+use crate::operation::observer::Observer;
+use crate::operation::run::Run;
 use crate::path::TreePath;
 use crate::read::dir_entries::DirEntries;
 use crate::read::reader::Reader;
 use crate::read::state_tree::{self, DirRef, Lookup};
-use crate::run::Run;
 
 mod case_folding;
 mod context;

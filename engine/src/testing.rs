@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use yore_platform::Timestamp;
 
 pub(crate) mod forge;
+mod hostile;
 
 use crate::Run;
 use crate::backend::Folder;
@@ -14,7 +15,7 @@ use crate::backup::{BackupOptions, BackupReport, backup};
 use crate::backup::{EmptySources, Excludes, FileSystems, Reading, UnchangedBy};
 use crate::error::Error;
 use crate::format::{ClientId, Cost, Parameters, Secret, SnapshotId};
-use crate::observer::{Event, Observer, Problem};
+use crate::operation::observer::{Event, Observer, Problem};
 use crate::path::TreePath;
 use crate::read::reader::Reader;
 use crate::read::state_tree::{DirRef, Lookup, find};

@@ -14,7 +14,7 @@ use crate::format::id::BlobId;
 use crate::format::keys::{BlobKind, Keys};
 use crate::format::record::Totals;
 use crate::format::tree::{Chunk, Content, Flags, Holes, Node, TreeBuilder};
-use crate::observer::{Event, Fate, Observer};
+use crate::operation::observer::{Event, Fate, Observer};
 use crate::path::join;
 
 /// The root of a new snapshot, and the totals of its backup.

@@ -9,7 +9,7 @@ use yore_platform::{
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::{BackupOptions, FileSystems};
 use crate::error::Result;
-use crate::observer::{Event, Observer};
+use crate::operation::observer::{Event, Observer};
 use crate::path::join;
 
 /// A count of sources.

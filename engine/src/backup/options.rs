@@ -9,8 +9,8 @@ use crate::format::id::SnapshotId;
 use crate::format::record::Exclusion;
 use crate::format::record::{ClientId, Totals};
 use crate::globs::Rule;
+use crate::operation::run::Run;
 use crate::repository::session::Writer;
-use crate::run::Run;
 use crate::snapshots::order::SnapshotEntry;
 
 /// The files and folders that a backup leaves out.

@@ -28,7 +28,7 @@ use crate::backup::store::{
 use crate::error::{Error, Result};
 use crate::format::blob_hasher::HASH_BATCH;
 use crate::index::BlobIndex;
-use crate::run::Run;
+use crate::operation::run::Run;
 
 /// Threads that read: what is cold on a disk arrives sooner when several wait for it.
 const READERS: usize = 8;

@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::format::chunker::Gear;
 use crate::format::keys::{BlobKind, Keys};
 use crate::format::tree::{Flags, Node};
-use crate::observer::{Event, Observer, Problem};
+use crate::operation::observer::{Event, Observer, Problem};
 use crate::path::join;
 
 pub(super) mod attributes;

@@ -17,12 +17,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::format::id::ObjectId;
 use crate::format::object::{Area, ObjectName};
 use crate::format::record::{Outcome, Session, Verdict};
 use crate::index::{self, BlobIndex};
+use crate::operation::clock::now;
 use crate::repository::session::{self, OpenSession, Writer};
 use crate::repository::{Destination, Repository};
 

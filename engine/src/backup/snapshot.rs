@@ -4,12 +4,12 @@ use yore_platform::Timestamp;
 
 use crate::backup::BackupOptions;
 use crate::backup::assemble::Saved;
-use crate::clock::now;
 use crate::error::{Refusal, Result};
 use crate::format::id::SnapshotId;
 use crate::format::object::{Kind, ObjectName};
 use crate::format::record::Snapshot;
 use crate::format::seal;
+use crate::operation::clock::now;
 use crate::repository::session::{OpenSession, Writer};
 use crate::repository::{Repository, Snapshots};
 

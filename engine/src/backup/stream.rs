@@ -13,11 +13,11 @@ use crate::backup::messages::{
     BatchResults, ChunkBytes, ChunkId, FileStatus, HashJob, ReadItem, WalkStep,
 };
 use crate::backup::{BackupOptions, BackupReport, Feed, Task, run};
-use crate::clock::now;
 use crate::error::{Error, Refusal, Result};
 use crate::format::chunker::End;
 use crate::format::tree::Node;
-use crate::observer::{Event, Observer};
+use crate::operation::clock::now;
+use crate::operation::observer::{Event, Observer};
 use crate::path::{Name, TreePath, TreePathBuf};
 use crate::repository::Repository;
 

@@ -18,7 +18,7 @@ use crate::backup::{BackupOptions, InodeNumbers};
 use crate::error::{Error, Result};
 use crate::format::id::RepositoryId;
 use crate::format::tree::{Flags, Node};
-use crate::observer::{Observer, Problem};
+use crate::operation::observer::{Observer, Problem};
 use crate::path::{TreePath, join};
 use crate::read::reader::Reader;
 use crate::read::state_tree::{DirRef, ResolvedNode};

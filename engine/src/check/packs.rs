@@ -19,7 +19,7 @@ use crate::format::object::{Area, ObjectName};
 use crate::format::pack::{self, PackInfo, PackKey, PackKind};
 use crate::format::seal::PREFIX;
 use crate::index::{self, BlobIndex};
-use crate::observer::{Event, Observer, Unit};
+use crate::operation::observer::{Event, Observer, Unit};
 use crate::repository::Repository;
 
 /// The entry of an index about a pack, in short.

@@ -1,7 +1,7 @@
 //! Snapshots and tombstones: every one decodes, each client's chain has no holes, and nothing is missing that
 //! another client saw.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::records::{Sessions, list, load};
 use super::report::Findings;
@@ -32,36 +32,53 @@ pub(super) fn check(
             findings.note(format!("{name} does not count: no verdict commits it"));
         }
     }
-    let mut missing: HashSet<SnapshotId> =
-        sessions.committed.iter().filter(|id| !listed.contains(id)).copied().collect();
-    let named = known.values().flat_map(|s| s.seen.iter().copied().chain(s.previous));
-    missing.extend(named);
-    missing.extend(forgotten.values().flat_map(|t| t.seen.iter().copied().chain(t.previous)));
-    missing.retain(|id| !listed.contains(id) && !forgotten.contains_key(id));
+    let named = sessions.committed.iter().chain(witnessed(&known, &forgotten));
+    let missing: BTreeSet<SnapshotId> =
+        named.filter(|id| !listed.contains(id) && !forgotten.contains_key(id)).copied().collect();
     for id in missing {
         let object = ObjectName::snapshot(id).to_string();
-        let next = known.iter().find(|(_, snapshot)| snapshot.previous == Some(id));
-        let witness = known.iter().find(|(_, snapshot)| snapshot.seen.contains(&id));
-        let subject = match (next, witness) {
-            (Some((next, _)), _) => format!("{object}, the one before snapshot {next:.8}"),
-            (None, Some((witness, saw))) => {
-                format!("{object}, which {} saw when it made snapshot {witness:.8}", saw.host)
-            }
-            (None, None) => {
-                match forgotten.values().find(|t| t.previous == Some(id) || t.seen.contains(&id)) {
-                    Some(tombstone) => {
-                        format!(
-                            "{object}, which came before the forgotten snapshot {:.8}",
-                            tombstone.snapshot
-                        )
-                    }
-                    None => object.clone(),
-                }
-            }
-        };
-        findings.problem(subject, Error::Missing { object });
+        findings.problem(describe_missing(id, &known, &forgotten), Error::Missing { object });
     }
-    for (id, snapshot) in &known {
+    check_sequences(&known, findings);
+    let counts = |id: &SnapshotId| sessions.committed.contains(id) && !forgotten.contains_key(id);
+    known.into_iter().filter(|(id, _)| counts(id)).collect()
+}
+
+/// Yields the snapshots that others name as earlier: the one before, and those that their writer saw.
+fn witnessed<'a>(
+    known: &'a BTreeMap<SnapshotId, Snapshot>,
+    forgotten: &'a BTreeMap<SnapshotId, Tombstone>,
+) -> impl Iterator<Item = &'a SnapshotId> {
+    let by_snapshots = known.values().flat_map(|one| one.seen.iter().chain(&one.previous));
+    by_snapshots.chain(forgotten.values().flat_map(|one| one.seen.iter().chain(&one.previous)))
+}
+
+/// Names a missing snapshot by one that names it.
+fn describe_missing(
+    id: SnapshotId,
+    known: &BTreeMap<SnapshotId, Snapshot>,
+    forgotten: &BTreeMap<SnapshotId, Tombstone>,
+) -> String {
+    let object = ObjectName::snapshot(id);
+    if let Some((next, _)) = known.iter().find(|(_, snapshot)| snapshot.previous == Some(id)) {
+        return format!("{object}, the one before snapshot {next:.8}");
+    }
+    if let Some((witness, saw)) = known.iter().find(|(_, snapshot)| snapshot.seen.contains(&id)) {
+        return format!("{object}, which {} saw when it made snapshot {witness:.8}", saw.host);
+    }
+    let names =
+        |tombstone: &&Tombstone| tombstone.previous == Some(id) || tombstone.seen.contains(&id);
+    match forgotten.values().find(names) {
+        Some(Tombstone { snapshot, .. }) => {
+            format!("{object}, which came before the forgotten snapshot {snapshot:.8}")
+        }
+        None => object.to_string(),
+    }
+}
+
+/// Checks that the snapshots of each client are numbered in their order.
+fn check_sequences(known: &BTreeMap<SnapshotId, Snapshot>, findings: &mut Findings) {
+    for (id, snapshot) in known {
         let name = ObjectName::snapshot(*id);
         let expected = match snapshot.previous {
             None => Some(1),
@@ -78,8 +95,6 @@ pub(super) fn check(
             ));
         }
     }
-    let counts = |id: &SnapshotId| sessions.committed.contains(id) && !forgotten.contains_key(id);
-    known.into_iter().filter(|(id, _)| counts(id)).collect()
 }
 
 fn tombstones(repository: &Repository, findings: &mut Findings) -> BTreeMap<SnapshotId, Tombstone> {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::format::object::ObjectName;
-use crate::observer::Unobserved;
+use crate::operation::observer::Unobserved;
 use crate::repository::forget::forget;
 use crate::snapshots::order::SnapshotEntry;
 use crate::testing::{Sample, time, writer};

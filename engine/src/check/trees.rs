@@ -13,7 +13,7 @@ use crate::format::record::Snapshot;
 use crate::format::tree::{
     Content, Holes, InvalidNode, LeafRef, ListRef, Node, Tree, decode_hole_list, decode_list,
 };
-use crate::observer::{Event, Observer, Unit};
+use crate::operation::observer::{Event, Observer, Unit};
 use crate::read::directory::first_name;
 use crate::read::file::MAX_HOLES;
 use crate::read::reader::Reader;

@@ -32,7 +32,7 @@ use rusqlite::Connection;
 use crate::error::{Error, Result};
 use crate::format::id::{RepositoryId, SnapshotId};
 use crate::history::versions::Timeline;
-use crate::observer::Observer;
+use crate::operation::observer::Observer;
 use crate::read::reader::Reader;
 use crate::repository::{Problems, Repository};
 

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::format::tree::Node;
-use crate::observer::Observer;
+use crate::operation::observer::Observer;
 use crate::read::reader::Reader;
 use crate::read::state_tree::{DirRef, Lookup, ResolvedNode, children};
 

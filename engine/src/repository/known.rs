@@ -10,11 +10,11 @@ use super::records::Records;
 use super::snapshots::counting;
 use super::{Repository, Snapshots};
 use crate::backend::{ChangeToken, TIMESTAMP_GRANULARITY};
-use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::format::id::{ObjectId, SnapshotId};
 use crate::format::object::{Area, ObjectName};
 use crate::format::record::{Snapshot, Tombstone};
+use crate::operation::clock::now;
 use crate::snapshots::order;
 
 /// The age at which names are listed again although the change token is the same.

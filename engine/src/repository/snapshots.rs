@@ -6,11 +6,11 @@ use yore_platform::Timestamp;
 
 use super::records::Records;
 use super::{Problems, Repository, Sessions};
-use crate::clock::now;
 use crate::error::Result;
 use crate::format::id::SnapshotId;
 use crate::format::object::Area;
 use crate::format::record::{ClientId, Snapshot, Tombstone};
+use crate::operation::clock::now;
 use crate::snapshots::order::{self, SnapshotEntry};
 
 /// The most heads that a snapshot names (FORMAT.md §10, key 18).

@@ -11,8 +11,8 @@ use super::directory::OpenDir;
 use super::labelled_name::labelled;
 use crate::error::Deviation;
 use crate::format::tree::Node;
+use crate::operation::run::Run;
 use crate::path::join;
-use crate::run::Run;
 
 /// The names of a directory, folded to lower case.
 #[derive(Default)]

@@ -13,7 +13,7 @@ use super::select::Selection;
 use super::sources::LinkPolicy;
 use super::{RestoreOptions, RestoreReport, Task};
 use crate::error::{Deviation, Error, Result};
-use crate::observer::{Observer, Problem};
+use crate::operation::observer::{Observer, Problem};
 use crate::read::reader::Reader;
 
 /// After so many failed reads in a row the destination counts as unreachable.

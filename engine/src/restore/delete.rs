@@ -26,9 +26,9 @@ use super::{Extra, Overwrite, was_there};
 use crate::error::{Deviation, KeepReason};
 use crate::format::tree::Flags;
 use crate::globs::NO_BACKUP;
-use crate::observer::{Event, Fate, Planned};
+use crate::operation::observer::{Event, Fate, Planned};
+use crate::operation::run::Run;
 use crate::path::join;
-use crate::run::Run;
 
 /// The names in a directory of the target that are still to be compared with the snapshot.
 pub(super) struct Deletion {

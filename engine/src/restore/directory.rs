@@ -17,8 +17,8 @@ use super::write_node::record_replaced;
 use super::{Extra, Overwrite, Owners, Verify, was_there};
 use crate::error::{Error, Result};
 use crate::format::tree::{Flags, Node};
+use crate::operation::run::Run;
 use crate::path::join;
-use crate::run::Run;
 
 pub(super) struct OpenDir<'c> {
     context: &'c Context<'c>,

@@ -13,7 +13,7 @@ use super::worker::{Item, Job, Role, count};
 use super::write_node::{self, Outcome, Placement};
 use super::{Verify, verify};
 use crate::error::{Error, Result};
-use crate::observer::Event;
+use crate::operation::observer::Event;
 use crate::read::file::OpenFile;
 
 /// Files of at least so much data are written in stretches.

@@ -22,9 +22,9 @@ use super::worker::{Item, Role, report, restore_item};
 use super::write_node::{self, Outcome};
 use super::{Overwrite, was_there};
 use crate::error::{Deviation, Error, Result};
-use crate::observer::Event;
+use crate::operation::observer::Event;
+use crate::operation::run::Run;
 use crate::path::{TreePath, TreePathBuf};
-use crate::run::Run;
 
 /// The names of one file.
 pub(super) struct LinkGroup<'c> {

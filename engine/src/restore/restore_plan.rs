@@ -12,10 +12,10 @@ use yore_platform::Metadata;
 
 use super::{RestoreOptions, RestoreReport, Task, start_in_place};
 use crate::error::Result;
-use crate::observer::Observer;
+use crate::operation::observer::Observer;
+use crate::operation::run::Run;
 use crate::read::reader::Reader;
 use crate::read::state_tree::DirRef;
-use crate::run::Run;
 
 /// The changes that a restore may make to existing files and folders.
 #[derive(Clone, Copy)]

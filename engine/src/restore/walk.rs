@@ -17,11 +17,11 @@ use super::worker::{Item, Job, Role};
 use crate::error::{Error, KeepReason, Refusal};
 use crate::format::id::SnapshotId;
 use crate::format::tree::{Content, Node};
-use crate::observer::Event;
+use crate::operation::observer::Event;
+use crate::operation::run::Run;
 use crate::path::join;
 use crate::read::dir_entries::DirEntries;
 use crate::read::state_tree::{DirRef, ResolvedNode};
-use crate::run::Run;
 
 /// Bytes of the paths of all directories that the walk is in: only hostile trees have more.
 const PATHS: usize = 64 << 20;

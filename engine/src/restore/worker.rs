@@ -12,7 +12,7 @@ use super::large::{Large, stretch};
 use super::links::{FirstOutcome, LinkGroup};
 use super::write_node::{Outcome, write};
 use crate::format::tree::Node;
-use crate::observer::{Event, Fate};
+use crate::operation::observer::{Event, Fate};
 use crate::path::join;
 
 /// A job of a worker.

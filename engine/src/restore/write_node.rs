@@ -11,10 +11,10 @@ use crate::error::{Deviation, Error, Result};
 use crate::format::blob_hasher::HASH_BATCH;
 use crate::format::keys::BlobKind;
 use crate::format::tree::{Content, Node};
-use crate::observer::{Event, Planned};
+use crate::operation::observer::{Event, Planned};
+use crate::operation::run::Run;
 use crate::path::join;
 use crate::read::file::{OpenFile, Piece};
-use crate::run::Run;
 
 /// The outcome of a node.
 pub(super) enum Outcome {

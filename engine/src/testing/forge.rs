@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use crate::clock::now;
 use crate::format::SnapshotId;
 use crate::format::id::BlobId;
 use crate::format::keys::BlobKind;
@@ -11,6 +10,7 @@ use crate::format::pack::{Codec, Contents, FrameInfo, PackInfo, PackKey, PackKin
 use crate::format::record::{Snapshot, Totals};
 use crate::format::seal::{self, TAG};
 use crate::format::tree::Flags;
+use crate::operation::clock::now;
 use crate::repository::Repository;
 use crate::testing::writer;
 use crate::{backend, repository::session};

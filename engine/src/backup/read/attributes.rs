@@ -5,7 +5,7 @@ use yore_platform::{FoundXattrs, Xattrs, system_path};
 use crate::backup::left_out::Counters;
 use crate::error::Error;
 use crate::format::tree::{Flags, Node};
-use crate::observer::{Observer, Problem};
+use crate::operation::observer::{Observer, Problem};
 
 /// The most bytes of extended attributes of a node: a tree, cut when it has 1 MiB, stays well below the largest
 /// blob.

@@ -8,7 +8,7 @@ use crate::backup::messages::{ChunkBytes, ChunkId, FileStatus, ReadItem, SourceE
 use crate::backup::read::large::read_chunked;
 use crate::error::Deviation;
 use crate::format::tree::{Content, Flags, Node};
-use crate::observer::{Event, Problem};
+use crate::operation::observer::{Event, Problem};
 use crate::path::join;
 
 /// The times that a file is read that changes meanwhile.

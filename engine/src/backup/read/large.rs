@@ -11,7 +11,7 @@ use crate::backup::messages::{ChunkBytes, ChunkId, HashJob, ReadItem};
 use crate::backup::read::{BatchReader, LARGE, ReadError, Stopped, is_sparse};
 use crate::format::chunker::{Cutter, End};
 use crate::format::tree::Hole;
-use crate::observer::Event;
+use crate::operation::observer::Event;
 use crate::read::file::MAX_HOLES;
 
 /// The bytes of one read.

@@ -11,9 +11,9 @@ use crate::backup::read::attributes;
 use crate::backup::read::node_of;
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::{EmptySources, FileSystems, Reading};
-use crate::clock::now;
 use crate::error::Result;
 use crate::format::tree::{Flags, Node};
+use crate::operation::clock::now;
 use crate::path::join;
 use crate::read::state_tree::{DirRef, ResolvedNode};
 

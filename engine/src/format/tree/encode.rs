@@ -109,13 +109,7 @@ fn encode_node(node: &Node, before: Before, out: &mut Vec<u8>) {
         write_holes(&mut map.key(15), holes);
     }
     encode_kind(node, &mut map);
-    if !node.xattrs.is_empty() {
-        let mut writer = map.key(19);
-        writer.array(node.xattrs.len() as u64 * 2);
-        node.xattrs.iter().for_each(|(name, value)| {
-            writer.bytes(name).bytes(value);
-        });
-    }
+    encode_xattrs(node, &mut map);
     if node.link_group().is_some() {
         map.key(20).u64(node.links);
         map.key(21).u64(node.filesystem);
@@ -134,6 +128,17 @@ fn encode_node(node: &Node, before: Before, out: &mut Vec<u8>) {
         map.key(*key).raw(value);
     });
     map.finish();
+}
+
+fn encode_xattrs(node: &Node, map: &mut MapWriter<'_>) {
+    if node.xattrs.is_empty() {
+        return;
+    }
+    let mut writer = map.key(19);
+    writer.array(node.xattrs.len() as u64 * 2);
+    node.xattrs.iter().for_each(|(name, value)| {
+        writer.bytes(name).bytes(value);
+    });
 }
 
 /// Encodes the fields that only nodes of some kinds have.

@@ -11,7 +11,7 @@ use crate::format::id::BlobId;
 use crate::format::tree::Node;
 use crate::history::diff::{Pair, Pairs};
 use crate::history::pattern::lower;
-use crate::observer::{Event, Observer};
+use crate::operation::observer::{Event, Observer};
 use crate::path::{TreePath, TreePathBuf};
 use crate::read::reader::Reader;
 use crate::read::state_tree::{DirRef, ResolvedNode, check_length};

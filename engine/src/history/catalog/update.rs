@@ -10,7 +10,7 @@ use crate::error::{Deviation, Error};
 use crate::format::id::{BlobId, SnapshotId};
 use crate::format::record::Snapshot;
 use crate::history::versions::Timeline;
-use crate::observer::Observer;
+use crate::operation::observer::Observer;
 use crate::read::reader::Reader;
 use crate::repository::Problems;
 use crate::snapshots::order::SnapshotEntry;
