@@ -1,4 +1,4 @@
-//! A backup as a job, whoever asks for it.
+//! A backup as a job, independent of what starts it.
 //!
 //! Arguments or a configuration say what is saved and how: a [`BackupJob`]. [`prepare`] finds its
 //! sources and refuses what can't work before a secret is asked for, [`Prepared::run`] makes the

@@ -1,7 +1,7 @@
-//! Where objects are kept.
+//! Storage backends: the code that reads and writes the objects of a destination.
 //!
-//! A backend keeps named, write-once objects. Four primitives are needed of a destination: create
-//! if absent, ranged read, consistent list, and delete (for prune and `key remove` alone). Nothing
+//! A backend stores named, write-once objects. It needs four primitives of a destination: create if
+//! absent, ranged read, consistent list, and delete (used by prune and `key remove` only). No caller
 //! assumes that a destination is a path, or that a list is cheap.
 
 use std::ops::Range;
@@ -20,76 +20,77 @@ pub use layer::deadline::Deadline;
 pub(crate) use layer::identity::IdentityChecked;
 pub use layer::metered::{Fetched, Meter, Metered};
 
-/// What publishing an object found.
+/// The outcome of publishing an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
-    /// The object is durable now.
+    /// The object was created and is durable.
     Created,
-    /// An object of that name was there; it was left as it was.
+    /// An object of that name existed and is unchanged.
     Exists,
 }
 
 /// An object as a backend lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
+pub struct ListedObject {
     /// Its name.
     pub name: ObjectName,
     /// Its size in bytes.
     pub size: u64,
 }
 
-/// A file of a destination that is no object, since its writer has not finished it.
+/// A temporary file at a destination, of an object that its writer has not published.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfinished {
-    /// Where it is, below the destination.
+pub struct UnfinishedFile {
+    /// Its path relative to the destination.
     pub name: String,
     /// Its size in bytes.
     pub size: u64,
-    /// Whether its writer will never finish it, as far as can be told from here.
+    /// Its writer has ended, as far as this machine can detect.
     pub is_abandoned: bool,
 }
 
-/// What a destination looked like, to be compared with a later look.
+/// An opaque token that changes when objects of a destination are created or deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp(Vec<Option<Metadata>>);
+pub struct ChangeToken(Vec<Option<Metadata>>);
 
-/// How long looks must be the same before a change is sure to make a difference: file systems keep times to
-/// two seconds (FAT) or to a tick of their clock.
-pub const SETTLED: Duration = Duration::from_secs(3);
+/// The time for which a [`ChangeToken`] must be unchanged before every further change is sure to alter it.
+///
+/// File systems store times to two seconds (FAT) or to a tick of their clock.
+pub const TIMESTAMP_GRANULARITY: Duration = Duration::from_secs(3);
 
-/// The promises that a destination keeps, besides a consistent list. A writer, prune and `status` act on those that
-/// it does not keep.
+/// The guarantees of a destination besides a consistent list; a writer, prune and `status` allow for missing ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Of several creators of one name exactly one is told that it created it. Without this, two writers of one
-    /// verdict may both believe that theirs counts, so prune must run alone.
+    /// Exactly one of several concurrent creators of a name gets [`Published::Created`]. Without this guarantee, two
+    /// writers of one verdict may both conclude that theirs counts, so prune must run alone.
     pub create_if_absent: bool,
-    /// An object that was published survives a loss of power. Without this, the destination writes when it likes.
+    /// A published object survives a loss of power. Without this guarantee, the destination may write it later.
     pub durable: bool,
-    /// A request costs no round trip over a network, so that the header can be read after every list.
+    /// A request costs no network round trip, so the header can be read after every list.
     pub cheap_requests: bool,
 }
 
-/// A destination's code. Every call may come from several threads at once.
+/// Access to the objects of a destination. Several threads may call every method at once.
 pub trait Backend: Send + Sync {
-    /// Names the destination for messages.
+    /// Returns the name of the destination for messages.
     fn location(&self) -> String;
 
-    /// Prepares a destination for a new repository; it must be empty.
+    /// Prepares an empty destination for a new repository.
     ///
     /// # Errors
-    /// [`Error::Occupied`] when something is there.
+    /// [`Error::Occupied`] when it is not empty.
     fn prepare(&self) -> Result<()>;
 
-    /// Begins an object, which exists only once it is published.
+    /// Creates an object, which exists once its writer has published it.
     fn create(&self, name: &ObjectName) -> Result<Box<dyn NewObject + '_>>;
 
-    /// Replaces the content of `out` by a range of the object's bytes, in the memory that it has where that
-    /// suffices; after an error content and memory may be lost. A buffer with [`ReadBuffer::MARGIN`] more
-    /// capacity than the range lets a destination that reads whole pages do so without a copy.
+    /// Replaces the content of `out` by a range of the object's bytes.
+    ///
+    /// The memory of `out` is reused where it suffices; after an error its content and memory may be lost. With
+    /// [`ReadBuffer::MARGIN`] more capacity than the range, a destination that reads whole pages needs no copy.
     ///
     /// # Errors
-    /// [`Error::Missing`] without the object, [`Error::Damaged`] when it ends before the range does.
+    /// [`Error::Missing`] without the object, [`Error::Damaged`] when it ends before the range.
     fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()>;
 
     /// Reads a range of an object's bytes.
@@ -102,54 +103,54 @@ pub trait Backend: Send + Sync {
         Ok(bytes)
     }
 
-    /// Returns the object's size; `None` when it is not there.
+    /// Returns the object's size, or `None` when it does not exist.
     fn size(&self, name: &ObjectName) -> Result<Option<u64>>;
 
-    /// Lists the objects of an area in order of their names, consistently: what was published
-    /// before the call began is listed.
-    fn list(&self, area: Area) -> Result<Vec<Stored>>;
+    /// Lists the objects of an area in the order of their names.
+    ///
+    /// The list is consistent: it holds every object that was published before the call.
+    fn list(&self, area: Area) -> Result<Vec<ListedObject>>;
 
-    /// Lists the names alone, as [`list`](Self::list) does.
+    /// Lists the names without the sizes, otherwise like [`list`](Self::list).
     fn names(&self, area: Area) -> Result<Vec<ObjectName>> {
-        Ok(self.list(area)?.into_iter().map(|stored| stored.name).collect())
+        Ok(self.list(area)?.into_iter().map(|object| object.name).collect())
     }
 
-    /// Looks, at a cost that does not grow with what is there, at whether objects of `areas` or the header
-    /// come or go; `None` where that can't be told.
+    /// Returns a token that changes when objects of `areas` or the header are created or deleted.
     ///
-    /// Whatever is published or deleted after a look makes the next one differ, once the looks have been
-    /// the same for [`SETTLED`].
-    fn stamp(&self, _areas: &[Area]) -> Result<Option<Stamp>> {
+    /// The cost does not depend on the number of objects. Once the token has been the same for
+    /// [`TIMESTAMP_GRANULARITY`], every later change alters it. Returns `None` where the destination has no such token.
+    fn change_token(&self, _areas: &[Area]) -> Result<Option<ChangeToken>> {
         Ok(None)
     }
 
-    /// Deletes an object; one that is not there is no error.
+    /// Deletes an object; succeeds when it does not exist.
     fn delete(&self, name: &ObjectName) -> Result<()>;
 
-    /// Tells the destination's sizes, if it has any.
+    /// Returns the total and the free space of the destination, if it has a limit.
     fn space(&self) -> Result<Option<Space>>;
 
-    /// Describes the files of unfinished objects, as far as areas were listed before.
-    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+    /// Returns the temporary files of unpublished objects in the areas that were listed before.
+    fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
         Ok(Vec::new())
     }
 
-    /// Removes those of them that are abandoned.
+    /// Removes the abandoned files among [`unfinished`](Self::unfinished).
     fn remove_abandoned(&self) -> Result<()> {
         Ok(())
     }
 
-    /// Returns the promises that the destination keeps, as far as is known by now: one that could not make an
-    /// object durable says so afterwards.
+    /// Returns the guarantees of the destination as far as they are known; `durable` becomes false after an object
+    /// could not be made durable.
     fn capabilities(&self) -> Capabilities;
 }
 
-/// An object that is being written. Dropped without being published, it leaves nothing.
+/// An object that is being written. Dropping it unpublished removes it.
 pub trait NewObject: Send {
     /// Appends bytes.
     fn append(&mut self, bytes: &[u8]) -> Result<()>;
 
-    /// Makes the object durable under its name, unless one of that name is there.
+    /// Makes the object durable under its name, unless an object of that name exists.
     fn publish(self: Box<Self>) -> Result<Published>;
 }
 

@@ -161,7 +161,7 @@ fn run(
     }
     snapshot::check_record_size(&sources, options)?;
     let known = repository.snapshots()?;
-    let ahead = known.ahead(started);
+    let ahead = known.newest_ahead_of_clock(started);
     if options.run == Run::Dry {
         let index = repository.open_index_to_write(repository.condemned()?)?;
         let saved = save(task, &known.list, index, feed)?;

@@ -1,6 +1,6 @@
-//! The repository format: every object encoded, sealed and decoded (FORMAT.md).
+//! The repository format: encoding, sealing and decoding of every object (FORMAT.md).
 //!
-//! Nothing here reads or writes a destination.
+//! These modules do not access a destination.
 
 pub(crate) mod blob_hasher;
 pub(crate) mod cbor;

@@ -1,8 +1,8 @@
 //! The repository: format, cryptography, backup, restore, check, destinations.
 //!
-//! The format is specified in FORMAT.md, what it promises against whom in SECURITY.md. This package
-//! knows nothing of mounts, terminals, command lines or environment variables; progress and errors
-//! that do not end an operation go to an [`Observer`].
+//! FORMAT.md specifies the format, SECURITY.md the guarantees against each attacker. This crate does
+//! not depend on mounts, terminals, command lines or environment variables; progress and errors that
+//! do not end an operation go to an [`Observer`].
 
 mod backend;
 mod backup;
@@ -26,8 +26,8 @@ mod snapshots;
 mod testing;
 
 pub use backend::{
-    Backend, Capabilities, Deadline, Fetched, Folder, Meter, Metered, NewObject, Published,
-    SETTLED, Stamp, Stored, Unfinished, load, save,
+    Backend, Capabilities, ChangeToken, Deadline, Fetched, Folder, ListedObject, Meter, Metered,
+    NewObject, Published, TIMESTAMP_GRANULARITY, UnfinishedFile, load, save,
 };
 pub use backup::{
     BackupOptions, BackupReport, ChangeTime, EmptiedFolder, EmptySources, Excludes, FileSystems,

@@ -1,36 +1,36 @@
-//! Observers: they get progress, and errors that do not end an operation.
+//! Observers, which receive progress and the errors that do not end an operation.
 
 use crate::error::Error;
 
 /// The progress of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// So many files and bytes are expected in all, as far as is known.
+    /// The expected total, as far as it is known.
     Expected {
         /// Files.
         files: u64,
         /// Bytes.
         bytes: u64,
     },
-    /// So many more are done.
+    /// An amount that was completed since the last such event.
     Done {
         /// Files.
         files: u64,
         /// Bytes.
         bytes: u64,
     },
-    /// From now on these are counted, from 0.
+    /// The unit of the following counts, which begin at 0.
     Counting(Unit),
-    /// The fate of a file, or of anything else that is not a folder; only for observers that want files.
+    /// The fate of a file, or of another node that is not a folder; sent if [`Observer::wants_files`].
     File {
         /// The path in the snapshot.
         path: Vec<u8>,
         /// Its fate.
         fate: Fate,
     },
-    /// This is being worked on; a path for people.
+    /// The path or object in progress, for display.
     At(String),
-    /// In a dry run: something that is there would change.
+    /// A change that a dry run does not make.
     Planned {
         /// The path in the snapshot.
         path: Vec<u8>,
@@ -54,52 +54,52 @@ pub enum Unit {
 /// The fate of a file in a backup or restore, or in a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// Saved, and not in the previous snapshot.
+    /// Saved; not in the previous snapshot.
     New,
-    /// Saved, and otherwise in the previous snapshot.
+    /// Saved; different in the previous snapshot.
     Changed,
     /// Equal to the previous snapshot, or to the existing file.
     Unchanged,
     /// Written.
     Restored,
-    /// Not restored: something has its name, and stays.
+    /// Not restored: something of its name exists and is kept.
     Kept,
-    /// Removed, since the snapshot does not have it.
+    /// Removed; not in the snapshot.
     Removed,
 }
 
-/// A change of a dry run to something that is there.
+/// A change to an existing file that a dry run reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Planned {
-    /// It would be replaced.
+    /// The file would be replaced.
     Replace,
-    /// It would be replaced, and is newer than what replaces it.
+    /// The file would be replaced by an older one.
     ReplaceNewer,
-    /// It would be removed.
+    /// The file would be removed.
     Remove,
 }
 
 /// An error that does not end the operation.
 #[derive(Debug)]
 pub struct Problem {
-    /// The path or object that it concerns; bytes of a path are shown as well as they can be.
+    /// The path or object that it concerns; the bytes of a path need not be UTF-8.
     pub subject: Vec<u8>,
     /// The error.
     pub error: Error,
 }
 
-/// Gets progress and problems, from any thread, and may interrupt the operation.
+/// Receives progress and problems from any thread, and may interrupt the operation.
 pub trait Observer: Sync {
-    /// Takes progress.
+    /// Receives progress.
     fn event(&self, event: Event);
 
-    /// Takes a problem; the operation goes on and counts it.
+    /// Receives a problem; the operation counts it and continues.
     fn problem(&self, problem: Problem);
 
-    /// Returns whether the operation should stop as soon as it can.
+    /// Returns true if the operation should stop as soon as possible.
     fn interrupted(&self) -> bool;
 
-    /// Returns whether it wants [`Event::File`], whose paths cost time to put together.
+    /// Returns true if the observer uses [`Event::File`], whose paths take time to build.
     fn wants_files(&self) -> bool {
         false
     }

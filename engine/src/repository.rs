@@ -1,7 +1,7 @@
 //! An open repository: its keys, its header, and the destinations that hold it.
 //!
-//! Reading uses the first destination. A writer opens a session on each, writes every object to each, and commits
-//! on each; a blob counts as present only where no destination lacks it.
+//! Readers use the first destination. A writer opens a session on each, writes every object to each, and commits
+//! on each; a blob counts as present only when every destination has it.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -44,13 +44,13 @@ pub use snapshots::Snapshots;
 pub struct Repository {
     pub(crate) keys: Arc<Keys>,
     pub(crate) header: Header,
-    /// At least one; readers use the first.
+    /// The destinations, at least one; readers use the first.
     destinations: Vec<Destination>,
     /// The folder for segments of the index and for records; `None` keeps them in memory.
     pub(crate) cache: Option<PathBuf>,
 }
 
-/// The errors of objects that are there but could not be read; the operation goes on without them.
+/// The errors of objects that exist but could not be read; the operation continues without them.
 pub type Problems = Vec<Error>;
 
 pub(crate) fn load_sealed(
@@ -76,43 +76,45 @@ pub(crate) fn save_sealed(
 }
 
 impl Repository {
-    /// Names the repository.
+    /// Returns the id of the repository.
     pub fn id(&self) -> RepositoryId {
         self.header.repository
     }
 
-    /// What the header says.
+    /// Returns the header.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The destinations that hold it; readers use the first.
+    /// Returns the destinations; readers use the first.
     pub fn destinations(&self) -> &[Destination] {
         &self.destinations
     }
 
-    /// The destination from which objects are read.
+    /// Returns the destination that readers use.
     pub(crate) fn primary(&self) -> &Destination {
         self.destinations.first().expect("a repository is opened at a destination")
     }
 
-    /// Names the first destination for messages.
+    /// Returns the name of the first destination for messages.
     pub fn location(&self) -> String {
         self.primary().location()
     }
 
-    /// The code that reads the first destination.
+    /// Returns the backend of the first destination.
     pub fn backend(&self) -> &Arc<dyn Backend> {
         self.primary().backend()
     }
 
-    /// Returns what writes objects to every destination.
+    /// Returns a writer of objects to every destination.
     pub(crate) fn writer(&self) -> ObjectWriter<'_> {
         ObjectWriter::new(&self.destinations)
     }
 
-    /// Opens a reader that keeps up to `budget` bytes of decoded frames and of the index together (a large
-    /// index leaves three quarters of them to frames), and tells which parts of the index could not be read.
+    /// Opens a reader; returns it with the errors of index objects that could not be read.
+    ///
+    /// The reader keeps up to `budget` bytes of decoded frames and of the index together; a large index leaves three
+    /// quarters of them to frames.
     pub fn reader(&self, budget: usize) -> Result<(Reader, Problems)> {
         let opened = self.open_index(HashSet::new())?;
         let reader =
@@ -120,23 +122,23 @@ impl Repository {
         Ok((reader, opened.damaged))
     }
 
-    /// Makes a reader see what was written since it was opened.
+    /// Loads the index again, so that a reader sees objects written since it was opened.
     pub fn refresh(&self, reader: &Reader) -> Result<Problems> {
         let opened = self.open_index(HashSet::new())?;
         reader.set_index(opened.index);
         Ok(opened.damaged)
     }
 
-    /// Removes the files that killed writers left unfinished, as far as areas were listed.
+    /// Removes the temporary files of killed writers in the areas that were listed before.
     ///
-    /// A file that can't be removed is in nobody's way; `check` and `stats` report it.
+    /// A file that can't be removed does no harm; `check` and `stats` report it.
     pub(crate) fn remove_abandoned(&self) {
         for destination in &self.destinations {
             let _ = destination.backend().remove_abandoned();
         }
     }
 
-    /// Loads the packs that prune has condemned on any destination.
+    /// Loads the ids of the packs that prune has condemned on any destination.
     pub(crate) fn condemned(&self) -> Result<HashSet<ObjectId>> {
         let mut packs = HashSet::new();
         for destination in &self.destinations {
@@ -150,9 +152,9 @@ impl Repository {
         index::open(&**self.backend(), &self.keys, &names, condemned, self.cache.as_deref())
     }
 
-    /// Opens the index for a writer, who may rely only on packs that every destination has and none has condemned.
+    /// Opens the index for a writer, which may reuse only packs that every destination has and none has condemned.
     pub(crate) fn open_index_to_write(&self, condemned: HashSet<ObjectId>) -> Result<BlobIndex> {
-        let names = common(&self.destinations, |backend| backend.names(Area::Index))?;
+        let names = listed_by_all(&self.destinations, |backend| backend.names(Area::Index))?;
         let backend = &**self.backend();
         let cache = self.cache.as_deref();
         let mut index = index::open(backend, &self.keys, &names, condemned, cache)?.index;
@@ -162,7 +164,7 @@ impl Repository {
 
     /// Lists the packs that every destination has in the same size.
     pub(crate) fn common_packs(&self) -> Result<Vec<(ObjectId, u64)>> {
-        common(&self.destinations, |backend| {
+        listed_by_all(&self.destinations, |backend| {
             let packs = backend.list(Area::Packs)?.into_iter();
             Ok(packs.filter_map(|pack| Some((ObjectId(pack.name.id()?), pack.size))).collect())
         })
@@ -175,7 +177,7 @@ impl Repository {
         Ok(id)
     }
 
-    /// Lists the key slots, and those that are damaged.
+    /// Loads the key slots; returns them with the errors of damaged ones.
     pub fn slots(&self) -> Result<(Vec<Slot>, Problems)> {
         let (mut slots, mut problems) = (Vec::new(), Vec::new());
         for stored in self.backend().list(Area::Keys)? {
@@ -191,8 +193,8 @@ impl Repository {
     }
 }
 
-/// Returns what every destination lists, in the order of the first.
-fn common<T: Eq + std::hash::Hash>(
+/// Returns the items that every destination lists, in the order of the first.
+fn listed_by_all<T: Eq + std::hash::Hash>(
     destinations: &[Destination],
     list: impl Fn(&dyn Backend) -> Result<Vec<T>>,
 ) -> Result<Vec<T>> {

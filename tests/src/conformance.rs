@@ -7,6 +7,8 @@ mod calls;
 mod lists;
 mod races;
 mod ranges;
+#[cfg(test)]
+mod tests;
 mod writes;
 
 pub use lists::{

@@ -57,9 +57,9 @@ impl Destination {
     }
 
     /// Fails when no repository can be made there; changes nothing.
-    pub fn must_be_vacant(&self) -> Outcome<()> {
+    pub fn check_vacant(&self) -> Outcome<()> {
         match self {
-            Destination::Folder(folder) => Ok(Folder::new(folder).must_be_vacant()?),
+            Destination::Folder(folder) => Ok(Folder::new(folder).check_vacant()?),
         }
     }
 

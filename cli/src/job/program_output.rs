@@ -85,7 +85,7 @@ impl Drop for ProgramOutput {
     fn drop(&mut self) {
         self.output = None;
         if self.status.is_none() {
-            // Nobody wants what it prints any more; one that is gone already is no trouble.
+            // Nothing reads its output any more; it may have ended by itself.
             let _ = self.child.kill();
             let _ = self.child.wait();
         }

@@ -1,7 +1,7 @@
 //! A repository in a folder: on a local disk, a NAS share, a removable disk.
 //!
-//! An object is a file. It is written under no name or a temporary one, made durable, and published
-//! without clobbering; so a name is either absent or whole.
+//! An object is a file. It is written without a name or under a temporary one, made durable, and
+//! published without replacing another; so a named object is always complete.
 
 mod open_packs;
 mod unfinished;
@@ -19,44 +19,46 @@ use yore_platform::{
 };
 
 use self::open_packs::OpenPacks;
-use super::{Backend, Capabilities, NewObject, Published, Stamp, Stored, Unfinished};
+use super::{
+    Backend, Capabilities, ChangeToken, ListedObject, NewObject, Published, UnfinishedFile,
+};
 use crate::error::{Error, Refusal, Result};
 use crate::format::object::{Area, ObjectName};
 
 /// A folder that holds a repository.
 pub struct Folder {
     root: PathBuf,
-    /// Packs are read in many small pieces.
-    open: OpenPacks,
-    /// Guards whether the times of folders tell anything on the file system of this number.
+    /// Open packs, since each is read in many small ranges.
+    open_packs: OpenPacks,
+    /// Guards whether the file system of this device number updates the times of folders.
     keeps_times: Mutex<(bool, Option<u64>)>,
-    unfinished: unfinished::Met,
-    /// Whether the file system could not be asked to make an object durable.
-    cannot_flush: AtomicBool,
+    temporary: unfinished::TemporaryFiles,
+    /// The file system did not support flushing an object.
+    flush_unsupported: AtomicBool,
 }
 
 impl Folder {
-    /// Names the folder at `root`; nothing is looked at yet.
+    /// Creates a backend for the folder at `root` without accessing it.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
-            open: OpenPacks::new(),
+            open_packs: OpenPacks::new(),
             keeps_times: Mutex::default(),
-            unfinished: unfinished::Met::default(),
-            cannot_flush: AtomicBool::new(false),
+            temporary: unfinished::TemporaryFiles::default(),
+            flush_unsupported: AtomicBool::new(false),
         }
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.root
     }
 
-    /// Fails unless a repository can be made here; changes nothing.
+    /// Checks that a repository can be created here; changes nothing.
     ///
     /// # Errors
-    /// [`Error::Occupied`] when something is there; what an interrupted creation left does not count.
-    pub fn must_be_vacant(&self) -> Result<()> {
+    /// [`Error::Occupied`] when the folder is not empty; files of an interrupted creation are ignored.
+    pub fn check_vacant(&self) -> Result<()> {
         let occupied = |found| Error::Occupied { location: self.location(), found };
         let entries = match std::fs::read_dir(&self.root) {
             Ok(entries) => entries,
@@ -95,12 +97,12 @@ impl Folder {
         let opened = ObjectFile::open(&self.path_of(name)).map_err(|e| self.error(name, e))?;
         let file = Arc::new(opened);
         if name.is_pack() {
-            self.open.keep(name, &file);
+            self.open_packs.insert(name, &file);
         }
         Ok(file)
     }
 
-    /// Hands every object of an area to `each`, in no order.
+    /// Calls `each` for every object of an area, in no order.
     fn walk(
         &self,
         area: Area,
@@ -124,26 +126,26 @@ impl Folder {
             } else if let Some(name) = ObjectName::parse(area, &name) {
                 match each(name, &entry) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    handed => handed.map_err(failed)?,
+                    result => result.map_err(failed)?,
                 }
             } else {
-                self.unfinished.meet(area, entry.path());
+                self.temporary.record(area, entry.path());
             }
         }
         Ok(())
     }
 
-    /// Fails when the folder is not there.
-    fn must_be_a_folder(&self) -> Result<()> {
+    /// Checks that the folder exists.
+    fn check_exists(&self) -> Result<()> {
         match self.root.is_dir() {
             true => Ok(()),
             false => Err(Error::NoRepository { location: self.location() }),
         }
     }
 
-    /// Looks at the folder, the header and the folders of areas; `None` on a file system whose times tell
-    /// nothing.
-    fn look(&self, areas: &[Area]) -> io::Result<Option<Stamp>> {
+    /// Reads the metadata of the folder, the header and the folders of areas; `None` on a file system that does not
+    /// update the times of folders.
+    fn read_change_token(&self, areas: &[Area]) -> io::Result<Option<ChangeToken>> {
         let root = folder_metadata(&self.root)?;
         let (keeps_times, device) =
             *self.keeps_times.lock().unwrap_or_else(PoisonError::into_inner);
@@ -160,17 +162,17 @@ impl Folder {
             return Ok(None);
         }
         let header = path_metadata(&self.path_of(&ObjectName::header()))?;
-        let mut seen = vec![Some(root), Some(header)];
+        let mut metadata = vec![Some(root), Some(header)];
         for area in areas {
-            seen.push(match folder_metadata(&self.root.join(area.folder())) {
-                // Of another disk, whose times may be worth less.
+            metadata.push(match folder_metadata(&self.root.join(area.folder())) {
+                // A folder on another disk, which may not update times.
                 Ok(folder) if folder.device != root.device => return Ok(None),
                 Ok(folder) => Some(folder),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => None,
                 Err(error) => return Err(error),
             });
         }
-        Ok(Some(Stamp(seen)))
+        Ok(Some(ChangeToken(metadata)))
     }
 }
 
@@ -180,7 +182,7 @@ impl Backend for Folder {
     }
 
     fn prepare(&self) -> Result<()> {
-        self.must_be_vacant()?;
+        self.check_vacant()?;
         match self.root.is_dir() {
             true => Ok(()),
             false => yore_platform::create_dir_durable(&self.root)
@@ -195,7 +197,7 @@ impl Backend for Folder {
             return Err(Refusal::InvalidObjectName { name: name.to_string() }.into());
         };
         let created = match DurableFile::create(folder, file) {
-            // The destination itself is never made here: an unmounted share must not be filled.
+            // The root is never created here: with the share unmounted, that would fill the local disk.
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.root.is_dir() => {
                 yore_platform::create_dir_durable(folder)
                     .and_then(|()| DurableFile::create(folder, file))
@@ -207,15 +209,15 @@ impl Backend for Folder {
     }
 
     fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
-        if let Some(file) = self.open.get(name) {
-            // After an error it may be of a disk that was unplugged, or what it was before it was repaired.
+        if let Some(file) = self.open_packs.get(name) {
+            // After an error the open file may be on an unplugged disk, or deleted by a repair.
             match file.read_into(range.clone(), out) {
                 Ok(()) => return Ok(()),
-                Err(_) => self.open.close(name),
+                Err(_) => self.open_packs.close(name),
             }
         }
         self.open(name)?.read_into(range, out).map_err(|error| {
-            self.open.close(name);
+            self.open_packs.close(name);
             match error.kind() {
                 io::ErrorKind::UnexpectedEof => Error::damaged(name.as_str(), "truncated"),
                 _ => self.error(name, error),
@@ -231,13 +233,13 @@ impl Backend for Folder {
         }
     }
 
-    fn list(&self, area: Area) -> Result<Vec<Stored>> {
-        self.open.close_unused();
-        self.must_be_a_folder()?;
-        self.unfinished.begin(area);
+    fn list(&self, area: Area) -> Result<Vec<ListedObject>> {
+        self.open_packs.close_idle();
+        self.check_exists()?;
+        self.temporary.clear(area);
         let mut found = Vec::new();
         self.walk(area, area.folder(), &mut |name, entry| {
-            found.push(Stored { name, size: entry.metadata()?.len() });
+            found.push(ListedObject { name, size: entry.metadata()?.len() });
             Ok(())
         })?;
         found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -245,9 +247,9 @@ impl Backend for Folder {
     }
 
     fn names(&self, area: Area) -> Result<Vec<ObjectName>> {
-        self.open.close_unused();
-        self.must_be_a_folder()?;
-        self.unfinished.begin(area);
+        self.open_packs.close_idle();
+        self.check_exists()?;
+        self.temporary.clear(area);
         let mut found = Vec::new();
         self.walk(area, area.folder(), &mut |name, _| {
             found.push(name);
@@ -257,15 +259,15 @@ impl Backend for Folder {
         Ok(found)
     }
 
-    fn stamp(&self, areas: &[Area]) -> Result<Option<Stamp>> {
-        // A drive looks all the time.
-        self.open.close_unused();
-        // What can't be looked at is listed, which tells why.
-        Ok(self.look(areas).unwrap_or_default())
+    fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
+        // A drive calls this every second, so idle packs are closed in time.
+        self.open_packs.close_idle();
+        // After an error the caller lists, and the list returns the error.
+        Ok(self.read_change_token(areas).unwrap_or_default())
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
-        self.open.close(name);
+        self.open_packs.close(name);
         match yore_platform::remove_durable(&self.path_of(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other.map_err(|error| self.error(name, error)),
@@ -278,8 +280,8 @@ impl Backend for Folder {
             .map_err(|source| Error::local(&self.root, source))
     }
 
-    fn unfinished(&self) -> Result<Vec<Unfinished>> {
-        self.unfinished.describe(&self.root)
+    fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
+        self.temporary.describe(&self.root)
     }
 
     fn remove_abandoned(&self) -> Result<()> {
@@ -296,7 +298,7 @@ impl Backend for Folder {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             create_if_absent: true,
-            durable: !self.cannot_flush.load(Ordering::Relaxed),
+            durable: !self.flush_unsupported.load(Ordering::Relaxed),
             cheap_requests: true,
         }
     }
@@ -318,7 +320,7 @@ impl NewObject for NewFile<'_> {
         let (published, flushed) =
             published.map_err(|source| self.folder.error(&self.name, source))?;
         if flushed == Flushed::Unsupported {
-            self.folder.cannot_flush.store(true, Ordering::Relaxed);
+            self.folder.flush_unsupported.store(true, Ordering::Relaxed);
         }
         match published {
             yore_platform::Published::Created => Ok(Published::Created),
@@ -333,7 +335,7 @@ mod tests {
     use crate::format::id::ObjectId;
 
     #[test]
-    fn an_open_pack_that_went_bad_is_opened_anew() {
+    fn an_open_pack_is_reopened_after_a_failed_read() {
         let folder = tempfile::tempdir().unwrap();
         let backend = Folder::new(folder.path());
         let name = ObjectName::pack(ObjectId([7; 32]));
@@ -341,7 +343,7 @@ mod tests {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, b"0123456789").unwrap();
         assert_eq!(*backend.read(&name, 2..5).unwrap(), *b"234");
-        // What is open loses its content, as if its disk had gone; what is there now is another file.
+        // The open file loses its content, as if its disk were unplugged; the path then names another file.
         std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
         assert!(matches!(backend.read(&name, 2..5), Err(Error::Damaged { .. })));
         std::fs::write(&path, b"0123456789").unwrap();
@@ -351,7 +353,7 @@ mod tests {
         assert!(matches!(backend.read(&name, 2..5), Err(Error::Missing { .. })));
         std::fs::write(&path, b"abcdefghij").unwrap();
         assert_eq!(*backend.read(&name, 2..5).unwrap(), *b"cde");
-        // Open and whole, and then away without a sign: another one takes its place at once.
+        // The open pack is truncated and removed, and another file takes its place at once.
         std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, b"ABCDEFGHIJ").unwrap();
@@ -359,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn to_delete_an_object_that_is_not_there_is_no_error() {
+    fn deleting_a_missing_object_succeeds() {
         let folder = tempfile::tempdir().unwrap();
         Folder::new(folder.path()).delete(&ObjectName::destination()).unwrap();
     }
@@ -372,19 +374,22 @@ mod tests {
     }
 
     #[test]
-    fn a_look_differs_when_an_object_comes_or_goes_or_the_header_changes() {
+    fn the_change_token_changes_with_objects_and_the_header() {
         let (folder, backend) = in_memory();
-        let look = || {
+        let token = || {
             // Longer than a tick of the clock by which files are dated.
             std::thread::sleep(std::time::Duration::from_millis(20));
-            backend.stamp(&[Area::Sessions, Area::Forgotten]).unwrap().expect("memory keeps times")
+            backend
+                .change_token(&[Area::Sessions, Area::Forgotten])
+                .unwrap()
+                .expect("memory keeps times")
         };
         let session = ObjectName::session(ObjectId([3; 32]));
-        let mut last = look();
-        assert_eq!(look(), last);
+        let mut last = token();
+        assert_eq!(token(), last);
         let mut differs = |change: &dyn Fn()| {
             change();
-            let now = look();
+            let now = token();
             assert_ne!(now, last);
             last = now;
         };
@@ -399,11 +404,11 @@ mod tests {
             std::fs::create_dir(folder.path().join("sessions")).unwrap();
         });
         std::fs::remove_file(folder.path().join("yore.cbor")).unwrap();
-        assert_eq!(backend.stamp(&[Area::Sessions]).unwrap(), None, "it has to be listed");
+        assert_eq!(backend.change_token(&[Area::Sessions]).unwrap(), None, "it has to be listed");
     }
 
     #[test]
-    fn names_are_those_that_are_listed() {
+    fn names_are_those_of_the_list() {
         let (_folder, backend) = in_memory();
         for byte in [9, 1, 5] {
             for name in [

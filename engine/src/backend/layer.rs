@@ -1,4 +1,4 @@
-//! Layers that every backend can stand below: a deadline, an identity check, and counters.
+//! Wrappers around any backend: a deadline, an identity check, and counters.
 
 pub(crate) mod deadline;
 pub(crate) mod identity;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::report::Findings;
-use crate::backend::{self, Stored, Unfinished};
+use crate::backend::{self, ListedObject, UnfinishedFile};
 use crate::error::{Error, Result};
 use crate::format::cbor::Read;
 use crate::format::header::{MAX_HEADER, Unverified};
@@ -13,7 +13,11 @@ use crate::format::record::{Generation, Outcome, Session, Verdict, decode_destin
 use crate::repository::{Repository, load_sealed};
 
 /// Lists an area; what can't be listed is a problem and holds nothing.
-pub(super) fn list(repository: &Repository, area: Area, findings: &mut Findings) -> Vec<Stored> {
+pub(super) fn list(
+    repository: &Repository,
+    area: Area,
+    findings: &mut Findings,
+) -> Vec<ListedObject> {
     findings.take(area.folder(), repository.backend().list(area)).unwrap_or_default()
 }
 
@@ -31,7 +35,7 @@ pub(super) fn load<T>(
 /// Adds notes about the unfinished files of killed writers, once every area was listed.
 pub(super) fn unfinished(repository: &Repository, findings: &mut Findings) {
     let found = findings.take("unfinished files", repository.backend().unfinished());
-    for Unfinished { name, size, is_abandoned } in found.unwrap_or_default() {
+    for UnfinishedFile { name, size, is_abandoned } in found.unwrap_or_default() {
         findings.note(match is_abandoned {
             true => format!(
                 "{name} ({size} bytes) is no object: a killed program left it, and the next backup removes it"
@@ -78,7 +82,7 @@ pub(super) fn keys(repository: &Repository, findings: &mut Findings) {
 /// Checks that every generation of prune decodes and none is missing before its end.
 pub(super) fn generations(repository: &Repository, findings: &mut Findings) {
     let listed = list(repository, Area::Generations, findings);
-    for Stored { name, .. } in &listed {
+    for ListedObject { name, .. } in &listed {
         let is_end = name.suffix().is_some();
         let kind = if is_end { Kind::GenerationEnd } else { Kind::Generation };
         let read = load(repository, kind, name, Generation::decode);
@@ -99,7 +103,7 @@ pub(super) struct Sessions {
 /// Checks sessions, verdicts and heartbeats.
 pub(super) fn sessions(repository: &Repository, findings: &mut Findings) -> Sessions {
     let mut by_id: BTreeMap<ObjectId, (bool, Option<Option<Verdict>>)> = BTreeMap::new();
-    for Stored { name, .. } in list(repository, Area::Sessions, findings) {
+    for ListedObject { name, .. } in list(repository, Area::Sessions, findings) {
         let Some(id) = name.id().map(ObjectId) else { continue };
         let entry = by_id.entry(id).or_default();
         match name.suffix() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::records::{Sessions, list, load};
 use super::report::Findings;
-use crate::backend::Stored;
+use crate::backend::ListedObject;
 use crate::error::Error;
 use crate::format::id::SnapshotId;
 use crate::format::object::{Area, Kind, ObjectName};
@@ -21,7 +21,7 @@ pub(super) fn check(
     let forgotten = tombstones(repository, findings);
     let mut known = BTreeMap::new();
     let mut listed = HashSet::new();
-    for Stored { name, .. } in list(repository, Area::Snapshots, findings) {
+    for ListedObject { name, .. } in list(repository, Area::Snapshots, findings) {
         let Some(id) = name.id().map(SnapshotId) else { continue };
         listed.insert(id);
         let read = load(repository, Kind::Snapshot, &name, Snapshot::decode);
@@ -84,7 +84,7 @@ pub(super) fn check(
 
 fn tombstones(repository: &Repository, findings: &mut Findings) -> BTreeMap<SnapshotId, Tombstone> {
     let mut forgotten = BTreeMap::new();
-    for Stored { name, .. } in list(repository, Area::Forgotten, findings) {
+    for ListedObject { name, .. } in list(repository, Area::Forgotten, findings) {
         let read = load(repository, Kind::Tombstone, &name, Tombstone::decode);
         let Some(tombstone) = findings.take(name.as_str(), read) else { continue };
         if name.id() == Some(tombstone.snapshot.0) {

@@ -1,22 +1,21 @@
-//! Cutting content into chunks where the content itself says, so that a change moves few cuts.
+//! Content-defined chunking (FORMAT.md §12).
 //!
-//! Gear hash with normalised chunking (Xia et al., *FastCDC*, 2016 and 2020), under a table that
-//! derives from the repository's key (SECURITY.md says what lengths of chunks tell all the same).
-//! FORMAT.md §12 specifies it.
+//! Gear hash with normalised chunking (Xia et al., *FastCDC*, 2016 and 2020). The table derives from
+//! the repository's key; SECURITY.md lists what lengths of chunks reveal nevertheless.
 
 use crate::format::header::Parameters;
 use crate::format::keys::{Keys, expand};
 
-/// The table and sizes of one repository.
+/// The gear table and chunk sizes of one repository.
 pub(crate) struct Gear {
     table: [u64; 256],
     min: usize,
     max: usize,
-    /// From this length on a chunk ends more readily: three quarters of the average.
-    turn: usize,
-    /// A shorter chunk ends where the hash is below this.
+    /// The length from which a cut is more likely: three quarters of the average.
+    normal_size: usize,
+    /// The bound below which the hash ends a chunk shorter than `normal_size`.
     below_early: u64,
-    /// A longer one, where it is below this.
+    /// The bound for longer chunks.
     below_late: u64,
 }
 
@@ -33,23 +32,23 @@ impl Gear {
             table,
             min: parameters.chunk_min as usize,
             max: parameters.chunk_max as usize,
-            turn: parameters.chunk_average as usize / 4 * 3,
+            normal_size: parameters.chunk_average as usize / 4 * 3,
             below_early: 1 << (64 - (bits + 2)),
             below_late: 1 << (64 - (bits - 2)),
         }
     }
 
-    /// The smallest chunk, and so the largest file that is one chunk in any case.
+    /// Returns the smallest chunk size; a file of at most this size is always one chunk.
     pub(crate) fn min(&self) -> usize {
         self.min
     }
 
-    /// The largest chunk.
+    /// Returns the largest chunk size.
     pub(crate) fn max(&self) -> usize {
         self.max
     }
 
-    /// Begins to cut a file.
+    /// Returns a cutter for one file.
     pub(crate) fn cutter(&self) -> Cutter<'_> {
         Cutter { gear: self, length: 0, hash: 0 }
     }
@@ -58,19 +57,21 @@ impl Gear {
 /// Finds the ends of chunks in a stream of bytes.
 pub(crate) struct Cutter<'g> {
     gear: &'g Gear,
-    /// Bytes of the present chunk so far.
+    /// Bytes of the current chunk so far.
     length: usize,
     hash: u64,
 }
 
 impl Cutter<'_> {
-    /// Takes bytes up to the end of the present chunk; tells how many it took, and whether the
+    /// Consumes bytes up to the end of the current chunk; returns their number, and whether the
     /// chunk ends after them.
     pub(crate) fn take(&mut self, bytes: &[u8]) -> (usize, End) {
         let gear = self.gear;
         let mut taken = gear.min.saturating_sub(self.length).min(bytes.len());
         self.length += taken;
-        for (until, below) in [(gear.turn - 1, gear.below_early), (gear.max, gear.below_late)] {
+        for (until, below) in
+            [(gear.normal_size - 1, gear.below_early), (gear.max, gear.below_late)]
+        {
             let stop = bytes.len().min(taken + until.saturating_sub(self.length));
             if let Some(at) = self.find(&bytes[taken..stop], below) {
                 (self.length, self.hash) = (0, 0);
@@ -88,8 +89,8 @@ impl Cutter<'_> {
 
     /// Finds the first byte after which the hash is below a bound.
     ///
-    /// Four bytes at a time: what the table has for them is added up first, so that each hash does not
-    /// wait for the one before it.
+    /// Handles four bytes at a time: their table entries are added up first, so that no hash depends on
+    /// the one before it.
     fn find(&mut self, bytes: &[u8], below: u64) -> Option<usize> {
         let (fours, rest) = bytes.as_chunks::<4>();
         for (n, four) in fours.iter().enumerate() {
@@ -120,12 +121,12 @@ impl Cutter<'_> {
     }
 }
 
-/// Whether a chunk ends.
+/// The position of a chunk's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// After the bytes that were taken.
+    /// The chunk ends after the consumed bytes.
     Here,
-    /// With bytes that are still to come, or with the file.
+    /// The chunk ends in later bytes, or at the end of the file.
     Later,
 }
 
@@ -146,7 +147,7 @@ mod tests {
         Gear::new(&keys, &sizes)
     }
 
-    fn noise(length: usize) -> Vec<u8> {
+    fn random_bytes(length: usize) -> Vec<u8> {
         let mut state = 1u64;
         let next = || {
             state = state
@@ -174,8 +175,8 @@ mod tests {
     }
 
     #[test]
-    fn cuts_do_not_depend_on_how_the_bytes_arrive() {
-        let (gear, bytes) = (gear(), noise(1 << 20));
+    fn cuts_do_not_depend_on_the_sizes_of_the_pieces() {
+        let (gear, bytes) = (gear(), random_bytes(1 << 20));
         let whole = cuts(&gear, &bytes, bytes.len());
         for piece in [1, 7, 1000, 4096, 100_000] {
             assert_eq!(cuts(&gear, &bytes, piece), whole, "pieces of {piece}");
@@ -183,15 +184,15 @@ mod tests {
     }
 
     #[test]
-    fn chunks_keep_their_bounds_and_about_their_average() {
-        let (gear, bytes) = (gear(), noise(4 << 20));
+    fn chunk_sizes_are_within_bounds_and_near_the_average() {
+        let (gear, bytes) = (gear(), random_bytes(4 << 20));
         let ends = cuts(&gear, &bytes, bytes.len());
         let sizes: Vec<usize> =
             ends.iter().scan(0, |last, &end| Some(end - std::mem::replace(last, end))).collect();
         assert!(sizes.iter().all(|size| (1025..=16384).contains(size)));
         let average = bytes.len() / sizes.len();
         assert!((3600..4200).contains(&average), "average {average}");
-        // What a byte taken anywhere lies in.
+        // The mean size of the chunk around a random byte.
         let around = sizes.iter().map(|size| size * size).sum::<usize>() / bytes.len();
         assert!(around < average * 9 / 8, "{around} around a byte, average {average}");
         assert_eq!(cuts(&gear, &vec![0; 100_000], 100_000).len(), 6);
@@ -199,7 +200,7 @@ mod tests {
 
     #[test]
     fn an_inserted_byte_moves_few_cuts() {
-        let (gear, mut bytes) = (gear(), noise(1 << 20));
+        let (gear, mut bytes) = (gear(), random_bytes(1 << 20));
         let before = cuts(&gear, &bytes, bytes.len());
         bytes.insert(500_000, 7);
         let after = cuts(&gear, &bytes, bytes.len());

@@ -1,4 +1,4 @@
-//! The header `yore.cbor`: what a repository is and what it takes to read it (FORMAT.md §3).
+//! The header: identity, parameters and required features of a repository (FORMAT.md §3).
 
 use subtle::ConstantTimeEq;
 
@@ -9,24 +9,24 @@ use crate::format::keys::Keys;
 
 /// The format version that this program reads and writes.
 pub const FORMAT_VERSION: u64 = 1;
-/// The largest header that is read.
+/// The size limit of a header in bytes.
 pub(crate) const MAX_HEADER: u64 = 64 << 10;
 const IDENTIFICATION: &str = "yore repository";
 
-/// Sizes that every writer of a repository keeps to, so that equal data deduplicates.
+/// The sizes that every writer of a repository uses, so that equal data deduplicates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parameters {
-    /// The smallest chunk that content-defined cutting makes, in bytes.
+    /// The smallest chunk of content-defined chunking, in bytes.
     pub chunk_min: u32,
     /// The average chunk, a power of two.
     pub chunk_average: u32,
     /// The largest chunk.
     pub chunk_max: u32,
-    /// How many bytes of blobs a frame gathers.
+    /// The target size of a frame, in bytes of blobs.
     pub frame: u32,
-    /// How large a pack grows.
+    /// The target size of a pack in bytes.
     pub pack: u64,
-    /// The largest file whose content is kept inside its node.
+    /// The largest file whose content is stored in its node.
     pub inline: u32,
 }
 
@@ -44,7 +44,7 @@ impl Default for Parameters {
 }
 
 impl Parameters {
-    fn plausible(&self) -> bool {
+    fn is_within_bounds(&self) -> bool {
         self.chunk_average.is_power_of_two()
             && (64..=1 << 20).contains(&self.chunk_min)
             && (self.chunk_min..=4 << 20).contains(&self.chunk_average)
@@ -55,18 +55,18 @@ impl Parameters {
     }
 }
 
-/// What a header says.
+/// The content of a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Names the repository.
+    /// The id of the repository.
     pub repository: RepositoryId,
-    /// Sizes for writers.
+    /// The sizes for writers.
     pub parameters: Parameters,
-    /// When it was created, in seconds since 1970 UTC.
+    /// The time of creation, in seconds since 1970 UTC.
     pub created: i64,
-    /// 0 for `yore.cbor`, and upwards for `headers/`.
+    /// The number of the header: 0 for `yore.cbor`, from 1 for `headers/`.
     pub number: u64,
-    /// A feature that this program does not know and that takes to write; it may only read then.
+    /// An unknown feature that writers must support; with one, this program only reads.
     pub unknown_to_writers: Option<String>,
 }
 
@@ -98,7 +98,7 @@ impl Header {
     }
 }
 
-/// A header whose tag has not been compared yet, because no key is known.
+/// A header whose tag is not verified yet, since the keys are not known.
 pub(crate) struct Unverified {
     pub(crate) header: Header,
     body: Vec<u8>,
@@ -119,13 +119,14 @@ impl Unverified {
         if let Some(feature) = parsed.features.into_iter().next() {
             return Err(unsupported(format!("the feature {feature:?}")));
         }
-        let Some(header) = parsed.header.filter(|header| header.parameters.plausible()) else {
+        let Some(header) = parsed.header.filter(|header| header.parameters.is_within_bounds())
+        else {
             return Err(Error::damaged("yore.cbor", "it lacks a part or holds impossible sizes"));
         };
         Ok(Self { header, body: parsed.body, tag: parsed.tag })
     }
 
-    /// Compares the tag, now that the keys are known.
+    /// Verifies the tag with the keys of the repository.
     pub(crate) fn verify(self, keys: &Keys) -> Result<Header> {
         let tag = keys.header.mac(&[&self.body]);
         if bool::from(tag.as_slice().ct_eq(&self.tag)) {
@@ -145,10 +146,10 @@ struct Parsed {
 }
 
 fn parse(bytes: &[u8]) -> Read<Parsed> {
-    let (body, tag) = body_and_seal(bytes)?;
+    let (body, tag) = body_and_tag(bytes)?;
     let (mut identified, mut version, mut features) = (false, None, Vec::new());
     let (mut repository, mut parameters, mut created, mut number) = (None, None, None, 0);
-    let (mut generation, mut writing) = (1, None);
+    let (mut generation, mut unknown_to_writers) = (1, None);
     cbor::whole_map(body, |key, d| {
         match key {
             0 => identified = d.str()? == IDENTIFICATION,
@@ -156,7 +157,7 @@ fn parse(bytes: &[u8]) -> Read<Parsed> {
             2 => repository = Some(RepositoryId(cbor::bytes32(d)?)),
             3 => parameters = Some(parse_parameters(d)?),
             4 => features.extend(cbor::texts(d)?),
-            5 => writing = cbor::texts(d)?.into_iter().next(),
+            5 => unknown_to_writers = cbor::texts(d)?.into_iter().next(),
             6 => created = Some(d.i64()?),
             7 => number = d.u64()?,
             8 => generation = d.u64()?,
@@ -172,7 +173,7 @@ fn parse(bytes: &[u8]) -> Read<Parsed> {
     }
     let header = match (repository, parameters, created) {
         (Some(repository), Some(parameters), Some(created)) => {
-            Some(Header { repository, parameters, created, number, unknown_to_writers: writing })
+            Some(Header { repository, parameters, created, number, unknown_to_writers })
         }
         _ => None,
     };
@@ -199,8 +200,8 @@ fn parse_parameters(d: &mut minicbor::Decoder<'_>) -> Read<Parameters> {
     Ok(p)
 }
 
-/// Takes apart an array of two byte strings: a body, and what authenticates or follows it.
-fn body_and_seal(bytes: &[u8]) -> Read<(&[u8], &[u8])> {
+/// Splits an array of two byte strings into body and tag.
+fn body_and_tag(bytes: &[u8]) -> Read<(&[u8], &[u8])> {
     let mut d = minicbor::Decoder::new(bytes);
     cbor::expect_items(&mut d, 2)?;
     let pair = (d.bytes()?, d.bytes()?);
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_goes_there_and_back() {
+    fn a_header_round_trips() {
         let (header, keys) = sample();
         let bytes = header.encode(&keys);
         let read = Unverified::decode("here", &bytes).and_then(|read| read.verify(&keys));
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_of_a_header_is_noticed() {
+    fn every_flipped_bit_of_a_header_is_detected() {
         let (header, keys) = sample();
         let bytes = header.encode(&keys);
         for byte in 0..bytes.len() {

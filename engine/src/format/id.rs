@@ -1,4 +1,4 @@
-//! Names of 32 bytes: of repositories, objects and blobs.
+//! Ids of 32 bytes: of repositories, objects, snapshots and blobs.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ macro_rules! id {
         pub struct $name(pub [u8; 32]);
 
         impl $name {
-            /// Takes an id from exactly 32 bytes.
+            /// Converts exactly 32 bytes to an id.
             pub fn from_slice(bytes: &[u8]) -> Option<Self> {
                 bytes.try_into().ok().map(Self)
             }
 
-            /// Reads 64 lower-case hexadecimal digits.
+            /// Parses 64 lower-case hexadecimal digits.
             pub fn from_hex(text: &str) -> Option<Self> {
                 let mut out = [0; 32];
                 decode_hex(text, &mut out).then_some(Self(out))
@@ -38,19 +38,19 @@ macro_rules! id {
 }
 
 id! {
-    /// Names a repository; public, drawn once by `init`.
+    /// The id of a repository; public, drawn once by `init`.
     RepositoryId
 }
 id! {
-    /// Names a pack, an index, a session or a key slot.
+    /// The id of a pack, an index, a session or a key slot.
     ObjectId
 }
 id! {
-    /// Names a snapshot.
+    /// The id of a snapshot.
     SnapshotId
 }
 id! {
-    /// Names a blob by its keyed content: see FORMAT.md §6.
+    /// The id of a blob: a keyed hash of its content (FORMAT.md §6).
     BlobId
 }
 
@@ -65,7 +65,7 @@ pub fn encode_hex(bytes: &[u8]) -> String {
     text
 }
 
-/// Fills `out` from exactly twice as many lower-case hexadecimal digits; tells whether it could.
+/// Decodes exactly twice as many lower-case hexadecimal digits into `out`; returns false if `text` is not such.
 pub(crate) fn decode_hex(text: &str, out: &mut [u8]) -> bool {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hexadecimal_goes_there_and_back() {
+    fn hexadecimal_round_trips() {
         let id = BlobId(std::array::from_fn(|i| i as u8 * 7));
         assert_eq!(BlobId::from_hex(&id.to_string()), Some(id));
         assert_eq!(format!("{id:.8}"), "00070e15");

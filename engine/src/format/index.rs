@@ -1,4 +1,4 @@
-//! Index objects: which packs there are, each with its contents (FORMAT.md §7).
+//! Index objects: lists of packs with their contents (FORMAT.md §7).
 
 use crate::format::cbor::{self, MapWriter, Read};
 use crate::format::id::ObjectId;
@@ -8,7 +8,7 @@ use crate::format::pack::PackInfo;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct IndexObject {
     pub(crate) packs: Vec<PackInfo>,
-    /// The index objects of lower levels that a reader of this one need not read.
+    /// The index objects of lower levels that this one replaces, so a reader skips them.
     pub(crate) replaces: Vec<ObjectId>,
 }
 

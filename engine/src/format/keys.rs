@@ -1,7 +1,7 @@
 //! The master secret and the keys that derive from it (FORMAT.md §2).
 //!
-//! Every key has one purpose; none is ever used for two. Secrets are zeroed when they are dropped,
-//! and can be neither printed, cloned nor compared.
+//! Every key has exactly one purpose. Secrets are zeroed when they are dropped, and can't be printed,
+//! cloned or compared.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,7 +20,7 @@ use crate::format::object::Kind;
 pub struct MasterSecret([u8; 32]);
 
 impl MasterSecret {
-    /// Draws a new one.
+    /// Draws a new master secret.
     pub(crate) fn draw() -> Self {
         Self(random())
     }
@@ -34,7 +34,7 @@ impl MasterSecret {
     }
 }
 
-/// What a blob holds; part of its name, so that one kind can't pass for another.
+/// The kind of a blob. It is part of the hash that names the blob, so that no blob has two kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum BlobKind {
@@ -55,7 +55,7 @@ impl PurposeKey {
         &self.0
     }
 
-    /// Returns HMAC-SHA-256 of the parts, one after the other.
+    /// Returns HMAC-SHA-256 of the concatenated parts.
     pub(crate) fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac = hmac(&self.0);
         parts.iter().for_each(|part| mac.update(part));
@@ -80,7 +80,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Derives every key of the repository `repository`.
+    /// Derives all keys of `repository`.
     pub(crate) fn derive(master: &MasterSecret, repository: RepositoryId) -> Self {
         let purpose = |name: &str| PurposeKey(purpose_key(master, name, repository));
         let id = purpose("id");
@@ -100,33 +100,35 @@ impl Keys {
         }
     }
 
-    /// The repository whose keys these are.
+    /// Returns the id of the repository of these keys.
     pub(crate) fn repository(&self) -> RepositoryId {
         self.repository
     }
 
-    /// Names a blob by its kind and bytes.
+    /// Returns the id of a blob of a kind.
     pub(crate) fn blob_id(&self, kind: BlobKind, bytes: &[u8]) -> BlobId {
         BlobId(self.id.one(kind as u8, bytes))
     }
 
-    /// Names several blobs of a kind, faster than one by one.
+    /// Returns the ids of several blobs of a kind, faster than one by one.
     pub(crate) fn blob_ids(&self, kind: BlobKind, blobs: &[&[u8]]) -> Vec<BlobId> {
         self.id.many(kind as u8, blobs).into_iter().map(BlobId).collect()
     }
 
-    /// How many blobs are named together faster than one by one, in groups as small as can be.
+    /// Returns the number of blobs from which [`blob_ids`](Self::blob_ids) is much faster than one by one.
     pub(crate) fn hash_batch(&self) -> usize {
         self.id.hash_batch()
     }
 
-    /// Returns the number by which a name ends a leaf of a large directory (FORMAT.md §8).
+    /// Returns the hash of a name that decides if it ends a leaf of a large directory (FORMAT.md §8).
     pub(crate) fn leaf_number(&self, name: &[u8]) -> u16 {
         let bytes = self.id.one(3, name);
         u16::from_be_bytes([bytes[30], bytes[31]])
     }
 
-    /// Draws the salt of a new object, hedged with its content, so that a broken random source
+    /// Draws the salt of a new object.
+    ///
+    /// The random bytes are hashed with time, process, counter and content, so that a broken random source
     /// alone repeats no key.
     pub(crate) fn draw_salt(&self, content: &[u8]) -> [u8; 32] {
         static DRAWN: AtomicU64 = AtomicU64::new(0);
@@ -140,7 +142,7 @@ impl Keys {
         ])
     }
 
-    /// The key under which objects of a kind are sealed.
+    /// Returns the purpose key for objects of a kind.
     pub(crate) fn sealing(&self, kind: Kind) -> &PurposeKey {
         match kind {
             Kind::DataPack => &self.data,
@@ -169,7 +171,7 @@ fn purpose_key(master: &MasterSecret, purpose: &str, repository: RepositoryId) -
     key
 }
 
-/// Derives a key of 32 bytes and a commitment to it of 32 bytes.
+/// Derives a key of 32 bytes and its key commitment of 32 bytes.
 pub(crate) fn derive_committed(
     secret: &[u8],
     salt: &[u8; 32],
@@ -184,7 +186,10 @@ pub(crate) fn derive_committed(
     (key, commitment)
 }
 
-/// Expands a purpose key into a table of any size that HKDF allows.
+/// Expands a purpose key into `out` by HKDF.
+///
+/// # Panics
+/// When `out` is longer than 8,160 bytes.
 pub(crate) fn expand(key: &PurposeKey, info: &str, out: &mut [u8]) {
     Hkdf::<Sha256>::from_prk(&key.0)
         .expect("32 bytes are a pseudo-random key")
@@ -195,7 +200,7 @@ pub(crate) fn expand(key: &PurposeKey, info: &str, out: &mut [u8]) {
 /// Draws random bytes from the system.
 ///
 /// # Panics
-/// When the system has no randomness to give; nothing can be sealed then.
+/// When the system returns none, since nothing can be sealed without them.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system gives random bytes");

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::format::id::{ObjectId, SnapshotId, encode_hex};
 
-/// What a sealed object is; part of its key and of its associated data.
+/// The kind of a sealed object; part of its key derivation and of its associated data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Kind {
@@ -12,27 +12,27 @@ pub enum Kind {
     DataPack = 1,
     /// A pack of trees and chunk lists.
     TreePack = 2,
-    /// Says which pack holds which blob.
+    /// An index of the blobs in packs.
     Index = 3,
-    /// A moment that was backed up.
+    /// A snapshot.
     Snapshot = 4,
-    /// Says that a snapshot was forgotten.
+    /// A tombstone of a forgotten snapshot.
     Tombstone = 5,
-    /// Says that a writer began.
+    /// A session of a writer.
     Session = 6,
-    /// Says how a session ended.
+    /// A verdict: the outcome of a session.
     Verdict = 7,
-    /// A step of prune.
+    /// A generation of prune.
     Generation = 8,
-    /// What became of a step of prune.
+    /// The end of a generation of prune.
     GenerationEnd = 9,
-    /// Names one copy of the repository.
+    /// The id of one copy of the repository.
     Destination = 10,
     /// A heartbeat of a session.
     Heartbeat = 11,
 }
 
-/// A folder of objects, as a destination lists them.
+/// A top-level folder of objects, which a destination lists as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Area {
     /// Later headers.
@@ -54,7 +54,7 @@ pub enum Area {
 }
 
 impl Area {
-    /// Every area, in the order in which a reader looks at them.
+    /// All areas, in the order in which a reader lists them.
     pub const ALL: [Area; 8] = [
         Area::Headers,
         Area::Keys,
@@ -66,7 +66,7 @@ impl Area {
         Area::Packs,
     ];
 
-    /// The folder's name.
+    /// Returns the name of the folder.
     pub fn folder(self) -> &'static str {
         match self {
             Area::Headers => "headers",
@@ -81,47 +81,47 @@ impl Area {
     }
 }
 
-/// The full name of an object, with `/` between its parts whatever the destination is.
+/// The full name of an object, with `/` between its parts on every destination.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectName(String);
 
 impl ObjectName {
-    /// The header's name.
+    /// Returns the name of the first header.
     pub fn header() -> Self {
         Self("yore.cbor".into())
     }
 
-    /// Names a later header.
+    /// Returns the name of a later header.
     pub fn later_header(number: u64) -> Self {
         Self(format!("headers/{number:016x}"))
     }
 
-    /// The name of the object that names a copy.
+    /// Returns the name of the object that holds the id of the copy.
     pub fn destination() -> Self {
         Self("destination".into())
     }
 
-    /// Names a key slot.
+    /// Returns the name of a key slot.
     pub fn slot(id: ObjectId) -> Self {
         Self(format!("keys/{id}"))
     }
 
-    /// Names a pack.
+    /// Returns the name of a pack.
     pub fn pack(id: ObjectId) -> Self {
         Self(format!("packs/{}/{id}", encode_hex(&id.0[..1])))
     }
 
-    /// Whether it names a pack.
+    /// Returns true for the name of a pack.
     pub(crate) fn is_pack(&self) -> bool {
         self.0.starts_with("packs/")
     }
 
-    /// Names an index.
+    /// Returns the name of an index of level 0.
     pub fn index(id: ObjectId) -> Self {
         Self(format!("index/{id}"))
     }
 
-    /// Names an index that replaces others of lower levels.
+    /// Returns the name of an index that replaces others of lower levels.
     ///
     /// # Panics
     /// When `level` is not from 1 to 15.
@@ -130,37 +130,37 @@ impl ObjectName {
         Self(format!("index/{id}.{level:x}"))
     }
 
-    /// Names a snapshot.
+    /// Returns the name of a snapshot.
     pub fn snapshot(id: SnapshotId) -> Self {
         Self(format!("snapshots/{id}"))
     }
 
-    /// Names the tombstone of a snapshot.
+    /// Returns the name of the tombstone of a snapshot.
     pub fn tombstone(id: SnapshotId) -> Self {
         Self(format!("forgotten/{id}"))
     }
 
-    /// Names a session.
+    /// Returns the name of a session.
     pub fn session(id: ObjectId) -> Self {
         Self(format!("sessions/{id}"))
     }
 
-    /// Names the verdict of a session.
+    /// Returns the name of the verdict of a session.
     pub fn verdict(id: ObjectId) -> Self {
         Self(format!("sessions/{id}.end"))
     }
 
-    /// Names a generation of prune.
+    /// Returns the name of a generation of prune.
     pub fn generation(number: u64) -> Self {
         Self(format!("gc/{number:016x}"))
     }
 
-    /// Names what became of a generation.
+    /// Returns the name of the end of a generation.
     pub fn generation_end(number: u64) -> Self {
         Self(format!("gc/{number:016x}.end"))
     }
 
-    /// Takes a name as a destination lists it; `None` for what is not an object of the area.
+    /// Parses a name as a destination lists it; `None` if it is not that of an object of the area.
     pub fn parse(area: Area, name: &str) -> Option<Self> {
         let rest = name.strip_prefix(area.folder())?.strip_prefix('/')?;
         let well_formed = match area {
@@ -182,28 +182,28 @@ impl ObjectName {
         well_formed.then(|| Self(name.into()))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The 32 bytes that the name carries; `None` for the header and generations.
+    /// Returns the id in the name; `None` for headers and generations.
     pub(crate) fn id(&self) -> Option<[u8; 32]> {
         let last = self.0.rsplit('/').next()?;
         ObjectId::from_hex(last.split('.').next()?).map(|id| id.0)
     }
 
-    /// The number that the name of a generation, its end or a later header carries.
+    /// Returns the number in the name of a generation, its end or a later header.
     pub(crate) fn number(&self) -> Option<u64> {
         u64::from_str_radix(self.0.split_once('/')?.1.split('.').next()?, 16).ok()
     }
 
-    /// The level of an index: 0 for one that a backup wrote, more for one that replaces others.
+    /// Returns the level of an index: 0 for one of a backup, from 1 for one that replaces others.
     pub(crate) fn level(&self) -> u32 {
         self.suffix().and_then(|level| u32::from_str_radix(level, 16).ok()).unwrap_or(0)
     }
 
-    /// What follows the id in a name: `end` for verdicts and ends of generations.
+    /// Returns the text after the dot, such as `end` for verdicts and ends of generations.
     pub(crate) fn suffix(&self) -> Option<&str> {
         self.0.split_once('.').map(|(_, suffix)| suffix)
     }

@@ -1,4 +1,4 @@
-//! Packs: sealed frames of blobs, and the sealed contents that tell what they hold (FORMAT.md §6).
+//! Packs: sealed frames of blobs, and sealed contents that list them (FORMAT.md §6).
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -13,17 +13,17 @@ use crate::format::keys::Keys;
 use crate::format::object::{Kind, ObjectName};
 use crate::format::seal::{self, Counter, ObjectKey, PREFIX, TAG};
 
-/// The most bytes that a frame's blobs, and so a blob, may have.
+/// The most bytes of the blobs in a frame, and therefore of a blob.
 pub const MAX_FRAME: u32 = 16 << 20;
-/// The length of the trailer: the sealed place of the contents, and the magic.
+/// The length of the trailer in bytes: the sealed range of the contents, and the magic.
 pub(crate) const TRAILER: usize = 12 + TAG + TRAILER_MAGIC.len();
 const TRAILER_MAGIC: &[u8; 4] = b"yend";
-/// The frame number that the contents have in their associated data.
+/// The frame number of the contents in their associated data.
 const CONTENTS_NUMBER: u32 = u32::MAX;
 /// The frame number of the trailer.
 const TRAILER_NUMBER: u32 = u32::MAX - 1;
 
-/// Whether a pack holds chunks or trees.
+/// The kind of the blobs in a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PackKind {
     /// Chunks of files.
@@ -45,13 +45,13 @@ impl PackKind {
     }
 }
 
-/// How a frame's blobs are stored.
+/// The compression of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Codec {
-    /// As they are.
+    /// The blobs, uncompressed.
     Raw = 0,
-    /// As one zstd frame.
+    /// One zstd frame of the blobs.
     Zstd = 1,
 }
 
@@ -61,38 +61,38 @@ impl Codec {
     }
 }
 
-/// What it takes to fetch and open one frame, apart from its place.
+/// The numbers that are needed to fetch and open a frame, without its offset and number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FrameInfo {
-    /// Length in the pack, with the tag.
+    /// The length in the pack, with the tag.
     pub sealed: u32,
-    /// Length of the blobs together.
+    /// The total length of the blobs.
     pub raw: u32,
-    /// How they are stored.
+    /// The compression.
     pub codec: Codec,
-    /// How many blobs it holds.
+    /// The number of blobs.
     pub blobs: u32,
 }
 
-/// What a pack holds, in order.
+/// The frames and blobs of a pack, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Contents {
     /// The frames.
     pub frames: Vec<FrameInfo>,
-    /// The blobs of all frames: id and length.
+    /// The id and length of each blob of all frames.
     pub blobs: Vec<(BlobId, u32)>,
 }
 
-/// A pack as an index describes it.
+/// The description of a pack in an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackInfo {
-    /// Its name.
+    /// The id of the pack.
     pub id: ObjectId,
-    /// What it holds.
+    /// The kind of its blobs.
     pub kind: PackKind,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// Its contents.
+    /// The frames and blobs.
     pub contents: Contents,
 }
 
@@ -117,20 +117,20 @@ impl Contents {
         map.finish();
     }
 
-    /// Decodes contents, and refuses those whose numbers do not agree.
+    /// Decodes contents; refuses them if counts or lengths are inconsistent.
     pub(crate) fn decode(d: &mut minicbor::Decoder<'_>) -> Read<Self> {
         let (mut numbers, mut ids, mut lengths) = (Vec::new(), &[][..], Vec::new());
         let input = d.input().len();
         let known = |key, d: &mut minicbor::Decoder<'_>| {
             match key {
-                // Before it allocates: every frame has a blob, and every blob 33 bytes after this.
+                // Checked before allocating: every frame has a blob, and every blob 33 bytes after this.
                 1 => numbers = cbor::numbers_if(d, |items, left| items / 4 <= left / 37)?,
                 3 => lengths = cbor::numbers_if(d, |items, _| items <= input / 33)?,
                 _ => return Ok(false),
             }
             Ok(true)
         };
-        // Key 2 borrows from the input, which the closure above can't hand out.
+        // Key 2 borrows from the input, which the closure above can't return.
         cbor::map(d, known, |key, value| {
             if key == 2 {
                 ids = value;
@@ -148,11 +148,11 @@ impl Contents {
             blobs.push((cbor::required(BlobId::from_slice(id))?, cbor::required(length)?));
         }
         let contents = Self { frames, blobs };
-        if contents.agrees() { Ok(contents) } else { cbor::refuse("lengths do not agree") }
+        if contents.is_consistent() { Ok(contents) } else { cbor::refuse("lengths do not agree") }
     }
 
-    /// Whether every frame's blobs have its length together, and no blob is left over.
-    fn agrees(&self) -> bool {
+    /// Returns true if the blobs of every frame have its length in total, and every blob is in a frame.
+    fn is_consistent(&self) -> bool {
         let mut blobs = self.blobs.iter();
         let frames_agree = self.frames.iter().all(|frame| {
             let taken = blobs.by_ref().take(frame.blobs as usize);
@@ -162,7 +162,7 @@ impl Contents {
         frames_agree && counted == self.blobs.len() as u64
     }
 
-    /// Bytes that the frames take in the pack.
+    /// Returns the bytes of all frames in the pack.
     pub(crate) fn sealed_bytes(&self) -> u64 {
         self.frames.iter().map(|frame| u64::from(frame.sealed)).sum()
     }
@@ -234,20 +234,25 @@ pub(crate) struct PackKey {
 }
 
 impl PackKey {
-    /// Draws the key of a new pack, hedged with what it will hold first.
+    /// Draws the key of a new pack; `first` is hashed into the salt, such as the ids of the first frame's blobs.
     pub(crate) fn draw(keys: &Keys, kind: PackKind, first: &[u8]) -> Self {
         Self::derive(keys, kind, ObjectId(keys.draw_salt(first)))
     }
 
-    /// Derives the key of the pack `id`, whose prefix need not be at hand.
+    /// Derives the key of the pack `id` without its prefix.
     pub(crate) fn derive(keys: &Keys, kind: PackKind, id: ObjectId) -> Self {
         let name = ObjectName::pack(id);
         let key = ObjectKey::for_writing(keys, kind.object_kind(), &name, id.0);
         Self { id, key }
     }
 
-    /// Derives the key of a pack from the first bytes of it.
-    pub(crate) fn of(keys: &Keys, kind: PackKind, id: ObjectId, prefix: &[u8]) -> Result<Self> {
+    /// Derives the key of a pack from its prefix, and verifies the prefix.
+    pub(crate) fn from_prefix(
+        keys: &Keys,
+        kind: PackKind,
+        id: ObjectId,
+        prefix: &[u8],
+    ) -> Result<Self> {
         let name = ObjectName::pack(id);
         let key = ObjectKey::for_reading(keys, kind.object_kind(), &name, prefix)?;
         Ok(Self { id, key })
@@ -257,12 +262,12 @@ impl PackKey {
         self.id
     }
 
-    /// The bytes with which the pack begins.
+    /// Returns the prefix of the pack.
     pub(crate) fn prefix(&self) -> &[u8] {
         self.key.prefix()
     }
 
-    /// Seals a frame's stored bytes in place and appends the tag.
+    /// Encrypts a frame's stored bytes in place and appends the tag.
     pub(crate) fn seal_frame(&self, number: u32, raw: u32, codec: Codec, stored: &mut Vec<u8>) {
         let sealed = (stored.len() + TAG) as u32;
         self.key.seal(
@@ -273,7 +278,7 @@ impl PackKey {
         );
     }
 
-    /// Opens a sealed frame in place and returns its stored bytes; `None` when it was altered.
+    /// Decrypts a frame in place and returns its stored bytes; `None` when it is not authentic.
     pub(crate) fn open_frame<'a>(
         &self,
         number: u32,
@@ -284,7 +289,7 @@ impl PackKey {
         self.key.open(Counter::frame(number), &position, sealed)
     }
 
-    /// Seals the contents of a pack whose frames end at `offset`; returns everything after them.
+    /// Seals the contents of a pack whose frames end at `offset`; returns the bytes from there to the end of the pack.
     pub(crate) fn seal_end(&self, contents: &Contents, offset: u64) -> Vec<u8> {
         let mut encoded = Vec::new();
         contents.encode(&mut encoded);
@@ -302,19 +307,19 @@ impl PackKey {
         end
     }
 
-    /// Opens the last bytes of a pack of `size` bytes; returns the range of the sealed contents, or `None` when they
-    /// were altered.
+    /// Decrypts the trailer of a pack of `size` bytes; returns the range of the sealed contents, or `None` when the
+    /// trailer is not authentic.
     ///
-    /// The place of the contents is sealed since it is the sum of the lengths of all frames, which padding hides.
+    /// The range is sealed, since its offset is the total length of all frames, which padding hides.
     pub(crate) fn open_trailer(&self, size: u64, trailer: &mut [u8]) -> Option<Range<u64>> {
         let sealed = trailer.len().checked_sub(TRAILER_MAGIC.len())?;
         let (sealed, magic) = trailer.split_at_mut(sealed);
         if magic != TRAILER_MAGIC {
             return None;
         }
-        let place = self.key.open(Counter::TRAILER, &trailer_position(), sealed)?;
+        let range = self.key.open(Counter::TRAILER, &trailer_position(), sealed)?;
         let number = |bytes: &[u8]| bytes.iter().fold(0u64, |n, &byte| n << 8 | u64::from(byte));
-        let (offset, length) = place.split_at_checked(8)?;
+        let (offset, length) = range.split_at_checked(8)?;
         let (offset, length) = (number(offset), number(length));
         let end = size.checked_sub(TRAILER as u64)?;
         let fits = offset.checked_add(length) == Some(end) && offset >= PREFIX as u64;
@@ -332,12 +337,12 @@ impl PackKey {
 }
 
 thread_local! {
-    /// Setting up a decompressor costs more than a small frame.
+    /// The decompressor of this thread, since creating one costs more than decoding a small frame.
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> =
         RefCell::new(Decompressor::new().ok());
 }
 
-/// Decodes an opened frame into its blobs' bytes.
+/// Decodes a decrypted frame into the bytes of its blobs; `None` when the length is wrong.
 pub(crate) fn decode_frame(frame: &FrameInfo, stored: &[u8], out: &mut ReadBuffer) -> Option<()> {
     out.fit(frame.raw as usize);
     let length = match frame.codec {

@@ -1,4 +1,4 @@
-//! Small records: snapshots, sessions, verdicts, tombstones, generations (FORMAT.md §10, §11).
+//! Records: snapshots, sessions, verdicts, tombstones, generations (FORMAT.md §10, §11).
 
 use yore_platform::Timestamp;
 
@@ -11,11 +11,11 @@ mod snapshot;
 pub use exclusion::Exclusion;
 pub use snapshot::{Snapshot, Totals};
 
-/// Names one installation on one machine, over all its runs.
+/// The id of one installation on one machine, the same for all its runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientId(pub [u8; 16]);
 
-/// Names one copy of a repository.
+/// The id of one copy of a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DestinationId(pub [u8; 16]);
 
@@ -31,22 +31,22 @@ fn write_ids(map: &mut MapWriter<'_>, key: u64, ids: &[SnapshotId]) {
     });
 }
 
-/// A writer began.
+/// The record of a session, which a writer creates before anything else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// The newest generation of prune that it saw; 0 for none.
+    /// The newest generation of prune that the writer saw; 0 for none.
     pub base: u64,
-    /// When it began.
+    /// The time of its start.
     pub time: Timestamp,
-    /// On which machine.
+    /// The machine.
     pub host: String,
-    /// Which installation.
+    /// The installation.
     pub client: ClientId,
-    /// Which process of the machine, in the platform's words.
+    /// The process, unique on its machine, as the platform identifies it.
     pub process: String,
-    /// Program and version.
+    /// The program and its version.
     pub program: String,
-    /// The copy of the repository that it writes to.
+    /// The copy of the repository to which the session belongs.
     pub destination: DestinationId,
 }
 
@@ -93,25 +93,25 @@ impl Session {
     }
 }
 
-/// How a session ended.
+/// The outcome of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// These snapshots exist now.
+    /// The session committed these snapshots.
     Commit(Vec<SnapshotId>),
-    /// Nothing of it counts.
+    /// The session was aborted; none of its snapshots counts.
     Abort,
 }
 
-/// How a session ended, and when.
+/// The record of a session's end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// How.
+    /// The outcome.
     pub outcome: Outcome,
-    /// When.
+    /// The time of the verdict.
     pub time: Timestamp,
-    /// Program and version.
+    /// The program and its version.
     pub program: String,
-    /// The copy of the repository for which it counts.
+    /// The copy of the repository on which it is valid.
     pub destination: DestinationId,
 }
 
@@ -156,24 +156,24 @@ impl Verdict {
     }
 }
 
-/// Says that a snapshot was forgotten.
+/// The record that a snapshot was forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tombstone {
-    /// Which.
+    /// The forgotten snapshot.
     pub snapshot: SnapshotId,
-    /// When.
+    /// The time of forgetting.
     pub time: Timestamp,
-    /// On which machine.
+    /// The machine that forgot it.
     pub host: String,
-    /// By whom.
+    /// The person or account that forgot it.
     pub user: String,
-    /// Under which policy.
+    /// The reason: the policy.
     pub policy: String,
-    /// The client that wrote the snapshot, and its sequence number; `None` where the snapshot could not be read.
-    pub(crate) numbered: Option<(ClientId, u64)>,
-    /// The snapshots of other clients that it names as seen by its writer, unless a person gave its time; sorted.
+    /// The snapshot's client and sequence number; `None` if the snapshot could not be read.
+    pub(crate) client_sequence: Option<(ClientId, u64)>,
+    /// The heads that the snapshot names, unless a person gave its time; sorted.
     pub(crate) seen: Vec<SnapshotId>,
-    /// The client's snapshot before it.
+    /// The client's previous snapshot.
     pub(crate) previous: Option<SnapshotId>,
 }
 
@@ -186,7 +186,7 @@ impl Tombstone {
         map.key(3).str(&self.host);
         map.key(4).str(&self.user);
         map.key(5).str(&self.policy);
-        if let Some((client, sequence)) = self.numbered {
+        if let Some((client, sequence)) = self.client_sequence {
             map.key(6).bytes(&client.0);
             map.key(7).u64(sequence);
         }
@@ -226,14 +226,14 @@ impl Tombstone {
             host,
             user,
             policy,
-            numbered: client.zip(sequence),
+            client_sequence: client.zip(sequence),
             seen,
             previous,
         })
     }
 }
 
-/// A step of prune, or what became of it: its number, and packs that it condemned or kept.
+/// A generation of prune with the packs it condemned, or its end with the packs it kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Generation {
     pub(crate) number: u64,
@@ -258,7 +258,7 @@ impl Generation {
     }
 }
 
-/// Names one copy of a repository.
+/// Encodes the record of a destination's id.
 pub(crate) fn encode_destination(id: DestinationId, created: Timestamp) -> Vec<u8> {
     let mut out = Vec::new();
     let mut map = MapWriter::new(&mut out);
@@ -268,7 +268,7 @@ pub(crate) fn encode_destination(id: DestinationId, created: Timestamp) -> Vec<u
     out
 }
 
-/// Reads what [`encode_destination`] wrote.
+/// Decodes the output of [`encode_destination`].
 pub(crate) fn decode_destination(bytes: &[u8]) -> Read<DestinationId> {
     let mut id = None;
     cbor::whole_map(bytes, |key, d| {
@@ -288,7 +288,7 @@ mod tests {
     use crate::format::tree::Flags;
 
     #[test]
-    fn records_go_there_and_back() {
+    fn records_round_trip() {
         let time = Timestamp { seconds: 1_800_000_000, nanos: 5 };
         let snapshot = Snapshot {
             time,
@@ -340,7 +340,7 @@ mod tests {
             host: "host".into(),
             user: "me".into(),
             policy: "7 daily".into(),
-            numbered: Some((ClientId([2; 16]), 8)),
+            client_sequence: Some((ClientId([2; 16]), 8)),
             seen: vec![SnapshotId([5; 32])],
             previous: Some(SnapshotId([6; 32])),
         };

@@ -1,7 +1,7 @@
-//! Sealing: how an object's bytes are encrypted and bound to their place (FORMAT.md §2, §5).
+//! Sealing: authenticated encryption of objects (FORMAT.md §2, §5).
 //!
-//! Each object has a key of its own, so a nonce is a plain counter; name, kind, version, repository
-//! and position are associated data, so nothing can be swapped, renamed or spliced.
+//! Each object has its own key, so the nonce is a counter. Name, kind, version, repository and position
+//! are associated data, so objects and frames can't be swapped, renamed or spliced.
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, Tag, UnboundKey};
 use subtle::ConstantTimeEq;
@@ -10,35 +10,35 @@ use crate::error::{Error, Result};
 use crate::format::keys::{Keys, derive_committed};
 use crate::format::object::{Kind, ObjectName};
 
-/// Length of the prefix of every sealed object.
+/// The length of the prefix of every sealed object.
 pub(crate) const PREFIX: usize = 72;
-/// Length of an authentication tag.
+/// The length of an authentication tag.
 pub(crate) const TAG: usize = 16;
 /// The largest object that is sealed whole.
 pub(crate) const MAX_OBJECT: usize = 64 << 20;
 /// The largest content of an object that is sealed whole.
 pub(crate) const MAX_CONTENT: usize = 256 << 20;
-/// The most bytes of a record, as snapshots are (FORMAT §5).
+/// The largest content of a record, such as a snapshot (FORMAT.md §5).
 pub(crate) const MAX_RECORD: usize = 4 << 20;
-/// Bytes before the body in a padded plaintext: codec, length of content, length of body.
+/// The bytes before the body in a padded plaintext: codec, length of content, length of body.
 const BODY_HEAD: usize = 9;
 const MAGIC: &[u8; 4] = b"yore";
 const VERSION: u8 = 1;
-/// The generation of the master secret; the first is the only one so far.
+/// The generation of the master secret; version 1 writes the first only.
 const SECRET_GENERATION: u8 = 1;
 
-/// The number of one AEAD call under an object's key; it can be made, but not copied.
+/// The nonce of one AEAD call under an object's key. It can't be copied, so that no call uses it twice.
 pub(crate) struct Counter(u64);
 
 impl Counter {
-    /// For an object sealed whole: its key seals nothing else.
+    /// The nonce of an object sealed whole, whose key seals nothing else.
     pub(crate) const WHOLE: Counter = Counter(0);
-    /// For a pack's contents.
+    /// The nonce of a pack's contents.
     pub(crate) const CONTENTS: Counter = Counter(u64::MAX);
-    /// For a pack's trailer.
+    /// The nonce of a pack's trailer.
     pub(crate) const TRAILER: Counter = Counter(u64::MAX - 1);
 
-    /// For frame `number` of a pack.
+    /// Returns the nonce of frame `number` of a pack.
     pub(crate) fn frame(number: u32) -> Self {
         Counter(u64::from(number) + 1)
     }
@@ -50,15 +50,15 @@ impl Counter {
     }
 }
 
-/// The key of one object, with the associated data that every call under it shares.
+/// The key of one object, with the associated data that all calls under it share.
 pub(crate) struct ObjectKey {
     cipher: LessSafeKey,
     /// Prefix, repository id, name and a zero byte.
-    bound: Vec<u8>,
+    associated_prefix: Vec<u8>,
 }
 
 impl ObjectKey {
-    /// Derives the key under which an object with `salt` is written.
+    /// Derives the key of a new object with `salt`.
     pub(crate) fn for_writing(keys: &Keys, kind: Kind, name: &ObjectName, salt: [u8; 32]) -> Self {
         let (key, commitment) = object_key(keys, kind, &salt);
         let mut prefix = [0; PREFIX];
@@ -68,14 +68,14 @@ impl ObjectKey {
         prefix[7] = SECRET_GENERATION;
         prefix[8..40].copy_from_slice(&salt);
         prefix[40..].copy_from_slice(&commitment);
-        Self { cipher: cipher(&key), bound: bind(&prefix, keys, name) }
+        Self { cipher: cipher(&key), associated_prefix: associated_prefix(&prefix, keys, name) }
     }
 
-    /// Derives the key of an object from the prefix with which it begins.
+    /// Derives the key of an object from its prefix, and verifies the prefix.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when the prefix is not that of `name`, [`Error::Unsupported`] when a
-    /// later version or wrapping wrote it.
+    /// [`Error::Damaged`] when the prefix is not that of `name`, [`Error::Unsupported`] when its version
+    /// or wrapping is unknown.
     pub(crate) fn for_reading(
         keys: &Keys,
         kind: Kind,
@@ -104,12 +104,12 @@ impl ObjectKey {
         if !bool::from(commitment.ct_eq(&prefix[40..])) {
             return Err(damaged("sealed with another key"));
         }
-        Ok(Self { cipher: cipher(&key), bound: bind(prefix, keys, name) })
+        Ok(Self { cipher: cipher(&key), associated_prefix: associated_prefix(prefix, keys, name) })
     }
 
-    /// The bytes with which the object begins.
+    /// Returns the prefix of the object.
     pub(crate) fn prefix(&self) -> &[u8] {
-        &self.bound[..PREFIX]
+        &self.associated_prefix[..PREFIX]
     }
 
     /// Encrypts `buffer[from..]` in place and appends the tag.
@@ -143,8 +143,8 @@ impl ObjectKey {
     }
 
     fn associated(&self, position: &[u8]) -> Vec<u8> {
-        let mut data = Vec::with_capacity(self.bound.len() + position.len());
-        data.extend_from_slice(&self.bound);
+        let mut data = Vec::with_capacity(self.associated_prefix.len() + position.len());
+        data.extend_from_slice(&self.associated_prefix);
         data.extend_from_slice(position);
         data
     }
@@ -167,13 +167,13 @@ fn object_key(
     )
 }
 
-fn bind(prefix: &[u8; PREFIX], keys: &Keys, name: &ObjectName) -> Vec<u8> {
+fn associated_prefix(prefix: &[u8; PREFIX], keys: &Keys, name: &ObjectName) -> Vec<u8> {
     [prefix, keys.repository().0.as_slice(), name.as_str().as_bytes(), &[0]].concat()
 }
 
-/// The most bytes that the content of an object of a kind may have: a few megabytes make gigabytes of
-/// small texts, once decoded.
-fn most_content(kind: Kind) -> usize {
+/// Returns the largest content of an object of a kind. Records have a lower limit, since a few megabytes of small
+/// texts take gigabytes once decoded.
+fn max_content(kind: Kind) -> usize {
     match kind {
         Kind::Snapshot | Kind::Tombstone | Kind::Session | Kind::Verdict | Kind::Destination => {
             MAX_RECORD
@@ -187,7 +187,7 @@ fn most_content(kind: Kind) -> usize {
     }
 }
 
-/// Whether objects of a kind are named by their salt.
+/// Returns true if the salt of objects of a kind is the id in their name.
 fn salt_is_id(kind: Kind) -> bool {
     match kind {
         Kind::DataPack | Kind::TreePack | Kind::Index | Kind::Snapshot | Kind::Session => true,
@@ -200,7 +200,7 @@ fn salt_is_id(kind: Kind) -> bool {
     }
 }
 
-/// Seals a small object whole; `salt` is its id where the kind is named by it.
+/// Seals an object whole; `salt` is the id in its name for the kinds of which [`salt_is_id`].
 pub(crate) fn seal_whole(
     keys: &Keys,
     kind: Kind,
@@ -215,7 +215,7 @@ pub(crate) fn seal_whole(
     object
 }
 
-/// Opens an object that was sealed whole, in place, and returns its content.
+/// Decrypts an object that was sealed whole, in place, and returns its content.
 pub(crate) fn open_whole(
     keys: &Keys,
     kind: Kind,
@@ -226,12 +226,12 @@ pub(crate) fn open_whole(
     let plain = key
         .open(Counter::WHOLE, &[], &mut object[PREFIX..])
         .ok_or_else(|| Error::damaged(name.as_str(), "its bytes were altered"))?;
-    read_padded(plain, most_content(kind))
+    read_padded(plain, max_content(kind))
         .ok_or_else(|| Error::damaged(name.as_str(), "it does not decode"))
 }
 
-/// Appends codec, lengths, body and zero bytes, so that `object` and the `after` bytes that are
-/// still to follow have a Padmé length together.
+/// Appends codec, lengths, body and zero bytes, so that `object` and `after` further bytes together have
+/// a Padmé length.
 pub(crate) fn append_padded(object: &mut Vec<u8>, content: &[u8], after: usize) {
     let packed =
         zstd::bulk::compress(content, 3).ok().filter(|packed| packed.len() < content.len());
@@ -244,16 +244,14 @@ pub(crate) fn append_padded(object: &mut Vec<u8>, content: &[u8], after: usize) 
     object.resize(object.len() + (padme(total as u64) as usize - total), 0);
 }
 
-/// Reads what [`append_padded`] wrote; `None` when anything about it is not so.
-///
-/// Nothing is read whose content has more than `most` bytes.
-pub(crate) fn read_padded(plain: &[u8], most: usize) -> Option<Vec<u8>> {
+/// Decodes the output of [`append_padded`]; `None` when it is malformed, or its content is longer than `max`.
+pub(crate) fn read_padded(plain: &[u8], max: usize) -> Option<Vec<u8>> {
     let (head, rest) = plain.split_first_chunk::<BODY_HEAD>()?;
     let number = |at: usize| {
         head[at..at + 4].iter().fold(0usize, |number, &byte| number << 8 | usize::from(byte))
     };
     let (content, body) = (number(1), number(5));
-    if content > most || body > rest.len() || rest[body..].iter().any(|&byte| byte != 0) {
+    if content > max || body > rest.len() || rest[body..].iter().any(|&byte| byte != 0) {
         return None;
     }
     match head[0] {
@@ -266,7 +264,7 @@ pub(crate) fn read_padded(plain: &[u8], most: usize) -> Option<Vec<u8>> {
     }
 }
 
-/// Rounds a length up so that it tells little: at most 12 % more (Nikitin et al., *PURBs*, 2019).
+/// Rounds a length up so that it reveals little, by at most 12 % (Nikitin et al., *PURBs*, 2019).
 pub(crate) fn padme(length: u64) -> u64 {
     if length < 2 {
         return length;
@@ -321,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_and_every_truncation_is_noticed() {
+    fn every_flipped_bit_and_every_truncation_is_detected() {
         let (keys, id) = (keys(1), ObjectId([3; 32]));
         let name = ObjectName::index(id);
         let object = seal_whole(&keys, Kind::Index, &name, id.0, &[5; 300]);

@@ -1,4 +1,4 @@
-//! What a person or machine holds to open a repository: a passphrase, a key file, a recovery key.
+//! Secrets that open a repository: a passphrase, a key file, a recovery key.
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -7,14 +7,14 @@ use crate::error::{Error, Result};
 use crate::format::id::{decode_hex, encode_hex};
 use crate::format::keys::random;
 
-/// The kinds of secrets, as key slots number them.
+/// The kind of a secret, with its number in key slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretKind {
-    /// Typed by a person, stretched by argon2id.
+    /// A passphrase that a person types; argon2id stretches it.
     Passphrase = 1,
-    /// Kept in a file for unattended machines.
+    /// A key in a file, for unattended machines.
     KeyFile = 2,
-    /// Printed once, for the day when everything else is lost.
+    /// A printed key, used when all other secrets are lost.
     Recovery = 3,
 }
 
@@ -39,13 +39,13 @@ const RECOVERY_DIGITS: usize = 40;
 const CHECK_DIGITS: usize = 5;
 
 impl Secret {
-    /// Takes a passphrase as typed, without its line end.
+    /// Creates the secret of a passphrase as typed, without its line end.
     pub fn passphrase(text: &str) -> Self {
         let bytes = text.trim_end_matches(['\r', '\n']).as_bytes().to_vec();
         Self { kind: SecretKind::Passphrase, bytes: bytes.into() }
     }
 
-    /// Takes what a person typed: a recovery key if it has the form of one, else a passphrase.
+    /// Creates the secret that a person typed: a recovery key if it has that form, otherwise a passphrase.
     pub fn typed(text: &str) -> Self {
         Self::recovery(text).unwrap_or_else(|_| Self::passphrase(text))
     }
@@ -60,7 +60,7 @@ impl Secret {
         Self { kind: SecretKind::Recovery, bytes: random::<RECOVERY_BYTES>().to_vec().into() }
     }
 
-    /// Reads the text of a key file; `what` names it in errors.
+    /// Parses the text of a key file; errors name it by `what`.
     pub fn key_file(what: &str, text: &str) -> Result<Self> {
         let malformed = |reason| Error::MalformedSecret { what: what.into(), reason };
         let rest = text
@@ -75,7 +75,7 @@ impl Secret {
         Ok(Self { kind: SecretKind::KeyFile, bytes })
     }
 
-    /// Reads a recovery key in any spelling that FORMAT.md §4 allows.
+    /// Parses a recovery key in any spelling that FORMAT.md §4 allows.
     pub fn recovery(text: &str) -> Result<Self> {
         let malformed = |reason| Error::MalformedSecret { what: "the recovery key".into(), reason };
         let mut digits = Zeroizing::new(Vec::with_capacity(RECOVERY_DIGITS + CHECK_DIGITS));
@@ -99,17 +99,17 @@ impl Secret {
         Ok(Self { kind: SecretKind::Recovery, bytes })
     }
 
-    /// What kind of secret it is.
+    /// Returns the kind of the secret.
     pub fn kind(&self) -> SecretKind {
         self.kind
     }
 
-    /// The bytes from which the slot's key derives.
+    /// Returns the bytes from which the slot's key derives.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Writes a key file's text, or a recovery key's groups; a passphrase is never written out.
+    /// Returns the text of a key file or recovery key; `None` for a passphrase, which is never printed.
     pub fn to_text(&self) -> Option<Zeroizing<String>> {
         match self.kind {
             SecretKind::Passphrase => None,
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_recovery_key_survives_being_copied_by_hand() {
+    fn a_recovery_key_is_read_in_any_spelling() {
         let secret = Secret::draw_recovery();
         let text = secret.to_text().expect("it is printed");
         assert_eq!(text.len(), 53);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_letter_of_a_recovery_key_is_noticed() {
+    fn a_wrong_letter_of_a_recovery_key_is_detected() {
         let text = Secret::draw_recovery().to_text().expect("it is printed");
         for at in (0..53).filter(|at| at % 6 != 5) {
             let mut wrong: Vec<u8> = text.bytes().collect();
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_file_goes_there_and_back() {
+    fn a_key_file_round_trips() {
         let secret = Secret::draw_key_file();
         let text = secret.to_text().expect("it is written");
         assert_eq!(Secret::key_file("key", &text).expect("reads").bytes(), secret.bytes());

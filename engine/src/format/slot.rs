@@ -1,4 +1,4 @@
-//! Key slots: the master secret wrapped for a passphrase, a key file or the recovery key
+//! Key slots: the master secret, encrypted with a passphrase, a key file or the recovery key
 //! (FORMAT.md §4).
 
 use aes_gcm::aead::{AeadInOut, Nonce};
@@ -14,10 +14,10 @@ use crate::format::keys::{Keys, MasterSecret, derive_committed, random};
 use crate::format::object::ObjectName;
 use crate::format::secret::{Secret, SecretKind};
 
-/// The largest slot that is read.
+/// The size limit of a slot in bytes.
 pub(crate) const MAX_SLOT: u64 = 64 << 10;
 
-/// What argon2id costs: memory in KiB, passes, lanes.
+/// The cost parameters of argon2id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
     /// Memory in KiB.
@@ -29,11 +29,11 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// What new slots cost: 256 MiB, 3 passes, 2 lanes.
+    /// The cost of new slots: 256 MiB, 3 passes, 2 lanes.
     pub const STANDARD: Cost = Cost { memory: 256 << 10, passes: 3, lanes: 2 };
 
-    /// Bounds when reading, so that a hostile slot can't exhaust the machine.
-    fn bearable(self) -> bool {
+    /// Returns true if the cost is within the bounds of FORMAT.md §4, which protect from hostile slots.
+    fn is_within_bounds(self) -> bool {
         (8 << 10..=1 << 20).contains(&self.memory)
             && (1..=16).contains(&self.passes)
             && (1..=16).contains(&self.lanes)
@@ -41,16 +41,16 @@ impl Cost {
     }
 }
 
-/// A key slot as it is kept.
+/// A key slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
-    /// Its name, and its salt.
+    /// The id in its name, which is also its salt.
     pub id: ObjectId,
-    /// What opens it; `None` for a kind that this program does not know.
+    /// The kind of the secret that opens it; `None` for an unknown kind.
     pub kind: Option<SecretKind>,
-    /// When it was made, in seconds since 1970 UTC.
+    /// The time of creation, in seconds since 1970 UTC.
     pub created: i64,
-    /// What the person called it.
+    /// The label that the person gave.
     pub label: String,
     cost: Option<Cost>,
     commitment: [u8; 32],
@@ -59,7 +59,7 @@ pub struct Slot {
     tag: [u8; 32],
 }
 
-/// Wraps the master secret for `secret`, as a new slot.
+/// Creates a slot that holds the master secret, encrypted with a key from `secret`.
 pub(crate) fn create(
     master: &MasterSecret,
     repository: RepositoryId,
@@ -104,8 +104,7 @@ pub(crate) fn create(
 }
 
 impl Slot {
-    /// Encodes the slot as an object, tagged so that everybody who can open the repository can
-    /// tell whether it was altered.
+    /// Encodes the slot as an object. Its tag lets everybody who can open the repository verify it.
     pub(crate) fn encode(&self, keys: &Keys) -> Vec<u8> {
         let mut out = Vec::new();
         let tag = self.tag(keys);
@@ -113,7 +112,7 @@ impl Slot {
         out
     }
 
-    /// Compares the tag of a slot that was read.
+    /// Verifies the tag of a slot that was decoded.
     pub(crate) fn verify(&self, keys: &Keys) -> Result<()> {
         if bool::from(self.tag(keys).ct_eq(&self.tag)) {
             return Ok(());
@@ -127,21 +126,21 @@ impl Slot {
         keys.header.mac(&[b"yore slot", &pair])
     }
 
-    /// Decodes the slot kept as `name`.
+    /// Decodes the slot of the object `name`.
     pub(crate) fn decode(
         name: &ObjectName,
         repository: RepositoryId,
         bytes: &[u8],
     ) -> Result<Self> {
-        let (slot, of) =
+        let (slot, owner) =
             parse(bytes).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))?;
         if name.id() != Some(slot.id.0) {
             return Err(Error::damaged(name.as_str(), "an object of another name"));
         }
-        if of != repository {
+        if owner != repository {
             return Err(Error::damaged(name.as_str(), "a slot of another repository"));
         }
-        if slot.cost.is_some_and(|cost| !cost.bearable()) {
+        if slot.cost.is_some_and(|cost| !cost.is_within_bounds()) {
             return Err(Error::damaged(
                 name.as_str(),
                 "its key derivation costs too much or too little",
@@ -150,7 +149,7 @@ impl Slot {
         Ok(slot)
     }
 
-    /// Opens the slot with a secret of its kind; `None` when the secret is another.
+    /// Decrypts the slot with a secret of its kind; `None` when the secret is wrong.
     pub(crate) fn open(&self, repository: RepositoryId, secret: &Secret) -> Option<MasterSecret> {
         let (key, commitment) = slot_key(secret, self.id, repository, self.cost);
         if !bool::from(commitment.ct_eq(&self.commitment)) {
@@ -170,7 +169,7 @@ impl Slot {
     }
 }
 
-/// Reads the master secret of generation 1 out of an opened slot.
+/// Decodes the master secret of generation 1 from a decrypted slot.
 fn first_generation(plain: &[u8]) -> Read<MasterSecret> {
     let mut master = None;
     cbor::whole_map(plain, |key, d| {

@@ -1,7 +1,7 @@
 //! Trees: directories as blobs (FORMAT.md §8).
 //!
-//! A node has everything about one name but the bytes of a large content. A tree blob holds the
-//! nodes of a directory, or, for a large one, points to leaves that hold them.
+//! A node holds the metadata of one name, and the content of a small file. A tree blob holds the
+//! nodes of a directory, or, for a large one, the references to leaves that hold them.
 
 use yore_platform::{DeviceNumber, Kind, Owner, Timestamp, Xattrs};
 
@@ -17,21 +17,21 @@ pub(crate) use decode::{decode_hole_list, decode_list, decode_tree};
 pub(crate) use encode::{encode_hole_list, encode_list};
 pub use owner_names::OwnerNames;
 
-/// A stretch of a file's content, as the chunker cut it.
+/// A chunk of a file's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunk {
-    /// The blob that holds it.
+    /// The id of its blob.
     pub id: BlobId,
     /// Its length in bytes.
     pub length: u32,
 }
 
-/// An item of a list: a chunk or another list, with the bytes of data under it.
+/// An item of a list: a chunk or another list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListRef {
-    /// Its blob.
+    /// The id of its blob.
     pub id: BlobId,
-    /// Bytes of data under it.
+    /// Bytes of data in it.
     pub length: u64,
 }
 
@@ -53,28 +53,28 @@ pub enum Content {
     Chunks(Vec<Chunk>),
     /// The chunks that list blobs name, in order.
     Lists {
-        /// 0 when the lists name chunks, 1 when they name such lists, and so on.
+        /// The depth: 0 when the lists name chunks, 1 when they name lists of depth 0, and so on.
         depth: u8,
         /// The lists, in order.
         lists: Vec<ListRef>,
     },
 }
 
-/// Bytes of data, then bytes of hole after them.
+/// A hole and the data before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hole {
-    /// Data since the last hole, or the start of the file.
+    /// Bytes of data since the previous hole, or since the start of the file.
     pub data: u64,
-    /// Zeros that are not stored.
+    /// Bytes of the hole, which reads as zeros.
     pub hole: u64,
 }
 
 /// The holes of a sparse file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holes {
-    /// In the node itself, ascending.
+    /// Holes in the node, ascending.
     Inline(Vec<Hole>),
-    /// In list blobs, because there are many.
+    /// The list blobs that hold the holes.
     Lists(Vec<BlobId>),
 }
 
@@ -85,7 +85,7 @@ impl Default for Holes {
 }
 
 impl Holes {
-    /// Reports whether the file has none.
+    /// Returns true if the file has no holes.
     pub fn is_empty(&self) -> bool {
         matches!(self, Holes::Inline(holes) if holes.is_empty())
     }
@@ -100,8 +100,8 @@ impl Flags {
     pub const CHANGED_WHILE_READ: Flags = Flags(1);
     /// It could not be read; this is its last known state.
     pub const STALE: Flags = Flags(2);
-    /// Not everything in this directory is in its tree: it was left out on purpose and not by a
-    /// pattern, or could not be read.
+    /// The tree lacks entries of this directory: they were excluded, not by a pattern, or could not be
+    /// read.
     pub const INCOMPLETE: Flags = Flags(4);
 
     /// Some of its extended attributes could not be read, and are missing.
@@ -113,50 +113,50 @@ impl Flags {
         Flags(self.0 | other.0)
     }
 
-    /// Reports whether all of `other`'s flags are set.
+    /// Returns true if all flags of `other` are set.
     pub fn contains(self, other: Flags) -> bool {
         self.0 & other.0 == other.0
     }
 }
 
-/// Everything about one name of a directory.
+/// An entry of a directory, with its metadata and content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     /// Its name: bytes, not a path, not `.` or `..`.
     pub name: Vec<u8>,
     /// Its kind.
     pub kind: Kind,
-    /// Permission bits (`0o7777`); `None` where none were known.
+    /// Permission bits (`0o7777`); `None` if unknown.
     pub mode: Option<u32>,
-    /// Its owner; `None` where none was known.
+    /// Its owner; `None` if unknown.
     pub owner: Option<Owner>,
-    /// The names of owners, in a tree that was read; a writer takes those of the system.
+    /// The names of owners, set by a reader; a writer uses the names of the system.
     pub owner_names: OwnerNames,
     /// The time of the last change of its content.
     pub modified: Timestamp,
-    /// The time of the last change of content or metadata, where it was backed up.
+    /// The time of the last change of content or metadata on the source system.
     pub changed: Option<Timestamp>,
     /// The time of its creation.
     pub born: Option<Timestamp>,
-    /// Its inode number where it was backed up.
+    /// Its inode number on the source system.
     pub inode: u64,
-    /// Length in bytes of a file.
+    /// The size of a file in bytes.
     pub size: u64,
-    /// A file's data.
+    /// The data of a file.
     pub content: Content,
-    /// A file's holes.
+    /// The holes of a file.
     pub holes: Holes,
-    /// A directory's tree; `None` when it could not be read.
+    /// The tree of a directory; `None` when it could not be read.
     pub subtree: Option<BlobId>,
-    /// The text of a symbolic link.
+    /// The target of a symbolic link.
     pub target: Vec<u8>,
-    /// The device that a device node stands for.
+    /// The device number of a device node.
     pub device_number: DeviceNumber,
     /// Extended attributes, POSIX ACLs among them.
     pub xattrs: Xattrs,
     /// The number of its hard links.
     pub links: u64,
-    /// The number of its file system, kept when it has several hard links.
+    /// The number of its file system; set if it has several hard links.
     pub filesystem: u64,
     /// Failures while it was backed up.
     pub flags: Flags,
@@ -165,7 +165,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Makes a node with nothing but a name, a kind and a time.
+    /// Creates a node with only a name, a kind and a time.
     pub fn new(name: &[u8], kind: Kind, modified: Timestamp) -> Self {
         Self {
             name: name.to_vec(),
@@ -220,12 +220,12 @@ pub struct LeafRef {
     pub nodes: u64,
 }
 
-/// A node that decodes and can't be used: of a later version, or contradictory.
+/// A node that decodes but can't be used: of a later version, or inconsistent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidNode {
     /// Its name, which may be one that is not allowed.
     pub name: Vec<u8>,
-    /// The part of it that is not known or not allowed.
+    /// The part that is unknown or not allowed.
     pub reason: &'static str,
 }
 

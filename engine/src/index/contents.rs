@@ -22,7 +22,7 @@ pub(crate) fn load_contents(
     }
     let prefix = backend.read(&name, 0..PREFIX as u64)?;
     let kind = PackKind::from_number(prefix[5].into()).ok_or_else(|| damaged("not a pack"))?;
-    let key = PackKey::of(keys, kind, id, &prefix)?;
+    let key = PackKey::from_prefix(keys, kind, id, &prefix)?;
     let mut trailer = backend.read(&name, size - TRAILER as u64..size)?;
     let range = key.open_trailer(size, &mut trailer).ok_or_else(|| damaged("it has no end"))?;
     let start = range.start;

@@ -1,4 +1,4 @@
-//! Creating a repository, and an empty copy of one at a further destination.
+//! Creation of a repository, and of an empty copy at a further destination.
 
 use std::sync::Arc;
 
@@ -17,36 +17,36 @@ use crate::format::slot::{self, Cost, MAX_SLOT, Slot};
 
 /// The options of a new repository.
 pub struct CreateOptions<'a> {
-    /// The secrets that will open it, each with the label of its slot. At least one.
+    /// The secrets that open it, each with the label of its slot; at least one.
     pub secrets: &'a [(&'a Secret, &'a str)],
     /// The cost of deriving a key from a passphrase.
     pub cost: Cost,
-    /// Sizes for writers.
+    /// The sizes of chunks, frames and packs.
     pub parameters: Parameters,
-    /// Now.
+    /// The time of creation.
     pub time: Timestamp,
 }
 
 /// Creates a repository on an empty destination.
 ///
-/// The header comes last: a repository whose creation was interrupted is none, and may be created again.
+/// The header is written last: after an interrupted creation there is no repository, and it can be created again.
 ///
 /// # Errors
-/// [`Error::Occupied`] when something is there.
+/// [`Error::Occupied`] when the destination is not empty.
 pub fn create(backend: Arc<dyn Backend>, options: &CreateOptions<'_>) -> Result<Repository> {
     backend.prepare()?;
     remove_interrupted(&*backend)?;
     let repository = RepositoryId(random());
     let master = MasterSecret::draw();
     let keys = Keys::derive(&master, repository);
-    let (destination, mut written) = name_destination(&*backend, &keys, options.time)?;
+    let (destination, mut written) = save_destination_id(&*backend, &keys, options.time)?;
     let created = options.time.seconds;
     for (secret, label) in options.secrets {
         let slot = slot::create(&master, repository, secret, label, created, options.cost);
         let name = ObjectName::slot(slot.id);
         backend::save(&*backend, &name, &slot.encode(&keys))?;
         let read = Slot::decode(&name, repository, &backend::load(&*backend, &name, MAX_SLOT)?)?;
-        // A passphrase is not derived a second time: its slot is compared with the one that was written.
+        // Deriving the key from a passphrase again would double the cost, so the slot's bytes are compared.
         let opens = match secret.kind() {
             SecretKind::Passphrase => read.encode(&keys) == slot.encode(&keys),
             SecretKind::KeyFile | SecretKind::Recovery => read.open(repository, secret).is_some(),
@@ -64,12 +64,12 @@ pub fn create(backend: Arc<dyn Backend>, options: &CreateOptions<'_>) -> Result<
     Ok(Repository { keys: Arc::new(keys), header, destinations, cache: None })
 }
 
-/// Makes an empty destination a further one of a repository: with its headers and key slots, and no snapshot yet.
+/// Creates a copy of a repository at an empty destination: headers and key slots, without snapshots.
 ///
-/// The same secrets open the copy. [`Repository::add_destination`] then makes writers write to both.
+/// The same secrets open the copy. After [`Repository::add_destination`] writers write to both.
 ///
 /// # Errors
-/// [`Error::Occupied`] when something is there.
+/// [`Error::Occupied`] when the destination is not empty.
 pub fn create_copy(
     repository: &Repository,
     backend: &Arc<dyn Backend>,
@@ -78,7 +78,7 @@ pub fn create_copy(
     backend.prepare()?;
     remove_interrupted(&**backend)?;
     let from = &**repository.primary().backend();
-    let (_, mut written) = name_destination(&**backend, &repository.keys, time)?;
+    let (_, mut written) = save_destination_id(&**backend, &repository.keys, time)?;
     for area in [Area::Keys, Area::Headers] {
         for name in from.names(area)? {
             let limit = if area == Area::Keys { MAX_SLOT } else { MAX_HEADER };
@@ -94,8 +94,8 @@ pub fn create_copy(
     publish_header(&**backend, &header, &written)
 }
 
-/// Gives a destination its id; returns it, and the name of the object.
-fn name_destination(
+/// Draws and saves the id of a destination; returns it with the name of its object.
+fn save_destination_id(
     backend: &dyn Backend,
     keys: &Keys,
     time: Timestamp,
@@ -106,7 +106,7 @@ fn name_destination(
     Ok((id, vec![name]))
 }
 
-/// Publishes the header, after which the repository exists, unless one was created at the same time.
+/// Publishes the header, which makes the repository exist, unless another process created one at the same time.
 fn publish_header(backend: &dyn Backend, header: &[u8], written: &[ObjectName]) -> Result<()> {
     match backend::save(backend, &ObjectName::header(), header)? {
         Published::Created => {}
@@ -115,7 +115,7 @@ fn publish_header(backend: &dyn Backend, header: &[u8], written: &[ObjectName]) 
             return Err(Error::Occupied { location: backend.location(), found });
         }
     }
-    // Another program that creates at the same time may have removed the slots as leftovers.
+    // Another process that creates at the same time may have removed the slots as leftovers.
     for name in written {
         if backend.size(name)?.is_none() {
             return Err(Error::Missing { object: name.to_string() });
@@ -124,7 +124,7 @@ fn publish_header(backend: &dyn Backend, header: &[u8], written: &[ObjectName]) 
     Ok(())
 }
 
-/// Removes the slots that an interrupted creation left at a destination without a header.
+/// Removes the key slots that an interrupted creation left at a destination without a header.
 fn remove_interrupted(backend: &dyn Backend) -> Result<()> {
     for area in [Area::Keys, Area::Headers] {
         for name in backend.names(area)? {

@@ -1,4 +1,4 @@
-//! One destination of a repository, and what belongs to it alone: sessions, verdicts and generations.
+//! One destination of a repository, with its own sessions, verdicts and generations.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::format::record::{
     DestinationId, Generation, Outcome, Session, Verdict, decode_destination,
 };
 
-/// A place that holds a copy of a repository.
+/// A destination that holds a copy of a repository.
 ///
 /// Packs, indexes, snapshots, slots, headers and tombstones are the same objects on every destination.
-/// Sessions, verdicts and generations of prune belong to one, so each is consistent by itself.
+/// Sessions, verdicts and generations of prune belong to one destination, so each is consistent by itself.
 pub struct Destination {
     backend: Arc<dyn Backend>,
     id: DestinationId,
@@ -25,7 +25,7 @@ pub struct Destination {
 
 /// The packs that prune has condemned at a destination, up to its newest generation.
 pub(crate) struct Condemned {
-    /// The number of the newest generation; 0 without any.
+    /// The number of the newest generation; 0 if there is none.
     pub(crate) generation: u64,
     pub(crate) packs: HashSet<ObjectId>,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// The snapshots that these sessions committed.
+    /// Iterates over the snapshots that these sessions committed.
     pub(crate) fn committed(&self) -> impl Iterator<Item = SnapshotId> + '_ {
         let verdicts = self.list.values();
         verdicts.flat_map(|(session, verdict)| {
@@ -51,8 +51,8 @@ impl Sessions {
     }
 }
 
-/// Returns the snapshots that a session committed (FORMAT.md §11): none where it was aborted, or where its verdict
-/// is of another destination.
+/// Returns the snapshots that a session committed (FORMAT.md §11): none if it was aborted, or if its verdict
+/// belongs to another destination.
 pub(crate) fn committed_by<'v>(session: &Session, verdict: &'v Verdict) -> &'v [SnapshotId] {
     match &verdict.outcome {
         Outcome::Commit(snapshots) if session.destination == verdict.destination => snapshots,
@@ -74,17 +74,17 @@ impl Destination {
         Ok(Self { backend, id })
     }
 
-    /// Names the destination for messages.
+    /// Returns the name of the destination for messages.
     pub fn location(&self) -> String {
         self.backend.location()
     }
 
-    /// The code that reads and writes it.
+    /// Returns the backend of the destination.
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
     }
 
-    /// The id by which its sessions name it.
+    /// Returns the id by which sessions name the destination.
     pub(crate) fn id(&self) -> DestinationId {
         self.id
     }

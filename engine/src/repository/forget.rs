@@ -1,4 +1,4 @@
-//! Forgetting snapshots: a tombstone says that one does not count any more.
+//! Forgetting snapshots: a snapshot with a tombstone no longer counts.
 
 use yore_platform::Timestamp;
 
@@ -11,19 +11,19 @@ use crate::format::seal;
 use crate::repository::Repository;
 use crate::repository::session::Writer;
 
-/// What forgetting did.
+/// The result of forgetting snapshots.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ForgetReport {
-    /// The snapshots that do not count any more.
+    /// The snapshots that this call forgot.
     pub forgotten: Vec<SnapshotId>,
-    /// Those that somebody had forgotten before.
+    /// The snapshots that had a tombstone before.
     pub already: Vec<SnapshotId>,
 }
 
-/// Forgets snapshots, one tombstone each; `policy` says why. Space is reclaimed by prune.
+/// Forgets snapshots by one tombstone each, which records `policy` as the reason. Prune frees their space.
 ///
 /// # Errors
-/// [`Error::NotFound`], before anything is written, when one of them is not there.
+/// [`Error::NotFound`], before anything is written, when one of them does not exist.
 pub fn forget(
     repository: &Repository,
     ids: &[SnapshotId],
@@ -38,7 +38,7 @@ pub fn forget(
     }
     let mut report = ForgetReport::default();
     for &snapshot in ids {
-        // One that can't be read can be forgotten all the same.
+        // A snapshot that can't be read can still be forgotten.
         let known = repository.load_snapshot(snapshot).ok();
         let tombstone = Tombstone {
             snapshot,
@@ -46,9 +46,9 @@ pub fn forget(
             host: writer.host.clone(),
             user: writer.user.clone(),
             policy: policy.into(),
-            numbered: known.as_ref().map(|known| (known.client, known.sequence)),
+            client_sequence: known.as_ref().map(|known| (known.client, known.sequence)),
             previous: known.as_ref().and_then(|known| known.previous),
-            // The place of a snapshot that a person dated says nothing of others.
+            // A snapshot whose time a person gave does not order others.
             seen: known.filter(|known| !known.time_given).map_or_else(Vec::new, |known| known.seen),
         };
         let name = ObjectName::tombstone(snapshot);

@@ -1,5 +1,5 @@
-//! The snapshots that count, kept up to date at the price of a look while nothing changes, and of two
-//! lists of names when something may have.
+//! A cache of the snapshots that count: an update costs one change token while nothing changes, and two
+//! lists of names when something may have changed.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -9,7 +9,7 @@ use super::destination::committed_by;
 use super::records::Records;
 use super::snapshots::counting;
 use super::{Repository, Snapshots};
-use crate::backend::{SETTLED, Stamp};
+use crate::backend::{ChangeToken, TIMESTAMP_GRANULARITY};
 use crate::clock::now;
 use crate::error::{Error, Result};
 use crate::format::id::{ObjectId, SnapshotId};
@@ -17,30 +17,31 @@ use crate::format::object::{Area, ObjectName};
 use crate::format::record::{Snapshot, Tombstone};
 use crate::snapshots::order;
 
-/// After this time names are listed although the destination looks the same.
-const LISTED_ANYWAY: Duration = Duration::from_secs(60);
+/// The age at which names are listed again although the change token is the same.
+const MAX_LIST_AGE: Duration = Duration::from_secs(60);
 
-/// What a destination looked like when its names were listed.
-struct Look {
-    stamp: Stamp,
-    /// When it first looked so.
-    since: Instant,
+/// The change token of a destination when its names were listed, and the times of both.
+struct LastList {
+    token: ChangeToken,
+    /// The time when the token was first read.
+    unchanged_since: Instant,
     listed: Instant,
 }
 
-impl Look {
-    /// Tells whether nothing can have changed since the list.
+impl LastList {
+    /// Returns true if nothing can have changed since the list.
     fn is_settled(&self) -> bool {
-        self.listed.duration_since(self.since) >= SETTLED && self.listed.elapsed() < LISTED_ANYWAY
+        self.listed.duration_since(self.unchanged_since) >= TIMESTAMP_GRANULARITY
+            && self.listed.elapsed() < MAX_LIST_AGE
     }
 }
 
-/// What has been loaded of a repository's snapshots; objects never change, so it is kept.
+/// The verdicts, tombstones and snapshots that were loaded of a repository; objects never change.
 #[derive(Default)]
 pub struct KnownSnapshots {
-    /// What the destination looked like before it was listed last, if it can tell.
-    look: Option<Look>,
-    /// The verdicts and tombstones that were listed last; `None` before the first time.
+    /// The change token from before the latest list, if the destination has one.
+    last_list: Option<LastList>,
+    /// The names of verdicts and tombstones in the latest list; `None` before the first.
     names: Option<Vec<ObjectName>>,
     verdicts: HashMap<ObjectName, Vec<SnapshotId>>,
     tombstones: HashMap<ObjectName, Tombstone>,
@@ -48,12 +49,12 @@ pub struct KnownSnapshots {
 }
 
 impl KnownSnapshots {
-    /// Returns the snapshots that count if something changed since the last call, and `None` when
-    /// no verdict and no tombstone came or went.
+    /// Returns the snapshots that count, or `None` when no verdict and no tombstone was created or
+    /// deleted since the last call.
     ///
     /// # Errors
-    /// The destination does not answer; what is known stays as it was. Damaged objects are no
-    /// error: they are among the problems.
+    /// The destination can't be read; the cache is unchanged. Damaged objects are returned among the
+    /// problems instead.
     pub fn update(&mut self, repository: &Repository) -> Result<Option<Snapshots>> {
         let Some(names) = self.list_if_changed(repository)? else { return Ok(None) };
         if self.names.as_ref() == Some(&names) {
@@ -80,7 +81,7 @@ impl KnownSnapshots {
                 Err(error) => return Err(error),
             }
         }
-        records.keep();
+        records.save();
         found.forgotten =
             names.iter().filter_map(|name| self.tombstones.get(name)).cloned().collect();
         found.list = order::arrange(list, &found.forgotten, now());
@@ -90,20 +91,20 @@ impl KnownSnapshots {
 
     /// Lists the verdicts and tombstones, unless nothing can have changed since the last list.
     fn list_if_changed(&mut self, repository: &Repository) -> Result<Option<Vec<ObjectName>>> {
-        let stamp = repository.backend().stamp(&[Area::Sessions, Area::Forgotten])?;
+        let token = repository.backend().change_token(&[Area::Sessions, Area::Forgotten])?;
         let began = Instant::now();
-        let same = self.look.take_if(|look| stamp.as_ref() == Some(&look.stamp));
-        if let Some(look) = &same
-            && look.is_settled()
+        let same = self.last_list.take_if(|last| token.as_ref() == Some(&last.token));
+        if let Some(last) = &same
+            && last.is_settled()
         {
-            self.look = same;
+            self.last_list = same;
             return Ok(None);
         }
-        // Until it is listed, it counts as changed.
-        self.look = None;
+        // After an error in the list, the next call must list again.
+        self.last_list = None;
         let names = list(repository)?;
-        let since = same.map_or(began, |look| look.since);
-        self.look = stamp.map(|stamp| Look { stamp, since, listed: began });
+        let unchanged_since = same.map_or(began, |last| last.unchanged_since);
+        self.last_list = token.map(|token| LastList { token, unchanged_since, listed: began });
         Ok(Some(names))
     }
 
@@ -140,14 +141,14 @@ impl KnownSnapshots {
         })
     }
 
-    /// The snapshots that the named verdicts commit and no named tombstone forgets.
+    /// Returns the snapshots that the named verdicts commit and no named tombstone forgets.
     fn counting(&self, names: &[ObjectName]) -> HashSet<SnapshotId> {
         let committed = names.iter().filter_map(|name| self.verdicts.get(name)).flatten().copied();
         counting(committed, names.iter().filter_map(|name| self.tombstones.get(name)))
     }
 }
 
-/// Lists the verdicts of sessions that are there, and the tombstones.
+/// Lists the verdicts whose session exists, and the tombstones.
 fn list(repository: &Repository) -> Result<Vec<ObjectName>> {
     let sessions = repository.backend().names(Area::Sessions)?;
     let listed: HashSet<&ObjectName> = sessions.iter().collect();

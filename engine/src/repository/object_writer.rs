@@ -1,4 +1,4 @@
-//! Writing objects that are the same on every destination of a repository.
+//! A writer of objects that are the same on every destination of a repository.
 
 use super::Destination;
 use crate::backend::{NewObject, Published};
@@ -21,7 +21,7 @@ impl<'r> ObjectWriter<'r> {
         Self { destinations }
     }
 
-    /// Begins an object, which exists at a destination once it is published there.
+    /// Creates an object, which exists at a destination once it is published there.
     pub(crate) fn create(self, name: &ObjectName) -> Result<Box<dyn NewObject + 'r>> {
         if let [only] = self.destinations {
             return only.backend().create(name);
@@ -43,7 +43,7 @@ impl NewObject for Copies<'_> {
         self.copies.iter_mut().try_for_each(|copy| copy.append(bytes))
     }
 
-    /// Publishes one copy after the other. The object counts as created when one destination did not have it.
+    /// Publishes one copy after the other; returns `Created` when at least one destination did not have the object.
     fn publish(self: Box<Self>) -> Result<Published> {
         let mut published = Published::Exists;
         for copy in self.copies {

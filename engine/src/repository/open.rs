@@ -13,16 +13,16 @@ use crate::format::object::{Area, ObjectName};
 use crate::format::secret::{Secret, SecretKind};
 use crate::format::slot::{MAX_SLOT, Slot};
 
-/// The number of passphrase slots that are tried before a passphrase is called wrong.
+/// The number of passphrase slots that are tried before a passphrase is reported as wrong.
 const MAX_PASSPHRASE_SLOTS: usize = 64;
 
 /// Opens a repository with a secret.
 ///
-/// `cache` is a private folder for this and other repositories; `None` does without.
+/// `cache` is a private folder for this and other repositories; with `None` there is no cache.
 ///
 /// # Errors
 /// [`Error::NoRepository`], [`Error::WrongSecret`], [`Error::Unsupported`]; [`Error::Damaged`] when
-/// the header or every fitting slot is.
+/// the header is damaged, or when a slot is damaged and none opens.
 pub fn open(
     backend: Arc<dyn Backend>,
     secret: &Secret,
@@ -36,7 +36,7 @@ pub fn open(
     let header = unverified.verify(&keys)?;
     let destinations = vec![Destination::load(backend, &keys)?];
     let cache = cache.map(|folder| folder.join(id.to_string())).filter(|folder| {
-        // Without a cache everything works, slower.
+        // A cache only saves time, so a failure is ignored.
         yore_platform::create_private_dir(folder).is_ok()
     });
     Ok(Repository { keys: Arc::new(keys), header, destinations, cache })

@@ -1,9 +1,9 @@
-//! Sessions, verdicts, tombstones and snapshots that this machine has read before.
+//! A cache of sessions, verdicts, tombstones and snapshots.
 //!
-//! Such an object never changes, so what was read and authenticated once is kept in a file beside the
-//! index: a repository of thousands of snapshots is listed by names and one file, instead of three
-//! objects for each. It is a cache: what is cut off or damaged in it is read from the destination.
-//! That an object is there is never taken from it: its name must be listed.
+//! Such an object never changes, so its content, once read and authenticated, is saved in a file beside
+//! the cached index: listing thousands of snapshots takes lists of names and one file, instead of three
+//! objects for each snapshot. Truncated or damaged entries are read from the destination again. The cache
+//! does not prove that an object exists: its name must be listed.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, OpenOptions};
@@ -18,40 +18,40 @@ use crate::format::id::{RepositoryId, SnapshotId};
 use crate::format::object::{Area, Kind, ObjectName};
 use crate::format::record::{Session, Snapshot, Tombstone, Verdict};
 
-/// The file in the repository's folder of the cache; another format has another name.
+/// The file in the cache folder of the repository; another format has another name.
 const FILE: &str = "records-1";
 /// Bytes of an entry's checksum.
 const CHECKSUM: usize = 16;
-/// So many unused records are kept for those that come back.
-const UNUSED: usize = 1000;
+/// The number of unused records that are kept, since they may be needed again.
+const MAX_UNUSED: usize = 1000;
 
 struct Record {
     content: Vec<u8>,
-    /// Whether somebody asked for it since the file was read.
+    /// It was used since the file was read.
     used: bool,
 }
 
-/// What was read before, and what is read now.
+/// The cached records of a repository, and those that are loaded from a destination.
 pub(super) struct Records<'r> {
     repository: &'r Repository,
     destination: &'r Destination,
     file: Option<PathBuf>,
     known: HashMap<ObjectName, Record>,
-    /// Entries that are not in the file yet.
-    fresh: Vec<u8>,
-    /// Whether the file is as it was written.
-    whole: bool,
-    /// The snapshots at the destination, once they are listed.
+    /// Encoded entries that are not in the file yet.
+    unsaved: Vec<u8>,
+    /// All entries of the file could be decoded.
+    intact: bool,
+    /// The snapshots at the destination; `None` until they are listed.
     snapshots: Option<HashSet<ObjectName>>,
 }
 
 impl<'r> Records<'r> {
-    /// Reads what is kept; whatever is wrong with that, nothing is.
+    /// Reads the cache file up to the first damaged entry; a missing file is an empty cache.
     pub(super) fn open(repository: &'r Repository, destination: &'r Destination) -> Self {
         let file = repository.cache.as_ref().map(|folder| folder.join(FILE));
         let bytes = file.as_deref().and_then(|file| fs::read(file).ok()).unwrap_or_default();
-        let (known, whole) = decode(repository.id(), &bytes);
-        Self { repository, destination, file, known, fresh: Vec::new(), whole, snapshots: None }
+        let (known, intact) = decode(repository.id(), &bytes);
+        Self { repository, destination, file, known, unsaved: Vec::new(), intact, snapshots: None }
     }
 
     pub(super) fn session(&mut self, name: &ObjectName) -> Result<Session> {
@@ -66,7 +66,7 @@ impl<'r> Records<'r> {
 
     pub(super) fn snapshot(&mut self, id: SnapshotId) -> Result<Snapshot> {
         let name = ObjectName::snapshot(id);
-        if self.known.contains_key(&name) && !self.is_there(&name)? {
+        if self.known.contains_key(&name) && !self.exists(&name)? {
             return Err(Error::Missing { object: name.to_string() });
         }
         let content = self.content(Kind::Snapshot, &name)?;
@@ -84,21 +84,21 @@ impl<'r> Records<'r> {
             .and_then(|content| Tombstone::decode(&content).ok())
             .filter(|tombstone| name.id() == Some(tombstone.snapshot.0));
         if tombstone.is_none() {
-            // A snapshot whose tombstone is damaged is presented: better too much than too little.
+            // With a damaged tombstone the snapshot still counts: too many are better than too few.
             problems.push(Error::damaged(name.as_str(), "it is no tombstone of this repository"));
         }
         tombstone
     }
 
-    /// Tells whether the destination has a snapshot, by a list that is made once.
-    fn is_there(&mut self, name: &ObjectName) -> Result<bool> {
+    /// Returns true if the destination has a snapshot, by a list that is read once.
+    fn exists(&mut self, name: &ObjectName) -> Result<bool> {
         let listed = match self.snapshots.take() {
             Some(listed) => listed,
             None => self.destination.backend().names(Area::Snapshots)?.into_iter().collect(),
         };
-        let is_there = listed.contains(name);
+        let exists = listed.contains(name);
         self.snapshots = Some(listed);
-        Ok(is_there)
+        Ok(exists)
     }
 
     fn content(&mut self, kind: Kind, name: &ObjectName) -> Result<Vec<u8>> {
@@ -108,38 +108,38 @@ impl<'r> Records<'r> {
         }
         let backend = &**self.destination.backend();
         let content = load_sealed(backend, &self.repository.keys, kind, name)?;
-        encode(self.repository.id(), name, &content, &mut self.fresh);
+        encode(self.repository.id(), name, &content, &mut self.unsaved);
         let record = Record { content: content.clone(), used: true };
         self.known.insert(name.clone(), record);
         Ok(content)
     }
 
-    /// Keeps what was read now.
-    pub(super) fn keep(self) {
+    /// Saves the records that were loaded from the destination.
+    pub(super) fn save(self) {
         if let Some(file) = self.file.as_deref()
-            && !self.fresh.is_empty()
+            && !self.unsaved.is_empty()
         {
-            // Without it, the next one reads it from the destination once more.
-            let _ = match self.whole {
-                true => append(file, &self.fresh),
+            // After an error the next run loads the records from the destination again.
+            let _ = match self.intact {
+                true => append(file, &self.unsaved),
                 false => self.rewrite(file),
             };
         }
     }
 
-    /// Keeps what was read now, and no longer what nobody asked for: to be called by whoever asked for
-    /// everything.
-    pub(super) fn keep_used(mut self) {
+    /// Saves the loaded records, and removes unused ones beyond [`MAX_UNUSED`]. The caller has used every record
+    /// of the repository.
+    pub(super) fn save_used(mut self) {
         let used = self.known.values().filter(|record| record.used).count();
-        if self.known.len() > 2 * used + UNUSED
+        if self.known.len() > 2 * used + MAX_UNUSED
             && let Some(file) = self.file.as_deref()
         {
             self.known.retain(|_, record| record.used);
-            // A file that stays costs space, nothing else.
+            // After an error the old file takes more space, nothing else.
             let _ = self.rewrite(file);
             return;
         }
-        self.keep();
+        self.save();
     }
 
     fn rewrite(&self, file: &Path) -> std::io::Result<()> {
@@ -156,12 +156,12 @@ fn undecodable(name: &ObjectName) -> Error {
     Error::damaged(name.as_str(), "it does not decode")
 }
 
-/// Adds entries at the end in one call, so that those of several processes do not mix.
+/// Appends entries in one call, so that those of several processes do not mix.
 fn append(file: &Path, entries: &[u8]) -> std::io::Result<()> {
     OpenOptions::new().append(true).create(true).open(file)?.write_all(entries)
 }
 
-/// Encodes an entry: the length of what follows, that of the name, the name, the content; and a checksum.
+/// Encodes an entry: length of the next three fields, length of the name, name, content; then a checksum.
 fn encode(repository: RepositoryId, name: &ObjectName, content: &[u8], out: &mut Vec<u8>) {
     let text = name.as_str().as_bytes();
     let lengths = (u8::try_from(text.len()), u32::try_from(1 + text.len() + content.len()));
@@ -183,7 +183,7 @@ fn checksum(repository: RepositoryId, body: &[u8]) -> [u8; CHECKSUM] {
     sum
 }
 
-/// Decodes entries up to the first that is damaged; tells whether none is.
+/// Decodes entries up to the first damaged one; returns them, and true if none is damaged.
 fn decode(repository: RepositoryId, bytes: &[u8]) -> (HashMap<ObjectName, Record>, bool) {
     let mut known = HashMap::new();
     let mut rest = bytes;
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
     use crate::testing::Sample;
 
-    /// A repository of three snapshots, opened with a cache that knows them.
+    /// Returns a repository of three snapshots, opened with a cache that holds them.
     fn cached() -> (Sample, Repository, PathBuf) {
         let sample = Sample::new();
         let source = sample.folder.path().join("source");
@@ -241,10 +241,10 @@ mod tests {
     }
 
     #[test]
-    fn records_that_were_read_once_are_not_read_again() {
+    fn cached_records_are_not_read_again() {
         let (sample, repository, _) = cached();
         let before = ids(&repository);
-        // Their content can't be read any more; their names are listed.
+        // The objects are listed, but their content can't be read.
         for folder in ["sessions", "snapshots"] {
             for entry in fs::read_dir(sample.path().join(folder)).expect("a folder") {
                 let path = entry.expect("an entry").path();
@@ -256,11 +256,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_listed_is_not_taken_from_the_cache() {
+    fn a_record_that_is_not_listed_is_not_taken_from_the_cache() {
         let (sample, repository, _) = cached();
         let before = ids(&repository);
-        let gone = sample.path().join(ObjectName::snapshot(before[1]).as_str());
-        fs::remove_file(gone).expect("removed");
+        let removed = sample.path().join(ObjectName::snapshot(before[1]).as_str());
+        fs::remove_file(removed).expect("removed");
         let found = repository.snapshots().expect("snapshots");
         assert_eq!(found.list.len(), 2);
         assert!(matches!(found.problems[..], [Error::Missing { .. }]), "{:?}", found.problems);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_that_is_cut_damaged_or_foreign_changes_no_answer() {
+    fn a_truncated_damaged_or_foreign_cache_is_ignored_and_rewritten() {
         let (_sample, repository, file) = cached();
         let before = ids(&repository);
         let bytes = fs::read(&file).expect("the cache");
@@ -286,9 +286,9 @@ mod tests {
         for bytes in broken {
             fs::write(&file, bytes).expect("written");
             assert_eq!(ids(&repository), before);
-            // It was mended.
-            let (known, whole) = decode(repository.id(), &fs::read(&file).expect("the cache"));
-            assert!(whole);
+            // The file was rewritten.
+            let (known, intact) = decode(repository.id(), &fs::read(&file).expect("the cache"));
+            assert!(intact);
             assert_eq!(known.len(), 9, "three of each");
         }
         let other = RepositoryId([9; 32]);
@@ -299,10 +299,10 @@ mod tests {
     }
 
     #[test]
-    fn records_that_nobody_asks_for_are_dropped_when_they_are_many() {
+    fn unused_records_beyond_the_limit_are_dropped() {
         let (_sample, repository, file) = cached();
         let mut stale = Vec::new();
-        for number in 0..UNUSED + 20 {
+        for number in 0..MAX_UNUSED + 20 {
             let mut id = [7; 32];
             id[..8].copy_from_slice(&(number as u64).to_le_bytes());
             let name = ObjectName::session(crate::format::id::ObjectId(id));
@@ -310,7 +310,7 @@ mod tests {
         }
         append(&file, &stale).expect("appended");
         assert_eq!(ids(&repository).len(), 3);
-        let (known, whole) = decode(repository.id(), &fs::read(&file).expect("the cache"));
-        assert_eq!((known.len(), whole), (9, true));
+        let (known, intact) = decode(repository.id(), &fs::read(&file).expect("the cache"));
+        assert_eq!((known.len(), intact), (9, true));
     }
 }

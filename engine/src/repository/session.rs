@@ -1,4 +1,4 @@
-//! A writer's session: opened before anything is written, ended by its verdict (FORMAT.md §11).
+//! Sessions of writers: opened before anything is written, ended by a verdict (FORMAT.md §11).
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use crate::format::record::{ClientId, Outcome, Session, Verdict};
 use crate::format::seal;
 use crate::repository::{Destination, Repository, save_sealed};
 
-/// Who writes.
+/// The identity of a writer, as sessions and snapshots record it.
 #[derive(Debug, Clone)]
 pub struct Writer {
     /// The machine's name.
@@ -22,25 +22,25 @@ pub struct Writer {
     pub user: String,
     /// The installation.
     pub client: ClientId,
-    /// The process, unique on its machine, in the platform's words.
+    /// The process, unique on its machine, as the platform identifies it.
     pub process: String,
-    /// Program and version.
+    /// The program and its version.
     pub program: String,
 }
 
 /// The sessions of one writer, one on each destination.
 pub(crate) struct OpenSession {
-    /// In the order of the destinations.
+    /// The id of each session, in the order of the destinations.
     ids: Vec<ObjectId>,
-    /// The packs that count as absent: condemned on one destination or more.
+    /// The packs that prune has condemned on at least one destination; they count as absent.
     pub(crate) condemned: HashSet<ObjectId>,
     program: String,
 }
 
-/// The number of times that opening a session starts over because prune published a generation meanwhile.
+/// The number of attempts to open a session; each fails when prune publishes a generation meanwhile.
 const ATTEMPTS: usize = 8;
 
-/// Opens a session on each destination, against the newest generation of prune there.
+/// Opens a session on each destination, based on the newest generation of prune there.
 pub(crate) fn open(
     repository: &Repository,
     writer: &Writer,
@@ -99,15 +99,15 @@ fn open_at(
 }
 
 impl OpenSession {
-    /// The session on the first destination, by which a snapshot names the writer that wrote it.
+    /// Returns the id of the session on the first destination, which a snapshot records as its session.
     pub(crate) fn id(&self) -> ObjectId {
         *self.ids.first().expect("a session is opened on every destination")
     }
 
-    /// Ends the session so that its snapshots exist, on one destination after the other.
+    /// Commits the snapshots on one destination after the other.
     ///
     /// # Errors
-    /// [`Error::Overtaken`] when another writer took this one for dead and aborted it first.
+    /// [`Error::Overtaken`] when another writer regarded this session as abandoned and aborted it first.
     pub(crate) fn commit(
         self,
         repository: &Repository,
@@ -124,7 +124,7 @@ impl OpenSession {
         Ok(())
     }
 
-    /// Ends the session so that nothing of it counts.
+    /// Aborts the session, so that none of its snapshots counts.
     pub(crate) fn abort(self, repository: &Repository, now: Timestamp) -> Result<()> {
         for (destination, id) in repository.destinations().iter().zip(&self.ids) {
             end(destination, &repository.keys, *id, Outcome::Abort, now, &self.program)?;
@@ -133,7 +133,7 @@ impl OpenSession {
     }
 }
 
-/// Gives a session its verdict, unless it has one.
+/// Publishes the verdict of a session, unless it has one.
 pub(crate) fn end(
     destination: &Destination,
     keys: &Keys,

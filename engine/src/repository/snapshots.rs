@@ -1,4 +1,4 @@
-//! The snapshots that count.
+//! The snapshots that count: committed and not forgotten.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,13 +13,13 @@ use crate::format::object::Area;
 use crate::format::record::{ClientId, Snapshot, Tombstone};
 use crate::snapshots::order::{self, SnapshotEntry};
 
-/// The most snapshots of other clients that a snapshot names as seen (FORMAT.md §10).
+/// The most heads that a snapshot names (FORMAT.md §10, key 18).
 const MAX_HEADS: usize = 1024;
 
 /// The snapshots that count, in their order (see [`SnapshotEntry`]), and the errors of those that could not be read.
 #[derive(Debug, Default)]
 pub struct Snapshots {
-    /// Those that a verdict commits and no tombstone names.
+    /// The snapshots that a verdict commits and no tombstone names.
     pub list: Vec<SnapshotEntry>,
     /// The tombstones.
     pub(crate) forgotten: Vec<Tombstone>,
@@ -27,7 +27,7 @@ pub struct Snapshots {
     pub problems: Problems,
 }
 
-/// Applies the rule which snapshots count (FORMAT.md §11): committed at a destination, and named by no tombstone.
+/// Returns the snapshots that count (FORMAT.md §11): committed at a destination, and named by no tombstone.
 pub(super) fn counting<'t>(
     committed: impl Iterator<Item = SnapshotId>,
     tombstones: impl Iterator<Item = &'t Tombstone>,
@@ -37,28 +37,30 @@ pub(super) fn counting<'t>(
 }
 
 impl Snapshots {
-    /// The number and id of each client's newest snapshot, also where that was forgotten: two of one
-    /// number would look like a copy that somebody put back.
+    /// Returns the sequence number and id of each client's newest snapshot, forgotten ones included: a number that
+    /// is used twice would indicate a client that was restored from a copy.
     pub(crate) fn newest_of_each_client(&self) -> HashMap<ClientId, (u64, SnapshotId)> {
-        let there = self.list.iter();
-        let there = there
+        let listed = self.list.iter();
+        let listed = listed
             .map(|SnapshotEntry { id, snapshot, .. }| (snapshot.client, (snapshot.sequence, *id)));
-        let forgotten = self.forgotten.iter().filter_map(|stone| {
-            stone.numbered.map(|(client, sequence)| (client, (sequence, stone.snapshot)))
+        let forgotten = self.forgotten.iter().filter_map(|tombstone| {
+            tombstone
+                .client_sequence
+                .map(|(client, sequence)| (client, (sequence, tombstone.snapshot)))
         });
         let mut newest: HashMap<ClientId, (u64, SnapshotId)> = HashMap::new();
-        for (client, number) in there.chain(forgotten) {
+        for (client, number) in listed.chain(forgotten) {
             let known = newest.entry(client).or_insert(number);
             *known = number.max(*known);
         }
         newest
     }
 
-    /// Returns the number and id of a client's newest snapshot, and the heads: the newest snapshots of other clients
-    /// that no known snapshot comes after, sorted.
+    /// Returns the sequence number and id of a client's newest snapshot, and the heads: the newest snapshots of other
+    /// clients that no known snapshot comes after, sorted.
     ///
-    /// A writer names the heads alone, since what they come after follows from them: with 1,000 clients they are as
-    /// many as wrote at the same time. Of more than [`MAX_HEADS`], the newest by time are named.
+    /// A writer names only the heads, since they imply the earlier snapshots: their number is that of the clients
+    /// that wrote at the same time, not that of all clients. Beyond [`MAX_HEADS`] the newest by time are named.
     pub(crate) fn newest_and_heads(
         &self,
         client: ClientId,
@@ -81,8 +83,8 @@ impl Snapshots {
         (own, heads)
     }
 
-    /// Finds a snapshot that is the newest of its client and claims a time in the future.
-    pub(crate) fn ahead(&self, now: Timestamp) -> Option<SnapshotEntry> {
+    /// Finds a snapshot that is the newest of its client and whose time is in the future.
+    pub(crate) fn newest_ahead_of_clock(&self, now: Timestamp) -> Option<SnapshotEntry> {
         let newest = self.newest_of_each_client();
         let is_newest = |entry: &&SnapshotEntry| {
             newest.get(&entry.snapshot.client).is_some_and(|(_, id)| *id == entry.id)
@@ -121,7 +123,7 @@ impl Repository {
                     }
                 }
             }
-            records.keep_used();
+            records.save_used();
         }
         let list = committed.into_iter().filter_map(|(id, snapshot)| Some((id, snapshot?)));
         found.list = order::arrange(list.collect(), &found.forgotten, now());
@@ -138,7 +140,7 @@ impl Repository {
         for destination in &self.destinations {
             let mut records = Records::open(self, destination);
             destination.sessions(&mut records, &mut sessions)?;
-            records.keep();
+            records.save();
         }
         Ok(sessions)
     }

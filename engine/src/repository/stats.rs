@@ -8,43 +8,43 @@ use crate::format::pack::PackKind;
 use crate::index;
 use crate::repository::{Problems, Repository};
 
-/// What a repository holds and what it takes.
+/// The contents and sizes of a repository.
 #[derive(Debug, Default)]
 pub struct Stats {
     /// Snapshots that count.
     pub snapshots: u64,
     /// Packs that an index describes.
     pub packs: u64,
-    /// Different blobs.
+    /// Distinct blobs.
     pub blobs: u64,
     /// Bytes stored, by area, in the order of [`Area::ALL`].
     pub stored: Vec<(Area, u64)>,
-    /// Bytes of files that their writers have not finished, and that may be abandoned; not among `stored`.
+    /// Bytes of temporary files, which may be abandoned; not included in `stored`.
     pub unfinished: u64,
-    /// Bytes of different chunks before compression.
+    /// Bytes of distinct chunks before compression.
     pub raw_data: u64,
-    /// Bytes of different trees and lists before compression.
+    /// Bytes of distinct trees and lists before compression.
     pub raw_trees: u64,
     /// Bytes of the packs that an index describes.
     pub packed: u64,
-    /// Bytes of files that the snapshots describe together.
+    /// Bytes of the files in all snapshots together.
     pub described: u64,
-    /// What could not be read on the way.
+    /// The errors of objects that could not be read.
     pub problems: Problems,
 }
 
 impl Stats {
-    /// Bytes stored in all.
+    /// Returns the bytes stored in all areas.
     pub fn stored_bytes(&self) -> u64 {
         self.stored.iter().map(|(_, bytes)| bytes).sum()
     }
 
-    /// How many bytes of blobs one stored byte of packs stands for; `None` without packs.
+    /// Returns the bytes of blobs for each stored byte of packs; `None` without packs.
     pub fn compression(&self) -> Option<f64> {
         ratio(self.raw_data + self.raw_trees, self.packed)
     }
 
-    /// How many bytes of files one byte of chunks stands for; `None` without chunks.
+    /// Returns the bytes of files for each byte of chunks; `None` without chunks.
     pub fn deduplication(&self) -> Option<f64> {
         ratio(self.described, self.raw_data)
     }
@@ -54,7 +54,7 @@ fn ratio(of: u64, to: u64) -> Option<f64> {
     (to > 0).then(|| of as f64 / to as f64)
 }
 
-/// Adds up a repository's sizes from its lists and indexes.
+/// Computes the sizes of a repository from its lists and indexes.
 pub fn stats(repository: &Repository) -> Result<Stats> {
     let found = repository.snapshots()?;
     let mut stats = Stats {
@@ -71,7 +71,7 @@ pub fn stats(repository: &Repository) -> Result<Stats> {
             indexes = listed;
         }
     }
-    // Now that every area was listed.
+    // The lists above have found the temporary files.
     match repository.backend().unfinished() {
         Ok(files) => stats.unfinished = files.iter().map(|file| file.size).sum(),
         Err(error) => stats.problems.push(error),
@@ -85,7 +85,7 @@ pub fn stats(repository: &Repository) -> Result<Stats> {
                 }
                 stats.packed += pack.size;
                 for (id, length) in &pack.contents.blobs {
-                    // Half an id tells blobs apart as well, in half the memory.
+                    // Half of an id distinguishes blobs as well, in half the memory.
                     let (half, _) = id.0.split_first_chunk::<16>().expect("an id has 32 bytes");
                     let raw = match pack.kind {
                         PackKind::Data => &mut stats.raw_data,
@@ -100,7 +100,7 @@ pub fn stats(repository: &Repository) -> Result<Stats> {
     (stats.blobs, stats.packs) = (blobs.len() as u64, packs.len() as u64);
     for name in [ObjectName::header(), ObjectName::destination()] {
         let size = repository.backend().size(&name)?.unwrap_or(0);
-        // Both belong to no area; the headers' is nearest.
+        // Both belong to no area; they are added to that of the headers.
         stats.stored.iter_mut().take(1).for_each(|(_, bytes)| *bytes += size);
     }
     Ok(stats)

@@ -12,7 +12,7 @@ use crate::read::file::OpenFile;
 use crate::read::state_tree::{DirRef, Lookup, find};
 use crate::testing::{RecordingObserver, Sample, time};
 
-/// A repository on two destinations, with a source of a few files.
+/// Returns a repository on two destinations, and a source of a few files.
 fn mirrored() -> (Sample, std::path::PathBuf, std::path::PathBuf) {
     let mut sample = Sample::new();
     let (second, source) = (sample.folder.path().join("second"), sample.folder.path().join("data"));
@@ -33,7 +33,7 @@ fn names(folder: &Path, area: Area) -> BTreeSet<String> {
 }
 
 /// Opens one destination alone and compares a snapshot there with the source.
-fn holds(sample: &Sample, folder: &Path, id: SnapshotId, source: &Path) {
+fn assert_snapshot_equals_source(sample: &Sample, folder: &Path, id: SnapshotId, source: &Path) {
     let repository = sample.open_at(folder).expect("it opens alone");
     let found = repository.snapshots().expect("snapshots");
     assert!(found.problems.is_empty(), "{:?}", found.problems);
@@ -69,7 +69,7 @@ fn a_snapshot_is_committed_on_both_destinations_under_sessions_of_their_own() {
     let id = sample.back_up(&source, 100).snapshot.expect("a snapshot");
     let first = sample.path();
     for folder in [&first, &second] {
-        holds(&sample, folder, id, &source);
+        assert_snapshot_equals_source(&sample, folder, id, &source);
         check_all(&sample, folder);
     }
     for area in [Area::Packs, Area::Index, Area::Snapshots, Area::Keys] {
@@ -81,21 +81,21 @@ fn a_snapshot_is_committed_on_both_destinations_under_sessions_of_their_own() {
 }
 
 #[test]
-fn what_one_destination_lacks_is_written_again() {
+fn objects_that_one_destination_lacks_are_written_again() {
     let (sample, second, source) = mirrored();
     sample.back_up(&source, 100);
     for pack in names(&second, Area::Packs) {
         fs::remove_file(second.join(pack)).expect("removed");
     }
     let id = sample.back_up(&source, 200).snapshot.expect("a snapshot");
-    holds(&sample, &second, id, &source);
-    holds(&sample, &sample.path(), id, &source);
+    assert_snapshot_equals_source(&sample, &second, id, &source);
+    assert_snapshot_equals_source(&sample, &sample.path(), id, &source);
     // Packs that both have, but whose index only one has, do not count either.
     for index in names(&second, Area::Index) {
         fs::remove_file(second.join(index)).expect("removed");
     }
     let id = sample.back_up(&source, 300).snapshot.expect("a snapshot");
-    holds(&sample, &second, id, &source);
+    assert_snapshot_equals_source(&sample, &second, id, &source);
 }
 
 #[test]
@@ -116,12 +116,12 @@ fn packs_of_an_interrupted_backup_that_one_destination_lacks_are_not_adopted() {
         fs::remove_file(second.join(pack)).expect("removed");
     }
     let id = sample.back_up(&source, 200).snapshot.expect("a snapshot");
-    holds(&sample, &second, id, &source);
-    holds(&sample, &sample.path(), id, &source);
+    assert_snapshot_equals_source(&sample, &second, id, &source);
+    assert_snapshot_equals_source(&sample, &sample.path(), id, &source);
 }
 
 #[test]
-fn a_copy_is_made_only_where_nothing_is_and_only_a_copy_is_added() {
+fn a_copy_needs_an_empty_destination_and_only_a_copy_can_be_added() {
     let (mut sample, second, _) = mirrored();
     let occupied: Arc<dyn Backend> = Arc::new(Folder::new(second));
     let refused = create_copy(&sample.repository, &occupied, time(3));
@@ -133,7 +133,7 @@ fn a_copy_is_made_only_where_nothing_is_and_only_a_copy_is_added() {
     fs::create_dir(&empty).expect("a folder");
     let refused = sample.repository.add_destination(Arc::new(Folder::new(empty.clone())));
     assert!(matches!(refused, Err(Error::NoRepository { .. })));
-    // A creation that was interrupted before the header is begun anew.
+    // A creation that was interrupted before the header can be repeated.
     let backend: Arc<dyn Backend> = Arc::new(Folder::new(empty));
     backend.prepare().expect("it is empty");
     save(&*backend, &ObjectName::destination(), b"cut off").expect("saved");

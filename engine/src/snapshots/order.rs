@@ -138,7 +138,7 @@ impl Candidate {
 
     /// Makes a candidate of a forgotten snapshot; `None` where its tombstone does not tell its sequence number.
     fn forgotten(tombstone: &Tombstone) -> Option<Self> {
-        let (client, number) = tombstone.numbered?;
+        let (client, number) = tombstone.client_sequence?;
         Some(Self {
             id: tombstone.snapshot,
             client,

@@ -1,6 +1,6 @@
 //! Lists are complete, ordered and consistent.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use yore_engine::{Area, Backend, ObjectName};
@@ -30,16 +30,15 @@ pub fn the_objects_of_every_area_are_listed_there_and_nowhere_else(backend: &dyn
 
 /// Lists repeatedly while another thread publishes: every object published before a list began is in it.
 pub fn a_list_holds_what_was_published_before_it_began(backend: &dyn Backend) {
-    let (published, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    let published = AtomicU64::new(0);
     thread::scope(|scope| {
-        scope.spawn(|| {
+        let publisher = scope.spawn(|| {
             for number in 0..200 {
                 write_new(backend, &name(Area::Packs, number), b"pack");
                 published.store(number + 1, Ordering::SeqCst);
             }
-            done.store(true, Ordering::SeqCst);
         });
-        while !done.load(Ordering::SeqCst) {
+        while !publisher.is_finished() {
             let before = published.load(Ordering::SeqCst);
             let listed = list(backend, Area::Packs);
             for number in 0..before {

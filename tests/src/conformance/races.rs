@@ -5,7 +5,7 @@ use std::thread;
 
 use yore_engine::{Area, Backend, Published};
 
-use super::calls::{begin, name, names, read, read_all, write, write_new};
+use super::calls::{name, names, read, read_all, write, write_new};
 use crate::machine::{Random, noise};
 
 /// The number of threads that create the same object at once.
@@ -22,9 +22,14 @@ pub fn one_of_thirty_two_racing_creators_wins(backend: &dyn Backend) {
                 let (name, begun, ready) = (&name, &begun, &ready);
                 move || {
                     begun.wait();
-                    let object = begin(backend, name, &vec![creator as u8; 100 + creator]);
+                    let object = backend.create(name).and_then(|mut object| {
+                        object.append(&vec![creator as u8; 100 + creator])?;
+                        Ok(object)
+                    });
+                    // A creator that fails must not leave the others waiting.
                     ready.wait();
-                    let published = object.publish().expect("a lost race is no error");
+                    let published = object.and_then(|object| object.publish());
+                    let published = published.expect("a lost race is no error");
                     (published == Published::Created).then_some(creator)
                 }
             };

@@ -50,7 +50,7 @@ fn has(file: &SourceFile, name: &str) -> bool {
     let stem = file.path.trim_end_matches(".rs");
     let is_module =
         |module: &&str| *module == "tests" || stem.split('/').any(|part| part == *module);
-    path.iter().all(is_module) && file.text.contains(&format!("fn {test}()"))
+    path.iter().all(is_module) && file.text.contains(&format!("fn {test}("))
 }
 
 #[cfg(test)]
@@ -59,7 +59,10 @@ mod tests {
     use crate::project::sample;
 
     fn wrong(text: &str) -> usize {
-        let code = ("x/src/tree.rs", "mod tests { fn a_name_is_right_here() {} }");
+        let code = (
+            "x/src/tree.rs",
+            "mod tests { fn a_name_is_right_here() {} fn a_property_of_all_inputs(n in 0..9) {} }",
+        );
         wrong_citations(&sample(&[("x/A.md", text), code])).len()
     }
 
@@ -67,6 +70,7 @@ mod tests {
     fn a_test_that_is_there_may_be_named_with_and_without_its_inner_module() {
         assert_eq!(wrong("See `tree::a_name_is_right_here`."), 0);
         assert_eq!(wrong("See `tree::tests::a_name_is_right_here`."), 0);
+        assert_eq!(wrong("See `tree::tests::a_property_of_all_inputs`."), 0);
     }
 
     #[test]
@@ -77,6 +81,6 @@ mod tests {
 
     #[test]
     fn other_paths_and_words_are_no_citations() {
-        assert_eq!(wrong("`Backend::stamp`, `std::fs::read_dir`, `a_name_is_wrong_here`, ``"), 0);
+        assert_eq!(wrong("`Backend::names`, `std::fs::read_dir`, `a_name_is_wrong_here`, ``"), 0);
     }
 }

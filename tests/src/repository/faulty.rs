@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yore_engine::{
-    Area, Backend, Capabilities, Error, NewObject, ObjectName, Published, Result, Stamp, Stored,
-    Unfinished,
+    Area, Backend, Capabilities, ChangeToken, Error, ListedObject, NewObject, ObjectName,
+    Published, Result, UnfinishedFile,
 };
 use yore_platform::{ReadBuffer, Space};
 
@@ -27,8 +27,8 @@ pub enum Call {
     Size(String),
     /// `list` of an area.
     List(Area),
-    /// `stamp`.
-    Stamp,
+    /// `change_token`.
+    ChangeToken,
     /// `delete` of an object.
     Delete(String),
     /// `space`.
@@ -41,7 +41,9 @@ impl Call {
         match self {
             Call::Prepare | Call::Create(_) | Call::Append(..) | Call::Publish(_) => true,
             Call::Delete(_) => true,
-            Call::Read(..) | Call::Size(_) | Call::List(_) | Call::Stamp | Call::Space => false,
+            Call::Read(..) | Call::Size(_) | Call::List(_) | Call::ChangeToken | Call::Space => {
+                false
+            }
         }
     }
 }
@@ -189,12 +191,12 @@ impl Backend for Faulty {
         self.run(Call::Size(name.to_string()), || self.inner.size(name))
     }
 
-    fn list(&self, area: Area) -> Result<Vec<Stored>> {
+    fn list(&self, area: Area) -> Result<Vec<ListedObject>> {
         self.run(Call::List(area), || self.inner.list(area))
     }
 
-    fn stamp(&self, areas: &[Area]) -> Result<Option<Stamp>> {
-        self.run(Call::Stamp, || self.inner.stamp(areas))
+    fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
+        self.run(Call::ChangeToken, || self.inner.change_token(areas))
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
@@ -205,7 +207,7 @@ impl Backend for Faulty {
         self.run(Call::Space, || self.inner.space())
     }
 
-    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+    fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
         self.inner.unfinished()
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yore_engine::{
-    Area, Backend, Capabilities, Error, NewObject, ObjectName, Published, Result, Stored,
+    Area, Backend, Capabilities, Error, ListedObject, NewObject, ObjectName, Published, Result,
 };
 use yore_platform::{ReadBuffer, Space};
 
@@ -100,10 +100,11 @@ impl Backend for Memory {
         Ok(self.find(name).map(|bytes| bytes.len() as u64))
     }
 
-    fn list(&self, area: Area) -> Result<Vec<Stored>> {
+    fn list(&self, area: Area) -> Result<Vec<ListedObject>> {
         let objects = self.lock();
         let stored = |(name, bytes): (&String, &Arc<Vec<u8>>)| {
-            ObjectName::parse(area, name).map(|name| Stored { name, size: bytes.len() as u64 })
+            ObjectName::parse(area, name)
+                .map(|name| ListedObject { name, size: bytes.len() as u64 })
         };
         Ok(objects.iter().filter_map(stored).collect())
     }

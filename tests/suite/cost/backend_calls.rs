@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use yore_engine::{Folder, KnownSnapshots, Parameters, SETTLED, Unobserved, backup};
+use yore_engine::{Folder, KnownSnapshots, Parameters, TIMESTAMP_GRANULARITY, Unobserved, backup};
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::snapshot_path;
 use yore_tests::{
@@ -119,13 +119,13 @@ fn while_nothing_changes_one_stamp_replaces_all_lists() {
         repo.back_up(&source, None);
         assert_eq!(found(), Some(snapshots));
     }
-    std::thread::sleep(SETTLED);
+    std::thread::sleep(TIMESTAMP_GRANULARITY);
     assert_eq!(found(), None);
     faulty.forget_calls();
     for _ in 0..5 {
         assert_eq!(found(), None);
     }
-    assert_eq!(faulty.calls(), vec![Call::Stamp; 5]);
+    assert_eq!(faulty.calls(), vec![Call::ChangeToken; 5]);
     repo.back_up(&source, None);
     assert_eq!(found(), Some(4));
 }

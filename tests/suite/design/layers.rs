@@ -1,6 +1,9 @@
 //! The rules of the design, checked against the sources.
 
-use yore_tests::{SourceFile, count_citations, root, source_files, wrong_citations};
+use yore_tests::{
+    SourceFile, circles_between_rooms, count_citations, crowded_folders, free_relatives,
+    imports_of_room, more_than_contents, root, source_files, wrong_citations,
+};
 
 /// Words that only the package `platform` may use.
 const SYSTEM_WORDS: [&str; 14] = [
@@ -185,6 +188,36 @@ fn no_file_has_a_todo_or_names_a_machine() {
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn rooms_do_not_import_each_other_in_a_circle() {
+    assert_kept(circles_between_rooms(&source_files()));
+}
+
+#[test]
+fn the_folders_of_the_drive_do_not_import_the_volume() {
+    assert_kept(imports_of_room(&source_files(), "fs/src/virtual_dir", "volume"));
+}
+
+#[test]
+fn the_format_makes_no_calls_of_a_backend() {
+    assert_kept(imports_of_room(&source_files(), "engine/src/format", "backend"));
+}
+
+#[test]
+fn the_root_of_a_library_is_a_table_of_contents() {
+    assert_kept(more_than_contents(&source_files()));
+}
+
+#[test]
+fn no_folder_has_too_many_sources_side_by_side() {
+    assert_kept(crowded_folders(&source_files()));
+}
+
+#[test]
+fn doc_comments_begin_with_a_verb_or_a_noun() {
+    assert_kept(free_relatives(&source_files()));
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn print_mounted(context: &Context, options: &Options, mountpoint: &Path, pid: u
 fn detach(context: &Context, options: &Options, mountpoint: &Path) -> Outcome {
     let given = match secret::given(&context.global)? {
         Some(given) => given,
-        // A mistyped passphrase is noticed while there is somebody to ask again.
+        // A mistyped passphrase is noticed while it can be asked for again.
         None => context.open_and_keep_secret()?.1,
     };
     let arguments = for_background(std::env::args_os().skip(1).collect());

@@ -24,7 +24,7 @@ pub struct Options {}
 pub fn run(context: &Context, _options: &Options) -> Outcome {
     let destination = context.destination()?;
     // Checked before a passphrase is asked for.
-    destination.must_be_vacant()?;
+    destination.check_vacant()?;
     let passphrase = choose_passphrase(context)?;
     // The first interrupt waits for the end, so that no repository is left half made, or without its
     // recovery key having been shown.

@@ -1,7 +1,7 @@
 //! Packs that stay open between reads.
 //!
-//! Not for long: a disk with open files can't be unmounted, and a pack that was deleted takes its room while
-//! it is open.
+//! They are closed soon: a disk with open files can't be unmounted, and a deleted pack takes space while it
+//! is open.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,12 +12,12 @@ use yore_platform::ObjectFile;
 
 use crate::format::object::ObjectName;
 
-/// How many packs are kept open: a file of 16 GiB lies in so many.
-const PACKS: usize = 256;
-/// How long a pack that nobody reads stays open.
-const UNUSED: Duration = Duration::from_secs(5);
+/// The number of packs that stay open: as many as hold a file of 16 GiB.
+const MAX_OPEN_PACKS: usize = 256;
+/// The time after its last read for which a pack stays open.
+const IDLE_LIMIT: Duration = Duration::from_secs(5);
 
-/// The packs of a folder that were read last.
+/// The packs of a folder that were read most recently.
 pub(super) struct OpenPacks {
     /// Guards the packs, in the order of their last use.
     packs: Mutex<LruCache<ObjectName, OpenPack>>,
@@ -25,40 +25,40 @@ pub(super) struct OpenPacks {
 
 struct OpenPack {
     file: Arc<ObjectFile>,
-    used: Instant,
+    last_used: Instant,
 }
 
 impl OpenPacks {
     pub(super) fn new() -> Self {
-        let capacity = NonZeroUsize::new(PACKS).expect("more than none");
+        let capacity = NonZeroUsize::new(MAX_OPEN_PACKS).expect("more than none");
         Self { packs: Mutex::new(LruCache::new(capacity)) }
     }
 
-    /// The pack of this name, to be read now, if it is open.
+    /// Returns the open pack of this name and marks it as used.
     pub(super) fn get(&self, name: &ObjectName) -> Option<Arc<ObjectFile>> {
         let mut packs = self.lock();
         let pack = packs.get_mut(name)?;
-        pack.used = Instant::now();
+        pack.last_used = Instant::now();
         Some(Arc::clone(&pack.file))
     }
 
-    /// Keeps a pack open.
-    pub(super) fn keep(&self, name: &ObjectName, file: &Arc<ObjectFile>) {
-        let pack = OpenPack { file: Arc::clone(file), used: Instant::now() };
-        // Whatever it replaces is closed without the lock.
+    /// Adds an open pack; the one used longest ago is closed when there are too many.
+    pub(super) fn insert(&self, name: &ObjectName, file: &Arc<ObjectFile>) {
+        let pack = OpenPack { file: Arc::clone(file), last_used: Instant::now() };
+        // The replaced pack is closed outside the lock.
         let replaced = self.lock().push(name.clone(), pack);
         drop(replaced);
     }
 
-    /// Closes a pack once nobody reads it.
+    /// Closes a pack as soon as no thread reads it.
     pub(super) fn close(&self, name: &ObjectName) {
         let closed = self.lock().pop(name);
         drop(closed);
     }
 
-    /// Closes the packs that nobody has read for a while.
-    pub(super) fn close_unused(&self) {
-        if let Some(then) = Instant::now().checked_sub(UNUSED) {
+    /// Closes the packs that were not read for [`IDLE_LIMIT`].
+    pub(super) fn close_idle(&self) {
+        if let Some(then) = Instant::now().checked_sub(IDLE_LIMIT) {
             self.close_used_before(then);
         }
     }
@@ -66,7 +66,7 @@ impl OpenPacks {
     fn close_used_before(&self, then: Instant) {
         let mut closed = Vec::new();
         let mut packs = self.lock();
-        while packs.peek_lru().is_some_and(|(_, pack)| pack.used < then) {
+        while packs.peek_lru().is_some_and(|(_, pack)| pack.last_used < then) {
             closed.extend(packs.pop_lru());
         }
         drop(packs);
@@ -83,16 +83,16 @@ mod tests {
     use crate::format::id::ObjectId;
 
     #[test]
-    fn packs_are_closed_when_nobody_reads_them() {
+    fn idle_packs_are_closed() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("pack");
         std::fs::write(&path, b"bytes").expect("a file");
         let packs = OpenPacks::new();
         let name = |n: u8| ObjectName::pack(ObjectId([n; 32]));
         let open = || Arc::new(ObjectFile::open(&path).expect("it opens"));
-        packs.keep(&name(1), &open());
-        packs.keep(&name(2), &open());
-        packs.close_unused();
+        packs.insert(&name(1), &open());
+        packs.insert(&name(2), &open());
+        packs.close_idle();
         assert!(packs.get(&name(1)).is_some() && packs.get(&name(2)).is_some());
         let then = Instant::now();
         assert!(packs.get(&name(1)).is_some());
@@ -101,9 +101,9 @@ mod tests {
         assert!(packs.get(&name(2)).is_none());
         packs.close(&name(1));
         assert!(packs.get(&name(1)).is_none());
-        (0..=255).for_each(|n| packs.keep(&name(n), &open()));
+        (0..=255).for_each(|n| packs.insert(&name(n), &open()));
         assert!(packs.get(&name(0)).is_some());
-        packs.keep(&ObjectName::header(), &open());
+        packs.insert(&ObjectName::header(), &open());
         assert!(packs.get(&name(1)).is_none());
     }
 }

@@ -1,6 +1,6 @@
-//! Files that a killed writer left in a folder whose file system can't make a file without a name.
+//! Temporary files that killed writers left, on file systems that can't create a file without a name.
 //!
-//! They are met while objects are listed, so that to look for them costs nothing of its own.
+//! Listing objects finds them, so they cost no requests of their own.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -9,53 +9,53 @@ use std::sync::{Mutex, PoisonError};
 
 use yore_platform::{is_abandoned, is_temporary};
 
-use crate::backend::Unfinished;
+use crate::backend::UnfinishedFile;
 use crate::error::{Error, Result};
 use crate::format::object::Area;
 
-/// The temporary files among the objects of each area, as it was listed last.
+/// The temporary files of each area, as found by its latest list.
 #[derive(Default)]
-pub(super) struct Met(Mutex<HashMap<Area, BTreeSet<PathBuf>>>);
+pub(super) struct TemporaryFiles(Mutex<HashMap<Area, BTreeSet<PathBuf>>>);
 
-impl Met {
-    /// Forgets those of an area that is listed anew.
-    pub(super) fn begin(&self, area: Area) {
+impl TemporaryFiles {
+    /// Forgets the files of an area before it is listed again.
+    pub(super) fn clear(&self, area: Area) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&area);
     }
 
-    /// Keeps a file that is no object, if it is a temporary one.
-    pub(super) fn meet(&self, area: Area, path: PathBuf) {
+    /// Adds a file that is not an object, if its name is temporary.
+    pub(super) fn record(&self, area: Area, path: PathBuf) {
         if path.file_name().and_then(|name| name.to_str()).is_some_and(is_temporary) {
-            let mut met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            met.entry(area).or_default().insert(path);
+            let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            files.entry(area).or_default().insert(path);
         }
     }
 
     fn all(&self) -> Vec<PathBuf> {
-        let met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        met.values().flatten().cloned().collect()
+        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        files.values().flatten().cloned().collect()
     }
 
-    /// Describes those that are still there, and those in `root` itself.
-    pub(super) fn describe(&self, root: &Path) -> Result<Vec<Unfinished>> {
+    /// Describes the files that still exist, and those in `root` itself.
+    pub(super) fn describe(&self, root: &Path) -> Result<Vec<UnfinishedFile>> {
         let mut found = Vec::new();
         for path in self.all().into_iter().chain(in_folder(root)?) {
             let described = std::fs::symlink_metadata(&path)
                 .and_then(|metadata| Ok((metadata.len(), is_abandoned(&path)?)));
             let (size, is_abandoned) = match described {
                 Ok(described) => described,
-                // Published or removed meanwhile.
+                // Published or removed since the list.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(source) => return Err(Error::local(&path, source)),
             };
             let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-            found.push(Unfinished { name, size, is_abandoned });
+            found.push(UnfinishedFile { name, size, is_abandoned });
         }
         Ok(found)
     }
 }
 
-/// Finds the temporary files in the repository's own folder, where header and destination are made.
+/// Finds the temporary files in the root, where the header and `destination` are created.
 fn in_folder(root: &Path) -> Result<Vec<PathBuf>> {
     let failed = |source| Error::local(root, source);
     let mut found = Vec::new();

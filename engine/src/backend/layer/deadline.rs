@@ -1,8 +1,8 @@
-//! A destination that answers in time or not at all.
+//! Read requests with a time limit.
 //!
-//! A disk or share that went away may keep whoever asks it for minutes, in calls that nothing ends.
-//! Questions are therefore asked by threads of their own, and whoever waits for one gives up after
-//! a while. A thread that is held up asks nothing else until it is free; there are a few only.
+//! A system call on a disk or share that was disconnected may block for minutes and can't be cancelled.
+//! Worker threads therefore make the requests, and the caller stops waiting at the limit. A blocked
+//! worker takes no other request until its call returns; the number of workers is limited.
 
 use std::io;
 use std::ops::Range;
@@ -14,64 +14,66 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use yore_platform::{ReadBuffer, Space};
 
-use crate::backend::{Backend, Capabilities, NewObject, Stamp, Stored, Unfinished};
+use crate::backend::{Backend, Capabilities, ChangeToken, ListedObject, NewObject, UnfinishedFile};
 use crate::error::{Error, Result};
 use crate::format::object::{Area, ObjectName};
 
-/// Threads that ask, at most.
+/// The most worker threads.
 const THREADS: usize = 16;
 
-type Question = Box<dyn FnOnce(&dyn Backend) + Send>;
+type Request = Box<dyn FnOnce(&dyn Backend) + Send>;
 
-/// A destination with a limit to how long it may take for an answer.
+/// A backend that limits the time of each read request.
 pub struct Deadline {
     inner: Arc<dyn Backend>,
     limit: Duration,
-    questions: Sender<Question>,
-    taken: Receiver<Question>,
+    requests: Sender<Request>,
+    queue: Receiver<Request>,
     threads: AtomicUsize,
 }
 
 impl Deadline {
-    /// Gives up on `inner` after `limit`. Writing has no limit.
+    /// Limits each read request to `inner`; writes have no limit.
     pub fn new(inner: Arc<dyn Backend>, limit: Duration) -> Self {
-        let (questions, taken) = bounded(0);
-        Self { inner, limit, questions, taken, threads: AtomicUsize::new(0) }
+        let (requests, queue) = bounded(0);
+        Self { inner, limit, requests, queue, threads: AtomicUsize::new(0) }
     }
 
-    fn ask<T: Send + 'static>(
+    fn call<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&dyn Backend) -> Result<T> + Send + 'static,
+        request: impl FnOnce(&dyn Backend) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (answer, answered) = bounded(1);
-        let question: Question = Box::new(move |backend| {
-            // Who asked may have given up.
-            let _ = answer.send(question(backend));
+        let (sender, reply) = bounded(1);
+        let request: Request = Box::new(move |backend| {
+            // The caller may have stopped waiting.
+            let _ = sender.send(request(backend));
         });
-        if let Err(unsent) = self.questions.try_send(question) {
+        if let Err(unsent) = self.requests.try_send(request) {
             self.add_thread();
-            let question = unsent.into_inner();
-            if self.questions.send_timeout(question, self.limit).is_err() {
-                return Err(self.late());
+            let request = unsent.into_inner();
+            if self.requests.send_timeout(request, self.limit).is_err() {
+                return Err(self.timed_out());
             }
         }
-        match answered.recv_timeout(self.limit) {
-            Ok(answer) => answer,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Err(self.late()),
+        match reply.recv_timeout(self.limit) {
+            Ok(result) => result,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                Err(self.timed_out())
+            }
         }
     }
 
-    /// Starts another thread, unless there are enough.
+    /// Starts another worker thread, up to [`THREADS`].
     fn add_thread(&self) {
         let more = |threads| (threads < THREADS).then_some(threads + 1);
         if self.threads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
             return;
         }
-        let (taken, inner) = (self.taken.clone(), Arc::clone(&self.inner));
+        let (queue, inner) = (self.queue.clone(), Arc::clone(&self.inner));
         let started = thread::Builder::new().name("destination".into()).spawn(move || {
-            // Ends when the destination is closed.
-            for question in taken {
-                question(&*inner);
+            // The loop ends when the backend is dropped.
+            for request in queue {
+                request(&*inner);
             }
         });
         if started.is_err() {
@@ -79,7 +81,7 @@ impl Deadline {
         }
     }
 
-    fn late(&self) -> Error {
+    fn timed_out(&self) -> Error {
         let source = io::Error::new(
             io::ErrorKind::TimedOut,
             format!("no answer within {} s", self.limit.as_secs()),
@@ -102,9 +104,9 @@ impl Backend for Deadline {
     }
 
     fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
-        // The memory goes to whoever reads; who gives up does not get it back.
+        // The worker owns the buffer; a caller that stops waiting does not get it back.
         let (name, mut bytes) = (name.clone(), std::mem::take(out));
-        *out = self.ask(move |inner| {
+        *out = self.call(move |inner| {
             inner.read_into(&name, range, &mut bytes)?;
             Ok(bytes)
         })?;
@@ -113,20 +115,20 @@ impl Backend for Deadline {
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
         let name = name.clone();
-        self.ask(move |inner| inner.size(&name))
+        self.call(move |inner| inner.size(&name))
     }
 
-    fn list(&self, area: Area) -> Result<Vec<Stored>> {
-        self.ask(move |inner| inner.list(area))
+    fn list(&self, area: Area) -> Result<Vec<ListedObject>> {
+        self.call(move |inner| inner.list(area))
     }
 
     fn names(&self, area: Area) -> Result<Vec<ObjectName>> {
-        self.ask(move |inner| inner.names(area))
+        self.call(move |inner| inner.names(area))
     }
 
-    fn stamp(&self, areas: &[Area]) -> Result<Option<Stamp>> {
+    fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
         let areas = areas.to_vec();
-        self.ask(move |inner| inner.stamp(&areas))
+        self.call(move |inner| inner.change_token(&areas))
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
@@ -134,11 +136,11 @@ impl Backend for Deadline {
     }
 
     fn space(&self) -> Result<Option<Space>> {
-        self.ask(|inner| inner.space())
+        self.call(|inner| inner.space())
     }
 
-    fn unfinished(&self) -> Result<Vec<Unfinished>> {
-        self.ask(|inner| inner.unfinished())
+    fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
+        self.call(|inner| inner.unfinished())
     }
 
     fn remove_abandoned(&self) -> Result<()> {
@@ -156,21 +158,21 @@ mod tests {
     use crate::backend::{Folder, save};
 
     #[test]
-    fn answers_come_through() {
+    fn calls_from_many_threads_return_their_results() {
         let folder = tempfile::tempdir().expect("a folder");
         let inner: Arc<dyn Backend> = Arc::new(Folder::new(folder.path().join("r")));
         inner.prepare().expect("prepared");
         let name = ObjectName::header();
         save(&*inner, &name, b"some bytes").expect("saved");
-        let patient = Deadline::new(inner, Duration::from_secs(60));
-        assert_eq!(patient.size(&name).expect("an answer"), Some(10));
-        assert_eq!(*patient.read(&name, 5..10).expect("an answer"), *b"bytes");
-        assert!(patient.read(&name, 6..11).is_err());
+        let deadline = Deadline::new(inner, Duration::from_secs(60));
+        assert_eq!(deadline.size(&name).expect("a result"), Some(10));
+        assert_eq!(*deadline.read(&name, 5..10).expect("a result"), *b"bytes");
+        assert!(deadline.read(&name, 6..11).is_err());
         thread::scope(|scope| {
             for _ in 0..40 {
-                scope.spawn(|| assert_eq!(patient.size(&name).expect("an answer"), Some(10)));
+                scope.spawn(|| assert_eq!(deadline.size(&name).expect("a result"), Some(10)));
             }
         });
-        assert!(patient.threads.load(Ordering::Relaxed) <= THREADS);
+        assert!(deadline.threads.load(Ordering::Relaxed) <= THREADS);
     }
 }

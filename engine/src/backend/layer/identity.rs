@@ -1,32 +1,34 @@
-//! A destination that goes on holding the repository that was opened there.
+//! A check that a destination still holds the repository that was opened there.
 //!
-//! What is mounted at a folder can be unplugged, and another disk can take its place. An empty list, an object
-//! that is missing or a place for a new one is believed only while the header there is of the same repository.
+//! A disk can be unplugged, and another one mounted at its path. A list or a missing object is trusted, and an
+//! object is created, only after the header was read and belongs to the same repository.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use yore_platform::{ReadBuffer, Space};
 
-use crate::backend::{Backend, Capabilities, NewObject, Stamp, Stored, Unfinished, load};
+use crate::backend::{
+    Backend, Capabilities, ChangeToken, ListedObject, NewObject, UnfinishedFile, load,
+};
 use crate::error::{Error, Result};
 use crate::format::header::{MAX_HEADER, Unverified};
 use crate::format::id::RepositoryId;
 use crate::format::object::{Area, ObjectName};
 
-/// A destination that must hold a certain repository.
+/// A backend that verifies which repository its destination holds.
 pub(crate) struct IdentityChecked {
     inner: Arc<dyn Backend>,
     repository: RepositoryId,
 }
 
 impl IdentityChecked {
-    /// Believes `inner` while it holds `repository`.
+    /// Trusts `inner` while it holds `repository`.
     pub(crate) fn new(inner: Arc<dyn Backend>, repository: RepositoryId) -> Self {
         Self { inner, repository }
     }
 
-    /// Fails when the repository is not there.
+    /// Checks that the header at the destination belongs to the repository.
     fn verify_identity(&self) -> Result<()> {
         let location = self.inner.location();
         let header = match load(&*self.inner, &ObjectName::header(), MAX_HEADER) {
@@ -70,8 +72,8 @@ impl Backend for IdentityChecked {
         Ok(size)
     }
 
-    fn list(&self, area: Area) -> Result<Vec<Stored>> {
-        // Looked at afterwards: what went away in the middle of the list is not there then.
+    fn list(&self, area: Area) -> Result<Vec<ListedObject>> {
+        // Verified afterwards, so that a disk that was unplugged during the list is detected.
         let listed = self.inner.list(area)?;
         self.verify_identity()?;
         Ok(listed)
@@ -83,9 +85,10 @@ impl Backend for IdentityChecked {
         Ok(listed)
     }
 
-    /// Only compared with an earlier look, after which a list was believed; the header is a part of it.
-    fn stamp(&self, areas: &[Area]) -> Result<Option<Stamp>> {
-        self.inner.stamp(areas)
+    /// Returns the token unverified: it covers the header, and callers compare it only with one from before a
+    /// verified list.
+    fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
+        self.inner.change_token(areas)
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
@@ -98,7 +101,7 @@ impl Backend for IdentityChecked {
         self.inner.space()
     }
 
-    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+    fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
         self.inner.unfinished()
     }
 
@@ -121,11 +124,11 @@ mod tests {
     use crate::{Error, save};
 
     #[test]
-    fn an_empty_or_another_place_is_not_the_repository_with_nothing_in_it() {
+    fn an_empty_or_another_destination_is_not_an_empty_repository() {
         let sample = Sample::new();
         let backend = &**sample.repository.backend();
-        let [here, away] = ["repository", "away"].map(|name| sample.folder.path().join(name));
-        assert_eq!(backend.location(), here.display().to_string());
+        let [present, moved] = ["repository", "away"].map(|name| sample.folder.path().join(name));
+        assert_eq!(backend.location(), present.display().to_string());
         assert!(!backend.list(Area::Keys).expect("a list").is_empty());
         let absent = ObjectName::parse(Area::Index, &format!("index/{}", "0".repeat(64)));
         let absent = absent.expect("a name");
@@ -145,19 +148,19 @@ mod tests {
                 assert!(is_right(&error), "{error}");
             }
         };
-        fs::rename(&here, &away).expect("moved");
+        fs::rename(&present, &moved).expect("moved");
         fails(|error| matches!(error, Error::NoRepository { .. }));
-        fs::create_dir(&here).expect("an empty folder");
+        fs::create_dir(&present).expect("an empty folder");
         fails(|error| matches!(error, Error::NoRepository { .. }));
-        assert_eq!(fs::read_dir(&here).expect("a folder").count(), 0);
+        assert_eq!(fs::read_dir(&present).expect("a folder").count(), 0);
         let other = Sample::new();
-        fs::remove_dir(&here).expect("removed");
-        fs::rename(other.folder.path().join("repository"), &here).expect("moved");
+        fs::remove_dir(&present).expect("removed");
+        fs::rename(other.folder.path().join("repository"), &present).expect("moved");
         fails(|error| matches!(error, Error::OtherRepository { .. }));
-        fs::write(here.join("yore.cbor"), "nonsense").expect("written");
+        fs::write(present.join("yore.cbor"), "nonsense").expect("written");
         fails(|error| matches!(error, Error::Damaged { .. }));
-        fs::remove_dir_all(&here).expect("removed");
-        fs::rename(&away, &here).expect("moved back");
+        fs::remove_dir_all(&present).expect("removed");
+        fs::rename(&moved, &present).expect("moved back");
         assert!(!backend.list(Area::Keys).expect("a list").is_empty());
         assert_eq!(backend.size(&absent).expect("nothing"), None);
     }

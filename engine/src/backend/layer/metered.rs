@@ -1,4 +1,4 @@
-//! Counting what is fetched from a destination, and holding it to a rate.
+//! Counters of the requests to a destination, and a limit of their rate.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,43 +7,43 @@ use std::time::{Duration, Instant};
 
 use yore_platform::{ReadBuffer, Space};
 
-use crate::backend::{Backend, Capabilities, NewObject, Stamp, Stored, Unfinished};
+use crate::backend::{Backend, Capabilities, ChangeToken, ListedObject, NewObject, UnfinishedFile};
 use crate::error::Result;
 use crate::format::object::{Area, ObjectName};
 
-/// How much may be fetched at once after a while in which nothing was, in seconds of the rate.
+/// The amount that may be fetched at once after a pause, in seconds of the rate.
 const BURST: f64 = 1.0;
 
-/// What was fetched so far. Shared with whoever wants to know.
+/// Counters of requests, which several backends and readers of the counters may share.
 #[derive(Default)]
 pub struct Meter {
     requests: AtomicU64,
     bytes: AtomicU64,
     failures: AtomicU64,
-    /// Bytes a second; `None` for as many as there are.
+    /// The limit in bytes a second; `None` without a limit.
     rate: Option<u64>,
-    /// Guards when the next byte may be fetched.
+    /// Guards the time from which the next byte may be fetched.
     next: Mutex<Option<Instant>>,
 }
 
-/// Numbers of a [`Meter`].
+/// The counts of a [`Meter`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fetched {
     /// Reads of objects, without the header.
     pub requests: u64,
-    /// Bytes that they brought.
+    /// Bytes that they returned.
     pub bytes: u64,
     /// Requests of any kind that failed.
     pub failures: u64,
 }
 
 impl Meter {
-    /// Begins to count; `rate` is in bytes a second.
+    /// Creates a meter; `rate` is the limit in bytes a second.
     pub fn new(rate: Option<u64>) -> Self {
         Self { rate: rate.filter(|rate| *rate > 0), ..Self::default() }
     }
 
-    /// What was fetched so far.
+    /// Returns the counts so far.
     pub fn fetched(&self) -> Fetched {
         Fetched {
             requests: self.requests.load(Ordering::Relaxed),
@@ -52,7 +52,7 @@ impl Meter {
         }
     }
 
-    /// Waits until so many bytes may be fetched.
+    /// Waits until `bytes` may be fetched.
     fn pace(&self, bytes: u64) {
         let Some(rate) = self.rate else { return };
         let takes = Duration::from_secs_f64(bytes as f64 / rate as f64);
@@ -68,14 +68,14 @@ impl Meter {
     }
 }
 
-/// A destination whose reads are counted, other than those of the header.
+/// A backend that counts reads of objects other than the header.
 pub struct Metered {
     inner: Arc<dyn Backend>,
     meter: Arc<Meter>,
 }
 
 impl Metered {
-    /// Counts what is read from `inner`.
+    /// Counts the reads from `inner` in `meter`.
     pub fn new(inner: Arc<dyn Backend>, meter: Arc<Meter>) -> Self {
         Self { inner, meter }
     }
@@ -103,7 +103,7 @@ impl Backend for Metered {
 
     fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
         if *name == ObjectName::header() {
-            // Looked at again and again, to see that the repository is still there.
+            // The identity check reads the header after every list.
             return self.counted(self.inner.read_into(name, range, out));
         }
         let bytes = range.end.saturating_sub(range.start);
@@ -118,7 +118,7 @@ impl Backend for Metered {
         self.counted(self.inner.size(name))
     }
 
-    fn list(&self, area: Area) -> Result<Vec<Stored>> {
+    fn list(&self, area: Area) -> Result<Vec<ListedObject>> {
         self.counted(self.inner.list(area))
     }
 
@@ -126,8 +126,8 @@ impl Backend for Metered {
         self.counted(self.inner.names(area))
     }
 
-    fn stamp(&self, areas: &[Area]) -> Result<Option<Stamp>> {
-        self.counted(self.inner.stamp(areas))
+    fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
+        self.counted(self.inner.change_token(areas))
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
@@ -138,7 +138,7 @@ impl Backend for Metered {
         self.counted(self.inner.space())
     }
 
-    fn unfinished(&self) -> Result<Vec<Unfinished>> {
+    fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
         self.counted(self.inner.unfinished())
     }
 
@@ -156,10 +156,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_makes_who_asks_for_more_wait() {
+    fn reads_beyond_the_rate_are_delayed() {
         let meter = Meter::new(Some(1000));
         let begin = Instant::now();
-        // The burst of the first second is free, what is beyond it is waited for.
+        // The burst of one second is free; reads beyond it wait.
         meter.pace(1000);
         let free = begin.elapsed();
         meter.pace(300);

@@ -1,15 +1,15 @@
-//! The rules by which a backup left something out on purpose (FORMAT.md §10, key 14).
+//! Exclusion rules of a backup, as a snapshot records them (FORMAT.md §10, key 14).
 
 use crate::format::cbor::{self, MapWriter, Read};
 
-/// A rule by which a backup left something out.
+/// A rule by which a backup excluded files or directories.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exclusion {
     /// A pattern as in `.gitignore`, from the root where it has a slash.
     Pattern(String),
     /// Directories that hold a file of this name.
     IfPresent(Vec<u8>),
-    /// Files of more bytes.
+    /// Files of more than this many bytes.
     LargerThan(u64),
     /// Directories on which another file system is mounted.
     OtherFileSystems,

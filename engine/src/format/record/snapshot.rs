@@ -8,40 +8,40 @@ use crate::format::cbor::{self, EPOCH, MapWriter, Read};
 use crate::format::id::{BlobId, ObjectId, SnapshotId};
 use crate::format::tree::Flags;
 
-/// What a backup saw and stored.
+/// The counts of nodes and bytes of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
     /// Files, hard links each counted.
     pub files: u64,
     /// Directories.
     pub directories: u64,
-    /// Everything else.
+    /// Other nodes.
     pub others: u64,
     /// Bytes of the files.
     pub bytes: u64,
-    /// Files that the previous snapshot did not have.
+    /// Files that are not in the previous snapshot.
     pub new_files: u64,
-    /// Files that the previous snapshot had otherwise.
+    /// Files that differ from the previous snapshot.
     pub changed_files: u64,
-    /// Bytes of blobs that the repository did not have.
+    /// Bytes of new blobs.
     pub new_bytes: u64,
-    /// Bytes that those take in the repository.
+    /// Bytes of the new blobs as stored.
     pub stored_bytes: u64,
-    /// What could not be read.
+    /// Nodes that could not be read.
     pub unreadable: u64,
 }
 
 /// The flag of a snapshot whose time a person gave.
 const TIME_GIVEN: u64 = 1;
 
-/// A moment that was backed up.
+/// The record of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// When the backup began.
+    /// The start of the backup, or the time that a person gave.
     pub time: Timestamp,
-    /// A person gave the time; it was not read from the machine's clock.
+    /// A person gave `time`; it is not that of the machine's clock.
     pub time_given: bool,
-    /// When it ended.
+    /// The end of the backup.
     pub end: Timestamp,
     /// The writer's offset from UTC then, in seconds.
     pub utc_offset: i64,
@@ -49,30 +49,29 @@ pub struct Snapshot {
     pub host: String,
     /// The person or account.
     pub user: String,
-    /// Absolute paths: components joined by `/`, without a leading one.
+    /// Absolute paths of the sources: components joined by `/`, without a leading one.
     pub sources: Vec<Vec<u8>>,
     /// The root tree.
     pub root: BlobId,
-    /// What a node of the root would say of it, if it had one.
+    /// The flags of the root directory, which has no node.
     pub root_flags: Flags,
-    /// Words by which it can be found.
+    /// Tags that the person gave.
     pub tags: Vec<String>,
-    /// Which installation made it.
+    /// The installation that wrote it.
     pub client: ClientId,
-    /// Counts that installation's snapshots, from 1.
+    /// The sequence number among the installation's snapshots, from 1.
     pub sequence: u64,
-    /// That installation's previous snapshot.
+    /// The installation's previous snapshot.
     pub previous: Option<SnapshotId>,
-    /// The snapshots of other clients that the writer saw and that no other snapshot which it saw comes after;
-    /// sorted.
+    /// The heads: newest snapshots of other clients that no other snapshot the writer saw comes after; sorted.
     pub seen: Vec<SnapshotId>,
-    /// What was seen and stored.
+    /// The counts of nodes and bytes.
     pub totals: Totals,
-    /// Program and version.
+    /// The program and its version.
     pub program: String,
-    /// The rules by which something was left out on purpose, in order.
+    /// The exclusion rules, in order.
     pub excludes: Vec<Exclusion>,
-    /// Sources of earlier snapshots, inside of its own sources, of which it says nothing: it left them out. Sorted.
+    /// Sources of earlier snapshots that lie inside its own sources and that it excluded; sorted.
     pub uncovered: Vec<Vec<u8>>,
     /// The session that wrote it first.
     pub session: ObjectId,

@@ -7,20 +7,20 @@ use crate::snapshots::order::tests::snapshot;
 const MOST_UNSEEN: usize = 3;
 const NOW: Timestamp = Timestamp { seconds: 1_000_000, nanos: 0 };
 
-/// A snapshot that a client wrote, and all snapshots that its writer knew to come before.
+/// A snapshot that a client wrote, and all snapshots that its writer knew to be earlier.
 struct Written {
     id: SnapshotId,
     snapshot: Snapshot,
     before: HashSet<SnapshotId>,
 }
 
-/// What a writer would list: everything written but the last `unseen` snapshots of other clients.
+/// Returns the list that a writer sees: all snapshots but the last `unseen` ones of other clients.
 fn listed(history: &[Written], client: u8, unseen: usize) -> (Snapshots, HashSet<SnapshotId>) {
-    let visible = history.len().saturating_sub(unseen);
+    let others = history.len().saturating_sub(unseen);
     let own = |written: &Written| written.snapshot.client == ClientId([client; 16]);
-    let seen = history.iter().enumerate().filter(|(at, one)| *at < visible || own(one));
+    let visible = history.iter().enumerate().filter(|(at, one)| *at < others || own(one));
     let (mut list, mut before) = (Vec::new(), HashSet::new());
-    for (_, one) in seen {
+    for (_, one) in visible {
         before.insert(one.id);
         before.extend(&one.before);
         list.push((one.id, one.snapshot.clone()));
@@ -35,7 +35,7 @@ fn tombstone(id: SnapshotId, snapshot: &Snapshot) -> Tombstone {
         host: String::new(),
         user: String::new(),
         policy: String::new(),
-        numbered: Some((snapshot.client, snapshot.sequence)),
+        client_sequence: Some((snapshot.client, snapshot.sequence)),
         seen: snapshot.seen.clone(),
         previous: snapshot.previous,
     }
@@ -43,7 +43,7 @@ fn tombstone(id: SnapshotId, snapshot: &Snapshot) -> Tombstone {
 
 proptest! {
     #[test]
-    fn heads_alone_keep_the_order_of_all_that_was_seen(
+    fn heads_imply_the_order_of_all_snapshots_that_the_writer_saw(
         writes in prop::collection::vec((1u8..6, 0..=MOST_UNSEEN, 0i64..1_500, any::<bool>()), 1..40),
     ) {
         let mut history: Vec<Written> = Vec::new();
@@ -78,7 +78,7 @@ proptest! {
 }
 
 #[test]
-fn clients_that_write_one_after_the_other_name_one_head_each() {
+fn sequential_clients_name_one_head_each() {
     let mut list = Vec::new();
     for client in 0..40_u64 {
         let (mut id, mut written) = snapshot(1, client + 1, 100 + client as i64);

@@ -106,7 +106,7 @@ fn what_was_seen_comes_before_what_saw_it() {
         host: String::new(),
         user: String::new(),
         policy: String::new(),
-        numbered: Some((later.1.client, 2)),
+        client_sequence: Some((later.1.client, 2)),
         seen: Vec::new(),
         previous: Some(first.0),
     };
