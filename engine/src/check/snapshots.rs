@@ -40,28 +40,44 @@ pub(super) fn check(
     missing.retain(|id| !listed.contains(id) && !forgotten.contains_key(id));
     for id in missing {
         let object = ObjectName::snapshot(id).to_string();
-        let next = known.iter().find(|(_, snapshot)| snapshot.previous == Some(id));
-        let witness = known.iter().find(|(_, snapshot)| snapshot.seen.contains(&id));
-        let subject = match (next, witness) {
-            (Some((next, _)), _) => format!("{object}, the one before snapshot {next:.8}"),
-            (None, Some((witness, saw))) => {
-                format!("{object}, which {} saw when it made snapshot {witness:.8}", saw.host)
-            }
-            (None, None) => {
-                match forgotten.values().find(|t| t.previous == Some(id) || t.seen.contains(&id)) {
-                    Some(tombstone) => {
-                        format!(
-                            "{object}, which came before the forgotten snapshot {:.8}",
-                            tombstone.snapshot
-                        )
-                    }
-                    None => object.clone(),
-                }
-            }
-        };
-        findings.problem(subject, Error::Missing { object });
+        findings.problem(subject_of_missing(id, &known, &forgotten), Error::Missing { object });
     }
-    for (id, snapshot) in &known {
+    check_sequences(&known, findings);
+    let counts = |id: &SnapshotId| sessions.committed.contains(id) && !forgotten.contains_key(id);
+    known.into_iter().filter(|(id, _)| counts(id)).collect()
+}
+
+/// Describes a missing snapshot by one that names it: the next of its client, or one that saw it.
+fn subject_of_missing(
+    id: SnapshotId,
+    known: &BTreeMap<SnapshotId, Snapshot>,
+    forgotten: &BTreeMap<SnapshotId, Tombstone>,
+) -> String {
+    let object = ObjectName::snapshot(id).to_string();
+    let next = known.iter().find(|(_, snapshot)| snapshot.previous == Some(id));
+    let witness = known.iter().find(|(_, snapshot)| snapshot.seen.contains(&id));
+    match (next, witness) {
+        (Some((next, _)), _) => format!("{object}, the one before snapshot {next:.8}"),
+        (None, Some((witness, saw))) => {
+            format!("{object}, which {} saw when it made snapshot {witness:.8}", saw.host)
+        }
+        (None, None) => {
+            match forgotten.values().find(|t| t.previous == Some(id) || t.seen.contains(&id)) {
+                Some(tombstone) => {
+                    format!(
+                        "{object}, which came before the forgotten snapshot {:.8}",
+                        tombstone.snapshot
+                    )
+                }
+                None => object,
+            }
+        }
+    }
+}
+
+/// Checks that each client's numbers rise by one.
+fn check_sequences(known: &BTreeMap<SnapshotId, Snapshot>, findings: &mut Findings) {
+    for (id, snapshot) in known {
         let name = ObjectName::snapshot(*id);
         let expected = match snapshot.previous {
             None => Some(1),
@@ -78,8 +94,6 @@ pub(super) fn check(
             ));
         }
     }
-    let counts = |id: &SnapshotId| sessions.committed.contains(id) && !forgotten.contains_key(id);
-    known.into_iter().filter(|(id, _)| counts(id)).collect()
 }
 
 fn tombstones(repository: &Repository, findings: &mut Findings) -> BTreeMap<SnapshotId, Tombstone> {
