@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use yore_engine::{DirRef, Error, LONGEST_PATH, Lookup, Node, ResolvedNode, TreePath, children};
+use yore_engine::format::Node;
+use yore_engine::read::{DirRef, LONGEST_PATH, Lookup, ResolvedNode, children};
+use yore_engine::{Error, TreePath};
 
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome, engine_error};

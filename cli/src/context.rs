@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::{Timestamp, ZonedDateTime};
-use yore_engine::{Deadline, Meter, Metered, Repository, Secret};
+use yore_engine::backend::{Deadline, Meter, Metered};
+use yore_engine::format::Secret;
+use yore_engine::repository::Repository;
 use yore_platform::Interrupt;
 
 use crate::access::destination::{self, Destination};
@@ -130,7 +132,7 @@ impl Context {
                 Arc::new(Metered::new(Arc::new(patient), Arc::clone(meter)))
             }
         };
-        Ok(yore_engine::open(backend, secret, self.cache())?)
+        Ok(yore_engine::repository::open(backend, secret, self.cache())?)
     }
 
     /// Opens repositories from now on with a deadline and a meter, for at most `rate` bytes a second.

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use jiff::{ToSpan, ZonedDateTime};
 use tempfile::TempDir;
-use yore_engine::{
-    BackupOptions, ClientId, Cost, CreateOptions, EmptySources, Excludes, FileSystems, Folder,
-    Parameters, Reading, Repository, Run, Secret, Totals, UnchangedBy, create,
+use yore_engine::Run;
+use yore_engine::backend::Folder;
+use yore_engine::backup::{
+    BackupOptions, EmptySources, Excludes, FileSystems, Reading, UnchangedBy,
 };
+use yore_engine::format::{ClientId, Cost, Parameters, Secret, Totals};
+use yore_engine::repository::{CreateOptions, Repository, create};
 use yore_platform::Interrupt;
 
 use crate::access::state;
@@ -134,7 +137,7 @@ impl Demo {
     /// Opens the repository.
     pub fn repository(&self) -> Outcome<Repository> {
         let cache = Some(self.folder.path().join("cache"));
-        Ok(yore_engine::open(Arc::new(self.backend()), &self.secret, cache)?)
+        Ok(yore_engine::repository::open(Arc::new(self.backend()), &self.secret, cache)?)
     }
 
     /// Opens the state of the first backup.
@@ -197,7 +200,8 @@ impl Demo {
         };
         let progress = Progress::start(&context.screen, "backing up", Some(interrupt));
         let sources = [self.source.clone()];
-        let report = yore_engine::backup(&self.repository()?, &sources, &options, &progress)?;
+        let report =
+            yore_engine::backup::backup(&self.repository()?, &sources, &options, &progress)?;
         Ok(report.totals)
     }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use yore_engine::Repository;
+use yore_engine::repository::Repository;
 use yore_fs::VolumeOptions;
 use yore_platform::{
     Holder, Interrupt, MountOptions, Mounted, MountedHandle, UnmountBlockers, Unmounted,

@@ -16,7 +16,8 @@ pub use record::RunRecord;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use yore_engine::{EmptySources, FileSystems, Reading, Run, UnchangedBy};
+use yore_engine::Run;
+use yore_engine::backup::{EmptySources, FileSystems, Reading, UnchangedBy};
 
 use crate::args::files::FileArgs;
 

@@ -25,7 +25,7 @@ pub use snapshot::{Snapshot, SnapshotTime, Totals, clock_word};
 pub use status::{Drive, DroppedSource, Source};
 
 use serde::Serialize;
-use yore_engine::encode_hex;
+use yore_engine::format::encode_hex;
 
 /// An absolute path as text, with all of its bytes where the text does not have them.
 #[derive(Debug, Default, Serialize)]

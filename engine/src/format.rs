@@ -18,3 +18,16 @@ pub(crate) mod seal;
 pub(crate) mod secret;
 pub(crate) mod slot;
 pub(crate) mod tree;
+
+pub use content_id::{ContentId, content_id};
+pub use header::{FORMAT_VERSION, Header, Parameters};
+pub use id::{BlobId, ObjectId, RepositoryId, SnapshotId, encode_hex};
+pub use keys::BlobKind;
+pub use object::{Area, Kind as ObjectKind, ObjectName};
+pub use pack::{Codec, FrameInfo, PackInfo, PackKind};
+pub use record::{
+    ClientId, DestinationId, Exclusion, Outcome, Session, Snapshot, Tombstone, Totals, Verdict,
+};
+pub use secret::{Secret, SecretKind};
+pub use slot::{Cost, Slot};
+pub use tree::{Chunk, Content, Flags, Hole, Holes, InvalidNode, LeafRef, ListRef, Node, Tree};

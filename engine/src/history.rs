@@ -4,3 +4,12 @@ pub(crate) mod catalog;
 pub(crate) mod diff;
 pub(crate) mod pattern;
 pub(crate) mod versions;
+
+pub use catalog::{Catalog, Hit, Query};
+pub use diff::{Change, ChangeKind, Pair, Pairs, any_change, diff, is_modified};
+pub use pattern::Pattern;
+pub use versions::{
+    ChildTrees, DirHistory, DirState, Kinds, LocatedNode, Timeline, Version, child_trees,
+    covers_path, descend, dir_history, locate_node, names_ever, path_versions, top_history,
+    versions,
+};

@@ -11,3 +11,12 @@ pub(crate) mod merge;
 pub(crate) mod readahead;
 pub(crate) mod reader;
 pub(crate) mod state_tree;
+
+pub use chunk_lists::ChunkSpan;
+pub use count::{Counted, count_below};
+pub use directory::Nodes;
+pub use file::{OpenFile, Piece};
+pub use merge::merge;
+pub use readahead::FramePrefetch;
+pub use reader::{Blob, Reader};
+pub use state_tree::{DirRef, LONGEST_PATH, Lookup, ResolvedNode, child, children, find};

@@ -32,6 +32,10 @@ pub(crate) mod stats;
 #[cfg(test)]
 mod tests;
 
+pub use forget::{ForgetReport, forget};
+pub use session::Writer;
+pub use stats::{Stats, stats};
+
 pub use create::{CreateOptions, create, create_copy};
 pub use destination::Destination;
 pub(crate) use destination::Sessions;

@@ -3,3 +3,7 @@
 pub(crate) mod machine;
 pub(crate) mod moment;
 pub(crate) mod order;
+
+pub use machine::Machine;
+pub use moment::{Moment, Part, last_instant, state};
+pub use order::{Clock, SnapshotEntry};

@@ -8,17 +8,19 @@ use yore_platform::Timestamp;
 
 pub(crate) mod forge;
 
+use crate::Run;
+use crate::backend::Folder;
 use crate::backup::{BackupOptions, BackupReport, backup};
+use crate::backup::{EmptySources, Excludes, FileSystems, Reading, UnchangedBy};
 use crate::error::Error;
+use crate::format::{ClientId, Cost, Parameters, Secret, SnapshotId};
 use crate::observer::{Event, Observer, Problem};
 use crate::path::TreePath;
 use crate::read::reader::Reader;
 use crate::read::state_tree::{DirRef, Lookup, find};
+use crate::repository::Writer;
 use crate::repository::{CreateOptions, Repository, create, open};
-use crate::{
-    ClientId, Cost, EmptySources, Excludes, FileSystems, Folder, Parameters, Reading, Run, Secret,
-    SnapshotEntry, SnapshotId, UnchangedBy, Writer,
-};
+use crate::snapshots::SnapshotEntry;
 
 /// A repository in a temporary folder, with small sizes, so that little makes many packs.
 pub(crate) struct Sample {

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp as Instant, ZonedDateTime};
-use yore_engine::{Clock, Moment, SnapshotEntry, SnapshotId};
+use yore_engine::format::SnapshotId;
+use yore_engine::snapshots::{Clock, Moment, SnapshotEntry};
 use yore_platform::Timestamp;
 
 /// The zone of the times in names.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use yore_engine::Fetched;
+use yore_engine::backend::Fetched;
 
 use crate::inode::tables::TableSizes;
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use yore_engine::{Meter, Snapshot, SnapshotId};
+use yore_engine::backend::Meter;
+use yore_engine::format::{Snapshot, SnapshotId};
 use yore_platform::Owner;
 
 use crate::calendar::Naming;

@@ -3,7 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use yore_engine::{KnownSnapshots, Problems, Repository, Result, Snapshots};
+use yore_engine::Result;
+use yore_engine::repository::{KnownSnapshots, Problems, Repository, Snapshots};
 
 use crate::inode::tables::Moved;
 use crate::snapshot_list::registry::ChangedList;

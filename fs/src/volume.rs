@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use yore_engine::{Node, OpenFile, Problems, Repository, Result};
+use yore_engine::Result;
+use yore_engine::format::Node;
+use yore_engine::read::OpenFile;
+use yore_engine::repository::{Problems, Repository};
 use yore_platform::{
     Entry, FOREVER, Ino, Kind, ListControl, Listed, Seek, Space, Timestamp, Volume, VolumeError,
     current_ids,

@@ -1,6 +1,6 @@
 //! One suite for every backend: each check gets an empty destination and fails with what is wrong with it.
 //!
-//! A backend is right when [`yore_engine::Backend`]'s guarantees hold, whatever keeps the objects. The calls that
+//! A backend is right when [`yore_engine::backend::Backend`]'s guarantees hold, whatever keeps the objects. The calls that
 //! depend on the form of the trait are in `calls`.
 
 mod calls;

@@ -6,7 +6,9 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use yore_engine::{Backend, Error, Folder, ObjectName};
+use yore_engine::Error;
+use yore_engine::backend::{Backend, Folder};
+use yore_engine::format::ObjectName;
 use yore_platform::{name_bytes, name_from_bytes};
 
 use crate::failure::{Failure, Outcome};

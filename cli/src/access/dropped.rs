@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
-use yore_engine::{RepositoryId, SnapshotId, encode_hex};
+use yore_engine::format::{RepositoryId, SnapshotId, encode_hex};
 use yore_platform::create_private_dir;
 
 use crate::access::state;

@@ -1,6 +1,6 @@
 //! A destination whose file system can't be asked to make files durable.
 
-use yore_engine::Repository;
+use yore_engine::repository::Repository;
 
 use crate::access::state;
 use crate::screen::Screen;

@@ -20,7 +20,7 @@ pub fn looks_like_one(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use yore_engine::Secret;
+    use yore_engine::format::Secret;
 
     use super::looks_like_one;
 

@@ -7,7 +7,8 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use yore_engine::{Error, Secret};
+use yore_engine::Error;
+use yore_engine::format::Secret;
 use zeroize::Zeroizing;
 
 use crate::access::recovery;

@@ -1,6 +1,6 @@
 //! An installation id that two machines use.
 
-use yore_engine::ClientId;
+use yore_engine::format::ClientId;
 
 use crate::access::state;
 use crate::screen::Screen;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
-use yore_engine::ClientId;
+use yore_engine::format::ClientId;
 use yore_platform::{DurableFile, create_private_dir, machine_digest};
 
 use crate::failure::{Exit, Failure, Outcome};

@@ -1,6 +1,7 @@
 //! The installation, user and process that write a snapshot.
 
-use yore_engine::{ClientId, Writer};
+use yore_engine::format::ClientId;
+use yore_engine::repository::Writer;
 use yore_platform::{hostname, process_identity, user_name};
 
 /// Describes this process as the writer of a snapshot, of this machine unless `host` names another.

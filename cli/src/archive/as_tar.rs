@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use tar::{Builder, EntryType, Header};
-use yore_engine::{Content, Node, SnapshotId};
+use yore_engine::format::{Content, Node, SnapshotId};
 use yore_platform::{Kind, Timestamp};
 
 use super::{Added, Archive, content};

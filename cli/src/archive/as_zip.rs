@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
-use yore_engine::Node;
+use yore_engine::format::Node;
 use yore_platform::{Kind, Timestamp};
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};

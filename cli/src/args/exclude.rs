@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use yore_engine::{Bases, Rule, check_glob, escape_glob};
+use yore_engine::globs::{Bases, Rule, check_glob, escape_glob};
 use yore_platform::{name_bytes, snapshot_path};
 
 use crate::failure::{Failure, Outcome};

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use yore_engine::{Machine, SnapshotEntry};
+use yore_engine::snapshots::{Machine, SnapshotEntry};
 use yore_platform::hostname;
 
 use crate::failure::{Failure, Outcome};

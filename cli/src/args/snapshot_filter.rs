@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use yore_engine::Snapshot;
+use yore_engine::format::Snapshot;
 
 use crate::args::live_path;
 

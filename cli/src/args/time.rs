@@ -1,7 +1,7 @@
 //! Times as people type them, where one instant is needed.
 
 use jiff::ZonedDateTime;
-use yore_engine::Moment;
+use yore_engine::snapshots::Moment;
 use yore_platform::Timestamp;
 
 use crate::failure::{Failure, Outcome};

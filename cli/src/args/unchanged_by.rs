@@ -1,6 +1,6 @@
 //! `--unchanged-by`: the attributes by which a file is known to be unchanged.
 
-use yore_engine::{ChangeTime, InodeNumbers, UnchangedBy};
+use yore_engine::backup::{ChangeTime, InodeNumbers, UnchangedBy};
 
 /// Reads a list such as `size,mtime,ctime`.
 pub fn parse(text: &str) -> Result<UnchangedBy, String> {

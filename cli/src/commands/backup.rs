@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use yore_engine::{EmptySources, FileSystems, Reading, Run, TreePath, TreePathBuf, UnchangedBy};
+use yore_engine::backup::{EmptySources, FileSystems, Reading, UnchangedBy};
+use yore_engine::{Run, TreePath, TreePathBuf};
 use yore_platform::name_bytes;
 
 use crate::args::files::FileArgs;

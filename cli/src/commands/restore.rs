@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use yore_engine::{
-    Extra, Lookup, Overwrite, Owners, Repository, RestoreOptions, Run, TreePath, Verify,
-    path_versions, restore,
-};
+use yore_engine::history::path_versions;
+use yore_engine::read::Lookup;
+use yore_engine::repository::Repository;
+use yore_engine::restore::{Extra, Overwrite, Owners, RestoreOptions, Verify, restore};
+use yore_engine::{Run, TreePath};
 use yore_platform::{hostname, name_bytes, name_from_bytes};
 
 use crate::args::exclude::{self, FromHere};

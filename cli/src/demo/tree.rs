@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 
-use yore_engine::{DirRef, Reader, children};
+use yore_engine::read::{DirRef, Reader, children};
 use yore_platform::name_bytes;
 
 use crate::text::escape;

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use yore_engine::{Error, Lookup, TreePath, find};
+use yore_engine::read::{Lookup, find};
+use yore_engine::{Error, TreePath};
 use yore_platform::{name_bytes, snapshot_path, system_path};
 
 use crate::demo::Demo;

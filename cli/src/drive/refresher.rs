@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use yore_engine::Repository;
+use yore_engine::repository::Repository;
 use yore_fs::{Changed, SnapshotVolume, VolumeOptions};
 
 use crate::failure::engine_error::{message, reason};

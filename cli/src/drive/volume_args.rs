@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
-use yore_engine::Meter;
+use yore_engine::backend::Meter;
 use yore_fs::{Naming, VolumeOptions};
 use yore_platform::{AccountNames, Owner, hostname};
 

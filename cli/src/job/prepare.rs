@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use yore_engine::Excludes;
+use yore_engine::backup::Excludes;
 use yore_platform::{Timestamp, name_bytes, snapshot_path};
 
 use super::sources::{self, Sources};

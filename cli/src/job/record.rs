@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use yore_engine::{BackupReport, EmptySources, RepositoryId};
+use yore_engine::backup::{BackupReport, EmptySources};
+use yore_engine::format::RepositoryId;
 
 use crate::failure::Done;
 use crate::json;

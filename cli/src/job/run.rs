@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use yore_engine::{BackupOptions, BackupReport, Repository, backup, backup_stream, count_sources};
+use yore_engine::backup::{BackupOptions, BackupReport, backup, backup_stream, count_sources};
+use yore_engine::repository::Repository;
 use yore_platform::{Interrupt, Interruptible};
 
 use super::program_output::ProgramOutput;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
-use yore_engine::{BackupReport, NotEntered, RepositoryId};
+use yore_engine::backup::{BackupReport, NotEntered};
+use yore_engine::format::RepositoryId;
 
 use super::{PathText, Totals};
 use crate::text::escape;
@@ -84,7 +85,7 @@ pub struct ProcessedFile {
 impl Backup {
     /// Takes the report of the engine.
     pub fn new(repository: RepositoryId, report: &BackupReport, took: Duration) -> Self {
-        let emptied = |emptied: &yore_engine::EmptiedFolder| Emptied {
+        let emptied = |emptied: &yore_engine::backup::EmptiedFolder| Emptied {
             path: escape::path(&emptied.path),
             files_before: emptied.before,
         };
@@ -103,8 +104,8 @@ impl Backup {
     }
 }
 
-impl From<&yore_engine::LeftOut> for LeftOut {
-    fn from(left_out: &yore_engine::LeftOut) -> Self {
+impl From<&yore_engine::backup::LeftOut> for LeftOut {
+    fn from(left_out: &yore_engine::backup::LeftOut) -> Self {
         let mark =
             |(mark, count): (&Vec<u8>, &u64)| (String::from_utf8_lossy(mark).into_owned(), *count);
         Self {

@@ -92,7 +92,7 @@ pub struct ChangeCounts {
 
 impl Node {
     /// Takes a node, its path and the texts of its flags.
-    pub fn new(path: &[u8], node: &yore_engine::Node, notes: Vec<&'static str>) -> Self {
+    pub fn new(path: &[u8], node: &yore_engine::format::Node, notes: Vec<&'static str>) -> Self {
         let is_link = node.kind == Kind::Symlink;
         Self {
             path: PathText::new(path),

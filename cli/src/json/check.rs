@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use yore_engine::CheckReport;
+use yore_engine::check::CheckReport;
 
 /// Something that is wrong.
 #[derive(Debug, Default, Serialize)]

@@ -70,7 +70,10 @@ pub struct Forget {
 
 impl Stats {
     /// Takes the figures of the engine.
-    pub fn new(repository: &yore_engine::Repository, stats: &yore_engine::Stats) -> Self {
+    pub fn new(
+        repository: &yore_engine::repository::Repository,
+        stats: &yore_engine::repository::Stats,
+    ) -> Self {
         // Trees hold the content of small files.
         let raw = stats.raw_data + stats.raw_trees;
         Self {

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
-use yore_engine::{RestoreReport, Run};
+use yore_engine::Run;
+use yore_engine::restore::RestoreReport;
 
 /// The result of `restore`.
 #[derive(Debug, Default, Serialize)]

@@ -1,7 +1,8 @@
 //! Snapshots.
 
 use serde::Serialize;
-use yore_engine::{Clock, Exclusion, SnapshotEntry, SnapshotId};
+use yore_engine::format::{Exclusion, SnapshotId};
+use yore_engine::snapshots::{Clock, SnapshotEntry};
 
 use super::lossy_path;
 use crate::text::format;
@@ -100,8 +101,8 @@ impl From<&SnapshotEntry> for Snapshot {
     }
 }
 
-impl From<&yore_engine::Totals> for Totals {
-    fn from(totals: &yore_engine::Totals) -> Self {
+impl From<&yore_engine::format::Totals> for Totals {
+    fn from(totals: &yore_engine::format::Totals) -> Self {
         Self {
             files: totals.files,
             directories: totals.directories,

@@ -1,7 +1,7 @@
 //! Times of snapshots, and warnings of clocks that were wrong.
 
 use jiff::tz::TimeZone;
-use yore_engine::{Clock, SnapshotEntry};
+use yore_engine::snapshots::{Clock, SnapshotEntry};
 
 use crate::context::Context;
 use crate::text::{escape, format};

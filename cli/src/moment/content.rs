@@ -1,6 +1,7 @@
 //! The content of files.
 
-use yore_engine::{Node, OpenFile, Piece, Reader};
+use yore_engine::format::Node;
+use yore_engine::read::{OpenFile, Piece, Reader};
 
 /// Hands the bytes of a file to `write` in order, until it returns `false`.
 pub fn copy_out(

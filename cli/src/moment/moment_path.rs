@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use jiff::ZonedDateTime;
-use yore_engine::{Moment, SnapshotId, TreePath, TreePathBuf};
+use yore_engine::format::SnapshotId;
+use yore_engine::snapshots::Moment;
+use yore_engine::{TreePath, TreePathBuf};
 use yore_platform::{name_bytes, snapshot_path};
 
 use crate::args::{live_path, time};

@@ -1,6 +1,7 @@
 //! The one snapshot that a moment means.
 
-use yore_engine::{Error, Moment, SnapshotEntry, last_instant, state};
+use yore_engine::Error;
+use yore_engine::snapshots::{Moment, SnapshotEntry, last_instant, state};
 
 use super::clock;
 use super::moment_path::MomentPath;

@@ -1,9 +1,11 @@
 //! The state of a repository at a moment.
 
-use yore_engine::{
-    DirRef, Error, Lookup, Part, Reader, Repository, SnapshotId, SourcePart, TreePath, find, merge,
-    state,
-};
+use yore_engine::format::SnapshotId;
+use yore_engine::read::{DirRef, Lookup, Reader, find, merge};
+use yore_engine::repository::Repository;
+use yore_engine::restore::SourcePart;
+use yore_engine::snapshots::{Part, state};
+use yore_engine::{Error, TreePath};
 
 use super::clock;
 use super::moment_path::MomentPath;

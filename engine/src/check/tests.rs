@@ -130,7 +130,8 @@ fn a_forgotten_snapshot_does_not_count_and_is_no_problem() {
     let again = forget(&sample.repository, &[id], &writer(), time(3), "").expect("done");
     assert_eq!(again.already, [id]);
     assert!(
-        forget(&sample.repository, &[crate::SnapshotId([1; 32])], &writer(), time(3), "").is_err()
+        forget(&sample.repository, &[crate::format::SnapshotId([1; 32])], &writer(), time(3), "")
+            .is_err()
     );
 }
 
@@ -191,7 +192,7 @@ fn a_snapshot_that_another_client_saw_is_missed_when_it_is_removed_with_its_sess
     let sample = small();
     let seen = sample.newest();
     let source = sample.folder.path().join("source");
-    let other = crate::Writer { client: crate::ClientId([9; 16]), ..writer() };
+    let other = crate::repository::Writer { client: crate::format::ClientId([9; 16]), ..writer() };
     sample.back_up_as(&source, 1_500_000_200, other);
     assert_eq!(sample.newest().snapshot.seen, [seen.id]);
     assert!(!notices(&sample).0);

@@ -234,7 +234,7 @@ fn a_damaged_pack_costs_its_files_alone() {
         std::fs::write(source.join(format!("{n}")), bytes).expect("a file");
     }
     sample.back_up(&source, 1_500_000_000);
-    let packs = sample.repository.backend().list(crate::Area::Packs).expect("packs");
+    let packs = sample.repository.backend().list(crate::format::Area::Packs).expect("packs");
     let data = packs.iter().max_by_key(|pack| pack.size).expect("a pack");
     let file = sample.path().join(data.name.as_str());
     let mut bytes = std::fs::read(&file).expect("a pack");

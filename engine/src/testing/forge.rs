@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::clock::now;
+use crate::format::SnapshotId;
 use crate::format::id::BlobId;
 use crate::format::keys::BlobKind;
 use crate::format::object::{Kind, ObjectName};
@@ -12,7 +13,7 @@ use crate::format::seal::{self, TAG};
 use crate::format::tree::Flags;
 use crate::repository::Repository;
 use crate::testing::writer;
-use crate::{SnapshotId, backend, repository::session};
+use crate::{backend, repository::session};
 
 /// Blobs to be written.
 #[derive(Default)]

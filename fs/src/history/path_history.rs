@@ -21,7 +21,7 @@
 
 use std::sync::Arc;
 
-use yore_engine::{DirHistory, LocatedNode, Version, descend, top_history, versions};
+use yore_engine::history::{DirHistory, LocatedNode, Version, descend, top_history, versions};
 use yore_platform::Kind;
 
 use crate::error::{Answer, damaged};

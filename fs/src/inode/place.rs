@@ -8,7 +8,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use yore_engine::ResolvedNode;
+use yore_engine::read::ResolvedNode;
 use yore_platform::FOREVER;
 
 use crate::inode::number::{PlaceNo, SnapshotNo, TreeNo};

@@ -20,7 +20,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use yore_engine::Node;
+use yore_engine::format::Node;
 
 use crate::inode::number::{NodeNo, TreeNo};
 

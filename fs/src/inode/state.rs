@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use yore_engine::{DirRef, TreePath};
+use yore_engine::TreePath;
+use yore_engine::read::DirRef;
 use yore_platform::Timestamp;
 
 use crate::error::Answer;

@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use lru::LruCache;
-use yore_engine::{BlobId, ResolvedNode, SnapshotEntry};
+use yore_engine::format::BlobId;
+use yore_engine::read::ResolvedNode;
+use yore_engine::snapshots::SnapshotEntry;
 use yore_platform::{Ino, Timestamp, VolumeError};
 
 use crate::error::Answer;

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
-use yore_engine::OpenFile;
+use yore_engine::read::OpenFile;
 use yore_platform::{Ino, VolumeError};
 
 use crate::read::prefetch::Progress;

@@ -5,7 +5,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Sender, bounded};
-use yore_engine::{BlobId, Content, FramePrefetch, Node, OpenFile, Reader};
+use yore_engine::format::{BlobId, Content, Node};
+use yore_engine::read::{FramePrefetch, OpenFile, Reader};
 
 /// Requests that may wait.
 const QUEUE: usize = 32;

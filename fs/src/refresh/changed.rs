@@ -1,6 +1,8 @@
 //! The answers that hosts must forget when a name comes to mean another state.
 
-use yore_engine::{DirRef, Pairs, Problems, ResolvedNode};
+use yore_engine::history::Pairs;
+use yore_engine::read::{DirRef, ResolvedNode};
+use yore_engine::repository::Problems;
 use yore_platform::{Ino, VolumeError};
 
 use crate::error::Answer;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use yore_engine::{Clock, Machine, Moment, Part, Snapshot, SnapshotEntry, SnapshotId, state};
+use yore_engine::format::{Snapshot, SnapshotId};
+use yore_engine::snapshots::{Clock, Machine, Moment, Part, SnapshotEntry, state};
 use yore_platform::{Space, Timestamp, VolumeError};
 
 use crate::calendar::{Naming, days};

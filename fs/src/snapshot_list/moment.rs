@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp as Instant;
 use jiff::tz::TimeZone;
-use yore_engine::{Moment, state};
+use yore_engine::snapshots::{Moment, state};
 use yore_platform::VolumeError;
 
 use crate::calendar::moment;

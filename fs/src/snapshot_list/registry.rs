@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use yore_engine::{SnapshotEntry, SnapshotId};
+use yore_engine::format::SnapshotId;
+use yore_engine::snapshots::SnapshotEntry;
 use yore_platform::{Timestamp, VolumeError};
 
 use crate::calendar::snapshot_names;

@@ -2,7 +2,8 @@
 //! machine.
 
 use sha2::{Digest, Sha256};
-use yore_engine::{Machine, SnapshotEntry, encode_hex};
+use yore_engine::format::encode_hex;
+use yore_engine::snapshots::{Machine, SnapshotEntry};
 
 use crate::path::{MAX_NAME, shortened};
 

@@ -1,7 +1,8 @@
 //! Extended attributes: those that were backed up, and those that name the snapshot of a file.
 
 use jiff::tz::TimeZone;
-use yore_engine::{Node, Snapshot, SnapshotEntry, SnapshotId, content_id};
+use yore_engine::format::{Node, Snapshot, SnapshotId, content_id};
+use yore_engine::snapshots::SnapshotEntry;
 use yore_platform::{Ino, Kind, VolumeError};
 
 use crate::calendar::local;

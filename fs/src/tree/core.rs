@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yore_engine::Reader;
+use yore_engine::read::Reader;
 
 use crate::inode::tables::Tables;
 use crate::tree::directories::Directories;

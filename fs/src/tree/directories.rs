@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
-use yore_engine::{BlobId, Content, Holes, LeafRef, Node, Reader, Tree};
+use yore_engine::format::{BlobId, Content, Holes, LeafRef, Node, Tree};
+use yore_engine::read::Reader;
 use yore_platform::VolumeError;
 
 use crate::error::{Answer, damaged};

@@ -4,7 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use yore_engine::{Node, ResolvedNode, content_id};
+use yore_engine::format::{Node, content_id};
+use yore_engine::read::ResolvedNode;
 use yore_platform::{Entry, Kind, ListControl, Listed, VolumeError};
 
 use crate::error::Answer;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use yore_engine::{Node, ResolvedNode};
+use yore_engine::format::Node;
+use yore_engine::read::ResolvedNode;
 use yore_platform::{Ino, VolumeError};
 
 use crate::error::Answer;

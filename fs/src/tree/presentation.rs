@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use yore_engine::Node;
+use yore_engine::format::Node;
 use yore_platform::{Attr, DeviceNumber, Entry, Ino, Kind, Owner, Timestamp};
 
 use crate::inode::place::SOON;

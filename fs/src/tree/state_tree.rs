@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use yore_engine::{DirRef, Part, SnapshotEntry, TreePath, merge};
+use yore_engine::TreePath;
+use yore_engine::read::{DirRef, merge};
+use yore_engine::snapshots::{Part, SnapshotEntry};
 
 use crate::error::{Answer, damaged};
 use crate::inode::place::TopTree;

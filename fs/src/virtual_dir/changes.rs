@@ -5,9 +5,8 @@
 
 use std::sync::Arc;
 
-use yore_engine::{
-    Change, ChangeKind, DirRef, LocatedNode, Pair, Pairs, ResolvedNode, any_change, locate_node,
-};
+use yore_engine::history::{Change, ChangeKind, LocatedNode, Pair, Pairs, any_change, locate_node};
+use yore_engine::read::{DirRef, ResolvedNode};
 use yore_platform::{Entry, Kind, Timestamp, VolumeError};
 
 use crate::error::{Answer, damaged};

@@ -21,10 +21,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use yore_engine::{
-    BlobId, DirHistory, DirRef, LONGEST_PATH, Lookup, Pairs, ResolvedNode, Tree, TreePath,
-    child_trees, find as find_path,
-};
+use yore_engine::TreePath;
+use yore_engine::format::{BlobId, Tree};
+use yore_engine::history::{DirHistory, Pairs, child_trees};
+use yore_engine::read::{DirRef, LONGEST_PATH, Lookup, ResolvedNode, find as find_path};
 use yore_platform::{Entry, Kind, Timestamp, VolumeError};
 
 use crate::error::{Answer, damaged};
@@ -216,7 +216,7 @@ fn present(core: &Core, dir: &DirRef) -> Answer<HashMap<Vec<u8>, Option<DirRef>>
         present.insert(seen.node.name, seen.dir);
         Ok(())
     };
-    yore_engine::children(&core.reader, dir, each).map_err(damaged)?;
+    yore_engine::read::children(&core.reader, dir, each).map_err(damaged)?;
     Ok(present)
 }
 

@@ -4,7 +4,9 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use yore_engine::{BlobId, Content, Node, Repository, ResolvedNode};
+use yore_engine::format::{BlobId, Content, Node};
+use yore_engine::read::ResolvedNode;
+use yore_engine::repository::Repository;
 use yore_platform::{Entry, Kind, ListControl, Listed, Timestamp, VolumeError};
 
 use crate::error::Answer;

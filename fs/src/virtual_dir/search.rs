@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use yore_engine::{Catalog, Pattern, Query, SnapshotId, Unobserved};
+use yore_engine::Unobserved;
+use yore_engine::format::SnapshotId;
+use yore_engine::history::{Catalog, Pattern, Query};
 use yore_platform::{Entry, Kind, ListControl, Listed, Timestamp, VolumeError};
 
 use crate::error::{Answer, damaged};
@@ -154,7 +156,7 @@ fn search(
     let counts = |id: &SnapshotId| numbers.get(id).copied();
     let all = context.lists.all_snapshots();
     let source = (&*context.core.reader, all.as_slice());
-    let add = |paths: &mut Paths, hit: yore_engine::Hit| paths.add(&hit.path);
+    let add = |paths: &mut Paths, hit: yore_engine::history::Hit| paths.add(&hit.path);
     let query = Query::names(pattern);
     let searched = catalog.collect(source, &query, &counts, &Unobserved, add);
     let (paths, problems) = searched.map_err(damaged)?;

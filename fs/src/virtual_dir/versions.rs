@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use yore_engine::{Kinds, names_ever};
+use yore_engine::history::{Kinds, names_ever};
 use yore_platform::{Entry, Kind, ListControl, Listed, Timestamp, VolumeError};
 
 use crate::error::{Answer, damaged};

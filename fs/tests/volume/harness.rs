@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use yore_engine::{
-    BackupOptions, ClientId, Cost, CreateOptions, EmptySources, Excludes, FileSystems, Folder,
-    Parameters, Reading, Repository, Run, Secret, TreePath, UnchangedBy, Unobserved, Writer,
-    backup, create,
+use yore_engine::backend::Folder;
+use yore_engine::backup::{
+    BackupOptions, EmptySources, Excludes, FileSystems, Reading, UnchangedBy, backup,
 };
+use yore_engine::format::{ClientId, Cost, Parameters, Secret};
+use yore_engine::repository::{CreateOptions, Repository, Writer, create};
+use yore_engine::{Run, TreePath, Unobserved};
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::{
     Attr, Entry, FoundXattrs, Ino, Kind, ListControl, Listing, Metadata, ReadMode, SourceDir,
@@ -102,7 +104,7 @@ impl World {
         backup(&self.repository, &sources, &options, &Unobserved).expect("a backup");
     }
 
-    pub fn forget(&self, id: yore_engine::SnapshotId) {
+    pub fn forget(&self, id: yore_engine::format::SnapshotId) {
         let writer = Writer {
             host: "host".into(),
             user: "me".into(),
@@ -111,7 +113,8 @@ impl World {
             program: "test".into(),
         };
         let now = Timestamp { seconds: MORNING, nanos: 0 };
-        yore_engine::forget(&self.repository, &[id], &writer, now, "test").expect("forgotten");
+        yore_engine::repository::forget(&self.repository, &[id], &writer, now, "test")
+            .expect("forgotten");
     }
 
     pub fn volume(&self) -> SnapshotVolume {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use yore_engine::SnapshotId;
+use yore_engine::format::SnapshotId;
 use yore_platform::{Ino, Kind, Volume, snapshot_path};
 
 use crate::harness::{

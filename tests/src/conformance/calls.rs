@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use yore_engine::{Area, Backend, Error, NewObject, ObjectName, Published};
+use yore_engine::Error;
+use yore_engine::backend::{Backend, NewObject, Published};
+use yore_engine::format::{Area, ObjectName};
 use yore_platform::ReadBuffer;
 
 /// The name of an object of an area, another one for each number.

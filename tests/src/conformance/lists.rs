@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use yore_engine::{Area, Backend, ObjectName};
+use yore_engine::backend::Backend;
+use yore_engine::format::{Area, ObjectName};
 
 use super::calls::{list, name, names, write_new};
 

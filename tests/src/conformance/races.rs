@@ -3,7 +3,8 @@
 use std::sync::Barrier;
 use std::thread;
 
-use yore_engine::{Area, Backend, Published};
+use yore_engine::backend::{Backend, Published};
+use yore_engine::format::Area;
 
 use super::calls::{name, names, read, read_all, write, write_new};
 use crate::machine::{Random, noise};

@@ -1,6 +1,8 @@
 //! Objects of any size, read in any pieces.
 
-use yore_engine::{Area, Backend, Error, Published};
+use yore_engine::Error;
+use yore_engine::backend::{Backend, Published};
+use yore_engine::format::Area;
 use yore_platform::ReadBuffer;
 
 use super::calls::{list, name, read, read_again, read_all, size, write_new};

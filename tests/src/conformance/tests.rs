@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use yore_engine::{
-    Area, Backend, Capabilities, ListedObject, NewObject, ObjectName, Published, Result,
-};
+use yore_engine::Result;
+use yore_engine::backend::{Backend, Capabilities, ListedObject, NewObject, Published};
+use yore_engine::format::{Area, ObjectName};
 use yore_platform::{ReadBuffer, Space};
 
 use super::*;

@@ -1,6 +1,8 @@
 //! Objects appear whole, and disappear when they are deleted.
 
-use yore_engine::{Area, Backend, Error, ObjectName, Published};
+use yore_engine::Error;
+use yore_engine::backend::{Backend, Published};
+use yore_engine::format::{Area, ObjectName};
 
 use super::calls::{assert_absent, begin, name, names, read, read_all, size, write, write_new};
 use crate::machine::noise;

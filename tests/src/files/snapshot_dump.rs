@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use yore_engine::{DirRef, Holes, Node, OpenFile, Reader, children, encode_hex};
+use yore_engine::format::{Holes, Node, encode_hex};
+use yore_engine::read::{DirRef, OpenFile, Reader, children};
 use yore_platform::{Kind, Timestamp};
 
 /// Describes every node of a tree, each directory before its entries, without names of users and groups and

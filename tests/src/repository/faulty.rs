@@ -4,10 +4,11 @@ use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use yore_engine::{
-    Area, Backend, Capabilities, ChangeToken, Error, ListedObject, NewObject, ObjectName,
-    Published, Result, UnfinishedFile,
+use yore_engine::backend::{
+    Backend, Capabilities, ChangeToken, ListedObject, NewObject, Published, UnfinishedFile,
 };
+use yore_engine::format::{Area, ObjectName};
+use yore_engine::{Error, Result};
 use yore_platform::{ReadBuffer, Space};
 
 /// A call of a destination.

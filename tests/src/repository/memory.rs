@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use yore_engine::{
-    Area, Backend, Capabilities, Error, ListedObject, NewObject, ObjectName, Published, Result,
-};
+use yore_engine::backend::{Backend, Capabilities, ListedObject, NewObject, Published};
+use yore_engine::format::{Area, ObjectName};
+use yore_engine::{Error, Result};
 use yore_platform::{ReadBuffer, Space};
 
 type Objects = BTreeMap<String, Arc<Vec<u8>>>;

@@ -3,12 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use yore_engine::{
-    Backend, BackupOptions, BackupReport, CheckOptions, CheckReport, ClientId, Cost, CreateOptions,
-    DirRef, EmptySources, Excludes, FileSystems, Parameters, ReadData, Reading, Repository,
-    RestoreOptions, Run, Secret, SnapshotId, TreePath, UnchangedBy, Writer, backup, check, create,
-    find, open, restore,
+use yore_engine::backend::Backend;
+use yore_engine::backup::{
+    BackupOptions, BackupReport, EmptySources, Excludes, FileSystems, Reading, UnchangedBy, backup,
 };
+use yore_engine::check::{CheckOptions, CheckReport, ReadData, check};
+use yore_engine::format::{ClientId, Cost, Parameters, Secret, SnapshotId};
+use yore_engine::read::{DirRef, find};
+use yore_engine::repository::{CreateOptions, Repository, Writer, create, open};
+use yore_engine::restore::{RestoreOptions, restore};
+use yore_engine::{Run, TreePath};
 use yore_platform::Timestamp;
 
 use super::recorder::Recorder;
@@ -120,7 +124,7 @@ impl TestRepository {
     }
 
     /// Lists the committed snapshots in their order.
-    pub fn snapshots(&self) -> Vec<yore_engine::SnapshotEntry> {
+    pub fn snapshots(&self) -> Vec<yore_engine::snapshots::SnapshotEntry> {
         let snapshots = self.open().snapshots().expect("snapshots");
         assert!(snapshots.problems.is_empty(), "{:?}", snapshots.problems);
         snapshots.list

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use yore_engine::{Backend, Deadline, Folder, Meter, Metered};
+use yore_engine::backend::{Backend, Deadline, Folder, Meter, Metered};
 use yore_tests::{Memory, Scratch, conformance};
 
 /// Runs every check as a test of its own, each at a new destination: `$with` hands one to a check.

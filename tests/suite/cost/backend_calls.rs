@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use yore_engine::{Folder, KnownSnapshots, Parameters, TIMESTAMP_GRANULARITY, Unobserved, backup};
+use yore_engine::Unobserved;
+use yore_engine::backend::{Folder, TIMESTAMP_GRANULARITY};
+use yore_engine::backup::backup;
+use yore_engine::format::Parameters;
+use yore_engine::repository::KnownSnapshots;
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::snapshot_path;
 use yore_tests::{

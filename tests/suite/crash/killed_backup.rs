@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use yore_engine::{BackupReport, Run, Unobserved, backup, backup_stream, forget};
+use yore_engine::backup::{BackupReport, backup, backup_stream};
+use yore_engine::repository::forget;
+use yore_engine::{Run, Unobserved};
 use yore_tests::{
     Call, Fault, Faulty, Fingerprint, Ignoring, Memory, Recorder, Scratch, TestRepository, When,
     assert_same, change_source, fingerprint_folder, options, small_source, time,
@@ -64,7 +66,7 @@ impl Scene {
 
     fn at(&self, memory: &Arc<Memory>) -> TestRepository {
         let text = self.repo.secret.to_text().expect("a key file");
-        let secret = yore_engine::Secret::key_file("key", &text).expect("it reads");
+        let secret = yore_engine::format::Secret::key_file("key", &text).expect("it reads");
         TestRepository { backend: memory.clone(), secret }
     }
 
@@ -243,7 +245,7 @@ fn a_dry_run_writes_nothing() {
     let faulty = Faulty::new(scene.memory.clone(), Fault::None);
     let repository = scene.repo.open_at(faulty.clone()).expect("it opens");
     let recorder = Recorder::default();
-    let dry = yore_engine::BackupOptions { run: Run::Dry, ..options(None) };
+    let dry = yore_engine::backup::BackupOptions { run: Run::Dry, ..options(None) };
     let sources: &[PathBuf] = &[Path::new(&scene.source).to_owned()];
     let report = backup(&repository, sources, &dry, &recorder).expect("a dry run");
     assert!(report.snapshot.is_none() && report.totals.new_bytes > 100_000, "{report:?}");

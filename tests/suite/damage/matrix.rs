@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::tz::TimeZone;
-use yore_engine::{
-    CheckOptions, DirRef, Lookup, ReadData, RestoreOptions, TreePath, Unobserved, check, find,
-    restore,
-};
+use yore_engine::check::{CheckOptions, ReadData, check};
+use yore_engine::read::{DirRef, Lookup, find};
+use yore_engine::restore::{RestoreOptions, restore};
+use yore_engine::{TreePath, Unobserved};
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::{Kind, VolumeError, snapshot_path};
 use yore_tests::{

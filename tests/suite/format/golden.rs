@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
-use yore_engine::{
-    CheckOptions, DirRef, FORMAT_VERSION, Folder, ReadData, Secret, Unobserved, check, open,
-};
+use yore_engine::Unobserved;
+use yore_engine::backend::Folder;
+use yore_engine::check::{CheckOptions, ReadData, check};
+use yore_engine::format::{FORMAT_VERSION, Secret};
+use yore_engine::read::DirRef;
+use yore_engine::repository::open;
 use yore_tests::{Yore, describe, reader, root};
 
 /// What a golden repository's passphrase slot opens with.
@@ -76,7 +79,7 @@ fn golden_repositories_hold_what_they_held_when_they_were_made() {
             assert_eq!(ids.len(), expected.len(), "{version}");
             let (reader, problems) = repository.reader(8 << 20).expect("a reader");
             assert!(problems.is_empty(), "{problems:?}");
-            for yore_engine::SnapshotEntry { id, snapshot, .. } in &snapshots.list {
+            for yore_engine::snapshots::SnapshotEntry { id, snapshot, .. } in &snapshots.list {
                 let nodes = describe(&reader, &DirRef::Tree(snapshot.root)).expect("it reads");
                 assert_same_nodes(&nodes, &expected[&id.to_string()]);
             }

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
-use yore_engine::{SnapshotId, forget};
+use yore_engine::format::SnapshotId;
+use yore_engine::repository::forget;
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::snapshot_path;
 use yore_tests::{

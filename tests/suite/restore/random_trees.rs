@@ -5,10 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use yore_engine::{
-    BackupOptions, DirRef, Excludes, Extra, Moment, Overwrite, Reader, RestoreOptions, RestorePlan,
-    RestoreReport, Rule, SourcePart, backup, merge, restore_in_place, state,
+use yore_engine::backup::{BackupOptions, Excludes, backup};
+use yore_engine::globs::Rule;
+use yore_engine::read::{DirRef, Reader, merge};
+use yore_engine::restore::{
+    Extra, Overwrite, RestoreOptions, RestorePlan, RestoreReport, SourcePart, restore_in_place,
 };
+use yore_engine::snapshots::{Moment, state};
 use yore_platform::{Kind, snapshot_path};
 use yore_tests::{
     FileFingerprint, Fingerprint, Memory, Random, Recorder, Scratch, TestRepository,

@@ -1,6 +1,6 @@
 //! The summary of a backup.
 
-use yore_engine::{BackupReport, LeftOut, NotEntered};
+use yore_engine::backup::{BackupReport, LeftOut, NotEntered};
 
 use crate::job::RunRecord;
 use crate::screen::Screen;

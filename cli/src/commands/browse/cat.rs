@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal};
 
 use clap::Args;
-use yore_engine::{Lookup, ResolvedNode};
+use yore_engine::read::{Lookup, ResolvedNode};
 use yore_platform::Kind;
 
 use crate::archive::{self, Archive, StdoutWriter, Tar, Zip};

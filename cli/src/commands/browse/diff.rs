@@ -5,7 +5,10 @@ use std::ops::ControlFlow;
 
 use clap::Args;
 use similar::TextDiff;
-use yore_engine::{Change, DirRef, Lookup, Node, Reader, TreePath, diff, is_modified};
+use yore_engine::TreePath;
+use yore_engine::format::Node;
+use yore_engine::history::{Change, diff, is_modified};
+use yore_engine::read::{DirRef, Lookup, Reader};
 use yore_platform::Kind;
 
 use crate::args::machine::MachineArgs;

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use clap::{Args, ValueEnum};
-use yore_engine::{Catalog, Hit, Pattern, Query, SnapshotEntry, SnapshotId, TreePath};
+use yore_engine::TreePath;
+use yore_engine::format::SnapshotId;
+use yore_engine::history::{Catalog, Hit, Pattern, Query};
+use yore_engine::snapshots::SnapshotEntry;
 use yore_platform::Kind;
 
 use crate::args::snapshot_filter::SnapshotFilter;

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use yore_engine::{SnapshotEntry, TreePath, Version, path_versions};
+use yore_engine::TreePath;
+use yore_engine::history::{Version, path_versions};
+use yore_engine::snapshots::SnapshotEntry;
 use yore_platform::Kind;
 
 use crate::args::snapshot_filter::SnapshotFilter;

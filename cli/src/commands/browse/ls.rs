@@ -4,7 +4,9 @@ use std::ffi::OsString;
 
 use clap::Args;
 use textwrap::core::display_width;
-use yore_engine::{DirRef, Flags, LONGEST_PATH, Lookup, Node, Refusal, TreePath, children};
+use yore_engine::format::{Flags, Node};
+use yore_engine::read::{DirRef, LONGEST_PATH, Lookup, children};
+use yore_engine::{Refusal, TreePath};
 use yore_platform::{AccountNames, Kind};
 
 use crate::args::machine::MachineArgs;

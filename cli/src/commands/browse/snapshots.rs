@@ -2,7 +2,8 @@
 
 use clap::Args;
 use jiff::tz::TimeZone;
-use yore_engine::{Snapshot, SnapshotEntry};
+use yore_engine::format::Snapshot;
+use yore_engine::snapshots::SnapshotEntry;
 
 use crate::args::size;
 use crate::args::snapshot_filter::SnapshotFilter;

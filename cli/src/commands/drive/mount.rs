@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use yore_engine::Repository;
+use yore_engine::repository::Repository;
 use yore_platform::{
     Access, DetachError, InodeNumbers, MountOptions, Readiness, check_mountpoint,
     create_private_dir, driver_available, open_log, spawn_detached,

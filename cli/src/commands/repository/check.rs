@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use clap::Args;
-use yore_engine::{CheckOptions, ReadData, check};
+use yore_engine::check::{CheckOptions, ReadData, check};
 
 use crate::context::Context;
 use crate::failure::engine_error::message;

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use clap::Args;
-use yore_engine::{SnapshotEntry, SnapshotId, forget};
+use yore_engine::format::SnapshotId;
+use yore_engine::repository::forget;
+use yore_engine::snapshots::SnapshotEntry;
 
 use crate::access::state as own_state;
 use crate::access::writer::writer;

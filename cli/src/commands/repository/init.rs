@@ -4,7 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use yore_engine::{Cost, CreateOptions, Parameters, Secret, create};
+use yore_engine::format::{Cost, Parameters, Secret};
+use yore_engine::repository::{CreateOptions, create};
 use yore_platform::DurableFile;
 
 use crate::access::destination::Destination;

@@ -1,7 +1,7 @@
 //! `yore stats`: what the repository holds, and what it saves.
 
 use clap::Args;
-use yore_engine::stats;
+use yore_engine::repository::stats;
 
 use crate::context::Context;
 use crate::failure::{Done, Outcome};

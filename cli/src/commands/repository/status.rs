@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::Value;
-use yore_engine::{Clock, RepositoryId, Snapshot, SnapshotEntry, SnapshotId};
+use yore_engine::format::{RepositoryId, Snapshot, SnapshotId};
+use yore_engine::snapshots::{Clock, SnapshotEntry};
 use yore_platform::{drive_attribute, drives, hostname};
 
 use crate::access::dropped::Dropped;

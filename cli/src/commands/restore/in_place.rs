@@ -2,10 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use yore_engine::{
-    Counted, Event, Lookup, Observer, Overwrite, Planned, Problem, Reader, RestoreOptions,
-    RestorePlan, RestoreReport, Run, count_below, restore_in_place,
+use yore_engine::read::{Counted, Lookup, Reader, count_below};
+use yore_engine::restore::{
+    Overwrite, RestoreOptions, RestorePlan, RestoreReport, restore_in_place,
 };
+use yore_engine::{Event, Observer, Planned, Problem, Run};
 use yore_platform::{Interrupt, system_path};
 
 use crate::context::Context;

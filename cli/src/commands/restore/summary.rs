@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use yore_engine::{RestoreReport, Run};
+use yore_engine::Run;
+use yore_engine::restore::RestoreReport;
 
 use crate::json;
 use crate::screen::Screen;

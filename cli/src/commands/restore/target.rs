@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use yore_engine::{Lookup, TreePath};
+use yore_engine::TreePath;
+use yore_engine::read::Lookup;
 use yore_platform::{name_bytes, system_path};
 
 use super::Options;

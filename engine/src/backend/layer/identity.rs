@@ -119,9 +119,10 @@ impl Backend for IdentityChecked {
 mod tests {
     use std::fs;
 
+    use crate::Error;
+    use crate::backend::save;
     use crate::format::object::{Area, ObjectName};
     use crate::testing::Sample;
-    use crate::{Error, save};
 
     #[test]
     fn an_empty_or_another_destination_is_not_an_empty_repository() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yore_engine::ResolvedNode;
+use yore_engine::read::ResolvedNode;
 use yore_platform::VolumeError;
 
 use super::{Inner, Tables};

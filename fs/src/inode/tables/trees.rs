@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use yore_engine::{BlobId, ResolvedNode};
+use yore_engine::format::BlobId;
+use yore_engine::read::ResolvedNode;
 use yore_platform::VolumeError;
 
 use super::{Inner, LinkKey, Tables, Tree, TreeSource};

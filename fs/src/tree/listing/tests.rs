@@ -1,8 +1,9 @@
 //! Directories that no healthy backup makes.
 
-use yore_engine::{
-    BlobId, Cost, CreateOptions, Folder, InvalidNode, Parameters, Reader, Secret, Tree, create,
-};
+use yore_engine::backend::Folder;
+use yore_engine::format::{BlobId, Cost, InvalidNode, Parameters, Secret, Tree};
+use yore_engine::read::Reader;
+use yore_engine::repository::{CreateOptions, create};
 use yore_platform::{Owner, Timestamp};
 
 use super::*;

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
-use yore_engine::encode_hex;
+use yore_engine::format::encode_hex;
 
 use crate::history::version_name::extension;
 use crate::path::{MAX_NAME, shortened, split};
