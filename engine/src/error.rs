@@ -269,3 +269,6 @@ impl Error {
         Error::Local { path: path.into(), source }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! Messages of errors.
+
+use std::error::Error as _;
+
+use super::*;
+
+#[test]
+fn a_message_names_its_subject_and_not_its_cause() {
+    let cause = || io::Error::other("no access");
+    let backend = Error::Backend { object: "packs/00".into(), source: cause() };
+    for (error, subject) in [(Error::local("/home", cause()), "/home"), (backend, "packs/00")] {
+        assert_eq!(error.to_string(), format!("{subject} could not be used"));
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("no access"));
+        assert_eq!(error.with_cause(), format!("{subject}: no access"));
+    }
+    let refused = Error::from(Refusal::NothingToBackUp);
+    assert!(refused.source().is_none());
+    assert_eq!(refused.with_cause(), "there is nothing to back up");
+}
+
+#[test]
+fn no_message_names_an_option_of_a_program() {
+    let (path, text) = (PathBuf::from("/home"), || "x".to_owned());
+    let deviations = [
+        Deviation::ChangedWhileRead,
+        Deviation::UnusedPattern,
+        Deviation::RenamedForCase { name: text() },
+        Deviation::ChangedSincePlan,
+        Deviation::FolderInPlace { path: path.clone() },
+        Deviation::UnsavedFolderInPlace { path: path.clone() },
+        Deviation::UnsavedContent { path: text() },
+        Deviation::NothingRemoved(KeepReason::Incomplete),
+        Deviation::NothingRemoved(KeepReason::Stale),
+        Deviation::NothingRemoved(KeepReason::Mounted),
+        Deviation::NotSearched { path: text(), message: text() },
+    ];
+    let refusals = [
+        Refusal::RelativePath { path },
+        Refusal::NothingToBackUp,
+        Refusal::TextTooLong,
+        Refusal::TimeInFuture,
+        Refusal::InvalidFileName { path: text() },
+        Refusal::InvalidPattern { pattern: text(), reason: text() },
+        Refusal::PatternsTooLong,
+        Refusal::AmbiguousId { prefix: text() },
+        Refusal::InvalidObjectName { name: text() },
+        Refusal::BlobTooLarge { bytes: 1 },
+        Refusal::TooDeep,
+        Refusal::TooDeepToRestore,
+    ];
+    let messages = deviations.iter().map(ToString::to_string);
+    for message in messages.chain(refusals.iter().map(ToString::to_string)) {
+        assert!(!message.contains("--") && !message.ends_with('.'), "{message}");
+    }
+}
