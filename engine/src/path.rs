@@ -17,12 +17,12 @@
 //!
 //! # Names of other systems
 //!
-//! This module is the home of every translation between names and what a system allows. A
-//! translation must be injective: two names of one directory never become one. Today's only system
-//! stores names as bytes, so the platform's `snapshot_path` and `system_path` pass them through. A
-//! Windows name is a sequence of UTF-16 units, stored as WTF-8 so that unpaired surrogates survive;
-//! a Windows path is its drive and its names, `C/Users/me`. In the other direction, a name that a
-//! system forbids (`aux`, `a:b`, one that ends in a dot) is written with escapes.
+//! This module is the home of every translation between names and what a system allows. Each must
+//! be injective: two names of one directory never become one. Linux stores names as bytes, so the
+//! platform's `snapshot_path` and `system_path` pass them through, and no translation is implemented.
+//! For Windows two are foreseen: its names, UTF-16 that need not be valid, as WTF-8, with a path of
+//! the drive and the names, `C/Users/me`; and an escape for names that it forbids, such as `aux`,
+//! `a:b`, or one that ends in a dot.
 
 use std::borrow::Borrow;
 use std::fmt::{self, Write};
