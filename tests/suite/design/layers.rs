@@ -159,6 +159,7 @@ fn each_package_has_the_documents_that_bind_it() {
     for path in [
         "engine/FORMAT.md",
         "engine/SECURITY.md",
+        "engine/DESIGN.md",
         "fs/SEMANTICS.md",
         "platform/DECISIONS.md",
         "engine/DECISIONS.md",
