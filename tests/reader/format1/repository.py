@@ -144,7 +144,7 @@ class Repository:
         require(prefix[6] == 0, "unknown wrapping")
         salt, commitment = prefix[8:40], prefix[40:72]
         if kind in SALT_IS_ID:
-            require(salt.hex() == name.rpartition("/")[2], "salt is not the id in its name")
+            require(salt.hex() == name.rpartition("/")[2].partition(".")[0], "salt is not the id in its name")
         info = b"yore/1 object\0" + bytes([kind]) + self.id
         derived = hkdf(self.purpose_key(PURPOSE[kind], prefix[7]), salt, info, 64)
         require(hmac.compare_digest(derived[32:], commitment), "key commitment is wrong")
