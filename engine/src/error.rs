@@ -252,6 +252,28 @@ impl fmt::Display for KeepReason {
 }
 
 impl Error {
+    /// Returns whether the same request may succeed later without anything being repaired: the destination did not
+    /// answer in time, was not reachable, or was busy. Any other error is permanent until its cause is removed.
+    pub fn is_temporary(&self) -> bool {
+        use std::io::ErrorKind as Kind;
+        let Error::Backend { source, .. } = self else { return false };
+        matches!(
+            source.kind(),
+            Kind::TimedOut
+                | Kind::Interrupted
+                | Kind::WouldBlock
+                | Kind::ConnectionRefused
+                | Kind::ConnectionReset
+                | Kind::ConnectionAborted
+                | Kind::NotConnected
+                | Kind::BrokenPipe
+                | Kind::NetworkDown
+                | Kind::NetworkUnreachable
+                | Kind::HostUnreachable
+                | Kind::ResourceBusy
+        )
+    }
+
     /// Returns the message with its cause, if it has one.
     pub fn with_cause(&self) -> String {
         match self {

@@ -53,3 +53,18 @@ fn no_message_names_an_option_of_a_program() {
         assert!(!message.contains("--") && !message.ends_with('.'), "{message}");
     }
 }
+
+#[test]
+fn only_a_destination_that_may_answer_later_has_temporary_errors() {
+    let of =
+        |kind: std::io::ErrorKind| Error::Backend { object: "pack".into(), source: kind.into() };
+    for kind in [std::io::ErrorKind::TimedOut, std::io::ErrorKind::ConnectionReset] {
+        assert!(of(kind).is_temporary(), "{kind:?}");
+    }
+    for kind in [std::io::ErrorKind::PermissionDenied, std::io::ErrorKind::StorageFull] {
+        assert!(!of(kind).is_temporary(), "{kind:?}");
+    }
+    assert!(!Error::Missing { object: "pack".into() }.is_temporary());
+    let local = Error::local("/a", std::io::ErrorKind::TimedOut.into());
+    assert!(!local.is_temporary(), "only destinations are asked again");
+}
