@@ -1,6 +1,6 @@
 //! A backup as a job, independent of what starts it.
 //!
-//! Arguments or a configuration say what is saved and how: a [`BackupJob`]. [`prepare`] finds its
+//! Arguments or a configuration say what is saved and how: a [`BackupJob`]. [`prepare()`] finds its
 //! sources and refuses what can't work before a secret is asked for, [`Prepared::run`] makes the
 //! snapshot, and a [`RunRecord`] holds what came of it.
 

@@ -122,10 +122,10 @@ pub struct RestorePlan<'a> {
 }
 
 impl<'a> RestorePlan<'a> {
-    /// Plans a [`restore_in_place`](crate::restore_in_place); the observer gets each change to an existing file.
+    /// Plans a [`restore_in_place`](crate::restore::restore_in_place); the observer gets each change to an existing file.
     ///
     /// # Errors
-    /// Those of [`restore_in_place`](crate::restore_in_place).
+    /// Those of [`restore_in_place`](crate::restore::restore_in_place).
     pub fn new(
         reader: &'a Reader,
         root: &'a DirRef,
@@ -150,7 +150,7 @@ impl<'a> RestorePlan<'a> {
     /// Makes the changes.
     ///
     /// # Errors
-    /// Those of [`restore_in_place`](crate::restore_in_place).
+    /// Those of [`restore_in_place`](crate::restore::restore_in_place).
     pub fn execute(self, observer: &dyn Observer) -> Result<RestoreReport> {
         let task = Task {
             reader: self.reader,
