@@ -151,13 +151,17 @@ pub(crate) fn open(
         cached.iter().map(|cached| Arc::clone(&cached.segment)).collect();
     let mut damaged = Vec::new();
     // Those that replace others come first, so that the others need not be read.
+    let levels = names.iter().filter_map(|one| Some((ObjectId(one.id()?), one.level())));
+    let levels: HashMap<ObjectId, u32> = levels.collect();
     let mut names: Vec<&ObjectName> = names.iter().collect();
     names.sort_by_key(|name| std::cmp::Reverse(name.level()));
     for name in names {
         let Some(id) = name.id().map(ObjectId).filter(|id| !covered.contains(id)) else { continue };
         match load(backend, keys, name) {
             Ok(IndexObject { packs, replaces }) => {
-                let replaced = replaces.into_iter().filter(|id| listed.contains(id));
+                let is_below =
+                    |id: &ObjectId| levels.get(id).is_some_and(|one| *one < name.level());
+                let replaced = replaces.into_iter().filter(is_below);
                 let covers: Vec<ObjectId> = std::iter::once(id).chain(replaced).collect();
                 segments.push(Arc::new(Segment::keep(Segment::build(&packs, &covers), cache)));
                 covered.extend(covers);

@@ -17,6 +17,8 @@
 
 use std::collections::BTreeMap;
 
+use yore_platform::boot_id_of;
+
 use crate::error::{Error, Result};
 use crate::format::id::ObjectId;
 use crate::format::object::{Area, ObjectName};
@@ -93,7 +95,11 @@ pub(super) fn end_dead(repository: &Repository, left: &[(ObjectId, Session)], wr
         let destinations = repository.destinations().iter();
         let mut its = destinations.filter(|destination| destination.id() == session.destination);
         let Some(destination) = its.next() else { continue };
-        if !yore_platform::is_alive(&session.process) || is_silent(destination, *id, session) {
+        // A process of this boot is known to be alive, however long its backup takes.
+        let boot = boot_id_of(&session.process);
+        let is_of_this_boot = boot.is_some() && boot == boot_id_of(&writer.process);
+        let is_given_up = !is_of_this_boot && is_silent(destination, *id, session);
+        if !yore_platform::is_alive(&session.process) || is_given_up {
             let (keys, program) = (&repository.keys, &writer.program);
             // Without a verdict, the next backup looks for packs to adopt once more.
             let _ = session::end(destination, keys, *id, Outcome::Abort, now(), program);

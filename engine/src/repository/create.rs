@@ -60,7 +60,11 @@ pub fn create(backend: Arc<dyn Backend>, options: &CreateOptions<'_>) -> Result<
     let header = Header { repository, parameters, created, number: 0, unknown_to_writers: None };
     publish_header(&*backend, &header.encode(&keys), &written)?;
     let backend = Arc::new(IdentityChecked::new(backend, repository));
-    let destinations = vec![Destination::new(backend, destination)];
+    let destinations = vec![Destination::load(backend, &keys)?];
+    if destinations.iter().any(|written| written.id() != destination) {
+        // Another process created a repository here at the same time.
+        return Err(Error::Missing { object: ObjectName::destination().to_string() });
+    }
     Ok(Repository { keys: Arc::new(keys), header, destinations, cache: None })
 }
 

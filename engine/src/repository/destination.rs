@@ -61,10 +61,6 @@ pub(crate) fn committed_by<'v>(session: &Session, verdict: &'v Verdict) -> &'v [
 }
 
 impl Destination {
-    pub(super) fn new(backend: Arc<dyn Backend>, id: DestinationId) -> Self {
-        Self { backend, id }
-    }
-
     /// Loads the id by which sessions name the destination.
     pub(super) fn load(backend: Arc<dyn Backend>, keys: &Keys) -> Result<Self> {
         let name = ObjectName::destination();

@@ -46,7 +46,8 @@ impl Repository {
     /// Adds a destination that holds a copy of this repository. Sessions opened from now on write to it, too.
     ///
     /// # Errors
-    /// [`Error::NoRepository`], [`Error::OtherRepository`].
+    /// [`Error::NoRepository`], [`Error::OtherRepository`]; [`Error::Occupied`] for a destination of an id that is
+    /// known already.
     pub fn add_destination(&mut self, backend: Arc<dyn Backend>) -> Result<()> {
         let found = load_header(&*backend)?;
         if found.header.repository != self.id() {
@@ -54,7 +55,12 @@ impl Repository {
         }
         found.verify(&self.keys)?;
         let backend = Arc::new(IdentityChecked::new(backend, self.id()));
-        self.destinations.push(Destination::load(backend, &self.keys)?);
+        let added = Destination::load(backend, &self.keys)?;
+        if self.destinations.iter().any(|known| known.id() == added.id()) {
+            let found = "is a destination of this repository already, or a plain copy of one";
+            return Err(Error::Occupied { location: added.location(), found });
+        }
+        self.destinations.push(added);
         Ok(())
     }
 }

@@ -129,6 +129,8 @@ fn a_copy_needs_an_empty_destination_and_only_a_copy_can_be_added() {
     let other = Sample::new();
     let refused = sample.repository.add_destination(Arc::new(Folder::new(other.path())));
     assert!(matches!(refused, Err(Error::OtherRepository { .. })));
+    let again = sample.repository.add_destination(Arc::new(Folder::new(sample.path())));
+    assert!(matches!(again, Err(Error::Occupied { .. })), "its id is known");
     let empty = sample.folder.path().join("empty");
     fs::create_dir(&empty).expect("a folder");
     let refused = sample.repository.add_destination(Arc::new(Folder::new(empty.clone())));

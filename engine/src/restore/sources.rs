@@ -18,6 +18,8 @@ pub struct SourcePart {
     pub snapshot: SnapshotId,
     /// The patterns of what its backup left out.
     pub excludes: Vec<String>,
+    /// Set if its backup also left something out by a rule that this program does not know.
+    pub has_unknown_rules: bool,
     /// The snapshot's flags of the file system's root, which has no node.
     pub root_flags: Flags,
     /// The label in the name of an old version beside a newer one, as the snapshot's time.
@@ -26,12 +28,12 @@ pub struct SourcePart {
 
 impl From<&Part<'_>> for SourcePart {
     fn from(part: &Part<'_>) -> Self {
+        let rules = &part.snapshot.snapshot.excludes;
         Self {
             path: part.source.as_bytes().to_vec(),
             snapshot: part.snapshot.id,
-            excludes: Exclusion::patterns(&part.snapshot.snapshot.excludes)
-                .map(str::to_owned)
-                .collect(),
+            excludes: Exclusion::patterns(rules).map(str::to_owned).collect(),
+            has_unknown_rules: rules.iter().any(|rule| matches!(rule, Exclusion::Unknown(_))),
             root_flags: part.snapshot.snapshot.root_flags,
             label: format!("{:.8}", part.snapshot.id),
         }
@@ -68,6 +70,7 @@ struct SourceRules {
     path: Vec<u8>,
     snapshot: SnapshotId,
     excludes: Globs,
+    has_unknown_rules: bool,
     root_flags: Flags,
     label: String,
     /// Set if another source lies in this one: then the state may have paths that this one left out.
@@ -100,6 +103,7 @@ impl Sources {
                 path: part.path.clone(),
                 snapshot: part.snapshot,
                 excludes: Globs::recorded(&part.excludes)?,
+                has_unknown_rules: part.has_unknown_rules,
                 root_flags: part.root_flags,
                 label: part.label.clone(),
                 has_inner: options
@@ -143,11 +147,11 @@ impl Sources {
     }
 
     /// Returns whether something that the state does not have may be removed: each source that holds it would have
-    /// backed it up.
+    /// backed it up, as far as its rules are known.
     pub(super) fn may_remove(&self, path: &[u8], is_dir: bool) -> bool {
-        let mut rules = self.holding(path).map(|part| &part.excludes);
-        rules.all(|excludes| !excludes.matches(path, is_dir))
-            && !self.protected.matches(path, is_dir)
+        let saves =
+            |part: &SourceRules| !part.has_unknown_rules && !part.excludes.matches(path, is_dir);
+        self.holding(path).all(saves) && !self.protected.matches(path, is_dir)
     }
 
     /// Returns the flags of the file system's root.

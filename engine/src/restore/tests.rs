@@ -296,6 +296,7 @@ fn an_interrupted_restore_leaves_whole_files_only_and_can_be_repeated() {
 /// The newest snapshot's part of one source, which left out what fits.
 fn part(sample: &Sample, source: &[u8], left_out: &[&str]) -> SourcePart {
     SourcePart {
+        has_unknown_rules: false,
         path: source.to_vec(),
         snapshot: sample.newest().id,
         excludes: left_out.iter().map(|&pattern| pattern.to_owned()).collect(),
@@ -348,6 +349,22 @@ fn a_directory_that_holds_excluded_files_is_not_removed() {
     assert_eq!((deleted, problems.len()), (1, 2), "{problems:?}");
     assert!(source.join("new/deep/secret.key").exists() && source.join("marked/sub/x").exists());
     assert!(!source.join("gone").exists());
+}
+
+#[test]
+fn nothing_is_removed_from_a_source_with_rules_of_a_later_version() {
+    let sample = Sample::new();
+    let source = sample.folder.path().join("source");
+    put(&source, &["a"]);
+    sample.back_up(&source, 1_500_000_000);
+    put(&source, &["b", "new/c"]);
+    let path = snapshot_path(&source);
+    let unknown = SourcePart { has_unknown_rules: true, ..part(&sample, &path, &[]) };
+    let options =
+        RestoreOptions { extra: Extra::Delete, parts: vec![unknown], ..RestoreOptions::default() };
+    let (report, _) = run_restore(&sample, &path, sample.folder.path(), &options);
+    assert_eq!((report.failed, report.deleted), (0, 0));
+    assert!(source.join("b").exists() && source.join("new/c").exists());
 }
 
 #[test]
