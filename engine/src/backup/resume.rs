@@ -95,7 +95,8 @@ pub(super) fn end_dead(repository: &Repository, left: &[(ObjectId, Session)], wr
         let destinations = repository.destinations().iter();
         let mut its = destinations.filter(|destination| destination.id() == session.destination);
         let Some(destination) = its.next() else { continue };
-        // A process of this boot is known to be alive, however long its backup takes.
+        // A process of this boot, maybe in a container, counts as alive until it is known to have ended: a first backup
+        // may take weeks.
         let boot = boot_id_of(&session.process);
         let is_of_this_boot = boot.is_some() && boot == boot_id_of(&writer.process);
         let is_given_up = !is_of_this_boot && is_silent(destination, *id, session);

@@ -11,7 +11,7 @@ use crate::format::tree::Node;
 use crate::path::join;
 use crate::read::file::OpenFile;
 use crate::read::state_tree::{Lookup, ResolvedNode, children};
-use crate::testing::{RecordingObserver, Sample, writer};
+use crate::testing::{RecordingObserver, Sample, time, writer};
 
 fn options() -> BackupOptions {
     BackupOptions {
@@ -180,4 +180,23 @@ fn the_cause_of_a_failure_outweighs_interrupted_threads() {
     {
         assert!(matches!(both(one, other), Err(Error::Overtaken)));
     }
+}
+
+#[test]
+fn a_backup_of_this_boot_may_take_longer_than_a_week() {
+    let sample = Sample::new();
+    let source = sample.folder.path().join("source");
+    fs::create_dir(&source).expect("a folder");
+    let long_ago = time(crate::operation::clock::now().seconds - 10 * 24 * 60 * 60);
+    let alive = Writer { process: yore_platform::process_identity(), ..writer() };
+    // The same process on another boot: whether it lives can't be known, and it has no heartbeat.
+    let boot = yore_platform::boot_id_of(&alive.process).expect("a boot").to_owned();
+    let elsewhere =
+        Writer { process: alive.process.replace(&boot, &"0".repeat(boot.len())), ..writer() };
+    let open = |writer: &Writer| session::open(&sample.repository, writer, long_ago);
+    let (long, lost) = (open(&alive).expect("a session"), open(&elsewhere).expect("a session"));
+    sample.back_up_as(&source, 1_500_000_000, alive);
+    let sessions = sample.repository.sessions().expect("sessions").list;
+    assert!(sessions[&long.id()].1.is_none(), "its process is alive");
+    assert!(sessions[&lost.id()].1.is_some(), "it is given up");
 }
