@@ -10,6 +10,7 @@ mod host;
 #[cfg(target_os = "linux")]
 mod linux;
 mod listing;
+mod medium;
 mod metadata;
 mod mount;
 mod process;
@@ -18,6 +19,7 @@ mod sys;
 mod temporary_name;
 mod volume;
 mod wanted_metadata;
+mod writer_mark;
 
 pub use file_options::{Flushed, MkdirOutcome, Published, ReadMode, Replace};
 pub use hash::multi_sha256::{MultiSha256, SHA256_INITIAL_STATE, Sha256Prefix, sha256_compress};
@@ -29,6 +31,7 @@ pub use host::{
     is_mounted, mount, unmount,
 };
 pub use listing::{ListedName, Listing};
+pub use medium::{Medium, VolumeName};
 pub use metadata::{DeviceNumber, FoundXattrs, Kind, Metadata, Owner, Timestamp, Xattrs};
 pub use mount::error::{DriveUsage, DriverMissing, Holder, MountError};
 pub use mount::{
@@ -40,16 +43,18 @@ pub use read::buffer::ReadBuffer;
 pub use read::object::ObjectFile;
 pub use read::slab::Slab;
 pub use sys::{
-    AccountNames, DurableFile, HUGE_PAGE, Interrupt, Interruptible, MappedFile, Mounts, Readiness,
-    SourceDir, SourceFile, TargetDir, TargetFile, TemporaryFile, create_dir_durable,
-    create_private_dir, create_private_file, current_ids, folder_metadata, free_space, hostname,
-    is_abandoned, is_alive, keeps_folder_times, lower_thread_priority, machine_digest, name_bytes,
-    name_from_bytes, open_log, path_metadata, process_identity, raise_open_file_limit,
-    remove_durable, restore_sigpipe, return_freed_memory, snapshot_path, spawn_detached,
-    system_path, user_name, write_program,
+    AccountNames, DurableFile, HUGE_PAGE, Interrupt, Interruptible, LocalSocket, MappedFile,
+    Mounts, Readiness, SourceDir, SourceFile, TargetDir, TargetFile, TemporaryFile,
+    connect_local_socket, create_dir_durable, create_private_dir, create_private_file,
+    create_scratch_file, current_ids, find_volume, folder_metadata, free_space, hostname,
+    is_abandoned, is_alive, is_share_failure, keeps_folder_times, lower_thread_priority,
+    machine_digest, name_bytes, name_from_bytes, open_log, path_metadata, process_identity,
+    raise_open_file_limit, remove_durable, restore_sigpipe, return_freed_memory, snapshot_path,
+    spawn_detached, storage_medium, system_path, user_name, write_program,
 };
 pub use temporary_name::is_temporary;
 pub use volume::{
     Attr, Entry, FOREVER, Ino, ListControl, Listed, Seek, Space, Volume, VolumeError,
 };
 pub use wanted_metadata::{MetadataPart, OtherXattrs, RefusedMetadata, WantedMetadata};
+pub use writer_mark::{temporary_name, writer_has_ended};

@@ -3,7 +3,7 @@
 pub(crate) mod account_names;
 pub(crate) mod durable;
 pub(crate) mod file_system;
-pub(crate) mod mount_table;
+pub(crate) mod local_socket;
 pub(crate) mod mounts;
 pub(crate) mod names;
 pub(crate) mod pages;
@@ -14,14 +14,16 @@ pub(crate) mod source;
 pub(crate) mod stat;
 pub(crate) mod target;
 pub(crate) mod tmpfile;
+pub(crate) mod volumes;
 pub(crate) mod xattr;
 
 pub use account_names::{AccountNames, current_ids};
 pub use durable::{
     DurableFile, MappedFile, create_dir_durable, create_private_dir, create_private_file,
-    free_space, is_abandoned, remove_durable, write_program,
+    create_scratch_file, free_space, is_abandoned, remove_durable, write_program,
 };
 pub use file_system::{folder_metadata, keeps_folder_times};
+pub use local_socket::{LocalSocket, connect_local_socket};
 pub use mounts::Mounts;
 pub use names::{name_bytes, name_from_bytes, snapshot_path, system_path};
 pub use pages::HUGE_PAGE;
@@ -32,5 +34,7 @@ pub use process::{
     open_log, process_identity, raise_open_file_limit, restore_sigpipe, return_freed_memory,
     spawn_detached, user_name,
 };
+pub(crate) use process::{has_ended, process_mark};
 pub use source::{SourceDir, SourceFile, path_metadata};
 pub use target::{TargetDir, TargetFile, TemporaryFile};
+pub use volumes::{find_volume, is_share_failure, storage_medium};

@@ -11,14 +11,15 @@ use crate::linux as system;
 #[cfg(not(target_os = "linux"))]
 mod system {}
 
-pub(crate) use system::{DIRECT_ALIGNMENT, Pages, PositionedFile};
+pub(crate) use system::{DIRECT_ALIGNMENT, Pages, PositionedFile, has_ended, process_mark};
 
 pub use system::{
-    AccountNames, DurableFile, HUGE_PAGE, Interrupt, Interruptible, MappedFile, Mounts, Readiness,
-    SourceDir, SourceFile, TargetDir, TargetFile, TemporaryFile, create_dir_durable,
-    create_private_dir, create_private_file, current_ids, folder_metadata, free_space, hostname,
-    is_abandoned, is_alive, keeps_folder_times, lower_thread_priority, machine_digest, name_bytes,
-    name_from_bytes, open_log, path_metadata, process_identity, raise_open_file_limit,
-    remove_durable, restore_sigpipe, return_freed_memory, snapshot_path, spawn_detached,
-    system_path, user_name, write_program,
+    AccountNames, DurableFile, HUGE_PAGE, Interrupt, Interruptible, LocalSocket, MappedFile,
+    Mounts, Readiness, SourceDir, SourceFile, TargetDir, TargetFile, TemporaryFile,
+    connect_local_socket, create_dir_durable, create_private_dir, create_private_file,
+    create_scratch_file, current_ids, find_volume, folder_metadata, free_space, hostname,
+    is_abandoned, is_alive, is_share_failure, keeps_folder_times, lower_thread_priority,
+    machine_digest, name_bytes, name_from_bytes, open_log, path_metadata, process_identity,
+    raise_open_file_limit, remove_durable, restore_sigpipe, return_freed_memory, snapshot_path,
+    spawn_detached, storage_medium, system_path, user_name, write_program,
 };

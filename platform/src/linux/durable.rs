@@ -9,6 +9,8 @@
 mod folder;
 mod leftover;
 mod map;
+mod permissions;
+mod scratch;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +19,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
-use rustix::io::{Errno, ReadWriteFlags};
+use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
 
 pub use folder::{
     create_dir_durable, create_private_dir, create_private_file, free_space, remove_durable,
@@ -25,6 +27,7 @@ pub use folder::{
 };
 pub use leftover::is_abandoned;
 pub use map::MappedFile;
+pub use scratch::create_scratch_file;
 
 use crate::file_options::{Flushed, Published};
 use crate::linux::stat::component;
@@ -36,7 +39,7 @@ use leftover::create_named;
 /// A new file that has no name until it is published; dropped before that, nothing of it remains.
 ///
 /// Without `O_TMPFILE` in the file system, a killed process leaves a file that [`is_abandoned`] recognises.
-/// The permissions are 0600.
+/// The permissions are 0600, unless [`share_as_folder`](Self::share_as_folder) opens it to a group.
 #[derive(Debug)]
 pub struct DurableFile {
     file: OwnedFd,
@@ -65,7 +68,7 @@ enum Caching {
 
 /// Flushes a file, where its file system can.
 pub(crate) fn flush(file: impl AsFd) -> io::Result<Flushed> {
-    match rustix::fs::fsync(file) {
+    match retry_on_intr(|| rustix::fs::fsync(&file)) {
         Ok(()) => Ok(Flushed::Yes),
         Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(Flushed::Unsupported),
         Err(error) => Err(error.into()),
@@ -100,6 +103,11 @@ impl DurableFile {
             caching: Caching::Uncached,
             torn: false,
         })
+    }
+
+    /// Opens the file to the group of its folder (0640), if that is shared with one.
+    pub fn share_as_folder(&self) -> io::Result<()> {
+        permissions::share_file(&self.file, &self.folder)
     }
 
     /// Returns the number of bytes appended so far.
@@ -200,14 +208,7 @@ impl DurableFile {
     /// Publishes as [`publish`](Self::publish) does, and tells whether the file system could be asked for
     /// durability.
     pub fn publish_flushed(mut self) -> io::Result<(Published, Flushed)> {
-        if self.torn {
-            return Err(io::Error::other("writing failed before, so that bytes are missing"));
-        }
-        let pending = std::mem::take(&mut self.pending);
-        // Dropping the last page from the cache would only make the flush wait for it.
-        self.caching = Caching::EarlyWriteback;
-        self.write(&pending, &[])?;
-        let flushed = flush(&self.file)?;
+        let flushed = self.flush_pending()?;
         let published = match &self.temporary {
             None => published(tmpfile::link(&self.file, &self.folder, self.name.as_bytes()))?,
             Some(temporary) => rename_new(&self.folder, temporary, &self.name)?,
@@ -217,6 +218,37 @@ impl DurableFile {
         }
         sync_folder(&self.folder)?;
         Ok((published, flushed))
+    }
+
+    /// Makes the file durable, and gives it its name in place of a file of that name, if there is one.
+    ///
+    /// A reader finds the old file or the new one, also after a crash; a process that is killed in between may leave a
+    /// temporary file that [`is_abandoned`] recognises.
+    pub fn replace(mut self) -> io::Result<()> {
+        self.flush_pending()?;
+        let temporary = match self.temporary.take() {
+            Some(temporary) => temporary,
+            None => leftover::link_temporary(&self.file, &self.folder)?,
+        };
+        let rename =
+            || rustix::fs::renameat(&self.folder, &temporary, &self.folder, self.name.as_str());
+        if let Err(error) = retry_on_intr(rename) {
+            let _ = rustix::fs::unlinkat(&self.folder, &temporary, AtFlags::empty());
+            return Err(error.into());
+        }
+        sync_folder(&self.folder)
+    }
+
+    /// Writes what is pending and flushes the file.
+    fn flush_pending(&mut self) -> io::Result<Flushed> {
+        if self.torn {
+            return Err(io::Error::other("writing failed before, so that bytes are missing"));
+        }
+        let pending = std::mem::take(&mut self.pending);
+        // Dropping the last page from the cache would only make the flush wait for it.
+        self.caching = Caching::EarlyWriteback;
+        self.write(&pending, &[])?;
+        flush(&self.file)
     }
 }
 
@@ -240,7 +272,7 @@ fn rename_new(folder: &OwnedFd, temporary: &[u8], name: &str) -> io::Result<Publ
             rename_reserved(folder, temporary, name)
         }
         Ok(()) => {
-            rustix::fs::unlinkat(folder, temporary, AtFlags::empty())?;
+            retry_on_intr(|| rustix::fs::unlinkat(folder, temporary, AtFlags::empty()))?;
             Ok(Published::Created)
         }
         linked => published(linked),

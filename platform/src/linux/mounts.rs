@@ -1,10 +1,12 @@
 //! The mounts below a source that a backup treats differently from folders.
 
+pub(crate) mod table;
+
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::linux::mount_table::{self, MountLine};
+use self::table::MountLine;
 use crate::mount::MountKind;
 
 /// Types of file systems that hold no files of their own: the kernel makes up what they show.
@@ -52,7 +54,7 @@ impl Mounts {
     /// # Errors
     /// The table can't be read: `/proc` is not mounted.
     pub fn read() -> io::Result<Self> {
-        let lines = mount_table::mounts()?;
+        let lines = table::mounts()?;
         // Of several on top of each other the last one is seen.
         Ok(Self { points: lines.into_iter().map(|line| (line.point.clone(), of(&line))).collect() })
     }
@@ -97,7 +99,9 @@ mod tests {
                 parent: 1,
                 point: "/x".into(),
                 device: (0, 1),
+                root: "/".into(),
                 kind: kind.as_bytes().to_vec(),
+                source: "none".into(),
             })
         };
         assert_eq!(kind("fuse.yore"), MountKind::Drive);

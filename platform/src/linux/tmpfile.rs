@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 /// Makes a file without a name in a folder, open for `access`, which includes writing, with the permissions
 /// 0600.
@@ -19,7 +19,7 @@ pub(crate) fn create(folder: &OwnedFd, access: OFlags) -> io::Result<Option<Owne
         return Ok(None);
     }
     let flags = access | OFlags::TMPFILE | OFlags::CLOEXEC;
-    match rustix::fs::openat(folder, c".", flags, Mode::RUSR | Mode::WUSR) {
+    match retry_on_intr(|| rustix::fs::openat(folder, c".", flags, Mode::RUSR | Mode::WUSR)) {
         Ok(file) => Ok(Some(file)),
         // Kernels and file systems without it answer each of these.
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL | Errno::NOSYS) => {

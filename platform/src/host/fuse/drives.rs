@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use crate::linux::mount_table::mounted_drives;
+use crate::linux::mounts::table::mounted_drives;
 
 /// The longest value of an attribute.
 const MAX_VALUE: usize = 64 << 10;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::linux::mount_table::{MountLine, mounts_in};
+use crate::linux::mounts::table::{MountLine, mounts_in};
 use crate::mount::error::{DriveUsage, Holder};
 
 /// Finds the processes that hold `drive`; those of other users are visible to root only.
@@ -96,7 +96,15 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let point = fs::canonicalize(folder.path()).expect("the folder is there");
         let file = fs::File::create(point.join("file")).expect("a file");
-        let drive = MountLine { id: 0, parent: 0, point, device: (9999, 9999), kind: Vec::new() };
+        let drive = MountLine {
+            id: 0,
+            parent: 0,
+            point,
+            device: (9999, 9999),
+            root: "/".into(),
+            kind: Vec::new(),
+            source: "yore".into(),
+        };
         let found = holders(&drive);
         let own = found.iter().find(|holder| holder.pid == std::process::id());
         assert_eq!(own.map(|holder| holder.usage), Some(DriveUsage::OpenFile));

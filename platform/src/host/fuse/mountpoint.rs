@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 
 use super::holders::holders;
-use crate::linux::mount_table::{MountLine, is_on_top, mounted_at};
+use crate::linux::mounts::table::{MountLine, is_on_top, mounted_at};
 use crate::mount::WhenBusy;
 use crate::mount::error::{DriverMissing, MountError};
 

@@ -16,7 +16,7 @@ use super::inode_numbers::Numbers;
 use super::mountpoint::{check_mountpoint, refused, resolve, unmount_line};
 use super::request::{Adapter, EnforceAcls};
 use super::unmount::unmount_everywhere;
-use crate::linux::mount_table::{MountLine, mounted_at};
+use crate::linux::mounts::table::{MountLine, mounted_at};
 use crate::mount::error::MountError;
 use crate::mount::{Access, MountOptions, Unmounted, WhenBusy};
 use crate::volume::{Ino, Volume};

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::holders::{is_there, namespaces};
 use super::mountpoint::{refused, unmount_line};
-use crate::linux::mount_table::{MountLine, mounts_of};
+use crate::linux::mounts::table::{MountLine, mounts_of};
 use crate::mount::error::MountError;
 use crate::mount::{UnmountBlockers, Unmounted, WhenBusy};
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::volume::Space;
 
@@ -15,7 +15,7 @@ pub(super) fn open_folder(path: &Path) -> io::Result<OwnedFd> {
     // The empty path is how `Path::parent` names the current directory.
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?)
+    Ok(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?)
 }
 
 /// Makes the names in a folder durable.
@@ -29,23 +29,36 @@ pub(super) fn sync_folder(folder: &OwnedFd) -> io::Result<()> {
 
 /// Makes a folder, with its parents where missing, whose names survive a crash.
 ///
-/// A folder that is there is flushed too, since its creator may not have flushed it yet: call this
+/// It is its owner's alone (0700), or the group's with which the folder above is shared (2770); parents get the usual
+/// permissions. A folder that is there is flushed too, since its creator may not have flushed it yet: call this
 /// when [`DurableFile::create`](crate::DurableFile::create) finds no folder, not before each file.
 pub fn create_dir_durable(path: &Path) -> io::Result<()> {
+    create_with(path, 0o700)
+}
+
+/// The permissions of new folders, without those that the process keeps back.
+const USUAL: u32 = 0o777;
+
+fn create_with(path: &Path, mode: u32) -> io::Result<()> {
     let Some(parent) = path.parent() else { return Ok(()) };
-    match std::fs::create_dir(path) {
-        Ok(()) => {}
+    let create = || DirBuilder::new().mode(mode).create(path);
+    let created = match create() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            create_dir_durable(parent)?;
-            match std::fs::create_dir(path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
-                made => made?,
-            }
+            create_with(parent, USUAL)?;
+            create()
         }
-        Err(_) if path.is_dir() => {}
+        created => created,
+    };
+    let above = match created {
+        Ok(()) => {
+            let above = open_folder(parent)?;
+            super::permissions::share_folder(open_folder(path)?, &above)?;
+            above
+        }
+        Err(_) if path.is_dir() => open_folder(parent)?,
         Err(error) => return Err(error),
-    }
-    sync_folder(&open_folder(parent)?)
+    };
+    sync_folder(&above)
 }
 
 /// Makes a folder, with its parents where missing, that is its owner's alone (0700).
@@ -78,7 +91,7 @@ pub fn write_program(path: &Path, content: &[u8]) -> io::Result<()> {
 pub fn remove_durable(path: &Path) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let folder = open_folder(path.parent().unwrap_or(Path::new("")))?;
-    rustix::fs::unlinkat(&folder, name, AtFlags::empty())?;
+    retry_on_intr(|| rustix::fs::unlinkat(&folder, name, AtFlags::empty()))?;
     sync_folder(&folder)
 }
 

@@ -27,6 +27,14 @@ pub(super) fn create_named(folder: &OwnedFd, access: OFlags) -> io::Result<(Owne
     })
 }
 
+/// Gives a file without a name a temporary one, which is returned.
+pub(super) fn link_temporary(file: &OwnedFd, folder: &OwnedFd) -> io::Result<Vec<u8>> {
+    let prefix = format!("{PREFIX}{}-", process_mark());
+    let ((), name) =
+        unused_name(prefix.as_bytes(), b"", |name| Ok(tmpfile::link(file, folder, name)?))?;
+    Ok(name)
+}
+
 /// Tells whether a file with a temporary name has no writer any more.
 ///
 /// Its age decides only where its process can't be known, measured by the clock of the file system itself:

@@ -26,8 +26,12 @@ pub(crate) struct MountLine {
     pub(crate) point: PathBuf,
     /// The number of the file system, as `major` and `minor`.
     pub(crate) device: (u32, u32),
+    /// The folder of the file system that is seen at the mountpoint: `/`, or a part of it.
+    pub(crate) root: PathBuf,
     /// The type, such as `ext4` or `fuse.yore`.
     pub(crate) kind: Vec<u8>,
+    /// The device or the share, as the program that mounted it named it.
+    pub(crate) source: PathBuf,
 }
 
 impl MountLine {
@@ -98,14 +102,20 @@ fn parse(line: &[u8]) -> Option<MountLine> {
     let (id, parent) = (number()?, number()?);
     let device = std::str::from_utf8(fields.next()?).ok()?;
     let (major, minor) = device.split_once(':')?;
-    let point = unescape(fields.nth(1)?);
-    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+    let path = |field: &[u8]| PathBuf::from(OsString::from_vec(unescape(field)));
+    let root = path(fields.next()?);
+    let point = path(fields.next()?);
+    let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
+    let kind = fields.next()?;
+    let source = path(fields.next().unwrap_or_default());
     Some(MountLine {
         id,
         parent,
-        point: PathBuf::from(OsString::from_vec(point)),
+        point,
         device: (major.parse().ok()?, minor.parse().ok()?),
+        root,
         kind: kind.to_vec(),
+        source,
     })
 }
 
@@ -145,6 +155,10 @@ mod tests {
         assert_eq!(parsed.point, Path::new(r"/mnt/my drive\x"));
         assert_eq!(parsed.device, (0, 51));
         assert_eq!((parsed.id, parsed.parent), (36, 25));
+        assert_eq!(
+            (parsed.root.as_path(), parsed.source.as_path()),
+            (Path::new("/"), Path::new("yore"))
+        );
         assert!(parsed.is_drive());
     }
 
@@ -162,7 +176,9 @@ mod tests {
             parent,
             point: PathBuf::from("/mnt"),
             device: (0, 1),
+            root: PathBuf::from("/"),
             kind: DRIVE_TYPE.to_vec(),
+            source: PathBuf::from("yore"),
         };
         for ids in [[(5, 1), (9, 5), (7, 9)], [(7, 9), (5, 1), (9, 5)], [(9, 5), (7, 9), (5, 1)]] {
             let mounts = ids.map(|(id, parent)| line(id, parent)).to_vec();

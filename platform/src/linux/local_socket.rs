@@ -1,0 +1,12 @@
+//! Sockets by which processes of one machine speak to each other, such as the agent of SSH keys.
+
+use std::io;
+use std::path::Path;
+
+/// A connection to a process of this machine.
+pub type LocalSocket = tokio::net::UnixStream;
+
+/// Connects to the process that listens at a path.
+pub async fn connect_local_socket(path: &Path) -> io::Result<LocalSocket> {
+    LocalSocket::connect(path).await
+}
