@@ -78,6 +78,28 @@ pub enum Error {
         /// The answer of the destination.
         source: io::Error,
     },
+    /// The server of a destination did not prove to be the one that is known.
+    #[error("{problem} {host}: it shows the {key_type} key {fingerprint}")]
+    HostKey {
+        /// The server, as files of known hosts name it.
+        host: String,
+        /// The type of the key that it shows.
+        key_type: String,
+        /// The fingerprint of that key.
+        fingerprint: String,
+        /// The finding.
+        problem: HostKeyProblem,
+    },
+    /// The server of a destination accepts no key of the user.
+    #[error("{host} does not let {user} log in: {reason}")]
+    LogIn {
+        /// The server.
+        host: String,
+        /// The user.
+        user: String,
+        /// The keys that were tried, in words.
+        reason: String,
+    },
     /// A local file or folder could not be read or written.
     #[error("{} could not be used", path.display())]
     Local {
@@ -122,6 +144,14 @@ pub enum Refusal {
         /// The source.
         path: PathBuf,
     },
+    /// Prune would run beside others where two writers may create one object.
+    #[error(
+        "{location} does not promise to create an object only once, so prune must run alone there"
+    )]
+    NeedsExclusiveAccess {
+        /// The destination.
+        location: String,
+    },
     /// A backup has no sources.
     #[error("there is nothing to back up")]
     NothingToBackUp,
@@ -154,11 +184,35 @@ pub enum Refusal {
         /// The beginning.
         prefix: String,
     },
+    /// No secret would open the repository any more.
+    #[error("nothing would open the repository any more")]
+    LastSlot,
+    /// Neither a passphrase nor a recovery key would open the repository any more.
+    #[error("only key files would open the repository: no passphrase and no recovery key is left")]
+    OnlyKeyFilesLeft,
+    /// Further passphrases would not be tried.
+    #[error("the repository has {limit} passphrases, and no more are tried")]
+    TooManyPassphrases {
+        /// The number of passphrases that are tried.
+        limit: usize,
+    },
+    /// The label of a key slot is too long.
+    #[error("a label has at most {limit} bytes")]
+    LabelTooLong {
+        /// The most bytes.
+        limit: usize,
+    },
     /// An object's name leads to no file of a destination.
     #[error("{name} names no file")]
     InvalidObjectName {
         /// The object's name.
         name: String,
+    },
+    /// The retention of an object would end earlier than it does.
+    #[error("the retention of {object} ends later already")]
+    RetentionShortened {
+        /// The object's name.
+        object: String,
     },
     /// A part of a tree or a list is larger than a frame.
     #[error("a part of {bytes} bytes can't be stored")]
@@ -251,6 +305,27 @@ impl fmt::Display for KeepReason {
     }
 }
 
+/// The reason why the key of a server is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostKeyProblem {
+    /// No key of the server is known.
+    Unknown,
+    /// The server is known to have another key.
+    Changed,
+    /// The key was declared to be in wrong hands.
+    Revoked,
+}
+
+impl fmt::Display for HostKeyProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            HostKeyProblem::Unknown => "no host key is known of",
+            HostKeyProblem::Changed => "the host key has changed of",
+            HostKeyProblem::Revoked => "the host key is revoked of",
+        })
+    }
+}
+
 impl Error {
     /// Returns whether the same request may succeed later without anything being repaired: the destination did not
     /// answer in time, was not reachable, or was busy. Any other error is permanent until its cause is removed.
@@ -272,6 +347,12 @@ impl Error {
                 | Kind::HostUnreachable
                 | Kind::ResourceBusy
         )
+    }
+
+    /// Returns true if what one copy of an object holds is not what was written: another copy may be whole. Altered
+    /// bytes may also look like a version that is not known.
+    pub(crate) fn is_of_copy(&self) -> bool {
+        matches!(self, Error::Damaged { .. } | Error::Missing { .. } | Error::Unsupported { .. })
     }
 
     /// Returns the message with its cause, if it has one.

@@ -2,10 +2,13 @@
 
 pub(crate) mod chunk_lists;
 pub(crate) mod count;
+mod decode;
 pub(crate) mod dir_entries;
 pub(crate) mod directory;
+pub(crate) mod distant;
 pub(crate) mod file;
 pub(crate) mod frame;
+pub(crate) mod frame_cache;
 pub(crate) mod frame_memory;
 pub(crate) mod merge;
 pub(crate) mod readahead;

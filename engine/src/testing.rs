@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use yore_platform::Timestamp;
 
+pub(crate) mod distant;
 pub(crate) mod forge;
 mod hostile;
 
@@ -73,6 +74,23 @@ pub(crate) fn time(seconds: i64) -> Timestamp {
     Timestamp { seconds, nanos: 0 }
 }
 
+/// Returns the options of a backup at a time.
+pub(crate) fn backup_options(now: i64) -> BackupOptions {
+    BackupOptions {
+        excludes: Excludes::default(),
+        reading: Reading::Changed,
+        unchanged_by: UnchangedBy::default(),
+        file_systems: FileSystems::All,
+        empty_sources: EmptySources::Accept,
+        own_folders: Vec::new(),
+        run: Run::Real,
+        tags: Vec::new(),
+        time: Some(time(now)),
+        utc_offset: 0,
+        writer: writer(),
+    }
+}
+
 impl Sample {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -87,6 +105,11 @@ impl Sample {
         };
         let repository = create(backend, &options).expect("a repository");
         Self { folder, repository, secret }
+    }
+
+    /// Returns the secret that opens the repository.
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.secret
     }
 
     /// Returns the folder of the repository.
@@ -107,6 +130,15 @@ impl Sample {
     /// Opens the repository anew, with a folder for its cache.
     pub(crate) fn reopen_with(&self, cache: Option<PathBuf>) -> Repository {
         open(Arc::new(Folder::new(self.path())), &self.secret, cache).expect("it opens")
+    }
+
+    /// Opens the repository at another backend of the same folder.
+    pub(crate) fn open_through(
+        &self,
+        backend: Arc<dyn crate::backend::Backend>,
+        cache: Option<PathBuf>,
+    ) -> crate::Result<Repository> {
+        open(backend, &self.secret, cache)
     }
 
     /// Forgets a snapshot.
@@ -141,19 +173,7 @@ impl Sample {
         writer: Writer,
         excludes: Excludes,
     ) -> BackupReport {
-        let options = BackupOptions {
-            excludes,
-            reading: Reading::Changed,
-            unchanged_by: UnchangedBy::default(),
-            file_systems: FileSystems::All,
-            empty_sources: EmptySources::Accept,
-            own_folders: Vec::new(),
-            run: Run::Real,
-            tags: Vec::new(),
-            time: Some(time(now)),
-            utc_offset: 0,
-            writer,
-        };
+        let options = BackupOptions { excludes, writer, ..backup_options(now) };
         let observer = RecordingObserver::default();
         let report = backup(&self.repository, &[source.to_owned()], &options, &observer);
         assert_eq!(observer.messages(), Vec::<String>::new());

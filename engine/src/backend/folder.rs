@@ -1,9 +1,12 @@
 //! A repository in a folder: on a local disk, a NAS share, a removable disk.
 //!
 //! An object is a file. It is written without a name or under a temporary one, made durable, and
-//! published without replacing another; so a named object is always complete.
+//! published without replacing another; so a named object is always complete. It belongs to its owner
+//! alone, or to the group of the folder where that is shared with a group.
 
-mod open_packs;
+pub(super) mod bystanders;
+#[cfg(test)]
+mod tests;
 mod unfinished;
 
 use std::fs::DirEntry;
@@ -18,9 +21,10 @@ use yore_platform::{
     path_metadata,
 };
 
-use self::open_packs::OpenPacks;
+use super::open_packs::OpenPacks;
 use super::{
-    Backend, Capabilities, ChangeToken, ListedObject, NewObject, Published, UnfinishedFile,
+    Backend, Capabilities, ChangeToken, Guarantee, ListedObject, NewObject, Published,
+    UnfinishedFile,
 };
 use crate::error::{Error, Refusal, Result};
 use crate::format::object::{Area, ObjectName};
@@ -29,7 +33,7 @@ use crate::format::object::{Area, ObjectName};
 pub struct Folder {
     root: PathBuf,
     /// Open packs, since each is read in many small ranges.
-    open_packs: OpenPacks,
+    open_packs: OpenPacks<ObjectFile>,
     /// Guards whether the file system of this device number updates the times of folders.
     keeps_times: Mutex<(bool, Option<u64>)>,
     temporary: unfinished::TemporaryFiles,
@@ -66,7 +70,7 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
                 return Err(occupied("is not a folder"));
             }
-            Err(source) => return Err(Error::local(&self.root, source)),
+            Err(source) => return Err(self.failed(&self.root, source)),
         };
         if self.size(&ObjectName::header())?.is_some() {
             return Err(occupied("holds a repository already"));
@@ -76,6 +80,7 @@ impl Folder {
             match entry.file_name().to_str() {
                 Some("keys" | "destination") => {}
                 Some(name) if yore_platform::is_temporary(name) => {}
+                Some(name) if bystanders::is_one(name) => {}
                 _ => return Err(occupied("is not empty")),
             }
         }
@@ -90,7 +95,17 @@ impl Folder {
         if source.kind() == io::ErrorKind::NotFound {
             return Error::Missing { object: name.to_string() };
         }
-        Error::Backend { object: self.path_of(name).display().to_string(), source }
+        self.failed(&self.path_of(name), source)
+    }
+
+    /// Makes the error of a request; one of a share that does not answer is temporary.
+    fn failed(&self, path: &Path, source: io::Error) -> Error {
+        let object = path.display().to_string();
+        let source = match yore_platform::is_share_failure(&self.root, &source) {
+            true => io::Error::new(io::ErrorKind::TimedOut, source),
+            false => source,
+        };
+        Error::Backend { object, source }
     }
 
     fn open(&self, name: &ObjectName) -> Result<Arc<ObjectFile>> {
@@ -102,6 +117,13 @@ impl Folder {
         Ok(file)
     }
 
+    /// Creates a folder below the root, and those above it.
+    fn create_folders(&self, folder: &Path) -> io::Result<()> {
+        let above = folder.ancestors().skip(1).take_while(|above| *above != self.root);
+        let missing: Vec<&Path> = above.filter(|above| !above.is_dir()).collect();
+        missing.into_iter().rev().chain([folder]).try_for_each(yore_platform::create_dir_durable)
+    }
+
     /// Calls `each` for every object of an area, in no order.
     fn walk(
         &self,
@@ -110,7 +132,7 @@ impl Folder {
         each: &mut dyn FnMut(ObjectName, &DirEntry) -> io::Result<()>,
     ) -> Result<()> {
         let path = self.root.join(folder);
-        let failed = |source| Error::Backend { object: path.display().to_string(), source };
+        let failed = |source| self.failed(&path, source);
         let entries = match std::fs::read_dir(&path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -137,9 +159,19 @@ impl Folder {
 
     /// Checks that the folder exists.
     fn check_exists(&self) -> Result<()> {
-        match self.root.is_dir() {
-            true => Ok(()),
-            false => Err(Error::NoRepository { location: self.location() }),
+        match std::fs::metadata(&self.root) {
+            Ok(metadata) if metadata.is_dir() => Ok(()),
+            Ok(_) => Err(Error::NoRepository { location: self.location() }),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                Err(Error::NoRepository { location: self.location() })
+            }
+            // A share that does not answer is not an empty one.
+            Err(source) => Err(self.failed(&self.root, source)),
         }
     }
 
@@ -199,12 +231,12 @@ impl Backend for Folder {
         let created = match DurableFile::create(folder, file) {
             // The root is never created here: with the share unmounted, that would fill the local disk.
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.root.is_dir() => {
-                yore_platform::create_dir_durable(folder)
-                    .and_then(|()| DurableFile::create(folder, file))
+                self.create_folders(folder).and_then(|()| DurableFile::create(folder, file))
             }
             other => other,
         };
         let file = created.map_err(|source| self.error(name, source))?;
+        file.share_as_folder().map_err(|source| self.error(name, source))?;
         Ok(Box::new(NewFile { folder: self, name: name.clone(), file }))
     }
 
@@ -277,7 +309,7 @@ impl Backend for Folder {
     fn space(&self) -> Result<Option<Space>> {
         yore_platform::free_space(&self.root)
             .map(Some)
-            .map_err(|source| Error::local(&self.root, source))
+            .map_err(|source| self.failed(&self.root, source))
     }
 
     fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
@@ -297,7 +329,7 @@ impl Backend for Folder {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            create_if_absent: true,
+            create_if_absent: Guarantee::Kept,
             durable: !self.flush_unsupported.load(Ordering::Relaxed),
             cheap_requests: true,
         }
@@ -327,102 +359,10 @@ impl NewObject for NewFile<'_> {
             yore_platform::Published::Exists => Ok(Published::Exists),
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::format::id::ObjectId;
-
-    #[test]
-    fn an_open_pack_is_reopened_after_a_failed_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let backend = Folder::new(folder.path());
-        let name = ObjectName::pack(ObjectId([7; 32]));
-        let path = backend.path_of(&name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, b"0123456789").unwrap();
-        assert_eq!(*backend.read(&name, 2..5).unwrap(), *b"234");
-        // The open file loses its content, as if its disk were unplugged; the path then names another file.
-        std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
-        assert!(matches!(backend.read(&name, 2..5), Err(Error::Damaged { .. })));
-        std::fs::write(&path, b"0123456789").unwrap();
-        assert_eq!(*backend.read(&name, 2..5).unwrap(), *b"234");
-        std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
-        std::fs::remove_file(&path).unwrap();
-        assert!(matches!(backend.read(&name, 2..5), Err(Error::Missing { .. })));
-        std::fs::write(&path, b"abcdefghij").unwrap();
-        assert_eq!(*backend.read(&name, 2..5).unwrap(), *b"cde");
-        // The open pack is truncated and removed, and another file takes its place at once.
-        std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
-        std::fs::remove_file(&path).unwrap();
-        std::fs::write(&path, b"ABCDEFGHIJ").unwrap();
-        assert_eq!(*backend.read(&name, 2..5).unwrap(), *b"CDE");
-    }
-
-    #[test]
-    fn deleting_a_missing_object_succeeds() {
-        let folder = tempfile::tempdir().unwrap();
-        Folder::new(folder.path()).delete(&ObjectName::destination()).unwrap();
-    }
-
-    fn in_memory() -> (tempfile::TempDir, Folder) {
-        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
-        let backend = Folder::new(folder.path());
-        crate::backend::save(&backend, &ObjectName::header(), b"header").unwrap();
-        (folder, backend)
-    }
-
-    #[test]
-    fn the_change_token_changes_with_objects_and_the_header() {
-        let (folder, backend) = in_memory();
-        let token = || {
-            // Longer than a tick of the clock by which files are dated.
-            std::thread::sleep(std::time::Duration::from_millis(20));
-            backend
-                .change_token(&[Area::Sessions, Area::Forgotten])
-                .unwrap()
-                .expect("memory keeps times")
-        };
-        let session = ObjectName::session(ObjectId([3; 32]));
-        let mut last = token();
-        assert_eq!(token(), last);
-        let mut differs = |change: &dyn Fn()| {
-            change();
-            let now = token();
-            assert_ne!(now, last);
-            last = now;
-        };
-        differs(&|| {
-            crate::backend::save(&backend, &session, b"x").unwrap();
-        });
-        differs(&|| backend.delete(&session).unwrap());
-        differs(&|| std::fs::write(folder.path().join("yore.cbor"), "HEADER").unwrap());
-        differs(&|| {
-            let away = folder.path().join("away");
-            std::fs::rename(folder.path().join("sessions"), &away).unwrap();
-            std::fs::create_dir(folder.path().join("sessions")).unwrap();
-        });
-        std::fs::remove_file(folder.path().join("yore.cbor")).unwrap();
-        assert_eq!(backend.change_token(&[Area::Sessions]).unwrap(), None, "it has to be listed");
-    }
-
-    #[test]
-    fn names_are_those_of_the_list() {
-        let (_folder, backend) = in_memory();
-        for byte in [9, 1, 5] {
-            for name in [
-                ObjectName::pack(ObjectId([byte; 32])),
-                ObjectName::session(ObjectId([byte; 32])),
-                ObjectName::verdict(ObjectId([byte; 32])),
-            ] {
-                crate::backend::save(&backend, &name, b"x").unwrap();
-            }
-        }
-        for area in [Area::Packs, Area::Sessions, Area::Index] {
-            let listed = backend.list(area).unwrap();
-            let listed: Vec<_> = listed.into_iter().map(|stored| stored.name).collect();
-            assert_eq!(backend.names(area).unwrap(), listed);
-        }
+    fn replace(self: Box<Self>) -> Result<()> {
+        // An open pack would go on returning the bytes that are replaced.
+        self.folder.open_packs.close(&self.name);
+        self.file.replace().map_err(|source| self.folder.error(&self.name, source))
     }
 }

@@ -10,15 +10,17 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use lru::LruCache;
 use yore_platform::ReadBuffer;
 
-use crate::backend::Backend;
+use crate::backend::Mirrors;
 use crate::error::{Error, Result};
 use crate::format::id::{BlobId, ObjectId};
 use crate::format::keys::{BlobKind, Keys};
 use crate::format::object::ObjectName;
-use crate::format::pack::{Codec, PackKey, decode_frame};
+use crate::format::pack::PackKey;
 use crate::index::{BlobIndex, FrameBlobs, Location};
 use crate::read::chunk_lists::ListCache;
+use crate::read::distant::Distant;
 use crate::read::frame::{BlobRef, Frame, HashReservation};
+use crate::read::frame_cache::{FrameCache, FrameKey};
 use crate::read::frame_memory::FrameMemory;
 use crate::read::readahead::Sequences;
 
@@ -42,12 +44,6 @@ impl Deref for Blob {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct FrameKey {
-    pack: ObjectId,
-    number: u32,
-}
-
 type FrameCell = Arc<OnceLock<std::result::Result<Arc<Frame>, Failure>>>;
 
 /// The error of a failed decoding, for every thread that waited for it.
@@ -66,8 +62,10 @@ struct Frames {
 
 /// Reads blobs of one repository. Shared by any number of threads.
 pub struct Reader {
-    backend: Arc<dyn Backend>,
+    pub(super) mirrors: Arc<Mirrors>,
     keys: Arc<Keys>,
+    /// The runs that are fetched where requests cost round trips.
+    pub(super) distant: Option<Distant>,
     /// Guards the current index.
     index: RwLock<Arc<BlobIndex>>,
     /// Guards the decoded frames.
@@ -83,16 +81,23 @@ pub struct Reader {
 impl Reader {
     /// Reads through `index`, keeping up to `budget` bytes of decoded frames and of the index
     /// together; a large index leaves three quarters of them to frames.
+    ///
+    /// Where requests cost round trips, a part of the budget is for sealed frames, which are also kept in `cache`.
     pub(crate) fn new(
-        backend: Arc<dyn Backend>,
+        mirrors: Arc<Mirrors>,
         keys: Arc<Keys>,
         index: BlobIndex,
         budget: usize,
+        cache: Option<Arc<FrameCache>>,
     ) -> Self {
         let pack_keys = NonZeroUsize::new(PACK_KEYS).expect("more than none");
+        let is_distant = mirrors.are_distant();
+        let distant = is_distant.then(|| Distant::new(cache, budget));
+        let budget = if is_distant { budget.saturating_sub(Distant::room(budget)) } else { budget };
         Self {
-            backend,
+            mirrors,
             keys,
+            distant,
             frames: Mutex::new(Frames {
                 cells: LruCache::unbounded(),
                 room: room_for_frames(budget, &index),
@@ -104,6 +109,11 @@ impl Reader {
             sequences: Sequences::new(),
             lists: ListCache::new(),
         }
+    }
+
+    /// Returns true if every read costs a round trip, so that several at a time pay.
+    pub fn is_distant(&self) -> bool {
+        self.distant.is_some()
     }
 
     /// Returns the current index.
@@ -141,6 +151,7 @@ impl Reader {
 
     /// Decodes and verifies chunks ahead of their use; an error is left to the read that meets it.
     pub fn prefetch(&self, ids: &[BlobId]) {
+        self.fetch_ahead(ids);
         let index = self.index();
         let fetch = |id: &BlobId| {
             let location = index.find(id)?;
@@ -197,8 +208,14 @@ impl Reader {
         }
     }
 
+    /// Returns true if a frame is decoded, or a thread decodes it.
+    pub(super) fn is_decoded(&self, location: &Location) -> bool {
+        let key = FrameKey { pack: location.pack, number: location.number };
+        lock(&self.frames).cells.peek(&key).is_some()
+    }
+
     /// Takes memory for a frame, dropping those used longest ago where there is none left.
-    fn buffer(&self, bytes: usize) -> ReadBuffer {
+    pub(super) fn buffer(&self, bytes: usize) -> ReadBuffer {
         loop {
             let room = lock(&self.frames).room;
             if let Some(buffer) = self.memory.take(bytes, room) {
@@ -216,35 +233,7 @@ impl Reader {
         }
     }
 
-    fn decode(&self, location: &Location) -> Result<Frame> {
-        let name = ObjectName::pack(location.pack);
-        let key = self.pack_key(location);
-        let sealed = location.frame.sealed as usize;
-        let mut sealed = self.buffer(sealed + ReadBuffer::MARGIN);
-        let end = location.offset.saturating_add(location.frame.sealed.into());
-        self.backend.read_into(&name, location.offset..end, &mut sealed)?;
-        let stored = key
-            .open_frame(location.number, &location.frame, &mut sealed)
-            .ok_or_else(|| Error::damaged(name.as_str(), "its bytes were altered"))?;
-        let undecodable = || Error::damaged(name.as_str(), "a frame does not decode");
-        let bytes = match location.frame.codec {
-            // It was decrypted in place.
-            Codec::Raw if stored.len() == location.frame.raw as usize => {
-                let raw = stored.len();
-                sealed.set_len(raw);
-                sealed
-            }
-            Codec::Raw => return Err(undecodable()),
-            Codec::Zstd => {
-                let mut bytes = self.buffer(location.frame.raw as usize);
-                decode_frame(&location.frame, stored, &mut bytes).ok_or_else(undecodable)?;
-                bytes
-            }
-        };
-        Ok(Frame::new(bytes))
-    }
-
-    fn pack_key(&self, location: &Location) -> Arc<PackKey> {
+    pub(super) fn pack_key(&self, location: &Location) -> Arc<PackKey> {
         let mut keys = lock(&self.pack_keys);
         let derive = || Arc::new(PackKey::derive(&self.keys, location.kind, location.pack));
         Arc::clone(keys.get_or_insert(location.pack, derive))

@@ -11,7 +11,8 @@ use crate::format::record::{Snapshot, Totals};
 use crate::format::seal::{self, TAG};
 use crate::format::tree::Flags;
 use crate::operation::clock::now;
-use crate::repository::Repository;
+use crate::operation::observer::Unobserved;
+use crate::repository::{MirrorWriter, Repository};
 use crate::testing::writer;
 use crate::{backend, repository::session};
 
@@ -48,8 +49,9 @@ impl Forge {
             let blobs: Vec<_> = of_kind.map(|(id, _, bytes)| (*id, bytes.as_slice())).collect();
             packs.extend((!blobs.is_empty()).then(|| write_pack(repository, kind, &blobs)));
         }
-        repository.save_index(&packs).expect("an index");
-        let session = session::open(repository, &writer(), now()).expect("a session");
+        let session = session::open(repository, &[0], &writer(), now()).expect("a session");
+        let destination = MirrorWriter::start(repository, session, &Unobserved);
+        destination.save_index(&packs).expect("an index");
         let snapshot = Snapshot {
             time: now(),
             time_given: false,
@@ -69,14 +71,14 @@ impl Forge {
             program: "forge".into(),
             excludes: Vec::new(),
             uncovered: Vec::new(),
-            session: session.id(),
+            session: destination.session().id(),
         };
         let content = snapshot.encode();
         let id = SnapshotId(repository.keys.draw_salt(&content));
         let name = ObjectName::snapshot(id);
         let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
-        backend::save(&**repository.backend(), &name, &object).expect("a snapshot");
-        session.commit(repository, &[id], now()).expect("a verdict");
+        destination.save(&name, object).expect("a snapshot");
+        destination.commit(&[id], now()).expect("a verdict");
         id
     }
 }

@@ -3,13 +3,13 @@
 
 use yore_platform::Kind;
 
-use crate::check::{CheckOptions, check};
 use crate::format::id::BlobId;
 use crate::format::keys::BlobKind;
 use crate::format::tree::{
     Chunk, Content, Holes, LeafRef, ListRef, Node, encode_hole_list, encode_list, forged_leaves,
     forged_nodes,
 };
+use crate::maintenance::check::{CheckOptions, check};
 use crate::read::file::OpenFile;
 use crate::read::state_tree::{DirRef, Lookup};
 use crate::repository::Repository;

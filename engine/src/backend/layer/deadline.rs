@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use yore_platform::{ReadBuffer, Space};
+use yore_platform::{ReadBuffer, Space, Timestamp};
 
 use crate::backend::{Backend, Capabilities, ChangeToken, ListedObject, NewObject, UnfinishedFile};
 use crate::error::{Error, Result};
@@ -91,17 +91,17 @@ impl Deadline {
 }
 
 impl Backend for Deadline {
-    fn location(&self) -> String {
-        self.inner.location()
-    }
-
-    fn prepare(&self) -> Result<()> {
-        self.inner.prepare()
-    }
-
-    fn create(&self, name: &ObjectName) -> Result<Box<dyn NewObject + '_>> {
-        self.inner.create(name)
-    }
+    forward!(
+        location,
+        prepare,
+        create,
+        delete,
+        extend_lock,
+        locked_until,
+        remove_abandoned,
+        disturbances,
+        capabilities
+    );
 
     fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
         // The worker owns the buffer; a caller that stops waiting does not get it back.
@@ -111,6 +111,11 @@ impl Backend for Deadline {
             Ok(bytes)
         })?;
         Ok(())
+    }
+
+    fn load(&self, name: &ObjectName, limit: u64) -> Result<ReadBuffer> {
+        let name = name.clone();
+        self.call(move |inner| inner.load(&name, limit))
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
@@ -126,13 +131,14 @@ impl Backend for Deadline {
         self.call(move |inner| inner.names(area))
     }
 
+    fn list_areas(&self, areas: &[Area]) -> Result<Option<Vec<Vec<ListedObject>>>> {
+        let areas = areas.to_vec();
+        self.call(move |inner| inner.list_areas(&areas))
+    }
+
     fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
         let areas = areas.to_vec();
         self.call(move |inner| inner.change_token(&areas))
-    }
-
-    fn delete(&self, name: &ObjectName) -> Result<()> {
-        self.inner.delete(name)
     }
 
     fn space(&self) -> Result<Option<Space>> {
@@ -141,14 +147,6 @@ impl Backend for Deadline {
 
     fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
         self.call(|inner| inner.unfinished())
-    }
-
-    fn remove_abandoned(&self) -> Result<()> {
-        self.inner.remove_abandoned()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
     }
 }
 

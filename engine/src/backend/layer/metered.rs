@@ -1,12 +1,12 @@
 //! Counters of the requests to a destination, and a limit of their rate.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use yore_platform::{ReadBuffer, Space};
+use yore_platform::{ReadBuffer, Space, Timestamp};
 
+use super::limited::Bucket;
 use crate::backend::{Backend, Capabilities, ChangeToken, ListedObject, NewObject, UnfinishedFile};
 use crate::error::Result;
 use crate::format::object::{Area, ObjectName};
@@ -15,15 +15,12 @@ use crate::format::object::{Area, ObjectName};
 const BURST: f64 = 1.0;
 
 /// Counters of requests, which several backends and readers of the counters may share.
-#[derive(Default)]
 pub struct Meter {
     requests: AtomicU64,
     bytes: AtomicU64,
     failures: AtomicU64,
-    /// The limit in bytes a second; `None` without a limit.
-    rate: Option<u64>,
-    /// Guards the time from which the next byte may be fetched.
-    next: Mutex<Option<Instant>>,
+    /// The limit of reads.
+    rate: Bucket,
 }
 
 /// The counts of a [`Meter`].
@@ -40,7 +37,9 @@ pub struct Fetched {
 impl Meter {
     /// Creates a meter; `rate` is the limit in bytes a second.
     pub fn new(rate: Option<u64>) -> Self {
-        Self { rate: rate.filter(|rate| *rate > 0), ..Self::default() }
+        let count = AtomicU64::default;
+        let rate = Bucket::constant(rate, BURST);
+        Self { requests: count(), bytes: count(), failures: count(), rate }
     }
 
     /// Returns the counts so far.
@@ -50,21 +49,6 @@ impl Meter {
             bytes: self.bytes.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
         }
-    }
-
-    /// Waits until `bytes` may be fetched.
-    fn pace(&self, bytes: u64) {
-        let Some(rate) = self.rate else { return };
-        let takes = Duration::from_secs_f64(bytes as f64 / rate as f64);
-        let now = Instant::now();
-        let begins = {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-            let earliest = now.checked_sub(Duration::from_secs_f64(BURST)).unwrap_or(now);
-            let begins = next.unwrap_or(earliest).max(earliest);
-            *next = Some(begins + takes);
-            begins + takes
-        };
-        std::thread::sleep(begins.saturating_duration_since(now));
     }
 }
 
@@ -89,17 +73,17 @@ impl Metered {
 }
 
 impl Backend for Metered {
-    fn location(&self) -> String {
-        self.inner.location()
-    }
-
-    fn prepare(&self) -> Result<()> {
-        self.inner.prepare()
-    }
-
-    fn create(&self, name: &ObjectName) -> Result<Box<dyn NewObject + '_>> {
-        self.inner.create(name)
-    }
+    forward!(
+        location,
+        prepare,
+        create,
+        delete,
+        extend_lock,
+        locked_until,
+        remove_abandoned,
+        disturbances,
+        capabilities
+    );
 
     fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
         if *name == ObjectName::header() {
@@ -107,11 +91,24 @@ impl Backend for Metered {
             return self.counted(self.inner.read_into(name, range, out));
         }
         let bytes = range.end.saturating_sub(range.start);
-        self.meter.pace(bytes);
+        self.meter.rate.take(bytes)?;
         self.counted(self.inner.read_into(name, range, out))?;
         self.meter.requests.fetch_add(1, Ordering::Relaxed);
         self.meter.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Loads an object, and counts as one request what the destination may do in two.
+    fn load(&self, name: &ObjectName, limit: u64) -> Result<ReadBuffer> {
+        if *name == ObjectName::header() {
+            return self.counted(self.inner.load(name, limit));
+        }
+        self.meter.rate.take(0)?;
+        let loaded = self.counted(self.inner.load(name, limit))?;
+        self.meter.rate.charge(loaded.len() as u64);
+        self.meter.requests.fetch_add(1, Ordering::Relaxed);
+        self.meter.bytes.fetch_add(loaded.len() as u64, Ordering::Relaxed);
+        Ok(loaded)
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
@@ -126,12 +123,12 @@ impl Backend for Metered {
         self.counted(self.inner.names(area))
     }
 
-    fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
-        self.counted(self.inner.change_token(areas))
+    fn list_areas(&self, areas: &[Area]) -> Result<Option<Vec<Vec<ListedObject>>>> {
+        self.counted(self.inner.list_areas(areas))
     }
 
-    fn delete(&self, name: &ObjectName) -> Result<()> {
-        self.inner.delete(name)
+    fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
+        self.counted(self.inner.change_token(areas))
     }
 
     fn space(&self) -> Result<Option<Space>> {
@@ -140,30 +137,5 @@ impl Backend for Metered {
 
     fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
         self.counted(self.inner.unfinished())
-    }
-
-    fn remove_abandoned(&self) -> Result<()> {
-        self.inner.remove_abandoned()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_beyond_the_rate_are_delayed() {
-        let meter = Meter::new(Some(1000));
-        let begin = Instant::now();
-        // The burst of one second is free; reads beyond it wait.
-        meter.pace(1000);
-        let free = begin.elapsed();
-        meter.pace(300);
-        assert!(begin.elapsed() >= free + Duration::from_millis(250));
-        Meter::new(None).pace(u64::MAX);
     }
 }

@@ -8,34 +8,34 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
-use yore_platform::ObjectFile;
 
 use crate::format::object::ObjectName;
 
 /// The number of packs that stay open: as many as hold a file of 16 GiB.
 const MAX_OPEN_PACKS: usize = 256;
+
 /// The time after its last read for which a pack stays open.
 const IDLE_LIMIT: Duration = Duration::from_secs(5);
 
-/// The packs of a folder that were read most recently.
-pub(super) struct OpenPacks {
+/// The packs of a destination that were read most recently, each as an open file `F`.
+pub(super) struct OpenPacks<F> {
     /// Guards the packs, in the order of their last use.
-    packs: Mutex<LruCache<ObjectName, OpenPack>>,
+    packs: Mutex<LruCache<ObjectName, OpenPack<F>>>,
 }
 
-struct OpenPack {
-    file: Arc<ObjectFile>,
+struct OpenPack<F> {
+    file: Arc<F>,
     last_used: Instant,
 }
 
-impl OpenPacks {
+impl<F> OpenPacks<F> {
     pub(super) fn new() -> Self {
         let capacity = NonZeroUsize::new(MAX_OPEN_PACKS).expect("more than none");
         Self { packs: Mutex::new(LruCache::new(capacity)) }
     }
 
     /// Returns the open pack of this name and marks it as used.
-    pub(super) fn get(&self, name: &ObjectName) -> Option<Arc<ObjectFile>> {
+    pub(super) fn get(&self, name: &ObjectName) -> Option<Arc<F>> {
         let mut packs = self.lock();
         let pack = packs.get_mut(name)?;
         pack.last_used = Instant::now();
@@ -43,7 +43,7 @@ impl OpenPacks {
     }
 
     /// Adds an open pack; the one used longest ago is closed when there are too many.
-    pub(super) fn insert(&self, name: &ObjectName, file: &Arc<ObjectFile>) {
+    pub(super) fn insert(&self, name: &ObjectName, file: &Arc<F>) {
         let pack = OpenPack { file: Arc::clone(file), last_used: Instant::now() };
         // The replaced pack is closed outside the lock.
         let replaced = self.lock().push(name.clone(), pack);
@@ -72,13 +72,15 @@ impl OpenPacks {
         drop(packs);
     }
 
-    fn lock(&self) -> MutexGuard<'_, LruCache<ObjectName, OpenPack>> {
+    fn lock(&self) -> MutexGuard<'_, LruCache<ObjectName, OpenPack<F>>> {
         self.packs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use yore_platform::ObjectFile;
+
     use super::*;
     use crate::format::id::ObjectId;
 
