@@ -11,14 +11,12 @@ use std::sync::Arc;
 use yore_platform::{Mounts, SourceDir, snapshot_path};
 
 use crate::backup::assemble::Saved;
-use crate::backup::buffers::Buffers;
 use crate::backup::earlier_snapshots::{PreviousState, ReusableBlobs};
 use crate::backup::left_out::{Counted, Counters};
 use crate::backup::messages::FeedEnds;
 use crate::backup::read::budget::Budget;
 use crate::backup::read::{ReadContext, SHARED_BUFFER};
 use crate::backup::snapshot::SnapshotContents;
-use crate::backup::store::StoreState;
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::walk::{Sources, Walk};
 use crate::error::{Error, Refusal, Result};
@@ -30,12 +28,13 @@ use crate::operation::clock::now;
 use crate::operation::observer::Observer;
 use crate::operation::run::Run;
 use crate::read::reader::Reader;
-use crate::repository::Repository;
 use crate::repository::session::{self, OpenSession, Writer};
+use crate::repository::{MirrorWriter, Repository, Targets};
 use crate::snapshots::order::SnapshotEntry;
+use crate::store::StoreState;
+use crate::store::buffers::Buffers;
 
 mod assemble;
-mod buffers;
 mod count;
 mod earlier_snapshots;
 mod left_out;
@@ -46,7 +45,6 @@ mod read;
 mod resume;
 mod shared_client_id;
 mod snapshot;
-mod store;
 mod stream;
 mod walk;
 
@@ -65,6 +63,8 @@ const SPARE_SHARED: usize = 24;
 const SPARE_CHUNKS: usize = 16;
 /// Bytes of decoded frames of the previous snapshot's trees that are kept.
 const PREVIOUS_BUDGET: usize = 8 << 20;
+/// The same where a request costs a round trip: neighbours are fetched together.
+const DISTANT_PREVIOUS_BUDGET: usize = 32 << 20;
 
 /// Makes a snapshot of files and folders, given by absolute paths without links and `..`.
 ///
@@ -160,28 +160,36 @@ fn run(
         return Err(Refusal::TimeInFuture.into());
     }
     snapshot::check_record_size(&sources, options)?;
-    let known = repository.snapshots()?;
-    let ahead = known.newest_ahead_of_clock(started);
+    let (mut listing, state) = repository.list_state(Targets::areas(repository))?;
+    let ahead = state.snapshots.newest_ahead_of_clock(started);
+    let targets = Targets::choose(repository, &mut listing, &state)?;
+    // What only other destinations have can't be reused.
+    let is_common = |entry: &&SnapshotEntry| targets.common.contains(&entry.id);
+    let previous: Vec<SnapshotEntry> =
+        state.snapshots.list.iter().filter(is_common).cloned().collect();
     if options.run == Run::Dry {
-        let index = repository.open_index_to_write(repository.condemned()?)?;
-        let saved = save(task, &known.list, index, feed)?;
+        let index = repository.open_index_to_compare(&targets)?.index;
+        let saved = save(task, None, &previous, index, feed)?;
         return Ok(report(None, saved.totals, ahead));
     }
-    let sessions = repository.sessions()?.list;
-    let new_client = shared_client_id::new_id_if_shared(&known, &sessions, &options.writer);
+    let sessions = state.sessions.list;
+    let new_client =
+        shared_client_id::new_id_if_shared(&state.snapshots, &sessions, &options.writer);
     let client = new_client.unwrap_or(options.writer.client);
     let writer = Writer { client, ..options.writer.clone() };
     let left = resume::left_open(sessions);
-    resume::clear(repository, &left)?;
-    let session = session::open(repository, &writer, started)?;
-    let (session, saved) = save_in_session(task, session, &left, &known.list, feed)?;
+    resume::clear(repository, &left);
+    let session = session::open(repository, &targets.destinations, &writer, started)?;
+    let (destinations, saved) = save_in_session(task, session, &left, &previous, feed)?;
     let uncovered = counters.take_uncovered(&sources);
-    let contents = SnapshotContents { sources, uncovered, time, options, writer, known: &known };
-    let id = snapshot::save(repository, &session, contents, &saved)?;
-    session.commit(repository, &[id], now())?;
+    let known = &state.snapshots;
+    let contents = SnapshotContents { sources, uncovered, time, options, writer, known };
+    let id = snapshot::save(repository, &destinations, contents, &saved)?;
+    let mut behind = destinations.commit(&[id], now())?;
+    behind.extend(targets.behind);
     repository.remove_abandoned();
     resume::end_dead(repository, &left, &options.writer);
-    Ok(BackupReport { new_client, ..report(Some(id), saved.totals, ahead) })
+    Ok(BackupReport { new_client, behind, ..report(Some(id), saved.totals, ahead) })
 }
 
 fn report(
@@ -198,51 +206,64 @@ fn report(
         emptied: Vec::new(),
         ahead,
         new_client: None,
+        behind: Vec::new(),
     }
 }
 
 /// Saves what `feed` sends, after the packs of interrupted sessions were adopted; an error ends the session.
-fn save_in_session(
-    task: Task<'_>,
-    session: OpenSession,
+fn save_in_session<'a>(
+    task: Task<'a>,
+    mut session: OpenSession,
     left: &[(ObjectId, Session)],
-    known: &[SnapshotEntry],
+    previous: &[SnapshotEntry],
     feed: impl FnOnce(Feed<'_>) -> Result<()> + Send,
-) -> Result<(OpenSession, Saved)> {
-    let repository = task.repository;
-    let saved = repository
-        .open_index_to_write(session.condemned.clone())
-        .and_then(|index| resume::adopt(repository, left, &session, index))
-        .and_then(|index| save(task, known, index, feed));
+) -> Result<(MirrorWriter<'a>, Saved)> {
+    let Task { repository, observer, .. } = task;
+    let index = match repository.open_index_to_write(&mut session) {
+        Ok(index) => index,
+        Err(error) => return Err(end_failed(repository, Some(session), error)),
+    };
+    let destinations = MirrorWriter::start(repository, session, observer);
+    let saved = resume::adopt(repository, left, &destinations, index)
+        .and_then(|index| save(task, Some(&destinations), previous, index, feed));
     match saved {
-        Ok(saved) => Ok((session, saved)),
-        // A destination that fails may lack the index of packs that it has: while the session has no verdict, the
-        // next backup looks for them.
-        Err(
-            error @ (Error::Backend { .. }
-            | Error::Missing { .. }
-            | Error::NoRepository { .. }
-            | Error::OtherRepository { .. }),
-        ) => Err(error),
-        Err(error) => {
-            // What was written stays useful; that it is not committed needs no verdict.
-            let _ = session.abort(repository, now());
-            Err(error)
-        }
+        Ok(saved) => Ok((destinations, saved)),
+        Err(error) => Err(end_failed(repository, destinations.stop(), error)),
     }
 }
 
-/// Stores what `feed` sends, and returns the root of the new tree.
+/// Ends a session that failed, and returns the error.
+///
+/// A destination that fails may lack the index of packs that it has: while the session has no verdict, the next backup
+/// looks for them.
+fn end_failed(repository: &Repository, session: Option<OpenSession>, error: Error) -> Error {
+    let is_of_destination = matches!(
+        error,
+        Error::Backend { .. }
+            | Error::Missing { .. }
+            | Error::NoRepository { .. }
+            | Error::OtherRepository { .. }
+    );
+    if let Some(session) = session.filter(|_| !is_of_destination) {
+        // What was written stays useful; that it is not committed needs no verdict.
+        let _ = session.abort(repository, now());
+    }
+    error
+}
+
+/// Stores what `feed` sends, unless `destinations` is `None`, and returns the root of the new tree.
 fn save(
     task: Task<'_>,
-    known: &[SnapshotEntry],
+    destinations: Option<&MirrorWriter<'_>>,
+    previous: &[SnapshotEntry],
     index: BlobIndex,
     feed: impl FnOnce(Feed<'_>) -> Result<()> + Send,
 ) -> Result<Saved> {
     let Task { repository, options, observer, counters } = task;
-    let (backend, keys) = (Arc::clone(repository.backend()), Arc::clone(&repository.keys));
-    let reader = Reader::new(backend, keys, index.clone(), PREVIOUS_BUDGET);
-    let previous = PreviousState::read(&reader, known, &options.writer);
+    let (mirrors, keys) = (Arc::clone(&repository.mirrors), Arc::clone(&repository.keys));
+    let budget = if repository.is_distant() { DISTANT_PREVIOUS_BUDGET } else { PREVIOUS_BUDGET };
+    let reader = Reader::new(mirrors, keys, index.clone(), budget, repository.frame_cache());
+    let previous = PreviousState::read(&reader, previous, &options.writer);
     let parameters = &repository.header.parameters;
     let gear = Gear::new(&repository.keys, parameters);
     let chunk_buffers = Buffers::new(SPARE_CHUNKS, gear.max());
@@ -259,7 +280,7 @@ fn save(
         chunk_buffers: chunk_buffers.clone(),
         budget: Budget::new(READ_AHEAD),
     };
-    pipeline::run(&context, &StoreState::new(repository), index, |ends| {
+    pipeline::run(&context, &StoreState::new(repository, destinations), index, |ends| {
         feed(Feed { reader: &reader, previous: &previous, gear: &gear, chunk_buffers, ends })
     })
 }

@@ -26,7 +26,8 @@ pub use keys::BlobKind;
 pub use object::{Area, Kind as ObjectKind, ObjectName};
 pub use pack::{Codec, FrameInfo, PackInfo, PackKind};
 pub use record::{
-    ClientId, DestinationId, Exclusion, Outcome, Session, Snapshot, Tombstone, Totals, Verdict,
+    Annotation, ClientId, DestinationId, Exclusion, Outcome, Session, Snapshot, Tombstone, Totals,
+    Verdict,
 };
 pub use secret::{Secret, SecretKind};
 pub use slot::{Cost, Slot};

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::backend::{self, Backend};
+use crate::backend::{self, Backend, Mirrors};
 use crate::error::{Error, Result};
 use crate::format;
 use crate::format::id::{BlobId, ObjectId};
@@ -19,15 +19,22 @@ use crate::format::object::{Kind, ObjectName};
 use crate::format::pack::{FrameInfo, PackInfo, PackKind};
 use crate::format::seal;
 
+mod blob_table;
 mod contents;
+mod pack_frames;
 mod segment;
 
-pub(crate) use contents::load_contents;
+pub(crate) use blob_table::{BlobCopy, BlobTable};
+pub(crate) use contents::{contents_of, load_contents};
+pub(crate) use pack_frames::{FrameSpan, PackFrames};
 use segment::Segment;
 pub(crate) use segment::{FrameBlob, FrameBlobs};
 
 /// The most segments; more are merged into one.
 const MAX_SEGMENTS: usize = 12;
+
+/// The most index objects that are loaded at the same time where a request costs a round trip.
+const AT_ONCE: usize = 8;
 
 /// The location of a copy of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +78,11 @@ impl BlobIndex {
         self.segments.iter().find_map(|segment| segment.frame_after(id, after))
     }
 
+    /// Finds the frames of a pack.
+    pub(crate) fn pack_frames(&self, id: &ObjectId) -> Option<PackFrames<'_>> {
+        self.segments.iter().find_map(|segment| segment.pack_frames(id))
+    }
+
     /// Returns the number of blobs, copies counted.
     pub fn blobs(&self) -> u64 {
         self.segments.iter().map(|segment| segment.len() as u64).sum()
@@ -83,9 +95,7 @@ impl BlobIndex {
 
     /// Returns the bytes of all packs that the index describes.
     pub fn stored_bytes(&self) -> u64 {
-        let packs: HashMap<ObjectId, u64> =
-            self.segments.iter().flat_map(|segment| segment.pack_sizes()).collect();
-        packs.values().fold(0, |sum, size| sum.saturating_add(*size))
+        self.pack_sizes().values().fold(0, |sum, size| sum.saturating_add(*size))
     }
 
     /// Adds packs that were just written, until the index is opened anew.
@@ -97,16 +107,21 @@ impl BlobIndex {
         }
     }
 
+    /// Returns the packs that the index describes, with their sizes.
+    pub(crate) fn pack_sizes(&self) -> HashMap<ObjectId, u64> {
+        self.segments.iter().flat_map(|segment| segment.pack_sizes()).collect()
+    }
+
+    /// Condemns packs: their blobs count as absent.
+    pub(crate) fn condemn(&mut self, packs: impl IntoIterator<Item = ObjectId>) {
+        self.condemned.extend(packs);
+    }
+
     /// Condemns every described pack that is not among `listed` in its size (FORMAT.md §7).
     pub(crate) fn expect(&mut self, listed: &HashMap<ObjectId, u64>) {
         let described = self.segments.iter().flat_map(|segment| segment.pack_sizes());
         let absent = described.filter(|(id, size)| listed.get(id) != Some(size));
         self.condemned.extend(absent.map(|(id, _)| id));
-    }
-
-    /// Returns every pack that the index describes.
-    pub(crate) fn packs(&self) -> HashSet<ObjectId> {
-        self.segments.iter().flat_map(|segment| segment.pack_ids()).collect()
     }
 }
 
@@ -117,13 +132,31 @@ pub(crate) fn load(backend: &dyn Backend, keys: &Keys, name: &ObjectName) -> Res
     IndexObject::decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
 }
 
-/// Seals packs as an index object; returns its name, its id and its bytes.
-pub(crate) fn seal(keys: &Keys, packs: &[PackInfo]) -> (ObjectName, ObjectId, Vec<u8>) {
-    let content = format::index::encode(packs, &[]);
+/// Seals packs as an index object of these sessions; returns its name, its id and its bytes.
+pub(crate) fn seal(
+    keys: &Keys,
+    packs: &[PackInfo],
+    sessions: &[ObjectId],
+) -> (ObjectName, ObjectId, Vec<u8>) {
+    let content = format::index::encode(packs, &[], sessions);
     let id = ObjectId(keys.draw_salt(&content));
     let name = ObjectName::index(id);
     let object = seal::seal_whole(keys, Kind::Index, &name, id.0, &content);
     (name, id, object)
+}
+
+/// Seals packs as an index object that replaces others of lower levels; returns its name and its bytes.
+pub(crate) fn seal_merged(
+    keys: &Keys,
+    packs: &[PackInfo],
+    replaces: &[ObjectId],
+    level: u32,
+) -> (ObjectName, Vec<u8>) {
+    let content = format::index::encode(packs, replaces, &[]);
+    let id = ObjectId(keys.draw_salt(&content));
+    let name = ObjectName::merged_index(id, level);
+    let object = seal::seal_whole(keys, Kind::Index, &name, id.0, &content);
+    (name, object)
 }
 
 /// An opened index, with the index objects that could not be read.
@@ -132,12 +165,19 @@ pub(crate) struct Opened {
     pub(crate) damaged: Vec<Error>,
 }
 
+impl Opened {
+    /// Returns true if an index object was deleted after it was listed.
+    pub(crate) fn has_vanished(&self) -> bool {
+        self.damaged.iter().any(|error| matches!(error, Error::Missing { .. }))
+    }
+}
+
 /// Opens the index objects of these names: takes what the cache has of them and loads the rest.
 ///
 /// A damaged index object is reported, not fatal: another one may describe the same packs, and a
 /// blob that none describes fails when it is read.
 pub(crate) fn open(
-    backend: &dyn Backend,
+    mirrors: &Mirrors,
     keys: &Keys,
     names: &[ObjectName],
     condemned: HashSet<ObjectId>,
@@ -155,19 +195,29 @@ pub(crate) fn open(
     let levels: HashMap<ObjectId, u32> = levels.collect();
     let mut names: Vec<&ObjectName> = names.iter().collect();
     names.sort_by_key(|name| std::cmp::Reverse(name.level()));
-    for name in names {
-        let Some(id) = name.id().map(ObjectId).filter(|id| !covered.contains(id)) else { continue };
-        match load(backend, keys, name) {
-            Ok(IndexObject { packs, replaces }) => {
+    let at_once = if mirrors.are_distant() { AT_ONCE } else { 1 };
+    for level in names.chunk_by(|one, next| one.level() == next.level()) {
+        let is_unknown =
+            |name: &&ObjectName| name.id().is_some_and(|id| !covered.contains(&ObjectId(id)));
+        let unknown: Vec<&ObjectName> = level.iter().copied().filter(is_unknown).collect();
+        for some in unknown.chunks(at_once) {
+            for (name, loaded) in some.iter().zip(load_at_once(mirrors, keys, some)) {
+                let IndexObject { packs, replaces, .. } = match loaded {
+                    Ok(object) => object,
+                    Err(error @ (Error::Damaged { .. } | Error::Missing { .. })) => {
+                        damaged.push(error);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
                 let is_below =
                     |id: &ObjectId| levels.get(id).is_some_and(|one| *one < name.level());
+                let own = name.id().map(ObjectId);
                 let replaced = replaces.into_iter().filter(is_below);
-                let covers: Vec<ObjectId> = std::iter::once(id).chain(replaced).collect();
+                let covers: Vec<ObjectId> = own.into_iter().chain(replaced).collect();
                 segments.push(Arc::new(Segment::keep(Segment::build(&packs, &covers), cache)));
                 covered.extend(covers);
             }
-            Err(error @ (Error::Damaged { .. } | Error::Missing { .. })) => damaged.push(error),
-            Err(error) => return Err(error),
         }
     }
     if segments.len() > MAX_SEGMENTS {
@@ -178,6 +228,19 @@ pub(crate) fn open(
         }
     }
     Ok(Opened { index: BlobIndex { segments, condemned }, damaged })
+}
+
+/// Loads index objects, each on a thread of its own if there are several.
+fn load_at_once(mirrors: &Mirrors, keys: &Keys, names: &[&ObjectName]) -> Vec<Result<IndexObject>> {
+    let load = |name: &ObjectName| mirrors.read(name, |backend| load(backend, keys, name));
+    if let [only] = names {
+        return vec![load(only)];
+    }
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = names.iter().map(|name| scope.spawn(move || load(name))).collect();
+        let joined = threads.into_iter().map(|thread| thread.join());
+        joined.map(|one| one.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
 }
 
 /// A segment and its file in the cache.

@@ -6,22 +6,24 @@
 
 pub mod backend;
 pub mod backup;
-pub mod check;
 mod error;
 pub mod format;
 pub mod globs;
 pub mod history;
 pub mod index;
+mod maintenance;
 mod operation;
 mod path;
 pub mod read;
 pub mod repository;
 pub mod restore;
 pub mod snapshots;
+mod store;
 #[cfg(test)]
 mod testing;
 
-pub use error::{Deviation, Error, KeepReason, Refusal, Result};
+pub use error::{Deviation, Error, HostKeyProblem, KeepReason, Refusal, Result};
+pub use maintenance::{check, prune, repair, rewrite, sync, usage};
 pub use operation::observer::{Event, Fate, Observer, Planned, Problem, Unit, Unobserved};
 pub use operation::run::Run;
 pub use path::{Name, TreePath, TreePathBuf};

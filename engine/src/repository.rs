@@ -1,58 +1,88 @@
 //! An open repository: its keys, its header, and the destinations that hold it.
 //!
-//! Readers use the first destination. A writer opens a session on each, writes every object to each, and commits
-//! on each; a blob counts as present only when every destination has it.
+//! A reader uses the nearest destination that has an object whole. A writer opens a session on each destination that
+//! lacks nothing, writes every object to each, and commits on each; the others are behind until `sync` copies what they
+//! lack.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::backend::{self, Backend, Published};
+use crate::backend::{self, Backend, Mirrors, Published};
 use crate::error::{Error, Result};
 use crate::format::header::Header;
 use crate::format::id::{ObjectId, RepositoryId};
 use crate::format::keys::Keys;
 use crate::format::object::{Area, Kind, ObjectName};
-use crate::format::pack::PackInfo;
 use crate::format::seal::{self, MAX_OBJECT};
-use crate::format::slot::{MAX_SLOT, Slot};
-use crate::index::{self, BlobIndex};
+use crate::index;
+use crate::read::frame_cache::FrameCache;
 use crate::read::reader::Reader;
 
+mod coverage;
 mod create;
 mod destination;
 pub(crate) mod forget;
 mod known;
-mod object_writer;
+mod listing;
+mod mirror_writer;
 mod open;
 mod records;
 pub(crate) mod session;
+mod slots;
 mod snapshots;
 pub(crate) mod stats;
+mod suspects;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use coverage::Coverage;
+pub use coverage::{DestinationStatus, Lacking};
+pub use create::adopt_copy::{adopt_copy, restore_header};
 pub use forget::{ForgetReport, forget};
 pub use session::Writer;
+pub use slots::{
+    AddReport, KnownSlot, KnownSlots, NewSlot, Remaining, Removal, RemoveReport, add_slot,
+    known_slots, remove_slots,
+};
+pub(crate) use slots::{delete_removed, removed_somewhere};
+pub use snapshots::annotations::{AnnotateReport, annotate};
 pub use stats::{Stats, stats};
 
 pub use create::{CreateOptions, create, create_copy};
 pub use destination::Destination;
 pub(crate) use destination::Sessions;
 pub use known::KnownSnapshots;
-pub(crate) use object_writer::ObjectWriter;
+pub(crate) use listing::Listing;
+pub(crate) use mirror_writer::targets::{Targets, WriterIndex};
+pub use mirror_writer::{Behind, BehindCause};
+pub(crate) use mirror_writer::{MirrorWriter, UnfinishedObject};
 pub use open::open;
+pub(crate) use session::heartbeat::Pulse;
 pub use snapshots::Snapshots;
+pub(crate) use snapshots::State;
+use snapshots::VANISHED;
 
 /// An open repository at one or more destinations.
 pub struct Repository {
     pub(crate) keys: Arc<Keys>,
     pub(crate) header: Header,
-    /// The destinations, at least one; readers use the first.
+    /// The destinations, at least one.
     destinations: Vec<Destination>,
-    /// The folder for segments of the index and for records; `None` keeps them in memory.
+    /// The same destinations, for readers.
+    pub(crate) mirrors: Arc<Mirrors>,
+    /// The folder for segments of the index, records and fetched frames; `None` keeps them in memory.
     pub(crate) cache: Option<PathBuf>,
+    /// The most bytes of fetched frames in that folder.
+    frames_budget: u64,
+    /// The fetched frames, once they are needed.
+    frames: OnceLock<Option<Arc<FrameCache>>>,
+    /// The key slot with which it was opened; `None` just after it was created.
+    slot: Option<ObjectId>,
 }
+
+/// The default of the most bytes of fetched frames in the cache folder.
+pub const FRAMES_BUDGET: u64 = 1 << 30;
 
 /// The errors of objects that exist but could not be read; the operation continues without them.
 pub type Problems = Vec<Error>;
@@ -90,14 +120,43 @@ impl Repository {
         &self.header
     }
 
-    /// Returns the destinations; readers use the first.
+    /// Returns the key slot with which the repository was opened; `None` just after it was created.
+    pub fn opened_with(&self) -> Option<ObjectId> {
+        self.slot
+    }
+
+    /// Returns the destinations.
     pub fn destinations(&self) -> &[Destination] {
         &self.destinations
     }
 
-    /// Returns the destination that readers use.
+    /// Returns the first destination.
     pub(crate) fn primary(&self) -> &Destination {
         self.destinations.first().expect("a repository is opened at a destination")
+    }
+
+    /// Returns the repository as one of its destinations has it, without a cache.
+    pub(crate) fn only(&self, number: usize) -> Self {
+        let destinations = vec![self.destinations[number].clone()];
+        Self::of(Arc::clone(&self.keys), self.header.clone(), destinations, None)
+    }
+
+    /// Returns true if the requests of every destination cost round trips.
+    pub fn is_distant(&self) -> bool {
+        self.mirrors.are_distant()
+    }
+
+    /// Limits the frames in the cache folder to `bytes`; they are fetched ones of destinations whose requests cost
+    /// round trips. With few bytes there are none.
+    pub fn set_frames_budget(&mut self, bytes: u64) {
+        (self.frames_budget, self.frames) = (bytes, OnceLock::new());
+    }
+
+    /// Returns the cache of fetched frames; `None` where it would save no round trip.
+    pub(crate) fn frame_cache(&self) -> Option<Arc<FrameCache>> {
+        let folder = self.cache.as_deref().filter(|_| self.is_distant())?;
+        let open = || FrameCache::open(folder, self.frames_budget).map(Arc::new);
+        self.frames.get_or_init(open).clone()
     }
 
     /// Returns the name of the first destination for messages.
@@ -110,25 +169,20 @@ impl Repository {
         self.primary().backend()
     }
 
-    /// Returns a writer of objects to every destination.
-    pub(crate) fn writer(&self) -> ObjectWriter<'_> {
-        ObjectWriter::new(&self.destinations)
-    }
-
     /// Opens a reader; returns it with the errors of index objects that could not be read.
     ///
     /// The reader keeps up to `budget` bytes of decoded frames and of the index together; a large index leaves three
     /// quarters of them to frames.
     pub fn reader(&self, budget: usize) -> Result<(Reader, Problems)> {
-        let opened = self.open_index(HashSet::new())?;
-        let reader =
-            Reader::new(Arc::clone(self.backend()), Arc::clone(&self.keys), opened.index, budget);
+        let opened = self.open_index()?;
+        let (mirrors, keys) = (Arc::clone(&self.mirrors), Arc::clone(&self.keys));
+        let reader = Reader::new(mirrors, keys, opened.index, budget, self.frame_cache());
         Ok((reader, opened.damaged))
     }
 
     /// Loads the index again, so that a reader sees objects written since it was opened.
     pub fn refresh(&self, reader: &Reader) -> Result<Problems> {
-        let opened = self.open_index(HashSet::new())?;
+        let opened = self.open_index()?;
         reader.set_index(opened.index);
         Ok(opened.damaged)
     }
@@ -151,62 +205,27 @@ impl Repository {
         Ok(packs)
     }
 
-    pub(crate) fn open_index(&self, condemned: HashSet<ObjectId>) -> Result<index::Opened> {
-        let names = self.backend().names(Area::Index)?;
-        index::open(&**self.backend(), &self.keys, &names, condemned, self.cache.as_deref())
-    }
-
-    /// Opens the index for a writer, which may reuse only packs that every destination has and none has condemned.
-    pub(crate) fn open_index_to_write(&self, condemned: HashSet<ObjectId>) -> Result<BlobIndex> {
-        let names = listed_by_all(&self.destinations, |backend| backend.names(Area::Index))?;
-        let backend = &**self.backend();
-        let cache = self.cache.as_deref();
-        let mut index = index::open(backend, &self.keys, &names, condemned, cache)?.index;
-        index.expect(&self.common_packs()?.into_iter().collect::<HashMap<_, _>>());
-        Ok(index)
-    }
-
-    /// Lists the packs that every destination has in the same size.
-    pub(crate) fn common_packs(&self) -> Result<Vec<(ObjectId, u64)>> {
-        listed_by_all(&self.destinations, |backend| {
-            let packs = backend.list(Area::Packs)?.into_iter();
-            Ok(packs.filter_map(|pack| Some((ObjectId(pack.name.id()?), pack.size))).collect())
-        })
-    }
-
-    /// Saves packs as an index object on every destination.
-    pub(crate) fn save_index(&self, packs: &[PackInfo]) -> Result<ObjectId> {
-        let (name, id, object) = index::seal(&self.keys, packs);
-        self.writer().save(&name, &object)?;
-        Ok(id)
-    }
-
-    /// Loads the key slots; returns them with the errors of damaged ones.
-    pub fn slots(&self) -> Result<(Vec<Slot>, Problems)> {
-        let (mut slots, mut problems) = (Vec::new(), Vec::new());
-        for stored in self.backend().list(Area::Keys)? {
-            let slot = backend::load(&**self.backend(), &stored.name, MAX_SLOT)
-                .and_then(|bytes| Slot::decode(&stored.name, self.id(), &bytes))
-                .and_then(|slot| slot.verify(&self.keys).map(|()| slot));
-            match slot {
-                Ok(slot) => slots.push(slot),
-                Err(error) => problems.push(error),
+    /// Opens the index that all destinations have together.
+    ///
+    /// Prune puts index objects together: when one is deleted between the list and the load, the list is made again.
+    pub(crate) fn open_index(&self) -> Result<index::Opened> {
+        let mut attempt = 0;
+        loop {
+            let names = self.list(&[Area::Index])?.union(Area::Index);
+            let opened = self.open_listed_index(&names, HashSet::new())?;
+            attempt += 1;
+            if !opened.has_vanished() || attempt == VANISHED {
+                return Ok(opened);
             }
         }
-        Ok((slots, problems))
     }
-}
 
-/// Returns the items that every destination lists, in the order of the first.
-fn listed_by_all<T: Eq + std::hash::Hash>(
-    destinations: &[Destination],
-    list: impl Fn(&dyn Backend) -> Result<Vec<T>>,
-) -> Result<Vec<T>> {
-    let mut lists = destinations.iter().map(|destination| list(&**destination.backend()));
-    let mut common = lists.next().transpose()?.unwrap_or_default();
-    for other in lists {
-        let other: HashSet<T> = other?.into_iter().collect();
-        common.retain(|item| other.contains(item));
+    /// Opens the index objects of these names.
+    pub(crate) fn open_listed_index(
+        &self,
+        names: &[ObjectName],
+        condemned: HashSet<ObjectId>,
+    ) -> Result<index::Opened> {
+        index::open(&self.mirrors, &self.keys, names, condemned, self.cache.as_deref())
     }
-    Ok(common)
 }

@@ -49,6 +49,9 @@ pub use sources::SourcePart;
 use sources::{LinkPolicy, RestorePath};
 use walk::Walk;
 
+/// Workers where a read costs a round trip: so many requests are in flight.
+const DISTANT_WORKERS: usize = 12;
+
 /// The treatment of a file in the target that has a name which is restored.
 ///
 /// Directories are never replaced by directories: what is in them is restored one by one.
@@ -249,7 +252,7 @@ fn run<'c>(
     children: DirEntries<'c>,
 ) {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let workers = cores.clamp(2, 8);
+    let workers = if context.reader.is_distant() { DISTANT_WORKERS } else { cores.clamp(2, 8) };
     let (sender, jobs) = crossbeam_channel::bounded(2 * workers);
     std::thread::scope(|scope| {
         for _ in 0..workers {

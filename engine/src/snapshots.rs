@@ -3,6 +3,7 @@
 pub(crate) mod machine;
 pub(crate) mod moment;
 pub(crate) mod order;
+pub mod retention;
 
 pub use machine::Machine;
 pub use moment::{Moment, Part, last_instant, state};

@@ -1,21 +1,21 @@
 //! Building the trees of a snapshot from the steps of the walk, in their order.
 
 use std::sync::mpsc::Receiver;
-use yore_platform::{AccountNames, Kind};
+use yore_platform::Kind;
 
-use crate::backup::buffers::blob_bytes::BlobBytes;
 use crate::backup::messages::{BatchResults, ChunkBytes, ChunkId, FileStatus, ReadItem, WalkStep};
 use crate::backup::read::ReadContext;
 use crate::backup::read::budget::Budget;
-use crate::backup::store::{Added, BlobStore};
 use crate::error::{Error, Result};
 use crate::format::content::{ContentBuilder, keep_holes};
 use crate::format::id::BlobId;
 use crate::format::keys::{BlobKind, Keys};
 use crate::format::record::Totals;
-use crate::format::tree::{Chunk, Content, Flags, Holes, Node, TreeBuilder};
+use crate::format::tree::{Chunk, Content, Flags, Holes, Naming, Node, TreeBuilder};
 use crate::operation::observer::{Event, Fate, Observer};
 use crate::path::join;
+use crate::store::buffers::blob_bytes::BlobBytes;
+use crate::store::{Added, BlobStore};
 
 /// The root of a new snapshot, and the totals of its backup.
 pub(super) struct Saved {
@@ -27,7 +27,7 @@ pub(super) struct Saved {
 /// Builds trees; belongs to the calling thread.
 pub(super) struct TreeAssembler<'a, 's, 'r> {
     keys: &'a Keys,
-    names: AccountNames,
+    names: Naming,
     store: &'a mut BlobStore<'s, 'r>,
     budget: &'a Budget,
     observer: &'a dyn Observer,
@@ -48,7 +48,7 @@ impl<'a, 's, 'r> TreeAssembler<'a, 's, 'r> {
             keys: context.keys,
             budget: &context.budget,
             observer: context.observer,
-            names: AccountNames::new(),
+            names: Naming::System(Box::default()),
             store,
             levels: vec![(None, TreeBuilder::default())],
             content: ContentBuilder::default(),

@@ -7,10 +7,11 @@ use std::sync::mpsc::SyncSender;
 use crossbeam_channel::{Receiver, Sender};
 use yore_platform::{Kind, SourceDir};
 
-use crate::backup::buffers::Buffer;
-use crate::backup::buffers::blob_bytes::BlobBytes;
 use crate::format::id::BlobId;
 use crate::format::tree::{Hole, Node};
+use crate::store::HashJob;
+use crate::store::buffers::Buffer;
+use crate::store::buffers::blob_bytes::BlobBytes;
 
 /// A step of the walk, from the feed to the assembler, in the order of the walk.
 pub(super) enum WalkStep {
@@ -106,12 +107,6 @@ impl FileStatus {
         let known = |previous: &Node| FileStatus::Known(Box::new(previous.clone()));
         entry.previous.as_ref().map_or(FileStatus::New, known)
     }
-}
-
-/// A chunk whose id a seal worker computes together with others, from a reader or a stream.
-pub(super) struct HashJob {
-    pub(super) bytes: BlobBytes,
-    pub(super) id: Sender<BlobId>,
 }
 
 /// The ends of channels that the feed holds, a walk or a stream.

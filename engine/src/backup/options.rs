@@ -10,6 +10,7 @@ use crate::format::record::Exclusion;
 use crate::format::record::{ClientId, Totals};
 use crate::globs::Rule;
 use crate::operation::run::Run;
+use crate::repository::Behind;
 use crate::repository::session::Writer;
 use crate::snapshots::order::SnapshotEntry;
 
@@ -115,7 +116,7 @@ pub struct BackupOptions {
 }
 
 /// The outcome of a backup.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct BackupReport {
     /// The snapshot; `None` after a dry run.
     pub snapshot: Option<SnapshotId>,
@@ -135,6 +136,8 @@ pub struct BackupReport {
     /// The id under which the snapshot was made instead of the writer's, which another system uses, too; the
     /// writer is to keep it.
     pub new_client: Option<ClientId>,
+    /// The destinations that do not have the snapshot; at least one has it.
+    pub behind: Vec<Behind>,
 }
 
 impl BackupOptions {

@@ -22,13 +22,13 @@ use crate::backup::assemble::{Saved, TreeAssembler};
 use crate::backup::messages::{FeedEnds, WalkStep};
 use crate::backup::read::budget::LiftOnDrop;
 use crate::backup::read::{self, ReadContext, ReaderEnds};
-use crate::backup::store::{
-    self, BlobStore, FrameJob, PackWriter, SealWorkerEnds, Sealer, StoreState, WriteJob,
-};
 use crate::error::{Error, Result};
 use crate::format::blob_hasher::HASH_BATCH;
 use crate::index::BlobIndex;
 use crate::operation::run::Run;
+use crate::store::{
+    self, BlobStore, FrameJob, PackWriter, SealWorkerEnds, Sealer, StoreState, WriteJob,
+};
 
 /// Threads that read: what is cold on a disk arrives sooner when several wait for it.
 const READERS: usize = 8;

@@ -9,11 +9,10 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender};
 use yore_platform::{FoundXattrs, Kind, Listing, Metadata, Timestamp, system_path};
 
-use crate::backup::buffers::{Buffer, Buffers};
 use crate::backup::earlier_snapshots::ReusableBlobs;
 use crate::backup::left_out::Counters;
 use crate::backup::messages::{
-    BatchResults, ChunkBytes, ChunkId, FileStatus, HashJob, ReadBatch, ReadItem, SourceEntry,
+    BatchResults, ChunkBytes, ChunkId, FileStatus, ReadBatch, ReadItem, SourceEntry,
 };
 use crate::backup::read::budget::Budget;
 use crate::backup::{BackupOptions, ChangeTime, Reading};
@@ -23,6 +22,8 @@ use crate::format::keys::{BlobKind, Keys};
 use crate::format::tree::{Flags, Node};
 use crate::operation::observer::{Event, Observer, Problem};
 use crate::path::join;
+use crate::store::HashJob;
+use crate::store::buffers::{Buffer, Buffers};
 
 pub(super) mod attributes;
 pub(super) mod budget;
@@ -162,8 +163,9 @@ impl BatchReader<'_> {
                 self.context.counters.unreadable();
                 let error = Error::local(system_path(&path), error);
                 self.context.observer.problem(Problem { subject: path, error });
-                // The last known state stays: the file may be there.
-                let Some(mut node) = entry.previous.clone() else {
+                // The last known state stays, if all of it is still stored: the file may be there.
+                let is_stored = |node: &Node| self.context.reusable.have_all_of(node);
+                let Some(mut node) = entry.previous.clone().filter(is_stored) else {
                     return self.push(ReadItem::Incomplete, 0);
                 };
                 node.flags = node.flags.with(Flags::STALE);

@@ -25,11 +25,8 @@ use crate::format::object::{Area, ObjectName};
 use crate::format::record::{Outcome, Session, Verdict};
 use crate::index::{self, BlobIndex};
 use crate::operation::clock::now;
-use crate::repository::session::{self, OpenSession, Writer};
-use crate::repository::{Destination, Repository};
-
-/// After so many seconds without a heartbeat, a session is ended wherever its process was.
-const SILENT: i64 = 7 * 24 * 60 * 60;
+use crate::repository::session::{self, Writer};
+use crate::repository::{MirrorWriter, Repository, WriterIndex};
 
 /// Returns the sessions without verdict: interrupted ones, and those of running writers.
 pub(super) fn left_open(
@@ -42,15 +39,18 @@ pub(super) fn left_open(
 /// Removes the unfinished files of killed writers, as far as areas were listed.
 ///
 /// This comes before anything is written: the free room may be less than a session needs.
-pub(super) fn clear(repository: &Repository, left: &[(ObjectId, Session)]) -> Result<()> {
-    if !left.is_empty() {
-        for destination in repository.destinations() {
-            destination.backend().names(Area::Packs)?;
+pub(super) fn clear(repository: &Repository, left: &[(ObjectId, Session)]) {
+    for destination in repository.destinations() {
+        let backend = destination.backend();
+        if !left.is_empty() {
+            // A destination that can't be listed keeps its files until the next time.
+            let _ = backend.names(Area::Packs);
+        }
+        if !left.is_empty() || backend.capabilities().cheap_requests {
+            // A file that can't be removed does no harm; `check` and `stats` report it.
+            let _ = backend.remove_abandoned();
         }
     }
-    // A file that can't be removed does no harm; `check` and `stats` report it.
-    repository.remove_abandoned();
-    Ok(())
 }
 
 /// Adopts the packs that no index describes, if a session may have left some.
@@ -60,21 +60,24 @@ pub(super) fn clear(repository: &Repository, left: &[(ObjectId, Session)]) -> Re
 pub(super) fn adopt(
     repository: &Repository,
     left: &[(ObjectId, Session)],
-    session: &OpenSession,
-    mut index: BlobIndex,
+    destinations: &MirrorWriter<'_>,
+    found: WriterIndex,
 ) -> Result<BlobIndex> {
+    let WriterIndex { mut index, packs, .. } = found;
     if left.is_empty() {
         return Ok(index);
     }
-    let known = index.packs();
-    let backend = &**repository.backend();
+    let known = index.pack_sizes();
     let mut adopted = Vec::new();
     // A pack that one destination lacks does not count as present.
-    for (id, size) in repository.common_packs()? {
-        if known.contains(&id) || session.condemned.contains(&id) {
+    for (id, size) in packs {
+        if known.contains_key(&id) || destinations.session().condemned.contains(&id) {
             continue;
         }
-        match index::load_contents(backend, &repository.keys, id, size) {
+        let contents = repository.mirrors.read(&ObjectName::pack(id), |backend| {
+            index::load_contents(backend, &repository.keys, id, size)
+        });
+        match contents {
             Ok(pack) => adopted.push(pack),
             // Nothing refers to it; `check` reports it.
             Err(Error::Damaged { .. } | Error::Missing { .. }) => {}
@@ -82,7 +85,7 @@ pub(super) fn adopt(
         }
     }
     if !adopted.is_empty() {
-        let id = repository.save_index(&adopted)?;
+        let id = destinations.save_index(&adopted)?;
         index.add(&adopted, &[id], repository.cache.as_deref());
     }
     Ok(index)
@@ -99,27 +102,15 @@ pub(super) fn end_dead(repository: &Repository, left: &[(ObjectId, Session)], wr
         // may take weeks.
         let boot = boot_id_of(&session.process);
         let is_of_this_boot = boot.is_some() && boot == boot_id_of(&writer.process);
-        let is_given_up = !is_of_this_boot && is_silent(destination, *id, session);
+        let is_silent = || {
+            session::is_silent(destination, &repository.keys, (*id, session), now())
+                .unwrap_or(false)
+        };
+        let is_given_up = !is_of_this_boot && is_silent();
         if !yore_platform::is_alive(&session.process) || is_given_up {
             let (keys, program) = (&repository.keys, &writer.program);
             // Without a verdict, the next backup looks for packs to adopt once more.
             let _ = session::end(destination, keys, *id, Outcome::Abort, now(), program);
         }
     }
-}
-
-/// Returns whether a session began long ago and has no heartbeat.
-///
-/// More can't be known of another machine, or of another boot of this one, which may be that of a copied machine.
-fn is_silent(destination: &Destination, id: ObjectId, session: &Session) -> bool {
-    if now().seconds.saturating_sub(session.time.seconds) <= SILENT {
-        return false;
-    }
-    let is_sign_of_life = |name: &ObjectName| {
-        name.id() == Some(id.0) && name.suffix().is_some_and(|suffix| suffix != "end")
-    };
-    destination
-        .backend()
-        .names(Area::Sessions)
-        .is_ok_and(|names| !names.iter().any(is_sign_of_life))
 }

@@ -10,8 +10,8 @@ use crate::format::object::{Kind, ObjectName};
 use crate::format::record::Snapshot;
 use crate::format::seal;
 use crate::operation::clock::now;
-use crate::repository::session::{OpenSession, Writer};
-use crate::repository::{Repository, Snapshots};
+use crate::repository::session::Writer;
+use crate::repository::{MirrorWriter, Repository, Snapshots};
 
 /// Refuses more text than the record of a snapshot can hold.
 pub(super) fn check_record_size(sources: &[Vec<u8>], options: &BackupOptions) -> Result<()> {
@@ -38,7 +38,7 @@ pub(super) struct SnapshotContents<'a> {
 /// Saves the snapshot object.
 pub(super) fn save(
     repository: &Repository,
-    session: &OpenSession,
+    destinations: &MirrorWriter<'_>,
     contents: SnapshotContents<'_>,
     saved: &Saved,
 ) -> Result<SnapshotId> {
@@ -64,12 +64,13 @@ pub(super) fn save(
         program,
         excludes: options.exclusions(),
         uncovered,
-        session: session.id(),
+        session: destinations.session().id(),
     };
     let content = snapshot.encode();
     let id = SnapshotId(repository.keys.draw_salt(&content));
     let name = ObjectName::snapshot(id);
     let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
-    repository.writer().save(&name, &object)?;
+    destinations.save(&name, object)?;
+    repository.remember(&name, &content);
     Ok(id)
 }

@@ -6,12 +6,8 @@ use std::sync::Arc;
 use crossbeam_channel::{Sender, bounded};
 use yore_platform::Kind;
 
-use crate::backup::buffers::Buffer;
-use crate::backup::buffers::blob_bytes::BlobBytes;
 use crate::backup::left_out::Counters;
-use crate::backup::messages::{
-    BatchResults, ChunkBytes, ChunkId, FileStatus, HashJob, ReadItem, WalkStep,
-};
+use crate::backup::messages::{BatchResults, ChunkBytes, ChunkId, FileStatus, ReadItem, WalkStep};
 use crate::backup::{BackupOptions, BackupReport, Feed, Task, run};
 use crate::error::{Error, Refusal, Result};
 use crate::format::chunker::End;
@@ -20,6 +16,9 @@ use crate::operation::clock::now;
 use crate::operation::observer::{Event, Observer};
 use crate::path::{Name, TreePath, TreePathBuf};
 use crate::repository::Repository;
+use crate::store::HashJob;
+use crate::store::buffers::Buffer;
+use crate::store::buffers::blob_bytes::BlobBytes;
 
 /// The bytes of one read.
 const BLOCK: usize = 256 << 10;

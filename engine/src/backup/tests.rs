@@ -4,13 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use super::pipeline::both;
-use super::store::{BlobStore, StoreState};
 use super::*;
 use crate::format::object::Area;
 use crate::format::tree::Node;
 use crate::path::join;
 use crate::read::file::OpenFile;
 use crate::read::state_tree::{Lookup, ResolvedNode, children};
+use crate::repository::State;
+use crate::store::{BlobStore, StoreState};
 use crate::testing::{RecordingObserver, Sample, time, writer};
 
 fn options() -> BackupOptions {
@@ -168,7 +169,7 @@ fn a_deleted_pack_is_written_again() {
 #[test]
 fn the_cause_of_a_failure_outweighs_interrupted_threads() {
     let sample = Sample::new();
-    let state = StoreState::new(&sample.repository);
+    let state = StoreState::new(&sample.repository, None);
     state.fail(Error::Interrupted);
     state.fail(Error::Overtaken);
     state.fail(Error::Interrupted);
@@ -193,10 +194,11 @@ fn a_backup_of_this_boot_may_take_longer_than_a_week() {
     let boot = yore_platform::boot_id_of(&alive.process).expect("a boot").to_owned();
     let elsewhere =
         Writer { process: alive.process.replace(&boot, &"0".repeat(boot.len())), ..writer() };
-    let open = |writer: &Writer| session::open(&sample.repository, writer, long_ago);
+    let open = |writer: &Writer| session::open(&sample.repository, &[0], writer, long_ago);
     let (long, lost) = (open(&alive).expect("a session"), open(&elsewhere).expect("a session"));
     sample.back_up_as(&source, 1_500_000_000, alive);
-    let sessions = sample.repository.sessions().expect("sessions").list;
+    let listing = sample.repository.list(&State::AREAS).expect("lists");
+    let sessions = sample.repository.state(&listing).sessions.list;
     assert!(sessions[&long.id()].1.is_none(), "its process is alive");
     assert!(sessions[&lost.id()].1.is_some(), "it is given up");
 }

@@ -2,6 +2,8 @@
 //!
 //! Encoding writes to a `Vec` and can't fail; decoding is bounded by the input and never panics.
 
+use std::collections::BTreeMap;
+
 use minicbor::data::Type;
 use minicbor::decode::{Decoder, Error};
 use minicbor::encode::Encoder;
@@ -51,6 +53,18 @@ impl<'a> Writer<'a> {
             Ok(delta) => self.i64(delta),
             Err(_) => self.array(2).i64(time.seconds).u64(u64::from(time.nanos)),
         }
+    }
+
+    /// Writes a map of texts by texts.
+    pub(crate) fn text_map(&mut self, map: &BTreeMap<String, String>) -> &mut Self {
+        let mut items: Vec<(&String, &String)> = map.iter().collect();
+        // The deterministic order is that of the encoded keys: the shorter one first.
+        items.sort_by_key(|(key, _)| (key.len(), *key));
+        self.0.map(items.len() as u64).expect("a vector takes any bytes");
+        for (key, value) in items {
+            self.str(key).str(value);
+        }
+        self
     }
 
     /// Bytes that are encoded already.
@@ -128,6 +142,22 @@ pub(crate) fn items(d: &mut Decoder<'_>) -> Read<usize> {
         .ok()
         .filter(|&items| items <= left)
         .ok_or_else(|| Error::message("array longer than its input"))
+}
+
+/// Reads a map of texts by texts, whose keys ascend by length and then by bytes.
+pub(crate) fn text_map(d: &mut Decoder<'_>) -> Read<BTreeMap<String, String>> {
+    let items = d.map()?.ok_or_else(|| Error::message("indefinite length"))?;
+    let (mut map, mut last) = (BTreeMap::new(), None);
+    for _ in 0..items {
+        let (key, value) = (d.str()?, d.str()?);
+        let place = Some((key.len(), key));
+        if place <= last {
+            return refuse("keys are not in order");
+        }
+        last = place;
+        map.insert(key.to_owned(), value.to_owned());
+    }
+    Ok(map)
 }
 
 /// Reads a byte string of 32 bytes.

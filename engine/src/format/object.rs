@@ -30,6 +30,8 @@ pub enum Kind {
     Destination = 10,
     /// A heartbeat of a session.
     Heartbeat = 11,
+    /// Later facts about a snapshot.
+    Annotation = 13,
 }
 
 /// A top-level folder of objects, which a destination lists as a whole.
@@ -51,20 +53,32 @@ pub enum Area {
     Sessions,
     /// Generations of prune.
     Generations,
+    /// Later facts about snapshots.
+    Annotations,
 }
 
 impl Area {
     /// All areas, in the order in which a reader lists them.
-    pub const ALL: [Area; 8] = [
+    pub const ALL: [Area; 9] = [
         Area::Headers,
         Area::Keys,
         Area::Generations,
         Area::Sessions,
         Area::Snapshots,
         Area::Forgotten,
+        Area::Annotations,
         Area::Index,
         Area::Packs,
     ];
+
+    /// Returns the area of an object; the first header is of that of the headers.
+    pub(crate) fn of(name: &ObjectName) -> Option<Self> {
+        if *name == ObjectName::header() {
+            return Some(Area::Headers);
+        }
+        let (folder, _) = name.as_str().split_once('/')?;
+        Self::ALL.into_iter().find(|area| area.folder() == folder)
+    }
 
     /// Returns the name of the folder.
     pub fn folder(self) -> &'static str {
@@ -77,6 +91,7 @@ impl Area {
             Area::Forgotten => "forgotten",
             Area::Sessions => "sessions",
             Area::Generations => "gc",
+            Area::Annotations => "annotations",
         }
     }
 }
@@ -140,6 +155,11 @@ impl ObjectName {
         Self(format!("forgotten/{id}"))
     }
 
+    /// Returns the name of an annotation of a snapshot.
+    pub fn annotation(id: SnapshotId, number: u32) -> Self {
+        Self(format!("annotations/{id}.{number:08x}"))
+    }
+
     /// Returns the name of a session.
     pub fn session(id: ObjectId) -> Self {
         Self(format!("sessions/{id}"))
@@ -150,6 +170,11 @@ impl ObjectName {
         Self(format!("sessions/{id}.end"))
     }
 
+    /// Returns the name of a heartbeat of a session.
+    pub fn heartbeat(session: ObjectId, number: u32) -> Self {
+        Self(format!("sessions/{session}.{number:08x}"))
+    }
+
     /// Returns the name of a generation of prune.
     pub fn generation(number: u64) -> Self {
         Self(format!("gc/{number:016x}"))
@@ -158,6 +183,11 @@ impl ObjectName {
     /// Returns the name of the end of a generation.
     pub fn generation_end(number: u64) -> Self {
         Self(format!("gc/{number:016x}.end"))
+    }
+
+    /// Returns the name under which a damaged object is put aside.
+    pub(crate) fn quarantined(name: &Self) -> Self {
+        Self(format!("quarantine/{}", name.0.replace('/', "-")))
     }
 
     /// Parses a name as a destination lists it; `None` if it is not that of an object of the area.
@@ -172,6 +202,9 @@ impl ObjectName {
             Area::Packs => rest
                 .split_once('/')
                 .is_some_and(|(two, id)| is_hex(id, 64) && id.get(..2) == Some(two)),
+            Area::Annotations => {
+                rest.split_once('.').is_some_and(|(id, number)| is_hex(id, 64) && is_hex(number, 8))
+            }
             Area::Headers => is_hex(rest, 16),
             Area::Sessions => match rest.split_once('.') {
                 None => is_hex(rest, 64),

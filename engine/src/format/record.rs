@@ -5,9 +5,11 @@ use yore_platform::Timestamp;
 use crate::format::cbor::{self, EPOCH, MapWriter, Read};
 use crate::format::id::{ObjectId, SnapshotId};
 
+mod annotation;
 mod exclusion;
 mod snapshot;
 
+pub use annotation::Annotation;
 pub use exclusion::Exclusion;
 pub use snapshot::{Snapshot, Totals};
 
@@ -238,23 +240,87 @@ impl Tombstone {
 pub(crate) struct Generation {
     pub(crate) number: u64,
     pub(crate) packs: Vec<ObjectId>,
+    /// The generations below this number are void; 0 in an end.
+    pub(crate) floor: u64,
+    pub(crate) time: Timestamp,
+    /// The program and its version.
+    pub(crate) program: String,
     pub(crate) destination: DestinationId,
 }
 
 impl Generation {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut map = MapWriter::new(&mut out);
+        map.key(1).u64(self.number);
+        let mut packs = map.key(2);
+        packs.array(self.packs.len() as u64);
+        self.packs.iter().for_each(|id| {
+            packs.bytes(&id.0);
+        });
+        map.key(3).time(self.time, EPOCH);
+        map.key(4).str(&self.program);
+        if self.floor > 0 {
+            map.key(5).u64(self.floor);
+        }
+        map.key(9).bytes(&self.destination.0);
+        map.finish();
+        out
+    }
+
     pub(crate) fn decode(bytes: &[u8]) -> Read<Self> {
         let (mut number, mut packs, mut destination) = (None, Vec::new(), None);
+        let (mut time, mut program, mut floor) = (None, String::new(), 0);
         cbor::whole_map(bytes, |key, d| {
             match key {
                 1 => number = Some(d.u64()?),
                 2 => packs = cbor::ids(d)?.into_iter().map(ObjectId).collect(),
+                3 => time = Some(cbor::time(d, EPOCH)?),
+                4 => program = d.str()?.into(),
+                5 => floor = d.u64()?,
                 9 => destination = Some(DestinationId(bytes16(d)?)),
                 _ => return Ok(false),
             }
             Ok(true)
         })?;
         let (number, destination) = (cbor::required(number)?, cbor::required(destination)?);
-        Ok(Self { number, packs, destination })
+        Ok(Self { number, packs, floor, time: cbor::required(time)?, program, destination })
+    }
+}
+
+/// A sign of life of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Heartbeat {
+    /// The number among the heartbeats of the session, from 0.
+    pub(crate) number: u64,
+    pub(crate) time: Timestamp,
+    pub(crate) destination: DestinationId,
+}
+
+impl Heartbeat {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut map = MapWriter::new(&mut out);
+        map.key(1).u64(self.number);
+        map.key(2).time(self.time, EPOCH);
+        map.key(9).bytes(&self.destination.0);
+        map.finish();
+        out
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Read<Self> {
+        let (mut number, mut time, mut destination) = (None, None, None);
+        cbor::whole_map(bytes, |key, d| {
+            match key {
+                1 => number = Some(d.u64()?),
+                2 => time = Some(cbor::time(d, EPOCH)?),
+                9 => destination = Some(DestinationId(bytes16(d)?)),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        let (number, time) = (cbor::required(number)?, cbor::required(time)?);
+        Ok(Self { number, time, destination: cbor::required(destination)? })
     }
 }
 
@@ -319,6 +385,11 @@ mod tests {
             session: ObjectId([4; 32]),
         };
         assert_eq!(Snapshot::decode(&snapshot.encode()).expect("reads"), snapshot);
+    }
+
+    #[test]
+    fn records_of_sessions_and_of_prune_round_trip() {
+        let time = Timestamp { seconds: 1_800_000_000, nanos: 5 };
         let destination = DestinationId([7; 16]);
         for outcome in [Outcome::Abort, Outcome::Commit(vec![SnapshotId([1; 32])])] {
             let verdict = Verdict { outcome, time, program: "yore".into(), destination };
@@ -334,6 +405,22 @@ mod tests {
             destination,
         };
         assert_eq!(Session::decode(&session.encode()).expect("reads"), session);
+        let beat = Heartbeat { number: 7, time, destination };
+        assert_eq!(Heartbeat::decode(&beat.encode()).expect("reads"), beat);
+        let generation = Generation {
+            number: 3,
+            packs: vec![ObjectId([5; 32]), ObjectId([6; 32])],
+            floor: 2,
+            time,
+            program: "yore".into(),
+            destination,
+        };
+        assert_eq!(Generation::decode(&generation.encode()).expect("reads"), generation);
+    }
+
+    #[test]
+    fn tombstones_round_trip() {
+        let time = Timestamp { seconds: 1_800_000_000, nanos: 5 };
         let tombstone = Tombstone {
             snapshot: SnapshotId([1; 32]),
             time,

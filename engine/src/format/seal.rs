@@ -175,9 +175,12 @@ fn associated_prefix(prefix: &[u8; PREFIX], keys: &Keys, name: &ObjectName) -> V
 /// texts take gigabytes once decoded.
 fn max_content(kind: Kind) -> usize {
     match kind {
-        Kind::Snapshot | Kind::Tombstone | Kind::Session | Kind::Verdict | Kind::Destination => {
-            MAX_RECORD
-        }
+        Kind::Snapshot
+        | Kind::Tombstone
+        | Kind::Session
+        | Kind::Verdict
+        | Kind::Destination
+        | Kind::Annotation => MAX_RECORD,
         Kind::DataPack
         | Kind::TreePack
         | Kind::Index
@@ -196,6 +199,7 @@ fn salt_is_id(kind: Kind) -> bool {
         | Kind::Generation
         | Kind::GenerationEnd
         | Kind::Destination
+        | Kind::Annotation
         | Kind::Heartbeat => false,
     }
 }

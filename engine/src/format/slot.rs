@@ -14,6 +14,10 @@ use crate::format::keys::{Keys, MasterSecret, derive_committed, random};
 use crate::format::object::ObjectName;
 use crate::format::secret::{Secret, SecretKind};
 
+pub(crate) mod removal;
+#[cfg(test)]
+mod tests;
+
 /// The size limit of a slot in bytes.
 pub(crate) const MAX_SLOT: u64 = 64 << 10;
 
@@ -52,6 +56,8 @@ pub struct Slot {
     pub created: i64,
     /// The label that the person gave.
     pub label: String,
+    /// The slots that were removed, if this is a removal; verify the tag before it counts.
+    pub(crate) removes: Vec<ObjectId>,
     cost: Option<Cost>,
     commitment: [u8; 32],
     body: Vec<u8>,
@@ -95,6 +101,7 @@ pub(crate) fn create(
         kind: Some(kind),
         created,
         label: label.into(),
+        removes: Vec::new(),
         cost,
         commitment,
         body,
@@ -221,10 +228,11 @@ fn parse(bytes: &[u8]) -> Read<(Slot, RepositoryId)> {
     }
     let (mut id, mut kind, mut repository, mut created) = (None, None, None, None);
     let (mut label, mut cost, mut commitment) = (String::new(), None, None);
+    let mut removes = Vec::new();
     cbor::whole_map(body, |key, d| {
         match key {
             0 => id = Some(ObjectId(cbor::bytes32(d)?)),
-            1 => kind = Some(SecretKind::from_number(d.u64()?)),
+            1 => kind = Some(d.u64()?),
             2 => repository = Some(RepositoryId(cbor::bytes32(d)?)),
             3 => created = Some(d.i64()?),
             4 => label = d.str()?.into(),
@@ -233,11 +241,16 @@ fn parse(bytes: &[u8]) -> Read<(Slot, RepositoryId)> {
                 cost = Some(Cost { memory: d.u32()?, passes: d.u32()?, lanes: d.u32()? });
             }
             6 => commitment = Some(cbor::bytes32(d)?),
+            7 => removes = cbor::ids(d)?.into_iter().map(ObjectId).collect(),
             _ => return Ok(false),
         }
         Ok(true)
     })?;
-    let kind = cbor::required(kind)?;
+    let number = cbor::required(kind)?;
+    let kind = SecretKind::from_number(number);
+    if number != removal::KIND {
+        removes.clear();
+    }
     if cost.is_some() != (kind == Some(SecretKind::Passphrase)) && kind.is_some() {
         return cbor::refuse("a cost where there is none, or none where there is one");
     }
@@ -246,6 +259,7 @@ fn parse(bytes: &[u8]) -> Read<(Slot, RepositoryId)> {
         kind,
         created: cbor::required(created)?,
         label,
+        removes,
         cost,
         commitment: cbor::required(commitment)?,
         body: body.to_vec(),

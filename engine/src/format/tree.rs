@@ -15,6 +15,7 @@ mod owner_names;
 pub(crate) use builder::TreeBuilder;
 pub(crate) use decode::{decode_hole_list, decode_list, decode_tree};
 pub(crate) use encode::{encode_hole_list, encode_list};
+pub(crate) use owner_names::Naming;
 pub use owner_names::OwnerNames;
 
 /// A chunk of a file's content.
@@ -245,7 +246,7 @@ pub enum Tree {
 
 #[cfg(test)]
 pub(crate) fn forged_nodes(nodes: &[Node]) -> Vec<u8> {
-    encode::encode_nodes(nodes, &yore_platform::AccountNames::new())
+    encode::encode_nodes(nodes, &Naming::System(Box::default()))
 }
 
 #[cfg(test)]

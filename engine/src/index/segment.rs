@@ -28,7 +28,8 @@ use yore_platform::MappedFile;
 
 use crate::format::id::{BlobId, ObjectId};
 use crate::format::pack::{Codec, FrameInfo, PackKind};
-use crate::index::Location;
+use crate::index::blob_table::EntryNumbers;
+use crate::index::{FrameSpan, Location};
 
 mod build;
 
@@ -143,12 +144,6 @@ impl Segment {
         self.bytes[self.covers.clone()].chunks_exact(ID).filter_map(ObjectId::from_slice)
     }
 
-    /// Yields the packs that it describes.
-    pub(super) fn pack_ids(&self) -> impl Iterator<Item = ObjectId> + '_ {
-        let packs = self.bytes[self.packs.clone()].chunks_exact(PACK);
-        packs.filter_map(|pack| ObjectId::from_slice(&pack[..ID]))
-    }
-
     /// Yields the packs that it describes, with their sizes.
     pub(super) fn pack_sizes(&self) -> impl Iterator<Item = (ObjectId, u64)> + '_ {
         let packs = self.bytes[self.packs.clone()].chunks_exact(PACK);
@@ -203,17 +198,14 @@ impl Segment {
         if u32_at(self.frame(here)?, 0) != u32_at(self.frame(number)?, 0) {
             return None;
         }
-        let first = u32_at(self.frame(number)?, FIRST) as usize;
-        let next = number.checked_add(1).and_then(|next| self.frame(next));
-        let end = next.map_or(self.len(), |next| u32_at(next, FIRST) as usize);
-        let number_at = |n: usize| u32_at(&self.bytes, self.numbers.start + n * NUMBER) as usize;
         let blob = |n: usize| {
-            let entry = self.entry(number_at(n))?;
+            let entry = self.entry(n)?;
             let (at, length) = (u32_at(entry, ID + 4), u32_at(entry, ID + 8));
             Some(FrameBlob { id: id_of(entry)?, at, length })
         };
-        let blobs: Vec<_> = (first..end.min(self.len())).map_while(blob).collect();
-        Some(FrameBlobs { location: self.location(self.entry(number_at(first))?)?, blobs })
+        let blobs: Vec<_> = self.numbers_of_frame(number).map_while(blob).collect();
+        let first = self.numbers_of_frame(number).next()?;
+        Some(FrameBlobs { location: self.location(self.entry(first)?)?, blobs })
     }
 
     fn entry(&self, n: usize) -> Option<&[u8]> {
@@ -224,6 +216,70 @@ impl Segment {
     fn frame(&self, n: u32) -> Option<&[u8]> {
         let start = self.frames.start + n as usize * FRAME;
         self.bytes.get(start..start + FRAME).filter(|_| start < self.frames.end)
+    }
+
+    /// Yields the ids of the packs in the order of their numbers.
+    pub(super) fn pack_ids(&self) -> impl Iterator<Item = &[u8]> + '_ {
+        self.bytes[self.packs.clone()].chunks_exact(PACK).map(|pack| &pack[..ID])
+    }
+
+    /// Yields the kinds and sizes of the packs in the order of their numbers.
+    pub(super) fn pack_kinds(&self) -> impl Iterator<Item = (PackKind, u64)> + '_ {
+        self.bytes[self.packs.clone()].chunks_exact(PACK).map(|pack| {
+            let kind = if u64_at(pack, ID) == 0 { PackKind::Data } else { PackKind::Tree };
+            (kind, u64_at(pack, ID + 8))
+        })
+    }
+
+    /// Returns the number of the first entry of a blob.
+    pub(super) fn first_of(&self, id: &BlobId) -> Option<usize> {
+        let first = self.first(id);
+        self.entry(first).is_some_and(|entry| entry[..ID] == id.0).then_some(first)
+    }
+
+    /// Returns the blob of an entry.
+    pub(super) fn id_of_entry(&self, n: usize) -> Option<BlobId> {
+        self.entry(n).and_then(id_of)
+    }
+
+    /// Returns the numbers of an entry.
+    pub(super) fn entry_numbers(&self, n: usize) -> Option<EntryNumbers> {
+        let entry = self.entry(n)?;
+        let frame = self.frame(u32_at(entry, ID))?;
+        let (sealed, raw) = (u32_at(frame, 16), u32_at(frame, 20) & !COMPRESSED);
+        let (pack, length) = (u32_at(frame, 0), u32_at(entry, ID + 8));
+        Some(EntryNumbers { pack, length, frame: (sealed, raw) })
+    }
+
+    /// Returns the blobs of a frame with the numbers of their entries, in the order of their ids.
+    pub(super) fn entries_of_frame(&self, frame: u32) -> Vec<(usize, BlobId, Location)> {
+        let numbers = self.numbers_of_frame(frame);
+        let located = numbers.filter_map(|number| {
+            let entry = self.entry(number)?;
+            Some((number, id_of(entry)?, self.location(entry)?))
+        });
+        located.collect()
+    }
+
+    /// Yields the numbers of the entries of a frame.
+    fn numbers_of_frame(&self, frame: u32) -> impl Iterator<Item = usize> + '_ {
+        let first = self.frame(frame).map_or(self.len(), |frame| u32_at(frame, FIRST) as usize);
+        let next = frame.checked_add(1).and_then(|next| self.frame(next));
+        let end = next.map_or(self.len(), |next| u32_at(next, FIRST) as usize);
+        (first..end.min(self.len()))
+            .map(|n| u32_at(&self.bytes, self.numbers.start + n * NUMBER) as usize)
+    }
+
+    /// Returns the number of its frames.
+    pub(super) fn frame_count(&self) -> u32 {
+        u32::try_from(self.frames.len() / FRAME).unwrap_or(u32::MAX)
+    }
+
+    /// Returns a frame and the number of its pack.
+    pub(super) fn frame_span(&self, n: u32) -> Option<(u32, FrameSpan)> {
+        let frame = self.frame(n)?;
+        let (offset, sealed) = (u64_at(frame, 8), u32_at(frame, 16));
+        Some((u32_at(frame, 0), FrameSpan { number: u32_at(frame, 4), offset, sealed }))
     }
 
     fn location_of(&self, n: usize, id: &BlobId) -> Option<Location> {

@@ -5,6 +5,21 @@ use crate::backend::save;
 use crate::format::object::Area;
 use crate::testing::Sample;
 
+/// Returns a pack with a frame for each of these blobs, each a byte of its id and a length.
+pub(super) fn pack_of(id: u8, blobs: &[(u8, u32)]) -> PackInfo {
+    let frame = |(_, length): &(u8, u32)| FrameInfo {
+        sealed: length + 16,
+        raw: *length,
+        codec: format::pack::Codec::Raw,
+        blobs: 1,
+    };
+    let contents = format::pack::Contents {
+        frames: blobs.iter().map(frame).collect(),
+        blobs: blobs.iter().map(|(id, length)| (BlobId([*id; 32]), *length)).collect(),
+    };
+    PackInfo { id: ObjectId([id; 32]), kind: PackKind::Data, size: 1000, contents }
+}
+
 /// A repository with three index objects of level 0, and their names.
 fn sample() -> (Sample, Vec<ObjectName>) {
     let sample = Sample::new();
@@ -27,10 +42,7 @@ fn merge(sample: &Sample, names: &[ObjectName], level: u32) -> ObjectName {
     let packs: Vec<PackInfo> = names.iter().flat_map(|name| read(name).packs).collect();
     let mut replaces: Vec<ObjectId> = names.iter().flat_map(|name| read(name).replaces).collect();
     replaces.extend(names.iter().filter_map(|name| name.id()).map(ObjectId));
-    let content = format::index::encode(&packs, &replaces);
-    let id = ObjectId(repository.keys.draw_salt(&content));
-    let name = ObjectName::merged_index(id, level);
-    let object = seal::seal_whole(&repository.keys, Kind::Index, &name, id.0, &content);
+    let (name, object) = seal_merged(&repository.keys, &packs, &replaces, level);
     save(&**repository.backend(), &name, &object).expect("it is saved");
     name
 }
@@ -39,9 +51,9 @@ fn merge(sample: &Sample, names: &[ObjectName], level: u32) -> ObjectName {
 fn opened(sample: &Sample, cache: Option<&Path>) -> (HashSet<ObjectId>, usize) {
     let repository = &sample.repository;
     let names = repository.backend().names(Area::Index).expect("a list");
-    let opened = open(&**repository.backend(), &repository.keys, &names, HashSet::new(), cache)
-        .expect("opens");
-    (opened.index.packs(), opened.damaged.len())
+    let opened = open(&repository.mirrors, &repository.keys, &names, HashSet::new(), cache);
+    let opened = opened.expect("opens");
+    (opened.index.pack_sizes().into_keys().collect(), opened.damaged.len())
 }
 
 #[test]

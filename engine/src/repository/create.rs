@@ -1,8 +1,9 @@
 //! Creation of a repository, and of an empty copy at a further destination.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use yore_platform::Timestamp;
+use yore_platform::{ReadBuffer, Timestamp};
 
 use super::{Destination, Repository, save_sealed};
 use crate::backend::{self, Backend, IdentityChecked, Published};
@@ -14,6 +15,8 @@ use crate::format::object::{Area, Kind, ObjectName};
 use crate::format::record::{DestinationId, encode_destination};
 use crate::format::secret::{Secret, SecretKind};
 use crate::format::slot::{self, Cost, MAX_SLOT, Slot};
+
+pub(super) mod adopt_copy;
 
 /// The options of a new repository.
 pub struct CreateOptions<'a> {
@@ -65,7 +68,7 @@ pub fn create(backend: Arc<dyn Backend>, options: &CreateOptions<'_>) -> Result<
         // Another process created a repository here at the same time.
         return Err(Error::Missing { object: ObjectName::destination().to_string() });
     }
-    Ok(Repository { keys: Arc::new(keys), header, destinations, cache: None })
+    Ok(Repository::of(Arc::new(keys), header, destinations, None))
 }
 
 /// Creates a copy of a repository at an empty destination: headers and key slots, without snapshots.
@@ -83,19 +86,33 @@ pub fn create_copy(
     remove_interrupted(&**backend)?;
     let from = &**repository.primary().backend();
     let (_, mut written) = save_destination_id(&**backend, &repository.keys, time)?;
-    for area in [Area::Keys, Area::Headers] {
-        for name in from.names(area)? {
-            let limit = if area == Area::Keys { MAX_SLOT } else { MAX_HEADER };
-            let bytes = backend::load(from, &name, limit)?;
-            if area == Area::Keys {
-                Slot::decode(&name, repository.id(), &bytes)?.verify(&repository.keys)?;
-            }
-            backend::save(&**backend, &name, &bytes)?;
-            written.push(name);
-        }
+    let mut objects = load_slots(repository, from)?;
+    for name in from.names(Area::Headers)? {
+        objects.push((backend::load(from, &name, MAX_HEADER)?, name));
+    }
+    for (bytes, name) in objects {
+        backend::save(&**backend, &name, &bytes)?;
+        written.push(name);
     }
     let header = backend::load(from, &ObjectName::header(), MAX_HEADER)?;
     publish_header(&**backend, &header, &written)
+}
+
+/// Loads the key slots of a destination, without those that were removed and are still there.
+fn load_slots(
+    repository: &Repository,
+    from: &dyn Backend,
+) -> Result<Vec<(ReadBuffer, ObjectName)>> {
+    let (mut objects, mut removed) = (Vec::new(), HashSet::new());
+    for name in from.names(Area::Keys)? {
+        let bytes = backend::load(from, &name, MAX_SLOT)?;
+        let slot = Slot::decode(&name, repository.id(), &bytes)?;
+        slot.verify(&repository.keys)?;
+        removed.extend(slot.removes.into_iter().map(ObjectName::slot));
+        objects.push((bytes, name));
+    }
+    objects.retain(|(_, name)| !removed.contains(name));
+    Ok(objects)
 }
 
 /// Draws and saves the id of a destination; returns it with the name of its object.

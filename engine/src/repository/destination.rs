@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::records::Records;
+use super::records::{Holder, Records, Wanted};
 use super::{Problems, load_sealed};
-use crate::backend::Backend;
+use crate::backend::{self, Backend};
 use crate::error::{Error, Result};
 use crate::format::id::{ObjectId, SnapshotId};
 use crate::format::keys::Keys;
@@ -13,11 +13,13 @@ use crate::format::object::{Area, Kind, ObjectName};
 use crate::format::record::{
     DestinationId, Generation, Outcome, Session, Verdict, decode_destination,
 };
+use crate::format::seal::{self, MAX_OBJECT};
 
 /// A destination that holds a copy of a repository.
 ///
 /// Packs, indexes, snapshots, slots, headers and tombstones are the same objects on every destination.
 /// Sessions, verdicts and generations of prune belong to one destination, so each is consistent by itself.
+#[derive(Clone)]
 pub struct Destination {
     backend: Arc<dyn Backend>,
     id: DestinationId,
@@ -63,8 +65,14 @@ pub(crate) fn committed_by<'v>(session: &Session, verdict: &'v Verdict) -> &'v [
 impl Destination {
     /// Loads the id by which sessions name the destination.
     pub(super) fn load(backend: Arc<dyn Backend>, keys: &Keys) -> Result<Self> {
+        let mut object = backend::load(&*backend, &ObjectName::destination(), MAX_OBJECT as u64)?;
+        Self::of(backend, keys, &mut object)
+    }
+
+    /// Takes the id from the object of a destination.
+    pub(super) fn of(backend: Arc<dyn Backend>, keys: &Keys, object: &mut [u8]) -> Result<Self> {
         let name = ObjectName::destination();
-        let content = load_sealed(&*backend, keys, Kind::Destination, &name)?;
+        let content = seal::open_whole(keys, Kind::Destination, &name, object)?;
         let id = decode_destination(&content)
             .map_err(|_| Error::damaged(name.as_str(), "it does not decode"))?;
         Ok(Self { backend, id })
@@ -85,19 +93,19 @@ impl Destination {
         self.id
     }
 
-    /// Loads all sessions of this destination, with their verdicts.
+    /// Loads the sessions of this destination among those listed there, with their verdicts.
     pub(super) fn sessions(
         &self,
         records: &mut Records<'_>,
+        listed: &[ObjectName],
         sessions: &mut Sessions,
-    ) -> Result<()> {
-        let listed = self.backend.names(Area::Sessions)?;
+    ) {
         let names: HashSet<&ObjectName> = listed.iter().collect();
         for name in listed.iter().filter(|name| name.suffix().is_none()) {
             let Some(id) = name.id().map(ObjectId) else { continue };
             let end = ObjectName::verdict(id);
             let verdict = match names.contains(&end) {
-                true => match records.verdict(&end) {
+                true => match records.verdict(self, &end) {
                     Ok(verdict) => Some(verdict),
                     Err(error) => {
                         sessions.problems.push(error);
@@ -106,7 +114,7 @@ impl Destination {
                 },
                 false => None,
             };
-            match records.session(name) {
+            match records.session(self, name) {
                 Ok(session) if session.destination == self.id => {
                     let verdict = verdict.filter(|verdict| verdict.destination == self.id);
                     sessions.list.insert(id, (session, verdict));
@@ -115,29 +123,76 @@ impl Destination {
                 Err(error) => sessions.problems.push(error),
             }
         }
-        Ok(())
+    }
+
+    /// Returns the listed sessions and verdicts, to be loaded at once.
+    pub(super) fn wanted<'d>(&'d self, listed: &[ObjectName]) -> Vec<Wanted<'d>> {
+        let wanted = listed.iter().filter_map(|name| {
+            let kind = match name.suffix() {
+                None => Kind::Session,
+                Some("end") => Kind::Verdict,
+                Some(_) => return None,
+            };
+            Some((kind, name.clone(), Holder::One(self)))
+        });
+        wanted.collect()
+    }
+
+    /// Loads a verdict.
+    pub(crate) fn verdict(&self, keys: &Keys, name: &ObjectName) -> Result<Verdict> {
+        let content = load_sealed(&*self.backend, keys, Kind::Verdict, name)?;
+        Verdict::decode(&content).map_err(|_| Error::damaged(name.as_str(), "it does not decode"))
     }
 
     /// Loads the newest generation of prune and the packs condemned up to it.
     pub(crate) fn condemned(&self, keys: &Keys) -> Result<Condemned> {
+        self.condemned_by(keys, &self.backend.names(Area::Generations)?)
+    }
+
+    /// Loads the listed generations.
+    pub(crate) fn condemned_by(&self, keys: &Keys, listed: &[ObjectName]) -> Result<Condemned> {
         let (mut newest, mut condemned, mut kept) = (0, HashSet::new(), HashSet::new());
-        for name in self.backend.names(Area::Generations)? {
-            let is_end = name.suffix().is_some();
-            let kind = if is_end { Kind::GenerationEnd } else { Kind::Generation };
-            let content = load_sealed(&*self.backend, keys, kind, &name)?;
-            let generation = Generation::decode(&content)
-                .map_err(|_| Error::damaged(name.as_str(), "it does not decode"))?;
-            if name.number() != Some(generation.number) {
-                return Err(Error::damaged(name.as_str(), "an object of another name"));
+        for (generation, is_end) in self.generations(keys, listed)? {
+            if !is_end {
+                newest = newest.max(generation.number);
             }
-            if generation.destination != self.id {
-                continue;
-            }
-            newest = newest.max(generation.number);
             let packs = generation.packs.into_iter().map(|pack| (generation.number, pack));
             if is_end { kept.extend(packs) } else { condemned.extend(packs) }
         }
         let packs = condemned.difference(&kept).map(|(_, pack)| *pack).collect();
         Ok(Condemned { generation: newest, packs })
+    }
+
+    /// Loads the listed generations of this destination that are in force, and their ends, which are marked.
+    ///
+    /// Those below the floor of the newest are void (FORMAT.md §11).
+    pub(crate) fn generations(
+        &self,
+        keys: &Keys,
+        listed: &[ObjectName],
+    ) -> Result<Vec<(Generation, bool)>> {
+        let mut found = Vec::new();
+        for name in listed {
+            let is_end = name.suffix().is_some();
+            let kind = if is_end { Kind::GenerationEnd } else { Kind::Generation };
+            let content = match load_sealed(&*self.backend, keys, kind, name) {
+                // Another run has deleted it after its packs.
+                Err(Error::Missing { .. }) => continue,
+                content => content?,
+            };
+            let generation = Generation::decode(&content)
+                .map_err(|_| Error::damaged(name.as_str(), "it does not decode"))?;
+            if name.number() != Some(generation.number) {
+                return Err(Error::damaged(name.as_str(), "an object of another name"));
+            }
+            if generation.destination == self.id {
+                found.push((generation, is_end));
+            }
+        }
+        let generations = found.iter().filter(|(_, is_end)| !is_end);
+        let newest = generations.max_by_key(|(generation, _)| generation.number);
+        let floor = newest.map_or(0, |(generation, _)| generation.floor);
+        found.retain(|(generation, _)| generation.number >= floor);
+        Ok(found)
     }
 }

@@ -2,22 +2,24 @@
 
 use yore_platform::Timestamp;
 
-use crate::backend::Published;
+use crate::backend::{self, Published};
 use crate::error::{Error, Result};
 use crate::format::id::SnapshotId;
-use crate::format::object::{Kind, ObjectName};
+use crate::format::object::{Area, Kind, ObjectName};
 use crate::format::record::Tombstone;
 use crate::format::seal;
-use crate::repository::Repository;
 use crate::repository::session::Writer;
+use crate::repository::{Behind, BehindCause, Repository};
 
 /// The result of forgetting snapshots.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Default)]
 pub struct ForgetReport {
     /// The snapshots that this call forgot.
     pub forgotten: Vec<SnapshotId>,
     /// The snapshots that had a tombstone before.
     pub already: Vec<SnapshotId>,
+    /// The destinations that did not get the tombstones; `sync` copies them.
+    pub behind: Vec<Behind>,
 }
 
 /// Forgets snapshots by one tombstone each, which records `policy` as the reason. Prune frees their space.
@@ -31,8 +33,12 @@ pub fn forget(
     now: Timestamp,
     policy: &str,
 ) -> Result<ForgetReport> {
+    let listing = repository.list(&[Area::Snapshots, Area::Forgotten])?;
+    let (known, forgotten) = (listing.set(Area::Snapshots), listing.set(Area::Forgotten));
     for id in ids {
-        if repository.backend().size(&ObjectName::snapshot(*id))?.is_none() {
+        let is_known = known.contains(&ObjectName::snapshot(*id))
+            || forgotten.contains(&ObjectName::tombstone(*id));
+        if !is_known {
             return Err(Error::NotFound { what: format!("there is no snapshot {id}") });
         }
     }
@@ -55,10 +61,42 @@ pub fn forget(
         let content = tombstone.encode();
         let salt = repository.keys.draw_salt(&content);
         let object = seal::seal_whole(&repository.keys, Kind::Tombstone, &name, salt, &content);
-        match repository.writer().save(&name, &object)? {
+        match save_everywhere(repository, &name, &object, &mut report.behind)? {
             Published::Created => report.forgotten.push(snapshot),
             Published::Exists => report.already.push(snapshot),
         }
     }
     Ok(report)
+}
+
+/// Saves an object at each destination; one that fails is behind.
+///
+/// # Errors
+/// When no destination has it.
+pub(in crate::repository) fn save_everywhere(
+    repository: &Repository,
+    name: &ObjectName,
+    object: &[u8],
+    behind: &mut Vec<Behind>,
+) -> Result<Published> {
+    let (mut saved, mut failed) = (None, Vec::new());
+    for (destination, place) in repository.destinations().iter().enumerate() {
+        match backend::save(&**place.backend(), name, object) {
+            Ok(Published::Created) => saved = Some(Published::Created),
+            Ok(Published::Exists) => drop(saved.get_or_insert(Published::Exists)),
+            Err(error) => failed.push(Behind { destination, cause: BehindCause::Failed(error) }),
+        }
+    }
+    match (saved, failed.pop()) {
+        (None, Some(Behind { cause: BehindCause::Failed(error), .. })) => Err(error),
+        (saved, last) => {
+            let failed = failed.into_iter().chain(last);
+            for one in failed {
+                if behind.iter().all(|known| known.destination != one.destination) {
+                    behind.push(one);
+                }
+            }
+            Ok(saved.unwrap_or(Published::Exists))
+        }
+    }
 }

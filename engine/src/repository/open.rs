@@ -1,20 +1,24 @@
 //! Opening a repository with a secret.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::{Destination, Repository};
-use crate::backend::{self, Backend, IdentityChecked};
+use super::{Destination, FRAMES_BUDGET, Repository};
+use crate::backend::{self, Backend, IdentityChecked, Mirrors};
 use crate::error::{Error, Result};
-use crate::format::header::{MAX_HEADER, Unverified};
-use crate::format::id::RepositoryId;
+use crate::format::header::{Header, MAX_HEADER, Unverified};
+use crate::format::id::{ObjectId, RepositoryId};
 use crate::format::keys::{Keys, MasterSecret};
 use crate::format::object::{Area, ObjectName};
 use crate::format::secret::{Secret, SecretKind};
 use crate::format::slot::{MAX_SLOT, Slot};
 
+mod kept;
+
+use kept::{Kept, Opened};
+
 /// The number of passphrase slots that are tried before a passphrase is reported as wrong.
-const MAX_PASSPHRASE_SLOTS: usize = 64;
+pub(super) const MAX_PASSPHRASE_SLOTS: usize = 64;
 
 /// Opens a repository with a secret.
 ///
@@ -28,21 +32,60 @@ pub fn open(
     secret: &Secret,
     cache: Option<PathBuf>,
 ) -> Result<Repository> {
-    let unverified = load_header(&*backend)?;
-    let id = unverified.header.repository;
-    let backend = Arc::new(IdentityChecked::new(backend, id));
-    let master = unlock(&*backend, id, secret)?;
-    let keys = Keys::derive(&master, id);
-    let header = unverified.verify(&keys)?;
-    let destinations = vec![Destination::load(backend, &keys)?];
-    let cache = cache.map(|folder| folder.join(id.to_string())).filter(|folder| {
+    let kept_in = cache.as_deref().filter(|_| !backend.capabilities().cheap_requests);
+    let Opened { keys, header, destination, slot } = match kept_in {
+        None => open_anew(backend, secret)?.0,
+        Some(folder) => {
+            let location = backend.location();
+            let mut kept = Kept::load(folder, &location);
+            match kept.as_mut().and_then(|kept| kept.open(&backend, secret, folder)) {
+                Some(opened) => opened,
+                None => {
+                    let (opened, mut used) = open_anew(backend, secret)?;
+                    used.add_slots(kept);
+                    used.save(folder, &location);
+                    opened
+                }
+            }
+        }
+    };
+    let cache = cache.map(|folder| folder.join(header.repository.to_string())).filter(|folder| {
         // A cache only saves time, so a failure is ignored.
         yore_platform::create_private_dir(folder).is_ok()
     });
-    Ok(Repository { keys: Arc::new(keys), header, destinations, cache })
+    let mut repository = Repository::of(Arc::new(keys), header, vec![destination], cache);
+    repository.slot = slot;
+    Ok(repository)
+}
+
+/// Opens a repository by the objects at the destination; returns those objects, too.
+fn open_anew(backend: Arc<dyn Backend>, secret: &Secret) -> Result<(Opened, Kept)> {
+    let (unverified, bytes) = load_header_in_force(&*backend)?;
+    let id = unverified.header.repository;
+    let backend = Arc::new(IdentityChecked::new(backend, id));
+    let (master, slot) = unlock(&*backend, id, secret)?;
+    let keys = Keys::derive(&master, id);
+    let header = unverified.verify(&keys)?;
+    let header_number = (header.number > 0).then_some(header.number);
+    let opened_with = slot.0.id().map(ObjectId);
+    let kept = Kept { header: bytes, header_number, slots: vec![slot] };
+    let destination = Destination::load(backend, &keys)?;
+    Ok((Opened { keys, header, destination, slot: opened_with }, kept))
 }
 
 impl Repository {
+    /// Puts a repository together.
+    pub(super) fn of(
+        keys: Arc<Keys>,
+        header: Header,
+        destinations: Vec<Destination>,
+        cache: Option<PathBuf>,
+    ) -> Self {
+        let mirrors = mirrors(&destinations);
+        let (frames_budget, frames) = (FRAMES_BUDGET, OnceLock::new());
+        Self { keys, header, destinations, mirrors, cache, frames_budget, frames, slot: None }
+    }
+
     /// Adds a destination that holds a copy of this repository. Sessions opened from now on write to it, too.
     ///
     /// # Errors
@@ -61,19 +104,31 @@ impl Repository {
             return Err(Error::Occupied { location: added.location(), found });
         }
         self.destinations.push(added);
+        self.mirrors = mirrors(&self.destinations);
         Ok(())
     }
 }
 
+fn mirrors(destinations: &[Destination]) -> Arc<Mirrors> {
+    Arc::new(Mirrors::new(destinations.iter().map(|one| Arc::clone(one.backend()))))
+}
+
 /// Loads the header in force: the one with the highest number.
-fn load_header(backend: &dyn Backend) -> Result<Unverified> {
+pub(super) fn load_header(backend: &dyn Backend) -> Result<Unverified> {
+    Ok(load_header_in_force(backend)?.0)
+}
+
+/// Loads the header in force with its bytes.
+fn load_header_in_force(backend: &dyn Backend) -> Result<(Unverified, Vec<u8>)> {
     let location = backend.location();
-    let first = match backend::load(backend, &ObjectName::header(), MAX_HEADER) {
-        Ok(bytes) => Unverified::decode(&location, &bytes)?,
+    let (first, bytes) = match backend::load(backend, &ObjectName::header(), MAX_HEADER) {
+        Ok(bytes) => (Unverified::decode(&location, &bytes)?, bytes),
         Err(Error::Missing { .. }) => return Err(Error::NoRepository { location }),
         Err(error) => return Err(error),
     };
-    let Some(newest) = backend.list(Area::Headers)?.pop() else { return Ok(first) };
+    let Some(newest) = backend.list(Area::Headers)?.pop() else {
+        return Ok((first, bytes.to_vec()));
+    };
     let bytes = backend::load(backend, &newest.name, MAX_HEADER)?;
     let later = Unverified::decode(&location, &bytes)?;
     if later.header.repository != first.header.repository
@@ -81,23 +136,28 @@ fn load_header(backend: &dyn Backend) -> Result<Unverified> {
     {
         return Err(Error::damaged(newest.name.as_str(), "a header of another place"));
     }
-    Ok(later)
+    Ok((later, bytes.to_vec()))
 }
 
-fn unlock(backend: &dyn Backend, id: RepositoryId, secret: &Secret) -> Result<MasterSecret> {
+/// Finds the key slot that a secret opens; returns it with the master secret.
+pub(super) fn unlock(
+    backend: &dyn Backend,
+    id: RepositoryId,
+    secret: &Secret,
+) -> Result<(MasterSecret, (ObjectName, Vec<u8>))> {
     let mut first_error = None;
     let mut passphrases = 0;
     for stored in backend.list(Area::Keys)? {
         let slot = backend::load(backend, &stored.name, MAX_SLOT)
-            .and_then(|bytes| Slot::decode(&stored.name, id, &bytes));
+            .and_then(|bytes| Ok((Slot::decode(&stored.name, id, &bytes)?, bytes)));
         match slot {
-            Ok(slot) if slot.kind == Some(secret.kind()) => {
+            Ok((slot, bytes)) if slot.kind == Some(secret.kind()) => {
                 passphrases += usize::from(secret.kind() == SecretKind::Passphrase);
                 if passphrases > MAX_PASSPHRASE_SLOTS {
                     break;
                 }
                 if let Some(master) = slot.open(id, secret) {
-                    return Ok(master);
+                    return Ok((master, (stored.name, bytes.to_vec())));
                 }
             }
             Ok(_) => {}

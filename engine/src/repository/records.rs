@@ -9,6 +9,8 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
@@ -16,12 +18,14 @@ use super::{Destination, Problems, Repository, load_sealed};
 use crate::error::{Error, Result};
 use crate::format::id::{RepositoryId, SnapshotId};
 use crate::format::object::{Area, Kind, ObjectName};
-use crate::format::record::{Session, Snapshot, Tombstone, Verdict};
+use crate::format::record::{Annotation, Session, Snapshot, Tombstone, Verdict};
 
 /// The file in the cache folder of the repository; another format has another name.
 const FILE: &str = "records-1";
 /// Bytes of an entry's checksum.
 const CHECKSUM: usize = 16;
+/// The most requests at the same time.
+const AT_ONCE: usize = 16;
 /// The number of unused records that are kept, since they may be needed again.
 const MAX_UNUSED: usize = 1000;
 
@@ -31,36 +35,53 @@ struct Record {
     used: bool,
 }
 
-/// The cached records of a repository, and those that are loaded from a destination.
-pub(super) struct Records<'r> {
+/// The holder of a record.
+#[derive(Clone, Copy)]
+pub(super) enum Holder<'d> {
+    /// The destination to which it belongs.
+    One(&'d Destination),
+    /// Any destination, since it is the same everywhere.
+    Any,
+}
+
+/// A record to be loaded.
+pub(super) type Wanted<'d> = (Kind, ObjectName, Holder<'d>);
+
+/// The cached records of a repository, and those that are loaded from its destinations.
+pub(in crate::repository) struct Records<'r> {
     repository: &'r Repository,
-    destination: &'r Destination,
     file: Option<PathBuf>,
     known: HashMap<ObjectName, Record>,
     /// Encoded entries that are not in the file yet.
     unsaved: Vec<u8>,
     /// All entries of the file could be decoded.
     intact: bool,
-    /// The snapshots at the destination; `None` until they are listed.
+    /// The snapshots at any destination; `None` until they are listed.
     snapshots: Option<HashSet<ObjectName>>,
 }
 
 impl<'r> Records<'r> {
     /// Reads the cache file up to the first damaged entry; a missing file is an empty cache.
-    pub(super) fn open(repository: &'r Repository, destination: &'r Destination) -> Self {
+    pub(in crate::repository) fn open(repository: &'r Repository) -> Self {
         let file = repository.cache.as_ref().map(|folder| folder.join(FILE));
         let bytes = file.as_deref().and_then(|file| fs::read(file).ok()).unwrap_or_default();
         let (known, intact) = decode(repository.id(), &bytes);
-        Self { repository, destination, file, known, unsaved: Vec::new(), intact, snapshots: None }
+        Self { repository, file, known, unsaved: Vec::new(), intact, snapshots: None }
     }
 
-    pub(super) fn session(&mut self, name: &ObjectName) -> Result<Session> {
-        let content = self.content(Kind::Session, name)?;
+    /// Gives the list of the snapshots at any destination, which is otherwise read when it is needed.
+    pub(super) fn listed(mut self, snapshots: HashSet<ObjectName>) -> Self {
+        self.snapshots = Some(snapshots);
+        self
+    }
+
+    pub(super) fn session(&mut self, at: &Destination, name: &ObjectName) -> Result<Session> {
+        let content = self.content(Kind::Session, name, Holder::One(at))?;
         Session::decode(&content).map_err(|_| undecodable(name))
     }
 
-    pub(super) fn verdict(&mut self, name: &ObjectName) -> Result<Verdict> {
-        let content = self.content(Kind::Verdict, name)?;
+    pub(super) fn verdict(&mut self, at: &Destination, name: &ObjectName) -> Result<Verdict> {
+        let content = self.content(Kind::Verdict, name, Holder::One(at))?;
         Verdict::decode(&content).map_err(|_| undecodable(name))
     }
 
@@ -69,7 +90,7 @@ impl<'r> Records<'r> {
         if self.known.contains_key(&name) && !self.exists(&name)? {
             return Err(Error::Missing { object: name.to_string() });
         }
-        let content = self.content(Kind::Snapshot, &name)?;
+        let content = self.content(Kind::Snapshot, &name, Holder::Any)?;
         Snapshot::decode(&content).map_err(|_| undecodable(&name))
     }
 
@@ -79,7 +100,7 @@ impl<'r> Records<'r> {
         problems: &mut Problems,
     ) -> Option<Tombstone> {
         let tombstone = self
-            .content(Kind::Tombstone, name)
+            .content(Kind::Tombstone, name, Holder::Any)
             .ok()
             .and_then(|content| Tombstone::decode(&content).ok())
             .filter(|tombstone| name.id() == Some(tombstone.snapshot.0));
@@ -90,31 +111,76 @@ impl<'r> Records<'r> {
         tombstone
     }
 
-    /// Returns true if the destination has a snapshot, by a list that is read once.
+    /// Loads an annotation.
+    pub(in crate::repository) fn annotation(&mut self, name: &ObjectName) -> Result<Annotation> {
+        let content = self.content(Kind::Annotation, name, Holder::Any)?;
+        let annotation = Annotation::decode(&content).map_err(|_| undecodable(name))?;
+        match name.id() == Some(annotation.snapshot.0) {
+            true => Ok(annotation),
+            false => Err(Error::damaged(name.as_str(), "an object of another name")),
+        }
+    }
+
+    /// Returns true if a destination has a snapshot, by a list that is read once.
     fn exists(&mut self, name: &ObjectName) -> Result<bool> {
         let listed = match self.snapshots.take() {
             Some(listed) => listed,
-            None => self.destination.backend().names(Area::Snapshots)?.into_iter().collect(),
+            None => self.repository.list(&[Area::Snapshots])?.set(Area::Snapshots),
         };
         let exists = listed.contains(name);
         self.snapshots = Some(listed);
         Ok(exists)
     }
 
-    fn content(&mut self, kind: Kind, name: &ObjectName) -> Result<Vec<u8>> {
+    /// Loads the records that are not known, several at once where a request costs a round trip.
+    ///
+    /// An error is left to the call that needs the record.
+    pub(super) fn load(&mut self, wanted: &[Wanted<'_>]) {
+        let unknown: Vec<_> =
+            wanted.iter().filter(|(_, name, _)| !self.known.contains_key(name)).collect();
+        let is_remote = self
+            .repository
+            .destinations
+            .iter()
+            .all(|destination| !destination.backend().capabilities().cheap_requests);
+        if unknown.len() < 2 || !is_remote {
+            return;
+        }
+        let (next, loaded) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        let repository = self.repository;
+        std::thread::scope(|scope| {
+            for _ in 0..AT_ONCE.min(unknown.len()) {
+                scope.spawn(|| {
+                    while let Some((kind, name, holder)) =
+                        unknown.get(next.fetch_add(1, Ordering::Relaxed))
+                    {
+                        if let Ok(content) = load_from(repository, *kind, name, *holder) {
+                            let mut loaded = loaded.lock().unwrap_or_else(PoisonError::into_inner);
+                            loaded.push((name.clone(), content));
+                        }
+                    }
+                });
+            }
+        });
+        for (name, content) in loaded.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            encode(self.repository.id(), &name, &content, &mut self.unsaved);
+            self.known.insert(name, Record { content, used: false });
+        }
+    }
+
+    fn content(&mut self, kind: Kind, name: &ObjectName, holder: Holder<'_>) -> Result<Vec<u8>> {
         if let Some(record) = self.known.get_mut(name) {
             record.used = true;
             return Ok(record.content.clone());
         }
-        let backend = &**self.destination.backend();
-        let content = load_sealed(backend, &self.repository.keys, kind, name)?;
+        let content = load_from(self.repository, kind, name, holder)?;
         encode(self.repository.id(), name, &content, &mut self.unsaved);
         let record = Record { content: content.clone(), used: true };
         self.known.insert(name.clone(), record);
         Ok(content)
     }
 
-    /// Saves the records that were loaded from the destination.
+    /// Saves the records that were loaded from destinations.
     pub(super) fn save(self) {
         if let Some(file) = self.file.as_deref()
             && !self.unsaved.is_empty()
@@ -149,6 +215,33 @@ impl<'r> Records<'r> {
         }
         let temporary = file.with_extension(std::process::id().to_string());
         fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, file))
+    }
+}
+
+impl Repository {
+    /// Adds a record that this process has written to the cache, so that it is never loaded.
+    pub(crate) fn remember(&self, name: &ObjectName, content: &[u8]) {
+        let Some(folder) = &self.cache else { return };
+        let mut entry = Vec::new();
+        encode(self.id(), name, content, &mut entry);
+        // Without the entry the record is loaded from the destination.
+        let _ = append(&folder.join(FILE), &entry);
+    }
+}
+
+/// Loads a record from a destination that holds it.
+fn load_from(
+    repository: &Repository,
+    kind: Kind,
+    name: &ObjectName,
+    holder: Holder<'_>,
+) -> Result<Vec<u8>> {
+    let keys = &repository.keys;
+    match holder {
+        Holder::One(destination) => load_sealed(&**destination.backend(), keys, kind, name),
+        Holder::Any => {
+            repository.mirrors.read(name, |backend| load_sealed(backend, keys, kind, name))
+        }
     }
 }
 
@@ -207,7 +300,7 @@ fn decode_entry(repository: RepositoryId, bytes: &[u8]) -> Option<(ObjectName, &
     let (name_length, body) = body.split_first()?;
     let (name, content) = body.split_at_checked(usize::from(*name_length))?;
     let name = std::str::from_utf8(name).ok()?;
-    let areas = [Area::Sessions, Area::Snapshots, Area::Forgotten];
+    let areas = [Area::Sessions, Area::Snapshots, Area::Forgotten, Area::Annotations];
     let name = areas.iter().find_map(|area| ObjectName::parse(*area, name))?;
     Some((name, content, rest))
 }

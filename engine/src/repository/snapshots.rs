@@ -1,20 +1,26 @@
 //! The snapshots that count: committed and not forgotten.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use yore_platform::Timestamp;
 
-use super::records::Records;
+use super::listing::Listing;
+use super::records::{Holder, Records, Wanted};
 use super::{Problems, Repository, Sessions};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::id::SnapshotId;
-use crate::format::object::Area;
+use crate::format::object::{Area, Kind, ObjectName};
 use crate::format::record::{ClientId, Snapshot, Tombstone};
 use crate::operation::clock::now;
 use crate::snapshots::order::{self, SnapshotEntry};
 
+pub(super) mod annotations;
+
 /// The most heads that a snapshot names (FORMAT.md §10, key 18).
 const MAX_HEADS: usize = 1024;
+
+/// The number of times that lists are made while what they show is deleted by prune.
+pub(super) const VANISHED: usize = 4;
 
 /// The snapshots that count, in their order (see [`SnapshotEntry`]), and the errors of those that could not be read.
 #[derive(Debug, Default)]
@@ -93,56 +99,103 @@ impl Snapshots {
     }
 }
 
+/// The snapshots that count, and the sessions of every destination.
+pub(crate) struct State {
+    pub(crate) snapshots: Snapshots,
+    pub(crate) sessions: Sessions,
+    /// The snapshots that each destination commits, in the order of the destinations.
+    pub(crate) committed: Vec<HashSet<SnapshotId>>,
+}
+
+impl State {
+    /// The areas of which it needs the names.
+    pub(crate) const AREAS: [Area; 3] = [Area::Sessions, Area::Snapshots, Area::Forgotten];
+
+    /// Returns the snapshots that count.
+    pub(crate) fn counting(&self) -> HashSet<SnapshotId> {
+        counting(self.committed.iter().flatten().copied(), self.snapshots.forgotten.iter())
+    }
+
+    /// Returns the snapshots that count and that a destination does not commit, sorted.
+    pub(crate) fn counting_beyond(&self, destination: usize) -> Vec<SnapshotId> {
+        let committed = &self.committed[destination];
+        let mut found: Vec<SnapshotId> = self.counting().difference(committed).copied().collect();
+        found.sort_unstable();
+        found
+    }
+}
+
 impl Repository {
-    /// Lists the snapshots that count at any destination.
+    /// Lists the snapshots that count at any destination, with what was noted about them later.
     pub fn snapshots(&self) -> Result<Snapshots> {
+        let [sessions, snapshots, forgotten] = State::AREAS;
+        let areas = [sessions, snapshots, forgotten, Area::Annotations];
+        Ok(self.list_state(&areas)?.1.snapshots)
+    }
+
+    /// Lists areas, which include [`State::AREAS`], and loads the state.
+    ///
+    /// Prune puts sessions together and deletes forgotten snapshots: what a list shows may be deleted before it is
+    /// loaded. Then the lists are made again.
+    pub(crate) fn list_state(&self, areas: &[Area]) -> Result<(Listing, State)> {
+        let mut attempt = 0;
+        loop {
+            let listing = self.list(areas)?;
+            let state = self.state(&listing);
+            attempt += 1;
+            let has_vanished =
+                state.snapshots.problems.iter().any(|error| matches!(error, Error::Missing { .. }));
+            if !has_vanished || attempt == VANISHED {
+                return Ok((listing, state));
+            }
+        }
+    }
+
+    /// Loads the listed sessions, tombstones, snapshots and annotations.
+    pub(crate) fn state(&self, listing: &Listing) -> State {
+        let mut records = Records::open(self).listed(listing.set(Area::Snapshots));
         let mut found = Snapshots::default();
-        let mut tombstones = HashMap::new();
-        let mut committed: BTreeMap<SnapshotId, Option<Snapshot>> = BTreeMap::new();
-        let mut loading = Vec::new();
-        for destination in &self.destinations {
-            let mut records = Records::open(self, destination);
-            let mut sessions = Sessions::default();
-            destination.sessions(&mut records, &mut sessions)?;
-            found.problems.append(&mut sessions.problems);
-            for name in destination.backend().names(Area::Forgotten)? {
-                if let Some(tombstone) = records.tombstone(&name, &mut found.problems) {
-                    tombstones.insert(tombstone.snapshot, tombstone);
-                }
-            }
-            loading.push((records, sessions));
+        let tombstones = listing.union(Area::Forgotten);
+        let mut wanted: Vec<Wanted<'_>> = Vec::new();
+        wanted.extend(tombstones.iter().map(|name| (Kind::Tombstone, name.clone(), Holder::Any)));
+        for (number, listed) in listing.reached() {
+            wanted.extend(self.destinations[number].wanted(listed.names(Area::Sessions)));
         }
-        found.forgotten = tombstones.into_values().collect();
-        for (mut records, sessions) in loading {
-            for id in counting(sessions.committed(), found.forgotten.iter()) {
-                let known = committed.entry(id).or_default();
-                if known.is_none() {
-                    match records.snapshot(id) {
-                        Ok(snapshot) => *known = Some(snapshot),
-                        Err(error) => found.problems.push(error),
-                    }
-                }
-            }
-            records.save_used();
+        records.load(&wanted);
+        let (mut sessions, mut committed) =
+            (Sessions::default(), vec![HashSet::new(); self.destinations.len()]);
+        for (number, listed) in listing.reached() {
+            let mut own = Sessions::default();
+            let names = listed.names(Area::Sessions);
+            self.destinations[number].sessions(&mut records, names, &mut own);
+            committed[number] = own.committed().collect();
+            sessions.list.append(&mut own.list);
+            found.problems.append(&mut own.problems);
         }
-        let list = committed.into_iter().filter_map(|(id, snapshot)| Some((id, snapshot?)));
-        found.list = order::arrange(list.collect(), &found.forgotten, now());
-        Ok(found)
+        let tombstones = tombstones.iter();
+        found.forgotten =
+            tombstones.filter_map(|name| records.tombstone(name, &mut found.problems)).collect();
+        let all = committed.iter().flatten().copied();
+        let counting: BTreeSet<SnapshotId> =
+            counting(all, found.forgotten.iter()).into_iter().collect();
+        let name = |id: &SnapshotId| (Kind::Snapshot, ObjectName::snapshot(*id), Holder::Any);
+        records.load(&counting.iter().map(name).collect::<Vec<_>>());
+        let mut list = Vec::new();
+        for id in counting {
+            match records.snapshot(id) {
+                Ok(snapshot) => list.push((id, snapshot)),
+                Err(error) => found.problems.push(error),
+            }
+        }
+        found.list = order::arrange(list, &found.forgotten, now());
+        let annotations = listing.union(Area::Annotations);
+        annotations::apply(&mut found.list, &annotations, &mut records, &mut found.problems);
+        records.save_used();
+        State { snapshots: found, sessions, committed }
     }
 
     pub(crate) fn load_snapshot(&self, id: SnapshotId) -> Result<Snapshot> {
-        Records::open(self, self.primary()).snapshot(id)
-    }
-
-    /// Loads all sessions of every destination, with their verdicts.
-    pub(crate) fn sessions(&self) -> Result<Sessions> {
-        let mut sessions = Sessions::default();
-        for destination in &self.destinations {
-            let mut records = Records::open(self, destination);
-            destination.sessions(&mut records, &mut sessions)?;
-            records.save();
-        }
-        Ok(sessions)
+        Records::open(self).snapshot(id)
     }
 }
 

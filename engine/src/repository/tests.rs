@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::*;
 use crate::backend::{Folder, save};
-use crate::check::{CheckOptions, ReadData, check};
 use crate::format::id::SnapshotId;
+use crate::maintenance::check::{CheckOptions, ReadData, check};
+use crate::maintenance::sync::{SyncOptions, sync};
 use crate::path::TreePath;
 use crate::read::file::OpenFile;
 use crate::read::state_tree::{DirRef, Lookup, find};
-use crate::testing::{RecordingObserver, Sample, time};
+use crate::testing::{RecordingObserver, Sample, time, writer};
 
 /// Returns a repository on two destinations, and a source of a few files.
 fn mirrored() -> (Sample, std::path::PathBuf, std::path::PathBuf) {
@@ -56,6 +57,13 @@ fn assert_snapshot_equals_source(sample: &Sample, folder: &Path, id: SnapshotId,
     }
 }
 
+fn sync_all(sample: &Sample) {
+    let observer = RecordingObserver::default();
+    let report = sync(&sample.repository, &SyncOptions::default(), &writer(), &observer);
+    let report = report.expect("a sync");
+    assert!(report.is_whole(), "{report:?}");
+}
+
 fn check_all(sample: &Sample, folder: &Path) {
     let repository = sample.open_at(folder).expect("it opens");
     let options = CheckOptions { read_data: ReadData::All };
@@ -81,21 +89,49 @@ fn a_snapshot_is_committed_on_both_destinations_under_sessions_of_their_own() {
 }
 
 #[test]
-fn objects_that_one_destination_lacks_are_written_again() {
+fn a_destination_that_lacks_objects_is_behind_and_the_other_gets_the_snapshot() {
     let (sample, second, source) = mirrored();
     sample.back_up(&source, 100);
-    for pack in names(&second, Area::Packs) {
-        fs::remove_file(second.join(pack)).expect("removed");
+    for area in [Area::Packs, Area::Index] {
+        let lost = names(&second, area).into_iter().next().expect("one");
+        let kept = fs::read(second.join(&lost)).expect("an object");
+        fs::remove_file(second.join(&lost)).expect("removed");
+        let report = sample.back_up(&source, 200);
+        let [Behind { destination: 1, cause: BehindCause::Lacking }] = &*report.behind else {
+            panic!("{:?}", report.behind)
+        };
+        let id = report.snapshot.expect("a snapshot");
+        assert_snapshot_equals_source(&sample, &sample.path(), id, &source);
+        let alone = sample.open_at(&second).expect("it opens");
+        let there = alone.snapshots().expect("snapshots").list;
+        assert!(there.iter().all(|entry| entry.id != id), "it is not committed there");
+        fs::write(second.join(&lost), kept).expect("written");
+        sync_all(&sample);
+        assert_snapshot_equals_source(&sample, &second, id, &source);
     }
-    let id = sample.back_up(&source, 200).snapshot.expect("a snapshot");
-    assert_snapshot_equals_source(&sample, &second, id, &source);
-    assert_snapshot_equals_source(&sample, &sample.path(), id, &source);
-    // Packs that both have, but whose index only one has, do not count either.
-    for index in names(&second, Area::Index) {
-        fs::remove_file(second.join(index)).expect("removed");
+}
+
+#[test]
+fn where_both_lack_something_the_snapshot_refers_only_to_what_its_destination_has() {
+    let (sample, second, source) = mirrored();
+    sample.back_up(&source, 100);
+    let first = sample.path();
+    // Each loses the packs that the other keeps.
+    let packs = names(&first, Area::Packs);
+    for (number, pack) in packs.iter().enumerate() {
+        let folder = if number % 3 == 0 { &first } else { &second };
+        fs::remove_file(folder.join(pack)).expect("removed");
     }
-    let id = sample.back_up(&source, 300).snapshot.expect("a snapshot");
-    assert_snapshot_equals_source(&sample, &second, id, &source);
+    let report = sample.back_up(&source, 200);
+    assert_eq!(report.behind.len(), 1);
+    let id = report.snapshot.expect("a snapshot");
+    assert_eq!(report.behind[0].destination, 1, "the one that lacks more");
+    assert_snapshot_equals_source(&sample, &first, id, &source);
+    sync_all(&sample);
+    for folder in [&first, &second] {
+        assert_snapshot_equals_source(&sample, folder, id, &source);
+        check_all(&sample, folder);
+    }
 }
 
 #[test]

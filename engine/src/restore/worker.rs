@@ -11,9 +11,13 @@ use super::directory::OpenDir;
 use super::large::{Large, stretch};
 use super::links::{FirstOutcome, LinkGroup};
 use super::write_node::{Outcome, write};
-use crate::format::tree::Node;
+use crate::format::id::BlobId;
+use crate::format::tree::{Content, Node};
 use crate::operation::observer::{Event, Fate};
 use crate::path::join;
+
+/// The chunks of each file that are fetched with those of its batch.
+const FIRST_CHUNKS: usize = 8;
 
 /// A job of a worker.
 pub(super) enum Job<'c> {
@@ -52,6 +56,7 @@ pub(super) fn run<'c>(context: &'c Context<'c>, jobs: &Receiver<Job<'c>>) {
     for job in jobs {
         match job {
             Job::Batch(items) => {
+                fetch_ahead(context, &items);
                 for item in items {
                     if context.stopped() {
                         break;
@@ -62,6 +67,23 @@ pub(super) fn run<'c>(context: &'c Context<'c>, jobs: &Receiver<Job<'c>>) {
             Job::Stretch(large, range) => stretch(context, large, range),
         }
     }
+}
+
+/// Fetches the chunks of a batch together, where a request costs a round trip.
+fn fetch_ahead(context: &Context<'_>, items: &[Item<'_>]) {
+    if context.reader.is_distant() {
+        let chunks = items.iter().flat_map(|item| first_chunks(&item.node));
+        context.reader.fetch_ahead(&chunks.collect::<Vec<_>>());
+    }
+}
+
+/// Returns the first chunks of a file, which are all of a small one.
+fn first_chunks(node: &Node) -> impl Iterator<Item = BlobId> + '_ {
+    let chunks = match &node.content {
+        Content::Chunks(chunks) => chunks.as_slice(),
+        Content::Empty | Content::Inline(_) | Content::Lists { .. } => &[],
+    };
+    chunks.iter().take(FIRST_CHUNKS).map(|chunk| chunk.id)
 }
 
 /// Restores one node, and the other names of its file that waited for it.

@@ -187,7 +187,9 @@ mod tests {
         let bytes = |paths: &[&str]| paths.iter().map(|path| path.as_bytes().to_vec()).collect();
         let (id, whole) = snapshot(1, sequence, sequence as i64);
         let snapshot = Snapshot { sources: bytes(sources), uncovered: bytes(left_out), ..whole };
-        SnapshotEntry { id, since: snapshot.time, snapshot, clock: Clock::Believed }
+        let (pinned, labels) = (false, std::collections::BTreeMap::new());
+        let since = snapshot.time;
+        SnapshotEntry { id, since, snapshot, clock: Clock::Believed, pinned, labels }
     }
 
     /// The parts of the newest state: each source, and the sequence of its snapshot.

@@ -30,7 +30,7 @@
 //! where its time puts it among its client's others.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 use yore_platform::Timestamp;
 
@@ -53,6 +53,10 @@ pub struct SnapshotEntry {
     pub since: Timestamp,
     /// The credit that the claimed time deserves.
     pub clock: Clock,
+    /// No policy may forget it.
+    pub pinned: bool,
+    /// Labels of programs, from its annotation.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// The credit that the time of a snapshot deserves.
@@ -160,7 +164,8 @@ impl Candidate {
 
     fn into_entry(self) -> Option<SnapshotEntry> {
         let Self { id, snapshot, since, clock, .. } = self;
-        Some(SnapshotEntry { id, snapshot: snapshot?, since, clock })
+        let (pinned, labels) = (false, BTreeMap::new());
+        Some(SnapshotEntry { id, snapshot: snapshot?, since, clock, pinned, labels })
     }
 }
 

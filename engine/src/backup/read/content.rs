@@ -3,13 +3,13 @@
 use yore_platform::{Metadata, ReadMode, SourceFile};
 
 use super::{BatchReader, LARGE, ReadError, is_sparse, node_of};
-use crate::backup::buffers::Buffer;
 use crate::backup::messages::{ChunkBytes, ChunkId, FileStatus, ReadItem, SourceEntry};
 use crate::backup::read::large::read_chunked;
 use crate::error::Deviation;
 use crate::format::tree::{Content, Flags, Node};
 use crate::operation::observer::{Event, Problem};
 use crate::path::join;
+use crate::store::buffers::Buffer;
 
 /// The times that a file is read that changes meanwhile.
 const ATTEMPTS: u32 = 3;

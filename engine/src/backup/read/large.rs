@@ -5,14 +5,15 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use yore_platform::{Metadata, ReadBuffer, SourceFile};
 
-use crate::backup::buffers::Buffer;
-use crate::backup::buffers::blob_bytes::BlobBytes;
-use crate::backup::messages::{ChunkBytes, ChunkId, HashJob, ReadItem};
+use crate::backup::messages::{ChunkBytes, ChunkId, ReadItem};
 use crate::backup::read::{BatchReader, LARGE, ReadError, Stopped, is_sparse};
 use crate::format::chunker::{Cutter, End};
 use crate::format::tree::Hole;
 use crate::operation::observer::Event;
 use crate::read::file::MAX_HOLES;
+use crate::store::HashJob;
+use crate::store::buffers::Buffer;
+use crate::store::buffers::blob_bytes::BlobBytes;
 
 /// The bytes of one read.
 const BLOCK: usize = 1 << 20;

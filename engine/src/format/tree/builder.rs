@@ -8,13 +8,11 @@
 //! about 13. A new name lies inside of one leaf: that is written anew, and the others, which begin
 //! and end at the same names as before, are found in the repository.
 
-use yore_platform::AccountNames;
-
 use crate::error::Result;
 use crate::format::id::BlobId;
 use crate::format::keys::Keys;
 use crate::format::tree::encode::{encode_leaves, encode_nodes};
-use crate::format::tree::{Content, LeafRef, Node};
+use crate::format::tree::{Content, LeafRef, Naming, Node};
 
 /// A directory of more nodes than this has leaves, and no leaf has more.
 const MAX_NODES: usize = 4096;
@@ -47,7 +45,7 @@ impl TreeBuilder {
         &mut self,
         node: Node,
         keys: &Keys,
-        names: &AccountNames,
+        names: &Naming,
         save: &mut SaveTree<'_>,
     ) -> Result<()> {
         self.bytes += weight(&node);
@@ -60,11 +58,7 @@ impl TreeBuilder {
     }
 
     /// Completes the directory; returns the id of its tree.
-    pub(crate) fn finish(
-        mut self,
-        names: &AccountNames,
-        save: &mut SaveTree<'_>,
-    ) -> Result<BlobId> {
+    pub(crate) fn finish(mut self, names: &Naming, save: &mut SaveTree<'_>) -> Result<BlobId> {
         if self.leaves.is_empty() {
             return save(encode_nodes(&self.pending, names));
         }
@@ -74,7 +68,7 @@ impl TreeBuilder {
     }
 
     /// Cuts leaves off the pending nodes while the end of the next one is known.
-    fn cut(&mut self, keys: &Keys, names: &AccountNames, save: &mut SaveTree<'_>) -> Result<()> {
+    fn cut(&mut self, keys: &Keys, names: &Naming, save: &mut SaveTree<'_>) -> Result<()> {
         while self.scanned < self.pending.len() {
             let node = &self.pending[self.scanned];
             self.scanned += 1;
@@ -90,12 +84,7 @@ impl TreeBuilder {
         Ok(())
     }
 
-    fn end_leaf(
-        &mut self,
-        nodes: usize,
-        names: &AccountNames,
-        save: &mut SaveTree<'_>,
-    ) -> Result<()> {
+    fn end_leaf(&mut self, nodes: usize, names: &Naming, save: &mut SaveTree<'_>) -> Result<()> {
         let leaf: Vec<Node> = self.pending.drain(..nodes).collect();
         self.bytes -= leaf.iter().map(weight).sum::<usize>();
         (self.scanned, self.scanned_bytes) = (0, 0);

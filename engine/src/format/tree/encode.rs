@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use yore_platform::{AccountNames, Kind, Timestamp};
+use yore_platform::{Kind, Timestamp};
 
 use crate::format::cbor::{EPOCH, MapWriter, Writer};
-use crate::format::tree::{Chunk, Content, Hole, Holes, LeafRef, ListRef, Node};
+use crate::format::tree::{Chunk, Content, Hole, Holes, LeafRef, ListRef, Naming, Node};
 
 /// The numbers of the node before, to which the numbers of the next one are relative.
 #[derive(Clone, Copy)]
@@ -31,7 +31,7 @@ pub(super) fn kind_number(kind: Kind) -> u64 {
 }
 
 /// Encodes a tree blob of nodes, which must be sorted by name.
-pub(super) fn encode_nodes(nodes: &[Node], names: &AccountNames) -> Vec<u8> {
+pub(super) fn encode_nodes(nodes: &[Node], names: &Naming) -> Vec<u8> {
     let mut out = Vec::with_capacity(nodes.len() * 128);
     let mut map = MapWriter::new(&mut out);
     let mut encoded = Vec::with_capacity(nodes.len() * 128);
@@ -45,8 +45,8 @@ pub(super) fn encode_nodes(nodes: &[Node], names: &AccountNames) -> Vec<u8> {
             small.extend_from_slice(bytes);
         }
         if let Some(owner) = node.owner {
-            users.entry(owner.uid).or_insert_with(|| names.user(owner.uid));
-            groups.entry(owner.gid).or_insert_with(|| names.group(owner.gid));
+            users.entry(owner.uid).or_insert_with(|| names.user(node, owner.uid));
+            groups.entry(owner.gid).or_insert_with(|| names.group(node, owner.gid));
         }
     }
     map.key(1).array(nodes.len() as u64).raw(&encoded);

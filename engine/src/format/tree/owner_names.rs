@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use yore_platform::AccountNames;
+
+use super::Node;
+
 /// The names of the users and groups that own the nodes of a tree, by their ids on the machine that
 /// wrote it.
 ///
@@ -18,6 +22,30 @@ struct Tables {
 
 /// Names by number, ascending.
 pub(super) type Table = Vec<(u64, Box<[u8]>)>;
+
+/// The source of the names of owners for a tree that is written.
+pub(crate) enum Naming {
+    /// The accounts of this system.
+    System(Box<AccountNames>),
+    /// The tree from which the nodes were read.
+    AsRead,
+}
+
+impl Naming {
+    pub(super) fn user(&self, node: &Node, uid: u32) -> Option<Arc<[u8]>> {
+        match self {
+            Naming::System(names) => names.user(uid),
+            Naming::AsRead => node.owner_names.user(uid).map(Arc::from),
+        }
+    }
+
+    pub(super) fn group(&self, node: &Node, gid: u32) -> Option<Arc<[u8]>> {
+        match self {
+            Naming::System(names) => names.group(gid),
+            Naming::AsRead => node.owner_names.group(gid).map(Arc::from),
+        }
+    }
+}
 
 impl OwnerNames {
     pub(super) fn new(users: Table, groups: Table) -> Self {

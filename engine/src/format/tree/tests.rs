@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
-use yore_platform::{AccountNames, DeviceNumber, Kind, Owner, Timestamp};
+use yore_platform::{DeviceNumber, Kind, Owner, Timestamp};
 
 use super::*;
 use crate::format::id::RepositoryId;
@@ -15,7 +15,8 @@ fn keys() -> Keys {
 }
 
 fn build(nodes: Vec<Node>) -> (BlobId, HashMap<BlobId, Vec<u8>>) {
-    let (keys, names, mut blobs) = (keys(), AccountNames::new(), HashMap::new());
+    let names = Naming::System(Box::default());
+    let (keys, mut blobs) = (keys(), HashMap::new());
     let mut save = |bytes: Vec<u8>| {
         let id = keys.blob_id(BlobKind::Tree, &bytes);
         blobs.insert(id, bytes);

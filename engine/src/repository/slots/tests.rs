@@ -1,0 +1,274 @@
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Barrier};
+
+use super::*;
+use crate::backend::{Folder, save};
+use crate::format::secret::Secret;
+use crate::format::slot::Cost;
+use crate::maintenance::check::{CheckOptions, check};
+use crate::maintenance::sync::{SyncOptions, SyncReport, sync};
+use crate::repository::{create_copy, open};
+use crate::testing::{RecordingObserver, Sample, time, writer};
+
+const CHEAP: Cost = Cost { memory: 8 << 10, passes: 1, lanes: 1 };
+
+/// A repository at two destinations.
+struct Scene {
+    sample: Sample,
+    second: PathBuf,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let mut sample = Sample::new();
+        let second = sample.folder.path().join("second");
+        let backend: Arc<dyn Backend> = Arc::new(Folder::new(second.clone()));
+        create_copy(&sample.repository, &backend, time(2)).expect("a copy");
+        sample.repository.add_destination(backend).expect("it is a copy");
+        Self { sample, second }
+    }
+
+    /// Opens the first destination alone, as if the second were away.
+    fn first(&self) -> Repository {
+        self.sample.reopen().expect("it opens")
+    }
+
+    fn both(&self) -> Repository {
+        let mut repository = self.first();
+        let second = Arc::new(Folder::new(self.second.clone()));
+        repository.add_destination(second).expect("it is a copy");
+        repository
+    }
+
+    fn add(&self, repository: &Repository, secret: &Secret, label: &str) -> ObjectId {
+        let new = NewSlot { secret, label, cost: CHEAP, time: time(3) };
+        let report = add_slot(repository, self.sample.secret(), &new).expect("added");
+        assert!(report.behind.is_empty(), "{:?}", report.behind);
+        report.slot.id
+    }
+
+    /// Fails unless both destinations are sound.
+    fn assert_sound(&self) {
+        for folder in [self.sample.path(), self.second.clone()] {
+            let repository = self.sample.open_at(&folder).expect("it opens");
+            let found = check(&repository, &CheckOptions::default(), &RecordingObserver::default());
+            let problems = found.expect("it ends").problems;
+            assert!(problems.is_empty(), "{problems:?}");
+        }
+    }
+
+    fn sync(&self) -> SyncReport {
+        let observer = RecordingObserver::default();
+        let options = SyncOptions::default();
+        sync(&self.both(), &options, &writer(), &observer).expect("a sync")
+    }
+
+    fn opens(&self, secret: &Secret) -> [bool; 2] {
+        [self.sample.path(), self.second.clone()].map(|folder| opens(folder, secret))
+    }
+}
+
+fn opens(folder: PathBuf, secret: &Secret) -> bool {
+    match open(Arc::new(Folder::new(folder)), secret, None) {
+        Ok(_) => true,
+        Err(Error::WrongSecret { .. }) => false,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn removal(ids: &[ObjectId]) -> Removal<'_> {
+    Removal { ids, replaced_by: None, remaining: Remaining::Any, time: time(4) }
+}
+
+fn own_slot(repository: &Repository) -> ObjectId {
+    repository.opened_with().expect("it was opened")
+}
+
+#[test]
+fn an_added_secret_of_each_kind_opens_every_destination() {
+    let scene = Scene::new();
+    let both = scene.both();
+    let secrets = [Secret::passphrase("new"), Secret::draw_key_file(), Secret::draw_recovery()];
+    for secret in &secrets {
+        let id = scene.add(&both, secret, "added");
+        assert_eq!(scene.opens(secret), [true; 2]);
+        let backend = Arc::new(Folder::new(scene.second.clone()));
+        let opened = open(backend, secret, None).expect("it opens");
+        assert_eq!(opened.opened_with(), Some(id));
+        let known = known_slots(&both).expect("slots");
+        let slot = known.get(id).expect("it is listed");
+        assert_eq!((&*slot.slot.label, &*slot.destinations), ("added", &[0, 1][..]));
+    }
+    assert_eq!(known_slots(&both).expect("slots").list.len(), 4);
+    scene.assert_sound();
+}
+
+#[test]
+fn a_slot_removed_while_a_destination_was_away_does_not_come_back() {
+    let scene = Scene::new();
+    let old = Secret::draw_key_file();
+    let id = scene.add(&scene.both(), &old, "old");
+    let report = remove_slots(&scene.first(), &removal(&[id])).expect("removed");
+    assert!(report.still_open.is_empty());
+    assert_eq!(scene.opens(&old), [false, true]);
+    let known = known_slots(&scene.both()).expect("slots");
+    let left = known.get(id).expect("the second has it");
+    assert!(left.is_removed && left.destinations == [1], "{left:?}");
+    let lacking = scene.both().destination_status().expect("a status");
+    let lacks = |number: usize| lacking[number].lacking.as_ref().expect("reached").objects.len();
+    assert_eq!((lacks(0), lacks(1)), (0, 1), "the removal alone");
+    let report = scene.sync();
+    assert!(report.is_whole(), "{report:?}");
+    assert_eq!(report.destinations[1].removed_slots, 1);
+    assert_eq!(scene.opens(&old), [false; 2]);
+    assert!(scene.sync().destinations.iter().all(|filled| filled.is_unchanged()));
+    scene.assert_sound();
+}
+
+#[test]
+fn the_same_removal_again_reaches_a_destination_that_was_away() {
+    let scene = Scene::new();
+    let old = Secret::draw_key_file();
+    let id = scene.add(&scene.both(), &old, "old");
+    remove_slots(&scene.first(), &removal(&[id])).expect("removed");
+    let report = remove_slots(&scene.both(), &removal(&[id])).expect("removed");
+    assert!(report.still_open.is_empty());
+    assert_eq!(scene.opens(&old), [false; 2]);
+    let again = remove_slots(&scene.both(), &removal(&[id]));
+    assert!(matches!(again, Err(Error::NotFound { .. })));
+    let both = scene.both();
+    let removals = known_slots(&both).expect("slots").removals;
+    assert_eq!((removals.len(), removals[0].destinations.len()), (1, 2));
+    scene.assert_sound();
+}
+
+#[test]
+fn a_copy_that_is_made_after_an_interrupted_removal_does_not_have_the_slot() {
+    let scene = Scene::new();
+    let old = Secret::draw_key_file();
+    let id = scene.add(&scene.both(), &old, "old");
+    let first = scene.first();
+    let record = crate::format::slot::removal::create(&first.keys, first.id(), &[id], 4);
+    let object = record.encode(&first.keys);
+    save(&**first.backend(), &ObjectName::slot(record.id), &object).expect("saved");
+    assert_eq!(scene.opens(&old), [true; 2], "it opens for as long as it is there");
+    let third = scene.sample.folder.path().join("third");
+    let backend: Arc<dyn Backend> = Arc::new(Folder::new(third.clone()));
+    create_copy(&first, &backend, time(5)).expect("a copy");
+    assert!(!opens(third.clone(), &old) && opens(third, scene.sample.secret()));
+    scene.assert_sound();
+    remove_slots(&scene.both(), &removal(&[id])).expect("removed");
+    assert_eq!(scene.opens(&old), [false; 2]);
+}
+
+#[test]
+fn the_last_secret_and_the_last_that_is_typed_stay() {
+    let scene = Scene::new();
+    let both = scene.both();
+    let own = own_slot(&both);
+    let last = remove_slots(&both, &removal(&[own]));
+    assert!(matches!(last, Err(Error::Refused(Refusal::LastSlot))), "{last:?}");
+    let typed = Secret::draw_recovery();
+    let id = scene.add(&both, &typed, "recovery key");
+    let ids = [id];
+    let careful = Removal { remaining: Remaining::Typed, ..removal(&ids) };
+    let refused = remove_slots(&both, &careful);
+    assert!(matches!(refused, Err(Error::Refused(Refusal::OnlyKeyFilesLeft))), "{refused:?}");
+    assert!(matches!(
+        remove_slots(&both, &removal(&[own, id])),
+        Err(Error::Refused(Refusal::LastSlot))
+    ));
+    assert!(known_slots(&both).expect("slots").removals.is_empty(), "nothing was written");
+    assert_eq!((scene.opens(&typed), scene.opens(scene.sample.secret())), ([true; 2], [true; 2]));
+    // A key file may go where another one stays.
+    let other = Secret::draw_key_file();
+    let other_id = scene.add(&both, &other, "key file");
+    let ids = [other_id];
+    let careful = Removal { remaining: Remaining::Typed, ..removal(&ids) };
+    remove_slots(&both, &careful).expect("removed");
+    remove_slots(&both, &removal(&[id])).expect("removed");
+    assert_eq!(scene.opens(&typed), [false; 2]);
+    scene.assert_sound();
+}
+
+#[test]
+fn of_two_programs_that_remove_each_other_s_secret_one_secret_stays() {
+    let scene = Scene::new();
+    let other = Secret::draw_recovery();
+    let id = scene.add(&scene.both(), &other, "other");
+    let (one, two) = (scene.both(), scene.both());
+    let (own, other_id) = ([own_slot(&one)], [id]);
+    // Both look first, then each removes what the other one keeps.
+    let first_look = known_slots(&two).expect("slots");
+    remove_slots(&one, &removal(&other_id)).expect("removed");
+    let refused = remove::remove_known(&two, &first_look, &removal(&own));
+    assert!(matches!(refused, Err(Error::Refused(Refusal::LastSlot))), "{refused:?}");
+    assert_eq!((scene.opens(scene.sample.secret()), scene.opens(&other)), ([true; 2], [false; 2]));
+    let known = known_slots(&one).expect("slots");
+    assert_eq!(known.removals.len(), 1, "the refused one is withdrawn");
+    assert!(known.list.iter().all(KnownSlot::counts));
+    scene.assert_sound();
+}
+
+#[test]
+fn two_programs_that_remove_at_the_same_time_leave_a_secret() {
+    for round in 0..20 {
+        let scene = Scene::new();
+        let other = Secret::draw_recovery();
+        let id = scene.add(&scene.both(), &other, "other");
+        let own = own_slot(&scene.first());
+        let start = Barrier::new(2);
+        std::thread::scope(|scope| {
+            for ids in [[own], [id]] {
+                let (scene, start) = (&scene, &start);
+                scope.spawn(move || {
+                    let both = scene.both();
+                    start.wait();
+                    match remove_slots(&both, &removal(&ids)) {
+                        Ok(_) | Err(Error::Refused(Refusal::LastSlot)) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                });
+            }
+        });
+        let (one, two) = (scene.opens(scene.sample.secret()), scene.opens(&other));
+        assert!((0..2).all(|at| one[at] || two[at]), "round {round}: {one:?} {two:?}");
+    }
+}
+
+#[test]
+fn a_destination_without_the_replacement_keeps_the_old_secret() {
+    let scene = Scene::new();
+    let (old, new) = (Secret::draw_recovery(), Secret::draw_recovery());
+    let old_id = scene.add(&scene.both(), &old, "old");
+    let new_id = scene.add(&scene.first(), &new, "new");
+    let ids = [old_id];
+    let replaced = Removal { replaced_by: Some(new_id), ..removal(&ids) };
+    let report = remove_slots(&scene.both(), &replaced).expect("removed");
+    let [Behind { destination: 1, cause: BehindCause::Lacking }] = &*report.still_open else {
+        panic!("{:?}", report.still_open)
+    };
+    assert_eq!((scene.opens(&old), scene.opens(&new)), ([false, true], [true, false]));
+    assert!(scene.sync().is_whole());
+    assert_eq!((scene.opens(&old), scene.opens(&new)), ([false; 2], [true; 2]));
+    scene.assert_sound();
+}
+
+#[test]
+fn a_removal_of_somebody_without_the_keys_counts_nowhere() {
+    let scene = Scene::new();
+    let old = Secret::draw_key_file();
+    let id = scene.add(&scene.both(), &old, "old");
+    let both = scene.both();
+    let foreign = Sample::new().repository;
+    let record = crate::format::slot::removal::create(&foreign.keys, both.id(), &[id], 4);
+    let object = record.encode(&foreign.keys);
+    save(&**both.backend(), &ObjectName::slot(record.id), &object).expect("saved");
+    assert!(!known_slots(&both).expect("slots").get(id).expect("listed").is_removed);
+    let report = scene.sync();
+    assert!(!report.is_whole(), "a damaged object is reported");
+    assert_eq!(scene.opens(&old), [true; 2]);
+    let names = fs::read_dir(scene.second.join("keys")).expect("a folder").count();
+    assert_eq!(names, 2, "it is not copied");
+}

@@ -1,0 +1,98 @@
+//! Writing packs, in the order in which frames were assigned to them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crossbeam_channel::Receiver;
+
+use super::{StoreState, WriteJob, lock};
+use crate::error::{Error, Result};
+use crate::format::object::ObjectName;
+use crate::format::pack::{Contents, PackInfo, PackKey, PackKind};
+use crate::repository::UnfinishedObject;
+
+/// Writes packs; belongs to one thread.
+pub(crate) struct PackWriter {
+    writes: Receiver<WriteJob>,
+}
+
+/// A pack that is being written.
+struct UnfinishedPack<'b> {
+    key: Arc<PackKey>,
+    object: UnfinishedObject<'b>,
+    contents: Contents,
+    offset: u64,
+}
+
+impl PackWriter {
+    /// Writes what comes through `writes`.
+    pub(crate) fn new(writes: Receiver<WriteJob>) -> Self {
+        Self { writes }
+    }
+
+    /// Writes until every sender is dropped, then completes the packs that are open.
+    pub(crate) fn run(self, state: &StoreState<'_>) -> Result<()> {
+        let mut open: [Option<UnfinishedPack<'_>>; 2] = [None, None];
+        for write in &self.writes {
+            match write {
+                WriteJob::Close(kind) => {
+                    if let Some(pack) = open[usize::from(kind == PackKind::Tree)].take() {
+                        close(state, kind, pack)?;
+                    }
+                }
+                WriteJob::Frame { key, kind, blobs, info, sealed } => {
+                    // The seal worker has failed and kept the cause.
+                    let Ok(sealed) = sealed.recv() else { return Err(Error::Interrupted) };
+                    let slot = &mut open[usize::from(kind == PackKind::Tree)];
+                    let pack = match slot {
+                        Some(pack) => pack,
+                        None => slot.insert(begin(state, key)?),
+                    };
+                    pack.object.append(&sealed)?;
+                    pack.keep_tree(state, kind, &sealed);
+                    pack.offset += sealed.len() as u64;
+                    pack.contents.frames.push(info);
+                    pack.contents.blobs.extend(blobs);
+                }
+            }
+        }
+        // Chunks before the trees that name them.
+        for (kind, pack) in [PackKind::Data, PackKind::Tree].into_iter().zip(open) {
+            if let Some(pack) = pack {
+                close(state, kind, pack)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl UnfinishedPack<'_> {
+    /// Keeps a frame of trees for the next backup, which compares the source with them.
+    fn keep_tree(&self, state: &StoreState<'_>, kind: PackKind, sealed: &[u8]) {
+        if kind == PackKind::Tree
+            && let Some(cache) = state.repository.frame_cache()
+            && let Ok(number) = u32::try_from(self.contents.frames.len())
+        {
+            cache.store(kind, self.key.id(), &[(number, sealed)]);
+        }
+    }
+}
+
+fn begin<'r>(state: &StoreState<'r>, key: Arc<PackKey>) -> Result<UnfinishedPack<'r>> {
+    let name = ObjectName::pack(key.id());
+    let mut object = state.writer()?.create(&name)?;
+    object.append(key.prefix())?;
+    let offset = key.prefix().len() as u64;
+    Ok(UnfinishedPack { key, object, contents: Contents::default(), offset })
+}
+
+fn close(state: &StoreState<'_>, kind: PackKind, pack: UnfinishedPack<'_>) -> Result<()> {
+    let UnfinishedPack { key, mut object, contents, offset } = pack;
+    let end = key.seal_end(&contents, offset);
+    object.append(&end)?;
+    object.publish()?;
+    let size = offset + end.len() as u64;
+    state.packs.fetch_add(1, Ordering::Relaxed);
+    lock(&state.finished).push(PackInfo { id: key.id(), kind, size, contents });
+    Ok(())
+}
