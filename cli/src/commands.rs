@@ -2,8 +2,10 @@
 
 pub mod backup;
 pub mod browse;
+pub mod configure;
 pub mod drive;
 pub mod help;
+pub mod key;
 pub mod repository;
 pub mod restore;
 pub mod try_out;
@@ -46,12 +48,34 @@ pub enum Command {
     Desktop(drive::desktop::Options),
     /// Verify that the repository is whole
     Check(repository::check::Options),
+    /// Heal what is damaged, and put aside what can't be healed
+    Repair(repository::repair::Options),
     /// Show how old the last backups are, and what mounted drives do
     Status(repository::status::Options),
     /// Tell what the repository holds, and what it saves
     Stats(repository::stats::Options),
+    /// What opens the repository: passphrases, key files, recovery keys
+    Key(key::Options),
+    /// Where copies are kept: add, list, remove
+    Destination(configure::destination::Options),
+    /// What is backed up: add, list, remove
+    Source(configure::source::Options),
+    /// Show and change the configuration
+    Config(configure::settings::Options),
+    /// Copy to every destination what it lacks, and heal what is damaged
+    Sync(repository::sync::Options),
     /// Forget snapshots
     Forget(repository::forget::Options),
+    /// Keep snapshots whatever a policy says
+    Pin(repository::annotate::Pin),
+    /// Let a policy forget snapshots again
+    Unpin(repository::annotate::Pin),
+    /// Add words to snapshots, or remove them
+    Tag(repository::annotate::Tag),
+    /// Remove paths from snapshots that exist
+    Rewrite(repository::rewrite::Options),
+    /// Free the space of what no snapshot needs
+    Prune(repository::prune::Options),
 }
 
 /// Runs a command.
@@ -75,9 +99,20 @@ pub fn run(context: &Context, command: &Command) -> Outcome {
         Command::Desktop(options) => drive::desktop::run(context, options),
         Command::Umount(options) => drive::umount::run(context, options),
         Command::Check(options) => repository::check::run(context, options),
+        Command::Repair(options) => repository::repair::run(context, options),
         Command::Status(options) => repository::status::run(context, options),
         Command::Stats(options) => repository::stats::run(context, options),
+        Command::Key(options) => key::run(context, options),
+        Command::Destination(options) => configure::destination::run(context, options),
+        Command::Source(options) => configure::source::run(context, options),
+        Command::Config(options) => configure::settings::run(context, options),
+        Command::Sync(options) => repository::sync::run(context, options),
         Command::Forget(options) => repository::forget::run(context, options),
+        Command::Pin(options) => repository::annotate::pin(context, options),
+        Command::Unpin(options) => repository::annotate::unpin(context, options),
+        Command::Tag(options) => repository::annotate::tag(context, options),
+        Command::Rewrite(options) => repository::rewrite::run(context, options),
+        Command::Prune(options) => repository::prune::run(context, options),
     }
 }
 
@@ -103,6 +138,17 @@ fn prints_as_its_job(command: &Command) -> bool {
         | Command::Serve(_)
         | Command::Desktop(_)
         | Command::Umount(_)
-        | Command::Forget(_) => false,
+        | Command::Key(_)
+        | Command::Destination(_)
+        | Command::Source(_)
+        | Command::Config(_)
+        | Command::Sync(_)
+        | Command::Forget(_)
+        | Command::Prune(_)
+        | Command::Repair(_)
+        | Command::Rewrite(_)
+        | Command::Pin(_)
+        | Command::Unpin(_)
+        | Command::Tag(_) => false,
     }
 }

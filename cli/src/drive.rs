@@ -37,10 +37,10 @@ pub fn mount(
     how: &MountOptions,
     screen: &Arc<Screen>,
 ) -> Outcome<Drive> {
-    let volume = refresher::open(repository, options, screen)?;
+    let volume = refresher::open(Arc::clone(&repository), options, screen)?;
     let mounted = yore_platform::mount(Arc::clone(&volume) as _, mountpoint, how)?;
     let handle = mounted.handle();
-    let refresher = Refresher::start(volume, screen, move |changed| {
+    let refresher = Refresher::start(volume, repository, screen, move |changed| {
         // An entry that the kernel keeps expires by itself.
         for ino in &changed.directories {
             let _ = handle.invalidate(*ino);

@@ -37,7 +37,7 @@ pub enum Exit {
 }
 
 /// The reason why a command failed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Failure {
     /// The kind of failure.
     pub exit: Exit,

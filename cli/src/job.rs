@@ -4,9 +4,11 @@
 //! sources and refuses what can't work before a secret is asked for, [`Prepared::run`] makes the
 //! snapshot, and a [`RunRecord`] holds what came of it.
 
+mod configured;
 mod prepare;
 mod program_output;
 mod record;
+pub mod retention;
 mod run;
 mod sources;
 
@@ -24,6 +26,8 @@ use crate::args::files::FileArgs;
 /// A backup, as arguments or a configuration describe it.
 #[derive(Debug, Clone)]
 pub struct BackupJob {
+    /// The name of the source in the configuration; `None` where arguments name what is saved.
+    pub source: Option<String>,
     /// The input.
     pub input: Input,
     /// The patterns and limits of what is left out.

@@ -5,24 +5,39 @@
 mod backup;
 mod browse;
 mod check;
+mod config;
 mod drive;
+mod key;
 mod message;
+mod prune;
+mod repair;
 mod repository;
 mod restore;
 mod snapshot;
 mod status;
+mod sync;
 #[cfg(test)]
 mod tests;
 
 pub use backup::{Backup, ProcessedFile};
 pub use browse::{Change, ChangeCounts, Hit, Node, Version, kind_name};
 pub use check::{Check, Finding, Note};
+pub use config::{
+    AddedDestination, Config, ConfigPath, ConfigValue, ConfiguredDestination, ConfiguredSource,
+    Removed,
+};
 pub use drive::{Desktop, DesktopPath, Mount, NfsServer, Try, Umount, WebdavServer};
-pub use message::{Failed, Problem};
-pub use repository::{Forget, Repository, Stats};
+pub use key::{Key, KeyAdded, KeyRemoved, key_kind};
+pub use message::{Failed, Problem, Remark};
+pub use prune::Pruned;
+pub use repair::Repaired;
+pub use repository::{
+    Annotated, Forget, Repository, Retained, Rewritten, Stats, Usage, UsageTotals,
+};
 pub use restore::Restore;
 pub use snapshot::{Snapshot, SnapshotTime, Totals, clock_word};
-pub use status::{Drive, DroppedSource, Source};
+pub use status::{CopiesRule, DestinationStatus, Drive, DroppedSource, Source};
+pub use sync::{Filled, Locks};
 
 use serde::Serialize;
 use yore_engine::format::encode_hex;

@@ -6,8 +6,8 @@ mod access;
 mod archive;
 mod args;
 mod commands;
+mod config;
 mod context;
-mod demo;
 mod drive;
 mod failure;
 mod job;
@@ -33,6 +33,9 @@ fn main() -> ExitCode {
     };
     yore_platform::raise_open_file_limit();
     yore_platform::return_freed_memory();
+    if arguments.global.accept_host_key {
+        access::destination::accept_unknown_hosts();
+    }
     let screen = Screen::new(&arguments.global);
     let context = Context::new(arguments.global, screen);
     let outcome = match &arguments.command {

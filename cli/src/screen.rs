@@ -104,6 +104,11 @@ impl Screen {
         self.state().interrupt = Some(interrupt);
     }
 
+    /// Tells whether the person or the system asked the command to stop.
+    pub fn is_interrupted(&self) -> bool {
+        self.state().interrupt.is_some_and(Interrupt::is_raised)
+    }
+
     /// Returns the columns of the terminal on which results appear; `None` where lines have no end.
     pub fn width(&self) -> Option<usize> {
         columns(io::stdout().is_terminal(), terminal_size_of(io::stdout()))
@@ -170,6 +175,15 @@ impl Screen {
             (Form::Json, _) => {
                 self.to_stderr(&json_line(&json::Problem { subject, message: what }));
             }
+        }
+    }
+
+    /// Prints a note of something that is as it may be, which `--quiet` leaves out.
+    pub fn note(&self, what: &str) {
+        match self.form {
+            Form::Text if self.verbosity == Verbosity::Quiet => {}
+            Form::Text => self.wrap_to_stderr(&format!("note: {what}"), 2),
+            Form::Json => self.to_stderr(&json_line(&json::Remark { message: what })),
         }
     }
 

@@ -18,6 +18,8 @@ pub(crate) fn damaged(error: Error) -> VolumeError {
         | Error::Damaged { .. }
         | Error::Missing { .. }
         | Error::Backend { .. }
+        | Error::HostKey { .. }
+        | Error::LogIn { .. }
         | Error::Local { .. }
         | Error::NotFound { .. }
         | Error::Unreadable { .. }

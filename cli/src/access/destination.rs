@@ -9,29 +9,75 @@ use std::sync::Arc;
 use yore_engine::Error;
 use yore_engine::backend::{Backend, Folder};
 use yore_engine::format::ObjectName;
-use yore_platform::{name_bytes, name_from_bytes};
+use yore_platform::{Medium, name_bytes, name_from_bytes, storage_medium};
 
 use crate::failure::{Failure, Outcome};
 use crate::text::escape;
+
+mod rclone;
+mod s3;
+mod sftp;
+mod ssh_settings;
+mod volume;
+
+pub use rclone::Remote;
+pub use s3::BucketSettings;
+pub use sftp::ServerFolder;
+pub use ssh_settings::accept_unknown_hosts;
+pub use volume::Volume;
 
 /// A place that holds a repository, or is to hold one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
     /// A folder, by its absolute path.
     Folder(PathBuf),
+    /// A folder on a disk that is mounted at any place, or is not there.
+    Volume(Volume),
+    /// A bucket.
+    S3(Box<s3::Bucket>),
+    /// A folder on a server, over SSH.
+    Sftp(ServerFolder),
+    /// Storage that rclone reaches.
+    Rclone(Remote),
 }
 
 /// Reads what follows the colon of a scheme, together with the whole text for messages.
 type Parse = fn(rest: &[u8], whole: &[u8]) -> Outcome<Destination>;
 
 /// The schemes that are known. A path without a scheme is a folder.
-const SCHEMES: [(&[u8], Parse); 1] = [(b"file", file_url)];
+const SCHEMES: [(&[u8], Parse); 5] = [
+    (b"file", file_url),
+    (b"rclone", rclone::parse),
+    (b"s3", s3::parse),
+    (b"sftp", sftp::parse),
+    (b"volume", volume::parse),
+];
 
 impl Destination {
-    /// Returns the folder on this machine that holds the repository; `None` where it is elsewhere.
-    pub fn local_folder(&self) -> Option<&Path> {
+    /// Gives a bucket what its entry in the configuration has beside the URL; nothing to other kinds.
+    pub fn with_bucket_settings(mut self, settings: BucketSettings) -> Self {
+        if let Destination::S3(bucket) = &mut self {
+            bucket.configure(settings);
+        }
+        self
+    }
+
+    /// Tells whether two URLs are the same, whatever the configuration has beside them.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Destination::S3(one), Destination::S3(other)) => one.location() == other.location(),
+            _ => self == other,
+        }
+    }
+
+    /// Returns the folder on this machine that holds the repository; `None` where it is elsewhere, or on a disk
+    /// that is not there.
+    pub fn local_folder(&self) -> Option<PathBuf> {
         match self {
-            Destination::Folder(folder) => Some(folder),
+            Destination::Folder(folder) => Some(folder.clone()),
+            Destination::Volume(volume) => volume.folder().ok(),
+            Destination::S3(_) => None,
+            Destination::Sftp(_) | Destination::Rclone(_) => None,
         }
     }
 
@@ -39,22 +85,75 @@ impl Destination {
     pub fn location(&self) -> String {
         match self {
             Destination::Folder(folder) => folder.display().to_string(),
+            Destination::Volume(volume) => volume.location(),
+            Destination::S3(bucket) => bucket.location(),
+            Destination::Sftp(folder) => folder.location(),
+            Destination::Rclone(remote) => remote.location(),
         }
     }
 
     /// Returns the last part of the location.
     pub fn short_name(&self) -> Option<String> {
+        let last = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
         match self {
-            Destination::Folder(folder) => {
-                folder.file_name().map(|name| name.to_string_lossy().into_owned())
+            Destination::Folder(folder) => last(folder),
+            Destination::Volume(volume) => last(volume.path()),
+            Destination::S3(bucket) => Some(bucket.short_name()),
+            Destination::Sftp(folder) => last(Path::new(folder.path())),
+            Destination::Rclone(remote) => Some(remote.short_name()),
+        }
+    }
+
+    /// Tells whether it is normal for it to be absent.
+    pub fn is_removable(&self) -> bool {
+        match self {
+            Destination::Folder(_)
+            | Destination::Sftp(_)
+            | Destination::Rclone(_)
+            | Destination::S3(_) => false,
+            Destination::Volume(_) => true,
+        }
+    }
+
+    /// Tells whether it is in another building, as far as its kind says.
+    pub fn is_elsewhere(&self) -> bool {
+        match self {
+            // A server may be in the next room.
+            Destination::Folder(_) | Destination::Volume(_) | Destination::Sftp(_) => false,
+            Destination::Rclone(_) => true,
+            Destination::S3(bucket) => !bucket.is_on_this_machine(),
+        }
+    }
+
+    /// Tells whether it is a folder of another machine that is mounted here.
+    pub fn is_on_share(&self) -> bool {
+        let is_folder = matches!(self, Destination::Folder(_) | Destination::Volume(_));
+        is_folder && matches!(self.medium(), Some(Medium::Server(_)))
+    }
+
+    /// Returns what it lies on; `None` where it is not there.
+    pub fn medium(&self) -> Option<Medium> {
+        match self {
+            Destination::Folder(_) | Destination::Volume(_) => {
+                storage_medium(&self.local_folder()?).ok()
             }
+            Destination::S3(_) => None,
+            Destination::Sftp(folder) => Some(Medium::Server(folder.host().to_owned())),
+            Destination::Rclone(remote) => Some(Medium::Server(remote.name().to_owned())),
         }
     }
 
     /// Makes the engine's access to it.
-    pub fn backend(&self) -> Arc<dyn Backend> {
+    ///
+    /// # Errors
+    /// It is on a disk that is not there.
+    pub fn backend(&self) -> Outcome<Arc<dyn Backend>> {
         match self {
-            Destination::Folder(folder) => Arc::new(Folder::new(folder)),
+            Destination::Folder(folder) => Ok(Arc::new(Folder::new(folder))),
+            Destination::Volume(volume) => Ok(Arc::new(Folder::new(volume.folder()?))),
+            Destination::S3(bucket) => Ok(Arc::new(bucket.backend())),
+            Destination::Sftp(folder) => Ok(Arc::new(folder.backend()?)),
+            Destination::Rclone(remote) => Ok(Arc::new(remote.backend())),
         }
     }
 
@@ -62,12 +161,16 @@ impl Destination {
     pub fn check_vacant(&self) -> Outcome<()> {
         match self {
             Destination::Folder(folder) => Ok(Folder::new(folder).check_vacant()?),
+            Destination::Volume(volume) => Ok(Folder::new(volume.folder()?).check_vacant()?),
+            Destination::S3(bucket) => Ok(bucket.backend().check_vacant()?),
+            Destination::Sftp(folder) => Ok(folder.backend()?.check_vacant()?),
+            Destination::Rclone(remote) => Ok(remote.backend().check_vacant()?),
         }
     }
 
     /// Fails when there is no repository.
     pub fn must_be_there(&self) -> Outcome<()> {
-        let backend = self.backend();
+        let backend = self.backend()?;
         match backend.size(&ObjectName::header())? {
             None => Err(Error::NoRepository { location: self.location() }.into()),
             Some(_) => Ok(()),
@@ -85,8 +188,9 @@ pub fn parse(text: &OsStr) -> Outcome<Destination> {
     match SCHEMES.iter().find(|(known, _)| *known == scheme) {
         Some((_, parse)) => parse(rest, bytes),
         None => Err(Failure::usage(
-            format!("this version writes to folders only, not to {}://", escape::name(scheme)),
-            "give a folder, for instance where the disk or share is mounted: --repo /path",
+            format!("{}:// is no kind of destination that is known", escape::name(scheme)),
+            "give a folder, sftp://user@host/path, s3://BUCKET/PREFIX, or rclone:REMOTE:PATH for anything that rclone \
+             reaches",
         )),
     }
 }
@@ -111,32 +215,37 @@ fn file_url(rest: &[u8], whole: &[u8]) -> Outcome<Destination> {
 fn must_be_a_path(bytes: &[u8]) -> Outcome<()> {
     let first = bytes.split(|byte| *byte == b'/').next().unwrap_or_default();
     let Some(colon) = first.iter().position(|byte| *byte == b':') else { return Ok(()) };
+    let may_have_password = first[colon..].contains(&b'@') && &first[..colon] != b"sftp";
+    if may_have_password || first.iter().filter(|byte| **byte == b':').count() > 2 {
+        return Err(Failure::usage(
+            "this is no place that is understood, and is not repeated as it may hold a password",
+            "write sftp://user@host/path, without a password: keys and the agent are used",
+        ));
+    }
     let (before, rest) = (escape::name(&bytes[..colon]), escape::name(&bytes[colon + 1..]));
     let meant = match before.as_str() {
         "s3" => format!("s3://{}", rest.trim_start_matches('/')),
         "sftp" => format!("sftp://{}", rest.replacen(':', "", 1)),
         "file" => format!("file:///{}", rest.trim_start_matches('/')),
-        "rest" | "b2" | "azure" | "gs" | "rclone" => format!("rclone:REMOTE:{rest}"),
+        "rest" | "b2" | "azure" | "gs" => format!("rclone:REMOTE:{rest}"),
         drive if drive.len() == 1 => "a path of this system, such as /mnt/backup".to_owned(),
         host => format!("sftp://{host}/{}", rest.trim_start_matches('/')),
     };
     let typed = escape::name(bytes);
     Err(Failure::usage(
         format!("{typed} is no place that is understood"),
-        format!(
-            "perhaps {meant} was meant (this version writes to folders only); a folder of that name is ./{typed}"
-        ),
+        format!("perhaps {meant} was meant; a folder of that name is ./{typed}"),
     ))
 }
 
-/// Splits `scheme://rest`, or `volume:rest`.
+/// Splits `scheme://rest`, `rclone:rest`, or `volume:rest`.
 fn scheme(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = bytes.iter().position(|byte| *byte == b':')?;
     let (scheme, rest) = (&bytes[..colon], &bytes[colon + 1..]);
     let is_word = !scheme.is_empty() && scheme.iter().all(u8::is_ascii_alphanumeric);
     match rest.strip_prefix(b"//") {
         Some(rest) if is_word => Some((scheme, rest)),
-        _ if scheme == b"volume" => Some((scheme, rest)),
+        _ if scheme == b"rclone" || scheme == b"volume" => Some((scheme, rest)),
         _ => None,
     }
 }
@@ -181,11 +290,29 @@ mod tests {
     }
 
     #[test]
+    fn servers_and_remotes_are_understood_and_shown_as_they_were_written() {
+        for text in [
+            "sftp://me@host:2222/backups/a%20b",
+            "sftp://host/x",
+            "sftp://host/~/x",
+            "sftp://[::1]:22/x",
+            "rclone:remote:path/to",
+            "rclone:my remote:",
+        ] {
+            let shown = text.replace("%20", " ");
+            assert_eq!(folder(text).as_deref(), Some(shown.as_str()), "{text}");
+        }
+        assert_eq!(folder("sftp://host/./x").as_deref(), Some("sftp://host/~/x"));
+    }
+
+    #[test]
     fn other_schemes_are_refused_and_not_taken_for_folders() {
         for text in [
-            "s3://bucket/x",
-            "sftp://me@host/x",
-            "volume:LABEL/x",
+            "sftp://me@host",
+            "sftp://me:secret@host/x",
+            "sftp://host:port/x",
+            "sftp:///x",
+            "volume:/x",
             "file://host/x",
             "s3:bucket",
             "sftp:me@nas:/x",
@@ -193,10 +320,17 @@ mod tests {
             "b2:x",
             "rest:http://host/x",
             "C:\\backup",
-            "rclone:remote:path",
+            "rclone:remote",
+            "rclone::sftp,host=h,pass=secret:x",
+            "me:secret@host:/x",
             "file:relative",
         ] {
             assert_eq!(folder(text), None, "{text}");
+        }
+        for text in ["sftp://me:secret@host/x", "me:secret@host:/x", "rclone::s3,key=secret:x"] {
+            let failure = parse(OsStr::new(text)).expect_err("it is refused");
+            let told = format!("{} {:?}", failure.what, failure.hint);
+            assert!(!told.contains("secret"), "{text}: {told}");
         }
         assert!(folder("./a:b").is_some_and(|path| path.ends_with("/a:b")));
     }

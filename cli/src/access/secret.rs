@@ -1,8 +1,9 @@
 //! The secret that opens a repository, as it is given or asked for.
 //!
-//! The first that is given counts: key file, passphrase file, command, environment, prompt.
+//! The first that is given counts: key file, passphrase file, command, environment, those of the configuration,
+//! prompt.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -82,19 +83,52 @@ impl GivenSecret {
     }
 }
 
-/// Takes the secret that options or environment give; `None` when they give none.
-pub fn given(global: &Global) -> Outcome<Option<GivenSecret>> {
-    match &global.key_file {
-        Some(path) if !path.as_os_str().is_empty() => {
-            let text = read_file(path)?;
-            Ok(Some(GivenSecret::KeyFile { path: path.clone(), text }))
-        }
-        _ => Ok(passphrase(global)?.map(GivenSecret::Typed)),
+/// The places of a secret that a configuration names, which never holds the secret itself.
+#[derive(Debug, Clone, Default)]
+pub struct References {
+    /// The key file.
+    pub key_file: Option<PathBuf>,
+    /// The file that holds the passphrase.
+    pub password_file: Option<PathBuf>,
+    /// The command that prints the passphrase.
+    pub password_command: Option<OsString>,
+}
+
+/// Takes the secret that options, environment or configuration give; `None` when they give none.
+pub fn given(global: &Global, configured: &References) -> Outcome<Option<GivenSecret>> {
+    let key_file = |path: &PathBuf| {
+        let text = read_file(path)?;
+        Ok(Some(GivenSecret::KeyFile { path: path.clone(), text }))
+    };
+    if let Some(path) = global.key_file.as_ref().filter(|path| !path.as_os_str().is_empty()) {
+        return key_file(path);
+    }
+    if let Some(text) = given_passphrase(global)? {
+        return Ok(Some(GivenSecret::Typed(text)));
+    }
+    match &configured.key_file {
+        Some(path) => key_file(path),
+        None => Ok(configured_passphrase(configured)?.map(GivenSecret::Typed)),
     }
 }
 
-/// Takes the passphrase that options or environment give; `None` when they give none.
-pub fn passphrase(global: &Global) -> Outcome<Option<Zeroizing<String>>> {
+/// Takes the passphrase that options, environment or configuration give; `None` when they give none.
+pub fn passphrase(global: &Global, configured: &References) -> Outcome<Option<Zeroizing<String>>> {
+    match given_passphrase(global)? {
+        Some(text) => Ok(Some(text)),
+        None => configured_passphrase(configured),
+    }
+}
+
+fn configured_passphrase(configured: &References) -> Outcome<Option<Zeroizing<String>>> {
+    match (&configured.password_file, &configured.password_command) {
+        (Some(path), _) => read_file(path).map(Some),
+        (None, Some(command)) => from_command(command).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+fn given_passphrase(global: &Global) -> Outcome<Option<Zeroizing<String>>> {
     if let Some(path) = global.password_file.as_ref().filter(|path| !path.as_os_str().is_empty()) {
         return read_file(path).map(Some);
     }
@@ -171,6 +205,26 @@ pub fn must_have_terminal() -> Outcome<()> {
         "give one of: --key-file FILE (YORE_KEY_FILE), --password-file FILE (YORE_PASSWORD_FILE), \
          --password-command CMD (YORE_PASSWORD_COMMAND), or the variable YORE_PASSWORD",
     ))
+}
+
+/// Fails where there is no terminal, with the option that does without.
+pub fn must_have_terminal_or(option: &str) -> Outcome<()> {
+    match must_have_terminal() {
+        Ok(()) => Ok(()),
+        Err(_) => Err(Failure::usage(
+            "a new passphrase is needed, and there is no terminal on which to ask for it",
+            format!("say {option}"),
+        )),
+    }
+}
+
+/// Tells whether something other than a person gives the passphrase here.
+pub fn is_stored(global: &Global, configured: &References) -> bool {
+    let of_options = global.password_file.is_some() || global.password_command.is_some();
+    let of_configuration =
+        configured.password_file.is_some() || configured.password_command.is_some();
+    let of_variable = std::env::var_os("YORE_PASSWORD").is_some_and(|text| !text.is_empty());
+    of_options || of_configuration || of_variable
 }
 
 /// Asks for a passphrase or recovery key.

@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::job::{self, BackupJob, ExcludeLists, Input};
 
+mod sources;
 mod summary;
 
 /// The options of `backup`.
@@ -22,6 +23,9 @@ mod summary;
 pub struct Options {
     #[command(flatten)]
     files: FileArgs,
+    /// Back up this source of the configuration only (may be repeated)
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["paths", "files_from", "files_from0", "stdin", "command"])]
+    source: Vec<String>,
     /// Leave out what fits, as in .gitignore; with a slash, below each PATH and the working directory
     /// (may be repeated)
     #[arg(long, value_name = "GLOB", value_parser = exclude::parse)]
@@ -77,18 +81,33 @@ pub struct Options {
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
-    let prepared = job::prepare(context, options.job()?)?;
-    let repository = context.open()?;
-    let record = prepared.run(context, &repository)?;
-    summary::print(&context.screen, &record);
-    Ok(record.done())
+    if options.names_input() {
+        let prepared = job::prepare(context, options.job()?)?;
+        context.wait_for_network();
+        let repository = context.open()?;
+        let record = prepared.run(context, &repository)?;
+        summary::print(&context.screen, &record);
+        return Ok(context.done_everywhere(record.done()));
+    }
+    sources::run(context, options)
 }
 
 impl Options {
+    /// Tells whether arguments name what is saved, and not the configuration.
+    fn names_input(&self) -> bool {
+        !self.files.is_empty() || self.stdin || self.command.is_some() || self.name.is_some()
+    }
+
     /// Makes a job of what was typed.
     fn job(&self) -> Outcome<BackupJob> {
-        Ok(BackupJob {
-            input: self.input()?,
+        Ok(BackupJob { input: self.input()?, ..self.settings() })
+    }
+
+    /// Makes a job of the options that apply to any input.
+    fn settings(&self) -> BackupJob {
+        BackupJob {
+            source: None,
+            input: Input::Files(self.files.clone()),
             excludes: ExcludeLists {
                 patterns: self.exclude.clone(),
                 files: self.exclude_file.clone(),
@@ -107,7 +126,7 @@ impl Options {
             tags: self.tag.clone(),
             time: self.time.clone(),
             host: self.host.clone(),
-        })
+        }
     }
 
     fn input(&self) -> Outcome<Input> {
@@ -120,10 +139,6 @@ impl Options {
             (_, _, Some(_)) => Err(Failure::usage(
                 "--name goes with --stdin or --command",
                 "yore backup --command 'pg_dump mydb' --name mydb.sql",
-            )),
-            (_, _, None) if self.files.is_empty() => Err(Failure::usage(
-                "there is nothing to back up",
-                "name files and folders, as in `yore backup ~/Documents`, or use --stdin or --command",
             )),
             (_, _, None) => Ok(Input::Files(self.files.clone())),
         }

@@ -132,6 +132,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         Lookup::Node(seen) => target.join(name_from_bytes(&seen.node.name)),
     };
     summary::print(&context.screen, settings.run, &landed, &report, began.elapsed());
+    context.heal(&repository)?;
     Ok(if report.failed + report.refused > 0 { Done::Partly } else { Done::Whole })
 }
 

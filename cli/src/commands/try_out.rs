@@ -12,14 +12,17 @@ use yore_fs::VolumeOptions;
 use yore_platform::{Interrupt, MountOptions, is_mounted};
 
 use crate::context::Context;
-use crate::demo::view::DemoView;
-use crate::demo::{self, Demo, OldFile};
 use crate::drive::{self, Drive};
 use crate::failure::engine_error::quoted;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
+
+mod demo;
+
+use demo::view::DemoView;
+use demo::{Demo, OldFile};
 
 /// The indent of what is set off from the text around it.
 const INDENT: &str = "    ";

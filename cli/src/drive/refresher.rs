@@ -1,11 +1,13 @@
-//! The thread that shows new snapshots in a volume.
+//! The thread that shows new snapshots in a volume, and heals what the volume's readers found damaged.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use yore_engine::Unobserved;
 use yore_engine::repository::Repository;
+use yore_engine::sync::heal;
 use yore_fs::{Changed, SnapshotVolume, VolumeOptions};
 
 use crate::failure::engine_error::{message, reason};
@@ -41,6 +43,7 @@ impl Refresher {
     /// Starts the thread; it calls `host` with what the host must forget.
     pub fn start(
         volume: Arc<SnapshotVolume>,
+        repository: Arc<Repository>,
         screen: &Arc<Screen>,
         host: impl Fn(&Changed) + Send + 'static,
     ) -> Outcome<Refresher> {
@@ -48,7 +51,7 @@ impl Refresher {
         let (stop, stopped) = channel();
         let thread = thread::Builder::new()
             .name("refresh".to_owned())
-            .spawn(move || refresh(&volume, host, &stopped, &screen))
+            .spawn(move || refresh(&volume, &repository, host, &stopped, &screen))
             .map_err(|error| {
                 Failure::new(
                     Exit::Failed,
@@ -71,6 +74,7 @@ impl Drop for Refresher {
 /// Looks for new snapshots until it is stopped.
 fn refresh(
     volume: &SnapshotVolume,
+    repository: &Repository,
     host: impl Fn(&Changed),
     stopped: &Receiver<()>,
     screen: &Screen,
@@ -85,5 +89,21 @@ fn refresh(
             screen.problem("", problem);
         }
         reported = problems;
+        if repository.has_suspects() {
+            heal_suspects(repository, screen);
+        }
+    }
+}
+
+/// Heals what was read in a damaged form from one destination and whole from another.
+fn heal_suspects(repository: &Repository, screen: &Screen) {
+    let Ok(report) = heal(repository, &Unobserved) else { return };
+    for (destination, name) in report.healed {
+        let location = repository.destinations()[destination].location();
+        screen.problem(&location, &format!("{name} was damaged or missing, and is healed"));
+    }
+    for error in report.problems {
+        screen
+            .problem("", &format!("not healed yet: {} (`yore sync` tries again)", message(&error)));
     }
 }

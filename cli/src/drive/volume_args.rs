@@ -54,7 +54,7 @@ fn parse_umask(text: &str) -> Result<u32, String> {
 
 /// Returns the name of the drive, after its repository.
 fn label(context: &Context) -> Option<String> {
-    let name = context.destination().ok()?.short_name()?;
+    let name = context.places().ok()?.first()?.destination.short_name()?;
     Some(format!("Yore: {name}"))
 }
 

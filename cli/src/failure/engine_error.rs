@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use yore_engine::{Deviation, Error};
+use yore_engine::{Deviation, Error, HostKeyProblem};
 
 use crate::failure::Exit;
 
@@ -43,6 +43,15 @@ pub fn explain(error: &Error) -> (Exit, Option<String>) {
                  from what is there",
             )
         }
+        Error::HostKey { problem, .. } => (Exit::Failed, about_host_key(*problem)),
+        Error::LogIn { .. } => (
+            Exit::Failed,
+            "check the user's name, and that the server has the public key \
+             (~/.ssh/authorized_keys there); `ssh-add FILE` gives a key with a passphrase to the agent",
+        ),
+        Error::Backend { object, source } if object.starts_with("s3://") => {
+            (Exit::Failed, at_a_bucket(source))
+        }
         Error::Backend { source, .. } | Error::Local { source, .. } => {
             (Exit::Failed, by_cause(source))
         }
@@ -58,6 +67,21 @@ pub fn explain(error: &Error) -> (Exit, Option<String>) {
         }
     };
     (exit, Some(hint.into()))
+}
+
+/// Returns what to do about the key of a server.
+fn about_host_key(problem: HostKeyProblem) -> &'static str {
+    match problem {
+        HostKeyProblem::Unknown => {
+            "compare the fingerprint with the one that the server's owner tells you; if it is the \
+             same, run the command once with --accept-host-key, which stores the key"
+        }
+        HostKeyProblem::Changed => {
+            "somebody may be listening in; only if you know why the server has a new key, remove \
+             the old one with `ssh-keygen -R HOST` and run the command again"
+        }
+        HostKeyProblem::Revoked => "the key was declared stolen: do not use this server",
+    }
 }
 
 /// Returns the message of an error.
@@ -105,6 +129,21 @@ pub fn by_cause(source: &io::Error) -> &'static str {
             "something that is not a folder is in the way; choose another place"
         }
         _ => "check that the disk or share answers, and run the command again",
+    }
+}
+
+/// Returns what to do when the server of a bucket refused something or did not answer.
+fn at_a_bucket(source: &io::Error) -> &'static str {
+    match source.kind() {
+        ErrorKind::NotFound => {
+            "check the spelling, or make the bucket with the tools of its provider"
+        }
+        ErrorKind::PermissionDenied => {
+            "check the access key and what its policy allows: AWS_ACCESS_KEY_ID and \
+             AWS_SECRET_ACCESS_KEY, a profile, or YORE_S3_CREDENTIALS_COMMAND"
+        }
+        ErrorKind::InvalidInput => "set the clock or the region right, and run the command again",
+        _ => "check the network and the endpoint, and run the command again",
     }
 }
 

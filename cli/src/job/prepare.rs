@@ -10,7 +10,7 @@ use super::{BackupJob, ExcludeLists, Input};
 use crate::args::exclude::{self, FromHere};
 use crate::args::time;
 use crate::context::Context;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 
 /// A job whose sources are found.
 pub struct Prepared {
@@ -34,7 +34,9 @@ pub struct Prepared {
 pub fn prepare(context: &Context, job: BackupJob) -> Outcome<Prepared> {
     let (sources, own_folders, excludes) = match &job.input {
         Input::Files(named) => {
-            context.destination()?.must_be_there()?;
+            // One that does not answer is waited for when it is opened.
+            let absent = context.must_be_there().err();
+            absent.filter(|failure| failure.exit == Exit::NoRepository).map_or(Ok(()), Err)?;
             let sources = sources::find(named, &context.screen)?;
             let own_folders = own_folders(context, &sources.paths)?;
             let excludes = excludes(&job.excludes, &sources.paths, &own_folders)?;

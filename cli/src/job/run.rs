@@ -29,12 +29,20 @@ impl Prepared {
             shared_client::replace(&context.screen, new);
         }
         flushing::warn_once(&context.screen, repository);
+        let took = began.elapsed();
+        let behind = match context.catch_up(repository, &report.behind)? {
+            true => Vec::new(),
+            false => report.behind.iter().map(|one| context.title(one.destination)).collect(),
+        };
+        context.heal(repository)?;
         Ok(RunRecord {
+            source: self.job.source,
             repository: repository.id(),
             report,
             missing: self.sources.missing,
             empty_sources: options.empty_sources,
-            took: began.elapsed(),
+            behind,
+            took,
         })
     }
 

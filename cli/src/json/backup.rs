@@ -14,6 +14,8 @@ use crate::text::escape;
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "backup")]
 pub struct Backup {
+    /// The name of the source in the configuration; `None` where arguments name what is saved.
+    pub source: Option<String>,
     /// The id of the repository.
     pub repository: String,
     /// The id of the snapshot; `None` after a dry run.
@@ -30,6 +32,8 @@ pub struct Backup {
     pub left_out: LeftOut,
     /// Folders whose last state was kept, because they were empty.
     pub emptied: Vec<Emptied>,
+    /// Destinations that do not have the snapshot, by name or location.
+    pub behind: Vec<String>,
     /// The duration.
     pub seconds: f64,
 }
@@ -84,13 +88,20 @@ pub struct ProcessedFile {
 
 impl Backup {
     /// Takes the report of the engine.
-    pub fn new(repository: RepositoryId, report: &BackupReport, took: Duration) -> Self {
+    pub fn new(
+        source: Option<String>,
+        repository: RepositoryId,
+        report: &BackupReport,
+        behind: Vec<String>,
+        took: Duration,
+    ) -> Self {
         let emptied = |emptied: &yore_engine::backup::EmptiedFolder| Emptied {
             path: escape::path(&emptied.path),
             files_before: emptied.before,
         };
         let totals = &report.totals;
         Self {
+            source,
             repository: repository.to_string(),
             snapshot: report.snapshot.map(|id| id.to_string()),
             totals: Totals::from(totals),
@@ -99,6 +110,7 @@ impl Backup {
             changed_while_read: report.changed_while_read,
             left_out: LeftOut::from(&report.left_out),
             emptied: report.emptied.iter().map(emptied).collect(),
+            behind,
             seconds: took.as_secs_f64(),
         }
     }

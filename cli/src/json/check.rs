@@ -27,6 +27,8 @@ pub struct Note<'a> {
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "check")]
 pub struct Check {
+    /// The location of the destination.
+    pub location: String,
     /// Tells that nothing is wrong.
     pub sound: bool,
     /// The number of problems; of many, not all are listed.
@@ -49,8 +51,9 @@ pub struct Check {
 
 impl Check {
     /// Takes the report of the engine.
-    pub fn new(report: &CheckReport, took: Duration) -> Self {
+    pub fn new(location: String, report: &CheckReport, took: Duration) -> Self {
         Self {
+            location,
             sound: report.is_sound(),
             problems: report.problems.len() as u64 + report.more_problems,
             snapshots: report.snapshots,

@@ -14,6 +14,14 @@ pub struct Failed<'a> {
     pub code: u8,
 }
 
+/// Something that is as it may be, and that a person may want to know.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "remark")]
+pub struct Remark<'a> {
+    /// The message.
+    pub message: &'a str,
+}
+
 /// Something that went wrong without ending the command.
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "problem")]

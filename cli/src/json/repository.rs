@@ -12,6 +12,8 @@ pub struct Repository<'a> {
     pub id: String,
     /// Its location.
     pub location: String,
+    /// The locations of its copies.
+    pub copies: Vec<String>,
     /// The recovery key, which is shown only here.
     pub recovery_key: &'a str,
     /// The path of the key file that opens it.
@@ -58,6 +60,49 @@ pub struct Stats {
     pub compression_saved_bytes: Option<u64>,
 }
 
+/// The room of a part, of `stats --by`.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "usage")]
+pub struct Usage {
+    /// The snapshot; `None` for other parts.
+    pub snapshot: Option<String>,
+    /// The path; `None` for other parts.
+    pub path: Option<String>,
+    /// The end of the names of files; `None` for other parts.
+    pub extension: Option<String>,
+    /// The bytes that only it needs.
+    pub own_bytes: u64,
+    /// Its files.
+    pub files: u64,
+}
+
+impl Usage {
+    /// Takes the figures of the engine.
+    pub fn new(part: &yore_engine::usage::Usage) -> Self {
+        use yore_engine::usage::UsageKey;
+        let mut usage = Self { own_bytes: part.own, files: part.files, ..Self::default() };
+        match &part.key {
+            UsageKey::Snapshot(id) => usage.snapshot = Some(id.to_string()),
+            UsageKey::Path(path) => usage.path = Some(super::lossy_path(path)),
+            UsageKey::Type(end) => {
+                usage.extension = Some(String::from_utf8_lossy(end).into_owned());
+            }
+            UsageKey::Folders => {}
+        }
+        usage
+    }
+}
+
+/// The room of what several parts need, and of what none does.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "usage_totals")]
+pub struct UsageTotals {
+    /// The bytes that several parts need.
+    pub shared: u64,
+    /// The bytes that prune frees.
+    pub unused: u64,
+}
+
 /// A snapshot that `forget` forgot.
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "forget")]
@@ -66,6 +111,60 @@ pub struct Forget {
     pub snapshot: String,
     /// Tells that it was not forgotten.
     pub dry_run: bool,
+}
+
+/// A snapshot of which something was noted.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "annotated")]
+pub struct Annotated {
+    /// The id of the snapshot.
+    pub snapshot: String,
+    /// Tells that no policy forgets it.
+    pub pinned: bool,
+    /// Its tags.
+    pub tags: Vec<String>,
+}
+
+/// A snapshot from which paths were removed.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "rewritten")]
+pub struct Rewritten {
+    /// The id of the snapshot that is forgotten.
+    pub old: String,
+    /// The id of the snapshot that is there instead; `None` in a dry run.
+    pub new: Option<String>,
+    /// Files that it lacks.
+    pub removed_files: u64,
+    /// Folders that it lacks.
+    pub removed_directories: u64,
+    /// Bytes of those files.
+    pub removed_bytes: u64,
+    /// Tells that nothing was changed.
+    pub dry_run: bool,
+}
+
+impl Rewritten {
+    /// Takes the report of the engine.
+    pub fn new(one: &yore_engine::rewrite::Rewritten, dry_run: bool) -> Self {
+        Self {
+            old: one.old.to_string(),
+            new: one.new.map(|id| id.to_string()),
+            removed_files: one.removed.files,
+            removed_directories: one.removed.directories,
+            removed_bytes: one.removed.bytes,
+            dry_run,
+        }
+    }
+}
+
+/// A snapshot that a policy keeps.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "retained")]
+pub struct Retained {
+    /// The id of the snapshot.
+    pub snapshot: String,
+    /// Every reason.
+    pub reasons: Vec<String>,
 }
 
 impl Stats {

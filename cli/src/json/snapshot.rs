@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub sources: Vec<String>,
     /// Its tags.
     pub tags: Vec<String>,
+    /// Tells that no policy forgets it.
+    pub pinned: bool,
     /// The patterns of what was left out.
     pub excludes: Vec<String>,
     /// The program that made it.
@@ -79,7 +81,7 @@ pub struct SnapshotTime {
 
 impl From<&SnapshotEntry> for Snapshot {
     fn from(entry: &SnapshotEntry) -> Self {
-        let SnapshotEntry { id, snapshot, since, clock } = entry;
+        let SnapshotEntry { id, snapshot, since, clock, pinned, .. } = entry;
         Self {
             id: id.to_string(),
             time: format::exact_time(snapshot.time),
@@ -91,6 +93,7 @@ impl From<&SnapshotEntry> for Snapshot {
             user: snapshot.user.clone(),
             sources: snapshot.sources.iter().map(|source| lossy_path(source)).collect(),
             tags: snapshot.tags.clone(),
+            pinned: *pinned,
             excludes: Exclusion::patterns(&snapshot.excludes).map(str::to_owned).collect(),
             program: snapshot.program.clone(),
             sequence: snapshot.sequence,

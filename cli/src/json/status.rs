@@ -35,6 +35,52 @@ pub struct DroppedSource<'a> {
     pub path: &'a str,
 }
 
+/// A destination as it is now.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "destination_status")]
+pub struct DestinationStatus {
+    /// The name in the configuration; `None` where an option names it.
+    pub name: Option<String>,
+    /// The location.
+    pub location: String,
+    /// Tells that it answers, and holds the repository.
+    pub reachable: bool,
+    /// Tells that it is normal for it to be absent.
+    pub removable: bool,
+    /// The reason why it is not reachable.
+    pub problem: Option<String>,
+    /// The free space in bytes.
+    pub free_bytes: Option<u64>,
+    /// The whole space in bytes.
+    pub total_bytes: Option<u64>,
+    /// The number of packs that another destination has.
+    pub packs_behind: Option<u64>,
+    /// The number of snapshots that count and that it does not have.
+    pub snapshots_behind: Option<u64>,
+    /// The number of all objects that another destination has.
+    pub objects_behind: Option<u64>,
+    /// The time of the last contact.
+    pub last_contact: Option<String>,
+    /// Tells whether it creates an object only if it is absent; `None` where that is not known.
+    pub create_if_absent: Option<bool>,
+    /// Tells whether what was written survives a loss of power.
+    pub durable: Option<bool>,
+}
+
+/// The rule of three copies on two media, one of them off-site.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "copies")]
+pub struct CopiesRule {
+    /// The original, and the destinations that have the newest snapshot.
+    pub copies: u64,
+    /// The disks and servers on which they lie.
+    pub media: u64,
+    /// Tells that one is in another building.
+    pub off_site: bool,
+    /// Tells that the rule is kept.
+    pub satisfied: bool,
+}
+
 /// A mounted drive.
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "drive")]

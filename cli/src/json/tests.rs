@@ -32,7 +32,15 @@ fn objects() -> Vec<Map<String, Value>> {
     let mut objects = vec![
         fields(&Failed::default()),
         fields(&Problem::default()),
+        fields(&Remark::default()),
         fields(&Repository::default()),
+        fields(&ConfiguredDestination::default()),
+        fields(&AddedDestination::default()),
+        fields(&ConfiguredSource::default()),
+        fields(&Removed::default()),
+        fields(&Config::default()),
+        fields(&ConfigValue { key: "", value: &Value::Null }),
+        fields(&ConfigPath::default()),
         fields(&Backup::default()),
         fields(&ProcessedFile { path: path(), what: "new" }),
         fields(&Snapshot::default()),
@@ -45,19 +53,40 @@ fn objects() -> Vec<Map<String, Value>> {
         fields(&Finding::default()),
         fields(&Note::default()),
         fields(&Check::default()),
+        fields(&Filled::default()),
+        fields(&Locks::default()),
         fields(&Stats::default()),
         fields(&DroppedSource::default()),
         fields(&Source::default()),
         fields(&Drive::default()),
-        fields(&Forget::default()),
+        fields(&DestinationStatus::default()),
+        fields(&CopiesRule::default()),
         fields(&Mount::default()),
         fields(&Umount::default()),
         fields(&WebdavServer::default()),
         fields(&NfsServer::default()),
         fields(&Try::default()),
     ];
+    objects.extend(objects_of_maintenance());
     objects.extend(desktop.map(|path| fields(&Desktop { path })));
     objects
+}
+
+/// Returns an object of each type that a command prints which maintains a repository.
+fn objects_of_maintenance() -> Vec<Map<String, Value>> {
+    vec![
+        fields(&Forget::default()),
+        fields(&Retained::default()),
+        fields(&Pruned::default()),
+        fields(&Annotated::default()),
+        fields(&Usage::default()),
+        fields(&UsageTotals::default()),
+        fields(&Repaired::default()),
+        fields(&Rewritten::default()),
+        fields(&Key::default()),
+        fields(&KeyAdded::default()),
+        fields(&KeyRemoved::default()),
+    ]
 }
 
 /// Returns the cells of the rows of the document that describe a type.

@@ -17,6 +17,8 @@ use crate::text::escape;
 
 /// The bytes of decoded frames that a command keeps which reads in order.
 pub const BUDGET: usize = 32 << 20;
+/// The same where a read costs a round trip: several requests are in flight, of some megabytes each.
+const DISTANT_BUDGET: usize = 128 << 20;
 
 /// The state of a repository at a moment.
 pub struct MomentState {
@@ -66,7 +68,8 @@ pub fn open(
     };
     let parts = state(&list, &moment)
         .map_err(|error| snapshot::no_state_error(context, &moment, &list, error))?;
-    let (reader, problems) = repository.reader(BUDGET)?;
+    let budget = if repository.is_distant() { DISTANT_BUDGET } else { BUDGET };
+    let (reader, problems) = repository.reader(budget)?;
     print_problems(context, problems);
     let root = merge(&reader, &parts)?;
     let zone = context.now.time_zone();

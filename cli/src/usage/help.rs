@@ -21,6 +21,7 @@ Environment:
   YORE_PASSWORD_FILE     as --password-file
   YORE_PASSWORD_COMMAND  as --password-command
   YORE_PASSWORD          the passphrase or recovery key itself
+  YORE_CONFIG            as --config
   YORE_STATE_DIR         where Yore remembers this installation
   YORE_CACHE_DIR         where Yore caches
   TZ                     the time zone in which times are meant and shown
@@ -28,7 +29,7 @@ Environment:
   NO_COLOR               no colours in the help";
 
 /// Examples of each command, by its name.
-const EXAMPLES: [(&str, &[&str]); 21] = [
+const EXAMPLES: [(&str, &[&str]); 43] = [
     (
         "yore",
         &[
@@ -72,8 +73,70 @@ const EXAMPLES: [(&str, &[&str]); 21] = [
         "status",
         &["yore status", "yore status --max-age 26h", "yore status --forget-source /mnt/usb"],
     ),
-    ("stats", &["yore stats"]),
-    ("forget", &["yore forget 0a1b2c3d --dry-run", "yore forget latest~3 2026-01-15"]),
+    ("stats", &["yore stats", "yore stats --by snapshot", "yore stats --by path --depth 4"]),
+    ("destination", &["yore destination add /mnt/nas/yore --name nas", "yore destination list"]),
+    (
+        "add",
+        &[
+            "yore destination add /mnt/nas/yore --name nas",
+            "yore destination add 'volume:My Disk/yore'",
+            "yore source add ~/Documents ~/Pictures --exclude '*.iso'",
+            "yore key add --passphrase --label 'my partner'",
+            "yore key add --key-file /etc/yore.key --label server",
+        ],
+    ),
+    ("list", &["yore destination list", "yore source list", "yore key list"]),
+    (
+        "remove",
+        &[
+            "yore destination remove nas",
+            "yore source remove documents",
+            "yore key remove 0a1b2c3d",
+        ],
+    ),
+    ("key", &["yore key list", "yore key passwd", "yore key recovery --page recovery-key.html"]),
+    ("passwd", &["yore key passwd"]),
+    ("recovery", &["yore key recovery --page recovery-key.html", "yore key recovery --replace"]),
+    ("export", &["yore key export /media/usb/yore.key --label 'USB stick in the safe'"]),
+    ("source", &["yore source add ~/Documents", "yore source list"]),
+    ("config", &["yore config show", "yore config set limit.upload '5 MB/s'"]),
+    ("show", &["yore config show", "yore config show --json"]),
+    ("get", &["yore config get destination.nas.url"]),
+    (
+        "set",
+        &[
+            "yore config set destination.nas.verify-writes true",
+            "yore config set limit.upload '5 MB/s' '08:00-18:00 1 MB/s'",
+            "yore config set limit.upload --remove",
+        ],
+    ),
+    ("edit", &["yore config edit"]),
+    ("path", &["yore config path"]),
+    (
+        "sync",
+        &["yore sync", "yore sync --to disk", "yore sync --read-data", "yore sync --extend-lock"],
+    ),
+    (
+        "forget",
+        &[
+            "yore forget 0a1b2c3d --dry-run",
+            "yore forget latest~3 2026-01-15",
+            "yore forget --keep-daily 7 --keep-weekly 4 --keep-monthly 3 --dry-run",
+            "yore forget --keep-daily 7 --keep-weekly 4 --keep-monthly 3 --prune",
+        ],
+    ),
+    ("pin", &["yore pin 0a1b2c3d", "yore pin 2026-01-15"]),
+    ("unpin", &["yore unpin 0a1b2c3d"]),
+    ("tag", &["yore tag latest --add release", "yore tag 0a1b2c3d --remove release"]),
+    (
+        "rewrite",
+        &[
+            "yore rewrite --exclude '*.iso' --dry-run",
+            "yore rewrite --exclude ~/secret --exclude '*.tmp'",
+        ],
+    ),
+    ("repair", &["yore repair --dry-run", "yore repair"]),
+    ("prune", &["yore prune --dry-run", "yore prune", "yore prune --max-unused 10% --grace 0"]),
 ];
 
 /// Gives a command, and every command below it, the end of its help.

@@ -13,6 +13,11 @@ const QUEUE: usize = 32;
 /// The first and the last size of the window that is read ahead in a file.
 const FIRST_WINDOW: u64 = 1 << 20;
 const LAST_WINDOW: u64 = 8 << 20;
+/// The last size where a read costs a round trip: 1 Gbit/s brings 4 MB in 30 ms, and half a window is requested anew.
+const DISTANT_WINDOW: u64 = 16 << 20;
+/// The threads there, each with a request in flight, and the chunks of each request: some 2 MiB.
+const DISTANT_THREADS: usize = 8;
+const DISTANT_SHARE: usize = 4;
 /// A read that begins so near to the end of the last one goes on with it: several threads of a
 /// kernel read ahead out of order.
 const NEAR: u64 = 1 << 20;
@@ -30,6 +35,8 @@ pub(crate) struct Prefetcher {
     queue: Option<Sender<Job>>,
     /// Chunks that a thread makes ready at once: their names are compared together.
     share: usize,
+    /// The last size of the window that is read ahead in a file.
+    last_window: u64,
 }
 
 /// The progress of reads of a file, and of read-ahead in it.
@@ -49,8 +56,10 @@ struct Ahead {
 impl Prefetcher {
     pub(crate) fn start(reader: &Arc<Reader>, threads: usize) -> Self {
         if threads == 0 {
-            return Self { queue: None, share: 1 };
+            return Self { queue: None, share: 1, last_window: FIRST_WINDOW };
         }
+        let is_distant = reader.is_distant();
+        let threads = if is_distant { threads.max(DISTANT_THREADS) } else { threads };
         let (sender, receiver) = bounded::<Job>(QUEUE);
         for _ in 0..threads {
             let (reader, receiver) = (Arc::clone(reader), receiver.clone());
@@ -64,7 +73,9 @@ impl Prefetcher {
                 }
             });
         }
-        Self { queue: Some(sender), share: reader.hash_batch() }
+        let share = if is_distant { DISTANT_SHARE } else { reader.hash_batch() };
+        let last_window = if is_distant { DISTANT_WINDOW } else { LAST_WINDOW };
+        Self { queue: Some(sender), share, last_window }
     }
 
     fn ask(&self, job: Job) {
@@ -93,7 +104,7 @@ impl Prefetcher {
             return;
         }
         ahead.end = ahead.end.max(end);
-        ahead.window = (ahead.window * 2).clamp(FIRST_WINDOW, LAST_WINDOW);
+        ahead.window = (ahead.window * 2).clamp(FIRST_WINDOW, self.last_window);
         ahead.issued = ahead.issued.max(end);
         let until = ahead.end.saturating_add(ahead.window).min(file.size());
         // In pieces of half a window: a request for every small read would cost more than it gains.

@@ -14,11 +14,12 @@ pub fn print(screen: &Screen, record: &RunRecord) {
     let (report, totals) = (&record.report, &record.report.totals);
     let object = record.object();
     screen.object(&object);
+    let of = record.source.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
     match report.snapshot {
         Some(id) => {
-            screen.info(format!("Saved snapshot {id:.8} in {}.", format::duration(record.took)))
+            screen.info(format!("Saved snapshot {id:.8}{of} in {}.", format::duration(record.took)))
         }
-        None => screen.info("A trial: nothing was saved."),
+        None => screen.info(format!("A trial{of}: nothing was saved.")),
     }
     screen.info(format!(
         "  {}: {} new, {} changed, {} unchanged; {}",

@@ -78,8 +78,16 @@ fn row(entry: &SnapshotEntry, zone: &TimeZone) -> Vec<String> {
         format::count(snapshot.totals.files),
         format::bytes(snapshot.totals.bytes),
         format::bytes(snapshot.totals.stored_bytes),
-        escape::text(&snapshot.tags.join(",")),
+        tags(entry),
     ]
+}
+
+/// Returns the tags as one cell, with the pin.
+fn tags(entry: &SnapshotEntry) -> String {
+    let pin = entry.pinned.then_some("(pinned)");
+    let tags = entry.snapshot.tags.join(",");
+    let tags = (!tags.is_empty()).then_some(tags.as_str());
+    escape::text(&tags.into_iter().chain(pin).collect::<Vec<_>>().join(" "))
 }
 
 /// Returns the sources as one cell.

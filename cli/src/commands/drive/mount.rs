@@ -68,11 +68,12 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
 fn check(context: &Context, mountpoint: &Path) -> Outcome<PathBuf> {
     check_mountpoint(mountpoint)?;
     let real = std::fs::canonicalize(mountpoint).map_err(|e| Failure::local(mountpoint, e))?;
-    let destination = context.destination()?;
-    let repository = (destination.local_folder().map(Path::to_owned), "the repository");
+    let places = context.places()?;
+    let repositories =
+        places.iter().map(|place| (place.destination.local_folder(), "the repository"));
     let cache = (context.cache(), "Yore's cache");
     let state = (state::state_folder(), "Yore's own folder");
-    for (folder, what) in [repository, cache, state] {
+    for (folder, what) in repositories.chain([cache, state]) {
         let Some(Ok(folder)) = folder.map(std::fs::canonicalize) else { continue };
         let how = match (real.starts_with(&folder), folder.starts_with(&real)) {
             (true, _) => "lies inside",
@@ -113,7 +114,7 @@ fn print_mounted(context: &Context, options: &Options, mountpoint: &Path, pid: u
 
 /// Starts this program again in the background, and waits until the drive is there.
 fn detach(context: &Context, options: &Options, mountpoint: &Path) -> Outcome {
-    let given = match secret::given(&context.global)? {
+    let given = match secret::given(&context.global, context.references()?)? {
         Some(given) => given,
         // A mistyped passphrase is noticed while it can be asked for again.
         None => context.open_and_keep_secret()?.1,
@@ -214,7 +215,7 @@ fn open_given(context: &Context, secret: &[u8]) -> Outcome<Repository> {
     let given = GivenSecret::from_bytes(secret).ok_or_else(|| {
         Failure::new(Exit::Failed, "the secret did not arrive", "run the command again")
     })?;
-    context.open_given(&context.destination()?, &given)
+    context.open_given(&given)
 }
 
 #[cfg(test)]

@@ -136,10 +136,10 @@ fn serve(
     let options = volume.options(context);
     let repository = Arc::new(context.open()?);
     let interrupt = context.interrupt()?;
-    let volume = refresher::open(repository, options, &context.screen)?;
+    let volume = refresher::open(Arc::clone(&repository), options, &context.screen)?;
     let served = start(Arc::clone(&volume) as _)?;
     // Clients ask a server again, so it has nothing to forget.
-    let refresher = Refresher::start(volume, &context.screen, |_| {})?;
+    let refresher = Refresher::start(volume, repository, &context.screen, |_| {})?;
     announce(served.address());
     context.screen.info("Ctrl-C ends it.");
     let handle = served.handle();

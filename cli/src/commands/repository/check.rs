@@ -1,16 +1,17 @@
 //! `yore check`: does the repository hold together, and is every byte what it was.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use yore_engine::check::{CheckOptions, ReadData, check};
+use yore_engine::check::{CheckOptions, CheckReport, ReadData, check_each};
 
+use crate::access::place::Place;
 use crate::context::Context;
 use crate::failure::engine_error::message;
 use crate::failure::{Done, Outcome};
 use crate::json;
 use crate::screen::progress::Progress;
-use crate::text::format;
+use crate::text::{escape, format};
 
 /// The options of `check`.
 #[derive(Debug, Args)]
@@ -54,8 +55,37 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let began = Instant::now();
     let settings = CheckOptions { read_data: options.read_data.unwrap_or_default() };
     let progress = Progress::start(&context.screen, "checking", Some(interrupt));
-    let report = check(&repository, &settings, &progress)?;
+    let reports = check_each(&repository, &settings, &progress)?;
     drop(progress);
+    let places = context.reached();
+    let is_one = reports.len() == 1;
+    for (report, place) in reports.iter().zip(&places) {
+        if !is_one {
+            context.screen.line(format!("{}:", escape::text(&place.title())));
+        }
+        print(context, report, place, began.elapsed());
+    }
+    let problems: u64 =
+        reports.iter().map(|report| report.problems.len() as u64 + report.more_problems).sum();
+    if problems == 0 {
+        context.screen.info("Everything is as it should be.");
+        return Ok(context.done_everywhere(Done::Whole));
+    }
+    let found = format::counted(problems, "problem");
+    context.screen.line(match reports.iter().any(CheckReport::is_sound) {
+        true => format!(
+            "{found} found. Other destinations hold together: `yore sync --read-data` heals from them."
+        ),
+        false => format!(
+            "{found} found. What does not need the damaged parts can still be restored. `yore repair` puts the \
+             damaged parts aside; after it, `yore backup --force` saves again what is still there."
+        ),
+    });
+    Ok(Done::Damaged)
+}
+
+/// Prints the report of one destination.
+fn print(context: &Context, report: &CheckReport, place: &Place, took: Duration) {
     let screen = &context.screen;
     for finding in &report.problems {
         let what = message(&finding.error);
@@ -69,8 +99,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         screen.object(&json::Note { message: note });
         screen.info(format!("note     {note}"));
     }
-    let result = json::Check::new(&report, began.elapsed());
-    screen.object(&result);
+    screen.object(&json::Check::new(place.destination.location(), report, took));
     let print = |line: String| match report.is_sound() {
         true => screen.info(line),
         false => screen.line(line),
@@ -80,24 +109,10 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         format::counted(report.snapshots, "snapshot"),
         format::counted(report.nodes, "name"),
         format::counted(report.packs, "pack"),
-        format::duration(began.elapsed()),
+        format::duration(took),
         format::count(report.packs_read),
         format::bytes(report.bytes_read),
     ));
-    match report.is_sound() {
-        true => {
-            screen.info("Everything is as it should be.");
-            Ok(Done::Whole)
-        }
-        false => {
-            screen.line(format!(
-                "{} found. What does not need the damaged parts can still be restored; a new \
-                 `yore backup --force` saves again what is still there.",
-                format::counted(result.problems, "problem"),
-            ));
-            Ok(Done::Damaged)
-        }
-    }
 }
 
 #[cfg(test)]

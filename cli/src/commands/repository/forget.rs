@@ -1,18 +1,20 @@
-//! `yore forget`: snapshots that do not count any more.
+//! `yore forget`: snapshots that do not count any more, named one by one or left over by a policy.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use clap::Args;
 use yore_engine::format::SnapshotId;
-use yore_engine::repository::forget;
+use yore_engine::repository::{Repository, forget};
 use yore_engine::snapshots::SnapshotEntry;
 
 use crate::access::state as own_state;
 use crate::access::writer::writer;
 use crate::args::machine::MachineArgs;
+use crate::args::retention::PolicyArgs;
 use crate::args::time;
 use crate::commands::browse::snapshots;
+use crate::commands::repository::prune;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
@@ -20,18 +22,28 @@ use crate::moment::{moment_path, snapshot, state as moment_state};
 use crate::screen::question;
 use crate::text::{escape, format};
 
+mod by_policy;
+
 /// The options of `forget`.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Snapshots, each by its id, the beginning of it, or a moment of this machine: latest, 2026-01-15T10:30
-    #[arg(value_name = "MOMENT", required = true)]
+    #[arg(value_name = "MOMENT", conflicts_with = "PolicyArgs")]
     moments: Vec<OsString>,
+    #[command(flatten)]
+    policy: PolicyArgs,
     /// Tell what would be forgotten, do nothing
     #[arg(long)]
     dry_run: bool,
+    /// Then free the space of what no snapshot needs any more
+    #[arg(long)]
+    prune: bool,
     /// Forget the last snapshot of a source, too
     #[arg(long)]
     allow_empty: bool,
+    /// Forget by a policy more than half of a group
+    #[arg(long)]
+    force: bool,
     /// Ask nothing
     #[arg(long, short)]
     yes: bool,
@@ -41,33 +53,60 @@ pub struct Options {
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
+    if options.moments.is_empty() {
+        return by_policy::run(context, options);
+    }
     let repository = context.open()?;
     let known = repository.snapshots()?;
     moment_state::print_problems(context, known.problems);
     let chosen = choose(context, options, &known.list)?;
+    must_not_be_pinned(&chosen)?;
     if !options.allow_empty {
         must_keep_last_snapshots(&known.list, &chosen)?;
     }
-    let writer = writer(own_state::client()?, None);
-    if !options.dry_run {
-        if !options.yes && question::can_be_asked(&context.screen) {
-            agree(context, &chosen)?;
-        }
+    if !options.dry_run && !options.yes && question::can_be_asked(&context.screen) {
+        agree(context, &chosen)?;
+    }
+    let chosen: Vec<&SnapshotEntry> = chosen.iter().collect();
+    forget_all(context, &repository, &chosen, options, "chosen by name")
+}
+
+/// Forgets snapshots for a reason, or tells that it would.
+fn forget_all(
+    context: &Context,
+    repository: &Repository,
+    chosen: &[&SnapshotEntry],
+    options: &Options,
+    reason: &str,
+) -> Outcome {
+    let dry_run = options.dry_run;
+    let mut behind = Vec::new();
+    if !dry_run && !chosen.is_empty() {
+        let writer = writer(own_state::client()?, None);
         let ids: Vec<SnapshotId> = chosen.iter().map(|entry| entry.id).collect();
         let (now, _) = time::present(&context.now);
-        forget(&repository, &ids, &writer, now, "chosen by name")?;
+        behind = forget(repository, &ids, &writer, now, reason)?.behind;
     }
-    let done = if options.dry_run { "Would forget" } else { "Forgot" };
-    for SnapshotEntry { id, snapshot, .. } in &chosen {
-        context.screen.object(&json::Forget { snapshot: id.to_string(), dry_run: options.dry_run });
+    let done = if dry_run { "Would forget" } else { "Forgot" };
+    for SnapshotEntry { id, snapshot, .. } in chosen {
+        context.screen.object(&json::Forget { snapshot: id.to_string(), dry_run });
         let time = format::time(snapshot.time, context.now.time_zone());
         let host = escape::text(&snapshot.host);
         context.screen.info(format!("{done} snapshot {id:.8} of {time}, {host}."));
     }
-    if !options.dry_run {
-        context.screen.info("Its space is not free yet: this version does not reclaim it.");
+    if !dry_run && !chosen.is_empty() && !options.prune {
+        context.screen.info("`yore prune` frees their space.");
     }
-    Ok(Done::Whole)
+    for one in &behind {
+        let what = "it did not get to know of this: `yore sync` copies it";
+        context.screen.problem(&context.title(one.destination), what);
+    }
+    let done = if behind.is_empty() { Done::Whole } else { Done::Partly };
+    if options.prune && !dry_run {
+        let pruned = prune::free(context, repository, &prune::settings(context))?;
+        return Ok(if behind.is_empty() { pruned } else { done });
+    }
+    Ok(context.done_everywhere(done))
 }
 
 /// Finds the snapshots that were named; all of them must be there before any is forgotten.
@@ -91,6 +130,15 @@ fn choose(
         }
     }
     Ok(chosen)
+}
+
+/// Refuses to forget what somebody has pinned.
+fn must_not_be_pinned(chosen: &[SnapshotEntry]) -> Outcome<()> {
+    let Some(pinned) = chosen.iter().find(|entry| entry.pinned) else { return Ok(()) };
+    Err(Failure::usage(
+        format!("nothing was forgotten: snapshot {:.8} is pinned", pinned.id),
+        format!("to forget it all the same: yore unpin {:.8}", pinned.id),
+    ))
 }
 
 /// Refuses to forget all snapshots of a source of a machine.

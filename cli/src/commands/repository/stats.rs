@@ -1,22 +1,45 @@
 //! `yore stats`: what the repository holds, and what it saves.
 
-use clap::Args;
-use yore_engine::repository::stats;
+use clap::{Args, ValueEnum};
+use yore_engine::repository::{Repository, stats};
+use yore_engine::usage::{UsageBy, UsageKey, usage};
 
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::json;
-use crate::moment::state as moment_state;
-use crate::text::format;
+use crate::moment::{clock, state as moment_state};
+use crate::screen::progress::Progress;
 use crate::text::table::{Column, Table};
+use crate::text::{escape, format};
 
 /// The options of `stats`.
 #[derive(Debug, Args)]
-pub struct Options {}
+pub struct Options {
+    /// Tell what would come free without each snapshot, each path, or each type of files
+    #[arg(long, value_name = "WHAT")]
+    by: Option<By>,
+    /// With --by path: the number of names in a path
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "by")]
+    depth: usize,
+}
+
+/// The parts of which the room is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// Snapshots
+    Snapshot,
+    /// Files and folders
+    Path,
+    /// Types of files, by the ends of their names
+    Type,
+}
 
 /// Runs the command.
-pub fn run(context: &Context, _options: &Options) -> Outcome {
+pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
+    if let Some(by) = options.by {
+        return parts(context, &repository, by, options.depth);
+    }
     let stats = stats(&repository)?;
     let figures = json::Stats::new(&repository, &stats);
     context.screen.object(&figures);
@@ -25,6 +48,49 @@ pub fn run(context: &Context, _options: &Options) -> Outcome {
     context.screen.table(&table);
     let is_whole = stats.problems.is_empty();
     moment_state::print_problems(context, stats.problems);
+    Ok(if is_whole { Done::Whole } else { Done::Partly })
+}
+
+/// Tells the room of each part, the largest first.
+fn parts(context: &Context, repository: &Repository, by: By, depth: usize) -> Outcome {
+    let known = repository.snapshots()?;
+    let is_whole = known.problems.is_empty();
+    moment_state::print_problems(context, known.problems);
+    let by = match by {
+        By::Snapshot => UsageBy::Snapshot,
+        By::Path => UsageBy::Path { depth },
+        By::Type => UsageBy::Type,
+    };
+    let progress = Progress::start(&context.screen, "reading", Some(context.interrupt()?));
+    let report = usage(repository, &known.list, by, &progress)?;
+    drop(progress);
+    let mut table =
+        Table::new([("alone", Column::Number), ("files", Column::Number), ("what", Column::Text)]);
+    for part in report.parts.iter().filter(|part| part.own > 0) {
+        context.screen.object(&json::Usage::new(part));
+        let what = match &part.key {
+            UsageKey::Snapshot(id) => {
+                let entry = known.list.iter().find(|entry| entry.id == *id);
+                let time = entry.map(|entry| clock::time(entry, context.now.time_zone()));
+                format!("{id:.8}  {}", time.unwrap_or_default())
+            }
+            UsageKey::Path(path) => escape::path(path),
+            UsageKey::Type(end) if end.is_empty() => "(no type)".to_owned(),
+            UsageKey::Type(end) => format!(".{}", escape::text(&String::from_utf8_lossy(end))),
+            UsageKey::Folders => "(folders and names)".to_owned(),
+        };
+        table.row(vec![format::bytes(part.own), format::count(part.files), what]);
+    }
+    context.screen.table(&table);
+    context.screen.object(&json::UsageTotals { shared: report.shared, unused: report.unused });
+    let shared = format::bytes(report.shared);
+    context
+        .screen
+        .info(format!("{shared} are needed by several, and come free without all of them."));
+    if report.unused > 0 {
+        let unused = format::bytes(report.unused);
+        context.screen.info(format!("{unused} are needed by none: `yore prune` frees them."));
+    }
     Ok(if is_whole { Done::Whole } else { Done::Partly })
 }
 

@@ -1,4 +1,4 @@
-//! `yore status`: how old the last backups are, and what the mounted drives do.
+//! `yore status`: how old the last backups are, what destinations have, and what the mounted drives do.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,8 @@ use crate::json;
 use crate::moment::state as moment_state;
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
+
+mod destinations;
 
 /// The time in which a drive must report its counters.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -67,12 +69,17 @@ struct LastBackup {
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
-    let names_one = context.global.repo.as_ref().is_some_and(|repo| !repo.is_empty());
+    let names_one = context.names_destination() || !context.settings()?.destinations.is_empty();
     if !names_one && options.max_age.is_none() && options.forget_source.is_none() {
         print_drives(context, None)?;
         return Ok(Done::Whole);
     }
-    let repository = context.open()?;
+    let repository = context.open().inspect_err(|failure| {
+        // Without any, what is known of each is still of use.
+        if !context.names_destination() && failure.exit != Exit::WrongSecret {
+            destinations::print_unopened(context);
+        }
+    })?;
     let snapshots = repository.snapshots()?;
     let done = if snapshots.problems.is_empty() { Done::Whole } else { Done::Partly };
     moment_state::print_problems(context, snapshots.problems);
@@ -90,7 +97,11 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         let those = format::counted(number, "source");
         context.screen.info(format!("Not counted, since dropped: {those}."));
     }
+    let here = hostname();
+    let mine = lasts.iter().filter(|last| last.host == here).map(|last| last.source.clone());
+    destinations::print(context, &repository, &mine.collect::<Vec<_>>())?;
     print_drives(context, Some(repository.id()))?;
+    let done = context.done_everywhere(done);
     match options.max_age {
         Some(_) if lasts.is_empty() && all > 0 => Err(Failure::new(
             Exit::Failed,

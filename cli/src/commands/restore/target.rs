@@ -21,10 +21,11 @@ pub(super) fn folder(context: &Context, options: &Options, path: &[u8]) -> Outco
         None => system_path(TreePath::new(path).parent().as_bytes()),
     };
     let whole = std::fs::canonicalize(&target).unwrap_or_else(|_| target.clone());
-    let destination = context.destination()?;
-    let is_inside = destination.local_folder().is_some_and(|folder| {
-        let real = std::fs::canonicalize(folder);
-        whole.starts_with(real.as_deref().unwrap_or(folder))
+    let is_inside = context.places()?.iter().any(|place| {
+        place.destination.local_folder().is_some_and(|folder| {
+            let real = std::fs::canonicalize(&folder);
+            whole.starts_with(real.as_deref().unwrap_or(&folder))
+        })
     });
     match is_inside {
         false => Ok(target),

@@ -8,8 +8,8 @@ use yore_engine::read::{Lookup, find};
 use yore_engine::{Error, TreePath};
 use yore_platform::{name_bytes, snapshot_path, system_path};
 
-use crate::demo::Demo;
-use crate::demo::tree::{self, Limits};
+use crate::commands::try_out::demo::Demo;
+use crate::commands::try_out::demo::tree::{self, Limits};
 use crate::failure::{Failure, Outcome};
 use crate::moment::content::copy_out;
 use crate::moment::state::MomentState;

@@ -1,0 +1,197 @@
+//! `yore source`: what is backed up.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Subcommand};
+
+use super::{free_name, load, refused};
+use crate::args::{exclude, size};
+use crate::config::edit::{Field, add_entry, names, remove_entry};
+use crate::config::{Settings, SourceSettings, is_name};
+use crate::context::Context;
+use crate::failure::{Done, Failure, Outcome};
+use crate::json;
+use crate::text::escape;
+use crate::text::table::{Column, Table};
+
+/// The options of `source`.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Add files and folders to what `yore backup` saves
+    Add(AddOptions),
+    /// List the sources
+    List,
+    /// Take a source out; its snapshots stay
+    Remove {
+        /// The name of the source
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct AddOptions {
+    /// Files and folders, of which one snapshot is made each time
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// The name of the source (default: that of the first PATH)
+    #[arg(long, value_parser = parse_name)]
+    name: Option<String>,
+    /// Leave out what fits, as in .gitignore (may be repeated)
+    #[arg(long, value_name = "GLOB", value_parser = exclude::parse)]
+    exclude: Vec<String>,
+    /// Leave out what fits the lines of a file (may be repeated)
+    #[arg(long, value_name = "FILE")]
+    exclude_file: Vec<PathBuf>,
+    /// Leave out the content of folders that say that they are caches (CACHEDIR.TAG)
+    #[arg(long)]
+    exclude_caches: bool,
+    /// Leave out the content of folders that hold a file of this name (may be repeated)
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    exclude_if_present: Vec<String>,
+    /// Leave out files that are larger, as in 4G
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    exclude_larger_than: Option<String>,
+    /// Stay on the file system of each path
+    #[arg(long)]
+    one_file_system: bool,
+    /// Attach a word to each snapshot (may be repeated)
+    #[arg(long, value_name = "TAG", value_parser = NonEmptyStringValueParser::new())]
+    tag: Vec<String>,
+}
+
+/// Takes the name of an entry of the configuration.
+pub fn parse_name(text: &str) -> Result<String, String> {
+    match is_name(text) {
+        true => Ok(text.to_owned()),
+        false => Err("a name has letters, digits, - and _".into()),
+    }
+}
+
+fn parse_size(text: &str) -> Result<String, String> {
+    size::parse(text).map(|_| text.to_owned())
+}
+
+/// Runs the command.
+pub fn run(context: &Context, options: &Options) -> Outcome {
+    match &options.command {
+        Command::Add(options) => add(context, options),
+        Command::List => list(context),
+        Command::Remove { name } => remove(context, name),
+    }
+}
+
+fn add(context: &Context, options: &AddOptions) -> Outcome {
+    let mut file = load(context)?;
+    let taken = names(&file.text, "source");
+    let name = match &options.name {
+        Some(name) if taken.contains(name) => {
+            return Err(Failure::usage(
+                format!("there is a source {name:?} already"),
+                format!(
+                    "choose another name, or change it: yore config edit, or yore source remove {name}"
+                ),
+            ));
+        }
+        Some(name) => name.clone(),
+        None => {
+            let first = options.paths[0].canonicalize().unwrap_or_default();
+            let base = first.file_name().map(|name| name.to_string_lossy().into_owned());
+            free_name(&base.unwrap_or_else(|| "system".into()), &taken)
+        }
+    };
+    let paths = options.paths.iter().map(|path| absolute(path)).collect::<Outcome<Vec<_>>>()?;
+    for path in &options.paths {
+        std::fs::symlink_metadata(path).map_err(|error| Failure::local(path, error))?;
+    }
+    let lists = options.exclude_file.iter().map(|path| absolute(path));
+    let mut fields = vec![("name", Field::Text(name.clone())), ("paths", Field::Texts(paths))];
+    for (key, texts) in [
+        ("exclude", options.exclude.clone()),
+        ("exclude-file", lists.collect::<Outcome<Vec<_>>>()?),
+        ("exclude-if-present", options.exclude_if_present.clone()),
+        ("tags", options.tag.clone()),
+    ] {
+        if !texts.is_empty() {
+            fields.push((key, Field::Texts(texts)));
+        }
+    }
+    if let Some(size) = &options.exclude_larger_than {
+        fields.push(("exclude-larger-than", Field::Text(size.clone())));
+    }
+    for (key, is_on) in
+        [("exclude-caches", options.exclude_caches), ("one-file-system", options.one_file_system)]
+    {
+        if is_on {
+            fields.push((key, Field::Bool(true)));
+        }
+    }
+    let text = add_entry(&file.text, "source", &fields).map_err(refused)?;
+    file.save(text)?;
+    let settings = Settings::read(&file.text);
+    if let Some(source) = settings.sources.iter().find(|source| source.name == name) {
+        context.screen.object(&object(source));
+    }
+    context.screen.info(format!(
+        "Added source {name} to {}. `yore backup` saves it from now on.",
+        file.path.display()
+    ));
+    Ok(Done::Whole)
+}
+
+/// Returns an absolute path as text, which a configuration is.
+fn absolute(path: &Path) -> Outcome<String> {
+    let absolute = std::path::absolute(path).map_err(|error| Failure::local(path, error))?;
+    let plain: PathBuf = absolute.components().collect();
+    plain.into_os_string().into_string().map_err(|path: OsString| {
+        Failure::usage(
+            format!(
+                "{} is not UTF-8, as a configuration is",
+                escape::text(&path.to_string_lossy())
+            ),
+            "back up a folder above it",
+        )
+    })
+}
+
+fn list(context: &Context) -> Outcome {
+    let file = load(context)?;
+    let sources = Settings::read(&file.text).sources;
+    if sources.is_empty() {
+        context.screen.info("There are no sources. To add one: yore source add ~/Documents");
+    }
+    let mut table = Table::new([("source", Column::Text), ("paths", Column::Text)]);
+    for source in &sources {
+        context.screen.object(&object(source));
+        let paths = source.paths.iter().map(|path| path.display().to_string());
+        table.row(vec![source.name.clone(), escape::text(&paths.collect::<Vec<_>>().join(", "))]);
+    }
+    if !sources.is_empty() {
+        context.screen.table(&table);
+    }
+    Ok(Done::Whole)
+}
+
+fn object(source: &SourceSettings) -> json::ConfiguredSource {
+    json::ConfiguredSource {
+        name: source.name.clone(),
+        paths: source.paths.iter().map(|path| path.display().to_string()).collect(),
+        exclude: source.exclude.clone(),
+    }
+}
+
+fn remove(context: &Context, name: &str) -> Outcome {
+    let mut file = load(context)?;
+    let text = remove_entry(&file.text, "source", name).map_err(refused)?;
+    file.save(text)?;
+    context.screen.object(&json::Removed { kind: "source", name });
+    context.screen.info(format!("Source {name} is not backed up any more. Its snapshots stay."));
+    Ok(Done::Whole)
+}

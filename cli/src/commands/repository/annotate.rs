@@ -1,0 +1,124 @@
+//! `yore pin`, `yore unpin` and `yore tag`: what is noted about snapshots later.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use yore_engine::format::Annotation;
+use yore_engine::repository::{AnnotateReport, annotate};
+use yore_engine::snapshots::SnapshotEntry;
+
+use crate::access::state as own_state;
+use crate::access::writer::writer;
+use crate::args::machine::MachineArgs;
+use crate::args::time;
+use crate::context::Context;
+use crate::failure::{Done, Failure, Outcome};
+use crate::json;
+use crate::moment::{moment_path, snapshot, state as moment_state};
+use crate::text::{escape, format};
+
+/// The options of `pin` and `unpin`.
+#[derive(Debug, Args)]
+pub struct Pin {
+    #[command(flatten)]
+    chosen: Chosen,
+}
+
+/// The options of `tag`.
+#[derive(Debug, Args)]
+pub struct Tag {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Add a word (may be repeated)
+    #[arg(long, value_name = "TAG", value_parser = NonEmptyStringValueParser::new())]
+    add: Vec<String>,
+    /// Remove a word (may be repeated)
+    #[arg(long, value_name = "TAG", value_parser = NonEmptyStringValueParser::new())]
+    remove: Vec<String>,
+}
+
+/// The snapshots that are meant.
+#[derive(Debug, Args)]
+struct Chosen {
+    /// Snapshots, each by its id, the beginning of it, or a moment of this machine: latest, 2026-01-15T10:30
+    #[arg(value_name = "MOMENT", required = true)]
+    moments: Vec<OsString>,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+/// Runs `pin`.
+pub fn pin(context: &Context, options: &Pin) -> Outcome {
+    change(context, &options.chosen, |annotation| annotation.pinned = true)
+}
+
+/// Runs `unpin`.
+pub fn unpin(context: &Context, options: &Pin) -> Outcome {
+    change(context, &options.chosen, |annotation| annotation.pinned = false)
+}
+
+/// Runs `tag`.
+pub fn tag(context: &Context, options: &Tag) -> Outcome {
+    if options.add.is_empty() && options.remove.is_empty() {
+        return Err(Failure::usage(
+            "neither a word to add nor one to remove is named",
+            "say --add WORD or --remove WORD",
+        ));
+    }
+    change(context, &options.chosen, |annotation| {
+        annotation.tags.retain(|tag| !options.remove.contains(tag));
+        for tag in &options.add {
+            if !annotation.tags.contains(tag) {
+                annotation.tags.push(tag.clone());
+            }
+        }
+    })
+}
+
+/// Changes what is noted about snapshots; all of them must be there before any is changed.
+fn change(context: &Context, chosen: &Chosen, change: impl Fn(&mut Annotation)) -> Outcome {
+    let repository = context.open()?;
+    let known = repository.snapshots()?;
+    moment_state::print_problems(context, known.problems);
+    let mut entries: Vec<SnapshotEntry> = Vec::new();
+    for text in &chosen.moments {
+        let moment_path = moment_path::parse(text, &context.now)?;
+        if !moment_path.is_whole() {
+            return Err(Failure::usage(
+                format!("{} names a path in a snapshot", escape::text(&text.to_string_lossy())),
+                "this is about whole snapshots; name one without a path",
+            ));
+        }
+        entries.push(snapshot::one(context, &moment_path, &known.list, &chosen.machine)?);
+    }
+    let (now, _) = time::present(&context.now);
+    let writer = writer(own_state::client()?, None);
+    let mut is_whole = true;
+    for entry in &entries {
+        let report = annotate(&repository, entry.id, &writer, now, &change)?;
+        print(context, entry, &report);
+        is_whole &= report.behind.is_empty();
+    }
+    Ok(context.done_everywhere(if is_whole { Done::Whole } else { Done::Partly }))
+}
+
+fn print(context: &Context, entry: &SnapshotEntry, report: &AnnotateReport) {
+    let AnnotateReport { annotation, behind } = report;
+    let (pinned, tags) = (annotation.pinned, annotation.tags.clone());
+    context.screen.object(&json::Annotated { snapshot: entry.id.to_string(), pinned, tags });
+    let time = format::time(entry.snapshot.time, context.now.time_zone());
+    let mut facts = Vec::new();
+    if pinned {
+        facts.push("pinned: no policy forgets it".to_owned());
+    }
+    if !annotation.tags.is_empty() {
+        facts.push(format!("tags {}", escape::text(&annotation.tags.join(","))));
+    }
+    let facts = if facts.is_empty() { "not pinned, no tags".to_owned() } else { facts.join("; ") };
+    context.screen.info(format!("Snapshot {:.8} of {time}: {facts}.", entry.id));
+    for one in behind {
+        let what = "it did not get to know of this: `yore sync` copies it";
+        context.screen.problem(&context.title(one.destination), what);
+    }
+}

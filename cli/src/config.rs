@@ -1,0 +1,24 @@
+//! The configuration: one TOML file that says what is backed up, to where, and how.
+//!
+//! `schema` lists every key with its type. `check` finds all mistakes of a text by it, with line and
+//! column; `settings` reads a text without mistakes; `edit` changes single values and keeps every
+//! other line as it is; `file` loads and saves. Nothing here knows a command.
+
+mod address;
+mod check;
+pub mod edit;
+mod file;
+mod rate;
+mod schema;
+mod settings;
+mod show;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use address::Refused;
+pub use check::mistakes;
+pub use file::ConfigFile;
+pub use schema::is_name;
+pub use settings::{Retention, Settings, SourceSettings};
+pub use show::{get, to_json};

@@ -1,0 +1,186 @@
+//! The keys of the configuration, with the type of each value.
+
+/// A key of the configuration.
+#[derive(Debug)]
+pub struct Key {
+    /// The name, as it is written in the file.
+    pub name: &'static str,
+    /// The type of its value.
+    pub kind: Kind,
+}
+
+/// The type of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A text without further form.
+    Text,
+    /// The name of an entry: letters, digits, `-` and `_`.
+    Name,
+    /// The place of a destination.
+    Url,
+    /// The absolute path of a file; `~/` is the home folder.
+    Path,
+    /// Absolute paths.
+    Paths,
+    /// A line for the shell.
+    Command,
+    /// `true` or `false`.
+    Bool,
+    /// A number of bytes.
+    Size,
+    /// A number of things.
+    Count,
+    /// A length of time.
+    Duration,
+    /// Rates, of which some hold in a part of the day only.
+    Rates,
+    /// Patterns as in `.gitignore`.
+    Patterns,
+    /// Names of files.
+    FileNames,
+    /// Words.
+    Words,
+    /// The attributes by which a file is known to be unchanged.
+    UnchangedBy,
+    /// A table with these keys.
+    Table(&'static [Key]),
+    /// Tables that have names, each with these keys.
+    List(&'static [Key]),
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Key {}
+
+const fn key(name: &'static str, kind: Kind) -> Key {
+    Key { name, kind }
+}
+
+/// The name by which an entry of a list is addressed.
+pub const NAME: &str = "name";
+
+const LIMIT: &[Key] = &[key("download", Kind::Rates), key("upload", Kind::Rates)];
+
+const RETENTION: &[Key] = &[
+    key("auto", Kind::Bool),
+    key("prune", Kind::Bool),
+    key("last", Kind::Count),
+    key("hourly", Kind::Count),
+    key("daily", Kind::Count),
+    key("weekly", Kind::Count),
+    key("monthly", Kind::Count),
+    key("yearly", Kind::Count),
+    key("within", Kind::Duration),
+    key("days", Kind::Count),
+    key("versions", Kind::Count),
+    key("tags", Kind::Words),
+];
+
+const DESTINATION: &[Key] = &[
+    key(NAME, Kind::Name),
+    key("url", Kind::Url),
+    key("removable", Kind::Bool),
+    key("offsite", Kind::Bool),
+    key("verify-writes", Kind::Bool),
+    key("create-if-absent", Kind::Bool),
+    key("storage-class", Kind::Text),
+    key("credentials-command", Kind::Command),
+    key("limit", Kind::Table(LIMIT)),
+];
+
+/// The keys of a destination that only a bucket has.
+pub const OF_BUCKETS: [&str; 2] = ["storage-class", "credentials-command"];
+
+const SOURCE: &[Key] = &[
+    key(NAME, Kind::Name),
+    key("paths", Kind::Paths),
+    key("exclude", Kind::Patterns),
+    key("exclude-file", Kind::Paths),
+    key("exclude-caches", Kind::Bool),
+    key("exclude-if-present", Kind::FileNames),
+    key("exclude-larger-than", Kind::Size),
+    key("one-file-system", Kind::Bool),
+    key("unchanged-by", Kind::UnchangedBy),
+    key("allow-empty-source", Kind::Bool),
+    key("tags", Kind::Words),
+    key("host", Kind::Text),
+    key("retention", Kind::Table(RETENTION)),
+];
+
+/// The keys at the top of the file.
+pub const TOP: &[Key] = &[
+    key("key-file", Kind::Path),
+    key("password-file", Kind::Path),
+    key("password-command", Kind::Command),
+    key("limit", Kind::Table(LIMIT)),
+    key("cache", Kind::Table(&[key("size", Kind::Size)])),
+    key("retention", Kind::Table(RETENTION)),
+    key("destination", Kind::List(DESTINATION)),
+    key("source", Kind::List(SOURCE)),
+];
+
+/// The keys that an entry of a list must have.
+pub fn required(list: &str) -> &'static [&'static str] {
+    match list {
+        "destination" => &[NAME, "url"],
+        "source" => &[NAME, "paths"],
+        _ => &[],
+    }
+}
+
+/// Finds a key of a table.
+pub fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
+    keys.iter().find(|key| key.name == name)
+}
+
+/// Returns the known key that an unknown one most probably means.
+pub fn nearest(keys: &'static [Key], name: &str) -> Option<&'static str> {
+    let typed = name.to_lowercase().replace('_', "-");
+    let distance = |key: &Key| strsim::damerau_levenshtein(key.name, &typed);
+    let best = keys.iter().min_by_key(|key| distance(key))?;
+    let plural = best.name.starts_with(&typed) || typed.starts_with(best.name);
+    // A third of the letters may be wrong; more is another word.
+    (plural || distance(best) <= (best.name.len() / 3).max(1)).then_some(best.name)
+}
+
+/// Tells whether a text can be the name of an entry.
+pub fn is_name(text: &str) -> bool {
+    let is_sign = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    !text.is_empty() && text.len() <= 64 && text.chars().all(is_sign)
+}
+
+impl Kind {
+    /// Tells whether a value is an array of texts.
+    pub fn is_array(self) -> bool {
+        matches!(self, Kind::Paths | Kind::Patterns | Kind::FileNames | Kind::Words)
+    }
+
+    /// Returns what to write for such a value.
+    pub fn expected(self) -> &'static str {
+        match self {
+            Kind::Text => "a text in quotes",
+            Kind::Name => "a name of letters, digits, - and _, in quotes",
+            Kind::Url => "the place of a destination in quotes, as in \"/mnt/disk/backup\"",
+            Kind::Path => "an absolute path in quotes, as in \"/etc/yore.key\" or \"~/yore.key\"",
+            Kind::Paths => "absolute paths, as in [\"/home/me\", \"~/Documents\"]",
+            Kind::Command => "a line for the shell in quotes",
+            Kind::Bool => "true or false",
+            Kind::Size => "a size, as in \"4G\"",
+            Kind::Count => "a number, as in 7",
+            Kind::Duration => "a length of time, as in \"30d\" or \"1y\"",
+            Kind::Rates => {
+                "a rate, as in \"5 MB/s\", or several, as in [\"5 MB/s\", \"08:00-18:00 1 MB/s\"]"
+            }
+            Kind::Patterns => "patterns, as in [\"*.o\", \"~/.cache\"]",
+            Kind::FileNames => "names of files, as in [\".nobackup\"]",
+            Kind::Words => "words, as in [\"weekly\"]",
+            Kind::UnchangedBy => "attributes, as in \"size,mtime,ctime\"",
+            Kind::Table(_) => "a table",
+            Kind::List(_) => "tables, each under a line with its name in [[ ]]",
+        }
+    }
+}
