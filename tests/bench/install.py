@@ -2,7 +2,8 @@
 
 - restic: the program in the package of Debian's unstable suite, unpacked and not installed;
 - borg: from PyPI, with its mount, in a virtual environment;
-- rustic: built from crates.io.
+- rustic: built from crates.io;
+- rclone: of the system's own suite, for the measurements over distance.
 
 Delete a tool's folder to get a newer one.
 """
@@ -42,7 +43,7 @@ def find_programs(tools, cache, yore):
     """Finds the programs of the tools. Gets what is missing."""
     if not shutil.which("fusermount3"):
         from_debian(["fuse3"])
-    find_peer = {"restic": find_restic, "borg": find_borg, "rustic": find_rustic}
+    find_peer = {"restic": find_restic, "borg": find_borg, "rustic": find_rustic, "rclone": find_rclone}
     found = {}
     for tool in tools:
         if tool.startswith("yore"):
@@ -116,6 +117,13 @@ def find_rustic(folder):
     print("building rustic from crates.io, which takes minutes", flush=True)
     must("rustic", ["cargo", "install", "--locked", "--quiet", "rustic-rs", "--features", "mount", "--root", folder], cwd="/")
     return program
+
+
+def find_rclone(_folder):
+    """rclone of the system's own Debian suite."""
+    if not shutil.which("rclone"):
+        from_debian(["rclone"])
+    return shutil.which("rclone")
 
 
 def version(program):

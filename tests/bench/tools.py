@@ -5,6 +5,9 @@ default is not zstd: it gets zstd 3, as the others have).
 """
 
 import os
+import shutil
+
+import servers
 
 SECRET = "correct horse battery staple"
 
@@ -22,13 +25,27 @@ class Tool:
         self.home = os.path.join(folder, "home")
         self.drive = os.path.join(folder, "drive")
         self.restored = os.path.join(folder, "restored")
+        self.extra, self.options = {}, []
         for needed in (self.home, self.drive):
             os.makedirs(needed)
 
     def env(self):
         """Returns an environment without the user's own configuration."""
         kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "TZ") if name in os.environ}
-        return kept | {"HOME": self.home, "LANG": "C.UTF-8"} | self.secret()
+        return kept | {"HOME": self.home, "LANG": "C.UTF-8"} | self.secret() | self.extra
+
+    def over(self, server, port):
+        """Puts the repository on a server behind a port; for S3 with its keys."""
+        if server.kind == "sftp":
+            self.config = server.prepare(self.home, port)
+            self.repo = self.over_sftp(server, port)
+        else:
+            self.extra = dict(servers.KEYS)
+            self.repo = self.over_s3(port)
+
+    def forget_cache(self):
+        """Makes the next command begin as on another machine."""
+        shutil.rmtree(self.cache, ignore_errors=True)
 
 
 class Yore(Tool):
@@ -61,6 +78,12 @@ class Yore(Tool):
     def root(self):
         return f"{self.drive}/latest{self.source}"
 
+    def over_sftp(self, server, port):
+        return f"sftp://{server.user}@127.0.0.1:{port}{server.objects}/yore"
+
+    def over_s3(self, port):
+        return f"s3://{servers.BUCKET}/yore?endpoint=http://127.0.0.1:{port}&region=us-east-1&style=path"
+
 
 class YorePassphrase(Yore):
     """Yore as its peers are measured: each run derives its key from a passphrase."""
@@ -80,7 +103,14 @@ class Restic(Tool):
         return {"RESTIC_PASSWORD": SECRET}
 
     def _restic(self, *arguments):
-        return [self.program, "-r", self.repo, "--cache-dir", self.cache, *arguments]
+        return [self.program, "-r", self.repo, "--cache-dir", self.cache, *self.options, *arguments]
+
+    def over_sftp(self, server, port):
+        self.options = ["-o", f"sftp.command=ssh -F {self.config} 127.0.0.1 -s sftp"]
+        return f"sftp:127.0.0.1:{server.objects}/restic"
+
+    def over_s3(self, port):
+        return f"s3:http://127.0.0.1:{port}/{servers.BUCKET}/restic"
 
     def init(self):
         return self._restic("init")
@@ -128,6 +158,42 @@ class Rustic(Tool):
     def root(self):
         return self.drive
 
+    def over_s3(self, port):
+        self.extra |= {"OPENDAL_BUCKET": servers.BUCKET, "OPENDAL_ROOT": "/rustic", "OPENDAL_ENDPOINT": f"http://127.0.0.1:{port}",
+                       "OPENDAL_REGION": "us-east-1", "OPENDAL_ACCESS_KEY_ID": servers.KEYS["AWS_ACCESS_KEY_ID"],
+                       "OPENDAL_SECRET_ACCESS_KEY": servers.KEYS["AWS_SECRET_ACCESS_KEY"]}
+        return "opendal:s3"
+
+
+class Rclone(Tool):
+    """rclone, which copies files as they are: the bytes that any tool without deduplication has to send."""
+
+    name = "rclone"
+
+    def secret(self):
+        return {"RCLONE_CONFIG": self.home + "/rclone.conf"}
+
+    def over_sftp(self, server, port):
+        return f":sftp,host=127.0.0.1,port={port},user={server.user},key_file={server.folder}/user:{server.objects}/rclone"
+
+    def over_s3(self, port):
+        return f":s3,provider=Other,env_auth=true,endpoint='http://127.0.0.1:{port}':{servers.BUCKET}/rclone"
+
+    def init(self):
+        return None
+
+    def backup(self):
+        return [self.program, "sync", ".", self.repo, "--transfers", "16", "--links", "-q"]
+
+    def restore(self, target):
+        return [self.program, "copy", self.repo, target, "--transfers", "16", "--links", "-q"]
+
+    def mount(self):
+        return [self.program, "mount", self.repo, self.drive, "--read-only"]
+
+    def root(self):
+        return self.drive
+
 
 class Borg(Tool):
     name = "borg"
@@ -163,5 +229,5 @@ class Borg(Tool):
         return self.drive
 
 
-TOOLS = {tool.name: tool for tool in (Yore, YorePassphrase, Restic, Rustic, Borg)}
+TOOLS = {tool.name: tool for tool in (Yore, YorePassphrase, Restic, Rustic, Borg, Rclone)}
 NATIVE = "file system"

@@ -5,7 +5,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use yore_tests::{MountGuard, Yore, in_shell, noise, peak_memory};
+use yore_tests::{
+    FaultedOperation, Mirrored, MountGuard, RcloneRemotes, Sampling, Scratch, Yore, conformance,
+    in_shell, kill_at_random, noise, peak_memory, print_measured, try_every_fault,
+};
 
 /// The most memory that a process may take, in KiB.
 const LIMIT: u64 = 300 << 10;
@@ -29,6 +32,12 @@ fn run_watched(yore: &Yore, words: &[&str]) -> u64 {
     let peak = watched(command.spawn().expect("it runs"), words[0]);
     assert!(peak < LIMIT, "{words:?} took {peak} KiB");
     peak
+}
+
+/// The model of prune in sizes of millions of states.
+#[test]
+fn large_sizes_of_the_prune_protocol_are_safe() {
+    yore_tests::prune_protocol::explore_large_sizes();
 }
 
 #[test]
@@ -96,4 +105,43 @@ fn a_file_of_ten_gigabytes_is_backed_up_and_restored() {
         .arg(Path::new(&target).join("source/large"))
         .status();
     assert!(status.expect("cmp runs").success());
+}
+
+#[test]
+fn every_fault_of_one_of_two_mirrors_at_every_call_loses_nothing() {
+    for operation in [
+        FaultedOperation::Backup(Mirrored::Yes),
+        FaultedOperation::Restore(Mirrored::Yes),
+        FaultedOperation::MountReads(Mirrored::Yes),
+        FaultedOperation::SyncFrom,
+        FaultedOperation::SyncTo,
+    ] {
+        let totals = try_every_fault(operation, Sampling::All);
+        print_measured(&totals);
+        let kinds = totals.faults.iter().filter(|(_, outcomes)| outcomes.happened > 0).count();
+        assert!(kinds >= 20, "only {kinds} kinds of fault happened");
+    }
+}
+
+#[test]
+fn backups_to_several_destinations_survive_two_hundred_kills() {
+    let kills = kill_at_random(201);
+    assert_eq!(kills.backups + kills.connections + kills.servers, 201);
+}
+
+#[test]
+fn long_lists_of_remotes_of_rclone_are_right() {
+    for remote in ["crypt:repository", "dav:repository"] {
+        for check in [
+            conformance::a_list_holds_what_was_published_before_it_began,
+            conformance::ten_thousand_objects_are_listed_in_order,
+        ] {
+            let scratch = Scratch::new();
+            let mut remotes = RcloneRemotes::new(&scratch);
+            if remote.starts_with("dav:") {
+                remotes.serve();
+            }
+            check(&remotes.backend(remote));
+        }
+    }
 }

@@ -7,7 +7,7 @@ mod snapshot_dump;
 
 pub use fingerprint::{
     FileFingerprint, Fingerprint, Ignoring, assert_same, fingerprint_below, fingerprint_folder,
-    fingerprint_volume, without_links_elsewhere,
+    fingerprint_volume, list_volume, read_from_volume, without_links_elsewhere,
 };
 pub use oracle::{assert_same_tree, build_matrix, stat_tree};
 pub use samples::{change_source, small_source};

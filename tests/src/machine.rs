@@ -1,10 +1,12 @@
 //! The machine that the tests run on: its shell, its Python, temporary folders, random bytes.
 
+mod measured;
 mod python;
 mod random;
 mod scratch;
 mod system;
 
+pub use measured::print_measured;
 pub use python::{python, reader};
 pub use random::{Random, noise};
 pub use scratch::Scratch;

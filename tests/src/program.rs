@@ -1,9 +1,11 @@
 //! The program, run as a person runs it.
 
 mod mounted;
+mod person;
 mod terminal;
 mod yore;
 
 pub use mounted::{MountGuard, MountedAt};
+pub use person::Person;
 pub use terminal::on_terminal;
 pub use yore::{Ended, Yore, binary};

@@ -2,6 +2,7 @@
 
 mod backend {
     mod conformance;
+    mod verified_writes;
 }
 
 mod backup {
@@ -15,13 +16,22 @@ mod backup {
     mod unreliable_files;
 }
 
+mod config {
+    mod destinations;
+    mod file;
+    mod shared_folder;
+    mod volumes;
+}
+
 mod cost {
     mod backend_calls;
+    mod round_trips;
     mod system_calls;
 }
 
 mod crash {
     mod interrupted;
+    mod key_changes;
     mod killed_backup;
     mod killed_restore;
     mod two_machines;
@@ -64,18 +74,51 @@ mod history {
     mod forget;
     mod moments;
     mod path_history;
+    mod retention;
     mod states;
+}
+
+mod lifecycle {
+    mod concurrency;
+    mod killed_maintenance;
+    mod policies;
+    mod prune;
+    mod repair;
+}
+
+mod mirror {
+    mod kills;
+    mod program;
+    mod writers;
 }
 
 mod program {
     mod closed_pipe;
     mod exit_codes;
     mod help;
+    mod keys;
     mod progress;
     mod secrets;
     mod status;
     mod terminal_width;
     mod time_zones;
+}
+
+mod remote {
+    mod conformance;
+    mod faults;
+    mod full_disk;
+    mod link;
+    mod rclone;
+    mod retry;
+    mod s3;
+    mod s3_conformance;
+    mod s3_faults;
+    mod s3_policies;
+    mod s3_settings;
+    mod sftp;
+    mod sftp_access;
+    mod sftp_program;
 }
 
 mod restore {

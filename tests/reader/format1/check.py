@@ -7,7 +7,7 @@ from .base import (
     CHUNK, DATA_PACK, DESTINATION, Damaged, GENERATION, GENERATION_END, LIST, SESSION, HEARTBEAT, SNAPSHOT, TOMBSTONE,
     TREE, VERDICT, require)
 from .primitives import padme
-from .slots import KEY_FILE, PASSPHRASE, RECOVERY
+from .slots import KEY_FILE, PASSPHRASE, RECOVERY, REMOVAL
 from .trees import Unpresentable, parse_list
 from .records import (
     parse_destination, parse_generation, parse_session, parse_heartbeat, parse_snapshot, parse_tombstone, parse_verdict)
@@ -92,7 +92,7 @@ class Check:
     def slot(self, name, slot_id):
         slot = self.repository.slot(name, slot_id)
         self.repository.verify_slot(slot)
-        if slot.kind not in (PASSPHRASE, KEY_FILE, RECOVERY):
+        if slot.kind not in (REMOVAL, PASSPHRASE, KEY_FILE, RECOVERY):
             print(f"{name}: of a kind that this reader does not know ({slot.kind})", file=sys.stderr)
 
     def pack(self, name, pack_id):

@@ -12,7 +12,7 @@ from .cbor import cbor_bstr, cbor_decode
 from .shapes import anything, array_of, bstr, bstr32, get, integer, tstr, uint
 from .primitives import gcm_open, hkdf
 
-PASSPHRASE, KEY_FILE, RECOVERY = 1, 2, 3
+REMOVAL, PASSPHRASE, KEY_FILE, RECOVERY = 0, 1, 2, 3
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -105,4 +105,7 @@ def parse_slot(raw, slot_id, repository_id):
         for value, least, most in zip(argon, (8192, 1, 1), (1048576, 16, 16)):
             require(least <= value <= most, f"argon2id parameters {argon} out of bounds")
         require(argon[0] * argon[1] <= 4194304, f"argon2id parameters {argon} out of bounds")
+    if kind == REMOVAL:
+        removed = get(fields, 7, array_of(bstr32))
+        require(1 <= len(removed) <= 1024 and sealed == b"", "a removal that removes nothing, or holds a secret")
     return Slot(body, sealed, bstr32(tag), slot_id, kind, argon, get(fields, 6, bstr32))

@@ -13,6 +13,7 @@ pub(super) fn name(area: Area, number: u64) -> ObjectName {
     let id = format!("{:02x}{number:062x}", number % 251);
     let text = match area {
         Area::Packs => format!("packs/{}/{id}", &id[..2]),
+        Area::Annotations => format!("annotations/{number:064x}.00000001"),
         Area::Headers | Area::Generations => format!("{}/{number:016x}", area.folder()),
         _ => format!("{}/{id}", area.folder()),
     };
@@ -49,6 +50,11 @@ pub(super) fn read(
     backend.read(name, range).map(|bytes| bytes.to_vec())
 }
 
+/// Loads a whole object of at most so many bytes.
+pub(super) fn load(backend: &dyn Backend, name: &ObjectName, limit: u64) -> Result<Vec<u8>, Error> {
+    backend.load(name, limit).map(|bytes| bytes.to_vec())
+}
+
 /// Reads a range of an object into a buffer that may hold anything.
 pub(super) fn read_again<'b>(
     backend: &dyn Backend,
@@ -76,6 +82,14 @@ pub(super) fn size(backend: &dyn Backend, name: &ObjectName) -> Option<u64> {
 pub(super) fn list(backend: &dyn Backend, area: Area) -> Vec<(ObjectName, u64)> {
     let listed = backend.list(area).expect("an area can be listed");
     listed.into_iter().map(|stored| (stored.name, stored.size)).collect()
+}
+
+/// Fails unless a list of several areas, where there is one, has what the lists of each have.
+#[track_caller]
+pub(super) fn assert_lists_together(backend: &dyn Backend, areas: &[Area]) {
+    let Some(lists) = backend.list_areas(areas).expect("areas can be listed") else { return };
+    let each = areas.iter().map(|area| backend.list(*area).expect("an area can be listed"));
+    assert!(lists.into_iter().eq(each), "{areas:?}");
 }
 
 /// The names in an area.

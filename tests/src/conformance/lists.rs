@@ -6,7 +6,7 @@ use std::thread;
 use yore_engine::backend::Backend;
 use yore_engine::format::{Area, ObjectName};
 
-use super::calls::{list, name, names, write_new};
+use super::calls::{assert_lists_together, list, name, names, write_new};
 
 /// The number of objects in the long list.
 const MANY: u64 = 10_000;
@@ -27,6 +27,9 @@ pub fn the_objects_of_every_area_are_listed_there_and_nowhere_else(backend: &dyn
         assert_eq!(list(backend, area), [(name(area, 7), length as u64)], "{area:?}");
         assert_eq!(names(backend, area), [name(area, 7)], "{area:?}");
     }
+    assert_lists_together(backend, &Area::ALL);
+    assert_lists_together(backend, &[Area::Snapshots, Area::Forgotten]);
+    assert_lists_together(backend, &[Area::Index]);
 }
 
 /// Lists repeatedly while another thread publishes: every object published before a list began is in it.
@@ -74,4 +77,10 @@ pub fn ten_thousand_objects_are_listed_in_order(backend: &dyn Backend) {
     let listed = list(backend, Area::Index);
     assert!(listed.iter().map(|(name, _)| name).eq(&expected), "the list, in order and each once");
     assert!(listed.iter().all(|(_, size)| *size == 3), "sizes");
+    for area in [Area::Headers, Area::Keys, Area::Sessions] {
+        write_new(backend, &name(area, 1), b"few");
+    }
+    // Within the long list, and on both sides of it.
+    assert_lists_together(backend, &[Area::Sessions, Area::Index, Area::Forgotten]);
+    assert_lists_together(backend, &[Area::Sessions, Area::Headers]);
 }

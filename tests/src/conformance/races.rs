@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use yore_engine::backend::{Backend, Published};
+use yore_engine::backend::{Backend, Guarantee, Published};
 use yore_engine::format::Area;
 
 use super::calls::{name, names, read, read_all, write, write_new};
@@ -37,7 +37,7 @@ pub fn one_of_thirty_two_racing_creators_wins(backend: &dyn Backend) {
             let threads: Vec<_> = (0..CREATORS).map(|c| scope.spawn(create(c))).collect();
             threads.into_iter().filter_map(|t| t.join().expect("a creator")).collect()
         });
-        let promised = backend.capabilities().create_if_absent;
+        let promised = backend.capabilities().create_if_absent == Guarantee::Kept;
         assert!(winners.len() == 1 || !promised, "{name} has {} creators", winners.len());
         let bytes = read_all(backend, &name);
         let winner = winners.into_iter().find(|winner| bytes == vec![*winner as u8; 100 + *winner]);

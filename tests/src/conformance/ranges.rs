@@ -5,7 +5,7 @@ use yore_engine::backend::{Backend, Published};
 use yore_engine::format::Area;
 use yore_platform::ReadBuffer;
 
-use super::calls::{list, name, read, read_again, read_all, size, write_new};
+use super::calls::{list, load, name, read, read_again, read_all, size, write_new};
 use crate::machine::{Random, noise};
 
 /// Writes objects around the sizes of pages and blocks, in odd pieces, and reads them whole.
@@ -86,6 +86,15 @@ pub fn what_is_not_there_is_missing_and_what_is_too_short_is_damaged(backend: &d
         let missing = read(backend, &absent, 0..1);
         assert!(matches!(missing, Err(Error::Missing { .. })), "{missing:?}");
         assert_eq!(size(backend, &absent), None);
+        let missing = load(backend, &absent, 1 << 20);
+        assert!(matches!(missing, Err(Error::Missing { .. })), "{missing:?}");
+        for limit in [5_000, 5_001, 1 << 30] {
+            assert_eq!(load(backend, &here, limit).expect("it is there"), noise(5_000, 1));
+        }
+        for limit in [0, 1, 4_999] {
+            let large = load(backend, &here, limit);
+            assert!(matches!(large, Err(Error::Damaged { .. })), "{limit}: {large:?}");
+        }
         for range in [4_999..5_001, 5_000..5_001, 0..1 << 20, 1 << 40..(1 << 40) + 1] {
             let short = read(backend, &here, range.clone());
             assert!(matches!(short, Err(Error::Damaged { .. })), "{range:?}: {short:?}");

@@ -18,6 +18,7 @@ enum Flaw {
     ListsTooFew,
     ReadsPastTheEnd,
     KeepsDeleted,
+    NeverReplaces,
 }
 
 /// A destination in memory with a flaw.
@@ -96,6 +97,13 @@ impl NewObject for FlawedObject<'_> {
         }
         self.inner.publish()
     }
+
+    fn replace(self: Box<Self>) -> Result<()> {
+        match self.of.flaw {
+            Flaw::NeverReplaces => self.inner.publish().map(drop),
+            _ => self.inner.replace(),
+        }
+    }
 }
 
 fn assert_found(flaw: Flaw, check: fn(&dyn Backend)) {
@@ -133,4 +141,9 @@ fn a_backend_that_reads_past_the_end_is_found() {
 #[test]
 fn a_backend_that_keeps_deleted_objects_is_found() {
     assert_found(Flaw::KeepsDeleted, a_deleted_object_is_gone_and_its_name_is_free);
+}
+
+#[test]
+fn a_backend_that_does_not_replace_is_found() {
+    assert_found(Flaw::NeverReplaces, a_replaced_object_has_the_new_bytes);
 }

@@ -131,14 +131,34 @@ fn content(dir: &SourceDir, name: &[u8], size: u64) -> (Vec<u8>, Vec<(u64, u64)>
 /// # Errors
 /// The first entry that can't be read.
 pub fn fingerprint_volume(volume: &dyn Volume, path: &[u8]) -> Result<Fingerprint, VolumeError> {
+    let attr = find(volume, path)?;
+    let mut fingerprint = Fingerprint::new();
+    let mut files = HashMap::new();
+    walk_volume(volume, Vec::new(), &attr, &mut fingerprint, &mut files)?;
+    Ok(fingerprint)
+}
+
+/// Reads a file of a volume from its beginning to its end.
+pub fn read_from_volume(volume: &dyn Volume, path: &[u8]) -> Result<Vec<u8>, VolumeError> {
+    read(volume, &find(volume, path)?)
+}
+
+/// Lists a folder of a volume; returns the number of names in it.
+pub fn list_volume(volume: &dyn Volume, path: &[u8]) -> Result<usize, VolumeError> {
+    let mut names = 0;
+    volume.list(find(volume, path)?.ino, 0, &mut |_| {
+        names += 1;
+        ListControl::Continue
+    })?;
+    Ok(names)
+}
+
+fn find(volume: &dyn Volume, path: &[u8]) -> Result<Attr, VolumeError> {
     let mut entry = volume.attr(Ino::ROOT)?;
     for name in TreePath::new(path).components() {
         entry = volume.lookup(entry.attr.ino, name)?;
     }
-    let mut fingerprint = Fingerprint::new();
-    let mut files = HashMap::new();
-    walk_volume(volume, Vec::new(), &entry.attr, &mut fingerprint, &mut files)?;
-    Ok(fingerprint)
+    Ok(entry.attr)
 }
 
 fn walk_volume(

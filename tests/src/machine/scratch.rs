@@ -24,6 +24,23 @@ impl Scratch {
         Self { folder, path }
     }
 
+    /// Makes one in memory, for tests that make and remove many thousands of files: ext4 looks through the inodes that
+    /// were freed in the last seconds whenever it makes one.
+    pub fn in_memory() -> Self {
+        let folder = tempfile::Builder::new().prefix("yore-test-").tempdir_in("/dev/shm");
+        let folder = folder.expect("a folder in memory");
+        let path = folder.path().to_owned();
+        Self { folder, path }
+    }
+
+    /// Makes one in a place that other tests leave alone: a snapshot has the times of the folders above its source.
+    pub fn in_quiet_place() -> Self {
+        let folder = tempfile::Builder::new().prefix("yore-test-").tempdir_in("/var/tmp");
+        let folder = folder.expect("a temporary folder");
+        let path = std::fs::canonicalize(folder.path()).expect("its path without links");
+        Self { folder, path }
+    }
+
     /// Its path, without links.
     pub fn path(&self) -> &Path {
         &self.path

@@ -47,13 +47,14 @@ fn beside_contents<'s>(code: &[Token<'s>]) -> Option<Token<'s>> {
     None
 }
 
-/// Finds folders of sources that have too many files side by side. Data does not count.
+/// Finds folders of sources that have too many files side by side. Data and tables of contents do not count.
 pub fn crowded_folders(files: &[SourceFile]) -> Vec<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for file in files {
         let Some((folder, name)) = file.path.rsplit_once('/') else { continue };
         let is_source = [".rs", ".py", ".c", ".sh"].iter().any(|end| name.ends_with(end));
-        *counts.entry(folder).or_default() += usize::from(is_source);
+        let is_contents = ["lib.rs", "main.rs"].contains(&name);
+        *counts.entry(folder).or_default() += usize::from(is_source && !is_contents);
     }
     let crowded = counts.into_iter().filter(|(_, count)| *count > SIDE_BY_SIDE);
     let line = |(folder, count)| {

@@ -1,105 +1,99 @@
-//! A destination that records its calls, and fails at a chosen one.
+//! A destination that records its calls, and has a fault at a chosen one.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use yore_engine::backend::{
-    Backend, Capabilities, ChangeToken, ListedObject, NewObject, Published, UnfinishedFile,
+    Backend, Capabilities, ChangeToken, ListedObject, NewObject, UnfinishedFile,
 };
 use yore_engine::format::{Area, ObjectName};
 use yore_engine::{Error, Result};
 use yore_platform::{ReadBuffer, Space};
 
-/// A call of a destination.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Call {
-    /// `prepare`.
-    Prepare,
-    /// `create` of an object.
-    Create(String),
-    /// `append` to an object, with the number of bytes.
-    Append(String, u64),
-    /// `publish` of an object.
-    Publish(String),
-    /// A read of an object, with the number of bytes.
-    Read(String, u64),
-    /// `size` of an object.
-    Size(String),
-    /// `list` of an area.
-    List(Area),
-    /// `change_token`.
-    ChangeToken,
-    /// `delete` of an object.
-    Delete(String),
-    /// `space`.
-    Space,
-}
+use super::Memory;
 
-impl Call {
-    /// Returns true for calls that change the destination, or begin to.
-    pub fn is_write(&self) -> bool {
-        match self {
-            Call::Prepare | Call::Create(_) | Call::Append(..) | Call::Publish(_) => true,
-            Call::Delete(_) => true,
-            Call::Read(..) | Call::Size(_) | Call::List(_) | Call::ChangeToken | Call::Space => {
-                false
-            }
-        }
-    }
-}
+mod call;
+mod kind;
+mod object;
 
-/// The moment of a crash, relative to the effect of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    /// The call has no effect.
-    Before,
-    /// The call has its effect, and its caller gets an error.
-    After,
-}
+pub use call::Call;
+pub use kind::{Expected, FAULTS, FaultKind, HARMLESS_FAULTS, When};
+
+use object::FaultyObject;
+
+/// The number of calls for which stale lists lack what was published.
+const STALE_FOR: u64 = 12;
 
 /// A fault, and the call at which it happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// No fault.
     None,
-    /// The machine stops at the call with this number, counted from 0: no later call has an effect.
-    Crash(u64, When),
-    /// The call with this number fails, the others do not.
-    Fails(u64, io::ErrorKind),
+    /// A fault at the call with this number, counted from 0.
+    At(u64, FaultKind),
     /// The destination is full after this number of appended bytes.
     Full(u64),
-    /// The machine stops at this call; if it appends, half of its bytes are written.
-    Torn(u64),
 }
 
 /// Wraps a destination.
 pub struct Faulty {
     inner: Arc<dyn Backend>,
+    /// The destination that takes the place of `inner` when that is exchanged.
+    elsewhere: Arc<dyn Backend>,
     /// Guards the fault and the calls so far.
     state: Mutex<State>,
+    /// Signalled when a call begins to hang, and when it is released.
+    hang: Condvar,
 }
 
 struct State {
     fault: Fault,
     calls: Vec<Call>,
     appended: u64,
+    /// The names that were published, each with the number of the call.
+    published: Vec<(String, u64)>,
+    /// The fault has happened.
+    has_happened: bool,
     stopped: bool,
+    exchanged: bool,
+    truncated: Option<String>,
+    hanging: bool,
+    released: bool,
 }
 
 /// The part of a call that is executed.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Execution {
     Do,
-    DoAndFail,
-    HalfAndFail,
+    DoAndFail(ErrorKind),
+    HalfAndFail(ErrorKind),
+    /// The call succeeds with a wrong result.
+    Distort(FaultKind),
 }
 
 impl Faulty {
     /// Wraps a destination so that it has this fault.
     pub fn new(inner: Arc<dyn Backend>, fault: Fault) -> Arc<Self> {
-        let state = State { fault, calls: Vec::new(), appended: 0, stopped: false };
-        Arc::new(Self { inner, state: Mutex::new(state) })
+        Self::with(inner, fault, Arc::new(Memory::distant()))
+    }
+
+    /// Wraps a destination so that it has this fault; `elsewhere` takes its place when that is the fault.
+    pub fn with(inner: Arc<dyn Backend>, fault: Fault, elsewhere: Arc<dyn Backend>) -> Arc<Self> {
+        let state = State {
+            fault,
+            calls: Vec::new(),
+            appended: 0,
+            published: Vec::new(),
+            has_happened: false,
+            stopped: false,
+            exchanged: false,
+            truncated: None,
+            hanging: false,
+            released: false,
+        };
+        Arc::new(Self { inner, elsewhere, state: Mutex::new(state), hang: Condvar::new() })
     }
 
     /// Returns the calls so far.
@@ -117,56 +111,179 @@ impl Faulty {
         self.state().stopped
     }
 
+    /// Returns true once the fault has happened.
+    pub fn has_happened(&self) -> bool {
+        self.state().has_happened
+    }
+
+    /// Waits until a call hangs, and lets it return; returns as soon as nothing can hang any more.
+    pub fn release_what_hangs(&self) {
+        let mut state = self.state();
+        while !state.hanging && !state.released {
+            state = self.hang.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.released = true;
+        self.hang.notify_all();
+    }
+
+    /// Lets no call hang any more.
+    pub fn release(&self) {
+        self.state().released = true;
+        self.hang.notify_all();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn enter(&self, call: Call) -> Result<Execution> {
-        let mut state = self.state();
         let what = format!("{call:?}");
+        let mut state = self.state();
         if state.stopped {
-            return Err(failure(what, io::ErrorKind::Other));
+            return Err(failure(what, ErrorKind::Other));
         }
         let number = state.calls.len() as u64;
-        if let Call::Append(_, bytes) = call {
-            state.appended += bytes;
+        match &call {
+            Call::Append(_, bytes) => state.appended += bytes,
+            Call::Publish(name) => state.published.push((name.clone(), number)),
+            _ => {}
         }
-        state.calls.push(call);
-        match state.fault {
-            Fault::Crash(n, When::Before) if n == number => {
-                state.stopped = true;
-                Err(failure(what, io::ErrorKind::Other))
-            }
-            Fault::Crash(n, When::After) if n == number => {
-                state.stopped = true;
-                Ok(Execution::DoAndFail)
-            }
-            Fault::Torn(n) if n == number => {
-                state.stopped = true;
-                Ok(Execution::HalfAndFail)
-            }
-            Fault::Fails(n, kind) if n == number => Err(failure(what, kind)),
+        state.calls.push(call.clone());
+        let (at, kind) = match state.fault {
+            Fault::At(at, kind) if number >= at && kind.concerns(&call) => (at, kind),
             Fault::Full(limit) if state.appended > limit => {
-                Err(failure(what, io::ErrorKind::StorageFull))
+                return Err(failure(what, ErrorKind::StorageFull));
             }
-            _ => Ok(Execution::Do),
+            Fault::None | Fault::At(..) | Fault::Full(_) => return Ok(Execution::Do),
+        };
+        let Some(effect) = state.effect(kind, number - at, &call) else { return Ok(Execution::Do) };
+        state.has_happened = true;
+        match effect {
+            Effect::Fail(error) => Err(failure(what, error)),
+            Effect::Execute(execution) => Ok(execution),
+            Effect::Hang => {
+                state.hanging = true;
+                self.hang.notify_all();
+                drop(self.hang.wait_while(state, |state| !state.released));
+                Ok(Execution::Do)
+            }
+            Effect::Slow => {
+                drop(state);
+                std::thread::sleep(Duration::from_millis(1));
+                Ok(Execution::Do)
+            }
         }
     }
 
-    fn run<T>(&self, call: Call, action: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn run<T>(&self, call: Call, action: impl FnOnce(&dyn Backend) -> Result<T>) -> Result<T> {
+        self.distorted(call, |backend, _| action(backend))
+    }
+
+    /// Executes a call whose result the action itself makes wrong.
+    fn distorted<T>(
+        &self,
+        call: Call,
+        action: impl FnOnce(&dyn Backend, Option<FaultKind>) -> Result<T>,
+    ) -> Result<T> {
         let what = format!("{call:?}");
         match self.enter(call)? {
-            Execution::Do => action(),
-            Execution::DoAndFail | Execution::HalfAndFail => {
-                action()?;
-                Err(failure(what, io::ErrorKind::Other))
+            Execution::Do => action(self.target(), None),
+            Execution::Distort(kind) => action(self.target(), Some(kind)),
+            Execution::DoAndFail(error) | Execution::HalfAndFail(error) => {
+                action(self.target(), None)?;
+                Err(failure(what, error))
+            }
+        }
+    }
+
+    /// Returns what is at the destination now.
+    fn target(&self) -> &dyn Backend {
+        if self.state().exchanged { &*self.elsewhere } else { &*self.inner }
+    }
+
+    /// Returns true for objects that stale lists lack.
+    fn is_fresh(&self, name: &ObjectName) -> bool {
+        let state = self.state();
+        let oldest = (state.calls.len() as u64).saturating_sub(STALE_FOR);
+        state.published.iter().any(|(other, at)| other == name.as_str() && *at >= oldest)
+    }
+}
+
+/// What a fault does to a call.
+enum Effect {
+    Fail(ErrorKind),
+    Execute(Execution),
+    Hang,
+    Slow,
+}
+
+impl State {
+    /// Returns what a fault does to a call that it concerns, so many calls after its first; `None` for nothing.
+    fn effect(&mut self, kind: FaultKind, after: u64, call: &Call) -> Option<Effect> {
+        use Execution::{DoAndFail, HalfAndFail};
+        let is_first = after == 0;
+        match kind {
+            FaultKind::Once(error, When::Before) => is_first.then_some(Effect::Fail(error)),
+            FaultKind::Once(error, When::After) => {
+                is_first.then_some(Effect::Execute(DoAndFail(error)))
+            }
+            FaultKind::Thrice(error) => (after < 3).then_some(Effect::Fail(error)),
+            FaultKind::WritesFail(error) => Some(Effect::Fail(error)),
+            FaultKind::TornAppend => {
+                is_first.then_some(Effect::Execute(HalfAndFail(ErrorKind::ConnectionReset)))
+            }
+            FaultKind::Crash(_) | FaultKind::CrashInAppend if !is_first => None,
+            FaultKind::Crash(when) => {
+                self.stopped = true;
+                Some(match when {
+                    When::Before => Effect::Fail(ErrorKind::Other),
+                    When::After => Effect::Execute(DoAndFail(ErrorKind::Other)),
+                })
+            }
+            FaultKind::CrashInAppend => {
+                self.stopped = true;
+                Some(Effect::Execute(HalfAndFail(ErrorKind::Other)))
+            }
+            FaultKind::Truncated => {
+                let object = call.object()?;
+                let truncated = self.truncated.get_or_insert_with(|| object.to_owned());
+                (truncated == object).then_some(Effect::Execute(Execution::Distort(kind)))
+            }
+            FaultKind::OtherRepository | FaultKind::NothingThere => {
+                self.exchanged = true;
+                Some(Effect::Execute(Execution::Do))
+            }
+            FaultKind::StaleLists | FaultKind::DeletesIgnored => {
+                Some(Effect::Execute(Execution::Distort(kind)))
+            }
+            FaultKind::Hang => is_first.then_some(Effect::Hang),
+            FaultKind::Slow => Some(Effect::Slow),
+            FaultKind::ShortRead
+            | FaultKind::FlippedBit
+            | FaultKind::ListLacksOne
+            | FaultKind::ListIsEmpty
+            | FaultKind::SizeTooLarge
+            | FaultKind::SizeTooSmall
+            | FaultKind::IsMissing
+            | FaultKind::DuplicateCreator => {
+                is_first.then_some(Effect::Execute(Execution::Distort(kind)))
             }
         }
     }
 }
 
-fn failure(object: String, kind: io::ErrorKind) -> Error {
+fn failure(object: String, kind: ErrorKind) -> Error {
     Error::Backend { object, source: io::Error::new(kind, "a fault of the test") }
+}
+
+/// Makes a size wrong.
+fn distort_size(size: u64, kind: Option<FaultKind>) -> u64 {
+    match kind {
+        Some(FaultKind::SizeTooLarge) => size + 1,
+        Some(FaultKind::SizeTooSmall) => size.saturating_sub(1),
+        Some(FaultKind::Truncated) => size / 2,
+        _ => size,
+    }
 }
 
 impl Backend for Faulty {
@@ -175,37 +292,74 @@ impl Backend for Faulty {
     }
 
     fn prepare(&self) -> Result<()> {
-        self.run(Call::Prepare, || self.inner.prepare())
+        self.run(Call::Prepare, |target| target.prepare())
     }
 
     fn create(&self, name: &ObjectName) -> Result<Box<dyn NewObject + '_>> {
-        let inner = self.run(Call::Create(name.to_string()), || self.inner.create(name))?;
+        self.run(Call::Create(name.to_string()), |_| Ok(()))?;
+        let inner = self.target().create(name)?;
         Ok(Box::new(FaultyObject { of: self, name: name.to_string(), inner }))
     }
 
     fn read_into(&self, name: &ObjectName, range: Range<u64>, out: &mut ReadBuffer) -> Result<()> {
         let call = Call::Read(name.to_string(), range.end - range.start);
-        self.run(call, || self.inner.read_into(name, range, out))
+        let damaged = Err(Error::Damaged { object: name.to_string(), reason: "truncated" });
+        self.distorted(call, |target, kind| match kind {
+            Some(FaultKind::ShortRead) => damaged,
+            Some(FaultKind::IsMissing) => Err(Error::Missing { object: name.to_string() }),
+            Some(FaultKind::Truncated)
+                if target.size(name)?.is_some_and(|size| range.end > size / 2) =>
+            {
+                damaged
+            }
+            Some(FaultKind::FlippedBit) => {
+                target.read_into(name, range.clone(), out)?;
+                let middle = out.len() / 2;
+                if let Some(byte) = out.get_mut(middle) {
+                    *byte ^= 1;
+                }
+                Ok(())
+            }
+            _ => target.read_into(name, range.clone(), out),
+        })
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
-        self.run(Call::Size(name.to_string()), || self.inner.size(name))
+        self.distorted(Call::Size(name.to_string()), |target, kind| match kind {
+            Some(FaultKind::IsMissing) => Ok(None),
+            kind => Ok(target.size(name)?.map(|size| distort_size(size, kind))),
+        })
     }
 
     fn list(&self, area: Area) -> Result<Vec<ListedObject>> {
-        self.run(Call::List(area), || self.inner.list(area))
+        self.distorted(Call::List(area), |target, kind| {
+            let mut list = target.list(area)?;
+            list.iter_mut().for_each(|object| object.size = distort_size(object.size, kind));
+            match kind {
+                Some(FaultKind::ListIsEmpty) => list.clear(),
+                Some(FaultKind::ListLacksOne) if !list.is_empty() => {
+                    drop(list.remove(list.len() / 2));
+                }
+                Some(FaultKind::StaleLists) => list.retain(|object| !self.is_fresh(&object.name)),
+                _ => {}
+            }
+            Ok(list)
+        })
     }
 
     fn change_token(&self, areas: &[Area]) -> Result<Option<ChangeToken>> {
-        self.run(Call::ChangeToken, || self.inner.change_token(areas))
+        self.run(Call::ChangeToken, |target| target.change_token(areas))
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
-        self.run(Call::Delete(name.to_string()), || self.inner.delete(name))
+        self.distorted(Call::Delete(name.to_string()), |target, kind| match kind {
+            Some(FaultKind::DeletesIgnored) => Ok(()),
+            _ => target.delete(name),
+        })
     }
 
     fn space(&self) -> Result<Option<Space>> {
-        self.run(Call::Space, || self.inner.space())
+        self.run(Call::Space, |target| target.space())
     }
 
     fn unfinished(&self) -> Result<Vec<UnfinishedFile>> {
@@ -218,34 +372,5 @@ impl Backend for Faulty {
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
-    }
-}
-
-struct FaultyObject<'f> {
-    of: &'f Faulty,
-    name: String,
-    inner: Box<dyn NewObject + 'f>,
-}
-
-impl NewObject for FaultyObject<'_> {
-    fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        let call = Call::Append(self.name.clone(), bytes.len() as u64);
-        let what = format!("{call:?}");
-        match self.of.enter(call)? {
-            Execution::Do => self.inner.append(bytes),
-            Execution::DoAndFail => {
-                self.inner.append(bytes)?;
-                Err(failure(what, io::ErrorKind::Other))
-            }
-            Execution::HalfAndFail => {
-                self.inner.append(&bytes[..bytes.len() / 2])?;
-                Err(failure(what, io::ErrorKind::Other))
-            }
-        }
-    }
-
-    fn publish(self: Box<Self>) -> Result<Published> {
-        let Self { of, name, inner } = *self;
-        of.run(Call::Publish(name), || inner.publish())
     }
 }

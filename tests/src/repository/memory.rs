@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use yore_engine::backend::{Backend, Capabilities, ListedObject, NewObject, Published};
+use yore_engine::backend::{Backend, Capabilities, Guarantee, ListedObject, NewObject, Published};
 use yore_engine::format::{Area, ObjectName};
 use yore_engine::{Error, Result};
 use yore_platform::{ReadBuffer, Space};
@@ -16,12 +16,19 @@ type Objects = BTreeMap<String, Arc<Vec<u8>>>;
 pub struct Memory {
     /// Guards the objects.
     objects: Mutex<Objects>,
+    /// It says that its requests cost round trips.
+    is_distant: bool,
 }
 
 impl Memory {
+    /// Makes an empty destination whose requests cost round trips, as it says; it lists several areas with one request.
+    pub fn distant() -> Self {
+        Self { is_distant: true, ..Self::default() }
+    }
+
     /// Returns a second destination with the same objects.
     pub fn copy(&self) -> Self {
-        Self { objects: Mutex::new(self.lock().clone()) }
+        Self { objects: Mutex::new(self.lock().clone()), is_distant: self.is_distant }
     }
 
     /// Returns the names of all objects.
@@ -109,6 +116,13 @@ impl Backend for Memory {
         Ok(objects.iter().filter_map(stored).collect())
     }
 
+    fn list_areas(&self, areas: &[Area]) -> Result<Option<Vec<Vec<ListedObject>>>> {
+        match self.is_distant {
+            true => areas.iter().map(|area| self.list(*area)).collect::<Result<_>>().map(Some),
+            false => Ok(None),
+        }
+    }
+
     fn delete(&self, name: &ObjectName) -> Result<()> {
         self.lock().remove(name.as_str());
         Ok(())
@@ -119,7 +133,8 @@ impl Backend for Memory {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { create_if_absent: true, durable: true, cheap_requests: true }
+        let cheap_requests = !self.is_distant;
+        Capabilities { create_if_absent: Guarantee::Kept, durable: true, cheap_requests }
     }
 }
 
@@ -142,5 +157,10 @@ impl NewObject for NewMemoryObject<'_> {
         }
         objects.insert(self.name, Arc::new(self.bytes));
         Ok(Published::Created)
+    }
+
+    fn replace(self: Box<Self>) -> Result<()> {
+        self.memory.lock().insert(self.name, Arc::new(self.bytes));
+        Ok(())
     }
 }

@@ -103,6 +103,15 @@ impl TestRepository {
         open(backend, &self.secret, None)
     }
 
+    /// Opens it at another destination that holds the same, with a folder for caches.
+    pub fn open_with_cache(
+        &self,
+        backend: Arc<dyn Backend>,
+        cache: PathBuf,
+    ) -> yore_engine::Result<Repository> {
+        open(backend, &self.secret, Some(cache))
+    }
+
     /// Backs up, which must succeed without problems.
     pub fn back_up(&self, sources: &[PathBuf], at: Option<i64>) -> BackupReport {
         let recorder = Recorder::default();

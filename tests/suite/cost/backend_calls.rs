@@ -14,6 +14,7 @@ use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::snapshot_path;
 use yore_tests::{
     Call, Fault, Faulty, Memory, Scratch, TestRepository, fingerprint_volume, noise, options,
+    print_measured,
 };
 
 struct Scene {
@@ -71,6 +72,31 @@ fn an_unchanged_backup_makes_a_bounded_number_of_calls() {
     assert!(lists <= 16, "{lists} lists");
     assert!(reads <= 60, "{reads} reads: {calls:#?}");
     assert!(!calls.iter().any(|call| matches!(call, Call::Delete(_))));
+}
+
+#[test]
+fn the_header_of_a_distant_destination_is_read_when_it_is_opened_and_after_a_verdict() {
+    let scratch = Scratch::new();
+    let source = scratch.folder("source");
+    let memory = Arc::new(Memory::distant());
+    let repo = TestRepository::with(memory.clone(), Parameters::default());
+    repo.back_up(std::slice::from_ref(&source), None);
+    let faulty = Faulty::new(memory, Fault::None);
+    let header = || {
+        let calls = faulty.calls();
+        let of_header = |call: &&Call| call.object() == Some("yore.cbor");
+        (calls.iter().filter(of_header).count(), calls.len())
+    };
+    let repository = repo.open_at(faulty.clone()).expect("it opens");
+    assert_eq!(header().0, 2, "its size, and the header");
+    backup(&repository, &[source], &options(None), &Unobserved).expect("a backup");
+    let (of_header, calls) = header();
+    assert_eq!(of_header, 4, "{:#?}", faulty.calls());
+    print_measured(format!("an unchanged backup of one folder: {calls} calls"));
+    let (reader, _) = repository.reader(1 << 20).expect("a reader");
+    repository.snapshots().expect("snapshots");
+    drop(reader);
+    assert_eq!(header().0, 4, "reading trusts what was verified");
 }
 
 #[test]

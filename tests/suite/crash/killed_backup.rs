@@ -8,8 +8,9 @@ use yore_engine::backup::{BackupReport, backup, backup_stream};
 use yore_engine::repository::forget;
 use yore_engine::{Run, Unobserved};
 use yore_tests::{
-    Call, Fault, Faulty, Fingerprint, Ignoring, Memory, Recorder, Scratch, TestRepository, When,
-    assert_same, change_source, fingerprint_folder, options, small_source, time,
+    Call, Fault, FaultKind, Faulty, Fingerprint, Ignoring, Memory, Recorder, Scratch,
+    TestRepository, When, assert_same, change_source, fingerprint_folder, options, small_source,
+    time,
 };
 
 /// A repository with one snapshot, and a source that has changed since.
@@ -102,7 +103,8 @@ fn a_backup_killed_before_or_after_any_call_leaves_a_sound_repository_and_the_ne
     let mut stopped = 0;
     for number in 0..calls + 10 {
         for when in [When::Before, When::After] {
-            let (memory, faulty, made) = scene.interrupted(Fault::Crash(number, when));
+            let (memory, faulty, made) =
+                scene.interrupted(Fault::At(number, FaultKind::Crash(when)));
             if !faulty.stopped() {
                 continue;
             }
@@ -124,7 +126,7 @@ fn a_backup_killed_before_or_after_any_call_leaves_a_sound_repository_and_the_ne
 fn a_torn_append_has_no_effect() {
     let scene = Scene::new();
     for number in 0..calls_of_a_backup(&scene) + 10 {
-        let (memory, faulty, _) = scene.interrupted(Fault::Torn(number));
+        let (memory, faulty, _) = scene.interrupted(Fault::At(number, FaultKind::CrashInAppend));
         if faulty.stopped() && matches!(faulty.calls().last(), Some(Call::Append(..))) {
             scene.assert_goes_on(&memory, &format!("torn at call {number}"));
         }
@@ -135,7 +137,7 @@ fn a_torn_append_has_no_effect() {
 fn a_destination_that_fails_once_at_any_call_fails_the_backup_or_does_not_matter() {
     let scene = Scene::new();
     for number in 0..calls_of_a_backup(&scene) + 10 {
-        let fault = Fault::Fails(number, std::io::ErrorKind::TimedOut);
+        let fault = Fault::At(number, FaultKind::Once(std::io::ErrorKind::TimedOut, When::Before));
         let (memory, _, made) = scene.interrupted(fault);
         let committed = scene.at(&memory).snapshots().len();
         match made {
@@ -189,7 +191,8 @@ fn a_resumed_backup_uploads_no_published_pack_again() {
     let calls = faulty.calls().len() as u64;
     let mut helped = 0;
     for number in 0..calls {
-        let (memory, faulty, _) = scene.interrupted(Fault::Crash(number, When::After));
+        let (memory, faulty, _) =
+            scene.interrupted(Fault::At(number, FaultKind::Crash(When::After)));
         if !faulty.stopped() {
             continue;
         }
@@ -227,7 +230,7 @@ fn a_stream_and_forgetting_killed_at_any_call_lose_nothing() {
     let calls = run(Fault::None).1.calls().len() as u64;
     for number in 0..calls + 5 {
         for when in [When::Before, When::After] {
-            let (memory, faulty, _) = run(Fault::Crash(number, when));
+            let (memory, faulty, _) = run(Fault::At(number, FaultKind::Crash(when)));
             if !faulty.stopped() {
                 continue;
             }

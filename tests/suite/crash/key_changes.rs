@@ -1,0 +1,137 @@
+//! Adding, replacing and removing secrets, with a fault at every call of a destination.
+//!
+//! Whatever happens, something opens every destination, and `check` finds nothing.
+
+use std::sync::Arc;
+
+use yore_engine::backend::Backend;
+use yore_engine::check::{CheckOptions, check};
+use yore_engine::format::{Cost, Secret};
+use yore_engine::repository::{
+    NewSlot, Remaining, Removal, Repository, add_slot, create_copy, known_slots, open, remove_slots,
+};
+use yore_engine::sync::{SyncOptions, sync};
+use yore_engine::{Result, Unobserved};
+use yore_tests::{FAULTS, Fault, FaultKind, Faulty, Memory, TestRepository, dead_writer, time};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Add,
+    Replace,
+    Remove,
+}
+
+/// A repository on two destinations that a key file and an old recovery key open.
+struct Scene {
+    key_file: Secret,
+    old: Secret,
+    new: Secret,
+    first: Memory,
+    second: Memory,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let (first, second) = (Arc::new(Memory::distant()), Arc::new(Memory::distant()));
+        let repo = TestRepository::new(first.clone());
+        let mut repository = repo.open();
+        let backend: Arc<dyn Backend> = second.clone();
+        create_copy(&repository, &backend, time(2)).expect("a copy");
+        repository.add_destination(backend).expect("a mirror");
+        let (old, new) = (Secret::draw_recovery(), Secret::draw_recovery());
+        let added = add_slot(&repository, &repo.secret, &slot(&old)).expect("added");
+        assert!(added.behind.is_empty());
+        let (first, second) = (first.copy(), second.copy());
+        Self { key_file: repo.secret, old, new, first, second }
+    }
+
+    /// Makes a change; returns true if it is done everywhere.
+    fn run(&self, repository: &Repository, change: Change) -> Result<bool> {
+        let mut is_whole = true;
+        let mut replaced_by = None;
+        if change != Change::Remove {
+            let added = add_slot(repository, &self.key_file, &slot(&self.new))?;
+            is_whole &= added.behind.is_empty();
+            replaced_by = Some(added.slot.id);
+        }
+        if change != Change::Add {
+            let known = known_slots(repository)?;
+            let is_old =
+                |known: &&yore_engine::repository::KnownSlot| known.slot.label == label(&self.old);
+            let Some(old) = known.list.iter().find(is_old) else { return Ok(false) };
+            let (ids, remaining) = ([old.slot.id], Remaining::Any);
+            let removal = Removal { ids: &ids, replaced_by, remaining, time: time(4) };
+            is_whole &= remove_slots(repository, &removal)?.still_open.is_empty();
+        }
+        Ok(is_whole)
+    }
+}
+
+/// Returns a label that tells one recovery key from another.
+fn label(secret: &Secret) -> String {
+    secret.to_text().expect("it is printed")[..5].to_owned()
+}
+
+fn slot(secret: &Secret) -> NewSlot<'_> {
+    let label = Box::leak(label(secret).into_boxed_str());
+    NewSlot { secret, label, cost: Cost::STANDARD, time: time(3) }
+}
+
+fn opens(memory: &Arc<Memory>, secret: &Secret) -> bool {
+    open(memory.clone(), secret, None).is_ok()
+}
+
+fn assert_sound(memory: &Arc<Memory>, secret: &Secret, what: &str) {
+    let repository = open(memory.clone(), secret, None).expect("it opens");
+    let report = check(&repository, &CheckOptions::default(), &Unobserved).expect("a report");
+    assert!(report.is_sound(), "{what}: {report:#?}");
+}
+
+fn try_change(scene: &Scene, change: Change, fault: Fault) -> usize {
+    let memories = [Arc::new(scene.first.copy()), Arc::new(scene.second.copy())];
+    let faulty = Faulty::new(memories[0].clone(), fault);
+    let opened = open(faulty.clone(), &scene.key_file, None);
+    let what = format!("{change:?}, {fault:?}");
+    let outcome = opened.and_then(|mut repository| {
+        repository.add_destination(memories[1].clone())?;
+        scene.run(&repository, change)
+    });
+    let lies = matches!(
+        fault,
+        Fault::At(_, FaultKind::OtherRepository | FaultKind::NothingThere | FaultKind::FlippedBit)
+    );
+    for memory in &memories {
+        assert!(opens(memory, &scene.key_file), "{what}");
+        assert!(opens(memory, &scene.old) || opens(memory, &scene.new) || change == Change::Remove);
+        assert_sound(memory, &scene.key_file, &what);
+        if outcome.as_ref().is_ok_and(|is_whole| *is_whole) && !lies {
+            assert_eq!(opens(memory, &scene.new), change != Change::Remove, "{what}");
+            assert_eq!(opens(memory, &scene.old), change == Change::Add, "{what}");
+        }
+    }
+    // A sync leaves the same secrets everywhere.
+    let mut repository = open(memories[0].clone(), &scene.key_file, None).expect("it opens");
+    repository.add_destination(memories[1].clone()).expect("a mirror");
+    let report = sync(&repository, &SyncOptions::default(), &dead_writer(), &Unobserved);
+    assert!(report.expect("a sync").is_whole(), "{what}");
+    for secret in [&scene.old, &scene.new] {
+        assert_eq!(opens(&memories[0], secret), opens(&memories[1], secret), "{what}");
+    }
+    faulty.calls().len()
+}
+
+#[test]
+fn something_opens_every_destination_whatever_call_of_a_change_fails() {
+    let scene = Scene::new();
+    for change in [Change::Add, Change::Replace, Change::Remove] {
+        let calls = try_change(&scene, change, Fault::None);
+        assert!(calls > 8, "{calls}");
+        for (_, kind, _) in FAULTS {
+            for at in 0..calls as u64 {
+                if kind != FaultKind::Hang {
+                    try_change(&scene, change, Fault::At(at, kind));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `yore repair`, typed by a nervous person.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use yore_tests::{Person, Yore, in_shell};
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// Flips a byte of the largest pack below a folder.
+fn damage(repository: &Path) -> PathBuf {
+    let found =
+        in_shell("find \"$1/packs\" -type f -printf '%s %p\\n' | sort -n | tail -1", &[repository]);
+    let path = PathBuf::from(found.trim().split_once(' ').expect("a size and a path").1);
+    let mut bytes = fs::read(&path).expect("a pack");
+    bytes[300] ^= 1;
+    fs::remove_file(&path).expect("removed");
+    fs::write(&path, bytes).expect("written");
+    path
+}
+
+fn fill(folder: &Path) {
+    for number in 0..20_u32 {
+        let bytes =
+            (0..20_000_u32).flat_map(|n| (n + number).wrapping_mul(2_654_435_761).to_be_bytes());
+        fs::write(folder.join(number.to_string()), bytes.collect::<Vec<u8>>()).expect("a file");
+    }
+}
+
+#[test]
+fn what_is_lost_is_listed_and_the_next_backup_makes_every_snapshot_whole_again() {
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    fill(&source);
+    yore.run_on("backup", &[&source]).assert_code(0);
+    yore.run(["repair"]).assert_code(0);
+    damage(&yore.repository());
+    let found = yore.run(["check", "--read-data"]).assert_code(1);
+    assert!(found.out.contains("yore repair"), "{}", found.out);
+    let dry = yore.run(["repair", "--dry-run"]).assert_code(0);
+    assert!(dry.out.contains("would be put aside"), "{}", dry.out);
+    let repaired = yore.run(["repair"]).assert_code(1);
+    assert!(repaired.out.contains("LOST") && repaired.out.contains("/source/"), "{}", repaired.out);
+    assert!(repaired.out.contains("yore backup --force"), "{}", repaired.out);
+    // What is not lost is restored.
+    let target = yore.scratch.at("restored");
+    let partly = yore.run(["restore", "latest", "--target", text(&target)]).assert_code(3);
+    assert!(partly.err.contains("missing"), "{}", partly.err);
+    let restored = target.join(source.strip_prefix("/").expect("absolute"));
+    let intact = fs::read_dir(&restored).expect("a folder").flatten().filter(|entry| {
+        fs::read(entry.path()).ok() == fs::read(source.join(entry.file_name())).ok()
+    });
+    assert!(intact.count() > 10);
+    yore.run(["backup", "--force", text(&source)]).assert_code(0);
+    yore.run(["check", "--read-data"]).assert_code(0);
+    yore.run(["prune", "--grace", "0"]).assert_code(0);
+    yore.run(["check", "--read-data"]).assert_code(0);
+    assert_eq!(fs::read_dir(yore.repository().join("quarantine")).expect("a folder").count(), 1);
+}
+
+#[test]
+fn what_another_destination_has_is_healed_from_there() {
+    let person = Person::with_destinations(&["one", "two"]);
+    let documents = person.folder("Documents", "x");
+    fill(&documents);
+    person.types(["backup", "Documents"]).assert_code(0);
+    let damaged = damage(&person.at("one"));
+    let healed = person.types(["repair"]).assert_code(0);
+    assert!(healed.out.contains("healed from another destination"), "{}", healed.out);
+    assert!(damaged.exists() && !person.at("one").join("quarantine").exists());
+    person.types(["check", "--read-data"]).assert_code(0);
+}
