@@ -8,7 +8,7 @@ mod address;
 mod check;
 pub mod edit;
 mod file;
-mod rate;
+pub mod rate;
 mod schema;
 mod settings;
 mod show;

@@ -23,6 +23,7 @@ use crate::screen::Screen;
 
 mod layers;
 mod mirrors;
+mod other;
 mod repair;
 
 use layers::Surroundings;
@@ -44,6 +45,8 @@ pub struct Context {
     meter: OnceLock<Arc<Meter>>,
     /// The limits of all distant destinations together, once a destination was opened.
     shared: OnceLock<Option<Arc<Limits>>>,
+    /// The most bytes that the command reads a second, where it has such a limit of its own.
+    read_rate: OnceLock<u64>,
     /// A repository was found.
     is_there: AtomicBool,
     /// The command waits for its destination although it does not answer at first.
@@ -67,6 +70,7 @@ impl Context {
             screen: Arc::new(screen),
             now,
             meter: OnceLock::new(),
+            read_rate: OnceLock::new(),
             is_there: AtomicBool::new(false),
             waits: AtomicBool::new(false),
             shared: OnceLock::new(),
@@ -228,12 +232,20 @@ impl Context {
         if let Some(bytes) = self.settings()?.cache_size {
             repository.set_frames_budget(bytes);
         }
+        if let Some(percent) = self.settings()?.parity {
+            repository.set_parity(percent);
+        }
         Ok(repository)
     }
 
     /// Makes the command wait for a network that is not there yet, as after a start, if it has only one destination.
     pub fn wait_for_network(&self) {
         self.waits.store(true, Ordering::Relaxed);
+    }
+
+    /// Limits how much this command reads of each destination, in bytes a second, from the next opening on.
+    pub fn limit_reads(&self, rate: u64) {
+        self.read_rate.get_or_init(|| rate);
     }
 
     /// Makes the engine's access to a place, with its limits and the patience that the command has.
@@ -249,6 +261,7 @@ impl Context {
             cache: self.cache(),
             shared: self.shared_limits(),
             meter: self.meter.get().cloned(),
+            read_rate: self.read_rate.get().copied(),
         };
         Ok(layers::wrap(place.backend()?, place, &surroundings))
     }

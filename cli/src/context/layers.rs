@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use yore_engine::backend::{
     Backend, Deadline, Limited, Limits, Meter, Metered, Outage, Patience, Retry, RetryOptions,
+    Timetable,
 };
 use yore_platform::create_private_dir;
 
@@ -32,6 +33,8 @@ pub struct Surroundings {
     pub needs_destination: bool,
     /// Set by commands that serve a volume.
     pub meter: Option<Arc<Meter>>,
+    /// The most bytes that the command reads a second.
+    pub read_rate: Option<u64>,
 }
 
 /// Puts layers around the access to a place.
@@ -67,7 +70,13 @@ fn limit(
 ) -> Arc<dyn Backend> {
     let shared = surroundings.shared.clone().filter(|_| is_distant);
     let own = limits(&place.limits, &surroundings.screen, &surroundings.zone);
+    let of_command = surroundings.read_rate.and_then(|rate| {
+        let download = Timetable { usual: Some(rate), ..Timetable::default() };
+        let typed = place::Limits { download, ..place::Limits::default() };
+        limits(&typed, &surroundings.screen, &surroundings.zone)
+    });
     own.into_iter()
+        .chain(of_command)
         .chain(shared)
         .fold(backend, |inner, limits| Arc::new(Limited::new(inner, limits)))
 }

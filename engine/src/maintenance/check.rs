@@ -7,13 +7,15 @@ use std::collections::{HashMap, HashSet};
 
 use crate::error::Result;
 use crate::format::id::{ObjectId, SnapshotId};
-use crate::format::record::Snapshot;
+use crate::format::record::{Snapshot, Tombstone};
 use crate::index::BlobIndex;
 use crate::operation::observer::Observer;
 use crate::read::reader::Reader;
-use crate::repository::Repository;
+use crate::repository::{Repository, RolledBack};
 
 mod packs;
+mod parity;
+mod read_log;
 mod records;
 mod report;
 mod snapshots;
@@ -22,6 +24,7 @@ mod tests;
 mod trees;
 
 use packs::Packs;
+use read_log::ReadLog;
 use report::Findings;
 pub use report::{CheckReport, Finding};
 
@@ -33,22 +36,27 @@ pub enum ReadData {
     None,
     /// All of them.
     All,
-    /// So many in a hundred, chosen at random each time; at least one.
-    Percent(f64),
-    /// The `n`th of `of` parts, counted from 1; all parts together are all packs.
-    Part {
-        /// The number of the part.
-        n: u64,
-        /// The number of parts.
-        of: u64,
-    },
+    /// All that a check of all has not read which was interrupted; all if there was none.
+    Rest,
+    /// This share of the packs, above 0 and up to 1: those that were not read for the longest time. So after as many
+    /// checks as there are shares, all were read.
+    Share(f64),
 }
 
 /// The options of a check.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct CheckOptions {
     /// The packs that are read whole.
     pub read_data: ReadData,
+    /// The beginning of the id of a snapshot that must be there, or forgotten.
+    pub expected_head: Option<String>,
+}
+
+impl CheckOptions {
+    /// Makes options that read so much, and expect nothing.
+    pub const fn reading(read_data: ReadData) -> Self {
+        Self { read_data, expected_head: None }
+    }
 }
 
 /// The number of times that objects are listed while prune deletes some of them.
@@ -67,7 +75,7 @@ pub fn check(
     options: &CheckOptions,
     observer: &dyn Observer,
 ) -> Result<CheckReport> {
-    check_one(&repository.only(0), &HashSet::new(), options, observer)
+    check_one(repository, 0, &Elsewhere::default(), options, observer)
 }
 
 /// Checks each destination by itself; returns the reports in the order of the destinations.
@@ -81,25 +89,60 @@ pub fn check_each(
     options: &CheckOptions,
     observer: &dyn Observer,
 ) -> Result<Vec<CheckReport>> {
-    let known = repository.snapshots().unwrap_or_default().list;
-    let elsewhere: HashSet<SnapshotId> = known.iter().map(|entry| entry.id).collect();
+    let known = repository.snapshots().unwrap_or_default();
+    let elsewhere = Elsewhere {
+        snapshots: known.list.iter().map(|entry| entry.id).collect(),
+        rolled_back: known.rolled_back,
+    };
     let numbers = 0..repository.destinations().len();
-    numbers.map(|n| check_one(&repository.only(n), &elsewhere, options, observer)).collect()
+    let check = |number| check_one(repository, number, &elsewhere, options, observer);
+    let mut reports = numbers.map(check).collect::<Result<Vec<_>>>()?;
+    if let (Some(prefix), Some(first)) = (&options.expected_head, reports.first_mut()) {
+        let is_head = |id: &SnapshotId| id.to_string().starts_with(prefix.as_str());
+        if !known.list.iter().any(|entry| is_head(&entry.id)) {
+            match known.forgotten.iter().find(|tombstone| is_head(&tombstone.snapshot)) {
+                Some(Tombstone { user, host, .. }) => first.notes.push(format!(
+                    "the expected snapshot {prefix} was forgotten by {user} on {host}"
+                )),
+                None => first.problems.push(Finding::missing_head(prefix)),
+            }
+        }
+    }
+    Ok(reports)
 }
 
-/// Checks a repository at one destination; `elsewhere` are snapshots that some destination has.
+/// The knowledge of other destinations, and of earlier states.
+#[derive(Default)]
+struct Elsewhere {
+    /// The snapshots that some destination has.
+    snapshots: HashSet<SnapshotId>,
+    /// The snapshots that destinations had.
+    rolled_back: Vec<RolledBack>,
+}
+
+/// Checks a repository at one destination.
 fn check_one(
-    repository: &Repository,
-    elsewhere: &HashSet<SnapshotId>,
+    all: &Repository,
+    destination: usize,
+    elsewhere: &Elsewhere,
     options: &CheckOptions,
     observer: &dyn Observer,
 ) -> Result<CheckReport> {
-    let (mut findings, counting) = check_records(repository, elsewhere);
+    let repository = &all.only(destination);
+    let (mut findings, counting) = check_records(repository, &elsewhere.snapshots);
+    let lost = elsewhere.rolled_back.iter().filter(|one| one.destination == destination);
+    lost.for_each(|one| findings.rolled_back(one.snapshot));
     let condemned = repository.condemned().unwrap_or_default();
     let mut index = BlobIndex::default();
     let mut packs = Packs::list(repository, condemned, &mut findings);
     packs.take_index(repository, &mut index, &mut findings, observer)?;
-    packs.check(repository, options.read_data, &mut findings, observer)?;
+    let mut log = ReadLog::open(all, destination, |pack| packs.is_listed(pack));
+    let chosen = packs.choose(options.read_data, &mut log);
+    packs.check(repository, (&chosen, &mut log), &mut findings, observer)?;
+    parity::check(repository, &packs, &chosen, &mut findings, observer)?;
+    if matches!(options.read_data, ReadData::All | ReadData::Rest) {
+        log.end();
+    }
     let (mirrors, keys) = (repository.mirrors.clone(), repository.keys.clone());
     let reader = Reader::new(mirrors, keys, index, TREE_BUDGET, None);
     trees::check(&reader, &counting, &packs, &mut findings, observer)?;

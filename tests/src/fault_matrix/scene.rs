@@ -67,7 +67,7 @@ impl FaultScene {
     /// number.
     pub(super) fn assert_complete(&self, memory: &Arc<Memory>, what: &str) -> usize {
         let repo = self.at(memory);
-        let options = CheckOptions { read_data: ReadData::All };
+        let options = CheckOptions::reading(ReadData::All);
         let report = check(&repo.open(), &options, &Unobserved).expect("a report");
         assert!(report.is_sound(), "{what}: {report:#?}");
         let snapshots = repo.snapshots();

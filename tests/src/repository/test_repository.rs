@@ -34,6 +34,7 @@ pub fn small_parameters() -> Parameters {
         frame: 8 << 10,
         pack: 64 << 10,
         inline: 64,
+        parity: 0,
     }
 }
 
@@ -122,12 +123,9 @@ impl TestRepository {
 
     /// Checks everything; fails with a report of the damage.
     pub fn assert_sound(&self) -> CheckReport {
-        let report = check(
-            &self.open(),
-            &CheckOptions { read_data: ReadData::All },
-            &yore_engine::Unobserved,
-        )
-        .expect("a report");
+        let report =
+            check(&self.open(), &CheckOptions::reading(ReadData::All), &yore_engine::Unobserved)
+                .expect("a report");
         assert!(report.is_sound(), "{report:#?}");
         report
     }

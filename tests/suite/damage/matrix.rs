@@ -56,7 +56,7 @@ struct Effect {
 
 fn effect(scene: &Scene, memory: Arc<Memory>, what: &dyn Fn() -> String) -> Effect {
     let Ok(repository) = scene.repo.open_at(memory) else { return Effect::default() };
-    let all = CheckOptions { read_data: ReadData::All };
+    let all = CheckOptions::reading(ReadData::All);
     let report = check(&repository, &all, &Unobserved).expect("a report");
     let mut effect = Effect {
         opens: true,

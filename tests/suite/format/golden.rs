@@ -68,7 +68,7 @@ fn golden_repositories_hold_what_they_held_when_they_were_made() {
         for secret in [key, recovery, Secret::passphrase(PASSPHRASE)] {
             let backend = Arc::new(Folder::new(at.join("repository")));
             let repository = open(backend, &secret, None).expect("it opens");
-            let all = CheckOptions { read_data: ReadData::All };
+            let all = CheckOptions::reading(ReadData::All);
             let report = check(&repository, &all, &Unobserved).expect("a report");
             assert!(report.is_sound(), "{version}: {report:#?}");
             let snapshots = repository.snapshots().expect("snapshots");

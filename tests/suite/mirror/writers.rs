@@ -72,7 +72,7 @@ impl Scene {
         let report = sync(&repository, &SyncOptions::default(), &dead_writer(), &Unobserved);
         let report = report.expect("a sync");
         assert!(report.is_whole(), "{report:?}");
-        let options = CheckOptions { read_data: ReadData::All };
+        let options = CheckOptions::reading(ReadData::All);
         for report in check_each(&repository, &options, &Unobserved).expect("a check") {
             assert!(report.is_sound(), "{report:?}");
             assert_eq!(report.snapshots, snapshots as u64);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sha2::{Digest, Sha256};
 use yore_platform::ReadBuffer;
 
+use super::read_log::ReadLog;
 use super::records::list;
 use super::report::Findings;
 use super::{ReadData, Sizes};
@@ -55,10 +56,48 @@ impl Packs {
         Self { listed, described: BTreeMap::new(), condemned, absent: 0 }
     }
 
+    /// Returns true if a pack is stored, in whatever length.
+    pub(super) fn is_listed(&self, id: &ObjectId) -> bool {
+        self.listed.contains_key(id)
+    }
+
     /// Returns whether a pack is stored in its full length.
     pub(super) fn is_there(&self, id: &ObjectId) -> bool {
         let size = self.described.get(id).map(|described| described.size);
         size.is_some() && self.listed.get(id).copied() == size
+    }
+
+    /// Returns the size that a pack should have, if it is stored: what an index says, or what is stored.
+    pub(super) fn right_size(&self, id: &ObjectId) -> Option<u64> {
+        let stored = self.listed.get(id)?;
+        Some(self.described.get(id).map_or(*stored, |described| described.size))
+    }
+
+    /// Returns the packs that are stored and that prune has not condemned.
+    pub(super) fn in_use(&self) -> impl Iterator<Item = &ObjectId> {
+        self.listed.keys().filter(|id| !self.condemned.contains(id))
+    }
+
+    /// Chooses the packs that are read whole.
+    pub(super) fn choose(&self, read_data: ReadData, log: &mut ReadLog) -> HashSet<ObjectId> {
+        let mut ids: Vec<ObjectId> = self.listed.keys().copied().collect();
+        ids.sort_unstable();
+        match read_data {
+            ReadData::None => HashSet::new(),
+            ReadData::All => {
+                log.begin(false);
+                ids.into_iter().collect()
+            }
+            ReadData::Rest => {
+                let read = log.begin(true);
+                ids.into_iter().filter(|id| !read.contains(id)).collect()
+            }
+            ReadData::Share(share) => {
+                // Not one more for the last digit of a fraction.
+                let count = (ids.len() as f64 * share.clamp(0.0, 1.0) - 1e-9).ceil();
+                log.oldest(&ids, count as usize)
+            }
+        }
     }
 
     /// Reads every index object into `index`.
@@ -136,18 +175,17 @@ impl Packs {
     pub(super) fn check(
         &self,
         repository: &Repository,
-        read_data: ReadData,
+        (chosen, log): (&HashSet<ObjectId>, &mut ReadLog),
         findings: &mut Findings,
         observer: &dyn Observer,
     ) -> Result<()> {
         let mut packs: Vec<(ObjectId, u64)> = self.listed.iter().map(|(id, n)| (*id, *n)).collect();
         packs.sort_unstable();
-        let chosen = choose(&packs, read_data);
         let bytes = packs.iter().filter(|(id, _)| chosen.contains(id)).map(|(_, size)| size).sum();
         observer.event(Event::Counting(Unit::Packs));
         observer.event(Event::Expected { files: packs.len() as u64, bytes });
         let next = AtomicUsize::new(0);
-        let shared = Mutex::new(findings);
+        let shared = Mutex::new((findings, log));
         let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
         std::thread::scope(|scope| {
             for _ in 0..workers {
@@ -158,15 +196,21 @@ impl Packs {
                         }
                         let found = self.check_pack(repository, id, size, chosen.contains(&id));
                         let read = found.read;
-                        let mut findings = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                        found.add_to(id, &mut findings);
-                        drop(findings);
+                        let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                        if found.is_whole {
+                            shared.1.add(id, found.problems.is_empty());
+                        }
+                        found.add_to(id, shared.0);
+                        drop(shared);
                         observer.event(Event::Done { files: 1, bytes: read });
                     }
                 });
             }
         });
-        if observer.interrupted() { Err(Error::Interrupted) } else { Ok(()) }
+        if observer.interrupted() {
+            return Err(Error::Interrupted);
+        }
+        Ok(())
     }
 
     fn check_pack(
@@ -271,25 +315,5 @@ impl PackResult {
         }
         findings.report.bytes_read += self.read;
         findings.report.packs_read += u64::from(self.is_whole);
-    }
-}
-
-fn choose(packs: &[(ObjectId, u64)], read_data: ReadData) -> HashSet<ObjectId> {
-    let leading = |id: &ObjectId| id.0.iter().take(8).fold(0u64, |n, b| n << 8 | u64::from(*b));
-    let ids = packs.iter().map(|(id, _)| *id);
-    match read_data {
-        ReadData::None => HashSet::new(),
-        ReadData::All => ids.collect(),
-        ReadData::Part { n, of } => {
-            ids.filter(|id| of > 0 && leading(id) % of == n.wrapping_sub(1)).collect()
-        }
-        ReadData::Percent(percent) => {
-            let seed: [u8; 16] = crate::format::keys::random();
-            let mut drawn: Vec<_> =
-                ids.map(|id| (Sha256::digest([&seed[..], &id.0].concat()), id)).collect();
-            drawn.sort_unstable();
-            let wanted = (drawn.len() as f64 * percent.clamp(0.0, 100.0) / 100.0).ceil();
-            drawn.into_iter().take(wanted as usize).map(|(_, id)| id).collect()
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The report of a check.
 
 use crate::error::Error;
+use crate::format::id::SnapshotId;
 
 /// The most problems that are listed; further ones are counted.
 const MOST_LISTED: usize = 1000;
@@ -44,6 +45,17 @@ impl CheckReport {
     }
 }
 
+impl Finding {
+    /// Makes the finding that a snapshot which was expected is nowhere.
+    pub(super) fn missing_head(prefix: &str) -> Self {
+        let what = format!(
+            "the expected snapshot {prefix} is not there, and nobody forgot it: the repository was put back to an \
+             earlier state, or the snapshot was removed"
+        );
+        Self { subject: format!("snapshot {prefix}"), error: Error::Unreadable { what } }
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) report: CheckReport,
@@ -62,6 +74,15 @@ impl Findings {
     pub(super) fn has_vanished(&self) -> bool {
         let is_missing = |finding: &Finding| matches!(finding.error, Error::Missing { .. });
         self.report.problems.iter().any(is_missing)
+    }
+
+    /// Adds a snapshot that was there and that nobody forgot.
+    pub(super) fn rolled_back(&mut self, id: SnapshotId) {
+        let what = format!(
+            "snapshot {id:.8} was there and is not any more, although nobody forgot it: the destination was put back \
+             to an earlier state, or somebody removed it"
+        );
+        self.problem(format!("snapshot {id:.8}"), Error::Unreadable { what });
     }
 
     /// Adds a damaged object.

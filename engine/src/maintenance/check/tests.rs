@@ -1,17 +1,19 @@
 //! A check finds every change to an object.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::format::object::ObjectName;
-use crate::operation::observer::Unobserved;
+use crate::error::Error;
+use crate::format::object::{Area, ObjectName};
+use crate::operation::observer::{Event, Observer, Problem, Unobserved};
 use crate::repository::forget::forget;
 use crate::snapshots::order::SnapshotEntry;
 use crate::testing::{Sample, time, writer};
 
-const ALL: CheckOptions = CheckOptions { read_data: ReadData::All };
+const ALL: CheckOptions = CheckOptions::reading(ReadData::All);
 
 fn small() -> Sample {
     let sample = Sample::new();
@@ -54,15 +56,15 @@ fn a_sound_repository_has_no_problems() {
     let report = check(&sample.repository, &ALL, &Unobserved).expect("a report");
     assert!(report.is_sound() && report.notes.is_empty(), "{report:?}");
     assert_eq!((report.snapshots, report.packs, report.packs_read), (2, 4, 4));
-    let nothing = CheckOptions { read_data: ReadData::None };
+    let nothing = CheckOptions::reading(ReadData::None);
     let report = check(&sample.repository, &nothing, &Unobserved).expect("a report");
     assert_eq!((report.packs_read, report.is_sound()), (0, true));
     let read = |read_data| {
-        let options = CheckOptions { read_data };
+        let options = CheckOptions::reading(read_data);
         check(&sample.repository, &options, &Unobserved).expect("a report").packs_read
     };
-    assert_eq!((1..=3).map(|n| read(ReadData::Part { n, of: 3 })).sum::<u64>(), 4);
-    assert_eq!((read(ReadData::Percent(30.0)), read(ReadData::Percent(0.0))), (2, 0));
+    assert_eq!((read(ReadData::Share(0.25)), read(ReadData::Share(0.3))), (1, 2));
+    assert_eq!((read(ReadData::Rest), read(ReadData::Share(0.0))), (4, 0));
 }
 
 #[test]
@@ -204,4 +206,61 @@ fn a_snapshot_that_another_client_saw_is_missed_when_it_is_removed_with_its_sess
         std::fs::remove_file(sample.path().join(name.as_str())).expect("removed");
     }
     assert!(notices(&sample).0);
+}
+
+#[test]
+fn shares_take_turns_until_every_pack_was_read() {
+    let sample = small();
+    let cache = tempfile::tempdir().expect("a folder");
+    let repository = sample.reopen_with(Some(cache.path().to_owned()));
+    let packs = repository.backend().names(Area::Packs).expect("a list");
+    assert_eq!(packs.len(), 4);
+    // Altered in the first frame of data, which only a check notices that reads it.
+    let content = |name: &ObjectName| std::fs::read(sample.path().join(name.as_str()));
+    let is_data = |name: &&ObjectName| content(name).expect("a pack")[5] == 1;
+    let path = sample.path().join(packs.iter().find(is_data).expect("one").as_str());
+    let mut bytes = std::fs::read(&path).expect("a pack");
+    bytes[100] ^= 1;
+    put(&path, &bytes);
+    let read = || {
+        let options = CheckOptions::reading(ReadData::Share(0.25));
+        check(&repository, &options, &Unobserved).expect("a report")
+    };
+    for round in 0..3 {
+        let reports: Vec<CheckReport> = (0..4).map(|_| read()).collect();
+        assert!(reports.iter().all(|report| report.packs_read == 1));
+        let found = reports.iter().filter(|report| !report.is_sound()).count();
+        assert_eq!(found, 1, "each pack once a round, in round {round}");
+    }
+}
+
+/// Interrupts a check after two packs.
+struct Impatient(AtomicU64);
+
+impl Observer for Impatient {
+    fn event(&self, event: Event) {
+        if let Event::Done { bytes: 1.., .. } = event {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn problem(&self, _: Problem) {}
+
+    fn interrupted(&self) -> bool {
+        self.0.load(Ordering::Relaxed) >= 2
+    }
+}
+
+#[test]
+fn an_interrupted_check_goes_on_with_what_it_has_not_read() {
+    let sample = small();
+    let cache = tempfile::tempdir().expect("a folder");
+    let repository = sample.reopen_with(Some(cache.path().to_owned()));
+    let stopped = check(&repository, &ALL, &Impatient(AtomicU64::new(0)));
+    assert!(matches!(stopped, Err(Error::Interrupted)), "{stopped:?}");
+    let rest = CheckOptions::reading(ReadData::Rest);
+    let report = check(&repository, &rest, &Unobserved).expect("a report");
+    assert!(report.is_sound() && (1..=2).contains(&report.packs_read), "{report:?}");
+    // Nothing was interrupted now.
+    assert_eq!(check(&repository, &rest, &Unobserved).expect("a report").packs_read, 4);
 }
