@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use yore_platform::Timestamp;
 
+use self::newest_seen::{RolledBack, SeenBefore};
 use super::listing::Listing;
 use super::records::{Holder, Records, Wanted};
 use super::{Problems, Repository, Sessions};
@@ -15,6 +16,7 @@ use crate::operation::clock::now;
 use crate::snapshots::order::{self, SnapshotEntry};
 
 pub(super) mod annotations;
+pub(super) mod newest_seen;
 
 /// The most heads that a snapshot names (FORMAT.md §10, key 18).
 const MAX_HEADS: usize = 1024;
@@ -31,6 +33,9 @@ pub struct Snapshots {
     pub(crate) forgotten: Vec<Tombstone>,
     /// The errors of objects that could not be read.
     pub problems: Problems,
+    /// The snapshots that destinations had and have no more, although nobody forgot them: they were put back to an
+    /// earlier state.
+    pub rolled_back: Vec<RolledBack>,
 }
 
 /// Returns the snapshots that count (FORMAT.md §11): committed at a destination, and named by no tombstone.
@@ -105,6 +110,8 @@ pub(crate) struct State {
     pub(crate) sessions: Sessions,
     /// The snapshots that each destination commits, in the order of the destinations.
     pub(crate) committed: Vec<HashSet<SnapshotId>>,
+    /// The destinations whose sessions could all be read.
+    is_whole: Vec<bool>,
 }
 
 impl State {
@@ -140,12 +147,18 @@ impl Repository {
     pub(crate) fn list_state(&self, areas: &[Area]) -> Result<(Listing, State)> {
         let mut attempt = 0;
         loop {
+            let before = SeenBefore::load(self);
             let listing = self.list(areas)?;
-            let state = self.state(&listing);
+            let mut state = self.state(&listing);
+            let whole = state.committed.iter().zip(&state.is_whole);
+            let whole: Vec<_> = whole.map(|(set, is_whole)| is_whole.then_some(set)).collect();
+            state.snapshots.rolled_back = before.compare(self, &state.snapshots, &whole);
             attempt += 1;
             let has_vanished =
                 state.snapshots.problems.iter().any(|error| matches!(error, Error::Missing { .. }));
-            if !has_vanished || attempt == VANISHED {
+            // A list may be older than one that was made before it.
+            let is_settled = !has_vanished && state.snapshots.rolled_back.is_empty();
+            if is_settled || attempt == VANISHED {
                 return Ok((listing, state));
             }
         }
@@ -164,11 +177,13 @@ impl Repository {
         records.load(&wanted);
         let (mut sessions, mut committed) =
             (Sessions::default(), vec![HashSet::new(); self.destinations.len()]);
+        let mut is_whole = vec![false; self.destinations.len()];
         for (number, listed) in listing.reached() {
             let mut own = Sessions::default();
             let names = listed.names(Area::Sessions);
             self.destinations[number].sessions(&mut records, names, &mut own);
             committed[number] = own.committed().collect();
+            is_whole[number] = own.problems.is_empty();
             sessions.list.append(&mut own.list);
             found.problems.append(&mut own.problems);
         }
@@ -191,7 +206,7 @@ impl Repository {
         let annotations = listing.union(Area::Annotations);
         annotations::apply(&mut found.list, &annotations, &mut records, &mut found.problems);
         records.save_used();
-        State { snapshots: found, sessions, committed }
+        State { snapshots: found, sessions, committed, is_whole }
     }
 
     pub(crate) fn load_snapshot(&self, id: SnapshotId) -> Result<Snapshot> {

@@ -6,7 +6,7 @@ use yore_platform::Timestamp;
 
 use super::Task;
 use super::generations::Generations;
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::id::{BlobId, ObjectId, SnapshotId};
 use crate::format::object::{Area, ObjectName};
 use crate::format::record::{Outcome, Session, Verdict};
@@ -79,6 +79,11 @@ impl View {
         }
         if let Some(error) = state.snapshots.problems.drain(..).next() {
             return Err(error);
+        }
+        if let Some(lost) = state.snapshots.rolled_back.first() {
+            let location = repository.destinations()[lost.destination].location();
+            let snapshot = format!("{:.8}", lost.snapshot);
+            return Err(Refusal::RolledBack { location, snapshot }.into());
         }
         let id = task.place().id();
         let own = |_: &ObjectId, (session, _): &mut (Session, _)| session.destination == id;

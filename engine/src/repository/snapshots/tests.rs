@@ -38,6 +38,7 @@ fn tombstone(id: SnapshotId, snapshot: &Snapshot) -> Tombstone {
         client_sequence: Some((snapshot.client, snapshot.sequence)),
         seen: snapshot.seen.clone(),
         previous: snapshot.previous,
+        origin: None,
     }
 }
 
