@@ -5,3 +5,4 @@ pub mod content;
 pub mod moment_path;
 pub mod snapshot;
 pub mod state;
+pub mod suspicion;

@@ -4,7 +4,9 @@ pub(crate) mod machine;
 pub(crate) mod moment;
 pub(crate) mod order;
 pub mod retention;
+pub(crate) mod suspicion;
 
 pub use machine::Machine;
 pub use moment::{Moment, Part, last_instant, state};
 pub use order::{Clock, SnapshotEntry};
+pub use suspicion::{ACKNOWLEDGED, Change, change_of};

@@ -35,6 +35,7 @@ impl RunRecord {
         let is_whole = report.totals.unreadable + report.changed_while_read + self.missing == 0
             && report.emptied.is_empty()
             && self.behind.is_empty()
+            && report.rolled_back.is_empty()
             && (report.left_out.whole_sources.is_empty() || accepts_empty);
         if is_whole { Done::Whole } else { Done::Partly }
     }

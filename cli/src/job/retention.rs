@@ -12,7 +12,7 @@ use crate::args::time;
 use crate::config::{Retention, SourceSettings};
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
-use crate::text::format;
+use crate::text::{escape, format};
 
 /// Bytes of decoded frames that comparing snapshots keeps.
 const BUDGET: usize = 32 << 20;
@@ -65,6 +65,15 @@ pub fn forget_after_backup(
     let Some(group) = groups.iter().find(|group| is_of_source(group, source)) else {
         return Ok((0, Done::Whole));
     };
+    if let Some(entry) = group.snapshots.iter().find(|entry| entry.needs_attention()) {
+        context.screen.line(format!(
+            "Retention of {} pauses: snapshot {:.8} has a suspicious change that nobody has looked at. If it is right: \
+             yore acknowledge",
+            escape::text(&source.name),
+            entry.id
+        ));
+        return Ok((0, Done::Whole));
+    }
     let retained = retained(context, repository, group, &retention.rules, false)?;
     let (dropped, kept) = (retained.dropped.len() as u64, retained.kept.len() as u64);
     if dropped == 0 {

@@ -12,7 +12,7 @@ use crate::access::writer::writer;
 use crate::access::{flushing, shared_client, state};
 use crate::context::Context;
 use crate::failure::Outcome;
-use crate::moment::clock;
+use crate::moment::{clock, suspicion};
 use crate::screen::progress::Progress;
 
 impl Prepared {
@@ -25,6 +25,7 @@ impl Prepared {
         if let Some(ahead) = &report.ahead {
             clock::warn_of_future(context, ahead);
         }
+        suspicion::print_rolled_back(context, &report.rolled_back);
         if let Some(new) = report.new_client {
             shared_client::replace(&context.screen, new);
         }

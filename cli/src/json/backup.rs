@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use yore_engine::backup::{BackupReport, NotEntered};
 use yore_engine::format::RepositoryId;
+use yore_engine::snapshots::Change;
 
 use super::{PathText, Totals};
 use crate::text::escape;
@@ -32,6 +33,12 @@ pub struct Backup {
     pub left_out: LeftOut,
     /// Folders whose last state was kept, because they were empty.
     pub emptied: Vec<Emptied>,
+    /// The id of the newest snapshot, for `check --expect-head`: that of this one.
+    pub head: Option<String>,
+    /// The change since the snapshot before, if it is suspicious.
+    pub suspicious: Option<SuspiciousChange>,
+    /// Snapshots that destinations had and have no more, although nobody forgot them.
+    pub rolled_back: Vec<String>,
     /// Destinations that do not have the snapshot, by name or location.
     pub behind: Vec<String>,
     /// The duration.
@@ -64,6 +71,26 @@ pub struct LeftOutFolder {
     pub reason: &'static str,
     /// The type of the file system that is mounted there, where that is the reason.
     pub file_system: Option<String>,
+}
+
+/// Unusually much change since the snapshot before.
+#[derive(Debug, Default, Serialize)]
+pub struct SuspiciousChange {
+    /// Files of the snapshot before.
+    pub files_before: u64,
+    /// Files of them that changed.
+    pub changed: u64,
+    /// Files of them that are removed.
+    pub removed: u64,
+    /// Tells that new data can hardly be compressed, while earlier data could.
+    pub incompressible: bool,
+}
+
+impl From<&Change> for SuspiciousChange {
+    fn from(change: &Change) -> Self {
+        let Change { before, changed, removed, incompressible } = *change;
+        Self { files_before: before, changed, removed, incompressible }
+    }
 }
 
 /// A folder that had files and was empty.
@@ -110,6 +137,9 @@ impl Backup {
             changed_while_read: report.changed_while_read,
             left_out: LeftOut::from(&report.left_out),
             emptied: report.emptied.iter().map(emptied).collect(),
+            head: report.snapshot.map(|id| id.to_string()),
+            suspicious: report.suspicion.as_ref().map(SuspiciousChange::from),
+            rolled_back: report.rolled_back.iter().map(|one| one.snapshot.to_string()).collect(),
             behind,
             seconds: took.as_secs_f64(),
         }

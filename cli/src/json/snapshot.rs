@@ -33,6 +33,10 @@ pub struct Snapshot {
     pub tags: Vec<String>,
     /// Tells that no policy forgets it.
     pub pinned: bool,
+    /// Tells that the change since the snapshot before was suspicious.
+    pub suspicious: bool,
+    /// Tells that a person has looked at the suspicious change.
+    pub acknowledged: bool,
     /// The patterns of what was left out.
     pub excludes: Vec<String>,
     /// The program that made it.
@@ -94,6 +98,8 @@ impl From<&SnapshotEntry> for Snapshot {
             sources: snapshot.sources.iter().map(|source| lossy_path(source)).collect(),
             tags: snapshot.tags.clone(),
             pinned: *pinned,
+            suspicious: snapshot.suspicious,
+            acknowledged: snapshot.suspicious && !entry.needs_attention(),
             excludes: Exclusion::patterns(&snapshot.excludes).map(str::to_owned).collect(),
             program: snapshot.program.clone(),
             sequence: snapshot.sequence,

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::SuspiciousChange;
+
 /// The last backup of a source.
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "source")]
@@ -23,6 +25,24 @@ pub struct Source<'a> {
     pub clock: &'static str,
     /// The number of files and folders that could not be read.
     pub unreadable: u64,
+    /// Tells that its change was suspicious, and nobody has looked at it.
+    pub suspicious: bool,
+}
+
+/// A snapshot with a suspicious change that nobody has looked at.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "suspicious")]
+pub struct Suspicious<'a> {
+    /// The id of the snapshot.
+    pub snapshot: String,
+    /// The time that it claims.
+    pub time: String,
+    /// The machine.
+    pub host: &'a str,
+    /// The sources.
+    pub sources: Vec<String>,
+    /// The change.
+    pub change: SuspiciousChange,
 }
 
 /// A source that does not count any more, of `status --forget-source`.

@@ -9,7 +9,7 @@ use yore_engine::{Error, TreePath};
 
 use super::clock;
 use super::moment_path::MomentPath;
-use super::snapshot;
+use super::{snapshot, suspicion};
 use crate::args::machine::MachineArgs;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome, engine_error};
@@ -49,6 +49,7 @@ pub fn open(
 ) -> Outcome<MomentState> {
     let snapshots = repository.snapshots()?;
     print_problems(context, snapshots.problems);
+    suspicion::print_rolled_back(context, &snapshots.rolled_back);
     if snapshots.list.is_empty() {
         return Err(Failure::new(
             Exit::Failed,

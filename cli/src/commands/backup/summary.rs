@@ -3,6 +3,7 @@
 use yore_engine::backup::{BackupReport, LeftOut, NotEntered};
 
 use crate::job::RunRecord;
+use crate::moment::suspicion;
 use crate::screen::Screen;
 use crate::text::{escape, format};
 
@@ -17,7 +18,9 @@ pub fn print(screen: &Screen, record: &RunRecord) {
     let of = record.source.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
     match report.snapshot {
         Some(id) => {
-            screen.info(format!("Saved snapshot {id:.8}{of} in {}.", format::duration(record.took)))
+            screen
+                .info(format!("Saved snapshot {id:.8}{of} in {}.", format::duration(record.took)));
+            screen.info(format!("  head {id:.16}"));
         }
         None => screen.info(format!("A trial{of}: nothing was saved.")),
     }
@@ -85,6 +88,13 @@ fn warnings(screen: &Screen, report: &BackupReport) {
              right as it is: --allow-empty-source",
             escape::path(&emptied.path),
             format::counted(emptied.before, "file"),
+        ));
+    }
+    if let Some(change) = &report.suspicion {
+        screen.line(format!(
+            "  SUSPICIOUS: {}. If that was not you, look at it before anything is forgotten: `yore diff latest~1 \
+             latest --stat`; if it is right: `yore acknowledge`. Until then no rule forgets older snapshots of this.",
+            suspicion::describe(change),
         ));
     }
     for source in &report.left_out.whole_sources {

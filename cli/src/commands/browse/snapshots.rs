@@ -10,7 +10,7 @@ use crate::args::snapshot_filter::SnapshotFilter;
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::json;
-use crate::moment::{clock, state as moment_state};
+use crate::moment::{clock, state as moment_state, suspicion};
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
 
@@ -28,8 +28,9 @@ pub struct Options {
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
     let snapshots = repository.snapshots()?;
-    let is_whole = snapshots.problems.is_empty();
+    let is_whole = snapshots.problems.is_empty() && snapshots.rolled_back.is_empty();
     moment_state::print_problems(context, snapshots.problems);
+    suspicion::print_rolled_back(context, &snapshots.rolled_back);
     let all = snapshots.list.len();
     let mut list: Vec<_> = snapshots
         .list
@@ -82,9 +83,10 @@ fn row(entry: &SnapshotEntry, zone: &TimeZone) -> Vec<String> {
     ]
 }
 
-/// Returns the tags as one cell, with the pin.
+/// Returns the tags as one cell, with the pin and a suspicious change.
 fn tags(entry: &SnapshotEntry) -> String {
     let pin = entry.pinned.then_some("(pinned)");
+    let pin = pin.into_iter().chain(entry.needs_attention().then_some("(suspicious change)"));
     let tags = entry.snapshot.tags.join(",");
     let tags = (!tags.is_empty()).then_some(tags.as_str());
     escape::text(&tags.into_iter().chain(pin).collect::<Vec<_>>().join(" "))

@@ -16,10 +16,11 @@ use crate::args::live_path;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
-use crate::moment::state as moment_state;
+use crate::moment::{state as moment_state, suspicion};
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
 
+mod attention;
 mod destinations;
 
 /// The time in which a drive must report its counters.
@@ -33,6 +34,10 @@ pub struct Options {
     /// Fail when the last backup of a source is older, as in 26h or 2d
     #[arg(long, value_name = "AGE", value_parser = parse_age)]
     max_age: Option<Duration>,
+    /// Fail when something needs a person: a suspicious change, a snapshot that is missing or can't be read, a
+    /// destination that is not there
+    #[arg(long, conflicts_with = "forget_source")]
+    check: bool,
     /// Drop a source that is not backed up any more: it does not count until it is backed up again
     #[arg(long, value_name = "PATH", conflicts_with = "max_age")]
     forget_source: Option<PathBuf>,
@@ -65,6 +70,8 @@ struct LastBackup {
     /// The age; `None` where the time that the snapshot claims is not believed.
     age: Option<Duration>,
     clock: Clock,
+    /// Its change was suspicious, and nobody has looked at it.
+    needs_attention: bool,
 }
 
 /// Runs the command.
@@ -81,9 +88,12 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         }
     })?;
     let snapshots = repository.snapshots()?;
-    let done = if snapshots.problems.is_empty() { Done::Whole } else { Done::Partly };
+    let unread = (snapshots.problems.len() + snapshots.rolled_back.len()) as u64;
+    let done = if unread == 0 { Done::Whole } else { Done::Partly };
     moment_state::print_problems(context, snapshots.problems);
+    suspicion::print_rolled_back(context, &snapshots.rolled_back);
     let mut dropped = Dropped::read(repository.id())?;
+    let suspicious = attention::suspicious(&snapshots.list);
     let mut lasts = last_backups(context, snapshots.list);
     if let Some(source) = &options.forget_source {
         forget_source(context, options, source, &lasts, &mut dropped)?;
@@ -97,11 +107,15 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         let those = format::counted(number, "source");
         context.screen.info(format!("Not counted, since dropped: {those}."));
     }
+    attention::print(context, &suspicious);
     let here = hostname();
     let mine = lasts.iter().filter(|last| last.host == here).map(|last| last.source.clone());
     destinations::print(context, &repository, &mine.collect::<Vec<_>>())?;
     print_drives(context, Some(repository.id()))?;
     let done = context.done_everywhere(done);
+    if options.check {
+        attention::must_be_none(context, &suspicious, unread)?;
+    }
     match options.max_age {
         Some(_) if lasts.is_empty() && all > 0 => Err(Failure::new(
             Exit::Failed,
@@ -164,11 +178,12 @@ fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<LastBackup> 
         }
     }
     let last = |((host, source), entry): ((String, Vec<u8>), SnapshotEntry)| {
+        let needs_attention = entry.needs_attention();
         let SnapshotEntry { id, snapshot, clock, .. } = entry;
         // Clocks of two machines differ a little.
         let seconds = u64::try_from(now.saturating_sub(snapshot.time.seconds)).unwrap_or(0);
         let age = (clock != Clock::Wrong).then(|| Duration::from_secs(seconds));
-        LastBackup { host, source, id, snapshot, age, clock }
+        LastBackup { host, source, id, snapshot, age, clock, needs_attention }
     };
     lasts.into_iter().map(last).collect()
 }
@@ -185,6 +200,7 @@ fn print_backups(context: &Context, location: &str, lasts: &[LastBackup]) {
                 age_seconds: last.age.map(|age| age.as_secs()),
                 clock: json::clock_word(last.clock),
                 unreadable: last.snapshot.totals.unreadable,
+                suspicious: last.needs_attention,
             });
         }
         return;

@@ -14,6 +14,7 @@ pub(crate) fn snapshot(client: u8, sequence: u64, seconds: i64) -> (SnapshotId, 
     let snapshot = Snapshot {
         time,
         time_given: false,
+        suspicious: false,
         end: time,
         utc_offset: 0,
         host: client.to_string(),
@@ -31,6 +32,7 @@ pub(crate) fn snapshot(client: u8, sequence: u64, seconds: i64) -> (SnapshotId, 
         excludes: Vec::new(),
         uncovered: Vec::new(),
         session: ObjectId([0; 32]),
+        origin: None,
     };
     (SnapshotId(id), snapshot)
 }
@@ -109,6 +111,7 @@ fn what_was_seen_comes_before_what_saw_it() {
         client_sequence: Some((later.1.client, 2)),
         seen: Vec::new(),
         previous: Some(first.0),
+        origin: None,
     };
     let order = arrange(vec![second, first], &[stone], NOW);
     assert_eq!(order.iter().map(|one| one.snapshot.client.0[0]).collect::<Vec<_>>(), [1, 2]);

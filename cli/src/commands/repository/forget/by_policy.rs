@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::job;
 use crate::json;
-use crate::moment::{clock, state};
+use crate::moment::{clock, state, suspicion};
 use crate::screen::question;
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
@@ -32,6 +32,14 @@ pub(super) fn run(context: &Context, options: &Options) -> Outcome {
             "a rule counts all snapshots; `yore check` tells what is wrong, `yore repair` heals what it can",
         ));
     }
+    if !known.rolled_back.is_empty() {
+        suspicion::print_rolled_back(context, &known.rolled_back);
+        return Err(Failure::new(
+            Exit::Failed,
+            "nothing was forgotten: snapshots are missing that nobody forgot",
+            "a rule counts all snapshots; see above",
+        ));
+    }
     let list = options.machine.select(known.list)?;
     let groups = group(&list, by);
     let groups: Vec<Group<'_>> =
@@ -46,6 +54,7 @@ pub(super) fn run(context: &Context, options: &Options) -> Outcome {
         print(context, group, retained);
     }
     if !options.dry_run {
+        must_be_looked_at(options, &groups, &retained)?;
         must_not_surprise(context, options, &groups, &retained)?;
     }
     let dropped: Vec<&SnapshotEntry> = retained.into_iter().flat_map(|one| one.dropped).collect();
@@ -153,6 +162,29 @@ fn reason(reason: &Reason) -> String {
         Reason::Pinned => "pinned".to_owned(),
         Reason::Newest => "the newest".to_owned(),
     }
+}
+
+/// Refuses to forget snapshots of a group with a suspicious change that nobody has looked at: they may be the last good ones.
+fn must_be_looked_at(
+    options: &Options,
+    groups: &[Group<'_>],
+    retained: &[Retained<'_>],
+) -> Outcome<()> {
+    let drops = groups.iter().zip(retained).filter(|(_, retained)| !retained.dropped.is_empty());
+    let mut suspicious = drops.filter_map(|(group, _)| {
+        let entry = group.snapshots.iter().find(|entry| entry.needs_attention())?;
+        Some((group, entry))
+    });
+    let Some((group, entry)) = suspicious.next().filter(|_| !options.force) else { return Ok(()) };
+    Err(Failure::new(
+        Exit::Failed,
+        format!(
+            "nothing was forgotten: snapshot {:.8} of {} has a suspicious change that nobody has looked at",
+            entry.id,
+            title(group)
+        ),
+        "look at it: `yore status`; if it is right: `yore acknowledge`, and run the command again, or say --force",
+    ))
 }
 
 /// Asks before a policy drops more than half of a group, as a mistyped one does.
