@@ -124,6 +124,8 @@ pub struct RestoreOptions {
     pub run: Run,
     /// The verification of written files.
     pub verify: Verify,
+    /// Whether the intact parts of damaged files are written, under other names.
+    pub salvage: bool,
 }
 
 /// The outcome of a restore, or of a dry run.
@@ -151,6 +153,8 @@ pub struct RestoreReport {
     pub newer: u64,
     /// Files restored under a labelled name, beside another file.
     pub beside: u64,
+    /// Damaged files of which the intact parts were written; they count as failed, too.
+    pub salvaged: u64,
     /// Files that could not be restored; each was reported to the observer.
     pub failed: u64,
     /// Parts of metadata that the system refused; reported to the observer, summed up where they are many.

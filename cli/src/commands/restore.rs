@@ -67,6 +67,9 @@ pub struct Options {
     /// Read every file again after it is written, and compare
     #[arg(long)]
     verify: bool,
+    /// Of files that are damaged in the repository, write the intact parts, as "report (salvaged).odt"
+    #[arg(long)]
+    salvage: bool,
     /// Tell what would be done, do nothing
     #[arg(long)]
     dry_run: bool,
@@ -234,5 +237,6 @@ fn settings(
         owners: if options.numeric_ids { Owners::ByNumber } else { Owners::ByName },
         run: if options.dry_run { Run::Dry } else { Run::Real },
         verify: if options.verify { Verify::Reread } else { Verify::Trust },
+        salvage: options.salvage,
     }
 }

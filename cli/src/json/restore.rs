@@ -37,6 +37,8 @@ pub struct Restore {
     pub newer: u64,
     /// Nodes that could not be restored.
     pub failed: u64,
+    /// Files of them whose intact parts were written.
+    pub salvaged: u64,
     /// Parts of metadata that the system refused.
     pub refused: u64,
     /// Temporary files of interrupted restores, removed now.
@@ -64,6 +66,7 @@ impl Restore {
             replaced: report.replaced,
             newer: report.newer,
             failed: report.failed,
+            salvaged: report.salvaged,
             refused: report.refused,
             leftovers: report.leftovers,
             kept_both: report.beside,

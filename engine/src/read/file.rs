@@ -241,6 +241,30 @@ impl OpenFile {
         }
     }
 
+    /// Returns where the part ends that holds the byte at `offset` and can't be read: the chunk, or the list of chunks
+    /// that is lost itself; at most up to the next hole.
+    pub(crate) fn lost_until(&self, reader: &Reader, offset: u64) -> u64 {
+        let Region::Data { data, until } = self.region(offset) else { return self.size };
+        let end = self.span_end(reader, data).unwrap_or(data + 1).max(data + 1);
+        until.min(offset.saturating_add(end - data))
+    }
+
+    /// Returns the end of the smallest part that is known to hold an offset of the data.
+    fn span_end(&self, reader: &Reader, data: u64) -> Option<u64> {
+        let Data::Lists { depth, top } = &self.data else {
+            let Data::Chunks(chunks) = &self.data else { return None };
+            return Some(chunks.locate(data)?.range.end);
+        };
+        let mut span = top.locate(data)?;
+        for depth in (0..=*depth).rev() {
+            let Ok(list) = reader.lists.get(reader, span.id, depth) else { break };
+            let base = span.range.start;
+            let Some(ChunkSpan { id, range }) = list.locate(data - base) else { break };
+            span = ChunkSpan { id, range: base + range.start..base + range.end };
+        }
+        Some(span.range.end)
+    }
+
     /// Finds the data or hole around an offset of the file.
     fn region(&self, offset: u64) -> Region {
         let before = self.holes.partition_point(|gap| gap.file.start <= offset);

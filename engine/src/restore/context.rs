@@ -47,6 +47,7 @@ pub(super) struct Counts {
     pub(super) newer: Count,
     pub(super) leftovers: Count,
     pub(super) beside: Count,
+    pub(super) salvaged: Count,
     failed: Count,
 }
 
@@ -201,6 +202,7 @@ impl<'a> Context<'a> {
             failed: counts.failed.get(),
             leftovers: counts.leftovers.get(),
             beside: counts.beside.get(),
+            salvaged: counts.salvaged.get(),
             refused,
         })
     }

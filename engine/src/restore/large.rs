@@ -10,7 +10,7 @@ use super::context::Context;
 use super::directory::metadata_of;
 use super::links::FirstOutcome;
 use super::worker::{Item, Job, Role, count};
-use super::write_node::{self, Outcome, Placement};
+use super::write_node::{self, Outcome, Placement, salvage};
 use super::{Verify, verify};
 use crate::error::{Error, Result};
 use crate::operation::observer::Event;
@@ -52,7 +52,7 @@ pub(super) fn begin<'c>(
                     let bytes = item.node.data_length();
                     context.observer.event(Event::Done { files: 1, bytes });
                 }
-                Err(error) => context.failed(item.path(), error),
+                Err(error) => fail(context, &item, error),
             }
             finish_group(context, &item, first);
         }
@@ -166,9 +166,14 @@ fn finish_last<'c>(context: &'c Context<'c>, large: Arc<Large<'c>>) {
             count(context, &item, &Outcome::Written(item.node.data_length()));
             context.observer.event(Event::Done { files: 1, bytes: 0 });
         }
-        Err(error) => context.failed(item.path(), error),
+        Err(error) => fail(context, &item, error),
     }
     finish_group(context, &item, first);
+}
+
+fn fail(context: &Context<'_>, item: &Item<'_>, error: Error) {
+    salvage::after(context, &item.dir, &item.node, &error);
+    context.failed(item.path(), error);
 }
 
 fn complete(

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::directory::OpenDir;
 use super::large::{Large, stretch};
 use super::links::{FirstOutcome, LinkGroup};
-use super::write_node::{Outcome, write};
+use super::write_node::{Outcome, salvage, write};
 use crate::format::id::BlobId;
 use crate::format::tree::{Content, Node};
 use crate::operation::observer::{Event, Fate};
@@ -98,7 +98,10 @@ pub(super) fn restore_item<'c>(context: &'c Context<'c>, mut item: Item<'c>) {
             count(context, &item, &outcome);
             context.observer.event(Event::Done { files: 1, bytes: item.node.data_length() });
         }
-        Err(error) => context.failed(item.path(), error),
+        Err(error) => {
+            salvage::after(context, &item.dir, &item.node, &error);
+            context.failed(item.path(), error);
+        }
     }
     if let Role::First(group) = &item.role {
         group.first_done(context, &item, first);

@@ -16,6 +16,8 @@ use crate::operation::run::Run;
 use crate::path::join;
 use crate::read::file::{OpenFile, Piece};
 
+pub(super) mod salvage;
+
 /// The outcome of a node.
 pub(super) enum Outcome {
     /// It was written, with so many bytes of data.

@@ -43,6 +43,10 @@ pub(super) fn print(
     }
     for (number, what) in [
         (report.failed, "could not be restored: see the list above"),
+        (
+            report.salvaged,
+            "of them in part, under names with \"salvaged\", each with a list of its gaps",
+        ),
         (report.refused, "times the system refused an owner, a time or an attribute: see above"),
     ] {
         if number > 0 {

@@ -33,17 +33,19 @@ fn put(path: &PathBuf, bytes: &[u8]) {
     fs::write(path, bytes).expect("written");
 }
 
-fn run(sample: &Sample) -> DestinationRepair {
+fn run_all(sample: &Sample) -> RepairReport {
     let repository = sample.reopen().expect("it opens");
-    let mut reports =
-        repair(&repository, &EVERYTHING, &writer(), time(9), &Unobserved).expect("it runs");
-    let report = reports.remove(0);
+    repair(&repository, &EVERYTHING, &writer(), time(9), &Unobserved).expect("it runs")
+}
+
+fn run(sample: &Sample) -> DestinationRepair {
+    let report = run_all(sample).destinations.remove(0);
     assert!(report.error.is_none(), "{report:?}");
     report
 }
 
 fn is_sound(sample: &Sample) -> bool {
-    let options = CheckOptions { read_data: ReadData::All };
+    let options = CheckOptions::reading(ReadData::All);
     let repository = sample.reopen().expect("it opens");
     check(&repository, &options, &Unobserved).expect("a report").is_sound()
 }
@@ -93,6 +95,45 @@ fn a_damaged_frame_costs_its_blobs_and_the_next_backup_stores_them_again() {
 }
 
 #[test]
+fn what_can_be_saved_becomes_snapshots_once_and_a_plain_backup_heals() {
+    let (sample, source) = sample();
+    let packs = paths(&sample, Area::Packs);
+    let size = |path: &PathBuf| fs::metadata(path).expect("a pack").len();
+    let pack = packs.iter().max_by_key(|path| size(path)).expect("a pack");
+    let mut bytes = fs::read(pack).expect("a pack");
+    bytes[200] ^= 1;
+    put(pack, &bytes);
+    let before = sample.reopen().expect("it opens").snapshots().expect("snapshots").list;
+    let report = run_all(&sample);
+    let saved = &report.saved;
+    assert!(saved.unsaved.is_empty() && !saved.lost.is_empty(), "{saved:?}");
+    let old: Vec<SnapshotId> = saved.snapshots.iter().map(|(old, ..)| *old).collect();
+    assert_eq!(old, before.iter().map(|entry| entry.id).collect::<Vec<_>>());
+    let repository = sample.reopen().expect("it opens");
+    let after = repository.snapshots().expect("snapshots").list;
+    assert_eq!(after.len(), 2 * before.len());
+    for (old, new, removed) in &saved.snapshots {
+        let find =
+            |id: &SnapshotId| after.iter().find(|entry| entry.id == *id).expect("it is there");
+        let (old, new) = (find(old), find(new));
+        assert_eq!(new.since, old.since);
+        assert_eq!(new.snapshot.totals.files, old.snapshot.totals.files - removed.files);
+        assert_eq!(removed.files, saved.lost.len() as u64);
+        let checked = crate::maintenance::check::incomplete(
+            &repository,
+            &[(new.id, new.snapshot.clone())],
+            &Unobserved,
+        );
+        assert_eq!(checked.expect("checked"), [], "what was saved is whole");
+    }
+    // Another run finds them made.
+    assert!(run_all(&sample).saved.snapshots.is_empty());
+    assert!(!is_sound(&sample), "the old ones are kept as they are");
+    sample.back_up(&source, 5_000);
+    assert!(is_sound(&sample), "the files that were lost are read again");
+}
+
+#[test]
 fn lost_and_damaged_indexes_are_made_anew_from_the_packs() {
     let (sample, _) = sample();
     let indexes = paths(&sample, Area::Index);
@@ -124,6 +165,7 @@ fn a_dry_run_tells_and_changes_nothing() {
     let options = RepairOptions { run: Run::Dry, ..EVERYTHING };
     let repository = sample.reopen().expect("it opens");
     let report = repair(&repository, &options, &writer(), time(9), &Unobserved).expect("it runs");
+    let report = report.destinations;
     assert_eq!((report[0].quarantined.len(), report[0].lost > 0), (1, true), "{report:?}");
     assert_eq!([Area::Packs, Area::Index].map(|area| paths(&sample, area)), before);
 }

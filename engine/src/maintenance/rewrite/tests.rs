@@ -59,7 +59,7 @@ fn what_a_pattern_matches_is_in_no_snapshot_any_more_and_times_and_order_stay() 
     assert_eq!(times(&after), times(&before));
     assert_eq!(after[2].snapshot.totals.files, before[2].snapshot.totals.files - 1);
     assert_eq!(names(&sample), [vec!["keep"], vec!["keep", "other"], vec!["keep", "other"]]);
-    let everything = CheckOptions { read_data: ReadData::All };
+    let everything = CheckOptions::reading(ReadData::All);
     let checked = check(repository, &everything, &Unobserved).expect("a report");
     assert!(checked.is_sound(), "{:?}", checked.problems);
     // Nothing is left to do.
