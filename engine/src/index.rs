@@ -25,7 +25,7 @@ mod pack_frames;
 mod segment;
 
 pub(crate) use blob_table::{BlobCopy, BlobTable};
-pub(crate) use contents::{contents_of, load_contents};
+pub(crate) use contents::{contents_of, load_contents, open_pack};
 pub(crate) use pack_frames::{FrameSpan, PackFrames};
 use segment::Segment;
 pub(crate) use segment::{FrameBlob, FrameBlobs};

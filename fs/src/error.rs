@@ -12,6 +12,7 @@ pub(crate) fn damaged(error: Error) -> VolumeError {
         Error::NoRepository { .. }
         | Error::Occupied { .. }
         | Error::WrongSecret { .. }
+        | Error::OutdatedSecret { .. }
         | Error::MalformedSecret { .. }
         | Error::Unsupported { .. }
         | Error::OtherRepository { .. }

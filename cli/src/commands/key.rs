@@ -12,6 +12,7 @@ mod list;
 mod passwd;
 mod recovery;
 mod remove;
+mod rotate;
 
 /// The options of `key`.
 #[derive(Debug, Args)]
@@ -32,6 +33,8 @@ enum Command {
     Passwd(passwd::Options),
     /// Make a new recovery key, and show it once
     Recovery(recovery::Options),
+    /// Change the keys: what is written from now on is sealed under new ones
+    Rotate(rotate::Options),
     /// Write a new key file, for another machine or a safe place
     Export(export::Options),
 }
@@ -44,6 +47,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         Command::Remove(options) => remove::run(context, options),
         Command::Passwd(options) => passwd::run(context, options),
         Command::Recovery(options) => recovery::run(context, options),
+        Command::Rotate(options) => rotate::run(context, options),
         Command::Export(options) => export::run(context, options),
     }
 }

@@ -51,6 +51,8 @@ pub fn open(
 ) -> Outcome<Opened> {
     let mut opened: Option<Repository> = None;
     let (mut reached, mut unreached, mut locked) = (Vec::new(), Vec::new(), Vec::new());
+    let mut backends: Vec<Arc<dyn Backend>> = Vec::new();
+    let begin = |backend| yore_engine::repository::open(backend, secret, cache.clone());
     for place in places {
         let backend = match access(place) {
             Ok(backend) => backend,
@@ -60,25 +62,34 @@ pub fn open(
             }
         };
         let added = match &mut opened {
-            Some(repository) => repository.add_destination(backend),
-            None => {
-                match yore_engine::repository::open(Arc::clone(&backend), secret, cache.clone()) {
-                    Ok(repository) => {
-                        opened = Some(repository);
+            None => begin(Arc::clone(&backend)).map(|repository| opened = Some(repository)),
+            Some(repository) => match repository.add_destination(Arc::clone(&backend)) {
+                // The keys were changed there, and not yet at those before: it is opened first, then.
+                Err(Error::OutdatedSecret { .. }) => {
+                    begin(Arc::clone(&backend)).and_then(|mut newer| {
+                        let mut before = backends.iter();
+                        before.try_for_each(|one| newer.add_destination(Arc::clone(one)))?;
+                        *repository = newer;
                         Ok(())
-                    }
-                    Err(error) => {
-                        if matches!(error, Error::WrongSecret { .. }) {
-                            locked.push((place, backend));
-                        }
-                        Err(error)
-                    }
+                    })
                 }
-            }
+                added => added,
+            },
         };
         match added {
-            Ok(()) => reached.push(place.clone()),
+            Ok(()) => {
+                // In the order of the repository's destinations.
+                let is_first = opened
+                    .as_ref()
+                    .is_some_and(|one| !reached.is_empty() && one.location() == backend.location());
+                let at = if is_first { 0 } else { reached.len() };
+                reached.insert(at, place.clone());
+                backends.insert(at, backend);
+            }
             Err(error) => {
+                if opened.is_none() && matches!(error, Error::WrongSecret { .. }) {
+                    locked.push((place, backend));
+                }
                 unreached.push(Unreached { place: place.clone(), failure: error.into() });
             }
         }

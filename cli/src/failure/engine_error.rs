@@ -6,6 +6,10 @@ use yore_engine::{Deviation, Error, HostKeyProblem};
 
 use crate::failure::Exit;
 
+const OUTDATED: &str = "open it with a secret that was added since (`yore key rotate` named them), and add this \
+                        one again: yore key add";
+const MALFORMED: &str = "give the key file or the recovery key that `yore init` made";
+
 /// Returns the kind of failure that an error is, and the hint.
 pub fn explain(error: &Error) -> (Exit, Option<String>) {
     let (exit, hint) = match error {
@@ -22,9 +26,8 @@ pub fn explain(error: &Error) -> (Exit, Option<String>) {
         }
         // The message needs no hint.
         Error::WrongSecret { .. } => return (Exit::WrongSecret, None),
-        Error::MalformedSecret { .. } => {
-            (Exit::WrongSecret, "give the key file or the recovery key that `yore init` made")
-        }
+        Error::OutdatedSecret { .. } => (Exit::WrongSecret, OUTDATED),
+        Error::MalformedSecret { .. } => (Exit::WrongSecret, MALFORMED),
         Error::Unsupported { .. } => (Exit::Failed, "use a newer version of yore"),
         Error::OtherRepository { .. } => {
             (Exit::Failed, "check that the right disk or share is mounted there")

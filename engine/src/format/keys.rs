@@ -3,7 +3,7 @@
 //! Every key has exactly one purpose. Secrets are zeroed when they are dropped, and can't be printed,
 //! cloned or compared.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hkdf::Hkdf;
@@ -15,22 +15,49 @@ use crate::format::blob_hasher::BlobHasher;
 use crate::format::id::{BlobId, RepositoryId};
 use crate::format::object::Kind;
 
-/// The 32 random bytes from which every key of a repository derives.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub struct MasterSecret([u8; 32]);
+/// The secrets from which every key of a repository derives: 32 random bytes for each generation, from the first.
+#[derive(Zeroize, ZeroizeOnDrop, PartialEq, Eq)]
+pub struct MasterSecret(Vec<[u8; 32]>);
+
+/// The most generations, which are numbered in a byte.
+pub(crate) const MAX_GENERATIONS: usize = 255;
 
 impl MasterSecret {
-    /// Draws a new master secret.
+    /// Draws the first generation of a new repository.
     pub(crate) fn draw() -> Self {
-        Self(random())
+        Self(vec![random()])
     }
 
+    #[cfg(test)]
     pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self(vec![bytes])
     }
 
-    pub(crate) fn bytes(&self) -> &[u8; 32] {
+    /// Takes the secret of each generation, from the first; `None` if there is none, or more than there may be.
+    pub(crate) fn from_generations(generations: Vec<[u8; 32]>) -> Option<Self> {
+        (1..=MAX_GENERATIONS).contains(&generations.len()).then_some(Self(generations))
+    }
+
+    /// Returns the secret with another generation; `None` if there can be no more.
+    pub(crate) fn with_new_generation(&self) -> Option<Self> {
+        let mut generations = self.0.clone();
+        generations.push(random());
+        Self::from_generations(generations)
+    }
+
+    /// Returns the secret without the generations above `newest`.
+    pub(crate) fn up_to(&self, newest: u8) -> Self {
+        Self(self.0[..self.0.len().min(usize::from(newest).max(1))].to_vec())
+    }
+
+    /// Returns the secret of each generation, from the first.
+    pub(crate) fn generations(&self) -> &[[u8; 32]] {
         &self.0
+    }
+
+    /// Returns the number of the newest generation.
+    pub(crate) fn newest(&self) -> u8 {
+        self.0.len() as u8
     }
 }
 
@@ -67,8 +94,16 @@ impl PurposeKey {
 pub struct Keys {
     repository: RepositoryId,
     id: BlobHasher,
-    pub(crate) header: PurposeKey,
     pub(crate) chunker: PurposeKey,
+    /// The keys of each generation of the master secret, from the first; at least one.
+    generations: Vec<GenerationKeys>,
+    /// The generation under which new objects are sealed; it only rises.
+    in_force: AtomicU8,
+}
+
+/// The keys that differ from generation to generation.
+struct GenerationKeys {
+    header: PurposeKey,
     data: PurposeKey,
     tree: PurposeKey,
     index: PurposeKey,
@@ -76,20 +111,15 @@ pub struct Keys {
     annotation: PurposeKey,
     forget: PurposeKey,
     session: PurposeKey,
-    generation: PurposeKey,
+    prune: PurposeKey,
     salt: PurposeKey,
 }
 
-impl Keys {
-    /// Derives all keys of `repository`.
-    pub(crate) fn derive(master: &MasterSecret, repository: RepositoryId) -> Self {
-        let purpose = |name: &str| PurposeKey(purpose_key(master, name, repository));
-        let id = purpose("id");
+impl GenerationKeys {
+    fn derive(secret: &[u8; 32], repository: RepositoryId) -> Self {
+        let purpose = |name: &str| PurposeKey(purpose_key(secret, name, repository));
         Self {
-            repository,
-            id: BlobHasher::new(&id.0),
             header: purpose("header"),
-            chunker: purpose("chunker"),
             data: purpose("data"),
             tree: purpose("tree"),
             index: purpose("index"),
@@ -97,9 +127,74 @@ impl Keys {
             annotation: purpose("annotation"),
             forget: purpose("forget"),
             session: purpose("session"),
-            generation: purpose("gc"),
+            prune: purpose("gc"),
             salt: purpose("salt"),
         }
+    }
+
+    /// Returns the purpose key for objects of a kind.
+    fn sealing(&self, kind: Kind) -> &PurposeKey {
+        match kind {
+            Kind::DataPack => &self.data,
+            Kind::TreePack => &self.tree,
+            Kind::Index => &self.index,
+            Kind::Snapshot => &self.snapshot,
+            Kind::Annotation => &self.annotation,
+            Kind::Tombstone => &self.forget,
+            Kind::Session | Kind::Verdict | Kind::Destination | Kind::Heartbeat => &self.session,
+            Kind::Generation | Kind::GenerationEnd => &self.prune,
+        }
+    }
+}
+
+impl Keys {
+    /// Derives all keys of `repository`; new objects are sealed under the newest generation.
+    pub(crate) fn derive(master: &MasterSecret, repository: RepositoryId) -> Self {
+        let first = &master.generations()[0];
+        let purpose = |name: &str| PurposeKey(purpose_key(first, name, repository));
+        let derive = |secret: &[u8; 32]| GenerationKeys::derive(secret, repository);
+        Self {
+            repository,
+            id: BlobHasher::new(&purpose("id").0),
+            chunker: purpose("chunker"),
+            generations: master.generations().iter().map(derive).collect(),
+            in_force: AtomicU8::new(master.newest()),
+        }
+    }
+
+    /// Returns the generation under which new objects are sealed.
+    pub(crate) fn in_force(&self) -> u8 {
+        self.in_force.load(Ordering::Relaxed)
+    }
+
+    /// Seals new objects under a generation from now on, if it is known.
+    pub(crate) fn put_in_force(&self, generation: u8) {
+        if self.generation(generation).is_some() {
+            self.in_force.store(generation, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns true if both seal under the same key now.
+    pub(crate) fn agrees_with(&self, other: &Keys) -> bool {
+        let header = |keys: &Keys| keys.header(self.in_force()).map(|key| key.0);
+        self.repository == other.repository && header(self) == header(other)
+    }
+
+    /// Returns the numbers of all generations, the one in force first, and then from the newest.
+    pub(crate) fn all_generations(&self) -> impl Iterator<Item = u8> + '_ {
+        let newest = self.generations.len() as u8;
+        let in_force = self.in_force();
+        let others = (1..=newest).rev().filter(move |number| *number != in_force);
+        std::iter::once(in_force).chain(others)
+    }
+
+    fn generation(&self, number: u8) -> Option<&GenerationKeys> {
+        self.generations.get(usize::from(number).checked_sub(1)?)
+    }
+
+    /// Returns the key for tags of headers and key slots of a generation.
+    pub(crate) fn header(&self, generation: u8) -> Option<&PurposeKey> {
+        self.generation(generation).map(|keys| &keys.header)
     }
 
     /// Returns the id of the repository of these keys.
@@ -135,7 +230,8 @@ impl Keys {
     pub(crate) fn draw_salt(&self, content: &[u8]) -> [u8; 32] {
         static DRAWN: AtomicU64 = AtomicU64::new(0);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        self.salt.mac(&[
+        let salt = &self.generations[usize::from(self.in_force()) - 1].salt;
+        salt.mac(&[
             &random::<32>(),
             &now.to_be_bytes(),
             &std::process::id().to_be_bytes(),
@@ -144,18 +240,9 @@ impl Keys {
         ])
     }
 
-    /// Returns the purpose key for objects of a kind.
-    pub(crate) fn sealing(&self, kind: Kind) -> &PurposeKey {
-        match kind {
-            Kind::DataPack => &self.data,
-            Kind::TreePack => &self.tree,
-            Kind::Index => &self.index,
-            Kind::Snapshot => &self.snapshot,
-            Kind::Annotation => &self.annotation,
-            Kind::Tombstone => &self.forget,
-            Kind::Session | Kind::Verdict | Kind::Destination | Kind::Heartbeat => &self.session,
-            Kind::Generation | Kind::GenerationEnd => &self.generation,
-        }
+    /// Returns the purpose key of a generation for objects of a kind; `None` for a generation that is not known.
+    pub(crate) fn sealing(&self, kind: Kind, generation: u8) -> Option<&PurposeKey> {
+        self.generation(generation).map(|keys| keys.sealing(kind))
     }
 }
 
@@ -163,8 +250,8 @@ fn hmac(key: &[u8; 32]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
-fn purpose_key(master: &MasterSecret, purpose: &str, repository: RepositoryId) -> [u8; 32] {
-    let hkdf = Hkdf::<Sha256>::from_prk(&master.0).expect("32 bytes are a pseudo-random key");
+fn purpose_key(secret: &[u8; 32], purpose: &str, repository: RepositoryId) -> [u8; 32] {
+    let hkdf = Hkdf::<Sha256>::from_prk(secret).expect("32 bytes are a pseudo-random key");
     let mut key = [0; 32];
     hkdf.expand_multi_info(
         &[b"yore/1 purpose ", purpose.as_bytes(), &[0], &repository.0],

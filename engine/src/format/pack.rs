@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use yore_platform::ReadBuffer;
 use zstd::bulk::Decompressor;
@@ -228,22 +229,68 @@ fn trailer_position() -> [u8; 13] {
 }
 
 /// The key of one pack.
+///
+/// A reader of single frames does not know under which generation of the master secret a pack is sealed: it tries the
+/// generations, the one in force first, until one opens a frame, and uses that from then on.
 pub(crate) struct PackKey {
     id: ObjectId,
-    key: ObjectKey,
+    /// The keys of the generations that are tried; of one that is known, only that.
+    keys: Vec<ObjectKey>,
+    /// The place of the one that has opened something.
+    known: AtomicUsize,
 }
+
+/// The value of `known` before anything was opened.
+const NOT_KNOWN: usize = usize::MAX;
 
 impl PackKey {
     /// Draws the key of a new pack; `first` is hashed into the salt, such as the ids of the first frame's blobs.
     pub(crate) fn draw(keys: &Keys, kind: PackKind, first: &[u8]) -> Self {
-        Self::derive(keys, kind, ObjectId(keys.draw_salt(first)))
+        let id = ObjectId(keys.draw_salt(first));
+        let name = ObjectName::pack(id);
+        Self::one(id, ObjectKey::for_writing(keys, kind.object_kind(), &name, id.0))
     }
 
     /// Derives the key of the pack `id` without its prefix.
     pub(crate) fn derive(keys: &Keys, kind: PackKind, id: ObjectId) -> Self {
         let name = ObjectName::pack(id);
-        let key = ObjectKey::for_writing(keys, kind.object_kind(), &name, id.0);
-        Self { id, key }
+        let of_generation = |generation: u8| {
+            ObjectKey::of_generation(keys, kind.object_kind(), &name, id.0, generation)
+        };
+        let keys: Vec<ObjectKey> = keys.all_generations().filter_map(of_generation).collect();
+        let known = if keys.len() == 1 { 0 } else { NOT_KNOWN };
+        Self { id, keys, known: AtomicUsize::new(known) }
+    }
+
+    fn one(id: ObjectId, key: ObjectKey) -> Self {
+        Self { id, keys: vec![key], known: AtomicUsize::new(0) }
+    }
+
+    /// Returns the key of the generation that is known, or else of the one in force.
+    fn key(&self) -> &ObjectKey {
+        let known = self.known.load(Ordering::Relaxed);
+        self.keys.get(known).unwrap_or(&self.keys[0])
+    }
+
+    /// Decrypts something of the pack in place, with the key that is known or with one after the other.
+    fn open<'a>(
+        &self,
+        counter: impl Fn() -> Counter,
+        position: &[u8],
+        sealed: &'a mut [u8],
+    ) -> Option<&'a mut [u8]> {
+        if self.known.load(Ordering::Relaxed) != NOT_KNOWN {
+            return self.key().open(counter(), position, sealed);
+        }
+        // A key that is wrong leaves other bytes behind.
+        let original = sealed.to_vec();
+        let found = self.keys.iter().position(|key| {
+            sealed.copy_from_slice(&original);
+            key.open(counter(), position, sealed).is_some()
+        })?;
+        self.known.store(found, Ordering::Relaxed);
+        let length = sealed.len().checked_sub(TAG)?;
+        sealed.get_mut(..length)
     }
 
     /// Derives the key of a pack from its prefix, and verifies the prefix.
@@ -254,8 +301,7 @@ impl PackKey {
         prefix: &[u8],
     ) -> Result<Self> {
         let name = ObjectName::pack(id);
-        let key = ObjectKey::for_reading(keys, kind.object_kind(), &name, prefix)?;
-        Ok(Self { id, key })
+        Ok(Self::one(id, ObjectKey::for_reading(keys, kind.object_kind(), &name, prefix)?))
     }
 
     pub(crate) fn id(&self) -> ObjectId {
@@ -264,13 +310,13 @@ impl PackKey {
 
     /// Returns the prefix of the pack.
     pub(crate) fn prefix(&self) -> &[u8] {
-        self.key.prefix()
+        self.key().prefix()
     }
 
     /// Encrypts a frame's stored bytes in place and appends the tag.
     pub(crate) fn seal_frame(&self, number: u32, raw: u32, codec: Codec, stored: &mut Vec<u8>) {
         let sealed = (stored.len() + TAG) as u32;
-        self.key.seal(
+        self.key().seal(
             Counter::frame(number),
             &position(number, sealed, raw, codec as u8),
             stored,
@@ -286,7 +332,7 @@ impl PackKey {
         sealed: &'a mut [u8],
     ) -> Option<&'a mut [u8]> {
         let position = position(number, frame.sealed, frame.raw, frame.codec as u8);
-        self.key.open(Counter::frame(number), &position, sealed)
+        self.open(|| Counter::frame(number), &position, sealed)
     }
 
     /// Seals the contents of a pack whose frames end at `offset`; returns the bytes from there to the end of the pack.
@@ -298,11 +344,11 @@ impl PackKey {
         seal::append_padded(&mut end, &encoded, after);
         let length = (end.len() + TAG) as u32;
         let position = position(CONTENTS_NUMBER, length, 0, u8::MAX);
-        self.key.seal(Counter::CONTENTS, &position, &mut end, 0);
+        self.key().seal(Counter::CONTENTS, &position, &mut end, 0);
         let trailer = end.len();
         end.extend_from_slice(&offset.to_be_bytes());
         end.extend_from_slice(&length.to_be_bytes());
-        self.key.seal(Counter::TRAILER, &trailer_position(), &mut end, trailer);
+        self.key().seal(Counter::TRAILER, &trailer_position(), &mut end, trailer);
         end.extend_from_slice(TRAILER_MAGIC);
         end
     }
@@ -317,7 +363,7 @@ impl PackKey {
         if magic != TRAILER_MAGIC {
             return None;
         }
-        let range = self.key.open(Counter::TRAILER, &trailer_position(), sealed)?;
+        let range = self.open(|| Counter::TRAILER, &trailer_position(), sealed)?;
         let number = |bytes: &[u8]| bytes.iter().fold(0u64, |n, &byte| n << 8 | u64::from(byte));
         let (offset, length) = range.split_at_checked(8)?;
         let (offset, length) = (number(offset), number(length));
@@ -328,7 +374,7 @@ impl PackKey {
 
     pub(crate) fn open_contents(&self, length: u32, sealed: &mut [u8]) -> Option<Contents> {
         let position = position(CONTENTS_NUMBER, length, 0, u8::MAX);
-        let plain = self.key.open(Counter::CONTENTS, &position, sealed)?;
+        let plain = self.open(|| Counter::CONTENTS, &position, sealed)?;
         let content = seal::read_padded(plain, seal::MAX_CONTENT)?;
         let mut d = minicbor::Decoder::new(&content);
         let contents = Contents::decode(&mut d).ok()?;

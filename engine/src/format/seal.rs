@@ -24,8 +24,6 @@ pub(crate) const MAX_RECORD: usize = 4 << 20;
 const BODY_HEAD: usize = 9;
 const MAGIC: &[u8; 4] = b"yore";
 const VERSION: u8 = 1;
-/// The generation of the master secret; version 1 writes the first only.
-const SECRET_GENERATION: u8 = 1;
 
 /// The nonce of one AEAD call under an object's key. It can't be copied, so that no call uses it twice.
 pub(crate) struct Counter(u64);
@@ -60,15 +58,28 @@ pub(crate) struct ObjectKey {
 impl ObjectKey {
     /// Derives the key of a new object with `salt`.
     pub(crate) fn for_writing(keys: &Keys, kind: Kind, name: &ObjectName, salt: [u8; 32]) -> Self {
-        let (key, commitment) = object_key(keys, kind, &salt);
+        let in_force = Self::of_generation(keys, kind, name, salt, keys.in_force());
+        in_force.expect("the generation in force is known")
+    }
+
+    /// Derives the key of an object with `salt` that is sealed under a generation; `None` if that is not known.
+    pub(crate) fn of_generation(
+        keys: &Keys,
+        kind: Kind,
+        name: &ObjectName,
+        salt: [u8; 32],
+        generation: u8,
+    ) -> Option<Self> {
+        let (key, commitment) = object_key(keys, kind, &salt, generation)?;
         let mut prefix = [0; PREFIX];
         prefix[..4].copy_from_slice(MAGIC);
         prefix[4] = VERSION;
         prefix[5] = kind as u8;
-        prefix[7] = SECRET_GENERATION;
+        prefix[7] = generation;
         prefix[8..40].copy_from_slice(&salt);
         prefix[40..].copy_from_slice(&commitment);
-        Self { cipher: cipher(&key), associated_prefix: associated_prefix(&prefix, keys, name) }
+        let associated_prefix = associated_prefix(&prefix, keys, name);
+        Some(Self { cipher: cipher(&key), associated_prefix })
     }
 
     /// Derives the key of an object from its prefix, and verifies the prefix.
@@ -87,11 +98,14 @@ impl ObjectKey {
         if &prefix[..4] != MAGIC {
             return Err(damaged("not an object of a repository"));
         }
-        if [prefix[4], prefix[6], prefix[7]] != [VERSION, 0, SECRET_GENERATION] {
-            let [version, wrapping, generation] = [prefix[4], prefix[6], prefix[7]];
+        let [version, wrapping, generation] = [prefix[4], prefix[6], prefix[7]];
+        let unsupported = || {
             let feature =
                 format!("format {version}, wrapping {wrapping}, secret generation {generation}");
-            return Err(Error::Unsupported { location: name.to_string(), feature });
+            Error::Unsupported { location: name.to_string(), feature }
+        };
+        if [version, wrapping] != [VERSION, 0] {
+            return Err(unsupported());
         }
         if prefix[5] != kind as u8 {
             return Err(damaged("an object of another kind"));
@@ -100,7 +114,8 @@ impl ObjectKey {
         if salt_is_id(kind) && name.id() != Some(salt) {
             return Err(damaged("an object of another name"));
         }
-        let (key, commitment) = object_key(keys, kind, &salt);
+        let (key, commitment) =
+            object_key(keys, kind, &salt, generation).ok_or_else(unsupported)?;
         if !bool::from(commitment.ct_eq(&prefix[40..])) {
             return Err(damaged("sealed with another key"));
         }
@@ -159,12 +174,10 @@ fn object_key(
     keys: &Keys,
     kind: Kind,
     salt: &[u8; 32],
-) -> (zeroize::Zeroizing<[u8; 32]>, [u8; 32]) {
-    derive_committed(
-        keys.sealing(kind).bytes(),
-        salt,
-        &[b"yore/1 object", &[0], &[kind as u8], &keys.repository().0],
-    )
+    generation: u8,
+) -> Option<(zeroize::Zeroizing<[u8; 32]>, [u8; 32])> {
+    let info: [&[u8]; 4] = [b"yore/1 object", &[0], &[kind as u8], &keys.repository().0];
+    Some(derive_committed(keys.sealing(kind, generation)?.bytes(), salt, &info))
 }
 
 fn associated_prefix(prefix: &[u8; PREFIX], keys: &Keys, name: &ObjectName) -> Vec<u8> {
@@ -341,7 +354,7 @@ mod tests {
         use aes_gcm::aead::{AeadInOut, KeyInit};
         let (keys, id) = (keys(1), ObjectId([3; 32]));
         let key = ObjectKey::for_writing(&keys, Kind::DataPack, &ObjectName::pack(id), id.0);
-        let (bytes, _) = object_key(&keys, Kind::DataPack, &id.0);
+        let (bytes, _) = object_key(&keys, Kind::DataPack, &id.0, 1).expect("it is known");
         for length in [0, 1, 15, 16, 17, 255, 256, 257, 4095, 100_000] {
             let plain: Vec<u8> = (0..length).map(|n| (n * 7) as u8).collect();
             let mut sealed = plain.clone();

@@ -10,7 +10,9 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Result};
 use crate::format::cbor::{self, MapWriter, Read, Writer};
 use crate::format::id::{ObjectId, RepositoryId};
-use crate::format::keys::{Keys, MasterSecret, derive_committed, random};
+use crate::format::keys::{
+    Keys, MAX_GENERATIONS, MasterSecret, PurposeKey, derive_committed, random,
+};
 use crate::format::object::ObjectName;
 use crate::format::secret::{Secret, SecretKind};
 
@@ -91,7 +93,12 @@ pub(crate) fn create(
     map.key(6).bytes(&commitment);
     map.finish();
     let mut sealed = Vec::with_capacity(64);
-    Writer::new(&mut sealed).map(1).u64(1).array(1).array(2).u64(1).bytes(master.bytes());
+    let generations = master.generations();
+    let mut plain = Writer::new(&mut sealed);
+    plain.map(1).u64(1).array(generations.len() as u64);
+    for (number, secret) in (1..).zip(generations) {
+        plain.array(2).u64(number).bytes(secret);
+    }
     let tag = Aes256Gcm::new((&*key).into())
         .encrypt_inout_detached(&Nonce::<Aes256Gcm>::default(), &body, sealed.as_mut_slice().into())
         .expect("a secret is far below the limit of AES-GCM");
@@ -121,16 +128,22 @@ impl Slot {
 
     /// Verifies the tag of a slot that was decoded.
     pub(crate) fn verify(&self, keys: &Keys) -> Result<()> {
-        if bool::from(self.tag(keys).ct_eq(&self.tag)) {
+        let mut tags = keys.all_generations().filter_map(|number| keys.header(number));
+        if tags.any(|key| bool::from(self.tag_of(key).ct_eq(&self.tag))) {
             return Ok(());
         }
         Err(Error::damaged(ObjectName::slot(self.id).as_str(), "its bytes were altered"))
     }
 
+    /// Returns the tag under the generation in force.
     fn tag(&self, keys: &Keys) -> [u8; 32] {
+        self.tag_of(keys.header(keys.in_force()).expect("the generation in force is known"))
+    }
+
+    fn tag_of(&self, key: &PurposeKey) -> [u8; 32] {
         let mut pair = Vec::new();
         Writer::new(&mut pair).array(2).bytes(&self.body).bytes(&self.sealed);
-        keys.header.mac(&[b"yore slot", &pair])
+        key.mac(&[b"yore slot", &pair])
     }
 
     /// Decodes the slot of the object `name`.
@@ -172,27 +185,27 @@ impl Slot {
                 &(*tag).into(),
             )
             .ok()?;
-        first_generation(&plain).ok()
+        master_secret(&plain).ok()
     }
 }
 
-/// Decodes the master secret of generation 1 from a decrypted slot.
-fn first_generation(plain: &[u8]) -> Read<MasterSecret> {
-    let mut master = None;
+/// Decodes the master secret from a decrypted slot: all generations from the first.
+fn master_secret(plain: &[u8]) -> Read<MasterSecret> {
+    let mut generations: Zeroizing<Vec<[u8; 32]>> = Zeroizing::default();
     cbor::whole_map(plain, |key, d| {
         if key != 1 {
             return Ok(false);
         }
         for _ in 0..cbor::items(d)? {
             cbor::expect_items(d, 2)?;
-            let (generation, secret) = (d.u64()?, Zeroizing::new(cbor::bytes32(d)?));
-            if generation == 1 {
-                master = Some(MasterSecret::from_bytes(*secret));
+            if d.u64()? != generations.len() as u64 + 1 || generations.len() == MAX_GENERATIONS {
+                return cbor::refuse("generations that do not follow one another");
             }
+            generations.push(cbor::bytes32(d)?);
         }
         Ok(true)
     })?;
-    cbor::required(master)
+    cbor::required(MasterSecret::from_generations(std::mem::take(&mut *generations)))
 }
 
 fn slot_key(

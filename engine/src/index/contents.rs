@@ -20,6 +20,17 @@ pub(crate) fn load_contents(
     size: u64,
 ) -> Result<PackInfo> {
     let name = ObjectName::pack(id);
+    contents_of(keys, id, size, |range| backend.read(&name, range)).map(|(info, _)| info)
+}
+
+/// Reads what a pack of `size` bytes holds; returns it with the key of the pack.
+pub(crate) fn open_pack(
+    backend: &dyn Backend,
+    keys: &Keys,
+    id: ObjectId,
+    size: u64,
+) -> Result<(PackInfo, PackKey)> {
+    let name = ObjectName::pack(id);
     contents_of(keys, id, size, |range| backend.read(&name, range))
 }
 
@@ -29,7 +40,7 @@ pub(crate) fn contents_of(
     id: ObjectId,
     size: u64,
     mut read: impl FnMut(Range<u64>) -> Result<ReadBuffer>,
-) -> Result<PackInfo> {
+) -> Result<(PackInfo, PackKey)> {
     let name = ObjectName::pack(id);
     let damaged = |reason| Error::damaged(name.as_str(), reason);
     if size < (PREFIX + TAG + TRAILER) as u64 {
@@ -48,5 +59,5 @@ pub(crate) fn contents_of(
     if PREFIX as u64 + contents.sealed_bytes() != start {
         return Err(damaged("its frames do not fill it"));
     }
-    Ok(PackInfo { id, kind, size, contents })
+    Ok((PackInfo { id, kind, size, contents }, key))
 }

@@ -63,9 +63,12 @@ fn open_anew(backend: Arc<dyn Backend>, secret: &Secret) -> Result<(Opened, Kept
     let (unverified, bytes) = load_header_in_force(&*backend)?;
     let id = unverified.header.repository;
     let backend = Arc::new(IdentityChecked::new(backend, id));
-    let (master, slot) = unlock(&*backend, id, secret)?;
+    // An interrupted change of the keys may have left a slot with a generation that is not in force.
+    let fits = |master: &MasterSecret| unverified.verifies(&Keys::derive(master, id)) == Some(true);
+    let (master, slot) = unlock(&*backend, id, secret, fits)?;
     let keys = Keys::derive(&master, id);
     let header = unverified.verify(&keys)?;
+    keys.put_in_force(header.generation);
     let header_number = (header.number > 0).then_some(header.number);
     let opened_with = slot.0.id().map(ObjectId);
     let kept = Kept { header: bytes, header_number, slots: vec![slot] };
@@ -83,7 +86,8 @@ impl Repository {
     ) -> Self {
         let mirrors = mirrors(&destinations);
         let (frames_budget, frames) = (FRAMES_BUDGET, OnceLock::new());
-        Self { keys, header, destinations, mirrors, cache, frames_budget, frames, slot: None }
+        let (parity, slot) = (header.parameters.parity, None);
+        Self { keys, header, destinations, mirrors, cache, frames_budget, frames, slot, parity }
     }
 
     /// Adds a destination that holds a copy of this repository. Sessions opened from now on write to it, too.
@@ -96,12 +100,17 @@ impl Repository {
         if found.header.repository != self.id() {
             return Err(Error::OtherRepository { location: backend.location() });
         }
-        found.verify(&self.keys)?;
+        let header = found.verify(&self.keys)?;
         let backend = Arc::new(IdentityChecked::new(backend, self.id()));
         let added = Destination::load(backend, &self.keys)?;
         if self.destinations.iter().any(|known| known.id() == added.id()) {
             let found = "is a destination of this repository already, or a plain copy of one";
             return Err(Error::Occupied { location: added.location(), found });
+        }
+        if header.generation > self.header.generation {
+            // The keys were changed while the others were away.
+            self.keys.put_in_force(header.generation);
+            self.header = header;
         }
         self.destinations.push(added);
         self.mirrors = mirrors(&self.destinations);
@@ -139,13 +148,15 @@ fn load_header_in_force(backend: &dyn Backend) -> Result<(Unverified, Vec<u8>)> 
     Ok((later, bytes.to_vec()))
 }
 
-/// Finds the key slot that a secret opens; returns it with the master secret.
+/// Finds the key slot that a secret opens; returns it with the master secret. Of several, it is the first whose master
+/// secret fits, or else the first.
 pub(super) fn unlock(
     backend: &dyn Backend,
     id: RepositoryId,
     secret: &Secret,
+    fits: impl Fn(&MasterSecret) -> bool,
 ) -> Result<(MasterSecret, (ObjectName, Vec<u8>))> {
-    let mut first_error = None;
+    let (mut first_error, mut other) = (None, None);
     let mut passphrases = 0;
     for stored in backend.list(Area::Keys)? {
         let slot = backend::load(backend, &stored.name, MAX_SLOT)
@@ -157,12 +168,20 @@ pub(super) fn unlock(
                     break;
                 }
                 if let Some(master) = slot.open(id, secret) {
-                    return Ok((master, (stored.name, bytes.to_vec())));
+                    let is_fit = fits(&master);
+                    let opened = (master, (stored.name, bytes.to_vec()));
+                    if is_fit {
+                        return Ok(opened);
+                    }
+                    other = other.or(Some(opened));
                 }
             }
             Ok(_) => {}
             Err(error) => drop(first_error.get_or_insert(error)),
         }
+    }
+    if let Some(opened) = other {
+        return Ok(opened);
     }
     let wrong = Error::WrongSecret { location: backend.location() };
     Err(first_error.unwrap_or(wrong))

@@ -29,12 +29,14 @@ use crate::format::slot::{MAX_SLOT, Slot};
 mod add;
 mod remove;
 mod removed;
+mod rotate;
 #[cfg(test)]
 mod tests;
 
 pub use add::{AddReport, NewSlot, add_slot};
 pub use remove::{Remaining, Removal, RemoveReport, remove_slots};
 pub(crate) use removed::{delete_removed, removed_somewhere};
+pub use rotate::{RotateReport, rotate};
 
 /// A key slot, and where it is.
 #[derive(Debug)]

@@ -8,10 +8,11 @@ use yore_engine::backend::Backend;
 use yore_engine::check::{CheckOptions, check};
 use yore_engine::format::{Cost, Secret};
 use yore_engine::repository::{
-    NewSlot, Remaining, Removal, Repository, add_slot, create_copy, known_slots, open, remove_slots,
+    NewSlot, Remaining, Removal, Repository, add_slot, create_copy, known_slots, open,
+    remove_slots, rotate,
 };
 use yore_engine::sync::{SyncOptions, sync};
-use yore_engine::{Result, Unobserved};
+use yore_engine::{Error, Result, Unobserved};
 use yore_tests::{FAULTS, Fault, FaultKind, Faulty, Memory, TestRepository, dead_writer, time};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,7 @@ enum Change {
     Add,
     Replace,
     Remove,
+    Rotate,
 }
 
 /// A repository on two destinations that a key file and an old recovery key open.
@@ -47,6 +49,11 @@ impl Scene {
 
     /// Makes a change; returns true if it is done everywhere.
     fn run(&self, repository: &Repository, change: Change) -> Result<bool> {
+        if change == Change::Rotate {
+            let slots = [slot(&self.key_file), slot(&self.new)];
+            let report = rotate(repository, &self.key_file, &slots, time(4))?;
+            return Ok(report.behind.is_empty() && report.still_open.is_empty());
+        }
         let mut is_whole = true;
         let mut replaced_by = None;
         if change != Change::Remove {
@@ -69,7 +76,7 @@ impl Scene {
 
 /// Returns a label that tells one recovery key from another.
 fn label(secret: &Secret) -> String {
-    secret.to_text().expect("it is printed")[..5].to_owned()
+    secret.to_text().map_or_else(|| "key file".to_owned(), |text| text[..5].to_owned())
 }
 
 fn slot(secret: &Secret) -> NewSlot<'_> {
@@ -79,6 +86,20 @@ fn slot(secret: &Secret) -> NewSlot<'_> {
 
 fn opens(memory: &Arc<Memory>, secret: &Secret) -> bool {
     open(memory.clone(), secret, None).is_ok()
+}
+
+/// Opens both destinations; first the one where the keys were changed, if they were at one of them.
+fn open_both(memories: &[Arc<Memory>; 2], secret: &Secret) -> Repository {
+    let [one, two] = memories;
+    for (first, second) in [(one, two), (two, one)] {
+        let mut repository = open(first.clone(), secret, None).expect("it opens");
+        match repository.add_destination(second.clone()) {
+            Ok(()) => return repository,
+            Err(Error::OutdatedSecret { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("each is older than the other")
 }
 
 fn assert_sound(memory: &Arc<Memory>, secret: &Secret, what: &str) {
@@ -110,8 +131,7 @@ fn try_change(scene: &Scene, change: Change, fault: Fault) -> usize {
         }
     }
     // A sync leaves the same secrets everywhere.
-    let mut repository = open(memories[0].clone(), &scene.key_file, None).expect("it opens");
-    repository.add_destination(memories[1].clone()).expect("a mirror");
+    let repository = open_both(&memories, &scene.key_file);
     let report = sync(&repository, &SyncOptions::default(), &dead_writer(), &Unobserved);
     assert!(report.expect("a sync").is_whole(), "{what}");
     for secret in [&scene.old, &scene.new] {
@@ -123,7 +143,7 @@ fn try_change(scene: &Scene, change: Change, fault: Fault) -> usize {
 #[test]
 fn something_opens_every_destination_whatever_call_of_a_change_fails() {
     let scene = Scene::new();
-    for change in [Change::Add, Change::Replace, Change::Remove] {
+    for change in [Change::Add, Change::Replace, Change::Remove, Change::Rotate] {
         let calls = try_change(&scene, change, Fault::None);
         assert!(calls > 8, "{calls}");
         for (_, kind, _) in FAULTS {

@@ -1,5 +1,6 @@
 //! `yore key`: secrets that are added, replaced and removed.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
@@ -266,4 +267,45 @@ fn a_removed_key_opens_a_destination_that_was_away_until_that_is_reached() {
     let again = person.types(["sync"]).assert_code(0).out;
     assert_eq!(again.matches("up to date").count(), 2, "{again}");
     person.types(["check", "--read-data"]).assert_code(0);
+}
+
+#[test]
+fn after_a_change_of_the_keys_only_the_named_secrets_open_and_everything_is_read() {
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    fs::write(source.join("old"), "old").expect("a file");
+    yore.run_on("backup", &[&source]).assert_code(0);
+    let passphrase = write(&yore, "passphrase", STRONG);
+    let kept = yore.scratch.at("kept.key");
+    let kept = kept.to_str().expect("UTF-8");
+    yore.run(["key", "add", "--passphrase", "--new-password-file", &passphrase]).assert_code(0);
+    yore.run(["key", "add", "--key-file", kept, "--label", "server"]).assert_code(0);
+    // Nobody is asked here, so the others have to be given up by a word.
+    let refused = yore.run(["key", "rotate"]).assert_code(1);
+    assert!(refused.err.contains("nothing was changed") && refused.err.contains("passphrase"));
+    open(&yore, "YORE_PASSWORD", STRONG).assert_code(0);
+    let rotated =
+        yore.run(["key", "rotate", "--keep-key-file", kept, "--yes", "--json"]).assert_code(0);
+    let added = objects(&rotated, "key_added");
+    assert_eq!(added.len(), 3, "{added:?}");
+    let recovery = added.iter().find_map(|key| key["recovery_key"].as_str()).expect("it is shown");
+    open(&yore, "YORE_PASSWORD", recovery).assert_code(0);
+    open(&yore, "YORE_KEY_FILE", kept).assert_code(0);
+    open(&yore, "YORE_PASSWORD", STRONG).assert_code(12);
+    fs::write(source.join("new"), yore_tests::noise(200_000, 4)).expect("a file");
+    yore.run_on("backup", &[&source]).assert_code(0);
+    yore.assert_sound();
+    let target = yore.scratch.at("restored");
+    yore.run(["restore", "latest", "--target", target.to_str().expect("UTF-8")]).assert_code(0);
+    let restored = target.join(source.strip_prefix("/").expect("absolute"));
+    for name in ["old", "new"] {
+        assert_eq!(fs::read(restored.join(name)).ok(), fs::read(source.join(name)).ok(), "{name}");
+    }
+    // Prune seals anew what it moves.
+    yore.run(["forget", "latest~1"]).assert_code(0);
+    yore.run(["prune", "--max-unused", "0", "--grace", "0"]).assert_code(0);
+    yore.assert_sound();
+    let own = yore.key_file();
+    let secret = [OsStr::new("--key-file"), own.as_os_str()];
+    assert_eq!(yore_tests::reader(&yore.repository(), secret, &["list"]).len(), 1);
 }

@@ -136,6 +136,7 @@ impl Kept {
             .find_map(|slot| slot.open(id, secret).map(|master| (slot.id, master)))?;
         let keys = Keys::derive(&master, id);
         let header = unverified.verify(&keys).ok()?;
+        keys.put_in_force(header.generation);
         let destination = Destination::of(backend, &keys, &mut object).ok()?;
         Some(Opened { keys, header, destination, slot: Some(slot) })
     }

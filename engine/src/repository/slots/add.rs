@@ -4,7 +4,7 @@ use yore_platform::Timestamp;
 
 use super::{first_error, known_slots, load, save_and_read_back};
 use crate::error::{Error, Refusal, Result};
-use crate::format::keys::MasterSecret;
+use crate::format::keys::{Keys, MasterSecret};
 use crate::format::object::ObjectName;
 use crate::format::secret::{Secret, SecretKind};
 use crate::format::slot::{self, Cost, Slot};
@@ -63,7 +63,7 @@ pub fn add_slot(
     // The bytes that every destination returns are compared with these, so these are opened once.
     let written = Slot::decode(&name, id, &object)?;
     written.verify(keys)?;
-    if written.open(id, new.secret).is_none_or(|opened| opened.bytes() != master.bytes()) {
+    if written.open(id, new.secret).is_none_or(|opened| opened != master) {
         return Err(Error::damaged(name.as_str(), "it does not open with its secret"));
     }
     let mut behind = Vec::new();
@@ -81,19 +81,22 @@ pub fn add_slot(
     }
 }
 
-/// Opens again the slot with which the repository was opened.
+/// Opens again the slot with which the repository was opened; returns its master secret up to the generation in force.
 ///
 /// # Errors
 /// [`Error::WrongSecret`]; the first error of a destination, when none has the slot.
-fn master_secret(repository: &Repository, secret: &Secret) -> Result<MasterSecret> {
+pub(super) fn master_secret(repository: &Repository, secret: &Secret) -> Result<MasterSecret> {
+    let (id, keys) = (repository.id(), &repository.keys);
+    let fits = |master: &MasterSecret| keys.agrees_with(&Keys::derive(master, id));
+    let in_force = |master: MasterSecret| master.up_to(keys.in_force());
     let mut first = None;
     for place in repository.destinations() {
         let backend = &**place.backend();
-        if let Some(id) = repository.opened_with() {
-            match load(repository, backend, &ObjectName::slot(id)) {
+        if let Some(own) = repository.opened_with() {
+            match load(repository, backend, &ObjectName::slot(own)) {
                 Ok(slot) => {
-                    if let Some(master) = slot.open(repository.id(), secret) {
-                        return Ok(master);
+                    if let Some(master) = slot.open(id, secret).filter(fits) {
+                        return Ok(in_force(master));
                     }
                 }
                 Err(error) => drop(first.get_or_insert(error)),
@@ -101,8 +104,9 @@ fn master_secret(repository: &Repository, secret: &Secret) -> Result<MasterSecre
         }
     }
     for place in repository.destinations() {
-        match unlock(&**place.backend(), repository.id(), secret) {
-            Ok((master, _)) => return Ok(master),
+        match unlock(&**place.backend(), id, secret, fits) {
+            Ok((master, _)) if fits(&master) => return Ok(in_force(master)),
+            Ok(_) => first = first.or(Some(Error::OutdatedSecret { location: place.location() })),
             Err(error) => drop(first.get_or_insert(error)),
         }
     }

@@ -72,7 +72,7 @@ impl Scene {
 fn opens(folder: PathBuf, secret: &Secret) -> bool {
     match open(Arc::new(Folder::new(folder)), secret, None) {
         Ok(_) => true,
-        Err(Error::WrongSecret { .. }) => false,
+        Err(Error::WrongSecret { .. } | Error::OutdatedSecret { .. }) => false,
         Err(error) => panic!("{error}"),
     }
 }
@@ -271,4 +271,130 @@ fn a_removal_of_somebody_without_the_keys_counts_nowhere() {
     assert_eq!(scene.opens(&old), [true; 2]);
     let names = fs::read_dir(scene.second.join("keys")).expect("a folder").count();
     assert_eq!(names, 2, "it is not copied");
+}
+
+/// Returns the generations under which the packs of a folder are sealed.
+fn pack_generations(folder: &std::path::Path) -> Vec<u8> {
+    let backend = Folder::new(folder.to_owned());
+    let names = backend.names(Area::Packs).expect("a list");
+    let mut found: Vec<u8> =
+        names.iter().map(|name| backend.read(name, 7..8).expect("a byte")[0]).collect();
+    found.sort_unstable();
+    found
+}
+
+#[test]
+fn after_a_change_of_the_keys_only_the_new_slots_open_and_old_and_new_snapshots_are_read() {
+    let scene = Scene::new();
+    let source = scene.sample.folder.path().join("source");
+    fs::create_dir(&source).expect("a folder");
+    fs::write(source.join("old"), vec![7; 9_000]).expect("a file");
+    scene.sample.back_up(&source, 1_000);
+    let (other, fresh) = (Secret::draw_key_file(), Secret::draw_recovery());
+    scene.add(&scene.both(), &other, "other");
+    let both = scene.both();
+    let secret = scene.sample.secret();
+    let slots = [(secret, "mine"), (&fresh, "recovery key")].map(|(secret, label)| NewSlot {
+        secret,
+        label,
+        cost: CHEAP,
+        time: time(3),
+    });
+    let report = rotate(&both, secret, &slots, time(4)).expect("rotated");
+    assert!(report.behind.is_empty() && report.still_open.is_empty(), "{report:?}");
+    assert_eq!((report.generation, report.slots.len(), report.removed.len()), (2, 2, 2));
+    assert_eq!((scene.opens(secret), scene.opens(&fresh)), ([true; 2], [true; 2]));
+    assert_eq!(scene.opens(&other), [false; 2]);
+    scene.assert_sound();
+    // A program that opened before goes on under the old keys, and its snapshot is read.
+    fs::write(source.join("meanwhile"), vec![8; 9_000]).expect("a file");
+    scene.sample.back_up(&source, 2_000);
+    fs::write(source.join("new"), vec![9; 9_000]).expect("a file");
+    let options = crate::testing::backup_options(3_000);
+    let after = scene.both();
+    crate::backup::backup(&after, &[source], &options, &RecordingObserver::default())
+        .expect("a backup");
+    for folder in [scene.sample.path(), scene.second.clone()] {
+        let generations = pack_generations(&folder);
+        assert_eq!(generations, [1, 1, 1, 1, 2, 2], "{generations:?}");
+    }
+    scene.assert_sound();
+    let (reader, _) = after.reader(1 << 20).expect("a reader");
+    for entry in after.snapshots().expect("snapshots").list {
+        assert!(reader.tree(&entry.snapshot.root).is_ok());
+    }
+    // Another change, and the next one by the new recovery key.
+    let again = scene.both();
+    let slots = [NewSlot { secret: &fresh, label: "", cost: CHEAP, time: time(5) }];
+    assert_eq!(rotate(&again, secret, &slots, time(5)).expect("rotated").generation, 3);
+    assert_eq!((scene.opens(&fresh), scene.opens(secret)), ([true; 2], [false; 2]));
+}
+
+#[test]
+fn a_destination_that_was_away_gets_the_new_keys_by_a_sync() {
+    let scene = Scene::new();
+    let secret = scene.sample.secret();
+    let fresh = Secret::draw_recovery();
+    let slots = [(secret, "mine"), (&fresh, "recovery key")].map(|(secret, label)| NewSlot {
+        secret,
+        label,
+        cost: CHEAP,
+        time: time(3),
+    });
+    rotate(&scene.first(), secret, &slots, time(4)).expect("rotated");
+    assert_eq!(scene.opens(&fresh), [true, false]);
+    assert_eq!(scene.both().keys.in_force(), 2);
+    // Whichever is opened first.
+    let mut reversed = scene.sample.open_at(&scene.second).expect("it opens by the old slot");
+    let added = reversed.add_destination(Arc::new(Folder::new(scene.sample.path())));
+    assert!(matches!(added, Err(Error::OutdatedSecret { .. })), "{added:?}");
+    assert!(scene.sync().is_whole());
+    assert_eq!((scene.opens(secret), scene.opens(&fresh)), ([true; 2], [true; 2]));
+    assert_eq!(scene.sample.open_at(&scene.second).expect("it opens").keys.in_force(), 2);
+    scene.assert_sound();
+}
+
+#[test]
+fn of_two_changes_of_the_keys_at_the_same_time_one_wins_and_nobody_is_locked_out() {
+    for round in 0..12 {
+        let scene = Scene::new();
+        let secret = scene.sample.secret();
+        let (one, two) = (scene.both(), scene.both());
+        let start = Barrier::new(2);
+        let run = |repository: &Repository| {
+            let new = [NewSlot { secret, label: "", cost: CHEAP, time: time(3) }];
+            start.wait();
+            rotate(repository, secret, &new, time(4))
+        };
+        let won = std::thread::scope(|scope| {
+            let threads = [&one, &two].map(|repository| {
+                let run = &run;
+                scope.spawn(move || run(repository))
+            });
+            threads.map(|thread| thread.join().expect("it ends").is_ok())
+        });
+        assert!(won.contains(&true), "round {round}");
+        assert_eq!(scene.opens(secret), [true; 2], "round {round}: {won:?}");
+        scene.assert_sound();
+    }
+}
+
+#[test]
+fn a_slot_of_an_interrupted_change_of_the_keys_locks_nobody_out() {
+    let scene = Scene::new();
+    let (both, secret) = (scene.both(), scene.sample.secret());
+    let master = add::master_secret(&both, secret).expect("it opens");
+    // Its generation is never put in force.
+    let lost = master.with_new_generation().expect("another");
+    let slot = crate::format::slot::create(&lost, both.id(), secret, "", 3, CHEAP);
+    let object = slot.encode(&both.keys);
+    for place in both.destinations() {
+        save(&**place.backend(), &ObjectName::slot(slot.id), &object).expect("saved");
+    }
+    assert_eq!(scene.opens(secret), [true; 2]);
+    let new = [NewSlot { secret, label: "", cost: CHEAP, time: time(5) }];
+    rotate(&scene.both(), secret, &new, time(5)).expect("rotated");
+    assert_eq!(scene.opens(secret), [true; 2]);
+    scene.add(&scene.both(), &Secret::draw_recovery(), "added");
+    scene.assert_sound();
 }
