@@ -6,6 +6,8 @@ pub mod files;
 pub mod global;
 pub mod live_path;
 pub mod machine;
+pub mod other_repository;
+pub mod percent;
 pub mod retention;
 pub mod size;
 pub mod snapshot_filter;

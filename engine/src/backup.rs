@@ -11,9 +11,10 @@ use std::sync::Arc;
 use yore_platform::{Mounts, SourceDir, snapshot_path};
 
 use crate::backup::assemble::Saved;
-use crate::backup::earlier_snapshots::{PreviousState, ReusableBlobs};
+use crate::backup::earlier_snapshots::PreviousState;
 use crate::backup::left_out::{Counted, Counters};
 use crate::backup::messages::FeedEnds;
+use crate::backup::places::Places;
 use crate::backup::read::budget::Budget;
 use crate::backup::read::{ReadContext, SHARED_BUFFER};
 use crate::backup::snapshot::SnapshotContents;
@@ -36,19 +37,23 @@ use crate::store::buffers::Buffers;
 
 mod assemble;
 mod count;
+mod dated;
 mod earlier_snapshots;
 mod left_out;
 mod messages;
 mod options;
 mod pipeline;
+mod places;
 mod read;
-mod resume;
+pub(crate) mod resume;
 mod shared_client_id;
 mod snapshot;
 mod stream;
 mod walk;
 
 pub use count::count_sources;
+pub(crate) use dated::{DatedSource, EarlierState, backup_dated};
+pub(crate) use earlier_snapshots::ReusableBlobs;
 pub use left_out::{EmptiedFolder, LeftOut, NotEntered};
 pub use options::{
     BackupOptions, BackupReport, ChangeTime, EmptySources, Excludes, FileSystems, InodeNumbers,
@@ -80,10 +85,22 @@ pub fn backup(
     options: &BackupOptions,
     observer: &dyn Observer,
 ) -> Result<BackupReport> {
-    let excluder = Excluder::new(&options.excludes)?;
     check_sources(sources)?;
-    let tree = Sources::new(sources);
-    let paths: Vec<Vec<u8>> = sources.iter().map(|path| snapshot_path(path)).collect();
+    let paths = sources.iter().map(|path| snapshot_path(path)).collect();
+    back_up_paths(repository, paths, None, options, observer)
+}
+
+/// Makes a snapshot of paths, which are read where they are, or where `dated` has them.
+fn back_up_paths(
+    repository: &Repository,
+    paths: Vec<Vec<u8>>,
+    dated: Option<&DatedSource<'_>>,
+    options: &BackupOptions,
+    observer: &dyn Observer,
+) -> Result<BackupReport> {
+    let excluder = Excluder::new(&options.excludes)?;
+    let tree = Sources::new(&paths);
+    let places = dated.map_or_else(Places::default, DatedSource::places);
     // Without the table every mount is a folder like others.
     let mounts = Mounts::read().unwrap_or_default();
     let own = options.own_folders.iter().filter_map(|folder| {
@@ -92,7 +109,7 @@ pub fn backup(
     });
     let own: Vec<(u64, u64)> = own.collect();
     let counters = Counters::default();
-    let task = Task { repository, options, observer, counters: &counters };
+    let task = Task { repository, options, observer, counters: &counters, places: &places, dated };
     let report = run(task, paths, |feed| {
         let walk = Walk {
             excluder: &excluder,
@@ -100,6 +117,7 @@ pub fn backup(
             repository: repository.id(),
             own: &own,
             mounts: &mounts,
+            places: &places,
             counters: &counters,
             previous: feed.previous,
             reader: feed.reader,
@@ -136,6 +154,10 @@ struct Task<'a> {
     options: &'a BackupOptions,
     observer: &'a dyn Observer,
     counters: &'a Counters,
+    /// The folders in which paths of the snapshot are read.
+    places: &'a Places,
+    /// Set where the snapshot is of a folder that shows an earlier state.
+    dated: Option<&'a DatedSource<'a>>,
 }
 
 /// The things that the feed of a backup, a walk or a stream, works with.
@@ -183,13 +205,18 @@ fn run(
     let (destinations, saved) = save_in_session(task, session, &left, &previous, feed)?;
     let uncovered = counters.take_uncovered(&sources);
     let known = &state.snapshots;
-    let contents = SnapshotContents { sources, uncovered, time, options, writer, known };
-    let id = snapshot::save(repository, &destinations, contents, &saved)?;
-    let mut behind = destinations.commit(&[id], now())?;
+    let origin = task.dated.map(|dated| dated.origin);
+    let contents = SnapshotContents { sources, uncovered, time, options, writer, known, origin };
+    let made = snapshot::save(repository, &destinations, contents, &saved)?;
+    let newest = (made.client, made.sequence, made.id);
+    let mut behind = destinations.commit(&[made.id], now())?;
+    repository.remember_newest(newest, &behind);
     behind.extend(targets.behind);
     repository.remove_abandoned();
     resume::end_dead(repository, &left, &options.writer);
-    Ok(BackupReport { new_client, behind, ..report(Some(id), saved.totals, ahead) })
+    let (suspicion, rolled_back) = (made.suspicion, state.snapshots.rolled_back);
+    let report = report(Some(made.id), saved.totals, ahead);
+    Ok(BackupReport { new_client, behind, suspicion, rolled_back, ..report })
 }
 
 fn report(
@@ -207,6 +234,8 @@ fn report(
         ahead,
         new_client: None,
         behind: Vec::new(),
+        suspicion: None,
+        rolled_back: Vec::new(),
     }
 }
 
@@ -259,11 +288,16 @@ fn save(
     index: BlobIndex,
     feed: impl FnOnce(Feed<'_>) -> Result<()> + Send,
 ) -> Result<Saved> {
-    let Task { repository, options, observer, counters } = task;
+    let Task { repository, options, observer, counters, places, dated } = task;
     let (mirrors, keys) = (Arc::clone(&repository.mirrors), Arc::clone(&repository.keys));
     let budget = if repository.is_distant() { DISTANT_PREVIOUS_BUDGET } else { PREVIOUS_BUDGET };
     let reader = Reader::new(mirrors, keys, index.clone(), budget, repository.frame_cache());
-    let previous = PreviousState::read(&reader, previous, &options.writer);
+    let previous = match dated {
+        None => PreviousState::read(&reader, previous, &options.writer),
+        Some(dated) => {
+            PreviousState::of(&reader, previous, &options.writer, dated.earlier.as_ref())
+        }
+    };
     let parameters = &repository.header.parameters;
     let gear = Gear::new(&repository.keys, parameters);
     let chunk_buffers = Buffers::new(SPARE_CHUNKS, gear.max());
@@ -273,6 +307,7 @@ fn save(
         inline: u64::from(parameters.inline),
         options,
         counters,
+        places,
         trusted_before: previous.trusted_before,
         reusable: ReusableBlobs::new(index.clone(), &reader),
         observer,

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::access::recovery;
 use crate::args::global::Global;
+use crate::args::other_repository::OtherRepository;
 use crate::failure::engine_error::reason;
 use crate::failure::{Exit, Failure, Outcome};
 
@@ -96,10 +97,7 @@ pub struct References {
 
 /// Takes the secret that options, environment or configuration give; `None` when they give none.
 pub fn given(global: &Global, configured: &References) -> Outcome<Option<GivenSecret>> {
-    let key_file = |path: &PathBuf| {
-        let text = read_file(path)?;
-        Ok(Some(GivenSecret::KeyFile { path: path.clone(), text }))
-    };
+    let key_file = |path: &PathBuf| key_file(path).map(Some);
     if let Some(path) = global.key_file.as_ref().filter(|path| !path.as_os_str().is_empty()) {
         return key_file(path);
     }
@@ -110,6 +108,23 @@ pub fn given(global: &Global, configured: &References) -> Outcome<Option<GivenSe
         Some(path) => key_file(path),
         None => Ok(configured_passphrase(configured)?.map(GivenSecret::Typed)),
     }
+}
+
+/// Takes the secret that options give for a second repository; `None` when they give none.
+pub fn of_other(other: &OtherRepository) -> Outcome<Option<GivenSecret>> {
+    if let Some(path) = &other.from_key_file {
+        return key_file(path).map(Some);
+    }
+    let passphrase = match (&other.from_password_file, &other.from_password_command) {
+        (Some(path), _) => Some(read_file(path)?),
+        (None, Some(command)) => Some(from_command(command)?),
+        (None, None) => None,
+    };
+    Ok(passphrase.map(GivenSecret::Typed))
+}
+
+fn key_file(path: &Path) -> Outcome<GivenSecret> {
+    Ok(GivenSecret::KeyFile { path: path.to_owned(), text: read_file(path)? })
 }
 
 /// Takes the passphrase that options, environment or configuration give; `None` when they give none.

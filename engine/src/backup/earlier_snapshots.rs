@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 
 use yore_platform::Timestamp;
 
+use crate::backup::dated::EarlierState;
 use crate::format::id::BlobId;
 use crate::format::tree::{Content, Holes, Node};
 use crate::index::BlobIndex;
@@ -24,7 +25,7 @@ use crate::read::merge::merge;
 use crate::read::reader::Reader;
 use crate::read::state_tree::DirRef;
 use crate::repository::session::Writer;
-use crate::snapshots::moment::{Moment, Part, state};
+use crate::snapshots::moment::{Moment, state};
 use crate::snapshots::order::SnapshotEntry;
 
 /// A file that changed so many seconds before the previous backup began may have changed again
@@ -45,37 +46,75 @@ pub(super) struct PreviousState {
 impl PreviousState {
     /// Merges the newest snapshots that are of the host or the client of `writer`.
     pub(super) fn read(reader: &Reader, known: &[SnapshotEntry], writer: &Writer) -> Self {
-        let own = |entry: &&SnapshotEntry| {
-            entry.snapshot.host == writer.host || entry.snapshot.client == writer.client
-        };
-        let own: Vec<_> = known.iter().filter(own).cloned().collect();
+        let own = own_snapshots(known, writer);
         let sources = own.iter().flat_map(|entry| entry.snapshot.sources.iter().cloned()).collect();
         let Ok(parts) = state(&own, &Moment::Latest) else {
             return Self { sources, ..Self::default() };
         };
-        let began = |part: &Part<'_>| part.snapshot.snapshot.time.min(part.snapshot.since);
-        let oldest = parts.iter().map(began).min().unwrap_or_default();
-        let seconds = oldest.seconds - COARSEST_TIME;
-        let trusted_before = Timestamp { seconds, nanos: oldest.nanos };
+        let oldest = parts.iter().map(|part| began(part.snapshot)).min().unwrap_or_default();
         // What can't be read of earlier snapshots is read from the sources.
-        Self { root: merge(reader, &parts).ok(), sources, trusted_before }
+        Self { root: merge(reader, &parts).ok(), sources, trusted_before: trusted_before(oldest) }
+    }
+
+    /// Takes one snapshot among the known ones, or none, as the previous state.
+    pub(super) fn of(
+        reader: &Reader,
+        known: &[SnapshotEntry],
+        writer: &Writer,
+        earlier: Option<&EarlierState>,
+    ) -> Self {
+        let own = own_snapshots(known, writer);
+        let sources = own.iter().flat_map(|entry| entry.snapshot.sources.iter().cloned()).collect();
+        let found = earlier.and_then(|earlier| {
+            let entry = known.iter().find(|entry| entry.id == earlier.snapshot)?;
+            Some((entry, earlier.read_from.unwrap_or_else(|| began(entry))))
+        });
+        let Some((entry, read_from)) = found else { return Self { sources, ..Self::default() } };
+        // What can't be read of it is read from the source.
+        let root = reader.tree(&entry.snapshot.root).is_ok();
+        Self {
+            root: root.then_some(DirRef::Tree(entry.snapshot.root)),
+            sources,
+            trusted_before: trusted_before(read_from),
+        }
     }
 }
 
+/// Returns the snapshots of the host or the client of a writer, in their order.
+///
+/// One that was brought over is of its machine, whatever installation did that.
+fn own_snapshots(known: &[SnapshotEntry], writer: &Writer) -> Vec<SnapshotEntry> {
+    let own = |entry: &&SnapshotEntry| {
+        entry.snapshot.host == writer.host
+            || entry.snapshot.client == writer.client && entry.snapshot.origin.is_none()
+    };
+    known.iter().filter(own).cloned().collect()
+}
+
+/// Returns the time at which the backup of a snapshot began, as far as its record tells.
+fn began(entry: &SnapshotEntry) -> Timestamp {
+    entry.snapshot.time.min(entry.since)
+}
+
+/// Returns the time up to which a file's times are trusted after it was read at `read_from` or later.
+fn trusted_before(read_from: Timestamp) -> Timestamp {
+    Timestamp { seconds: read_from.seconds.saturating_sub(COARSEST_TIME), nanos: read_from.nanos }
+}
+
 /// The blobs of earlier snapshots that are still stored.
-pub(super) struct ReusableBlobs<'a> {
+pub(crate) struct ReusableBlobs<'a> {
     index: BlobIndex,
     reader: &'a Reader,
 }
 
 impl<'a> ReusableBlobs<'a> {
     /// Looks blobs up in `index`, and reads lists of chunks with `reader`.
-    pub(super) fn new(index: BlobIndex, reader: &'a Reader) -> Self {
+    pub(crate) fn new(index: BlobIndex, reader: &'a Reader) -> Self {
         Self { index, reader }
     }
 
     /// Returns whether all blobs of a file are stored.
-    pub(super) fn have_all_of(&self, node: &Node) -> bool {
+    pub(crate) fn have_all_of(&self, node: &Node) -> bool {
         let has = |id: &BlobId| self.index.find(id).is_some();
         let holes = match &node.holes {
             Holes::Inline(_) => true,

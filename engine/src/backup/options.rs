@@ -10,9 +10,10 @@ use crate::format::record::Exclusion;
 use crate::format::record::{ClientId, Totals};
 use crate::globs::Rule;
 use crate::operation::run::Run;
-use crate::repository::Behind;
 use crate::repository::session::Writer;
+use crate::repository::{Behind, RolledBack};
 use crate::snapshots::order::SnapshotEntry;
+use crate::snapshots::suspicion::Change;
 
 /// The files and folders that a backup leaves out.
 #[derive(Debug, Clone, Default)]
@@ -138,6 +139,10 @@ pub struct BackupReport {
     pub new_client: Option<ClientId>,
     /// The destinations that do not have the snapshot; at least one has it.
     pub behind: Vec<Behind>,
+    /// The change since the snapshot before, if it is suspicious.
+    pub suspicion: Option<Change>,
+    /// The snapshots that destinations had and have no more, although nobody forgot them.
+    pub rolled_back: Vec<RolledBack>,
 }
 
 impl BackupOptions {

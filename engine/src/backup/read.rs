@@ -7,13 +7,14 @@ use std::io;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
-use yore_platform::{FoundXattrs, Kind, Listing, Metadata, Timestamp, system_path};
+use yore_platform::{FoundXattrs, Kind, Listing, Metadata, Timestamp};
 
 use crate::backup::earlier_snapshots::ReusableBlobs;
 use crate::backup::left_out::Counters;
 use crate::backup::messages::{
     BatchResults, ChunkBytes, ChunkId, FileStatus, ReadBatch, ReadItem, SourceEntry,
 };
+use crate::backup::places::Places;
 use crate::backup::read::budget::Budget;
 use crate::backup::{BackupOptions, ChangeTime, Reading};
 use crate::error::Error;
@@ -43,6 +44,7 @@ pub(super) struct ReadContext<'a> {
     pub(super) inline: u64,
     pub(super) options: &'a BackupOptions,
     pub(super) counters: &'a Counters,
+    pub(super) places: &'a Places,
     /// A time from this instant on may stand for two states of a file.
     pub(super) trusted_before: Timestamp,
     pub(super) reusable: ReusableBlobs<'a>,
@@ -161,7 +163,7 @@ impl BatchReader<'_> {
                 self.items.push(ReadItem::Discard);
                 let path = join(&self.batch.path, &entry.name);
                 self.context.counters.unreadable();
-                let error = Error::local(system_path(&path), error);
+                let error = Error::local(self.context.places.of(&path), error);
                 self.context.observer.problem(Problem { subject: path, error });
                 // The last known state stays, if all of it is still stored: the file may be there.
                 let is_stored = |node: &Node| self.context.reusable.have_all_of(node);
@@ -189,7 +191,8 @@ impl BatchReader<'_> {
     /// Gives a node its extended attributes.
     fn give_attributes(&self, node: &mut Node, found: FoundXattrs) {
         let path = join(&self.batch.path, &node.name);
-        attributes::give(node, found, &path, self.context.observer, self.context.counters);
+        let ReadContext { places, observer, counters, .. } = self.context;
+        attributes::give(node, found, &path, places, *observer, counters);
     }
 
     fn read(&mut self, entry: &SourceEntry) -> Result<(), ReadError> {

@@ -29,7 +29,7 @@ use crate::repository::session::{self, Writer};
 use crate::repository::{MirrorWriter, Repository, WriterIndex};
 
 /// Returns the sessions without verdict: interrupted ones, and those of running writers.
-pub(super) fn left_open(
+pub(crate) fn left_open(
     sessions: BTreeMap<ObjectId, (Session, Option<Verdict>)>,
 ) -> Vec<(ObjectId, Session)> {
     let open = sessions.into_iter().filter(|(_, (_, verdict))| verdict.is_none());
@@ -39,7 +39,7 @@ pub(super) fn left_open(
 /// Removes the unfinished files of killed writers, as far as areas were listed.
 ///
 /// This comes before anything is written: the free room may be less than a session needs.
-pub(super) fn clear(repository: &Repository, left: &[(ObjectId, Session)]) {
+pub(crate) fn clear(repository: &Repository, left: &[(ObjectId, Session)]) {
     for destination in repository.destinations() {
         let backend = destination.backend();
         if !left.is_empty() {
@@ -57,7 +57,7 @@ pub(super) fn clear(repository: &Repository, left: &[(ObjectId, Session)]) {
 ///
 /// A pack is published whole, with contents that only a holder of the keys can seal, so its blobs
 /// are as good as indexed ones.
-pub(super) fn adopt(
+pub(crate) fn adopt(
     repository: &Repository,
     left: &[(ObjectId, Session)],
     destinations: &MirrorWriter<'_>,
@@ -92,7 +92,7 @@ pub(super) fn adopt(
 }
 
 /// Gives a verdict to the dead sessions of this installation, whose packs are in an index by now.
-pub(super) fn end_dead(repository: &Repository, left: &[(ObjectId, Session)], writer: &Writer) {
+pub(crate) fn end_dead(repository: &Repository, left: &[(ObjectId, Session)], writer: &Writer) {
     let own = left.iter().filter(|(_, session)| session.client == writer.client);
     for (id, session) in own {
         let destinations = repository.destinations().iter();

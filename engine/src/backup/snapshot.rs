@@ -7,11 +7,12 @@ use crate::backup::assemble::Saved;
 use crate::error::{Refusal, Result};
 use crate::format::id::SnapshotId;
 use crate::format::object::{Kind, ObjectName};
-use crate::format::record::Snapshot;
+use crate::format::record::{ClientId, Origin, Snapshot};
 use crate::format::seal;
 use crate::operation::clock::now;
 use crate::repository::session::Writer;
 use crate::repository::{MirrorWriter, Repository, Snapshots};
+use crate::snapshots::suspicion::{self, Change};
 
 /// Refuses more text than the record of a snapshot can hold.
 pub(super) fn check_record_size(sources: &[Vec<u8>], options: &BackupOptions) -> Result<()> {
@@ -33,6 +34,16 @@ pub(super) struct SnapshotContents<'a> {
     pub(super) options: &'a BackupOptions,
     pub(super) writer: Writer,
     pub(super) known: &'a Snapshots,
+    pub(super) origin: Option<Origin>,
+}
+
+/// A snapshot object that was saved.
+pub(super) struct SavedSnapshot {
+    pub(super) id: SnapshotId,
+    pub(super) sequence: u64,
+    pub(super) client: ClientId,
+    /// The change since the snapshot before, if it is suspicious.
+    pub(super) suspicion: Option<Change>,
 }
 
 /// Saves the snapshot object.
@@ -41,13 +52,14 @@ pub(super) fn save(
     destinations: &MirrorWriter<'_>,
     contents: SnapshotContents<'_>,
     saved: &Saved,
-) -> Result<SnapshotId> {
-    let SnapshotContents { sources, uncovered, time, options, writer, known } = contents;
+) -> Result<SavedSnapshot> {
+    let SnapshotContents { sources, uncovered, time, options, writer, known, origin } = contents;
     let Writer { host, user, client, program, .. } = writer;
     let (newest, seen) = known.newest_and_heads(client);
-    let snapshot = Snapshot {
+    let mut snapshot = Snapshot {
         time,
         time_given: options.time.is_some(),
+        suspicious: false,
         end: now(),
         utc_offset: options.utc_offset,
         host,
@@ -65,12 +77,20 @@ pub(super) fn save(
         excludes: options.exclusions(),
         uncovered,
         session: destinations.session().id(),
+        origin,
     };
+    let suspicion = if snapshot.time_given { None } else { assess(known, &snapshot) };
+    snapshot.suspicious = suspicion.is_some();
     let content = snapshot.encode();
     let id = SnapshotId(repository.keys.draw_salt(&content));
     let name = ObjectName::snapshot(id);
     let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
     destinations.save(&name, object)?;
     repository.remember(&name, &content);
-    Ok(id)
+    Ok(SavedSnapshot { id, sequence: snapshot.sequence, client, suspicion })
+}
+
+fn assess(known: &Snapshots, made: &Snapshot) -> Option<Change> {
+    let earlier = suspicion::earlier(&known.list, &made.host, &made.sources);
+    suspicion::assess(&earlier, made)
 }

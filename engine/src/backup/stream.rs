@@ -8,6 +8,7 @@ use yore_platform::Kind;
 
 use crate::backup::left_out::Counters;
 use crate::backup::messages::{BatchResults, ChunkBytes, ChunkId, FileStatus, ReadItem, WalkStep};
+use crate::backup::places::Places;
 use crate::backup::{BackupOptions, BackupReport, Feed, Task, run};
 use crate::error::{Error, Refusal, Result};
 use crate::format::chunker::End;
@@ -42,7 +43,9 @@ pub fn backup_stream(
     };
     let source = names.iter().copied().collect::<TreePathBuf>().into_bytes();
     let counters = Counters::default();
-    let task = Task { repository, options, observer, counters: &counters };
+    let places = Places::default();
+    let task =
+        Task { repository, options, observer, counters: &counters, places: &places, dated: None };
     run(task, vec![source], |feed| {
         let time = now();
         for name in folders {

@@ -8,11 +8,12 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crossbeam_channel::bounded;
-use yore_platform::{Kind, Listing, Metadata, Mounts, SourceDir, system_path};
+use yore_platform::{Kind, Listing, Metadata, Mounts, SourceDir};
 
 use crate::backup::earlier_snapshots::PreviousState;
 use crate::backup::left_out::Counters;
 use crate::backup::messages::{FeedEnds, ReadBatch, SourceEntry, WalkStep};
+use crate::backup::places::Places;
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::{BackupOptions, InodeNumbers};
 use crate::error::{Error, Result};
@@ -46,6 +47,8 @@ pub(super) struct Walk<'a> {
     /// The file systems and inode numbers of the program's own folders.
     pub(super) own: &'a [(u64, u64)],
     pub(super) mounts: &'a Mounts,
+    /// The folders in which paths of the snapshot are read.
+    pub(super) places: &'a Places,
     pub(super) counters: &'a Counters,
     pub(super) previous: &'a PreviousState,
     /// Reads the previous snapshot.
@@ -289,7 +292,7 @@ impl<'a> Walk<'a> {
 
     fn unreadable(&self, path: &[u8], source: std::io::Error) {
         self.counters.unreadable();
-        let error = Error::local(system_path(path), source);
+        let error = Error::local(self.places.of(path), source);
         self.observer.problem(Problem { subject: path.to_vec(), error });
     }
 }

@@ -7,10 +7,12 @@ use crate::format::id::{ObjectId, SnapshotId};
 
 mod annotation;
 mod exclusion;
+mod origin;
 mod snapshot;
 
 pub use annotation::Annotation;
 pub use exclusion::Exclusion;
+pub use origin::Origin;
 pub use snapshot::{Snapshot, Totals};
 
 /// The id of one installation on one machine, the same for all its runs.
@@ -177,6 +179,8 @@ pub struct Tombstone {
     pub(crate) seen: Vec<SnapshotId>,
     /// The client's previous snapshot.
     pub(crate) previous: Option<SnapshotId>,
+    /// The origin of the snapshot, so that it is not brought over again.
+    pub(crate) origin: Option<Origin>,
 }
 
 impl Tombstone {
@@ -198,6 +202,9 @@ impl Tombstone {
         if let Some(previous) = self.previous {
             map.key(10).bytes(&previous.0);
         }
+        if let Some(origin) = self.origin {
+            origin.encode(&mut map, 11);
+        }
         map.finish();
         out
     }
@@ -205,7 +212,7 @@ impl Tombstone {
     pub(crate) fn decode(bytes: &[u8]) -> Read<Self> {
         let (mut snapshot, mut time) = (None, None);
         let (mut client, mut sequence) = (None, None);
-        let (mut seen, mut previous) = (Vec::new(), None);
+        let (mut seen, mut previous, mut origin) = (Vec::new(), None, None);
         let (mut host, mut user, mut policy) = (String::new(), String::new(), String::new());
         cbor::whole_map(bytes, |key, d| {
             match key {
@@ -218,6 +225,7 @@ impl Tombstone {
                 7 => sequence = Some(d.u64()?),
                 8 => seen = cbor::ids(d)?.into_iter().map(SnapshotId).collect(),
                 10 => previous = Some(SnapshotId(cbor::bytes32(d)?)),
+                11 => origin = Origin::decode(d)?,
                 _ => return Ok(false),
             }
             Ok(true)
@@ -231,6 +239,7 @@ impl Tombstone {
             client_sequence: client.zip(sequence),
             seen,
             previous,
+            origin,
         })
     }
 }
@@ -359,6 +368,7 @@ mod tests {
         let snapshot = Snapshot {
             time,
             time_given: true,
+            suspicious: true,
             end: time,
             utc_offset: -3600,
             host: "host".into(),
@@ -383,6 +393,7 @@ mod tests {
             ],
             uncovered: vec![b"home/me/x".to_vec()],
             session: ObjectId([4; 32]),
+            origin: Some(Origin::folder("host", b"home/me", -1)),
         };
         assert_eq!(Snapshot::decode(&snapshot.encode()).expect("reads"), snapshot);
     }
@@ -430,6 +441,7 @@ mod tests {
             client_sequence: Some((ClientId([2; 16]), 8)),
             seen: vec![SnapshotId([5; 32])],
             previous: Some(SnapshotId([6; 32])),
+            origin: Some(Origin::Folder([7; 32])),
         };
         assert_eq!(Tombstone::decode(&tombstone.encode()).expect("reads"), tombstone);
     }

@@ -54,6 +54,7 @@ pub fn forget(
             policy: policy.into(),
             client_sequence: known.as_ref().map(|known| (known.client, known.sequence)),
             previous: known.as_ref().and_then(|known| known.previous),
+            origin: known.as_ref().and_then(|known| known.origin),
             // A snapshot whose time a person gave does not order others.
             seen: known.filter(|known| !known.time_given).map_or_else(Vec::new, |known| known.seen),
         };

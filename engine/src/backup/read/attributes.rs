@@ -1,8 +1,9 @@
 //! Extended attributes of nodes: those that can't be read are reported, the others are saved.
 
-use yore_platform::{FoundXattrs, Xattrs, system_path};
+use yore_platform::{FoundXattrs, Xattrs};
 
 use crate::backup::left_out::Counters;
+use crate::backup::places::Places;
 use crate::error::Error;
 use crate::format::tree::{Flags, Node};
 use crate::operation::observer::{Observer, Problem};
@@ -17,6 +18,7 @@ pub(in crate::backup) fn give(
     node: &mut Node,
     found: FoundXattrs,
     path: &[u8],
+    places: &Places,
     observer: &dyn Observer,
     counters: &Counters,
 ) {
@@ -37,7 +39,7 @@ pub(in crate::backup) fn give(
                 format!("its attribute {} can't be read: {error}", String::from_utf8_lossy(&name))
             }
         };
-        let error = Error::local(system_path(path), std::io::Error::new(error.kind(), what));
+        let error = Error::local(places.of(path), std::io::Error::new(error.kind(), what));
         observer.problem(Problem { subject: path.to_vec(), error });
     }
 }

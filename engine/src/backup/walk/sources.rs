@@ -1,17 +1,17 @@
 //! The sources as a tree of names, and the walk from the root to each of them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use yore_platform::{Kind, Listing, Metadata, SourceDir, snapshot_path, system_path};
+use yore_platform::{Kind, Listing, Metadata, SourceDir, snapshot_path};
 
 use super::previous::Previous;
+use super::subdirectory::unopened_node;
 use super::{Opened, Unlisted, Walk};
 use crate::backup::messages::{SourceEntry, WalkStep};
 use crate::backup::read::node_of;
 use crate::error::{Error, Result};
-use crate::format::tree::Flags;
+use crate::format::tree::{Flags, Node};
 use crate::path::{TreePath, join};
 use crate::read::state_tree::{DirRef, ResolvedNode};
 
@@ -25,13 +25,12 @@ pub(in crate::backup) struct Sources {
 }
 
 impl Sources {
-    /// Sorts sources into a tree.
-    pub(in crate::backup) fn new(paths: &[PathBuf]) -> Self {
+    /// Sorts paths into a tree.
+    pub(in crate::backup) fn new(paths: &[Vec<u8>]) -> Self {
         let mut root = Self::default();
         for path in paths {
-            let path = snapshot_path(path);
             let mut at = &mut root;
-            for name in TreePath::new(&path).components() {
+            for name in TreePath::new(path).components() {
                 at = at.below.entry(name.to_vec()).or_default();
             }
             at.is_source = true;
@@ -47,7 +46,7 @@ impl<'a> Walk<'a> {
         if !sources.is_source {
             return self.walk_to_sources(sources, b"", previous, Flags::default());
         }
-        let root = system_path(b"");
+        let root = self.places.of(b"");
         let failed = |source| Error::local(&root, source);
         let dir = SourceDir::open(&root).map_err(failed)?;
         let metadata = dir.metadata().map_err(failed)?;
@@ -76,7 +75,11 @@ impl<'a> Walk<'a> {
         for (name, below) in &inner.below {
             let seen = before.take(name, &mut |_| {});
             let path = join(path, name);
-            let system = system_path(&path);
+            if !below.is_source && self.places.is_elsewhere() {
+                self.pass_by(name, &path, seen, below)?;
+                continue;
+            }
+            let system = self.places.of(&path);
             let metadata = yore_platform::path_metadata(&system)
                 .map_err(|source| Error::local(&system, source))?;
             if below.is_source {
@@ -97,6 +100,21 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Goes through a folder that is not read: what is below it is read elsewhere.
+    fn pass_by(
+        &self,
+        name: &[u8],
+        path: &[u8],
+        previous: Option<ResolvedNode>,
+        below: &'a Sources,
+    ) -> Result<()> {
+        let node = unopened_node(name, previous.as_ref());
+        self.step(WalkStep::Enter(Box::new(Node { mode: node.mode.or(Some(0o755)), ..node })))?;
+        let dir = previous.as_ref().and_then(|seen| seen.dir.as_ref());
+        self.walk_to_sources(below, path, dir, Flags::default())?;
+        self.step(WalkStep::Leave)
+    }
+
     /// Walks a source: a directory, or a single file.
     fn walk_source(
         &self,
@@ -106,7 +124,7 @@ impl<'a> Walk<'a> {
         previous: Option<ResolvedNode>,
         inner: &'a Sources,
     ) -> Result<()> {
-        let system = system_path(path);
+        let system = self.places.of(path);
         if metadata.kind != Kind::Directory {
             let parent = system.parent().unwrap_or(&system);
             let dir = SourceDir::open(parent).map_err(|source| Error::local(parent, source))?;

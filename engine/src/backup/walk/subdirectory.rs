@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use yore_platform::{Kind, Listing, Metadata, MountKind, SourceDir, system_path};
+use yore_platform::{Kind, Listing, Metadata, MountKind, SourceDir};
 
 use super::{Advance, Level, Opened, Sources, Unlisted, Walk, emptied_folder};
 use crate::backup::left_out::{EmptiedFolder, NotEntered};
@@ -29,7 +29,7 @@ impl<'a> Walk<'a> {
     ) -> Result<Advance<'a>> {
         let path = join(&parent.path, name);
         let is_source = inner.is_some_and(|inner| inner.is_source);
-        let mounted = self.mounts.on(&system_path(&path));
+        let mounted = self.mounts.on(&self.places.of(&path));
         let not_entered = match mounted {
             Some(MountKind::Drive) => Some(NotEntered::Drive),
             Some(MountKind::System(kind)) => Some(NotEntered::System(kind.clone())),
@@ -229,7 +229,10 @@ impl<'a> Walk<'a> {
         });
         match known {
             Some(previous) => node.xattrs = previous.xattrs.clone(),
-            None => attributes::give(&mut node, dir.xattrs(), path, self.observer, self.counters),
+            None => {
+                let Walk { places, observer, counters, .. } = self;
+                attributes::give(&mut node, dir.xattrs(), path, places, *observer, counters);
+            }
         }
         node
     }
@@ -242,7 +245,7 @@ fn is_deleted(dir: &SourceDir, name: &[u8]) -> bool {
 
 /// Makes the node of a directory that is not opened: that of the previous snapshot, so that a tree stays the same
 /// from backup to backup.
-fn unopened_node(name: &[u8], previous: Option<&ResolvedNode>) -> Node {
+pub(super) fn unopened_node(name: &[u8], previous: Option<&ResolvedNode>) -> Node {
     match previous {
         Some(seen) if seen.node.kind == Kind::Directory => {
             Node { subtree: None, ..seen.node.clone() }

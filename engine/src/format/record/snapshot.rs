@@ -3,6 +3,7 @@
 use yore_platform::Timestamp;
 
 use super::exclusion::{self, Exclusion};
+use super::origin::Origin;
 use super::{ClientId, bytes16, write_ids};
 use crate::format::cbor::{self, EPOCH, MapWriter, Read};
 use crate::format::id::{BlobId, ObjectId, SnapshotId};
@@ -33,6 +34,8 @@ pub struct Totals {
 
 /// The flag of a snapshot whose time a person gave.
 const TIME_GIVEN: u64 = 1;
+/// The flag of a snapshot whose writer found the change since the one before suspicious.
+const SUSPICIOUS: u64 = 2;
 
 /// The record of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub struct Snapshot {
     pub time: Timestamp,
     /// A person gave `time`; it is not that of the machine's clock.
     pub time_given: bool,
+    /// The writer found the change since the snapshot before suspicious.
+    pub suspicious: bool,
     /// The end of the backup.
     pub end: Timestamp,
     /// The writer's offset from UTC then, in seconds.
@@ -75,6 +80,8 @@ pub struct Snapshot {
     pub uncovered: Vec<Vec<u8>>,
     /// The session that wrote it first.
     pub session: ObjectId,
+    /// The thing of which it was made, if it was brought over; `None` for a backup.
+    pub origin: Option<Origin>,
 }
 
 impl Snapshot {
@@ -122,11 +129,16 @@ impl Snapshot {
         if !self.seen.is_empty() {
             write_ids(&mut map, 18, &self.seen);
         }
-        if self.time_given {
-            map.key(19).u64(TIME_GIVEN);
+        let flags = u64::from(self.time_given) * TIME_GIVEN;
+        let flags = flags | (u64::from(self.suspicious) * SUSPICIOUS);
+        if flags != 0 {
+            map.key(19).u64(flags);
         }
         if !self.uncovered.is_empty() {
             write_paths(&mut map, 20, &self.uncovered);
+        }
+        if let Some(origin) = self.origin {
+            origin.encode(&mut map, 23);
         }
         map.finish();
         out
@@ -138,7 +150,7 @@ impl Snapshot {
         let (mut sequence, mut session, mut previous) = (None, None, None);
         let (mut utc_offset, mut host, mut user, mut program) = (0, None, None, String::new());
         let (mut sources, mut tags, mut excludes) = (None, Vec::new(), Vec::new());
-        let (mut totals, mut uncovered) = (Totals::default(), Vec::new());
+        let (mut totals, mut uncovered, mut origin) = (Totals::default(), Vec::new(), None);
         cbor::whole_map(bytes, |key, d| {
             match key {
                 1 => time = Some(cbor::time(d, EPOCH)?),
@@ -160,6 +172,7 @@ impl Snapshot {
                 18 => seen = cbor::ids(d)?.into_iter().map(SnapshotId).collect(),
                 19 => flags = d.u64()?,
                 20 => uncovered = read_paths(d)?,
+                23 => origin = Origin::decode(d)?,
                 _ => return Ok(false),
             }
             Ok(true)
@@ -167,6 +180,7 @@ impl Snapshot {
         Ok(Self {
             time: cbor::required(time)?,
             time_given: flags & TIME_GIVEN != 0,
+            suspicious: flags & SUSPICIOUS != 0,
             end: cbor::required(end)?,
             utc_offset,
             host: cbor::required(host)?,
@@ -184,6 +198,7 @@ impl Snapshot {
             excludes,
             uncovered,
             session: cbor::required(session)?,
+            origin,
         })
     }
 }
