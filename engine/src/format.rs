@@ -20,14 +20,14 @@ pub(crate) mod slot;
 pub(crate) mod tree;
 
 pub use content_id::{ContentId, content_id};
-pub use header::{FORMAT_VERSION, Header, Parameters};
+pub use header::{FORMAT_VERSION, Header, MAX_PARITY, Parameters};
 pub use id::{BlobId, ObjectId, RepositoryId, SnapshotId, encode_hex};
 pub use keys::BlobKind;
 pub use object::{Area, Kind as ObjectKind, ObjectName};
 pub use pack::{Codec, FrameInfo, PackInfo, PackKind};
 pub use record::{
-    Annotation, ClientId, DestinationId, Exclusion, Outcome, Session, Snapshot, Tombstone, Totals,
-    Verdict,
+    Annotation, ClientId, DestinationId, Exclusion, Origin, Outcome, Session, Snapshot, Tombstone,
+    Totals, Verdict,
 };
 pub use secret::{Secret, SecretKind};
 pub use slot::{Cost, Slot};

@@ -17,6 +17,7 @@ use crate::index::BlobIndex;
 use crate::store::buffers::blob_bytes::BlobBytes;
 
 pub(crate) mod buffers;
+pub(crate) mod parity;
 mod seal_worker;
 mod sealer;
 mod state;

@@ -183,6 +183,7 @@ fn example(kind: Kind) -> &'static str {
         Kind::Bool => "true",
         Kind::Size => "4G",
         Kind::Count => "7",
+        Kind::Percent => "5%",
         Kind::Duration => "30d",
         Kind::Rates => "'5 MB/s' '08:00-18:00 1 MB/s'",
         Kind::Path => "/etc/yore.key",

@@ -30,6 +30,8 @@ pub enum Kind {
     Size,
     /// A number of things.
     Count,
+    /// A share in per cent.
+    Percent,
     /// A length of time.
     Duration,
     /// Rates, of which some hold in a part of the day only.
@@ -117,6 +119,7 @@ pub const TOP: &[Key] = &[
     key("password-file", Kind::Path),
     key("password-command", Kind::Command),
     key("limit", Kind::Table(LIMIT)),
+    key("parity", Kind::Percent),
     key("cache", Kind::Table(&[key("size", Kind::Size)])),
     key("retention", Kind::Table(RETENTION)),
     key("destination", Kind::List(DESTINATION)),
@@ -171,6 +174,7 @@ impl Kind {
             Kind::Bool => "true or false",
             Kind::Size => "a size, as in \"4G\"",
             Kind::Count => "a number, as in 7",
+            Kind::Percent => "a percentage in quotes, as in \"5%\"",
             Kind::Duration => "a length of time, as in \"30d\" or \"1y\"",
             Kind::Rates => {
                 "a rate, as in \"5 MB/s\", or several, as in [\"5 MB/s\", \"08:00-18:00 1 MB/s\"]"

@@ -13,7 +13,7 @@ use crate::access::destination::{self, BucketSettings};
 use crate::access::place::{Limits, Place};
 use crate::access::secret::References;
 use crate::args::retention::Rules;
-use crate::args::{exclude, size, unchanged_by};
+use crate::args::{exclude, percent, size, unchanged_by};
 
 /// The content of a configuration; that of no file is empty.
 #[derive(Debug, Default)]
@@ -24,6 +24,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The bytes that fetched frames of distant destinations may take in the cache folder.
     pub cache_size: Option<u64>,
+    /// The parity of new packs in per cent, where it is another than the repository says.
+    pub parity: Option<u32>,
     /// The snapshots that are kept, of sources that say nothing else.
     pub retention: Retention,
     /// The destinations, in the order of the file.
@@ -100,6 +102,7 @@ impl Settings {
             },
             limits: top.limits(),
             cache_size: top.below("cache").and_then(|cache| cache.size("size")),
+            parity: top.text("parity").and_then(|text| percent::parse(&text).ok()),
             retention: top.retention(),
             destinations: top.list("destination").into_iter().filter_map(destination_of).collect(),
             sources: top.list("source").into_iter().map(source_of).collect(),

@@ -79,6 +79,8 @@ fn every_mistake_is_named_with_its_place_and_what_is_expected() {
         ("key-file = \"/a\"\nlimit.upload = \"fast\"", 2, 16, "5 MB/s"),
         ("limit = 5", 1, 1, "limit.download"),
         ("cache.size = \"much\"", 1, 14, "256M"),
+        ("parity = \"110%\"", 1, 10, "such as 5%"),
+        ("parity = 5", 1, 10, "\"5%\""),
         ("a = ", 1, 5, ""),
         ("# ä\nkey-file = \"ä\" x", 2, 16, ""),
     ] {

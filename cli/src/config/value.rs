@@ -8,7 +8,7 @@ use toml_edit::Value;
 use super::rate;
 use super::schema::{self, Kind};
 use crate::access::destination;
-use crate::args::{duration, exclude, size, unchanged_by};
+use crate::args::{duration, exclude, percent, size, unchanged_by};
 
 /// Checks a value; an error says what is wrong with it, in words that follow its key.
 pub fn check(kind: Kind, value: &Value) -> Result<(), String> {
@@ -55,6 +55,7 @@ pub fn check_text(kind: Kind, text: &str) -> Result<(), String> {
         }
         Kind::Url => check_url(text),
         Kind::Size => size::parse(text).map(drop).map_err(is),
+        Kind::Percent => percent::parse(text).map(drop).map_err(is),
         Kind::Duration => {
             let seconds = duration::seconds("it", text, &jiff::ZonedDateTime::now());
             seconds.map(drop).map_err(|_| format!("must be {}, not {shown}", kind.expected()))

@@ -45,6 +45,10 @@ pub struct Pruned {
     pub merged_indexes: u64,
     /// Records that were deleted.
     pub deleted_records: u64,
+    /// Parity objects of deleted packs that were deleted.
+    pub deleted_parity: u64,
+    /// Their bytes.
+    pub deleted_parity_bytes: u64,
     /// Everything that went wrong.
     pub problems: Vec<String>,
 }
@@ -86,6 +90,8 @@ impl Pruned {
             unused_bytes: report.unused,
             merged_indexes: report.merged_indexes,
             deleted_records: report.deleted_records,
+            deleted_parity: report.parity.objects,
+            deleted_parity_bytes: report.parity.bytes,
             problems: problems.map(message).collect(),
         }
     }

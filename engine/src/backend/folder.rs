@@ -143,7 +143,7 @@ impl Folder {
             let file_name = entry.file_name();
             let Some(file_name) = file_name.to_str() else { continue };
             let name = format!("{folder}/{file_name}");
-            if area == Area::Packs && folder == area.folder() && file_name.len() == 2 {
+            if area.has_subfolders() && folder == area.folder() && file_name.len() == 2 {
                 self.walk(area, &name, each)?;
             } else if let Some(name) = ObjectName::parse(area, &name) {
                 match each(name, &entry) {

@@ -193,9 +193,9 @@ impl Sftp {
             }
         };
         let below = |entry: &ListedName| entry.name.len() == 2 && entry.attributes.is_dir();
-        let (folders, names) = match area {
-            Area::Packs => names.into_iter().partition(below),
-            _ => (Vec::new(), names),
+        let (folders, names) = match area.has_subfolders() {
+            true => names.into_iter().partition(below),
+            false => (Vec::new(), names),
         };
         let paths = folders.iter().map(|entry| self.path_of(&format!("{folder}/{}", entry.name)));
         let found = list_many(session, paths.collect()).await.map_err(failed)?;

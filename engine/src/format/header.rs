@@ -28,7 +28,12 @@ pub struct Parameters {
     pub pack: u64,
     /// The largest file whose content is stored in its node.
     pub inline: u32,
+    /// The parity of a new pack, in per cent of its size; 0 for none.
+    pub parity: u32,
 }
+
+/// The most parity of a pack, in per cent of its size.
+pub const MAX_PARITY: u32 = 100;
 
 impl Default for Parameters {
     fn default() -> Self {
@@ -39,6 +44,7 @@ impl Default for Parameters {
             frame: 512 << 10,
             pack: 64 << 20,
             inline: 512,
+            parity: 0,
         }
     }
 }
@@ -52,6 +58,7 @@ impl Parameters {
             && (4 << 10..=8 << 20).contains(&self.frame)
             && (64 << 10..=1 << 30).contains(&self.pack)
             && self.inline <= 64 << 10
+            && self.parity <= MAX_PARITY
     }
 }
 
@@ -66,6 +73,8 @@ pub struct Header {
     pub created: i64,
     /// The number of the header: 0 for `yore.cbor`, from 1 for `headers/`.
     pub number: u64,
+    /// The generation of the master secret under which new objects are sealed, from 1.
+    pub generation: u8,
     /// An unknown feature that writers must support; with one, this program only reads.
     pub unknown_to_writers: Option<String>,
 }
@@ -81,9 +90,12 @@ impl Header {
         let p = &self.parameters;
         let sizes = [p.chunk_min, p.chunk_average, p.chunk_max, p.frame].map(u64::from);
         let mut parameters = map.key(3);
-        parameters.map(6);
+        parameters.map(6 + u64::from(p.parity > 0));
         for (key, size) in (1..).zip(sizes.into_iter().chain([p.pack, u64::from(p.inline)])) {
             parameters.u64(key).u64(size);
+        }
+        if p.parity > 0 {
+            parameters.u64(7).u64(p.parity.into());
         }
         map.key(4).array(0);
         map.key(5).array(0);
@@ -91,9 +103,13 @@ impl Header {
         if self.number > 0 {
             map.key(7).u64(self.number);
         }
+        if self.generation > 1 {
+            map.key(8).u64(self.generation.into());
+        }
         map.finish();
+        let key = keys.header(self.generation).expect("a writer knows the generation");
         let mut out = Vec::new();
-        Writer::new(&mut out).array(2).bytes(&body).bytes(&keys.header.mac(&[&body]));
+        Writer::new(&mut out).array(2).bytes(&body).bytes(&key.mac(&[&body]));
         out
     }
 }
@@ -101,6 +117,7 @@ impl Header {
 /// A header whose tag is not verified yet, since the keys are not known.
 pub(crate) struct Unverified {
     pub(crate) header: Header,
+    location: String,
     body: Vec<u8>,
     tag: Vec<u8>,
 }
@@ -123,17 +140,25 @@ impl Unverified {
         else {
             return Err(Error::damaged("yore.cbor", "it lacks a part or holds impossible sizes"));
         };
-        Ok(Self { header, body: parsed.body, tag: parsed.tag })
+        Ok(Self { header, location: location.into(), body: parsed.body, tag: parsed.tag })
     }
 
     /// Verifies the tag with the keys of the repository.
+    ///
+    /// # Errors
+    /// [`Error::OutdatedSecret`] when the keys lack the generation of the header.
     pub(crate) fn verify(self, keys: &Keys) -> Result<Header> {
-        let tag = keys.header.mac(&[&self.body]);
-        if bool::from(tag.as_slice().ct_eq(&self.tag)) {
-            Ok(self.header)
-        } else {
-            Err(Error::damaged("yore.cbor", "its bytes were altered"))
+        match self.verifies(keys) {
+            Some(true) => Ok(self.header),
+            Some(false) => Err(Error::damaged("yore.cbor", "its bytes were altered")),
+            None => Err(Error::OutdatedSecret { location: self.location }),
         }
+    }
+
+    /// Returns whether the tag is right; `None` if the keys lack the generation of the header.
+    pub(crate) fn verifies(&self, keys: &Keys) -> Option<bool> {
+        let tag = keys.header(self.header.generation)?.mac(&[&self.body]);
+        Some(tag.as_slice().ct_eq(&self.tag).into())
     }
 }
 
@@ -168,12 +193,11 @@ fn parse(bytes: &[u8]) -> Read<Parsed> {
     if !identified {
         return cbor::refuse("not a header");
     }
-    if generation != 1 {
-        features.push(format!("secret generation {generation}"));
-    }
+    let generation = u8::try_from(generation).ok().filter(|generation| *generation > 0);
+    let generation = cbor::required(generation)?;
     let header = match (repository, parameters, created) {
         (Some(repository), Some(parameters), Some(created)) => {
-            Some(Header { repository, parameters, created, number, unknown_to_writers })
+            Some(Header { repository, parameters, created, number, generation, unknown_to_writers })
         }
         _ => None,
     };
@@ -182,8 +206,15 @@ fn parse(bytes: &[u8]) -> Read<Parsed> {
 }
 
 fn parse_parameters(d: &mut minicbor::Decoder<'_>) -> Read<Parameters> {
-    let mut p =
-        Parameters { chunk_min: 0, chunk_average: 0, chunk_max: 0, frame: 0, pack: 0, inline: 0 };
+    let mut p = Parameters {
+        chunk_min: 0,
+        chunk_average: 0,
+        chunk_max: 0,
+        frame: 0,
+        pack: 0,
+        inline: 0,
+        parity: 0,
+    };
     let known = |key, d: &mut minicbor::Decoder<'_>| {
         match key {
             1 => p.chunk_min = d.u32()?,
@@ -192,6 +223,7 @@ fn parse_parameters(d: &mut minicbor::Decoder<'_>) -> Read<Parameters> {
             4 => p.frame = d.u32()?,
             5 => p.pack = d.u64()?,
             6 => p.inline = d.u32()?,
+            7 => p.parity = d.u32()?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -222,6 +254,7 @@ mod tests {
                 parameters: Parameters::default(),
                 created: -5,
                 number: 3,
+                generation: 1,
                 unknown_to_writers: None,
             },
             keys,
@@ -230,10 +263,13 @@ mod tests {
 
     #[test]
     fn a_header_round_trips() {
-        let (header, keys) = sample();
-        let bytes = header.encode(&keys);
-        let read = Unverified::decode("here", &bytes).and_then(|read| read.verify(&keys));
-        assert_eq!(read.expect("it is whole"), header);
+        let (mut header, keys) = sample();
+        for parity in [0, 5, MAX_PARITY] {
+            header.parameters.parity = parity;
+            let bytes = header.encode(&keys);
+            let read = Unverified::decode("here", &bytes).and_then(|read| read.verify(&keys));
+            assert_eq!(read.expect("it is whole"), header);
+        }
     }
 
     #[test]

@@ -55,11 +55,13 @@ pub enum Area {
     Generations,
     /// Later facts about snapshots.
     Annotations,
+    /// Data that repair packs; nothing depends on them.
+    Parity,
 }
 
 impl Area {
     /// All areas, in the order in which a reader lists them.
-    pub const ALL: [Area; 9] = [
+    pub const ALL: [Area; 10] = [
         Area::Headers,
         Area::Keys,
         Area::Generations,
@@ -69,6 +71,7 @@ impl Area {
         Area::Annotations,
         Area::Index,
         Area::Packs,
+        Area::Parity,
     ];
 
     /// Returns the area of an object; the first header is of that of the headers.
@@ -92,7 +95,13 @@ impl Area {
             Area::Sessions => "sessions",
             Area::Generations => "gc",
             Area::Annotations => "annotations",
+            Area::Parity => "parity",
         }
+    }
+
+    /// Returns true if the objects are in folders by the first two digits of their ids.
+    pub(crate) fn has_subfolders(self) -> bool {
+        matches!(self, Area::Packs | Area::Parity)
     }
 }
 
@@ -124,6 +133,11 @@ impl ObjectName {
     /// Returns the name of a pack.
     pub fn pack(id: ObjectId) -> Self {
         Self(format!("packs/{}/{id}", encode_hex(&id.0[..1])))
+    }
+
+    /// Returns the name of the parity of a pack.
+    pub fn parity(pack: ObjectId) -> Self {
+        Self(format!("parity/{}/{pack}", encode_hex(&pack.0[..1])))
     }
 
     /// Returns true for the name of a pack.
@@ -199,7 +213,7 @@ impl ObjectName {
                 None => is_hex(rest, 64),
                 Some((id, level)) => is_hex(id, 64) && is_hex(level, 1) && level != "0",
             },
-            Area::Packs => rest
+            Area::Packs | Area::Parity => rest
                 .split_once('/')
                 .is_some_and(|(two, id)| is_hex(id, 64) && id.get(..2) == Some(two)),
             Area::Annotations => {
@@ -264,6 +278,8 @@ mod tests {
         assert!(ObjectName::parse(Area::Index, "index/.tmp-1").is_none());
         assert!(ObjectName::parse(Area::Packs, &format!("packs/00/{id}")).is_none());
         assert!(ObjectName::parse(Area::Index, ObjectName::pack(id).as_str()).is_none());
+        assert!(ObjectName::parse(Area::Parity, ObjectName::parity(id).as_str()).is_some());
+        assert!(ObjectName::parse(Area::Parity, ObjectName::pack(id).as_str()).is_none());
         for (suffix, level) in
             [("", Some(0)), (".1", Some(1)), (".f", Some(15)), (".0", None), (".10", None)]
         {

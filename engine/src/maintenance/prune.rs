@@ -9,7 +9,7 @@
 //! condemn     gc/<n>: packs without a live blob, and those that were repacked. A writer that begins now uses none of them
 //! wait        until every writer that began before has a verdict
 //! rescue      list and mark again; what such a writer committed is kept: gc/<n>.end
-//! delete      after the grace for readers: packs, and the indexes that describe nothing else
+//! delete      after the grace for readers: packs, and the indexes that describe nothing else; then their parity
 //! ```
 //!
 //! A run that is killed, or that must wait for a writer or for the grace, leaves what the next run finishes. A pack is
@@ -21,6 +21,7 @@ use yore_platform::Timestamp;
 
 use crate::backend::{Guarantee, probe_create_if_absent};
 use crate::error::{Error, Refusal, Result};
+use crate::maintenance::parity;
 use crate::operation::observer::Observer;
 use crate::operation::run::Run;
 use crate::repository::{Repository, Writer};
@@ -130,7 +131,11 @@ impl Task<'_> {
             match round::run(self, report) {
                 // Another run condemned packs first: everything is listed anew.
                 Err(Error::Overtaken) => report.begin_again(),
-                other => return other,
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    report.parity = parity::delete_left(&self.parity(), self.now)?;
+                    return Ok(());
+                }
             }
         }
         Err(Error::Overtaken)
@@ -149,6 +154,11 @@ impl Task<'_> {
                 Err(Refusal::NeedsExclusiveAccess { location: backend.location() }.into())
             }
         }
+    }
+
+    fn parity(&self) -> parity::Task<'_> {
+        let Task { repository, destination, options, observer, .. } = *self;
+        parity::Task { repository, destination, run: options.run, observer }
     }
 
     fn place(&self) -> &crate::repository::Destination {

@@ -24,6 +24,7 @@ mod heal;
 mod locks;
 mod objects;
 mod packs;
+mod parity;
 #[cfg(test)]
 mod tests;
 

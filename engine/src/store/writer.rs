@@ -1,11 +1,14 @@
 //! Writing packs, in the order in which frames were assigned to them.
+//!
+//! The parity of a pack is durable before the pack: a writer that is killed leaves no pack without it, but at most
+//! parity without a pack, which prune deletes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crossbeam_channel::Receiver;
 
-use super::{StoreState, WriteJob, lock};
+use super::{StoreState, WriteJob, lock, parity};
 use crate::error::{Error, Result};
 use crate::format::object::ObjectName;
 use crate::format::pack::{Contents, PackInfo, PackKey, PackKind};
@@ -22,6 +25,8 @@ struct UnfinishedPack<'b> {
     object: UnfinishedObject<'b>,
     contents: Contents,
     offset: u64,
+    /// All bytes of the pack, when it gets parity.
+    bytes: Option<Vec<u8>>,
 }
 
 impl PackWriter {
@@ -48,7 +53,7 @@ impl PackWriter {
                         Some(pack) => pack,
                         None => slot.insert(begin(state, key)?),
                     };
-                    pack.object.append(&sealed)?;
+                    pack.append(&sealed)?;
                     pack.keep_tree(state, kind, &sealed);
                     pack.offset += sealed.len() as u64;
                     pack.contents.frames.push(info);
@@ -67,6 +72,12 @@ impl PackWriter {
 }
 
 impl UnfinishedPack<'_> {
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.object.append(bytes)?;
+        self.bytes.iter_mut().for_each(|kept| kept.extend_from_slice(bytes));
+        Ok(())
+    }
+
     /// Keeps a frame of trees for the next backup, which compares the source with them.
     fn keep_tree(&self, state: &StoreState<'_>, kind: PackKind, sealed: &[u8]) {
         if kind == PackKind::Tree
@@ -80,16 +91,23 @@ impl UnfinishedPack<'_> {
 
 fn begin<'r>(state: &StoreState<'r>, key: Arc<PackKey>) -> Result<UnfinishedPack<'r>> {
     let name = ObjectName::pack(key.id());
-    let mut object = state.writer()?.create(&name)?;
-    object.append(key.prefix())?;
+    let object = state.writer()?.create(&name)?;
     let offset = key.prefix().len() as u64;
-    Ok(UnfinishedPack { key, object, contents: Contents::default(), offset })
+    let bytes = (state.repository.parity() > 0).then(Vec::new);
+    let contents = Contents::default();
+    let mut pack = UnfinishedPack { key: Arc::clone(&key), object, contents, offset, bytes };
+    pack.append(key.prefix())?;
+    Ok(pack)
 }
 
-fn close(state: &StoreState<'_>, kind: PackKind, pack: UnfinishedPack<'_>) -> Result<()> {
-    let UnfinishedPack { key, mut object, contents, offset } = pack;
-    let end = key.seal_end(&contents, offset);
-    object.append(&end)?;
+fn close(state: &StoreState<'_>, kind: PackKind, mut pack: UnfinishedPack<'_>) -> Result<()> {
+    let end = pack.key.seal_end(&pack.contents, pack.offset);
+    pack.append(&end)?;
+    let UnfinishedPack { key, object, contents, offset, bytes } = pack;
+    if let Some(bytes) = bytes {
+        let parity = parity::parity_of(key.id(), &bytes, state.repository.parity());
+        state.writer()?.save(&ObjectName::parity(key.id()), parity)?;
+    }
     object.publish()?;
     let size = offset + end.len() as u64;
     state.packs.fetch_add(1, Ordering::Relaxed);

@@ -12,7 +12,7 @@ pub(super) fn name(area: Area, number: u64) -> ObjectName {
     // The first byte decides in which folder a pack is.
     let id = format!("{:02x}{number:062x}", number % 251);
     let text = match area {
-        Area::Packs => format!("packs/{}/{id}", &id[..2]),
+        Area::Packs | Area::Parity => format!("{}/{}/{id}", area.folder(), &id[..2]),
         Area::Annotations => format!("annotations/{number:064x}.00000001"),
         Area::Headers | Area::Generations => format!("{}/{number:016x}", area.folder()),
         _ => format!("{}/{id}", area.folder()),

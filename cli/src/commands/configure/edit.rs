@@ -22,6 +22,7 @@ const TEMPLATE: &str = "\
 # password-command = \"secret-tool lookup yore main\"
 
 # limit.upload = [\"5 MB/s\", \"08:00-18:00 1 MB/s\"]
+# parity = \"5%\"
 # cache.size = \"2G\"
 
 # Where copies are kept: the first one is read first.

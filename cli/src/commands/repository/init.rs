@@ -9,7 +9,7 @@ use yore_engine::repository::{CreateOptions, Repository, create, create_copy};
 use crate::access::key_file::KeyFile;
 use crate::access::place::Place;
 use crate::access::{contacts, secret, strength};
-use crate::args::time;
+use crate::args::{percent, time};
 use crate::context::Context;
 use crate::failure::engine_error::quoted;
 use crate::failure::{Done, Exit, Failure, Outcome};
@@ -17,10 +17,14 @@ use crate::json;
 
 /// The options of `init`.
 #[derive(Debug, Args)]
-pub struct Options {}
+pub struct Options {
+    /// Store parity of this share of the data, from which `yore repair` rebuilds what a disk can't read any more
+    #[arg(long, value_name = "PERCENT", value_parser = percent::parse)]
+    parity: Option<u32>,
+}
 
 /// Runs the command.
-pub fn run(context: &Context, _options: &Options) -> Outcome {
+pub fn run(context: &Context, options: &Options) -> Outcome {
     // Checked before a passphrase is asked for.
     let places = vacant_places(context)?;
     let passphrase = choose_passphrase(context)?;
@@ -36,10 +40,11 @@ pub fn run(context: &Context, _options: &Options) -> Outcome {
     secrets.extend(passphrase.as_ref().map(|secret| (secret, "passphrase")));
     secrets.extend(key_file.as_ref().map(|file| (&file.secret, "key file")));
     secrets.push((&recovery, "recovery key"));
+    let parity = options.parity.or(context.settings()?.parity).unwrap_or(0);
     let options = CreateOptions {
         secrets: &secrets,
         cost: Cost::STANDARD,
-        parameters: Parameters::default(),
+        parameters: Parameters { parity, ..Parameters::default() },
         time: time::present(&context.now).0,
     };
     let repository = create_everywhere(context, &places, &options)?;

@@ -126,6 +126,11 @@ fn print(context: &Context, title: &str, pruned: &DestinationPrune, run: Run) {
         let freed = format::bytes(pruned.deleted.bytes);
         screen.info(format!("{title}: {freed} freed: {} deleted.", amount(&pruned.deleted)));
     }
+    if pruned.parity.objects > 0 {
+        let verb = if is_dry { "would be deleted" } else { "is deleted" };
+        let size = format::bytes(pruned.parity.bytes);
+        screen.info(format!("{title}: {size} of parity, of packs that are deleted, {verb}."));
+    }
     if pruned.rescued > 0 {
         let rescued = format::counted(pruned.rescued, "pack");
         screen.info(format!("{title}: {rescued} stay, since a backup meanwhile needs them."));

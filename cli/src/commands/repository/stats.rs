@@ -106,6 +106,7 @@ fn rows(figures: &json::Stats) -> Vec<(&'static str, String)> {
         size("different content", figures.raw_data_bytes),
         size("folders, names and small files", figures.raw_tree_bytes),
         size("takes in the repository", figures.stored_bytes),
+        size("of it, parity", figures.stored_by_area.get("parity").copied().unwrap_or(0)),
         saved(
             "saved by storing the same once",
             figures.deduplication_saved_bytes,

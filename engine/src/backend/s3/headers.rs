@@ -13,7 +13,7 @@ use super::bucket::Bucket;
 use super::lock::retain_until;
 use super::options::{LockMode, ServerEncryption};
 use crate::error::{Error, Result};
-use crate::format::object::ObjectName;
+use crate::format::object::{Area, ObjectName};
 
 /// The key of the metadata that holds the tag of the writer (`x-amz-meta-write`).
 const TAG: &str = "write";
@@ -78,7 +78,12 @@ pub(super) fn md5_for_lock(bucket: &Bucket, bytes: &[u8]) -> Option<String> {
 
 fn class(bucket: &Bucket, name: &ObjectName) -> Option<StorageClass> {
     let options = &bucket.options;
-    let class = if name.is_pack() { &options.pack_class } else { &options.class };
+    // Parity is read when packs are.
+    let class = if name.is_pack() || Area::of(name) == Some(Area::Parity) {
+        &options.pack_class
+    } else {
+        &options.class
+    };
     class.as_deref().map(StorageClass::from)
 }
 

@@ -3,6 +3,7 @@
 use yore_platform::Timestamp;
 
 use crate::error::Error;
+use crate::maintenance::parity::ParityAmount;
 
 /// A number of packs and their bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,6 +75,8 @@ pub struct DestinationPrune {
     pub merged_indexes: u64,
     /// Records of sessions and forgotten snapshots that were deleted.
     pub deleted_records: u64,
+    /// Parity objects of packs that are deleted, which were deleted, too.
+    pub parity: ParityAmount,
     /// The destination lacks snapshots that another one has, so nothing is repacked here before it has them.
     pub is_behind: bool,
     /// The errors of objects that could not be read or deleted.
@@ -108,5 +111,6 @@ impl DestinationPrune {
             && self.deleted == Amount::default()
             && self.merged_indexes == 0
             && self.deleted_records == 0
+            && self.parity == ParityAmount::default()
     }
 }

@@ -71,7 +71,7 @@ impl Scene {
 
 #[track_caller]
 fn assert_sound(repository: &Repository, snapshots: usize) {
-    let options = CheckOptions { read_data: ReadData::All };
+    let options = CheckOptions::reading(ReadData::All);
     let report = check(repository, &options, &Unobserved).expect("a report");
     assert!(report.is_sound(), "{:?}", report.problems);
     assert_eq!(report.snapshots, snapshots as u64);

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use yore_platform::ReadBuffer;
 
+use super::parity::Healer;
 use super::{DestinationRepair, Task};
 use crate::error::{Error, Result};
 use crate::format::id::{BlobId, ObjectId};
@@ -56,7 +57,7 @@ pub(super) struct Examined {
 
 /// The packs that the indexes describe.
 #[derive(Default)]
-struct Described {
+pub(super) struct Described {
     /// The index and the size, by pack.
     packs: HashMap<ObjectId, (ObjectName, u64)>,
     damaged: Vec<ObjectName>,
@@ -69,6 +70,8 @@ impl Examined {
         let backend = &**task.place().backend();
         let condemned = task.place().condemned(&repository.keys)?.packs;
         let described = Described::load(task)?;
+        let healer = Healer::load(task, &described)?;
+        healer.rebuild_missing(&condemned)?;
         let listed = backend.list(Area::Packs)?;
         let packs: Vec<(ObjectId, u64)> = listed
             .iter()
@@ -87,7 +90,7 @@ impl Examined {
                         if observer.interrupted() {
                             return;
                         }
-                        let outcome = examine(task, &described, *id, *size);
+                        let outcome = healer.heal(*id, examine(task, &described, *id, *size));
                         let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                         match outcome {
                             Ok(Examination::Whole) => {}
@@ -106,6 +109,7 @@ impl Examined {
         }
         let (mut examined, problems) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
         report.problems.extend(problems);
+        healer.finish(report);
         report.destination = destination;
         examined.damaged.sort_unstable_by_key(|pack| pack.id);
         examined.undescribed.sort_unstable_by_key(|pack| pack.id);
@@ -164,6 +168,16 @@ impl Described {
         Ok(described)
     }
 
+    /// Returns the packs that an index describes, with their sizes.
+    pub(super) fn sizes(&self) -> impl Iterator<Item = (ObjectId, u64)> + '_ {
+        self.packs.iter().map(|(id, (_, size))| (*id, *size))
+    }
+
+    /// Returns the size of a pack, if an index describes it.
+    pub(super) fn size(&self, id: ObjectId) -> Option<u64> {
+        self.packs.get(&id).map(|(_, size)| *size)
+    }
+
     /// Finds what an index tells of a pack.
     fn info(&self, task: &Task<'_>, id: ObjectId) -> Option<PackInfo> {
         let (name, _) = self.packs.get(&id)?;
@@ -173,14 +187,20 @@ impl Described {
 }
 
 /// The outcome of examining a pack.
-enum Examination {
+pub(super) enum Examination {
     Whole,
     /// It is whole, and no readable index describes it.
     Undescribed(PackInfo),
     Damaged(DamagedPack),
 }
 
-fn examine(task: &Task<'_>, described: &Described, id: ObjectId, size: u64) -> Result<Examination> {
+/// Examines a pack of which `size` bytes are there.
+pub(super) fn examine(
+    task: &Task<'_>,
+    described: &Described,
+    id: ObjectId,
+    size: u64,
+) -> Result<Examination> {
     let backend = &**task.place().backend();
     let by_index = described.packs.get(&id).map(|(_, size)| *size);
     let own = match index::load_contents(backend, &task.repository.keys, id, size) {

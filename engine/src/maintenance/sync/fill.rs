@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::objects::{load, load_from_any};
 use super::packs::{Action, Copier, Outcome, PackTask};
-use super::{FillReport, SyncOptions, Verify};
+use super::{FillReport, SyncOptions, Verify, parity};
 use crate::backend::{self, Backend, Published};
 use crate::error::{Error, Result};
 use crate::format::id::{ObjectId, SnapshotId};
@@ -28,18 +28,18 @@ pub(super) struct Task<'a> {
 }
 
 /// Everything that was found before anything is written.
-struct Found {
-    listing: Listing,
+pub(super) struct Found {
+    pub(super) listing: Listing,
     state: State,
     lacking: Lacking,
     /// The packs that the index describes, with their sizes.
-    described: HashMap<ObjectId, u64>,
+    pub(super) described: HashMap<ObjectId, u64>,
     /// The packs that prune has condemned at the destination.
-    condemned: HashSet<ObjectId>,
+    pub(super) condemned: HashSet<ObjectId>,
     /// Packs or indexes are lost on all destinations, so a snapshot may be incomplete.
     has_losses: bool,
     /// The destinations from which objects are copied.
-    sources: Vec<usize>,
+    pub(super) sources: Vec<usize>,
     /// The key slots that were removed, if the destinations list different ones.
     removed_slots: HashSet<ObjectId>,
 }
@@ -165,6 +165,7 @@ fn copy(
         let has_losses = !lost.is_empty() || !report.problems.is_empty();
         commit(task, found, session, has_losses, report)?;
     }
+    parity::copy(task, found, to, report)?;
     if heals {
         remove_damaged_sessions(task, found, to, report)?;
     }

@@ -60,6 +60,8 @@ fn heal_one(repository: &Repository, suspect: &Suspect, observer: &dyn Observer)
         Area::Packs => heal_pack(repository, suspect, &sources, observer),
         // They belong to one destination each.
         Area::Sessions | Area::Generations => Ok(false),
+        // Nothing depends on it: a repair makes it anew from the pack.
+        Area::Parity => Ok(false),
         Area::Headers
         | Area::Keys
         | Area::Index

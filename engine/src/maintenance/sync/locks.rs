@@ -31,7 +31,7 @@ pub struct LockReport {
 /// Extends the lock of each object in use at every destination, as if the object were written now.
 ///
 /// In use is what a reader needs: every object but the records of forgotten snapshots, packs that no index names, and
-/// packs that prune has condemned. A destination that locks nothing is asked for one object and left alone.
+/// packs that prune has condemned; and the parity of packs that are in use. A destination that locks nothing is asked for one object and left alone.
 ///
 /// # Errors
 /// [`Error::Interrupted`], and an error of every destination at once. Others are in the reports.
@@ -52,16 +52,20 @@ pub fn extend_locks(repository: &Repository, observer: &dyn Observer) -> Result<
         }
         let Ok(listed) = listing.of(destination) else { continue };
         let mut objects = vec![ObjectName::header(), ObjectName::destination()];
+        let is_used = |id: &ObjectId| described.contains_key(id) && !condemned.contains(id);
         for area in Area::ALL.into_iter().filter(|area| *area != Area::Packs) {
             let is_forgotten = |name: &&ObjectName| {
                 let id = name.id().map(SnapshotId);
                 area == Area::Snapshots && id.is_some_and(|id| forgotten.contains(&id))
             };
+            let has_use = |name: &&ObjectName| {
+                area != Area::Parity || name.id().is_some_and(|id| is_used(&ObjectId(id)))
+            };
             let names = listed.names(area).iter();
-            objects.extend(names.filter(|name| !is_forgotten(name)).cloned());
+            objects.extend(names.filter(|name| !is_forgotten(name)).filter(has_use).cloned());
         }
-        let is_used = |id: &&ObjectId| described.contains_key(*id) && !condemned.contains(*id);
-        objects.extend(listed.packs.keys().filter(is_used).map(|id| ObjectName::pack(*id)));
+        objects
+            .extend(listed.packs.keys().filter(|id| is_used(id)).map(|id| ObjectName::pack(*id)));
         extend(repository, &objects, observer, &mut report)?;
         reports.push(report);
     }

@@ -48,7 +48,7 @@ fn verify(repository: &Repository, area: Area, name: &ObjectName, bytes: &[u8]) 
             Some("end") => Verdict::decode(&open(Kind::Verdict)?).is_ok(),
             Some(_) => open(Kind::Heartbeat).is_ok(),
         },
-        Area::Generations | Area::Packs => true,
+        Area::Generations | Area::Packs | Area::Parity => true,
     };
     if decodes { Ok(()) } else { Err(undecodable()) }
 }

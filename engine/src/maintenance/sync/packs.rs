@@ -153,7 +153,7 @@ impl Copier<'_> {
     ) -> std::result::Result<(), CopyError> {
         let name = ObjectName::pack(id);
         let keys = &self.repository.keys;
-        let info = index::load_contents(from, keys, id, size).map_err(CopyError::Source)?;
+        let (info, key) = index::open_pack(from, keys, id, size).map_err(CopyError::Source)?;
         let mut object = match to {
             Some((to, _)) => Some(to.create(&name).map_err(CopyError::Target)?),
             None => None,
@@ -162,7 +162,6 @@ impl Copier<'_> {
             Some(object) => object.append(bytes).map_err(CopyError::Target),
             None => Ok(()),
         };
-        let key = PackKey::derive(keys, info.kind, id);
         write(key.prefix())?;
         let mut offset = PREFIX as u64;
         let mut frames = FrameReader { from, name: &name, key: &key, info: &info, next: 0 };

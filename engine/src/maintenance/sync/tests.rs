@@ -77,7 +77,7 @@ impl Mirrored {
     /// Fails unless a destination opened alone is sound, and its newest snapshot equals the source.
     fn assert_whole(&self, folder: &Path, snapshots: usize) {
         let repository = self.sample.open_at(folder).expect("it opens alone");
-        let options = CheckOptions { read_data: ReadData::All };
+        let options = CheckOptions::reading(ReadData::All);
         let report = check(&repository, &options, &RecordingObserver::default()).expect("it ends");
         assert!(report.problems.is_empty(), "{:?}", report.problems);
         let found = repository.snapshots().expect("snapshots");
