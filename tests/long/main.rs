@@ -6,8 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use yore_tests::{
-    FaultedOperation, Mirrored, MountGuard, RcloneRemotes, Sampling, Scratch, Yore, conformance,
-    in_shell, kill_at_random, noise, peak_memory, print_measured, try_every_fault,
+    FaultedOperation, Mirrored, MountGuard, Person, RcloneRemotes, Sampling, Scratch, Yore,
+    conformance, in_shell, kill_at_random, kill_commands, noise, peak_memory, print_measured,
+    try_every_fault,
 };
 
 /// The most memory that a process may take, in KiB.
@@ -127,6 +128,59 @@ fn every_fault_of_one_of_two_mirrors_at_every_call_loses_nothing() {
 fn backups_to_several_destinations_survive_two_hundred_kills() {
     let kills = kill_at_random(201);
     assert_eq!(kills.backups + kills.connections + kills.servers, 201);
+}
+
+/// Three years; the growth is drawn where YORE_PLOT says.
+#[test]
+fn three_years_of_hourly_backups_with_faults_lose_nothing() {
+    let result = yore_tests::endurance::endure(3 * 365, 1);
+    let sizes = &result.sizes;
+    print_measured(format!(
+        "{} backups, {} faults, {} restored; at last {:?}",
+        result.backups,
+        result.faults,
+        result.restored,
+        sizes.last()
+    ));
+    assert!(result.faults > 300 && result.restored > 400, "{result:?}");
+    if let Some(file) = std::env::var_os("YORE_PLOT") {
+        yore_tests::endurance::plot(sizes, Path::new(&file));
+    }
+}
+
+/// On a folder and, where Garage is built, a bucket of it; 250 times each.
+#[test]
+fn backups_and_maintenance_survive_five_hundred_kills() {
+    let folder = Person::with_destinations(&["one", "two"]);
+    let fill = |person: &Person| {
+        let source = person.folder("docs", "x");
+        for number in 0..20 {
+            std::fs::write(source.join(number.to_string()), noise(30_000, number)).expect("a file");
+        }
+    };
+    fill(&folder);
+    folder.types(["source", "add", "docs"]).assert_code(0);
+    print_measured(format!("{:?}", kill_commands(&folder, |words| folder.command(words), 250)));
+    #[cfg(feature = "garage")]
+    {
+        let garage = yore_tests::Garage::start();
+        let (bucket, person) = (garage.at("killed"), Person::new());
+        fill(&person);
+        let command = |words: &[&str]| {
+            let mut command = person.command(words);
+            command
+                .env("AWS_ACCESS_KEY_ID", &bucket.access)
+                .env("AWS_SECRET_ACCESS_KEY", &bucket.secret)
+                .env("AWS_EC2_METADATA_DISABLED", "true");
+            command
+        };
+        let types = |words: &[&str]| drop(Yore::finish(&mut command(words)).assert_code(0));
+        types(&["config", "set", "key-file", "~/yore.key"]);
+        types(&["destination", "add", &bucket.url(), "--name", "bucket"]);
+        types(&["init"]);
+        types(&["source", "add", "docs"]);
+        print_measured(format!("{:?}", kill_commands(&person, command, 250)));
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! The product does not depend on it. A check that fails panics and prints what it found.
 
 pub mod conformance;
+pub mod endurance;
 mod fault_matrix;
 mod files;
 mod machine;
@@ -25,7 +26,9 @@ pub use machine::{
     Random, Scratch, in_shell, is_root, needs_root, noise, peak_memory, print_measured, python,
     reader,
 };
-pub use program::{Ended, MountGuard, MountedAt, Person, Yore, binary, on_terminal};
+pub use program::{
+    Ended, KilledCommands, MountGuard, MountedAt, Person, Yore, binary, kill_commands, on_terminal,
+};
 pub use project::{
     SourceFile, circles_between_rooms, count_citations, crowded_folders, free_relatives,
     imports_of_room, more_than_contents, root, source_files, wrong_citations,

@@ -34,12 +34,14 @@ mod crash {
     mod key_changes;
     mod killed_backup;
     mod killed_restore;
+    mod parity;
     mod two_machines;
     mod unfinished_objects;
 }
 
 mod damage {
     mod hostile;
+    mod maintenance;
     mod matrix;
     mod truncated_cache;
 }
@@ -80,16 +82,29 @@ mod history {
 
 mod lifecycle {
     mod concurrency;
+    mod endurance;
+    mod killed_commands;
     mod killed_maintenance;
+    mod killed_repair;
+    mod parity;
     mod policies;
     mod prune;
     mod repair;
+    mod rollback;
+    mod suspicion;
 }
 
 mod mirror {
     mod kills;
     mod program;
     mod writers;
+}
+
+mod past {
+    mod copies;
+    mod copy_program;
+    mod dated_folders;
+    mod mounted_repositories;
 }
 
 mod program {
