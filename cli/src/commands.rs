@@ -72,6 +72,12 @@ pub enum Command {
     Unpin(repository::annotate::Pin),
     /// Add words to snapshots, or remove them
     Tag(repository::annotate::Tag),
+    /// Take suspicious changes for right, so that old snapshots may be forgotten again
+    Acknowledge(repository::annotate::Acknowledge),
+    /// Bring snapshots of another repository into this one
+    Copy(repository::copy::Options),
+    /// Make snapshots of dated folders that another tool keeps
+    Import(repository::import::Options),
     /// Remove paths from snapshots that exist
     Rewrite(repository::rewrite::Options),
     /// Free the space of what no snapshot needs
@@ -111,6 +117,9 @@ pub fn run(context: &Context, command: &Command) -> Outcome {
         Command::Pin(options) => repository::annotate::pin(context, options),
         Command::Unpin(options) => repository::annotate::unpin(context, options),
         Command::Tag(options) => repository::annotate::tag(context, options),
+        Command::Acknowledge(options) => repository::annotate::acknowledge(context, options),
+        Command::Copy(options) => repository::copy::run(context, options),
+        Command::Import(options) => repository::import::run(context, options),
         Command::Rewrite(options) => repository::rewrite::run(context, options),
         Command::Prune(options) => repository::prune::run(context, options),
     }
@@ -146,9 +155,12 @@ fn prints_as_its_job(command: &Command) -> bool {
         | Command::Forget(_)
         | Command::Prune(_)
         | Command::Repair(_)
+        | Command::Copy(_)
+        | Command::Import(_)
         | Command::Rewrite(_)
         | Command::Pin(_)
         | Command::Unpin(_)
+        | Command::Acknowledge(_)
         | Command::Tag(_) => false,
     }
 }

@@ -3,6 +3,7 @@
 //! `screen` prints the fields of an object in alphabetical order.
 
 mod backup;
+mod brought;
 mod browse;
 mod check;
 mod config;
@@ -19,7 +20,8 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
-pub use backup::{Backup, ProcessedFile};
+pub use backup::{Backup, ProcessedFile, SuspiciousChange};
+pub use brought::{Copied, Copy, Import, Imported};
 pub use browse::{Change, ChangeCounts, Hit, Node, Version, kind_name};
 pub use check::{Check, Finding, Note};
 pub use config::{
@@ -30,13 +32,14 @@ pub use drive::{Desktop, DesktopPath, Mount, NfsServer, Try, Umount, WebdavServe
 pub use key::{Key, KeyAdded, KeyRemoved, key_kind};
 pub use message::{Failed, Problem, Remark};
 pub use prune::Pruned;
-pub use repair::Repaired;
+pub use repair::{Lost, Repaired, Salvaged};
 pub use repository::{
-    Annotated, Forget, Repository, Retained, Rewritten, Stats, Usage, UsageTotals,
+    AcceptedLoss, Acknowledged, Annotated, Forget, Repository, Retained, Rewritten, Stats, Usage,
+    UsageTotals,
 };
 pub use restore::Restore;
 pub use snapshot::{Snapshot, SnapshotTime, Totals, clock_word};
-pub use status::{CopiesRule, DestinationStatus, Drive, DroppedSource, Source};
+pub use status::{CopiesRule, DestinationStatus, Drive, DroppedSource, Source, Suspicious};
 pub use sync::{Filled, Locks};
 
 use serde::Serialize;

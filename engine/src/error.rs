@@ -34,6 +34,12 @@ pub enum Error {
         /// The repository.
         location: String,
     },
+    /// The secret opens a key slot from before the keys were changed.
+    #[error("this secret opens {location} no more: the keys were changed since it was added")]
+    OutdatedSecret {
+        /// The repository.
+        location: String,
+    },
     /// The secret itself is not well-formed.
     #[error("{what} is not usable: {reason}")]
     MalformedSecret {
@@ -152,6 +158,14 @@ pub enum Refusal {
         /// The destination.
         location: String,
     },
+    /// A destination has lost snapshots that nobody forgot, so what nothing needs is not known.
+    #[error("{location} had the snapshot {snapshot} and has it no more, although nobody forgot it")]
+    RolledBack {
+        /// The destination.
+        location: String,
+        /// The beginning of the snapshot's id.
+        snapshot: String,
+    },
     /// A backup has no sources.
     #[error("there is nothing to back up")]
     NothingToBackUp,
@@ -175,6 +189,28 @@ pub enum Refusal {
         /// The malformed part of it, in words.
         reason: String,
     },
+    /// A pattern of dated names is malformed, or tells no day.
+    #[error("{pattern:?} can't be used as a pattern of dates: {reason}")]
+    InvalidDatePattern {
+        /// The pattern.
+        pattern: String,
+        /// The malformed part of it, in words.
+        reason: String,
+    },
+    /// Two dated folders have the same time.
+    #[error("the folders {first} and {second} have the same time")]
+    SameTime {
+        /// The name of one.
+        first: String,
+        /// The name of the other.
+        second: String,
+    },
+    /// Snapshots are to be copied from a repository into itself.
+    #[error("{location} is the same repository as the one to which snapshots are copied")]
+    SameRepository {
+        /// The place from which they are to be copied.
+        location: String,
+    },
     /// The patterns take more memory than a limit.
     #[error("the patterns are too long together")]
     PatternsTooLong,
@@ -196,6 +232,9 @@ pub enum Refusal {
         /// The number of passphrases that are tried.
         limit: usize,
     },
+    /// The keys were changed as often as the format allows.
+    #[error("the keys were changed 254 times, and can't be changed again")]
+    TooManyGenerations,
     /// The label of a key slot is too long.
     #[error("a label has at most {limit} bytes")]
     LabelTooLong {
@@ -234,6 +273,19 @@ pub enum Deviation {
     /// A file is saved in a state that it may never have had.
     #[error("changed each time it was read; what was read last is kept")]
     ChangedWhileRead,
+    /// Of a damaged file, the intact parts are written under another name.
+    #[error(
+        "its intact parts are {name:?}: {lost} of its {size} bytes are lost, and zeros there; \
+         \"{name}.gaps.txt\" lists where"
+    )]
+    Salvaged {
+        /// The name of the file that has them.
+        name: String,
+        /// The bytes that are lost.
+        lost: u64,
+        /// All bytes of the file.
+        size: u64,
+    },
     /// A pattern chose nothing.
     #[error("nothing fits this pattern")]
     UnusedPattern,

@@ -23,7 +23,9 @@ mod store;
 mod testing;
 
 pub use error::{Deviation, Error, HostKeyProblem, KeepReason, Refusal, Result};
-pub use maintenance::{check, prune, repair, rewrite, sync, usage};
+#[cfg(feature = "fuzzing")]
+pub use maintenance::decoders;
+pub use maintenance::{Repeat, check, copy, import, parity, prune, repair, rewrite, sync, usage};
 pub use operation::observer::{Event, Fate, Observer, Planned, Problem, Unit, Unobserved};
 pub use operation::run::Run;
 pub use path::{Name, TreePath, TreePathBuf};

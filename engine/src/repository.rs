@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::backend::{self, Backend, Mirrors, Published};
 use crate::error::{Error, Result};
-use crate::format::header::Header;
+use crate::format::header::{Header, MAX_PARITY};
 use crate::format::id::{ObjectId, RepositoryId};
 use crate::format::keys::Keys;
 use crate::format::object::{Area, Kind, ObjectName};
@@ -42,11 +42,12 @@ pub use create::adopt_copy::{adopt_copy, restore_header};
 pub use forget::{ForgetReport, forget};
 pub use session::Writer;
 pub use slots::{
-    AddReport, KnownSlot, KnownSlots, NewSlot, Remaining, Removal, RemoveReport, add_slot,
-    known_slots, remove_slots,
+    AddReport, KnownSlot, KnownSlots, NewSlot, Remaining, Removal, RemoveReport, RotateReport,
+    add_slot, known_slots, remove_slots, rotate,
 };
 pub(crate) use slots::{delete_removed, removed_somewhere};
 pub use snapshots::annotations::{AnnotateReport, annotate};
+pub use snapshots::newest_seen::RolledBack;
 pub use stats::{Stats, stats};
 
 pub use create::{CreateOptions, create, create_copy};
@@ -79,6 +80,8 @@ pub struct Repository {
     frames: OnceLock<Option<Arc<FrameCache>>>,
     /// The key slot with which it was opened; `None` just after it was created.
     slot: Option<ObjectId>,
+    /// The parity of new packs in per cent; 0 for none.
+    parity: u32,
 }
 
 /// The default of the most bytes of fetched frames in the cache folder.
@@ -138,7 +141,19 @@ impl Repository {
     /// Returns the repository as one of its destinations has it, without a cache.
     pub(crate) fn only(&self, number: usize) -> Self {
         let destinations = vec![self.destinations[number].clone()];
-        Self::of(Arc::clone(&self.keys), self.header.clone(), destinations, None)
+        let mut only = Self::of(Arc::clone(&self.keys), self.header.clone(), destinations, None);
+        only.parity = self.parity;
+        only
+    }
+
+    /// Returns the parity of new packs, in per cent of their sizes; 0 for none.
+    pub fn parity(&self) -> u32 {
+        self.parity
+    }
+
+    /// Sets the parity of new packs in per cent, at most 100, instead of what the repository says; 0 for none.
+    pub fn set_parity(&mut self, percent: u32) {
+        self.parity = percent.min(MAX_PARITY);
     }
 
     /// Returns true if the requests of every destination cost round trips.
@@ -192,7 +207,12 @@ impl Repository {
     /// A file that can't be removed does no harm; `check` and `stats` report it.
     pub(crate) fn remove_abandoned(&self) {
         for destination in &self.destinations {
-            let _ = destination.backend().remove_abandoned();
+            let backend = destination.backend();
+            // Writers of parity list it only for this; elsewhere prune does.
+            if self.parity > 0 && backend.capabilities().cheap_requests {
+                let _ = backend.names(Area::Parity);
+            }
+            let _ = backend.remove_abandoned();
         }
     }
 

@@ -2,7 +2,9 @@
 
 pub mod annotate;
 pub mod check;
+pub mod copy;
 pub mod forget;
+pub mod import;
 pub mod init;
 pub mod prune;
 pub mod repair;

@@ -204,3 +204,21 @@ impl Stats {
 fn saved(before: u64, after: u64) -> Option<u64> {
     before.checked_sub(after).filter(|bytes| *bytes > 0)
 }
+
+/// A suspicious change that a person has looked at.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "acknowledged")]
+pub struct Acknowledged {
+    /// The id of the snapshot.
+    pub snapshot: String,
+}
+
+/// A snapshot that is expected no more where it is missing.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "accepted_loss")]
+pub struct AcceptedLoss {
+    /// The name and location of the destination.
+    pub destination: String,
+    /// The id of the snapshot.
+    pub snapshot: String,
+}

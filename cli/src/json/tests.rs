@@ -81,8 +81,17 @@ fn objects_of_maintenance() -> Vec<Map<String, Value>> {
         fields(&Annotated::default()),
         fields(&Usage::default()),
         fields(&UsageTotals::default()),
+        fields(&Acknowledged::default()),
+        fields(&AcceptedLoss::default()),
+        fields(&Suspicious::default()),
         fields(&Repaired::default()),
+        fields(&Lost::default()),
+        fields(&Salvaged::default()),
         fields(&Rewritten::default()),
+        fields(&Copied::default()),
+        fields(&Copy::default()),
+        fields(&Imported::default()),
+        fields(&Import::default()),
         fields(&Key::default()),
         fields(&KeyAdded::default()),
         fields(&KeyRemoved::default()),
@@ -118,6 +127,7 @@ fn every_field_of_an_inner_object_is_documented() {
         fields(&LeftOutFolder::default()),
         fields(&Emptied::default()),
         fields(&SnapshotTime::default()),
+        fields(&SuspiciousChange::default()),
     ];
     for field in inner.iter().flat_map(Map::keys) {
         assert!(DOCUMENT.contains(&format!("`{field}`")), "JSON.md does not name `{field}`");

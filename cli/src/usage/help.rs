@@ -29,7 +29,7 @@ Environment:
   NO_COLOR               no colours in the help";
 
 /// Examples of each command, by its name.
-const EXAMPLES: [(&str, &[&str]); 43] = [
+const EXAMPLES: [(&str, &[&str]); 47] = [
     (
         "yore",
         &[
@@ -39,7 +39,14 @@ const EXAMPLES: [(&str, &[&str]); 43] = [
         ],
     ),
     ("try", &["yore try", "yore try ~/Pictures"]),
-    ("init", &["yore --repo /mnt/disk/backup init", "yore init --key-file /etc/yore.key"]),
+    (
+        "init",
+        &[
+            "yore --repo /mnt/disk/backup init",
+            "yore init --key-file /etc/yore.key",
+            "yore init --parity 5%",
+        ],
+    ),
     (
         "backup",
         &[
@@ -60,6 +67,7 @@ const EXAMPLES: [(&str, &[&str]); 43] = [
             "yore restore ~/Documents/plan.odt",
             "yore restore plan.odt --at yesterday",
             "yore restore latest:~/Documents --target /tmp/restored",
+            "yore restore latest:~/Documents --target /tmp/restored --salvage",
         ],
     ),
     ("mount", &["yore mount ~/past", "yore mount --detach ~/past"]),
@@ -68,10 +76,22 @@ const EXAMPLES: [(&str, &[&str]); 43] = [
     ("webdav", &["yore serve webdav", "yore serve webdav --listen 127.0.0.1:0"]),
     ("nfs", &["yore serve nfs"]),
     ("desktop", &["yore desktop install", "yore desktop open ~/Documents/plan.odt"]),
-    ("check", &["yore check", "yore check --read-data", "yore check --read-data=5%"]),
+    (
+        "check",
+        &[
+            "yore check",
+            "yore check --read-data",
+            "yore check --read-data=1/7 --limit-rate '20 MB/s'",
+            "yore check --expect-head 7f3a91c2d4e5f607",
+        ],
+    ),
     (
         "status",
-        &["yore status", "yore status --max-age 26h", "yore status --forget-source /mnt/usb"],
+        &[
+            "yore status",
+            "yore status --check --max-age 26h",
+            "yore status --forget-source /mnt/usb",
+        ],
     ),
     ("stats", &["yore stats", "yore stats --by snapshot", "yore stats --by path --depth 4"]),
     ("destination", &["yore destination add /mnt/nas/yore --name nas", "yore destination list"]),
@@ -97,6 +117,7 @@ const EXAMPLES: [(&str, &[&str]); 43] = [
     ("key", &["yore key list", "yore key passwd", "yore key recovery --page recovery-key.html"]),
     ("passwd", &["yore key passwd"]),
     ("recovery", &["yore key recovery --page recovery-key.html", "yore key recovery --replace"]),
+    ("rotate", &["yore key rotate", "yore key rotate --keep-key-file /etc/yore.key --yes"]),
     ("export", &["yore key export /media/usb/yore.key --label 'USB stick in the safe'"]),
     ("source", &["yore source add ~/Documents", "yore source list"]),
     ("config", &["yore config show", "yore config set limit.upload '5 MB/s'"]),
@@ -133,6 +154,23 @@ const EXAMPLES: [(&str, &[&str]); 43] = [
         &[
             "yore rewrite --exclude '*.iso' --dry-run",
             "yore rewrite --exclude ~/secret --exclude '*.tmp'",
+        ],
+    ),
+    ("acknowledge", &["yore acknowledge", "yore acknowledge 0a1b2c3d"]),
+    (
+        "copy",
+        &[
+            "yore copy --from /mnt/old/backup --dry-run",
+            "yore copy --from sftp://me@nas/backup --from-password-file ~/old-passphrase",
+            "yore copy --from /mnt/old/backup --host laptop 0a1b2c3d",
+        ],
+    ),
+    (
+        "import",
+        &[
+            "yore import /mnt/rsync --pattern %Y%m%d_%H%M%S --as ~/Documents",
+            "yore import /mnt/restic/snapshots --pattern %Y-%m-%dT%H:%M:%S%:z --as /",
+            "yore import /home/.snapshots --snapper --as /home",
         ],
     ),
     ("repair", &["yore repair --dry-run", "yore repair"]),

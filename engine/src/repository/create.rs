@@ -60,7 +60,14 @@ pub fn create(backend: Arc<dyn Backend>, options: &CreateOptions<'_>) -> Result<
         written.push(name);
     }
     let parameters = options.parameters;
-    let header = Header { repository, parameters, created, number: 0, unknown_to_writers: None };
+    let header = Header {
+        repository,
+        parameters,
+        created,
+        number: 0,
+        generation: 1,
+        unknown_to_writers: None,
+    };
     publish_header(&*backend, &header.encode(&keys), &written)?;
     let backend = Arc::new(IdentityChecked::new(backend, repository));
     let destinations = vec![Destination::load(backend, &keys)?];

@@ -66,7 +66,7 @@ fn sync_all(sample: &Sample) {
 
 fn check_all(sample: &Sample, folder: &Path) {
     let repository = sample.open_at(folder).expect("it opens");
-    let options = CheckOptions { read_data: ReadData::All };
+    let options = CheckOptions::reading(ReadData::All);
     let report = check(&repository, &options, &RecordingObserver::default()).expect("it ends");
     assert!(report.problems.is_empty(), "{:?}", report.problems);
 }

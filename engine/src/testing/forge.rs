@@ -55,6 +55,7 @@ impl Forge {
         let snapshot = Snapshot {
             time: now(),
             time_given: false,
+            suspicious: false,
             end: now(),
             utc_offset: 0,
             host: "host".into(),
@@ -72,6 +73,7 @@ impl Forge {
             excludes: Vec::new(),
             uncovered: Vec::new(),
             session: destination.session().id(),
+            origin: None,
         };
         let content = snapshot.encode();
         let id = SnapshotId(repository.keys.draw_salt(&content));
