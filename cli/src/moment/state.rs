@@ -20,6 +20,9 @@ pub const BUDGET: usize = 32 << 20;
 /// The same where a read costs a round trip: several requests are in flight, of some megabytes each.
 const DISTANT_BUDGET: usize = 128 << 20;
 
+/// The tag of a snapshot that a repair made without what was lost.
+const SALVAGED: &str = "salvaged";
+
 /// The state of a repository at a moment.
 pub struct MomentState {
     /// The reader of the repository.
@@ -69,6 +72,14 @@ pub fn open(
     };
     let parts = state(&list, &moment)
         .map_err(|error| snapshot::no_state_error(context, &moment, &list, error))?;
+    let is_salvaged =
+        |part: &&Part<'_>| part.snapshot.snapshot.tags.iter().any(|tag| tag == SALVAGED);
+    for part in parts.iter().filter(is_salvaged) {
+        let id = part.snapshot.id;
+        let what =
+            "it is what a repair could save: what was lost is not in it (`yore repair` told what)";
+        context.screen.problem(&format!("snapshot {id:.8}"), what);
+    }
     let budget = if repository.is_distant() { DISTANT_BUDGET } else { BUDGET };
     let (reader, problems) = repository.reader(budget)?;
     print_problems(context, problems);

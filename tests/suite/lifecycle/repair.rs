@@ -50,6 +50,9 @@ fn what_is_lost_is_listed_and_the_next_backup_makes_every_snapshot_whole_again()
     let ids = yore.snapshot_ids();
     let partly = yore.run(["restore", &ids[0], "--target", text(&target)]).assert_code(3);
     assert!(partly.err.contains("missing"), "{}", partly.err);
+    // The newest is what could be saved, and says so.
+    let saved = yore.run(["ls", "latest"]).assert_code(0);
+    assert!(saved.err.contains("what a repair could save"), "{}", saved.err);
     let restored = target.join(source.strip_prefix("/").expect("absolute"));
     let intact = fs::read_dir(&restored).expect("a folder").flatten().filter(|entry| {
         fs::read(entry.path()).ok() == fs::read(source.join(entry.file_name())).ok()
