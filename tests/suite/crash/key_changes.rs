@@ -108,8 +108,12 @@ fn assert_sound(memory: &Arc<Memory>, secret: &Secret, what: &str) {
     assert!(report.is_sound(), "{what}: {report:#?}");
 }
 
-fn try_change(scene: &Scene, change: Change, fault: Fault) -> usize {
-    let memories = [Arc::new(scene.first.copy()), Arc::new(scene.second.copy())];
+/// Makes a change with a fault at one of the destinations; returns the number of calls there.
+fn try_change(scene: &Scene, change: Change, fault: Fault, is_exchanged: bool) -> usize {
+    let mut memories = [Arc::new(scene.first.copy()), Arc::new(scene.second.copy())];
+    if is_exchanged {
+        memories.reverse();
+    }
     let faulty = Faulty::new(memories[0].clone(), fault);
     let opened = open(faulty.clone(), &scene.key_file, None);
     let what = format!("{change:?}, {fault:?}");
@@ -140,18 +144,25 @@ fn try_change(scene: &Scene, change: Change, fault: Fault) -> usize {
     faulty.calls().len()
 }
 
+/// Tries every fault but a hang at every call of a change.
+fn try_all_faults(scene: &Scene, change: Change, is_exchanged: bool) {
+    let calls = try_change(scene, change, Fault::None, is_exchanged);
+    assert!(calls > 8, "{calls}");
+    for (_, kind, _) in FAULTS {
+        for at in 0..calls as u64 {
+            if kind != FaultKind::Hang {
+                try_change(scene, change, Fault::At(at, kind), is_exchanged);
+            }
+        }
+    }
+}
+
 #[test]
 fn something_opens_every_destination_whatever_call_of_a_change_fails() {
     let scene = Scene::new();
     for change in [Change::Add, Change::Replace, Change::Remove, Change::Rotate] {
-        let calls = try_change(&scene, change, Fault::None);
-        assert!(calls > 8, "{calls}");
-        for (_, kind, _) in FAULTS {
-            for at in 0..calls as u64 {
-                if kind != FaultKind::Hang {
-                    try_change(&scene, change, Fault::At(at, kind));
-                }
-            }
-        }
+        try_all_faults(&scene, change, false);
     }
+    // The destination whose id is lower gets the new header first.
+    try_all_faults(&scene, Change::Rotate, true);
 }

@@ -19,7 +19,7 @@ use super::{KnownSlot, NewSlot, Remaining, Removal, RemoveReport, first_error, k
 use super::{remove_slots, save_and_read_back};
 use crate::backend;
 use crate::error::{Error, Refusal, Result};
-use crate::format::header::{Header, MAX_HEADER};
+use crate::format::header::{Header, MAX_HEADER, Unverified};
 use crate::format::id::ObjectId;
 use crate::format::keys::Keys;
 use crate::format::object::{Area, ObjectName};
@@ -189,9 +189,17 @@ impl Rotation<'_> {
     /// Reads the header of the number from a destination; `None` if it has none.
     fn find_header(&self, destination: usize) -> Result<Option<Found>> {
         let backend = &**self.repository.destinations()[destination].backend();
-        match backend::load(backend, &ObjectName::later_header(self.number), MAX_HEADER) {
+        let name = ObjectName::later_header(self.number);
+        match backend::load(backend, &name, MAX_HEADER) {
             Ok(bytes) if *bytes == *self.header => Ok(Some(Found::Ours)),
-            Ok(_) => Ok(Some(Found::OfAnother)),
+            // Only a whole header is that of another program: what reads back damaged may be ours, and in force.
+            Ok(bytes) => {
+                let found = Unverified::decode(&backend.location(), &bytes)?;
+                match found.header.number == self.number {
+                    true => Ok(Some(Found::OfAnother)),
+                    false => Err(Error::damaged(name.as_str(), "a header of another place")),
+                }
+            }
             Err(Error::Missing { .. }) => Ok(None),
             Err(error) => Err(error),
         }
