@@ -20,9 +20,9 @@ pub(crate) mod xattr;
 pub use account_names::{AccountNames, current_ids};
 pub use durable::{
     DurableFile, MappedFile, create_dir_durable, create_private_dir, create_private_file,
-    create_scratch_file, free_space, is_abandoned, remove_durable, write_program,
+    create_scratch_file, free_space, is_abandoned, remove_beneath, remove_durable, write_program,
 };
-pub use file_system::{folder_metadata, keeps_folder_times};
+pub use file_system::{folder_metadata, keeps_folder_times, make_readable};
 pub use local_socket::{LocalSocket, connect_local_socket};
 pub use mounts::Mounts;
 pub use names::{name_bytes, name_from_bytes, snapshot_path, system_path};
@@ -30,9 +30,10 @@ pub use pages::HUGE_PAGE;
 pub(crate) use pages::{DIRECT_ALIGNMENT, Pages};
 pub(crate) use positioned_file::PositionedFile;
 pub use process::{
-    Interrupt, Interruptible, Readiness, hostname, is_alive, lower_thread_priority, machine_digest,
-    open_log, process_identity, raise_open_file_limit, restore_sigpipe, return_freed_memory,
-    spawn_detached, user_name,
+    Interrupt, Interruptible, Readiness, hostname, is_alive, kill_process_group, load_average,
+    lower_thread_priority, machine_digest, on_battery, open_log, own_process_group,
+    process_identity, raise_open_file_limit, restore_sigpipe, return_freed_memory, spawn_detached,
+    user_name,
 };
 pub(crate) use process::{has_ended, process_mark};
 pub use source::{SourceDir, SourceFile, path_metadata};

@@ -22,8 +22,8 @@ use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
 
 pub use folder::{
-    create_dir_durable, create_private_dir, create_private_file, free_space, remove_durable,
-    write_program,
+    create_dir_durable, create_private_dir, create_private_file, free_space, remove_beneath,
+    remove_durable, write_program,
 };
 pub use leftover::is_abandoned;
 pub use map::MappedFile;

@@ -33,6 +33,11 @@ pub fn keeps_folder_times(path: &Path) -> io::Result<bool> {
     Ok(KEEPS_FOLDER_TIMES.contains(&(kind as u64 & 0xffff_ffff)))
 }
 
+/// Lets everybody read a file, and its owner alone write it.
+pub fn make_readable(path: &Path) -> io::Result<()> {
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::volume::Space;
@@ -91,6 +91,19 @@ pub fn write_program(path: &Path, content: &[u8]) -> io::Result<()> {
 pub fn remove_durable(path: &Path) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let folder = open_folder(path.parent().unwrap_or(Path::new("")))?;
+    retry_on_intr(|| rustix::fs::unlinkat(&folder, name, AtFlags::empty()))?;
+    sync_folder(&folder)
+}
+
+/// Removes a file below a folder, for good when this returns, and follows no link on the way.
+pub fn remove_beneath(root: &Path, path: &Path) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let root = open_folder(root)?;
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let open = || openat2(&root, above.unwrap_or(Path::new(".")), flags, Mode::empty(), resolve);
+    let folder = retry_on_intr(open)?;
     retry_on_intr(|| rustix::fs::unlinkat(&folder, name, AtFlags::empty()))?;
     sync_folder(&folder)
 }
