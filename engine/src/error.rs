@@ -166,6 +166,37 @@ pub enum Refusal {
         /// The beginning of the snapshot's id.
         snapshot: String,
     },
+    /// The key of a write-only machine was used for more than writing.
+    #[error(
+        "this is the key of a write-only machine: it adds backups, and neither reads nor changes what is there"
+    )]
+    WriteOnly,
+    /// The inbox of a write-only machine was to be opened with another key than the machine's.
+    #[error(
+        "{location} is the inbox of a write-only machine, and is opened by the repository around it"
+    )]
+    Inbox {
+        /// The inbox.
+        location: String,
+    },
+    /// The name of a write-only machine can't name a folder everywhere.
+    #[error("{name:?} can't name a machine")]
+    InvalidMachineName {
+        /// The name.
+        name: String,
+    },
+    /// A record is longer than any reader takes.
+    #[error("a record of the repository would have more than {limit} bytes")]
+    RecordTooLarge {
+        /// The most bytes.
+        limit: usize,
+    },
+    /// There is a write-only machine of that name.
+    #[error("there is a machine {name} already")]
+    MachineExists {
+        /// The name.
+        name: String,
+    },
     /// A backup has no sources.
     #[error("there is nothing to back up")]
     NothingToBackUp,

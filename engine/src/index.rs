@@ -141,7 +141,7 @@ pub(crate) fn seal(
     let content = format::index::encode(packs, &[], sessions);
     let id = ObjectId(keys.draw_salt(&content));
     let name = ObjectName::index(id);
-    let object = seal::seal_whole(keys, Kind::Index, &name, id.0, &content);
+    let object = seal::seal_by_any(keys, Kind::Index, &name, id.0, &content);
     (name, id, object)
 }
 
@@ -155,7 +155,7 @@ pub(crate) fn seal_merged(
     let content = format::index::encode(packs, replaces, &[]);
     let id = ObjectId(keys.draw_salt(&content));
     let name = ObjectName::merged_index(id, level);
-    let object = seal::seal_whole(keys, Kind::Index, &name, id.0, &content);
+    let object = seal::seal_by_any(keys, Kind::Index, &name, id.0, &content);
     (name, object)
 }
 

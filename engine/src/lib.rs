@@ -25,7 +25,9 @@ mod testing;
 pub use error::{Deviation, Error, HostKeyProblem, KeepReason, Refusal, Result};
 #[cfg(feature = "fuzzing")]
 pub use maintenance::decoders;
-pub use maintenance::{Repeat, check, copy, import, parity, prune, repair, rewrite, sync, usage};
+pub use maintenance::{
+    Repeat, check, collect, copy, import, parity, prune, repair, rewrite, sync, usage,
+};
 pub use operation::observer::{Event, Fate, Observer, Planned, Problem, Unit, Unobserved};
 pub use operation::run::Run;
 pub use path::{Name, TreePath, TreePathBuf};

@@ -1,6 +1,7 @@
-//! The life of a repository beside its backups: check, copy, import, prune, repair, rewrite, sync.
+//! The life of a repository beside its backups: check, collect, copy, import, prune, repair, rewrite, sync.
 
 pub mod check;
+pub mod collect;
 pub mod copy;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod decoders;

@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use crate::backend::{self, Backend, Mirrors, Published};
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::header::{Header, MAX_PARITY};
 use crate::format::id::{ObjectId, RepositoryId};
-use crate::format::keys::Keys;
+use crate::format::keys::{InboxKeys, Keys};
 use crate::format::object::{Area, Kind, ObjectName};
 use crate::format::seal::{self, MAX_OBJECT};
 use crate::index;
@@ -42,8 +42,9 @@ pub use create::adopt_copy::{adopt_copy, restore_header};
 pub use forget::{ForgetReport, forget};
 pub use session::Writer;
 pub use slots::{
-    AddReport, KnownSlot, KnownSlots, NewSlot, Remaining, Removal, RemoveReport, RotateReport,
-    add_slot, known_slots, remove_slots, rotate,
+    AddReport, KnownSlot, KnownSlots, MAX_MACHINE_NAME, Machine, NewMachine, NewSlot, Remaining,
+    Removal, RemoveReport, RotateReport, add_machine, add_slot, known_slots, machines, open_inbox,
+    remove_slots, rotate,
 };
 pub(crate) use slots::{delete_removed, removed_somewhere};
 pub use snapshots::annotations::{AnnotateReport, annotate};
@@ -108,7 +109,7 @@ pub(crate) fn save_sealed(
     name: &ObjectName,
     content: &[u8],
 ) -> Result<Published> {
-    let object = seal::seal_whole(keys, kind, name, keys.draw_salt(content), content);
+    let object = seal::seal_whole(keys, kind, name, keys.draw_salt(content), content)?;
     backend::save(backend, name, &object)
 }
 
@@ -116,6 +117,19 @@ impl Repository {
     /// Returns the id of the repository.
     pub fn id(&self) -> RepositoryId {
         self.header.repository
+    }
+
+    /// Returns true if it is an inbox that was opened with the key of its write-only machine.
+    pub fn is_write_only(&self) -> bool {
+        self.keys.inbox().is_some_and(InboxKeys::is_write_only)
+    }
+
+    /// Fails where only the owner of an inbox may go on.
+    ///
+    /// # Errors
+    /// [`Refusal::WriteOnly`]
+    pub(crate) fn must_be_own(&self) -> Result<()> {
+        if self.is_write_only() { Err(Refusal::WriteOnly.into()) } else { Ok(()) }
     }
 
     /// Returns the header.

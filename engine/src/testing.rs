@@ -83,12 +83,25 @@ pub(crate) fn backup_options(now: i64) -> BackupOptions {
         file_systems: FileSystems::All,
         empty_sources: EmptySources::Accept,
         own_folders: Vec::new(),
+        changed: None,
         run: Run::Real,
         tags: Vec::new(),
         time: Some(time(now)),
         utc_offset: 0,
         writer: writer(),
     }
+}
+
+/// Makes a snapshot in a repository.
+pub(crate) fn back_up_to(repository: &Repository, source: &Path, now: i64) -> BackupReport {
+    back_up(repository, source, &backup_options(now))
+}
+
+fn back_up(repository: &Repository, source: &Path, options: &BackupOptions) -> BackupReport {
+    let observer = RecordingObserver::default();
+    let report = backup(repository, &[source.to_owned()], options, &observer);
+    assert_eq!(observer.messages(), Vec::<String>::new());
+    report.expect("a backup")
 }
 
 impl Sample {
@@ -174,10 +187,7 @@ impl Sample {
         excludes: Excludes,
     ) -> BackupReport {
         let options = BackupOptions { excludes, writer, ..backup_options(now) };
-        let observer = RecordingObserver::default();
-        let report = backup(&self.repository, &[source.to_owned()], &options, &observer);
-        assert_eq!(observer.messages(), Vec::<String>::new());
-        report.expect("a backup")
+        back_up(&self.repository, source, &options)
     }
 
     pub(crate) fn reader(&self) -> Reader {

@@ -32,6 +32,8 @@ use crate::format::object::{Area, ObjectName};
 /// A folder that holds a repository.
 pub struct Folder {
     root: PathBuf,
+    /// No link below the root is followed: somebody else may have made it.
+    is_confined: bool,
     /// Open packs, since each is read in many small ranges.
     open_packs: OpenPacks<ObjectFile>,
     /// Guards whether the file system of this device number updates the times of folders.
@@ -46,11 +48,38 @@ impl Folder {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
+            is_confined: false,
             open_packs: OpenPacks::new(),
             keeps_times: Mutex::default(),
             temporary: unfinished::TemporaryFiles::default(),
             flush_unsupported: AtomicBool::new(false),
         }
+    }
+
+    /// Creates a backend for a folder into which somebody writes who is not trusted: no link in it is followed.
+    pub fn confined(root: impl Into<PathBuf>) -> Self {
+        Self { is_confined: true, ..Self::new(root) }
+    }
+
+    /// Fails if a link is on the way to an object or folder of an area, where none is to be followed.
+    fn must_be_confined(&self, name: &str) -> io::Result<()> {
+        if !self.is_confined {
+            return Ok(());
+        }
+        let mut path = self.root.clone();
+        for part in name.split('/') {
+            path.push(part);
+            match std::fs::symlink_metadata(&path) {
+                Ok(found) if found.is_symlink() => {
+                    let text = format!("{} is a link, which may lead anywhere", path.display());
+                    return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Returns the path of the folder.
@@ -109,7 +138,9 @@ impl Folder {
     }
 
     fn open(&self, name: &ObjectName) -> Result<Arc<ObjectFile>> {
-        let opened = ObjectFile::open(&self.path_of(name)).map_err(|e| self.error(name, e))?;
+        let confined = self.must_be_confined(name.as_str());
+        let opened = confined.and_then(|()| ObjectFile::open(&self.path_of(name)));
+        let opened = opened.map_err(|error| self.error(name, error))?;
         let file = Arc::new(opened);
         if name.is_pack() {
             self.open_packs.insert(name, &file);
@@ -133,6 +164,7 @@ impl Folder {
     ) -> Result<()> {
         let path = self.root.join(folder);
         let failed = |source| self.failed(&path, source);
+        self.must_be_confined(folder).map_err(failed)?;
         let entries = match std::fs::read_dir(&path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -140,6 +172,9 @@ impl Folder {
         };
         for entry in entries {
             let entry = entry.map_err(failed)?;
+            if self.is_confined && entry.file_type().map_err(failed)?.is_symlink() {
+                continue;
+            }
             let file_name = entry.file_name();
             let Some(file_name) = file_name.to_str() else { continue };
             let name = format!("{folder}/{file_name}");
@@ -228,6 +263,7 @@ impl Backend for Folder {
         else {
             return Err(Refusal::InvalidObjectName { name: name.to_string() }.into());
         };
+        self.must_be_confined(name.as_str()).map_err(|source| self.error(name, source))?;
         let created = match DurableFile::create(folder, file) {
             // The root is never created here: with the share unmounted, that would fill the local disk.
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.root.is_dir() => {
@@ -258,7 +294,8 @@ impl Backend for Folder {
     }
 
     fn size(&self, name: &ObjectName) -> Result<Option<u64>> {
-        match std::fs::metadata(self.path_of(name)) {
+        let confined = self.must_be_confined(name.as_str());
+        match confined.and_then(|()| std::fs::metadata(self.path_of(name))) {
             Ok(metadata) => Ok(Some(metadata.len())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.error(name, error)),
@@ -300,7 +337,11 @@ impl Backend for Folder {
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
         self.open_packs.close(name);
-        match yore_platform::remove_durable(&self.path_of(name)) {
+        let removed = match self.is_confined {
+            true => yore_platform::remove_beneath(&self.root, Path::new(name.as_str())),
+            false => yore_platform::remove_durable(&self.path_of(name)),
+        };
+        match removed {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other.map_err(|error| self.error(name, error)),
         }

@@ -57,6 +57,8 @@ pub struct Sftp {
     temporary: TemporaryFiles,
     /// The time for which a program may answer from its own copy of a list.
     listing_delay: Option<Duration>,
+    /// No link below the root is followed: somebody else may have made it.
+    is_confined: bool,
     /// The permissions of new files and folders, once the folder's own are known.
     modes: OnceLock<(u32, u32)>,
 }
@@ -89,7 +91,41 @@ impl Sftp {
     ) -> Self {
         let (open_packs, temporary) = (OpenPacks::new(), TemporaryFiles::default());
         let modes = OnceLock::new();
-        Self { location, root, pool, promises, open_packs, temporary, listing_delay, modes }
+        let is_confined = false;
+        Self {
+            location,
+            root,
+            pool,
+            promises,
+            open_packs,
+            temporary,
+            listing_delay,
+            is_confined,
+            modes,
+        }
+    }
+
+    /// Follows no link in the folder from now on: somebody writes into it who is not trusted.
+    pub fn confined(self) -> Self {
+        Self { is_confined: true, ..self }
+    }
+
+    /// Fails if the folder of an area is a link, where none is to be followed.
+    async fn must_be_confined(&self, session: &Lease<'_>, area: Area) -> Result<()> {
+        if !self.is_confined {
+            return Ok(());
+        }
+        let found = list(session, &self.root).await.map_err(|error| self.root_error(error))?;
+        let of_area =
+            |entry: &ListedName| entry.name == area.folder() && entry.attributes.is_link();
+        match found.unwrap_or_default().iter().any(of_area) {
+            false => Ok(()),
+            true => {
+                let text = "it is a link, which may lead anywhere";
+                let source = io::Error::new(io::ErrorKind::PermissionDenied, text);
+                Err(self.error(area.folder(), source))
+            }
+        }
     }
 
     /// Checks that a repository can be created here; changes nothing.
@@ -185,8 +221,12 @@ impl Sftp {
     ) -> Result<Vec<(String, Vec<ListedName>)>> {
         let failed = |error| self.error(area.folder(), error);
         let folder = area.folder().to_owned();
+        self.must_be_confined(session, area).await?;
         let names = match list(session, &self.path_of(&folder)).await.map_err(failed)? {
-            Some(names) => names,
+            Some(mut names) => {
+                names.retain(|entry| !self.is_confined || !entry.attributes.is_link());
+                names
+            }
             None => {
                 self.check_exists(session).await?;
                 return Ok(Vec::new());

@@ -88,7 +88,8 @@ fn own_snapshots(known: &[SnapshotEntry], writer: &Writer) -> Vec<SnapshotEntry>
         entry.snapshot.host == writer.host
             || entry.snapshot.client == writer.client && entry.snapshot.origin.is_none()
     };
-    known.iter().filter(own).cloned().collect()
+    // What a write-only machine says of its files is no reason to leave one unread.
+    known.iter().filter(own).filter(|entry| !entry.snapshot.collected).cloned().collect()
 }
 
 /// Returns the time at which the backup of a snapshot began, as far as its record tells.

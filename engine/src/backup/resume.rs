@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use yore_platform::boot_id_of;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::id::ObjectId;
 use crate::format::object::{Area, ObjectName};
 use crate::format::record::{Outcome, Session, Verdict};
@@ -81,6 +81,8 @@ pub(crate) fn adopt(
             Ok(pack) => adopted.push(pack),
             // Nothing refers to it; `check` reports it.
             Err(Error::Damaged { .. } | Error::Missing { .. }) => {}
+            // A write-only machine opens no data packs; those that it has described in an index it knows.
+            Err(Error::Refused(Refusal::WriteOnly)) => {}
             Err(error) => return Err(error),
         }
     }

@@ -60,6 +60,7 @@ pub(super) fn save(
         time,
         time_given: options.time.is_some(),
         suspicious: false,
+        collected: false,
         end: now(),
         utc_offset: options.utc_offset,
         host,
@@ -84,7 +85,7 @@ pub(super) fn save(
     let content = snapshot.encode();
     let id = SnapshotId(repository.keys.draw_salt(&content));
     let name = ObjectName::snapshot(id);
-    let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
+    let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content)?;
     destinations.save(&name, object)?;
     repository.remember(&name, &content);
     Ok(SavedSnapshot { id, sequence: snapshot.sequence, client, suspicion })

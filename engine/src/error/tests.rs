@@ -37,6 +37,11 @@ fn no_message_names_an_option_of_a_program() {
     let refusals = [
         Refusal::RelativePath { path },
         Refusal::NothingToBackUp,
+        Refusal::WriteOnly,
+        Refusal::RecordTooLarge { limit: 1 },
+        Refusal::Inbox { location: text() },
+        Refusal::InvalidMachineName { name: text() },
+        Refusal::MachineExists { name: text() },
         Refusal::NeedsExclusiveAccess { location: "here".into() },
         Refusal::TextTooLong,
         Refusal::TimeInFuture,

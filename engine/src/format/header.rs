@@ -12,6 +12,10 @@ pub const FORMAT_VERSION: u64 = 1;
 /// The size limit of a header in bytes.
 pub(crate) const MAX_HEADER: u64 = 64 << 10;
 const IDENTIFICATION: &str = "yore repository";
+/// The feature of the inbox of a write-only machine (FORMAT.md §15).
+pub(crate) const INBOX: &str = "inbox";
+/// What the owner of an inbox signs together with the body of a header.
+const SIGNED: &[u8] = b"yore/1 header\0";
 
 /// The sizes that every writer of a repository uses, so that equal data deduplicates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,13 +79,18 @@ pub struct Header {
     pub number: u64,
     /// The generation of the master secret under which new objects are sealed, from 1.
     pub generation: u8,
+    /// It is the inbox of a write-only machine: the feature `inbox`.
+    pub is_inbox: bool,
     /// An unknown feature that writers must support; with one, this program only reads.
     pub unknown_to_writers: Option<String>,
 }
 
 impl Header {
-    /// Encodes the header with its tag.
-    pub(crate) fn encode(&self, keys: &Keys) -> Vec<u8> {
+    /// Encodes the header with its tag; that of an inbox is its owner's signature.
+    ///
+    /// # Errors
+    /// [`Refusal::WriteOnly`](crate::Refusal::WriteOnly) for the machine of an inbox.
+    pub(crate) fn encode(&self, keys: &Keys) -> Result<Vec<u8>> {
         let mut body = Vec::new();
         let mut map = MapWriter::new(&mut body);
         map.key(0).str(IDENTIFICATION);
@@ -97,7 +106,11 @@ impl Header {
         if p.parity > 0 {
             parameters.u64(7).u64(p.parity.into());
         }
-        map.key(4).array(0);
+        let mut features = map.key(4);
+        features.array(u64::from(self.is_inbox));
+        if self.is_inbox {
+            features.str(INBOX);
+        }
         map.key(5).array(0);
         map.key(6).i64(self.created);
         if self.number > 0 {
@@ -107,10 +120,16 @@ impl Header {
             map.key(8).u64(self.generation.into());
         }
         map.finish();
-        let key = keys.header(self.generation).expect("a writer knows the generation");
+        let tag = match keys.inbox() {
+            Some(inbox) => inbox.sign_as_owner(&[SIGNED, &body])?.to_vec(),
+            None => {
+                let key = keys.header(self.generation).expect("a writer knows the generation");
+                key.mac(&[&body]).to_vec()
+            }
+        };
         let mut out = Vec::new();
-        Writer::new(&mut out).array(2).bytes(&body).bytes(&key.mac(&[&body]));
-        out
+        Writer::new(&mut out).array(2).bytes(&body).bytes(&tag);
+        Ok(out)
     }
 }
 
@@ -133,7 +152,7 @@ impl Unverified {
         if parsed.version != FORMAT_VERSION {
             return Err(unsupported(format!("repository format {}", parsed.version)));
         }
-        if let Some(feature) = parsed.features.into_iter().next() {
+        if let Some(feature) = parsed.features.into_iter().find(|feature| feature != INBOX) {
             return Err(unsupported(format!("the feature {feature:?}")));
         }
         let Some(header) = parsed.header.filter(|header| header.parameters.is_within_bounds())
@@ -157,8 +176,17 @@ impl Unverified {
 
     /// Returns whether the tag is right; `None` if the keys lack the generation of the header.
     pub(crate) fn verifies(&self, keys: &Keys) -> Option<bool> {
-        let tag = keys.header(self.header.generation)?.mac(&[&self.body]);
-        Some(tag.as_slice().ct_eq(&self.tag).into())
+        match keys.inbox() {
+            Some(inbox) => {
+                let is_signed = inbox.is_of_owner(&[SIGNED, &self.body], &self.tag);
+                Some(is_signed && self.header.is_inbox)
+            }
+            None if self.header.is_inbox => Some(false),
+            None => {
+                let tag = keys.header(self.header.generation)?.mac(&[&self.body]);
+                Some(tag.as_slice().ct_eq(&self.tag).into())
+            }
+        }
     }
 }
 
@@ -195,10 +223,17 @@ fn parse(bytes: &[u8]) -> Read<Parsed> {
     }
     let generation = u8::try_from(generation).ok().filter(|generation| *generation > 0);
     let generation = cbor::required(generation)?;
+    let is_inbox = features.iter().any(|feature| feature == INBOX);
     let header = match (repository, parameters, created) {
-        (Some(repository), Some(parameters), Some(created)) => {
-            Some(Header { repository, parameters, created, number, generation, unknown_to_writers })
-        }
+        (Some(repository), Some(parameters), Some(created)) => Some(Header {
+            repository,
+            parameters,
+            created,
+            number,
+            generation,
+            is_inbox,
+            unknown_to_writers,
+        }),
         _ => None,
     };
     let version = cbor::required(version)?;
@@ -255,6 +290,7 @@ mod tests {
                 created: -5,
                 number: 3,
                 generation: 1,
+                is_inbox: false,
                 unknown_to_writers: None,
             },
             keys,
@@ -266,7 +302,7 @@ mod tests {
         let (mut header, keys) = sample();
         for parity in [0, 5, MAX_PARITY] {
             header.parameters.parity = parity;
-            let bytes = header.encode(&keys);
+            let bytes = header.encode(&keys).expect("a tag");
             let read = Unverified::decode("here", &bytes).and_then(|read| read.verify(&keys));
             assert_eq!(read.expect("it is whole"), header);
         }
@@ -275,7 +311,7 @@ mod tests {
     #[test]
     fn every_flipped_bit_of_a_header_is_detected() {
         let (header, keys) = sample();
-        let bytes = header.encode(&keys);
+        let bytes = header.encode(&keys).expect("a tag");
         for byte in 0..bytes.len() {
             let mut altered = bytes.clone();
             altered[byte] ^= 1 << (byte % 8);

@@ -15,6 +15,10 @@ use crate::format::blob_hasher::BlobHasher;
 use crate::format::id::{BlobId, RepositoryId};
 use crate::format::object::Kind;
 
+mod inbox;
+
+pub(crate) use inbox::{InboxKeys, MACHINE_SECRET, MachineRecord, SIGNATURE};
+
 /// The secrets from which every key of a repository derives: 32 random bytes for each generation, from the first.
 #[derive(Zeroize, ZeroizeOnDrop, PartialEq, Eq)]
 pub struct MasterSecret(Vec<[u8; 32]>);
@@ -99,6 +103,8 @@ pub struct Keys {
     generations: Vec<GenerationKeys>,
     /// The generation under which new objects are sealed; it only rises.
     in_force: AtomicU8,
+    /// The further keys of the inbox of a write-only machine; `None` for any other repository.
+    inbox: Option<InboxKeys>,
 }
 
 /// The keys that differ from generation to generation.
@@ -113,6 +119,7 @@ struct GenerationKeys {
     session: PurposeKey,
     prune: PurposeKey,
     salt: PurposeKey,
+    machines: PurposeKey,
 }
 
 impl GenerationKeys {
@@ -129,6 +136,7 @@ impl GenerationKeys {
             session: purpose("session"),
             prune: purpose("gc"),
             salt: purpose("salt"),
+            machines: purpose("machines"),
         }
     }
 
@@ -159,7 +167,13 @@ impl Keys {
             chunker: purpose("chunker"),
             generations: master.generations().iter().map(derive).collect(),
             in_force: AtomicU8::new(master.newest()),
+            inbox: None,
         }
+    }
+
+    /// Returns the further keys of the inbox of a write-only machine; `None` for any other repository.
+    pub(crate) fn inbox(&self) -> Option<&InboxKeys> {
+        self.inbox.as_ref()
     }
 
     /// Returns the generation under which new objects are sealed.
@@ -195,6 +209,11 @@ impl Keys {
     /// Returns the key for tags of headers and key slots of a generation.
     pub(crate) fn header(&self, generation: u8) -> Option<&PurposeKey> {
         self.generation(generation).map(|keys| &keys.header)
+    }
+
+    /// Returns the bytes of the id of the repository.
+    pub(crate) fn repository_bytes(&self) -> &[u8; 32] {
+        &self.repository.0
     }
 
     /// Returns the id of the repository of these keys.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use yore_platform::ReadBuffer;
 use zstd::bulk::Decompressor;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::cbor::{self, MapWriter, Read};
 use crate::format::id::{BlobId, ObjectId};
 use crate::format::keys::Keys;
@@ -246,20 +246,39 @@ const NOT_KNOWN: usize = usize::MAX;
 impl PackKey {
     /// Draws the key of a new pack; `first` is hashed into the salt, such as the ids of the first frame's blobs.
     pub(crate) fn draw(keys: &Keys, kind: PackKind, first: &[u8]) -> Self {
-        let id = ObjectId(keys.draw_salt(first));
-        let name = ObjectName::pack(id);
-        Self::one(id, ObjectKey::for_writing(keys, kind.object_kind(), &name, id.0))
+        let (salt, object_kind) = (keys.draw_salt(first), kind.object_kind());
+        match keys.inbox() {
+            Some(inbox) if kind == PackKind::Data => {
+                let (id, secret) = inbox.encapsulate(keys.repository(), salt);
+                let name = ObjectName::pack(id);
+                Self::one(id, ObjectKey::of_secret(keys, object_kind, &name, id.0, &secret))
+            }
+            _ => {
+                let (id, name) = (ObjectId(salt), ObjectName::pack(ObjectId(salt)));
+                Self::one(id, ObjectKey::for_writing(keys, object_kind, &name, salt))
+            }
+        }
     }
 
     /// Derives the key of the pack `id` without its prefix.
-    pub(crate) fn derive(keys: &Keys, kind: PackKind, id: ObjectId) -> Self {
+    ///
+    /// # Errors
+    /// [`Refusal::WriteOnly`] for a data pack, when these are the keys of a write-only machine.
+    pub(crate) fn derive(keys: &Keys, kind: PackKind, id: ObjectId) -> Result<Self> {
         let name = ObjectName::pack(id);
         let of_generation = |generation: u8| {
             ObjectKey::of_generation(keys, kind.object_kind(), &name, id.0, generation)
         };
-        let keys: Vec<ObjectKey> = keys.all_generations().filter_map(of_generation).collect();
-        let known = if keys.len() == 1 { 0 } else { NOT_KNOWN };
-        Self { id, keys, known: AtomicUsize::new(known) }
+        let found: Vec<ObjectKey> = keys.all_generations().filter_map(of_generation).collect();
+        let known = match found.len() {
+            0 => {
+                let unknown = || Error::damaged(name.as_str(), "its key is not known");
+                return Err(keys.inbox().map_or_else(unknown, |inbox| inbox.unopened(&name)));
+            }
+            1 => 0,
+            _ => NOT_KNOWN,
+        };
+        Ok(Self { id, keys: found, known: AtomicUsize::new(known) })
     }
 
     fn one(id: ObjectId, key: ObjectKey) -> Self {

@@ -369,6 +369,7 @@ mod tests {
             time,
             time_given: true,
             suspicious: true,
+            collected: true,
             end: time,
             utc_offset: -3600,
             host: "host".into(),

@@ -6,8 +6,8 @@
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, Tag, UnboundKey};
 use subtle::ConstantTimeEq;
 
-use crate::error::{Error, Result};
-use crate::format::keys::{Keys, derive_committed};
+use crate::error::{Error, Refusal, Result};
+use crate::format::keys::{Keys, PurposeKey, SIGNATURE, derive_committed};
 use crate::format::object::{Kind, ObjectName};
 
 /// The length of the prefix of every sealed object.
@@ -48,6 +48,46 @@ impl Counter {
     }
 }
 
+/// How the key of an object is found, and who may make the object: byte 6 of its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Wrapping {
+    /// Its key derives from a purpose key.
+    PurposeKey = 0,
+    /// Its key derives from a secret that is encapsulated to a public key; the id is the encapsulated key.
+    PublicKey = 1,
+    /// As by a purpose key, and followed by a signature.
+    Signed = 2,
+}
+
+impl Wrapping {
+    /// Returns the wrapping of objects of a kind; in an inbox a machine may not make all of them (FORMAT.md §15).
+    fn of(keys: &Keys, kind: Kind) -> Self {
+        if keys.inbox().is_none() {
+            return Wrapping::PurposeKey;
+        }
+        match kind {
+            Kind::DataPack => Wrapping::PublicKey,
+            Kind::Snapshot
+            | Kind::Tombstone
+            | Kind::Annotation
+            | Kind::Generation
+            | Kind::GenerationEnd => Wrapping::Signed,
+            Kind::TreePack
+            | Kind::Index
+            | Kind::Session
+            | Kind::Verdict
+            | Kind::Destination
+            | Kind::Heartbeat => Wrapping::PurposeKey,
+        }
+    }
+
+    /// Returns the bytes after the tag of an object that is sealed whole.
+    fn signature(self) -> usize {
+        if self == Wrapping::Signed { SIGNATURE } else { 0 }
+    }
+}
+
 /// The key of one object, with the associated data that all calls under it share.
 pub(crate) struct ObjectKey {
     cipher: LessSafeKey,
@@ -70,16 +110,39 @@ impl ObjectKey {
         salt: [u8; 32],
         generation: u8,
     ) -> Option<Self> {
-        let (key, commitment) = object_key(keys, kind, &salt, generation)?;
+        let pair = object_key(keys, kind, &salt, generation)?;
+        Some(Self::of_pair(keys, kind, name, (salt, generation), &pair))
+    }
+
+    /// Derives the key of a new object with `salt` from a secret of its own.
+    pub(crate) fn of_secret(
+        keys: &Keys,
+        kind: Kind,
+        name: &ObjectName,
+        salt: [u8; 32],
+        secret: &PurposeKey,
+    ) -> Self {
+        let pair = derive_committed(secret.bytes(), &salt, &derivation(keys, &[kind as u8]));
+        Self::of_pair(keys, kind, name, (salt, keys.in_force()), &pair)
+    }
+
+    fn of_pair(
+        keys: &Keys,
+        kind: Kind,
+        name: &ObjectName,
+        (salt, generation): ([u8; 32], u8),
+        (key, commitment): &KeyPair,
+    ) -> Self {
         let mut prefix = [0; PREFIX];
         prefix[..4].copy_from_slice(MAGIC);
         prefix[4] = VERSION;
         prefix[5] = kind as u8;
+        prefix[6] = Wrapping::of(keys, kind) as u8;
         prefix[7] = generation;
         prefix[8..40].copy_from_slice(&salt);
-        prefix[40..].copy_from_slice(&commitment);
+        prefix[40..].copy_from_slice(commitment);
         let associated_prefix = associated_prefix(&prefix, keys, name);
-        Some(Self { cipher: cipher(&key), associated_prefix })
+        Self { cipher: cipher(key), associated_prefix }
     }
 
     /// Derives the key of an object from its prefix, and verifies the prefix.
@@ -104,7 +167,8 @@ impl ObjectKey {
                 format!("format {version}, wrapping {wrapping}, secret generation {generation}");
             Error::Unsupported { location: name.to_string(), feature }
         };
-        if [version, wrapping] != [VERSION, 0] {
+        let expected = Wrapping::of(keys, kind);
+        if [version, wrapping] != [VERSION, expected as u8] {
             return Err(unsupported());
         }
         if prefix[5] != kind as u8 {
@@ -115,7 +179,10 @@ impl ObjectKey {
             return Err(damaged("an object of another name"));
         }
         let (key, commitment) =
-            object_key(keys, kind, &salt, generation).ok_or_else(unsupported)?;
+            object_key(keys, kind, &salt, generation).ok_or_else(|| match keys.inbox() {
+                Some(inbox) if expected == Wrapping::PublicKey => inbox.unopened(name),
+                _ => unsupported(),
+            })?;
         if !bool::from(commitment.ct_eq(&prefix[40..])) {
             return Err(damaged("sealed with another key"));
         }
@@ -157,6 +224,11 @@ impl ObjectKey {
         self.cipher.open_in_place_separate_tag(counter.nonce(), associated, tag, body, 0..).ok()
     }
 
+    /// Returns what is signed of an object that is sealed whole.
+    fn signed<'a>(&'a self, sealed: &'a [u8]) -> [&'a [u8]; 3] {
+        [b"yore/1 signature\0", &self.associated_prefix, sealed]
+    }
+
     fn associated(&self, position: &[u8]) -> Vec<u8> {
         let mut data = Vec::with_capacity(self.associated_prefix.len() + position.len());
         data.extend_from_slice(&self.associated_prefix);
@@ -170,14 +242,25 @@ fn cipher(key: &[u8; 32]) -> LessSafeKey {
     LessSafeKey::new(key)
 }
 
-fn object_key(
-    keys: &Keys,
-    kind: Kind,
-    salt: &[u8; 32],
-    generation: u8,
-) -> Option<(zeroize::Zeroizing<[u8; 32]>, [u8; 32])> {
-    let info: [&[u8]; 4] = [b"yore/1 object", &[0], &[kind as u8], &keys.repository().0];
-    Some(derive_committed(keys.sealing(kind, generation)?.bytes(), salt, &info))
+/// An object's key, and its key commitment.
+type KeyPair = (zeroize::Zeroizing<[u8; 32]>, [u8; 32]);
+
+/// Derives the key of an object with its commitment; `None` when the secret from which it derives is not known.
+fn object_key(keys: &Keys, kind: Kind, salt: &[u8; 32], generation: u8) -> Option<KeyPair> {
+    let kind_byte = [kind as u8];
+    let info = derivation(keys, &kind_byte);
+    let derive = |secret: &PurposeKey| derive_committed(secret.bytes(), salt, &info);
+    match keys.inbox() {
+        Some(inbox) if Wrapping::of(keys, kind) == Wrapping::PublicKey => {
+            inbox.decapsulate(keys.repository(), salt).as_ref().map(derive)
+        }
+        _ => keys.sealing(kind, generation).map(derive),
+    }
+}
+
+/// Returns the information from which the key of an object of a kind derives.
+fn derivation<'k>(keys: &'k Keys, kind: &'k [u8; 1]) -> [&'k [u8]; 4] {
+    [b"yore/1 object", &[0], kind, keys.repository_bytes()]
 }
 
 fn associated_prefix(prefix: &[u8; PREFIX], keys: &Keys, name: &ObjectName) -> Vec<u8> {
@@ -217,19 +300,45 @@ fn salt_is_id(kind: Kind) -> bool {
     }
 }
 
-/// Seals an object whole; `salt` is the id in its name for the kinds of which [`salt_is_id`].
-pub(crate) fn seal_whole(
+/// Seals an object whole that every writer may make, a write-only machine, too.
+///
+/// # Panics
+/// For a kind of which a write-only machine may not make objects.
+pub(crate) fn seal_by_any(
     keys: &Keys,
     kind: Kind,
     name: &ObjectName,
     salt: [u8; 32],
     content: &[u8],
 ) -> Vec<u8> {
+    seal_whole(keys, kind, name, salt, content).expect("every writer makes objects of this kind")
+}
+
+/// Seals an object whole; `salt` is the id in its name for the kinds of which [`salt_is_id`].
+///
+/// # Errors
+/// [`Refusal::WriteOnly`] when a write-only machine may not make such objects; [`Refusal::RecordTooLarge`].
+pub(crate) fn seal_whole(
+    keys: &Keys,
+    kind: Kind,
+    name: &ObjectName,
+    salt: [u8; 32],
+    content: &[u8],
+) -> Result<Vec<u8>> {
+    // Nobody could read it.
+    if content.len() > max_content(kind) {
+        return Err(Refusal::RecordTooLarge { limit: max_content(kind) }.into());
+    }
     let key = ObjectKey::for_writing(keys, kind, name, salt);
+    let wrapping = Wrapping::of(keys, kind);
     let mut object = key.prefix().to_vec();
-    append_padded(&mut object, content, TAG);
+    append_padded(&mut object, content, TAG + wrapping.signature());
     key.seal(Counter::WHOLE, &[], &mut object, PREFIX);
-    object
+    if let (Wrapping::Signed, Some(inbox)) = (wrapping, keys.inbox()) {
+        let signature = inbox.sign(kind, &key.signed(&object[PREFIX..]))?;
+        object.extend_from_slice(&signature);
+    }
+    Ok(object)
 }
 
 /// Decrypts an object that was sealed whole, in place, and returns its content.
@@ -240,9 +349,16 @@ pub(crate) fn open_whole(
     object: &mut [u8],
 ) -> Result<Vec<u8>> {
     let key = ObjectKey::for_reading(keys, kind, name, object)?;
-    let plain = key
-        .open(Counter::WHOLE, &[], &mut object[PREFIX..])
-        .ok_or_else(|| Error::damaged(name.as_str(), "its bytes were altered"))?;
+    let altered = || Error::damaged(name.as_str(), "its bytes were altered");
+    let signature = Wrapping::of(keys, kind).signature();
+    let length = (object.len() - PREFIX).checked_sub(signature).ok_or_else(altered)?;
+    let (sealed, signature) = object[PREFIX..].split_at_mut(length);
+    if let (false, Some(inbox)) = (signature.is_empty(), keys.inbox())
+        && !inbox.verify(kind, &key.signed(sealed), signature)
+    {
+        return Err(Error::damaged(name.as_str(), "nobody signed it who may make it"));
+    }
+    let plain = key.open(Counter::WHOLE, &[], sealed).ok_or_else(altered)?;
     read_padded(plain, max_content(kind))
         .ok_or_else(|| Error::damaged(name.as_str(), "it does not decode"))
 }
@@ -309,7 +425,7 @@ mod tests {
     fn an_object_opens_only_under_its_own_name_kind_and_key() {
         let (keys, id) = (keys(1), ObjectId([3; 32]));
         let name = ObjectName::session(id);
-        let object = seal_whole(&keys, Kind::Session, &name, id.0, b"content");
+        let object = seal_whole(&keys, Kind::Session, &name, id.0, b"content").unwrap();
         let open = |keys: &Keys, kind, name: &ObjectName| {
             open_whole(keys, kind, name, &mut object.clone()).ok()
         };
@@ -328,7 +444,7 @@ mod tests {
         let created = Timestamp { seconds: 1_800_000_000, nanos: 0 };
         let content = encode_destination(destination, created);
         let name = ObjectName::destination();
-        let object = seal_whole(&keys, Kind::Destination, &name, counted(0x40), &content);
+        let object = seal_whole(&keys, Kind::Destination, &name, counted(0x40), &content).unwrap();
         let page: String = include_str!("../../FORMAT.md").split_whitespace().collect();
         assert!(page.contains(&encode_hex(&object)), "{}", encode_hex(&object));
         let blob = keys.blob_id(BlobKind::Data, b"hello");
@@ -339,7 +455,7 @@ mod tests {
     fn every_flipped_bit_and_every_truncation_is_detected() {
         let (keys, id) = (keys(1), ObjectId([3; 32]));
         let name = ObjectName::index(id);
-        let object = seal_whole(&keys, Kind::Index, &name, id.0, &[5; 300]);
+        let object = seal_whole(&keys, Kind::Index, &name, id.0, &[5; 300]).unwrap();
         for byte in 0..object.len() {
             let mut altered = object.clone();
             altered[byte] ^= 1 << (byte % 8);

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::format::id::{decode_hex, encode_hex};
-use crate::format::keys::random;
+use crate::format::keys::{MACHINE_SECRET, random};
 
 /// The kind of a secret, with its number in key slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,11 +16,13 @@ pub enum SecretKind {
     KeyFile = 2,
     /// A printed key, used when all other secrets are lost.
     Recovery = 3,
+    /// The key of a write-only machine, in a file. It opens the machine's inbox and nothing else.
+    WriteOnly = 4,
 }
 
 impl SecretKind {
     pub(crate) fn from_number(number: u64) -> Option<Self> {
-        [Self::Passphrase, Self::KeyFile, Self::Recovery]
+        [Self::Passphrase, Self::KeyFile, Self::Recovery, Self::WriteOnly]
             .into_iter()
             .find(|kind| *kind as u64 == number)
     }
@@ -33,6 +35,7 @@ pub struct Secret {
 }
 
 const KEY_FILE_HEAD: &str = "yore-key-1:";
+const WRITE_ONLY_HEAD: &str = "yore-write-only-1:";
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const RECOVERY_BYTES: usize = 25;
 const RECOVERY_DIGITS: usize = 40;
@@ -60,19 +63,30 @@ impl Secret {
         Self { kind: SecretKind::Recovery, bytes: random::<RECOVERY_BYTES>().to_vec().into() }
     }
 
-    /// Parses the text of a key file; errors name it by `what`.
+    /// Makes the secret of a write-only machine from its bytes.
+    pub(crate) fn write_only(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self { kind: SecretKind::WriteOnly, bytes }
+    }
+
+    /// Parses the text of a key file, or of that of a write-only machine; errors name it by `what`.
     pub fn key_file(what: &str, text: &str) -> Result<Self> {
         let malformed = |reason| Error::MalformedSecret { what: what.into(), reason };
-        let rest = text
-            .trim_end()
-            .strip_prefix(KEY_FILE_HEAD)
+        let kinds = [
+            (KEY_FILE_HEAD, SecretKind::KeyFile, 32),
+            (WRITE_ONLY_HEAD, SecretKind::WriteOnly, MACHINE_SECRET),
+        ];
+        let (rest, kind, length) = kinds
+            .into_iter()
+            .find_map(|(head, kind, length)| {
+                Some((text.trim_end().strip_prefix(head)?, kind, length))
+            })
             .ok_or_else(|| malformed("it is not a Yore key file"))?;
-        let mut bytes = Zeroizing::new(vec![0; 32]);
+        let mut bytes = Zeroizing::new(vec![0; length]);
         let (hex, check) = rest.split_once(':').ok_or_else(|| malformed("it is truncated"))?;
         if !decode_hex(hex, &mut bytes) || check != key_file_check(&bytes) {
             return Err(malformed("it was altered or truncated"));
         }
-        Ok(Self { kind: SecretKind::KeyFile, bytes })
+        Ok(Self { kind, bytes })
     }
 
     /// Parses a recovery key in any spelling that FORMAT.md §4 allows.
@@ -113,9 +127,11 @@ impl Secret {
     pub fn to_text(&self) -> Option<Zeroizing<String>> {
         match self.kind {
             SecretKind::Passphrase => None,
-            SecretKind::KeyFile => {
+            SecretKind::KeyFile | SecretKind::WriteOnly => {
                 let (hex, check) = (encode_hex(&self.bytes), key_file_check(&self.bytes));
-                Some(format!("{KEY_FILE_HEAD}{hex}:{check}\n").into())
+                let is_key_file = self.kind == SecretKind::KeyFile;
+                let head = if is_key_file { KEY_FILE_HEAD } else { WRITE_ONLY_HEAD };
+                Some(format!("{head}{hex}:{check}\n").into())
             }
             SecretKind::Recovery => {
                 let digits = five_bit_digits(&self.bytes, RECOVERY_DIGITS);

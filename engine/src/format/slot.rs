@@ -11,11 +11,12 @@ use crate::error::{Error, Result};
 use crate::format::cbor::{self, MapWriter, Read, Writer};
 use crate::format::id::{ObjectId, RepositoryId};
 use crate::format::keys::{
-    Keys, MAX_GENERATIONS, MasterSecret, PurposeKey, derive_committed, random,
+    Keys, MAX_GENERATIONS, MachineRecord, MasterSecret, PurposeKey, derive_committed, random,
 };
 use crate::format::object::ObjectName;
 use crate::format::secret::{Secret, SecretKind};
 
+pub(crate) mod machine;
 pub(crate) mod removal;
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,8 @@ pub struct Slot {
     pub label: String,
     /// The slots that were removed, if this is a removal; verify the tag before it counts.
     pub(crate) removes: Vec<ObjectId>,
+    /// The machine that may write, if it is the slot of one; verify the tag before it counts.
+    pub(crate) machine: Option<MachineRecord>,
     cost: Option<Cost>,
     commitment: [u8; 32],
     body: Vec<u8>,
@@ -109,6 +112,7 @@ pub(crate) fn create(
         created,
         label: label.into(),
         removes: Vec::new(),
+        machine: None,
         cost,
         commitment,
         body,
@@ -241,7 +245,7 @@ fn parse(bytes: &[u8]) -> Read<(Slot, RepositoryId)> {
     }
     let (mut id, mut kind, mut repository, mut created) = (None, None, None, None);
     let (mut label, mut cost, mut commitment) = (String::new(), None, None);
-    let mut removes = Vec::new();
+    let (mut removes, mut machine) = (Vec::new(), None);
     cbor::whole_map(body, |key, d| {
         match key {
             0 => id = Some(ObjectId(cbor::bytes32(d)?)),
@@ -255,6 +259,7 @@ fn parse(bytes: &[u8]) -> Read<(Slot, RepositoryId)> {
             }
             6 => commitment = Some(cbor::bytes32(d)?),
             7 => removes = cbor::ids(d)?.into_iter().map(ObjectId).collect(),
+            8 => machine = machine::decode(d)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -263,6 +268,9 @@ fn parse(bytes: &[u8]) -> Read<(Slot, RepositoryId)> {
     let kind = SecretKind::from_number(number);
     if number != removal::KIND {
         removes.clear();
+    }
+    if machine.is_some() != (kind == Some(SecretKind::WriteOnly)) {
+        return cbor::refuse("a machine where there is none, or none where there is one");
     }
     if cost.is_some() != (kind == Some(SecretKind::Passphrase)) && kind.is_some() {
         return cbor::refuse("a cost where there is none, or none where there is one");
@@ -273,6 +281,7 @@ fn parse(bytes: &[u8]) -> Read<(Slot, RepositoryId)> {
         created: cbor::required(created)?,
         label,
         removes,
+        machine,
         cost,
         commitment: cbor::required(commitment)?,
         body: body.to_vec(),

@@ -139,6 +139,11 @@ fn check_one(
     let mut log = ReadLog::open(all, destination, |pack| packs.is_listed(pack));
     let chosen = packs.choose(options.read_data, &mut log);
     packs.check(repository, (&chosen, &mut log), &mut findings, observer)?;
+    if repository.is_write_only() {
+        findings.note(
+            "packs of data: this key does not open them, so only their sizes were compared".into(),
+        );
+    }
     parity::check(repository, &packs, &chosen, &mut findings, observer)?;
     if matches!(options.read_data, ReadData::All | ReadData::Rest) {
         log.end();

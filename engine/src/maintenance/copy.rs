@@ -17,6 +17,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use self::census::Census;
 use crate::error::{Error, Refusal, Result};
 use crate::format::id::SnapshotId;
 use crate::format::record::Origin;
@@ -27,6 +28,7 @@ use crate::read::reader::Reader;
 use crate::repository::{Behind, Problems, Repository, Snapshots, Writer};
 use crate::snapshots::SnapshotEntry;
 
+mod census;
 mod content;
 mod one;
 #[cfg(test)]
@@ -38,7 +40,10 @@ const BUDGET: usize = 64 << 20;
 
 /// The options of a copy.
 #[derive(Debug, Clone, Copy)]
-pub struct CopyOptions {
+pub struct CopyOptions<'a> {
+    /// The name of the write-only machine of whose inbox the snapshots are: each copy has it as its host, and what they
+    /// say of their origin is not believed, so that no machine passes for another one.
+    pub machine: Option<&'a str>,
     /// The treatment of copies that were forgotten.
     pub repeat: Repeat,
     /// Whether anything is written.
@@ -95,10 +100,12 @@ pub fn copy(
     from: &Repository,
     to: &Repository,
     choose: &dyn Fn(&SnapshotEntry) -> bool,
-    options: CopyOptions,
+    options: CopyOptions<'_>,
     writer: &Writer,
     observer: &dyn Observer,
 ) -> Result<CopyReport> {
+    from.must_be_own()?;
+    to.must_be_own()?;
     if from.id() == to.id() {
         return Err(Refusal::SameRepository { location: from.location() }.into());
     }
@@ -113,7 +120,7 @@ pub fn copy(
     let known = KnownOrigins::of(to, &here);
     let mut chosen = Vec::new();
     for (at, entry) in source.list.iter().enumerate().filter(|(_, entry)| choose(entry)) {
-        let origin = origin_of(from, entry);
+        let origin = origin_of(from, entry, options.machine);
         if known.present.contains(&origin) {
             report.present += 1;
         } else if options.repeat == Repeat::Never && known.forgotten.contains(&origin) {
@@ -140,7 +147,10 @@ pub fn copy(
         (files.saturating_add(totals.files), bytes.saturating_add(totals.bytes))
     });
     observer.event(Event::Expected { files, bytes });
-    let job = Job { from, to, list: &source.list, reader: &reader, writer, observer };
+    let machine = options.machine;
+    let census = machine.is_some().then(Census::new);
+    let job =
+        Job { from, to, machine, census, list: &source.list, reader: &reader, writer, observer };
     let mut verified = HashSet::new();
     for at in chosen {
         match job.copy(at, &mut verified)? {
@@ -161,6 +171,10 @@ pub fn copy(
 struct Job<'a> {
     from: &'a Repository,
     to: &'a Repository,
+    /// The machine of whose inbox the snapshots are, if it is one.
+    machine: Option<&'a str>,
+    /// The files of what was copied, where the source's own numbers are not believed.
+    census: Option<Census>,
     /// The snapshots of the source, in their order.
     list: &'a [SnapshotEntry],
     /// Reads the source.
@@ -169,9 +183,13 @@ struct Job<'a> {
     observer: &'a dyn Observer,
 }
 
-/// Returns the origin that a copy of a snapshot records: that of the snapshot itself, if it is a copy.
-fn origin_of(repository: &Repository, entry: &SnapshotEntry) -> Origin {
+/// Returns the origin that a copy of a snapshot records: that of the snapshot itself, if it is a copy, and no write-only
+/// machine says so.
+fn origin_of(repository: &Repository, entry: &SnapshotEntry, machine: Option<&str>) -> Origin {
     let own = || Origin::Snapshot { repository: repository.id(), snapshot: entry.id };
+    if machine.is_some() {
+        return own();
+    }
     match entry.snapshot.origin {
         Some(origin @ Origin::Snapshot { .. }) => origin,
         // The folder is what another import of it would be recognised by, here as there.
@@ -203,10 +221,12 @@ fn nearest<'s>(
     list: &'s [SnapshotEntry],
     at: usize,
     copies: &HashMap<Origin, SnapshotId>,
+    machine: Option<&str>,
 ) -> Option<(&'s SnapshotEntry, SnapshotId)> {
     let wanted = &list[at].snapshot;
     let before = || list[..at].iter().rev().filter(|one| one.snapshot.host == wanted.host);
-    let with_copy = |one: &'s SnapshotEntry| Some((one, *copies.get(&origin_of(from, one))?));
+    let with_copy =
+        |one: &'s SnapshotEntry| Some((one, *copies.get(&origin_of(from, one, machine))?));
     let same = before().filter(|one| one.snapshot.sources == wanted.sources);
     same.filter_map(with_copy).next().or_else(|| before().filter_map(with_copy).next())
 }

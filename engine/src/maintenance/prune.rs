@@ -96,6 +96,7 @@ pub fn prune(
     now: Timestamp,
     observer: &dyn Observer,
 ) -> Result<PruneReport> {
+    repository.must_be_own()?;
     let mut report = PruneReport::default();
     for destination in 0..repository.destinations().len() {
         let task = Task { repository, destination, options, writer, now, observer };

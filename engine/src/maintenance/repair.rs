@@ -112,6 +112,7 @@ pub fn repair(
     now: Timestamp,
     observer: &dyn Observer,
 ) -> Result<RepairReport> {
+    repository.must_be_own()?;
     let count = repository.destinations().len();
     let mut reports: Vec<DestinationRepair> = (0..count)
         .map(|destination| DestinationRepair { destination, ..DestinationRepair::default() })

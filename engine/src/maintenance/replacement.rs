@@ -99,7 +99,7 @@ impl Task<'_> {
             let content = snapshot.encode();
             let id = SnapshotId(keys.draw_salt(&content));
             let name = ObjectName::snapshot(id);
-            mirrors.save(&name, seal::seal_whole(keys, Kind::Snapshot, &name, id.0, &content))?;
+            mirrors.save(&name, seal::seal_whole(keys, Kind::Snapshot, &name, id.0, &content)?)?;
             previous = Some(id);
             ids.push(id);
         }

@@ -66,6 +66,7 @@ pub fn rewrite(
     now: Timestamp,
     observer: &dyn Observer,
 ) -> Result<RewriteReport> {
+    repository.must_be_own()?;
     let globs = Globs::new(&options.exclude)?;
     let (pinned, chosen): (Vec<&SnapshotEntry>, Vec<&SnapshotEntry>) =
         chosen.iter().partition(|entry| entry.pinned);

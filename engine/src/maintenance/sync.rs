@@ -114,6 +114,7 @@ pub fn sync(
     writer: &Writer,
     observer: &dyn Observer,
 ) -> Result<SyncReport> {
+    repository.must_be_own()?;
     let suspects = repository.take_suspects();
     let mut report = SyncReport::default();
     for destination in 0..repository.destinations().len() {

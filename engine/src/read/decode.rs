@@ -15,7 +15,7 @@ use crate::read::reader::Reader;
 impl Reader {
     /// Decodes a frame of the nearest destination that has it whole.
     pub(super) fn decode(&self, location: &Location) -> Result<Frame> {
-        let (name, key) = (ObjectName::pack(location.pack), self.pack_key(location));
+        let (name, key) = (ObjectName::pack(location.pack), self.pack_key(location)?);
         self.mirrors.read(&name, |backend| match &self.distant {
             Some(distant) => self.decode_distant(backend, distant, &key, location),
             None => self.decode_from(backend, &name, &key, location),

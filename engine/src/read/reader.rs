@@ -233,10 +233,10 @@ impl Reader {
         }
     }
 
-    pub(super) fn pack_key(&self, location: &Location) -> Arc<PackKey> {
+    pub(super) fn pack_key(&self, location: &Location) -> Result<Arc<PackKey>> {
         let mut keys = lock(&self.pack_keys);
-        let derive = || Arc::new(PackKey::derive(&self.keys, location.kind, location.pack));
-        Arc::clone(keys.get_or_insert(location.pack, derive))
+        let derive = || PackKey::derive(&self.keys, location.kind, location.pack).map(Arc::new);
+        keys.try_get_or_insert(location.pack, derive).cloned()
     }
 }
 

@@ -52,7 +52,9 @@ pub fn create(backend: Arc<dyn Backend>, options: &CreateOptions<'_>) -> Result<
         // Deriving the key from a passphrase again would double the cost, so the slot's bytes are compared.
         let opens = match secret.kind() {
             SecretKind::Passphrase => read.encode(&keys) == slot.encode(&keys),
-            SecretKind::KeyFile | SecretKind::Recovery => read.open(repository, secret).is_some(),
+            SecretKind::KeyFile | SecretKind::Recovery | SecretKind::WriteOnly => {
+                read.open(repository, secret).is_some()
+            }
         };
         if !opens {
             return Err(Error::damaged(name.as_str(), "it does not read back as written"));
@@ -66,9 +68,10 @@ pub fn create(backend: Arc<dyn Backend>, options: &CreateOptions<'_>) -> Result<
         created,
         number: 0,
         generation: 1,
+        is_inbox: false,
         unknown_to_writers: None,
     };
-    publish_header(&*backend, &header.encode(&keys), &written)?;
+    publish_header(&*backend, &header.encode(&keys)?, &written)?;
     let backend = Arc::new(IdentityChecked::new(backend, repository));
     let destinations = vec![Destination::load(backend, &keys)?];
     if destinations.iter().any(|written| written.id() != destination) {
@@ -103,6 +106,22 @@ pub fn create_copy(
     }
     let header = backend::load(from, &ObjectName::header(), MAX_HEADER)?;
     publish_header(&**backend, &header, &written)
+}
+
+/// Creates an inbox at an empty destination: its header, and the id of the destination.
+///
+/// # Errors
+/// [`Error::Occupied`] when the destination is not empty.
+pub(super) fn create_inbox(
+    backend: &dyn Backend,
+    keys: &Keys,
+    header: &[u8],
+    time: Timestamp,
+) -> Result<()> {
+    backend.prepare()?;
+    remove_interrupted(backend)?;
+    let (_, written) = save_destination_id(backend, keys, time)?;
+    publish_header(backend, header, &written)
 }
 
 /// Loads the key slots of a destination, without those that were removed and are still there.

@@ -33,6 +33,7 @@ pub fn forget(
     now: Timestamp,
     policy: &str,
 ) -> Result<ForgetReport> {
+    repository.must_be_own()?;
     let listing = repository.list(&[Area::Snapshots, Area::Forgotten])?;
     let (known, forgotten) = (listing.set(Area::Snapshots), listing.set(Area::Forgotten));
     for id in ids {
@@ -61,7 +62,7 @@ pub fn forget(
         let name = ObjectName::tombstone(snapshot);
         let content = tombstone.encode();
         let salt = repository.keys.draw_salt(&content);
-        let object = seal::seal_whole(&repository.keys, Kind::Tombstone, &name, salt, &content);
+        let object = seal::seal_whole(&repository.keys, Kind::Tombstone, &name, salt, &content)?;
         match save_everywhere(repository, &name, &object, &mut report.behind)? {
             Published::Created => report.forgotten.push(snapshot),
             Published::Exists => report.already.push(snapshot),

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::{Destination, FRAMES_BUDGET, Repository};
 use crate::backend::{self, Backend, IdentityChecked, Mirrors};
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::header::{Header, MAX_HEADER, Unverified};
 use crate::format::id::{ObjectId, RepositoryId};
 use crate::format::keys::{Keys, MasterSecret};
@@ -32,7 +32,9 @@ pub fn open(
     secret: &Secret,
     cache: Option<PathBuf>,
 ) -> Result<Repository> {
-    let kept_in = cache.as_deref().filter(|_| !backend.capabilities().cheap_requests);
+    let is_costly = !backend.capabilities().cheap_requests;
+    let is_kept = is_costly && secret.kind() != SecretKind::WriteOnly;
+    let kept_in = cache.as_deref().filter(|_| is_kept);
     let Opened { keys, header, destination, slot } = match kept_in {
         None => open_anew(backend, secret)?.0,
         Some(folder) => {
@@ -63,6 +65,12 @@ fn open_anew(backend: Arc<dyn Backend>, secret: &Secret) -> Result<(Opened, Kept
     let (unverified, bytes) = load_header_in_force(&*backend)?;
     let id = unverified.header.repository;
     let backend = Arc::new(IdentityChecked::new(backend, id));
+    if secret.kind() == SecretKind::WriteOnly {
+        return Ok((open_inbox(backend, unverified, secret)?, Kept::default()));
+    }
+    if unverified.header.is_inbox {
+        return Err(Refusal::Inbox { location: backend.location() }.into());
+    }
     // An interrupted change of the keys may have left a slot with a generation that is not in force.
     let fits = |master: &MasterSecret| unverified.verifies(&Keys::derive(master, id)) == Some(true);
     let (master, slot) = unlock(&*backend, id, secret, fits)?;
@@ -74,6 +82,20 @@ fn open_anew(backend: Arc<dyn Backend>, secret: &Secret) -> Result<(Opened, Kept
     let kept = Kept { header: bytes, header_number, slots: vec![slot] };
     let destination = Destination::load(backend, &keys)?;
     Ok((Opened { keys, header, destination, slot: opened_with }, kept))
+}
+
+/// Opens an inbox with the key of its machine.
+fn open_inbox(
+    backend: Arc<IdentityChecked>,
+    header: Unverified,
+    secret: &Secret,
+) -> Result<Opened> {
+    let of_this = |keys: &Keys| keys.repository() == header.header.repository;
+    let wrong = || Error::WrongSecret { location: backend.location() };
+    let keys = Keys::of_machine(secret.bytes()).filter(of_this).ok_or_else(wrong)?;
+    let header = header.verify(&keys)?;
+    let destination = Destination::load(backend, &keys)?;
+    Ok(Opened { keys, header, destination, slot: None })
 }
 
 impl Repository {

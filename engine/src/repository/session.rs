@@ -114,7 +114,7 @@ pub(super) fn open_at(
         let content = session.encode();
         let id = ObjectId(keys.draw_salt(&content));
         let name = ObjectName::session(id);
-        let object = seal::seal_whole(keys, Kind::Session, &name, id.0, &content);
+        let object = seal::seal_by_any(keys, Kind::Session, &name, id.0, &content);
         backend::save(&**destination.backend(), &name, &object)?;
         if destination.condemned(keys)?.generation == condemned.generation {
             repository.remember(&name, &content);
@@ -165,7 +165,7 @@ pub(crate) fn seal_verdict(
     let (outcome, program) = (outcome.clone(), of.program.clone());
     let verdict = Verdict { outcome, time, program, destination: destination.id() };
     let (name, content) = (ObjectName::verdict(session), verdict.encode());
-    let object = seal::seal_whole(keys, Kind::Verdict, &name, keys.draw_salt(&content), &content);
+    let object = seal::seal_by_any(keys, Kind::Verdict, &name, keys.draw_salt(&content), &content);
     SealedVerdict { name, content, object }
 }
 

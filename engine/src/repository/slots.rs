@@ -27,6 +27,7 @@ use crate::format::secret::SecretKind;
 use crate::format::slot::{MAX_SLOT, Slot};
 
 mod add;
+mod inbox;
 mod remove;
 mod removed;
 mod rotate;
@@ -34,6 +35,7 @@ mod rotate;
 mod tests;
 
 pub use add::{AddReport, NewSlot, add_slot};
+pub use inbox::{MAX_MACHINE_NAME, Machine, NewMachine, add_machine, machines, open_inbox};
 pub use remove::{Remaining, Removal, RemoveReport, remove_slots};
 pub(crate) use removed::{delete_removed, removed_somewhere};
 pub use rotate::{RotateReport, rotate};
@@ -64,14 +66,14 @@ pub struct KnownSlots {
 impl KnownSlot {
     /// Returns true if a secret of a known kind opens the repository by this slot, and is to do so.
     pub fn counts(&self) -> bool {
-        self.slot.kind.is_some() && !self.is_removed
+        self.slot.kind.is_some_and(|kind| kind != SecretKind::WriteOnly) && !self.is_removed
     }
 
     /// Returns true if a person can type its secret.
     fn is_typed(&self) -> bool {
         match self.slot.kind {
             Some(SecretKind::Passphrase | SecretKind::Recovery) => true,
-            Some(SecretKind::KeyFile) | None => false,
+            Some(SecretKind::KeyFile | SecretKind::WriteOnly) | None => false,
         }
     }
 

@@ -84,8 +84,9 @@ fn compare_share(part: u64, whole: u64, share: u64) -> Ordering {
 /// Returns the change of a snapshot if it is suspicious. `earlier` are the snapshots of the same sources before it.
 pub(crate) fn assess(earlier: &[&Snapshot], made: &Snapshot) -> Option<Change> {
     let change = Change::new(earlier, &made.totals)?;
-    let same_rules = earlier.last().is_some_and(|last| last.excludes == made.excludes);
-    // What a new rule leaves out is not lost.
+    // What a new rule leaves out is not lost, unless a machine says so that is not trusted.
+    let same_rules =
+        made.collected || earlier.last().is_some_and(|last| last.excludes == made.excludes);
     let counted = Change { removed: if same_rules { change.removed } else { 0 }, ..change };
     if counted.changed + counted.removed < FEWEST_FILES {
         return None;
@@ -116,7 +117,8 @@ pub(crate) fn earlier<'s>(
     sources: &[Vec<u8>],
 ) -> Vec<&'s Snapshot> {
     let is_same = |snapshot: &&Snapshot| {
-        snapshot.host == host && snapshot.sources == sources && !snapshot.time_given
+        let is_of_machine = !snapshot.time_given || snapshot.collected;
+        snapshot.host == host && snapshot.sources == sources && is_of_machine
     };
     list.into_iter().map(|entry| &entry.snapshot).filter(is_same).collect()
 }

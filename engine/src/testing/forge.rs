@@ -56,6 +56,7 @@ impl Forge {
             time: now(),
             time_given: false,
             suspicious: false,
+            collected: false,
             end: now(),
             utc_offset: 0,
             host: "host".into(),
@@ -78,11 +79,26 @@ impl Forge {
         let content = snapshot.encode();
         let id = SnapshotId(repository.keys.draw_salt(&content));
         let name = ObjectName::snapshot(id);
-        let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
+        let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content)
+            .expect("sealed");
         destination.save(&name, object).expect("a snapshot");
         destination.commit(&[id], now()).expect("a verdict");
         id
     }
+}
+
+/// Commits a snapshot as it is, in a session of its own.
+pub(crate) fn commit(repository: &Repository, snapshot: Snapshot) -> SnapshotId {
+    let session = session::open(repository, &[0], &writer(), now()).expect("a session");
+    let destination = MirrorWriter::start(repository, session, &Unobserved);
+    let snapshot = Snapshot { session: destination.session().id(), ..snapshot };
+    let content = snapshot.encode();
+    let id = SnapshotId(repository.keys.draw_salt(&content));
+    let name = ObjectName::snapshot(id);
+    let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
+    destination.save(&name, object.expect("sealed")).expect("a snapshot");
+    destination.commit(&[id], now()).expect("a verdict");
+    id
 }
 
 fn write_pack(repository: &Repository, kind: PackKind, blobs: &[(BlobId, &[u8])]) -> PackInfo {

@@ -19,7 +19,7 @@ use yore_tests::{
 
 /// Copies everything that is not there yet.
 fn copy_all(from: &Repository, to: &Repository) -> Result<CopyReport> {
-    let options = CopyOptions { repeat: Repeat::Never, run: Run::Real };
+    let options = CopyOptions { machine: None, repeat: Repeat::Never, run: Run::Real };
     copy(from, to, &|_| true, options, &dead_writer(), &yore_engine::Unobserved)
 }
 

@@ -37,6 +37,9 @@ const TIME_GIVEN: u64 = 1;
 /// The flag of a snapshot whose writer found the change since the one before suspicious.
 const SUSPICIOUS: u64 = 2;
 
+/// The flag of a snapshot that was collected from a write-only machine, which is not trusted.
+const COLLECTED: u64 = 4;
+
 /// The record of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -46,6 +49,8 @@ pub struct Snapshot {
     pub time_given: bool,
     /// The writer found the change since the snapshot before suspicious.
     pub suspicious: bool,
+    /// It was collected from a write-only machine, which is not trusted.
+    pub collected: bool,
     /// The end of the backup.
     pub end: Timestamp,
     /// The writer's offset from UTC then, in seconds.
@@ -131,6 +136,7 @@ impl Snapshot {
         }
         let flags = u64::from(self.time_given) * TIME_GIVEN;
         let flags = flags | (u64::from(self.suspicious) * SUSPICIOUS);
+        let flags = flags | (u64::from(self.collected) * COLLECTED);
         if flags != 0 {
             map.key(19).u64(flags);
         }
@@ -181,6 +187,7 @@ impl Snapshot {
             time: cbor::required(time)?,
             time_given: flags & TIME_GIVEN != 0,
             suspicious: flags & SUSPICIOUS != 0,
+            collected: flags & COLLECTED != 0,
             end: cbor::required(end)?,
             utc_offset,
             host: cbor::required(host)?,

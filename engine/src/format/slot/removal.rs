@@ -42,6 +42,7 @@ pub(crate) fn create(
         created,
         label: String::new(),
         removes: removed.to_vec(),
+        machine: None,
         cost: None,
         commitment,
         body,

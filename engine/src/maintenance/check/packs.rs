@@ -13,7 +13,7 @@ use super::records::list;
 use super::report::Findings;
 use super::{ReadData, Sizes};
 use crate::backend::Backend;
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::id::ObjectId;
 use crate::format::keys::{BlobKind, Keys};
 use crate::format::object::{Area, ObjectName};
@@ -237,6 +237,8 @@ impl Packs {
             }
             // Prune has deleted it since the list; what needs it is found in the trees.
             Err(Error::Missing { .. }) if !self.is_stored(backend, id) => found.is_orphan = false,
+            // Only the owner of an inbox opens it.
+            Err(Error::Refused(Refusal::WriteOnly)) => {}
             Err(error) => found.problems.push(error),
         }
         found
@@ -265,7 +267,10 @@ struct PackResult {
 impl PackResult {
     /// Reads every frame, opens it, decodes it and computes the ids of its blobs.
     fn read_frames(&mut self, backend: &dyn Backend, keys: &Keys, pack: &PackInfo) {
-        let key = PackKey::derive(keys, pack.kind, pack.id);
+        let key = match PackKey::derive(keys, pack.kind, pack.id) {
+            Ok(key) => key,
+            Err(error) => return self.problems.push(error),
+        };
         let name = ObjectName::pack(pack.id);
         let (mut sealed, mut raw) = (ReadBuffer::default(), ReadBuffer::default());
         let (mut offset, mut blobs) = (PREFIX as u64, pack.contents.blobs.iter());

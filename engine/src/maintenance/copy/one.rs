@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::census::Counts;
 use super::content::Recutter;
 use super::tree::{EarlierTrees, Failed, TreeCopier, is_whole};
 use super::{BUDGET, Copied, Job, nearest, origin_of};
 use crate::backup::resume;
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::id::{BlobId, SnapshotId};
 use crate::format::object::{Kind, ObjectName};
 use crate::format::record::{Annotation, Origin, Snapshot, Totals};
@@ -18,7 +19,7 @@ use crate::operation::observer::Event;
 use crate::read::reader::Reader;
 use crate::repository::session::OpenSession;
 use crate::repository::{Behind, MirrorWriter, Snapshots, Targets, session};
-use crate::snapshots::SnapshotEntry;
+use crate::snapshots::{SnapshotEntry, suspicion};
 use crate::store::{StoreState, store_blobs};
 
 /// The outcome of copying one snapshot.
@@ -34,6 +35,7 @@ pub(super) enum Outcome {
 /// The tree of a copy, and the bytes that it added.
 struct Stored {
     root: BlobId,
+    counts: Counts,
     new_bytes: u64,
     stored_bytes: u64,
 }
@@ -46,7 +48,7 @@ impl Job<'_> {
     pub(super) fn copy(&self, at: usize, verified: &mut HashSet<SnapshotId>) -> Result<Outcome> {
         let (to, entry) = (self.to, &self.list[at]);
         let (mut listing, state) = to.list_state(Targets::areas(to))?;
-        let origin = origin_of(self.from, entry);
+        let origin = origin_of(self.from, entry, self.machine);
         if state.snapshots.list.iter().any(|one| one.snapshot.origin == Some(origin)) {
             return Ok(Outcome::Present);
         }
@@ -78,6 +80,11 @@ impl Job<'_> {
         };
         let id = match self.save(entry, origin, &state.snapshots, &mirrors, &stored) {
             Ok(id) => id,
+            // It has more names than a snapshot can hold with its origin.
+            Err(error @ Error::Refused(Refusal::RecordTooLarge { .. })) => {
+                let _ = self.end_failed(mirrors.stop(), Error::Interrupted);
+                return Ok(Outcome::Unreadable(Vec::new(), error));
+            }
             Err(error) => return Err(self.end_failed(mirrors.stop(), error)),
         };
         let mut behind = mirrors.commit(&[id], now())?;
@@ -117,11 +124,12 @@ impl Job<'_> {
             copies: &copies,
             recutter: &recutter,
             observer: self.observer,
+            census: self.census.as_ref(),
         };
         let state = StoreState::new(to, Some(mirrors));
         let (tree, stored_bytes) = store_blobs(&state, index, |store| {
             match copier.copy(&entry.snapshot.root, earlier, store) {
-                Ok(root) => Ok(Ok((root, store.new_bytes))),
+                Ok((root, counts)) => Ok(Ok((root, counts, store.new_bytes))),
                 Err((path, Failed::Source(error))) => Ok(Err((path, error))),
                 Err((_, Failed::Target(error))) => Err(error),
             }
@@ -132,7 +140,7 @@ impl Job<'_> {
             files: totals.files.saturating_sub(read.files),
             bytes: totals.bytes.saturating_sub(read.bytes),
         });
-        Ok(tree.map(|(root, new_bytes)| Stored { root, new_bytes, stored_bytes }))
+        Ok(tree.map(|(root, counts, new_bytes)| Stored { root, counts, new_bytes, stored_bytes }))
     }
 
     /// Finds an earlier snapshot with a copy from which unchanged parts are taken.
@@ -148,7 +156,8 @@ impl Job<'_> {
     ) -> Result<Option<EarlierTrees>> {
         let with_origin = |one: &&SnapshotEntry| Some((one.snapshot.origin?, one.id));
         let known: HashMap<Origin, SnapshotId> = here.iter().filter_map(with_origin).collect();
-        let Some((source, id)) = nearest(self.from, self.list, at, &known) else { return Ok(None) };
+        let found = nearest(self.from, self.list, at, &known, self.machine);
+        let Some((source, id)) = found else { return Ok(None) };
         let Some(copy) = here.iter().find(|one| one.id == id) else { return Ok(None) };
         let copy = copy.snapshot.root;
         if !verified.contains(&id) {
@@ -172,7 +181,7 @@ impl Job<'_> {
         let (to, client) = (self.to, self.writer.client);
         let (newest, seen) = known.newest_and_heads(client);
         let (new_bytes, stored_bytes) = (stored.new_bytes, stored.stored_bytes);
-        let snapshot = Snapshot {
+        let mut snapshot = Snapshot {
             // Its place is that of its time, which the order of the other repository has set right.
             time: entry.since,
             time_given: true,
@@ -186,10 +195,13 @@ impl Job<'_> {
             origin: Some(origin),
             ..entry.snapshot.clone()
         };
+        if let Some(machine) = self.machine {
+            distrust(&mut snapshot, machine, known, stored.counts);
+        }
         let content = snapshot.encode();
         let id = SnapshotId(to.keys.draw_salt(&content));
         let name = ObjectName::snapshot(id);
-        mirrors.save(&name, seal::seal_whole(&to.keys, Kind::Snapshot, &name, id.0, &content))?;
+        mirrors.save(&name, seal::seal_whole(&to.keys, Kind::Snapshot, &name, id.0, &content)?)?;
         to.remember(&name, &content);
         if entry.pinned || !entry.labels.is_empty() {
             // Before the verdict, so that no policy meets the copy without its pin.
@@ -204,9 +216,28 @@ impl Job<'_> {
             };
             let (name, content) = (ObjectName::annotation(id, 0), annotation.encode());
             let salt = to.keys.draw_salt(&content);
-            mirrors
-                .save(&name, seal::seal_whole(&to.keys, Kind::Annotation, &name, salt, &content))?;
+            mirrors.save(
+                &name,
+                seal::seal_whole(&to.keys, Kind::Annotation, &name, salt, &content)?,
+            )?;
         }
         Ok(id)
     }
+}
+
+/// Sets what a write-only machine says of its snapshot right: who it is, when it was, and how much changed.
+///
+/// Its time is not before what was collected from the machine earlier, so that it can't take the place of a day that is
+/// past, and not in the future.
+fn distrust(snapshot: &mut Snapshot, machine: &str, known: &Snapshots, counts: Counts) {
+    let of_machine = known.list.iter().filter(|one| one.snapshot.host == machine);
+    let newest = of_machine.map(|one| one.snapshot.time).max();
+    machine.clone_into(&mut snapshot.host);
+    snapshot.collected = true;
+    snapshot.time = newest.map_or(snapshot.time, |newest| snapshot.time.max(newest)).min(now());
+    snapshot.totals.files = counts.files;
+    snapshot.totals.new_files = counts.new;
+    snapshot.totals.changed_files = counts.changed;
+    let earlier = suspicion::earlier(&known.list, &snapshot.host, &snapshot.sources);
+    snapshot.suspicious |= suspicion::assess(&earlier, snapshot).is_some();
 }

@@ -10,7 +10,7 @@ use crate::testing::{Sample, time, writer};
 
 /// Copies everything, and returns the numbers of copied, present and forgotten snapshots.
 fn copied(from: &Sample, to: &Sample, repeat: Repeat) -> (usize, u64, u64) {
-    let options = CopyOptions { repeat, run: Run::Real };
+    let options = CopyOptions { machine: None, repeat, run: Run::Real };
     let (from, to) = (&from.repository, &to.repository);
     let report = copy(from, to, &|_| true, options, &writer(), &Unobserved).expect("a copy");
     assert_eq!((report.failed.len(), report.problems.len(), report.behind.len()), (0, 0, 0));
@@ -97,7 +97,7 @@ fn pins_tags_and_labels_travel_with_a_snapshot() {
 #[test]
 fn a_repository_is_not_copied_into_itself() {
     let sample = with_snapshots(&[1_000]);
-    let options = CopyOptions { repeat: Repeat::Never, run: Run::Real };
+    let options = CopyOptions { machine: None, repeat: Repeat::Never, run: Run::Real };
     let repository = &sample.repository;
     let refused = copy(repository, repository, &|_| true, options, &writer(), &Unobserved);
     assert!(matches!(refused, Err(Error::Refused(Refusal::SameRepository { .. }))));

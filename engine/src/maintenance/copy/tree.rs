@@ -9,8 +9,11 @@
 //! src  t9      src  t8      src  u4       src, walked: below it, likewise
 //! ```
 
+use std::collections::HashSet;
+
 use yore_platform::Kind;
 
+use super::census::{Census, Counts};
 use super::content::Recutter;
 use crate::backup::ReusableBlobs;
 use crate::error::{Error, Result};
@@ -48,6 +51,8 @@ pub(super) struct TreeCopier<'a> {
     pub(super) copies: &'a Reader,
     pub(super) recutter: &'a Recutter<'a>,
     pub(super) observer: &'a dyn Observer,
+    /// Counts files, and walks a tree that is in many places once: the source is not trusted.
+    pub(super) census: Option<&'a Census>,
 }
 
 /// A directory of an earlier snapshot, and of its copy.
@@ -65,6 +70,9 @@ struct Level<'r> {
     path: usize,
     /// Its node; the root has none.
     node: Option<Node>,
+    /// Its tree in the source.
+    tree: BlobId,
+    counts: Counts,
 }
 
 impl<'a> TreeCopier<'a> {
@@ -74,7 +82,7 @@ impl<'a> TreeCopier<'a> {
         root: &BlobId,
         earlier: Option<EarlierTrees>,
         store: &mut BlobStore<'_, '_>,
-    ) -> std::result::Result<BlobId, (Vec<u8>, Failed)> {
+    ) -> std::result::Result<(BlobId, Counts), (Vec<u8>, Failed)> {
         let mut path = TreePathBuf::default();
         let copied = self.walk(root, earlier, store, &mut path);
         copied.map_err(|failed| (path.into_bytes(), failed))
@@ -86,9 +94,9 @@ impl<'a> TreeCopier<'a> {
         earlier: Option<EarlierTrees>,
         store: &mut BlobStore<'_, '_>,
         path: &mut TreePathBuf,
-    ) -> std::result::Result<BlobId, Failed> {
+    ) -> std::result::Result<(BlobId, Counts), Failed> {
         if let Some(earlier) = earlier.filter(|earlier| earlier.source == *root) {
-            return Ok(earlier.copy);
+            return Ok((earlier.copy, self.unchanged_files(&earlier.copy)?));
         }
         let keys = self.recutter.keys;
         let mut levels = vec![self.level(root, earlier, 0, None)?];
@@ -100,8 +108,15 @@ impl<'a> TreeCopier<'a> {
             path.truncate(level.path);
             let Some(mut node) = level.nodes.try_next().map_err(Failed::Source)? else {
                 let level = levels.pop().expect("it is there");
+                let (source, counts) = (level.tree, level.counts);
                 let (node, tree) = finish(level, store)?;
-                let (Some(node), Some(above)) = (node, levels.last_mut()) else { return Ok(tree) };
+                if let Some(census) = self.census {
+                    census.walked.borrow_mut().put(source, (tree, counts));
+                }
+                let (Some(node), Some(above)) = (node, levels.last_mut()) else {
+                    return Ok((tree, counts));
+                };
+                above.counts.add(counts);
                 let node = Node { subtree: Some(tree), ..node };
                 let mut save = |bytes| store.add_metadata(BlobKind::Tree, bytes);
                 let pushed = above.builder.push(node, keys, &Naming::AsRead, &mut save);
@@ -114,6 +129,13 @@ impl<'a> TreeCopier<'a> {
             let known = before.as_ref().and_then(|(source, copy)| unchanged(&node, source, copy));
             if let Some(Unchanged { subtree, content, holes }) = known {
                 (node.subtree, node.content, node.holes) = (subtree, content, holes);
+                match node.subtree {
+                    Some(tree) => level.counts.add(self.unchanged_files(&tree)?),
+                    None => level.counts.files += 1,
+                }
+            } else if let Some((tree, counts)) = node.subtree.and_then(|tree| self.walked(&tree)) {
+                node.subtree = Some(tree);
+                level.counts.add(counts);
             } else if let Some(tree) = node.subtree {
                 let below = before.and_then(|(source, copy)| {
                     Some(EarlierTrees { source: source.subtree?, copy: copy.subtree? })
@@ -122,6 +144,10 @@ impl<'a> TreeCopier<'a> {
                 levels.push(below);
                 continue;
             } else {
+                if node.kind == Kind::File {
+                    let is_new = before.is_none_or(|(source, _)| source.kind != Kind::File);
+                    level.counts.add_file(is_new);
+                }
                 self.recutter.store(&mut node, store)?;
             }
             let mut save = |bytes| store.add_metadata(BlobKind::Tree, bytes);
@@ -143,7 +169,20 @@ impl<'a> TreeCopier<'a> {
             let (source, copy) = (self.source.nodes(&source).ok()?, self.copies.nodes(&copy).ok()?);
             Some(Earlier { source, copy })
         });
-        Ok(Level { nodes, earlier, builder: TreeBuilder::default(), path, node })
+        let (builder, counts) = (TreeBuilder::default(), Counts::default());
+        Ok(Level { nodes, earlier, builder, path, node, tree: *tree, counts })
+    }
+
+    /// Returns the copy of a tree that was walked before.
+    fn walked(&self, tree: &BlobId) -> Option<(BlobId, Counts)> {
+        self.census?.walked.borrow_mut().get(tree).copied()
+    }
+
+    /// Returns the files below a directory of an earlier copy, which are all unchanged.
+    fn unchanged_files(&self, tree: &BlobId) -> std::result::Result<Counts, Failed> {
+        let Some(census) = self.census else { return Ok(Counts::default()) };
+        let files = census.files_under(self.copies, tree).map_err(Failed::Target)?;
+        Ok(Counts { files, ..Counts::default() })
     }
 }
 
@@ -213,8 +252,13 @@ fn take(nodes: &mut Nodes<'_>, name: &[u8]) -> Option<Node> {
 /// Returns whether all blobs of a tree are in the index, and all of its directories can be read.
 pub(super) fn is_whole(reader: &Reader, index: &BlobIndex, root: &BlobId) -> Result<bool> {
     let stored = ReusableBlobs::new(index.clone(), reader);
+    // A tree may be in many places.
+    let mut seen = HashSet::new();
     let mut left = vec![*root];
     while let Some(tree) = left.pop() {
+        if !seen.insert(tree) {
+            continue;
+        }
         let mut nodes = match reader.nodes(&tree) {
             Ok(nodes) => nodes,
             Err(error) if error.is_of_copy() => return Ok(false),

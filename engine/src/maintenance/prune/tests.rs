@@ -185,7 +185,8 @@ fn a_writer_that_began_before_is_awaited_and_what_it_commits_is_rescued() {
     let id = SnapshotId(repository.keys.draw_salt(&content));
     let name = ObjectName::snapshot(id);
     let kind = crate::format::object::Kind::Snapshot;
-    let object = crate::format::seal::seal_whole(&repository.keys, kind, &name, id.0, &content);
+    let object = crate::format::seal::seal_whole(&repository.keys, kind, &name, id.0, &content)
+        .expect("sealed");
     crate::backend::save(&**repository.backend(), &name, &object).expect("saved");
     let place = &repository.destinations()[0];
     let outcome = Outcome::Commit(vec![id]);

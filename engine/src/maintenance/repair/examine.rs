@@ -250,7 +250,7 @@ pub(super) fn read_frame(
     let range = start..start + u64::from(frame.sealed);
     let mut sealed = task.place().backend().read(&name, range)?;
     let mut raw = ReadBuffer::default();
-    PackKey::derive(keys, info.kind, info.id)
+    PackKey::derive(keys, info.kind, info.id)?
         .open_frame(u32::try_from(number).map_err(|_| damaged())?, frame, &mut sealed)
         .and_then(|stored| pack::decode_frame(frame, stored, &mut raw))
         .ok_or_else(damaged)?;

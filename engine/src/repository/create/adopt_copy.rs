@@ -48,7 +48,7 @@ pub fn adopt_copy(
     let name = ObjectName::destination();
     let content = encode_destination(DestinationId(random()), time);
     let salt = repository.keys.draw_salt(&content);
-    let object = seal::seal_whole(&repository.keys, Kind::Destination, &name, salt, &content);
+    let object = seal::seal_by_any(&repository.keys, Kind::Destination, &name, salt, &content);
     backend::replace(&**backend, &name, &object)
 }
 

@@ -64,7 +64,7 @@ impl OpenSession {
         let (name, content) = (ObjectName::heartbeat(open.id, number), beat.encode());
         let keys: &Keys = &repository.keys;
         let salt = keys.draw_salt(&content);
-        let object = seal::seal_whole(keys, Kind::Heartbeat, &name, salt, &content);
+        let object = seal::seal_by_any(keys, Kind::Heartbeat, &name, salt, &content);
         (name, object)
     }
 }

@@ -46,6 +46,7 @@ pub fn add_slot(
     opened_with: &Secret,
     new: &NewSlot<'_>,
 ) -> Result<AddReport> {
+    repository.must_be_own()?;
     if new.label.len() > MAX_LABEL {
         return Err(Refusal::LabelTooLong { limit: MAX_LABEL }.into());
     }

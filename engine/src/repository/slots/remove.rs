@@ -48,6 +48,7 @@ pub struct RemoveReport {
 /// [`Refusal::OnlyKeyFilesLeft`](crate::Refusal::OnlyKeyFilesLeft), also when another program removes the other slots at
 /// the same time; the error of every destination at once. Then every slot is where it was.
 pub fn remove_slots(repository: &Repository, removal: &Removal<'_>) -> Result<RemoveReport> {
+    repository.must_be_own()?;
     let before = known_slots(repository)?;
     remove_known(repository, &before, removal)
 }

@@ -6,6 +6,7 @@ use super::load;
 use crate::error::{Error, Refusal, Result};
 use crate::format::id::ObjectId;
 use crate::format::object::{Area, ObjectName};
+use crate::format::secret::SecretKind;
 use crate::repository::{Listing, Repository};
 
 /// Finds the slots that a removal names at any destination, if the destinations list different slots.
@@ -65,7 +66,7 @@ pub(crate) fn delete_removed(
         return Ok(gone);
     }
     let opens = |name: &ObjectName| match load(repository, backend, name) {
-        Ok(slot) => Ok(slot.kind.is_some()),
+        Ok(slot) => Ok(slot.kind.is_some_and(|kind| kind != SecretKind::WriteOnly)),
         Err(Error::Missing { .. } | Error::Damaged { .. } | Error::Unsupported { .. }) => Ok(false),
         Err(error) => Err(error),
     };

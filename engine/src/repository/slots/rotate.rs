@@ -55,6 +55,7 @@ pub fn rotate(
     new: &[NewSlot<'_>],
     time: Timestamp,
 ) -> Result<RotateReport> {
+    repository.must_be_own()?;
     let id = repository.id();
     let master = master_secret(repository, opened_with)?;
     let master = master.with_new_generation().ok_or(Refusal::TooManyGenerations)?;
@@ -81,7 +82,7 @@ pub fn rotate(
         ..repository.header().clone()
     };
     let rotation =
-        Rotation { repository, slots, header: header.encode(&keys), number: header.number };
+        Rotation { repository, slots, header: header.encode(&keys)?, number: header.number };
     let behind = rotation.publish()?;
     let (generation, keys) = (header.generation, Arc::new(keys));
     // Elsewhere the slots from before are all that there is, until a sync brings the new ones and the removal.
@@ -90,7 +91,9 @@ pub fn rotate(
     let places = whole.iter().map(|number| repository.destinations()[*number].clone()).collect();
     let rotated = Repository::of(keys, header, places, None);
     let slots: Vec<Slot> = rotation.slots.into_iter().map(|(_, _, slot)| slot).collect();
-    let removed: Vec<KnownSlot> = before.list.into_iter().filter(|one| !one.is_removed).collect();
+    // The keys of inboxes derive from the generation that their slots name, so those stay.
+    let goes = |one: &KnownSlot| !one.is_removed && one.slot.machine.is_none();
+    let removed: Vec<KnownSlot> = before.list.into_iter().filter(goes).collect();
     let ids: Vec<ObjectId> = removed.iter().map(|one| one.slot.id).collect();
     let removal = Removal {
         ids: &ids,
@@ -103,11 +106,18 @@ pub fn rotate(
     Ok(RotateReport { slots, removed, generation, behind, still_open })
 }
 
-/// Returns a number for the next header that no destination has.
+/// Returns the number of the next header.
+///
+/// # Errors
+/// [`Error::Overtaken`] when a destination has a newer header than the repository was opened with: its generation is
+/// not known here, and another of the same number would make what is sealed under it unreadable.
 fn next_number(repository: &Repository) -> Result<u64> {
     let headers = repository.list(&[Area::Headers])?.union(Area::Headers);
     let newest = headers.iter().filter_map(ObjectName::number).max().unwrap_or(0);
-    Ok(newest.max(repository.header().number) + 1)
+    match newest > repository.header().number {
+        true => Err(Error::Overtaken),
+        false => Ok(repository.header().number + 1),
+    }
 }
 
 /// The header that a destination has under the number of a new one.

@@ -380,6 +380,23 @@ fn of_two_changes_of_the_keys_at_the_same_time_one_wins_and_nobody_is_locked_out
 }
 
 #[test]
+fn a_change_of_the_keys_begins_with_those_in_force() {
+    let scene = Scene::new();
+    let secret = scene.sample.secret();
+    // Both are open; one changes the keys wholly before the other begins.
+    let (one, two) = (scene.both(), scene.both());
+    let new = [NewSlot { secret, label: "", cost: CHEAP, time: time(3) }];
+    rotate(&one, secret, &new, time(4)).expect("rotated");
+    let late = rotate(&two, secret, &new, time(5));
+    assert!(matches!(late, Err(Error::Overtaken)), "{late:?}");
+    assert_eq!(scene.opens(secret), [true; 2]);
+    scene.assert_sound();
+    rotate(&scene.both(), secret, &new, time(6)).expect("rotated again");
+    assert_eq!(scene.both().keys.in_force(), 3);
+    scene.assert_sound();
+}
+
+#[test]
 fn a_slot_of_an_interrupted_change_of_the_keys_locks_nobody_out() {
     let scene = Scene::new();
     let (both, secret) = (scene.both(), scene.sample.secret());

@@ -71,6 +71,7 @@ pub fn annotate(
     now: Timestamp,
     change: impl Fn(&mut Annotation),
 ) -> Result<AnnotateReport> {
+    repository.must_be_own()?;
     for _ in 0..ATTEMPTS {
         let names = repository.list(&[Area::Annotations])?.union(Area::Annotations);
         let newest = names.iter().rfind(|name| name.id() == Some(id.0));
@@ -100,7 +101,7 @@ pub fn annotate(
         change(&mut annotation);
         let (name, content) = (ObjectName::annotation(id, number), annotation.encode());
         let salt = repository.keys.draw_salt(&content);
-        let object = seal::seal_whole(&repository.keys, Kind::Annotation, &name, salt, &content);
+        let object = seal::seal_whole(&repository.keys, Kind::Annotation, &name, salt, &content)?;
         let mut behind = Vec::new();
         if save_everywhere(repository, &name, &object, &mut behind)? == Published::Created {
             return Ok(AnnotateReport { annotation, behind });

@@ -185,6 +185,11 @@ impl Attributes {
     pub fn is_dir(&self) -> bool {
         self.mode.is_none_or(|mode| mode & 0o170_000 == 0o040_000)
     }
+
+    /// Returns true for a symbolic link.
+    pub fn is_link(&self) -> bool {
+        self.mode.is_some_and(|mode| mode & 0o170_000 == 0o120_000)
+    }
 }
 
 /// The error of a server that does not speak the protocol.
