@@ -9,6 +9,8 @@ being fast, and it refuses whatever the document does not allow.
     yore_reader.py REPO (--key-file F | --password P | --recovery R) check
     yore_reader.py --self-test
 
+With `--inbox NAME`, REPO and the secret are those of an owner, and the command is about the inbox of its write-only machine NAME (§15).
+
 `check` reads everything there is, verifies the tags of all key slots, and prints what is wrong. What the format leaves to
 later programs (features, kinds of nodes) is named on standard error. The parts are in format1/.
 
@@ -24,6 +26,7 @@ import sys
 from format1.base import Damaged, Refused
 from format1.slots import KEY_FILE, PASSPHRASE, RECOVERY, parse_recovery, read_key_file
 from format1.repository import Repository, load_indexes, snapshots
+from format1.inbox import open_inbox
 from format1.dump import dump
 from format1.check import Check
 from format1.self_test import self_test
@@ -56,13 +59,14 @@ def main():
     secret.add_argument("--key-file", metavar="F")
     secret.add_argument("--password", metavar="P")
     secret.add_argument("--recovery", metavar="R")
+    parser.add_argument("--inbox", metavar="NAME")
     parser.add_argument("command", choices=["list", "dump", "check"], nargs="?")
     parser.add_argument("snapshot", metavar="SNAPSHOT_ID", nargs="?")
     arguments = parser.parse_intermixed_args()
     if arguments.self_test:
         return self_test()
     if not arguments.command or (arguments.command == "dump") != (arguments.snapshot is not None):
-        parser.error("expected: REPO (--key-file F | --password P | --recovery R) (list | dump SNAPSHOT_ID | check)")
+        parser.error("expected: REPO (--key-file F | --password P | --recovery R) [--inbox NAME] (list | dump SNAPSHOT_ID | check)")
     try:
         if arguments.key_file is not None:
             kind, secret = KEY_FILE, read_key_file(arguments.key_file)
@@ -74,6 +78,8 @@ def main():
             parser.error("one of --key-file, --password and --recovery is needed")
         repository = Repository(arguments.repository)
         repository.unlock(kind, secret)
+        if arguments.inbox is not None:
+            repository = open_inbox(repository, arguments.inbox)
         if arguments.command == "list":
             command_list(repository)
         elif arguments.command == "dump":

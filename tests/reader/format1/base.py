@@ -5,17 +5,21 @@ KIB, MIB = 1 << 10, 1 << 20
 # Kinds of objects (§1)
 (DATA_PACK, TREE_PACK, INDEX, SNAPSHOT, TOMBSTONE, SESSION, VERDICT, GENERATION, GENERATION_END, DESTINATION,
  HEARTBEAT) = range(1, 12)
+ANNOTATION = 13
 PURPOSE = {DATA_PACK: "data", TREE_PACK: "tree", INDEX: "index", SNAPSHOT: "snapshot", TOMBSTONE: "forget",
            SESSION: "session", VERDICT: "session", DESTINATION: "session", HEARTBEAT: "session",
-           GENERATION: "gc", GENERATION_END: "gc"}  # §2
+           GENERATION: "gc", GENERATION_END: "gc", ANNOTATION: "annotation"}  # §2
 SALT_IS_ID = {DATA_PACK, TREE_PACK, INDEX, SNAPSHOT, SESSION}  # §2
 
-RECORDS = {SNAPSHOT, TOMBSTONE, SESSION, VERDICT, DESTINATION}
+RECORDS = {SNAPSHOT, TOMBSTONE, SESSION, VERDICT, DESTINATION, ANNOTATION}
+
+PURPOSE_KEY, PUBLIC_KEY, SIGNED = 0, 1, 2  # wrappings (§2, §15)
 
 CHUNK, TREE, LIST = 0, 1, 2  # kinds of blobs
 
 PREFIX = 72            # bytes of an object's prefix (§2)
 TAG = 16               # bytes of an AES-GCM tag, after the ciphertext
+SIGNATURE = 64         # bytes of an Ed25519 signature, at the end of a signed object (§15)
 TRAILER = 32           # bytes of a pack's trailer (§6)
 MAX_HEADER = 64 * KIB
 MAX_OBJECT = 64 * MIB  # sealed whole (§5)

@@ -3,6 +3,10 @@
 from .base import Damaged, MAX_NESTING, require
 
 
+class TextMap(dict):
+    """A map whose keys are texts: labels (§10) are the only one."""
+
+
 def cbor_decode(data):
     value, end = cbor_item(data, 0, 0)
     require(end == len(data), "CBOR: trailing bytes")
@@ -51,12 +55,15 @@ def cbor_item(data, at, depth):
             item, at = cbor_item(data, at, depth + 1)
             items.append(item)
         return items, at
-    entries, last = {}, -1
+    texts = argument > 0 and at < len(data) and data[at] >> 5 == 3
+    entries, last = TextMap() if texts else {}, b""
     for _ in range(argument):
+        start = at
         key, at = cbor_item(data, at, depth + 1)
-        require(type(key) is int and key >= 0, "CBOR: map key is not an unsigned integer")
-        require(key > last, "CBOR: map keys not in ascending order")
-        last = key
+        require(type(key) is str if texts else type(key) is int and key >= 0, "CBOR: map key of a type that is not allowed")
+        encoded = bytes(data[start:at])
+        require(encoded > last, "CBOR: map keys not in ascending order")
+        last = encoded
         entries[key], at = cbor_item(data, at, depth + 1)
     return entries, at
 

@@ -4,13 +4,14 @@ import os
 import sys
 
 from .base import (
-    CHUNK, DATA_PACK, DESTINATION, Damaged, GENERATION, GENERATION_END, LIST, SESSION, HEARTBEAT, SNAPSHOT, TOMBSTONE,
+    ANNOTATION, CHUNK, DATA_PACK, DESTINATION, Damaged, GENERATION, GENERATION_END, LIST, SESSION, HEARTBEAT, SNAPSHOT, TOMBSTONE,
     TREE, VERDICT, require)
 from .primitives import padme
-from .slots import KEY_FILE, PASSPHRASE, RECOVERY, REMOVAL
+from .slots import KEY_FILE, MACHINE, PASSPHRASE, RECOVERY, REMOVAL
 from .trees import Unpresentable, parse_list
 from .records import (
-    parse_destination, parse_generation, parse_session, parse_heartbeat, parse_snapshot, parse_tombstone, parse_verdict)
+    parse_annotation, parse_destination, parse_generation, parse_session, parse_heartbeat, parse_snapshot, parse_tombstone,
+    parse_verdict)
 from .repository import snapshots
 
 
@@ -70,7 +71,8 @@ class Check:
         generations = self.each(repository.generations(), GENERATION, parse_generation)
         ends = self.each(repository.generation_ends(), GENERATION_END, parse_generation)
         snapshots = self.each(repository.ids("snapshots"), SNAPSHOT, parse_snapshot)
-        self.each(repository.ids("forgotten"), TOMBSTONE, parse_tombstone)
+        self.each(repository.annotations(), ANNOTATION, parse_annotation)
+        tombstones = self.each(repository.ids("forgotten"), TOMBSTONE, parse_tombstone)
         sessions, verdicts, generations, ends = (
             self.mine(found, destination) for found in (sessions, verdicts, generations, ends))
 
@@ -79,7 +81,7 @@ class Check:
         self.indexes({pack for name, packs in generations.items()
                       for pack in set(packs) - set(ends.get(name + ".end", []))})
 
-        forgotten = {snapshot_id for _, snapshot_id in repository.ids("forgotten")}
+        forgotten = {snapshot_id for name, snapshot_id in repository.ids("forgotten") if name in tombstones}
         committed = {i for name, ids in verdicts.items() if name.removesuffix(".end") in sessions for i in ids}
         for snapshot_id in sorted(committed - forgotten):
             name = f"snapshots/{snapshot_id.hex()}"
@@ -90,9 +92,10 @@ class Check:
         return self.problems
 
     def slot(self, name, slot_id):
+        require("inbox" not in self.repository.FEATURES, "an inbox has no key slots")
         slot = self.repository.slot(name, slot_id)
         self.repository.verify_slot(slot)
-        if slot.kind not in (REMOVAL, PASSPHRASE, KEY_FILE, RECOVERY):
+        if slot.kind not in (REMOVAL, PASSPHRASE, KEY_FILE, RECOVERY, MACHINE):
             print(f"{name}: of a kind that this reader does not know ({slot.kind})", file=sys.stderr)
 
     def pack(self, name, pack_id):

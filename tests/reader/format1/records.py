@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .base import require
 from .cbor import cbor_decode
-from .shapes import anything, array_of, bstr, bstr16, bstr32, get, integer, map_of, time_of, tstr, uint
+from .shapes import anything, array_of, bstr, bstr16, bstr32, get, integer, map_of, texts_by_text, time_of, tstr, uint
 
 
 @dataclass
@@ -111,3 +111,14 @@ def parse_tombstone(snapshot_id, content):
     get(entries, 3, tstr)
     get(entries, 4, tstr)
     get(entries, 5, tstr)
+
+
+def parse_annotation(snapshot_id, content):
+    entries = cbor_decode(content)
+    require(get(entries, 1, bstr32) == snapshot_id, "names another snapshot than its own name does")
+    get(entries, 2, time_of)
+    get(entries, 3, tstr)
+    get(entries, 4, tstr)
+    get(entries, 5, lambda value: uint(value, 1), 0)
+    get(entries, 6, array_of(tstr), [])
+    get(entries, 7, texts_by_text, {})

@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 from .base import (
     CHUNK, DATA_PACK, DESTINATION, Damaged, GENERATION, GENERATION_END, INDEX, LIST, MAX_CONTENT, MAX_HEADER, MAX_OBJECT, MAX_PASSPHRASES,
-    MAX_RECORD, PREFIX, PURPOSE, RECORDS, Refused, SALT_IS_ID, SESSION, SNAPSHOT, TAG, TOMBSTONE, TRAILER, TREE, TREE_PACK, VERDICT, require)
+    MAX_RECORD, PREFIX, PURPOSE, PURPOSE_KEY, RECORDS, Refused, SALT_IS_ID, SESSION, SNAPSHOT, TAG, TOMBSTONE, TRAILER, TREE, TREE_PACK, VERDICT, require)
 from .cbor import cbor_decode
 from .shapes import anything, array_of, bstr32, get, uint
 from .primitives import decompress, gcm_open, hkdf, hkdf_expand, mac, unpad
@@ -20,6 +20,8 @@ from .header import parse_header
 
 
 class Repository:
+    FEATURES = set()  # of the header, that are known
+
     def __init__(self, path):
         """Reads the headers as far as that goes without a key; `unlock` does the rest."""
         self.path = path
@@ -32,11 +34,12 @@ class Repository:
         self.id = self.headers[-1].id
         for older, newer in zip(self.headers, self.headers[1:]):
             require(newer.number > 0 and newer.id == older.id, f"{newer.name}: is of another repository")
-            require(set(older.writing) <= set(newer.writing), f"{newer.name}: lacks features of the header before it")
+            lacking = set(older.writing) - set(newer.writing) | set(older.features) - set(newer.features)
+            require(not lacking, f"{newer.name}: lacks features of the header before it")
 
     def header(self, name, number):
         try:
-            return parse_header(name, number, self.read(name, MAX_HEADER))
+            return parse_header(name, number, self.read(name, MAX_HEADER), self.FEATURES)
         except Damaged as error:
             raise Damaged(f"{name}: {error}") from None
 
@@ -84,6 +87,10 @@ class Repository:
     def heartbeats(self):
         return self.numbered("sessions", 8, before=r"[0-9a-f]{64}\.")
 
+    def annotations(self):
+        """(name, id of the snapshot) of the annotations."""
+        return self.names("annotations", r"([0-9a-f]{64})\.[0-9a-f]{8}")
+
     def generations(self):
         return self.numbered("gc", 16)
 
@@ -99,13 +106,18 @@ class Repository:
         return parse_slot(self.read(name, MAX_HEADER), slot_id, self.id)
 
     def unlock(self, kind, secret):
-        masters = self.masters(kind, secret)
+        self.use(self.masters(kind, secret))
+        for header in self.headers:
+            self.verify_header(header)
+
+    def use(self, masters):
+        """Derives all keys from the master secrets."""
         self.purpose_keys = {
             (purpose, generation): hkdf_expand(master, b"yore/1 purpose " + purpose.encode() + b"\0" + self.id, 32)
-            for generation, master in masters.items() for purpose in {"id", "header", *PURPOSE.values()}}
-        for header in self.headers:
-            require(hmac.compare_digest(self.tag(header.generation, header.body), header.tag),
-                    f"{header.name}: does not authenticate")
+            for generation, master in masters.items() for purpose in {"id", "header", "machines", *PURPOSE.values()}}
+
+    def verify_header(self, header):
+        require(hmac.compare_digest(self.tag(header.generation, header.body), header.tag), f"{header.name}: does not authenticate")
 
     def masters(self, kind, secret):
         """The master secrets by their generation, from the first key slot that opens."""
@@ -141,14 +153,26 @@ class Repository:
         """Checks an object's prefix (§2) and returns its AES key."""
         require(len(prefix) == PREFIX and prefix[:5] == b"yore\x01", "does not begin as an object of version 1")
         require(prefix[5] == kind, "is of another kind than its name")
-        require(prefix[6] == 0, "unknown wrapping")
+        require(prefix[6] == self.wrapping(kind), f"has the wrapping {prefix[6]}, which objects of its kind may not have here")
         salt, commitment = prefix[8:40], prefix[40:72]
         if kind in SALT_IS_ID:
             require(salt.hex() == name.rpartition("/")[2].partition(".")[0], "salt is not the id in its name")
         info = b"yore/1 object\0" + bytes([kind]) + self.id
-        derived = hkdf(self.purpose_key(PURPOSE[kind], prefix[7]), salt, info, 64)
+        derived = hkdf(self.object_secret(kind, prefix), salt, info, 64)
         require(hmac.compare_digest(derived[32:], commitment), "key commitment is wrong")
         return derived[:32]
+
+    def wrapping(self, kind):
+        """The only one that objects of a kind have here."""
+        return PURPOSE_KEY
+
+    def object_secret(self, kind, prefix):
+        """From what an object's key derives."""
+        return self.purpose_key(PURPOSE[kind], prefix[7])
+
+    def sealed_part(self, name, kind, whole):
+        """What is sealed of an object that is sealed whole."""
+        return whole[PREFIX:]
 
     def associated(self, name, prefix, position=b""):
         return prefix + self.id + name.encode("ascii") + b"\0" + position
@@ -156,8 +180,9 @@ class Repository:
     def open_object(self, name, kind):
         """The content of an object sealed whole (§5)."""
         whole = self.read(name, MAX_OBJECT)
-        prefix, sealed = whole[:PREFIX], whole[PREFIX:]
+        prefix = whole[:PREFIX]
         key = self.object_key(name, kind, prefix)
+        sealed = self.sealed_part(name, kind, whole)
         most = MAX_RECORD if kind in RECORDS else MAX_CONTENT
         return unpad(gcm_open(key, bytes(12), sealed, self.associated(name, prefix)), most)
 
@@ -249,12 +274,13 @@ class Repository:
 
     def mine(self, kind, parse, named):
         """name -> what `parse(id or number, content)` makes of the objects of a kind that belong to this destination."""
-        destination, found = self.destination(), {}
+        destination = self.destination()
+        return {name: value for name, _, (belongs, value) in self.opened(kind, parse, named) if belongs == destination}
+
+    def opened(self, kind, parse, named):
+        """(name, id or number, what `parse` makes of it) of objects of a kind."""
         for name, key in named:
-            belongs, value = parse(key, self.open_object(name, kind))
-            if belongs == destination:
-                found[name] = value
-        return found
+            yield name, key, parse(key, self.open_object(name, kind))
 
     def condemned(self):
         """Packs that a generation of prune condemns and its end does not keep."""
@@ -268,10 +294,7 @@ class Repository:
         verdicts = self.mine(VERDICT, lambda _, content: parse_verdict(content), self.verdicts())
         ids = {snapshot for name, snapshots in verdicts.items() if name.removesuffix(".end") in sessions
                for snapshot in snapshots}
-        for name, snapshot_id in self.ids("forgotten"):
-            parse_tombstone(snapshot_id, self.open_object(name, TOMBSTONE))
-            ids.discard(snapshot_id)
-        return ids
+        return ids - {snapshot_id for _, snapshot_id, _ in self.opened(TOMBSTONE, parse_tombstone, self.ids("forgotten"))}
 
     def snapshot(self, snapshot_id):
         name = f"snapshots/{snapshot_id.hex()}"

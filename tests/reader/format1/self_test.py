@@ -8,7 +8,9 @@ import zstandard
 
 from .base import Damaged, Refused
 from .cbor import cbor_bstr, cbor_decode
-from .shapes import time_of
+from .hpke import decapsulate, derive_private, public_of, receive_export
+from .inbox import verifies
+from .shapes import get, texts_by_text, time_of, uint
 from .primitives import gcm_open, hkdf, padme, unpad, zstd_open
 from .slots import base32, format_recovery, parse_key_file, parse_recovery
 from .trees import DIRECTORY, FIFO, FILE, Unpresentable, parse_holes, parse_nodes, settle, with_holes
@@ -31,16 +33,23 @@ def self_test():
             ("62225c", "\"\\"), ("62c3bc", "ü"), ("63e6b0b4", "水"), ("64f0908591", "\U00010151"), ("80", []),
             ("83010203", [1, 2, 3]), ("8301820203820405", [1, [2, 3], [4, 5]]),
             ("98190102030405060708090a0b0c0d0e0f101112131415161718181819", list(range(1, 26))),
-            ("a0", {}), ("a201020304", {1: 2, 3: 4})]:
+            ("a0", {}), ("a201020304", {1: 2, 3: 4}), ("a26161614162626103", {"a": "A", "ba": 3})]:
         assert cbor_decode(bytes.fromhex(encoded)) == value, encoded
     for encoded in [
             "", "18", "1817", "190064", "1a000003e8", "1b00000000000f4240",      # cut short, not shortest
             "1c", "ff", "5f42010243030405ff", "7f61616161ff", "9fff", "bfff",    # reserved, indefinite
             "0000", "830102", "4401", "9bffffffffffffffff", "5bffffffffffffffff",  # trailing, cut short
-            "a203040102", "a201020103", "a16161616", "a1616101", "a12001", "a1",  # order, twice, keys of other types
+            "a203040102", "a201020103", "a2616101616101", "a262616101616201",    # order, twice
+            "a26161010102", "a20102616101", "a12001", "a14101", "a1",            # keys of different and of other types, cut short
             "f4", "f6", "f90000", "fb3ff199999999999a", "c074", "61ff", "81" * 17 + "00"]:
         refuses(cbor_decode, bytes.fromhex(encoded + "0" * (len(encoded) % 2)))
     assert cbor_decode(bytes.fromhex("81" * 16 + "00"))
+
+    # Texts are keys of labels alone
+    labels = cbor_decode(bytes.fromhex("a161616141"))
+    assert texts_by_text(labels) == {"a": "A"} and texts_by_text({}) == {}
+    refuses(texts_by_text, {1: "A"})
+    refuses(get, labels, 1, uint, 0)
 
     # HKDF: RFC 5869, appendices A.1, A.2 and A.3
     for ikm, salt, info, okm in [
@@ -58,6 +67,26 @@ def self_test():
     sealed = bytes.fromhex("cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919")
     assert gcm_open(bytes(32), bytes(12), sealed, b"") == bytes(16)
     refuses(gcm_open, bytes(32), bytes(12), sealed, b"x")
+
+    # HPKE: RFC 9180, appendix A.7.1 (X25519, HKDF-SHA256, export only, mode base)
+    private = derive_private(bytes.fromhex("683ae0da1d22181e74ed2e503ebf82840deb1d5e872cade20f4b458d99783e31"))
+    assert private.hex() == "33d196c830a12f9ac65d6e565a590d80f04ee9b19c83c87f2c170d972a812848"
+    assert public_of(private).hex() == "194141ca6c3c3beb4792cd97ba0ea1faff09d98435012345766ee33aae2d7664"
+    enc = bytes.fromhex("e5e8f9bfff6c2f29791fc351d2c25ce1299aa5eaca78a757c0b4fb4bcd830918")
+    assert decapsulate(private, enc).hex() == "e81716ce8f73141d4f25ee9098efc968c91e5b8ce52ffff59d64039e82918b66"
+    for context, exported in [
+            (b"", "7a36221bd56d50fb51ee65edfd98d06a23c4dc87085aa5866cb7087244bd2a36"),
+            (b"\0", "d5535b87099c6c3ce80dc112a2671c6ec8e811a2f284f948cec6dd1708ee33f0"),
+            (b"TestContext", "ffaabc85a776136ca0c378e5d084c9140ab552b78f039d2e8775f26efff4c70e")]:
+        assert receive_export(private, enc, b"Ode on a Grecian Urn", context, 32).hex() == exported
+    for low in (bytes(32), b"\1" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f"):
+        refuses(decapsulate, private, low)
+
+    # Ed25519: RFC 8032, section 7.1, test 2
+    public = bytes.fromhex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
+    signature = bytes.fromhex("92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+                              "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00")
+    assert verifies(public, signature, b"\x72") and not verifies(public, signature, b"\x73")
 
     # Padmé: nothing to round below 9 bytes; then values worked out by hand from the definition
     assert [padme(n) for n in range(9)] == list(range(9))

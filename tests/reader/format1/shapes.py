@@ -1,6 +1,7 @@
 """Typed access to decoded CBOR. A shape is a function that returns its argument, checked."""
 
 from .base import Damaged, require
+from .cbor import TextMap
 
 
 def uint(value, most=(1 << 64) - 1):
@@ -46,6 +47,11 @@ def map_of(shape):
         require(type(value) is dict, "not a map")
         return {key: shape(item) for key, item in value.items()}
     return check
+
+
+def texts_by_text(value):
+    require(type(value) is TextMap or value == {}, "not a map of texts")
+    return {key: tstr(item) for key, item in value.items()}
 
 
 def anything(value):

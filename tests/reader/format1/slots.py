@@ -12,7 +12,8 @@ from .cbor import cbor_bstr, cbor_decode
 from .shapes import anything, array_of, bstr, bstr32, get, integer, tstr, uint
 from .primitives import gcm_open, hkdf
 
-REMOVAL, PASSPHRASE, KEY_FILE, RECOVERY = 0, 1, 2, 3
+REMOVAL, PASSPHRASE, KEY_FILE, RECOVERY, MACHINE = range(5)
+MACHINE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9_-])?")  # §15
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -60,13 +61,23 @@ def parse_recovery(text):
 
 
 @dataclass
+class Machine:
+    """A write-only machine (§15)."""
+    inbox: bytes      # id of its inbox
+    generation: int   # of the owner's master secret, from which the keys of its inbox derive
+    verifies: bytes   # public key of its signatures
+
+
+@dataclass
 class Slot:
     body: bytes
     sealed: bytes
     tag: bytes
     id: bytes
     kind: int
+    label: str
     argon: list | None
+    machine: Machine | None
     commitment: bytes
 
     @property
@@ -98,8 +109,8 @@ def parse_slot(raw, slot_id, repository_id):
     require(get(fields, 0, bstr32) == slot_id, "has another id than its name")
     require(get(fields, 2, bstr32) == repository_id, "is of another repository")
     get(fields, 3, integer)
-    get(fields, 4, tstr)
-    kind, argon = get(fields, 1, uint), None
+    label, kind, commitment = get(fields, 4, tstr), get(fields, 1, uint), get(fields, 6, bstr32)
+    argon = machine = None
     if kind == PASSPHRASE:
         argon = get(fields, 5, array_of(uint, 3))
         for value, least, most in zip(argon, (8192, 1, 1), (1048576, 16, 16)):
@@ -108,4 +119,9 @@ def parse_slot(raw, slot_id, repository_id):
     if kind == REMOVAL:
         removed = get(fields, 7, array_of(bstr32))
         require(1 <= len(removed) <= 1024 and sealed == b"", "a removal that removes nothing, or holds a secret")
-    return Slot(body, sealed, bstr32(tag), slot_id, kind, argon, get(fields, 6, bstr32))
+    if kind == MACHINE:
+        inbox, generation, verifies = get(fields, 8, array_of(anything, 3))
+        machine = Machine(bstr32(inbox), uint(generation, 255), bstr32(verifies))
+        require(MACHINE_NAME.fullmatch(label), f"{label!r} is not a name of a machine")
+    require(kind not in (REMOVAL, MACHINE) or commitment == bytes(32), "a commitment where nothing is committed to")
+    return Slot(body, sealed, bstr32(tag), slot_id, kind, label, argon, machine, commitment)
