@@ -60,6 +60,7 @@ pub use options::{
     Reading, UnchangedBy,
 };
 pub use stream::backup_stream;
+pub use walk::ChangedPaths;
 
 /// Bytes that are read ahead of the assembler.
 const READ_AHEAD: usize = 32 << 20;

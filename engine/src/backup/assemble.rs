@@ -67,6 +67,14 @@ impl<'a, 's, 'r> TreeAssembler<'a, 's, 'r> {
                     self.count(&node);
                     self.add(*node)?;
                 }
+                WalkStep::Unchanged(node, below) => {
+                    let totals = &mut self.totals;
+                    totals.files += below.files;
+                    totals.directories += below.directories;
+                    totals.others += below.others;
+                    totals.bytes = totals.bytes.saturating_add(below.bytes);
+                    self.add(*node)?;
+                }
                 WalkStep::Batch(number, results) => {
                     self.budget.turn_to(number);
                     let mut complete = false;

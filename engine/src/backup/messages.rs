@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender};
 use yore_platform::{Kind, SourceDir};
 
 use crate::format::id::BlobId;
+use crate::format::record::Totals;
 use crate::format::tree::{Hole, Node};
 use crate::store::HashJob;
 use crate::store::buffers::Buffer;
@@ -21,6 +22,8 @@ pub(super) enum WalkStep {
     Batch(u64, Receiver<BatchResults>),
     /// A node that is stored as it is.
     Keep(Box<Node>),
+    /// A directory of the previous snapshot in which nothing changed, and what is below it.
+    Unchanged(Box<Node>, Totals),
     /// Something in the directory is there and not in the snapshot.
     Incomplete,
     /// The directory ends.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use yore_platform::Timestamp;
 
 use super::left_out::{EmptiedFolder, LeftOut};
+use super::walk::ChangedPaths;
 use crate::format::id::SnapshotId;
 use crate::format::record::Exclusion;
 use crate::format::record::{ClientId, Totals};
@@ -104,6 +105,8 @@ pub struct BackupOptions {
     pub empty_sources: EmptySources,
     /// Folders that are the program's own, and are not entered by whatever name.
     pub own_folders: Vec<PathBuf>,
+    /// The paths that may differ from the previous snapshot, where they are known: nothing else is looked at.
+    pub changed: Option<ChangedPaths>,
     /// A real or a dry run.
     pub run: Run,
     /// Words by which the snapshot can be found.

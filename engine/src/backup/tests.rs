@@ -22,6 +22,7 @@ fn options() -> BackupOptions {
         file_systems: FileSystems::All,
         empty_sources: EmptySources::KeepLast,
         own_folders: Vec::new(),
+        changed: None,
         run: Run::Real,
         tags: Vec::new(),
         time: None,

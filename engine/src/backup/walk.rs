@@ -24,12 +24,14 @@ use crate::path::{TreePath, join};
 use crate::read::reader::Reader;
 use crate::read::state_tree::{DirRef, ResolvedNode};
 
+mod changed;
 mod emptied_folder;
 pub(super) mod exclude;
 mod previous;
 mod sources;
 mod subdirectory;
 
+pub use changed::ChangedPaths;
 pub(super) use sources::Sources;
 
 use previous::{Previous, count_files};

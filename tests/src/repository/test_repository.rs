@@ -67,6 +67,7 @@ pub fn options(at: Option<i64>) -> BackupOptions {
         file_systems: FileSystems::All,
         empty_sources: EmptySources::Accept,
         own_folders: Vec::new(),
+        changed: None,
         run: Run::Real,
         tags: Vec::new(),
         time: at.map(time),

@@ -12,6 +12,7 @@ use crate::backup::read::node_of;
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::{EmptySources, FileSystems, Reading};
 use crate::error::Result;
+use crate::format::record::Totals;
 use crate::format::tree::{Flags, Node};
 use crate::operation::clock::now;
 use crate::path::join;
@@ -39,6 +40,13 @@ impl<'a> Walk<'a> {
             // Not even opened: it may hang, or refuse other users.
             let node = unopened_node(name, previous.as_ref());
             return self.skip(&path, node, previous, inner, why);
+        }
+        if mounted.is_none()
+            && inner.is_none()
+            && let Some((node, below)) = self.unchanged(&path, previous.as_ref())
+        {
+            self.step(WalkStep::Unchanged(Box::new(node), below))?;
+            return Ok(Advance::Stay);
         }
         let opened = parent.dir.open_child(name).and_then(|dir| Ok((dir.metadata()?, dir)));
         let (metadata, dir) = match opened {
@@ -79,6 +87,18 @@ impl<'a> Walk<'a> {
                 Ok(Advance::Stay)
             }
         }
+    }
+
+    /// Returns a directory of the previous snapshot in which nothing changed, as far as that is known, and what is below
+    /// it; `None` where it must be looked at.
+    fn unchanged(&self, path: &[u8], previous: Option<&ResolvedNode>) -> Option<(Node, Totals)> {
+        let changed = self.options.changed.as_ref().filter(|changed| changed.spares(path))?;
+        let ResolvedNode { node, dir: Some(DirRef::Tree(tree)) } = previous? else { return None };
+        let is_whole = node.flags == Flags::default() && node.subtree == Some(*tree);
+        let is_stored = is_whole && self.reader.index().find(tree).is_some();
+        // What can't be read is looked at.
+        let below = is_stored.then(|| changed.count(self.reader, tree).ok()).flatten()?;
+        Some((node.clone(), below))
     }
 
     /// Reports a directory that can't be opened, and keeps its last state; one that was deleted meanwhile is no error.
