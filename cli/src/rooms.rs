@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The rooms, the lowest first. Each may use those before it.
 const ORDER: [&str; 15] = [
     "text", "failure", "json", "args", "screen", "access", "config", "context", "moment", "drive",
-    "archive", "job", "commands", "usage", "main",
+    "runs", "job", "commands", "usage", "main",
 ];
 
 /// The number of files that may stand side by side.

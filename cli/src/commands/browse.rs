@@ -1,5 +1,6 @@
 //! Commands that show what snapshots hold.
 
+mod archive;
 pub mod cat;
 pub mod diff;
 pub mod find;

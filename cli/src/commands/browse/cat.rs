@@ -7,7 +7,7 @@ use clap::Args;
 use yore_engine::read::{Lookup, ResolvedNode};
 use yore_platform::Kind;
 
-use crate::archive::{self, Archive, StdoutWriter, Tar, Zip};
+use super::archive::{self, Archive, StdoutWriter, Tar, Zip};
 use crate::args::machine::MachineArgs;
 use crate::context::Context;
 use crate::failure::engine_error::reason;
