@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use jiff::{Timestamp, ZonedDateTime};
 use yore_engine::backend::{Backend, Limits, Meter};
 use yore_engine::format::Secret;
-use yore_engine::repository::Repository;
+use yore_engine::repository::{Machine, Repository, open_inbox};
+use yore_engine::{Error, Refusal};
 use yore_platform::Interrupt;
 
 use crate::access::destination;
@@ -15,7 +16,7 @@ use crate::access::place::Place;
 use crate::access::secret::{self, GivenSecret, References};
 use crate::access::{contacts, state};
 use crate::args::global::Global;
-use crate::args::zone;
+use crate::args::{time, zone};
 use crate::config::{ConfigFile, Settings};
 use crate::failure::engine_error::reason;
 use crate::failure::{Done, Exit, Failure, Outcome};
@@ -51,6 +52,8 @@ pub struct Context {
     is_there: AtomicBool,
     /// The command waits for its destination although it does not answer at first.
     waits: AtomicBool,
+    /// The command reads contents or changes what is there.
+    needs_full_key: AtomicBool,
     /// The configuration, once it was read.
     settings: OnceLock<Settings>,
     /// Guards the destinations at which the repository was opened, in its order.
@@ -73,6 +76,7 @@ impl Context {
             read_rate: OnceLock::new(),
             is_there: AtomicBool::new(false),
             waits: AtomicBool::new(false),
+            needs_full_key: AtomicBool::new(false),
             shared: OnceLock::new(),
             settings: OnceLock::new(),
             reached: Mutex::default(),
@@ -224,6 +228,9 @@ impl Context {
     /// Opens the repository with a secret at those of some places that can be reached; the others are reported.
     fn open_at(&self, places: &[Place], secret: &Secret) -> Outcome<Repository> {
         let opened = mirrors::open(places, secret, self.cache(), |place| self.backend(place))?;
+        if self.needs_full_key.load(Ordering::Relaxed) && opened.repository.is_write_only() {
+            return Err(Error::from(Refusal::WriteOnly).into());
+        }
         contacts::record(&self.now, &opened.reached);
         opened.unreached.iter().for_each(|unreached| self.report(unreached));
         *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = opened.reached;
@@ -236,6 +243,24 @@ impl Context {
             repository.set_parity(percent);
         }
         Ok(repository)
+    }
+
+    /// Refuses the key of a write-only machine, which neither reads contents nor changes what is there.
+    pub fn need_full_key(&self) {
+        self.needs_full_key.store(true, Ordering::Relaxed);
+    }
+
+    /// Opens the inbox of a write-only machine at every destination that was reached, and makes it where it is missing.
+    pub fn open_inbox(&self, repository: &Repository, machine: &Machine) -> Outcome<Repository> {
+        let inbox =
+            |place: Place| Place { destination: place.destination.inbox(&machine.name), ..place };
+        let places: Vec<Place> = self.reached().into_iter().map(inbox).collect();
+        let backend = |place: &Place| {
+            Ok(layers::wrap(place.destination.inbox_backend()?, place, &self.surroundings()))
+        };
+        let backends = places.iter().map(backend).collect::<Outcome<Vec<_>>>()?;
+        let (now, _) = time::present(&self.now);
+        Ok(open_inbox(repository, machine, &backends, now, self.cache())?)
     }
 
     /// Makes the command wait for a network that is not there yet, as after a start, if it has only one destination.
@@ -253,8 +278,12 @@ impl Context {
     /// # Errors
     /// It is on a disk that is not there.
     pub fn backend(&self, place: &Place) -> Outcome<Arc<dyn Backend>> {
+        Ok(layers::wrap(place.backend()?, place, &self.surroundings()))
+    }
+
+    fn surroundings(&self) -> Surroundings {
         let is_only = self.places().is_ok_and(|places| places.len() == 1);
-        let surroundings = Surroundings {
+        Surroundings {
             needs_destination: is_only && self.waits.load(Ordering::Relaxed),
             screen: Arc::clone(&self.screen),
             zone: self.now.time_zone().clone(),
@@ -262,8 +291,7 @@ impl Context {
             shared: self.shared_limits(),
             meter: self.meter.get().cloned(),
             read_rate: self.read_rate.get().copied(),
-        };
-        Ok(layers::wrap(place.backend()?, place, &surroundings))
+        }
     }
 
     /// Returns the limits of all distant destinations together, which they share.

@@ -81,6 +81,20 @@ impl Destination {
         }
     }
 
+    /// Returns the place of a write-only machine's inbox: `machines/NAME` inside of it.
+    pub fn inbox(&self, machine: &str) -> Self {
+        let inside = ["machines", machine];
+        match self {
+            Destination::Folder(folder) => {
+                Destination::Folder(folder.join(inside[0]).join(machine))
+            }
+            Destination::Volume(volume) => Destination::Volume(volume.inside(&inside)),
+            Destination::S3(bucket) => Destination::S3(Box::new(bucket.inside(&inside))),
+            Destination::Sftp(folder) => Destination::Sftp(folder.inside(&inside)),
+            Destination::Rclone(remote) => Destination::Rclone(remote.inside(&inside)),
+        }
+    }
+
     /// Returns the location for people.
     pub fn location(&self) -> String {
         match self {
@@ -154,6 +168,20 @@ impl Destination {
             Destination::S3(bucket) => Ok(Arc::new(bucket.backend())),
             Destination::Sftp(folder) => Ok(Arc::new(folder.backend()?)),
             Destination::Rclone(remote) => Ok(Arc::new(remote.backend())),
+        }
+    }
+
+    /// Makes the engine's access to the inbox of a write-only machine, in which the machine may have made links.
+    ///
+    /// # Errors
+    /// It is on a disk that is not there.
+    pub fn inbox_backend(&self) -> Outcome<Arc<dyn Backend>> {
+        match self {
+            Destination::Folder(folder) => Ok(Arc::new(Folder::confined(folder))),
+            Destination::Volume(volume) => Ok(Arc::new(Folder::confined(volume.folder()?))),
+            Destination::Sftp(folder) => Ok(Arc::new(folder.backend()?.confined())),
+            // They have no links, or do not follow them.
+            Destination::S3(_) | Destination::Rclone(_) => self.backend(),
         }
     }
 
@@ -268,6 +296,15 @@ fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Returns a path with further parts.
+fn joined(path: &str, parts: &[&str]) -> String {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    match path.is_empty() {
+        true => parts.join("/"),
+        false => format!("{path}/{}", parts.join("/")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,6 +340,25 @@ mod tests {
             assert_eq!(folder(text).as_deref(), Some(shown.as_str()), "{text}");
         }
         assert_eq!(folder("sftp://host/./x").as_deref(), Some("sftp://host/~/x"));
+    }
+
+    #[test]
+    fn an_inbox_lies_inside_of_its_destination() {
+        for (text, expected) in [
+            ("/mnt/disk", "/mnt/disk/machines/web01"),
+            ("volume:DISK/yore", "volume:DISK/yore/machines/web01"),
+            ("volume:DISK", "volume:DISK/machines/web01"),
+            ("sftp://me@host/backups/", "sftp://me@host/backups/machines/web01"),
+            ("sftp://host/~/x", "sftp://host/~/x/machines/web01"),
+            ("sftp://host/", "sftp://host/machines/web01"),
+            ("rclone:remote:", "rclone:remote:machines/web01"),
+            ("rclone:remote:a/b", "rclone:remote:a/b/machines/web01"),
+            ("s3://bucket/a?region=x", "s3://bucket/a/machines/web01?region=x"),
+            ("s3://bucket", "s3://bucket/machines/web01"),
+        ] {
+            let destination = parse(OsStr::new(text)).expect(text);
+            assert_eq!(destination.inbox("web01").location(), expected, "{text}");
+        }
     }
 
     #[test]

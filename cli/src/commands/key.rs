@@ -9,6 +9,7 @@ mod add;
 mod change;
 mod export;
 mod list;
+mod machine;
 mod passwd;
 mod recovery;
 mod remove;
@@ -25,7 +26,7 @@ pub struct Options {
 enum Command {
     /// List what opens the repository
     List,
-    /// Add a passphrase or a key file
+    /// Add a passphrase, a key file or a write-only machine
     Add(add::Options),
     /// Remove passphrases, key files or recovery keys
     Remove(remove::Options),

@@ -2,6 +2,7 @@
 
 pub mod annotate;
 pub mod check;
+pub mod collect;
 pub mod copy;
 pub mod forget;
 pub mod import;

@@ -50,6 +50,15 @@ impl Context {
         if lacking.is_empty() {
             return Ok(is_whole);
         }
+        if repository.is_write_only() {
+            // Its key opens no data, so it can't tell whether what it would copy is whole.
+            for destination in lacking {
+                let what = "it lacks earlier data, and gets no backups of this machine until `yore collect` was run on \
+                            one with the repository's own key";
+                self.screen.problem(&self.title(destination), what);
+            }
+            return Ok(false);
+        }
         let options = SyncOptions { to: Some(lacking), ..SyncOptions::default() };
         let report = self.sync(repository, &options)?;
         report.destinations.iter().for_each(|filled| self.print_filled(filled));

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use yore_engine::backup::BackupReport;
+use yore_engine::collect::CollectReport;
 use yore_engine::copy::CopyReport;
 use yore_engine::import::{DatedFolder, Found};
 use yore_engine::{TreePathBuf, copy};
@@ -89,6 +90,36 @@ pub struct Import {
     pub failed: u64,
     /// Files and folders that could not be read, or changed meanwhile.
     pub unreadable: u64,
+}
+
+/// The result of `collect` for one machine.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "collected")]
+pub struct Collected {
+    /// The name of the write-only machine.
+    pub machine: String,
+    /// Tells that nothing was written.
+    pub dry_run: bool,
+    /// Snapshots that were collected.
+    pub collected: u64,
+    /// Snapshots that had been collected before.
+    pub present: u64,
+    /// The ids of snapshots that can't be read whole, and were not collected.
+    pub failed: Vec<String>,
+}
+
+impl Collected {
+    /// Takes the report of the engine.
+    pub fn new(machine: &str, report: &CollectReport, dry_run: bool) -> Self {
+        let copies = &report.copies;
+        Self {
+            machine: machine.to_owned(),
+            dry_run,
+            collected: copies.copied.len() as u64,
+            present: copies.present,
+            failed: copies.failed.iter().map(|one| one.source.id.to_string()).collect(),
+        }
+    }
 }
 
 impl Copied {

@@ -65,12 +65,16 @@ impl KeyAdded<'_> {
     }
 }
 
+/// The word for the key of a write-only machine.
+pub const WRITE_ONLY: &str = "write_only";
+
 /// Returns the word for the kind of a key.
 pub fn key_kind(slot: &Slot) -> &'static str {
     match slot.kind {
         Some(SecretKind::Passphrase) => "passphrase",
         Some(SecretKind::KeyFile) => "key_file",
         Some(SecretKind::Recovery) => "recovery_key",
+        Some(SecretKind::WriteOnly) => WRITE_ONLY,
         None => "unknown",
     }
 }

@@ -2,7 +2,7 @@
 
 use yore_engine::backend::{RcloneOptions, Sftp};
 
-use super::Destination;
+use super::{Destination, joined};
 use crate::failure::{Failure, Outcome};
 
 /// A path in a remote of rclone's configuration.
@@ -37,6 +37,11 @@ impl Remote {
     /// Returns the location for people.
     pub fn location(&self) -> String {
         format!("rclone:{}:{}", self.name, self.path)
+    }
+
+    /// Returns a path inside of this one.
+    pub(super) fn inside(&self, parts: &[&str]) -> Self {
+        Self { path: joined(&self.path, parts), ..self.clone() }
     }
 
     /// Returns the name of the remote.

@@ -8,7 +8,7 @@ use yore_engine::backend::s3::{
 };
 use zeroize::Zeroizing;
 
-use super::{Destination, percent_decoded};
+use super::{Destination, joined, percent_decoded};
 use crate::failure::{Failure, Outcome};
 use crate::text::escape;
 
@@ -79,6 +79,11 @@ impl Bucket {
         let mark = if self.query.is_empty() { "" } else { "?" };
         let prefix = self.prefix.replace('%', "%25").replace('?', "%3F");
         format!("s3://{}{slash}{prefix}{mark}{}", self.name, self.query)
+    }
+
+    /// Returns a prefix inside of this one.
+    pub(super) fn inside(&self, parts: &[&str]) -> Self {
+        Self { prefix: joined(&self.prefix, parts), ..self.clone() }
     }
 
     /// Returns the last part of the prefix, or the name of the bucket.

@@ -4,7 +4,7 @@
 
 use yore_engine::backend::Sftp;
 
-use super::{Destination, percent_decoded, ssh_settings};
+use super::{Destination, joined, percent_decoded, ssh_settings};
 use crate::failure::{Failure, Outcome};
 
 /// The form to write.
@@ -89,6 +89,15 @@ impl ServerFolder {
             true => format!("sftp://{user}{host}{port}{path}"),
             false => format!("sftp://{user}{host}{port}/~/{path}"),
         }
+    }
+
+    /// Returns a folder inside of this one.
+    pub(super) fn inside(&self, parts: &[&str]) -> Self {
+        let path = match self.path.as_str() {
+            "/" => format!("/{}", parts.join("/")),
+            path => joined(path, parts),
+        };
+        Self { path, ..self.clone() }
     }
 
     /// Returns the name of the host.

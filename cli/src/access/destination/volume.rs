@@ -75,6 +75,12 @@ impl Volume {
         }
     }
 
+    /// Returns a folder inside of this one.
+    pub(super) fn inside(&self, parts: &[&str]) -> Self {
+        let path = parts.iter().fold(self.path.clone(), |path, part| path.join(part));
+        Self { name: self.name.clone(), path }
+    }
+
     /// Returns the path from the top of the volume.
     pub fn path(&self) -> &Path {
         &self.path

@@ -1,4 +1,4 @@
-//! `yore key add`: a passphrase or a key file more.
+//! `yore key add`: a passphrase, a key file or a write-only machine more.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Arg, Args};
 use yore_engine::format::Secret;
 
-use super::change;
+use super::{change, machine};
 use crate::access::key_file::KeyFile;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
@@ -30,6 +30,10 @@ pub struct Options {
         conflicts_with_all = ["passphrase", "new_password_file"]
     )]
     key_file: Option<PathBuf>,
+    /// Add a machine of this name that backs up into an inbox of its own, and can neither read nor change what is
+    /// there; its key is stored in the file of --key-file
+    #[arg(long, value_name = "NAME", requires = "new_key_file", conflicts_with = "label")]
+    write_only: Option<String>,
     /// Words that tell it from others in `key list`
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
@@ -47,6 +51,9 @@ fn opener() -> Arg {
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let label = options.label.as_deref();
     match &options.key_file {
+        Some(path) if options.write_only.is_some() => {
+            machine::add(context, options.write_only.as_deref().unwrap_or_default(), path)
+        }
         Some(path) => key_file(context, path, label.unwrap_or("key file")),
         None if options.passphrase || options.new_password_file.is_some() => {
             let file = options.new_password_file.as_deref();
@@ -64,10 +71,10 @@ fn passphrase(context: &Context, file: Option<&Path>, label: &str) -> Outcome {
     let text = change::new_passphrase(context, file)?;
     let secret = Secret::passphrase(&text);
     let report = change::add(context, (&repository, &opened_with), &secret, label)?;
-    let missing = change::missing(context, &report);
+    let missing = change::missing(context, &report.behind);
     context.screen.object(&json::KeyAdded::new(&report.slot, missing));
     context.screen.info(format!("Added: {}.", change::named(&report.slot)));
-    Ok(change::print_missing(context, &report))
+    Ok(change::print_missing(context, &report.behind))
 }
 
 /// Makes a key file that opens the repository.
@@ -76,7 +83,7 @@ pub fn key_file(context: &Context, path: &Path, label: &str) -> Outcome {
     let file = KeyFile::make(path, &context.places()?)?;
     let report = change::add(context, (&repository, &opened_with), &file.secret, label)?;
     let path = file.keep().display().to_string();
-    let missing = change::missing(context, &report);
+    let missing = change::missing(context, &report.behind);
     let added =
         json::KeyAdded { key_file: Some(&path), ..json::KeyAdded::new(&report.slot, missing) };
     context.screen.object(&added);
@@ -84,5 +91,5 @@ pub fn key_file(context: &Context, path: &Path, label: &str) -> Outcome {
     context
         .screen
         .info(format!("Added: {named}, in {path}; whoever has that file can read everything."));
-    Ok(change::print_missing(context, &report))
+    Ok(change::print_missing(context, &report.behind))
 }

@@ -30,6 +30,7 @@ pub fn kind(slot: &Slot) -> &'static str {
         Some(SecretKind::Passphrase) => "passphrase",
         Some(SecretKind::KeyFile) => "key file",
         Some(SecretKind::Recovery) => "recovery key",
+        Some(SecretKind::WriteOnly) => "write-only machine",
         None => "key of an unknown kind",
     }
 }
@@ -95,15 +96,15 @@ pub fn add(
 }
 
 /// Returns the titles of the destinations that do not have a new key.
-pub fn missing(context: &Context, report: &AddReport) -> Vec<String> {
-    let failed = report.behind.iter().map(|behind| context.title(behind.destination));
+pub fn missing(context: &Context, behind: &[Behind]) -> Vec<String> {
+    let failed = behind.iter().map(|behind| context.title(behind.destination));
     let away = context.unreached();
     failed.chain(away.iter().map(|unreached| unreached.place.title())).collect()
 }
 
 /// Prints which destinations do not have a new key; returns the end of the command.
-pub fn print_missing(context: &Context, report: &AddReport) -> Done {
-    for Behind { destination, cause } in &report.behind {
+pub fn print_missing(context: &Context, behind: &[Behind]) -> Done {
+    for Behind { destination, cause } in behind {
         let why = reason(cause);
         let what = format!("the new key does not open it yet: {why} (`yore sync` copies it)");
         context.screen.problem(&context.title(*destination), &what);
@@ -112,7 +113,7 @@ pub fn print_missing(context: &Context, report: &AddReport) -> Done {
         let title = unreached.place.title();
         context.screen.note(&format!("the new key does not open {title} until `yore sync`"));
     }
-    let done = if report.behind.is_empty() { Done::Whole } else { Done::Partly };
+    let done = if behind.is_empty() { Done::Whole } else { Done::Partly };
     context.done_everywhere(done)
 }
 

@@ -32,10 +32,10 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let new = Secret::passphrase(&text);
     let label = &old.slot.label;
     let added = change::add(context, (&repository, &opened_with), &new, label)?;
-    let missing = change::missing(context, &added);
+    let missing = change::missing(context, &added.behind);
     context.screen.object(&json::KeyAdded::new(&added.slot, missing));
     context.screen.info(format!("Added: {}.", change::named(&added.slot)));
-    let is_added = change::print_missing(context, &added);
+    let is_added = change::print_missing(context, &added.behind);
     let (ids, new) = ([old.slot.id], Some(added.slot.id));
     let removed = change::remove(context, &repository, &ids, new, Remaining::Any)?;
     let is_removed = change::print_removed(context, &[old], &removed);

@@ -42,10 +42,10 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     context.screen.object(&json::KeyAdded {
         recovery_key: Some(text.as_str()),
         page: shown_page.as_deref(),
-        ..json::KeyAdded::new(&report.slot, change::missing(context, &report))
+        ..json::KeyAdded::new(&report.slot, change::missing(context, &report.behind))
     });
     print(context, &text, shown_page.as_deref());
-    let is_added = change::print_missing(context, &report);
+    let is_added = change::print_missing(context, &report.behind);
     // The key was shown: whatever fails from here on, somebody has it.
     written.transpose()?;
     if !options.replace {

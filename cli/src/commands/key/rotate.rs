@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use yore_engine::format::{Cost, Secret, SecretKind};
 use yore_engine::repository::{
-    KnownSlot, KnownSlots, NewSlot, RemoveReport, RotateReport, known_slots, rotate,
+    KnownSlot, KnownSlots, NewSlot, RemoveReport, RotateReport, known_slots, machines, rotate,
 };
 
 use super::change;
@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
 use crate::screen::question;
+use crate::text::escape;
 
 /// The options of `key rotate`.
 #[derive(Debug, Args)]
@@ -55,7 +56,20 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let report = rotate(&repository, &opened_with, &new, now)?;
     let drawn = others.iter().find(|(secret, _)| secret.kind() == SecretKind::Recovery);
     let recovery = drawn.and_then(|(secret, _)| secret.to_text());
+    tell_of_machines(context, &known);
     Ok(print(context, &report, recovery.as_ref().map(|text| text.as_str())))
+}
+
+/// Tells that the keys of write-only machines are not changed: they derive from a generation of before.
+fn tell_of_machines(context: &Context, known: &KnownSlots) {
+    let machines: Vec<String> =
+        machines(known).iter().map(|machine| escape::text(&machine.name)).collect();
+    if !machines.is_empty() {
+        context.screen.line(format!(
+            "The inboxes of write-only machines keep their keys, which whoever has the old ones knows, too: {}. To              renew one: yore collect, yore key remove ID, and yore key add --write-only with another name.",
+            machines.join(", ")
+        ));
+    }
 }
 
 /// Asks before secrets stop to open the repository.

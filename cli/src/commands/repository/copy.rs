@@ -50,6 +50,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             && options.filter.accepts(&entry.snapshot)
     };
     let settings = CopyOptions {
+        machine: None,
         repeat: if options.again { Repeat::Forgotten } else { Repeat::Never },
         run: if options.dry_run { Run::Dry } else { Run::Real },
     };

@@ -184,6 +184,7 @@ fn settings(options: &Options, path: &[u8], own_folders: Vec<PathBuf>) -> Outcom
     let bases = exclude::bases(vec![path.to_vec()], FromHere::No);
     let rules = exclude::rules(&options.exclude, &bases);
     Ok(BackupOptions {
+        changed: None,
         excludes: Excludes { rules, ..Excludes::default() },
         reading: Reading::Changed,
         unchanged_by: options.unchanged_by.unwrap_or_default(),
