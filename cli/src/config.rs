@@ -19,6 +19,9 @@ mod value;
 pub use address::Refused;
 pub use check::mistakes;
 pub use file::ConfigFile;
-pub use schema::is_name;
-pub use settings::{Retention, Settings, SourceSettings};
+pub use schema::{SOURCE_KINDS, is_name};
+pub use settings::{
+    Alert, BusyLimits, DatabaseProgram, DatabaseServer, Hooks, Mail, Retention, Settings,
+    SourceKind, SourceSettings,
+};
 pub use show::{get, to_json};

@@ -5,13 +5,19 @@
 //! snapshot, and a [`RunRecord`] holds what came of it.
 
 mod configured;
+mod dumps;
+pub mod hooks;
+pub mod limits;
 mod prepare;
 mod program_output;
 mod record;
 pub mod retention;
 mod run;
 mod sources;
+mod sqlite;
 
+pub use configured::jobs;
+pub use dumps::missing_program;
 pub use prepare::{Prepared, prepare};
 pub use record::RunRecord;
 
@@ -19,7 +25,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use yore_engine::Run;
-use yore_engine::backup::{EmptySources, FileSystems, Reading, UnchangedBy};
+use yore_engine::backup::{ChangedPaths, EmptySources, FileSystems, Reading, UnchangedBy};
 
 use crate::args::files::FileArgs;
 
@@ -40,6 +46,8 @@ pub struct BackupJob {
     pub file_systems: FileSystems,
     /// The treatment of a source that had files and has none.
     pub empty_sources: EmptySources,
+    /// The paths that may differ from the previous snapshot, where they are known: nothing else is looked at.
+    pub changed: Option<ChangedPaths>,
     /// Tells whether anything is written.
     pub run: Run,
     /// The tags of the snapshot.
@@ -66,6 +74,11 @@ pub enum Input {
         path: Vec<u8>,
         /// The command, for a shell.
         command: OsString,
+    },
+    /// A database of SQLite, as it is at one moment.
+    Sqlite {
+        /// The path of the database.
+        database: PathBuf,
     },
 }
 

@@ -16,7 +16,7 @@ use crate::failure::{Failure, Outcome};
 use crate::job::{self, BackupJob, ExcludeLists, Input};
 
 mod sources;
-mod summary;
+pub mod summary;
 
 /// The options of `backup`.
 #[derive(Debug, Args)]
@@ -67,6 +67,15 @@ pub struct Options {
     /// Read everything, also what looks unchanged
     #[arg(long)]
     force: bool,
+    /// Wait while another run of the configured sources is not finished, rather than to fail
+    #[arg(long, conflicts_with_all = ["paths", "files_from", "files_from0", "stdin", "command"])]
+    wait: bool,
+    /// Do nothing now if the configuration says so: on battery, over a metered network, on a busy machine
+    #[arg(long, conflicts_with_all = ["paths", "files_from", "files_from0", "stdin", "command"])]
+    if_idle: bool,
+    /// Do nothing if each source was saved within this time, as in 24h
+    #[arg(long, value_name = "DURATION", conflicts_with_all = ["paths", "files_from", "files_from0", "stdin", "command"])]
+    if_older_than: Option<String>,
     /// Back up what comes from standard input
     #[arg(long, requires = "name", conflicts_with = "command")]
     stdin: bool,
@@ -122,6 +131,7 @@ impl Options {
                 true => EmptySources::Accept,
                 false => EmptySources::KeepLast,
             },
+            changed: None,
             run: if self.dry_run { Run::Dry } else { Run::Real },
             tags: self.tag.clone(),
             time: self.time.clone(),

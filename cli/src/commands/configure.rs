@@ -27,7 +27,7 @@ fn refused(refused: Refused) -> Failure {
 }
 
 /// Returns a name that no entry has: the given one, or it with a number.
-fn free_name(base: &str, taken: &[String]) -> String {
+pub fn free_name(base: &str, taken: &[String]) -> String {
     let is_sign = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let plain: String =
         base.to_lowercase().chars().map(|c| if is_sign(c) { c } else { '-' }).collect();

@@ -94,6 +94,16 @@ impl Check {
         }
     }
 
+    /// Checks that a source has no key that has no meaning for its kind.
+    fn keys_of_kind(&mut self, table: &toml_edit::Table, kind: &str) {
+        for (key, kinds) in schema::OF_KINDS.iter().filter(|(_, kinds)| !kinds.contains(&kind)) {
+            if let Some(key) = table.key(key) {
+                let what = format!("source.{} is for kind {} only", key.get(), kinds.join(" or "));
+                self.add(key.span(), what);
+            }
+        }
+    }
+
     /// Checks an entry of a list.
     fn entry(
         &mut self,
@@ -104,10 +114,17 @@ impl Check {
     ) {
         let list = list.name;
         self.table(table, keys, &format!("{list}."));
-        for required in schema::required(list) {
+        let kind = table.get("kind").and_then(Item::as_str);
+        for required in schema::required(list, kind) {
             if !table.contains_key(required) {
                 self.add(table.span(), format!("this [[{list}]] has no {required}"));
             }
+        }
+        if list == "source" {
+            self.keys_of_kind(table, kind.unwrap_or(schema::SOURCE_KINDS[0]));
+        }
+        if list == "alert" && !WAYS.iter().any(|way| table.contains_key(way)) {
+            self.add(table.span(), format!("this [[alert]] has none of {}", WAYS.join(", ")));
         }
         let url = table.get("url").and_then(Item::as_str);
         if url.is_some_and(|url| !url.starts_with("s3:")) {
@@ -124,6 +141,9 @@ impl Check {
         }
     }
 }
+
+/// The keys of an alert of which each is a way to send it.
+const WAYS: [&str; 4] = ["mail-to", "webhook", "command", "desktop"];
 
 fn example(kind: Kind) -> &'static str {
     match kind {

@@ -192,6 +192,7 @@ fn example(kind: Kind) -> &'static str {
         Kind::FileNames => ".nobackup",
         Kind::Url => "/mnt/disk/backup",
         Kind::UnchangedBy => "size,mtime,ctime",
+        Kind::Choice(words) => words[0],
         Kind::Text | Kind::Name | Kind::Command | Kind::Words => "VALUE",
         Kind::Table(_) | Kind::List(_) => "",
     }

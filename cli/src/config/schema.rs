@@ -44,6 +44,8 @@ pub enum Kind {
     Words,
     /// The attributes by which a file is known to be unchanged.
     UnchangedBy,
+    /// One of some words.
+    Choice(&'static [&'static str]),
     /// A table with these keys.
     Table(&'static [Key]),
     /// Tables that have names, each with these keys.
@@ -66,6 +68,39 @@ const fn key(name: &'static str, kind: Kind) -> Key {
 pub const NAME: &str = "name";
 
 const LIMIT: &[Key] = &[key("download", Kind::Rates), key("upload", Kind::Rates)];
+
+const BUSY: &[Key] =
+    &[key("battery", Kind::Bool), key("load", Kind::Count), key("metered", Kind::Bool)];
+
+const HOOKS: &[Key] = &[
+    key("before", Kind::Command),
+    key("after", Kind::Command),
+    key("on-success", Kind::Command),
+    key("on-failure", Kind::Command),
+    key("timeout", Kind::Duration),
+];
+
+const ALERT: &[Key] = &[
+    key(NAME, Kind::Name),
+    key("mail-to", Kind::Words),
+    key("webhook", Kind::Text),
+    key("preset", Kind::Choice(&PRESETS)),
+    key("token-file", Kind::Path),
+    key("command", Kind::Command),
+    key("desktop", Kind::Bool),
+];
+
+/// The services whose messages a webhook can speak; `json` is Yore's own object.
+pub const PRESETS: [&str; 6] = ["json", "ntfy", "slack", "discord", "gotify", "sms"];
+
+const MAIL: &[Key] = &[
+    key("server", Kind::Text),
+    key("from", Kind::Text),
+    key("user", Kind::Text),
+    key("password-file", Kind::Path),
+    key("tls", Kind::Choice(&["starttls", "tls", "none"])),
+    key("ca-file", Kind::Path),
+];
 
 const RETENTION: &[Key] = &[
     key("auto", Kind::Bool),
@@ -99,7 +134,15 @@ pub const OF_BUCKETS: [&str; 2] = ["storage-class", "credentials-command"];
 
 const SOURCE: &[Key] = &[
     key(NAME, Kind::Name),
+    key("kind", Kind::Choice(&SOURCE_KINDS)),
     key("paths", Kind::Paths),
+    key("command", Kind::Command),
+    key("file", Kind::Text),
+    key("databases", Kind::Words),
+    key("options", Kind::Words),
+    key("through", Kind::Command),
+    key("password-file", Kind::Path),
+    key("hooks", Kind::Table(HOOKS)),
     key("exclude", Kind::Patterns),
     key("exclude-file", Kind::Paths),
     key("exclude-caches", Kind::Bool),
@@ -113,6 +156,9 @@ const SOURCE: &[Key] = &[
     key("retention", Kind::Table(RETENTION)),
 ];
 
+/// The kinds of sources; the first is the usual one.
+pub const SOURCE_KINDS: [&str; 5] = ["files", "command", "postgresql", "mariadb", "sqlite"];
+
 /// The keys at the top of the file.
 pub const TOP: &[Key] = &[
     key("key-file", Kind::Path),
@@ -122,18 +168,39 @@ pub const TOP: &[Key] = &[
     key("parity", Kind::Percent),
     key("cache", Kind::Table(&[key("size", Kind::Size)])),
     key("retention", Kind::Table(RETENTION)),
+    key("hooks", Kind::Table(HOOKS)),
+    key("limits", Kind::Table(BUSY)),
+    key("max-age", Kind::Duration),
+    key("max-behind", Kind::Duration),
+    key("healthcheck", Kind::Table(&[key("url", Kind::Text)])),
+    key("metrics", Kind::Table(&[key("file", Kind::Path)])),
+    key("mail", Kind::Table(MAIL)),
+    key("alert", Kind::List(ALERT)),
     key("destination", Kind::List(DESTINATION)),
     key("source", Kind::List(SOURCE)),
 ];
 
-/// The keys that an entry of a list must have.
-pub fn required(list: &str) -> &'static [&'static str] {
-    match list {
-        "destination" => &[NAME, "url"],
-        "source" => &[NAME, "paths"],
+/// The keys that an entry of a list must have, given the kind that a source says.
+pub fn required(list: &str, kind: Option<&str>) -> &'static [&'static str] {
+    match (list, kind) {
+        ("destination", _) => &[NAME, "url"],
+        ("source", Some("command")) => &[NAME, "command", "file"],
+        ("source", Some("postgresql" | "mariadb")) => &[NAME],
+        ("source", _) => &[NAME, "paths"],
+        ("alert", _) => &[NAME],
         _ => &[],
     }
 }
+
+/// The keys that only sources of some kinds have.
+pub const OF_KINDS: [(&str, &[&str]); 6] = [
+    ("command", &["command"]),
+    ("file", &["command"]),
+    ("databases", &["postgresql", "mariadb"]),
+    ("options", &["postgresql", "mariadb"]),
+    ("through", &["postgresql", "mariadb"]),
+    ("password-file", &["postgresql", "mariadb"]),
+];
 
 /// Finds a key of a table.
 pub fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
@@ -183,6 +250,7 @@ impl Kind {
             Kind::FileNames => "names of files, as in [\".nobackup\"]",
             Kind::Words => "words, as in [\"weekly\"]",
             Kind::UnchangedBy => "attributes, as in \"size,mtime,ctime\"",
+            Kind::Choice(_) => "one of its words in quotes",
             Kind::Table(_) => "a table",
             Kind::List(_) => "tables, each under a line with its name in [[ ]]",
         }

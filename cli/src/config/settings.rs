@@ -28,6 +28,22 @@ pub struct Settings {
     pub parity: Option<u32>,
     /// The snapshots that are kept, of sources that say nothing else.
     pub retention: Retention,
+    /// When a backup that makes itself is made later.
+    pub busy: BusyLimits,
+    /// Commands around each run.
+    pub hooks: Hooks,
+    /// The age of the last backup of a source from which on somebody is told, as it is written.
+    pub max_age: Option<String>,
+    /// The time that a destination may be behind until somebody is told, as it is written.
+    pub max_behind: Option<String>,
+    /// The URL that is asked for at the start and the end of each run.
+    pub healthcheck: Option<String>,
+    /// The file with the figures for Prometheus.
+    pub metrics_file: Option<PathBuf>,
+    /// The server that takes mails.
+    pub mail: Mail,
+    /// Who is told when something is wrong.
+    pub alerts: Vec<Alert>,
     /// The destinations, in the order of the file.
     pub destinations: Vec<Place>,
     /// The sources, in the order of the file.
@@ -39,8 +55,12 @@ pub struct Settings {
 pub struct SourceSettings {
     /// The name.
     pub name: String,
-    /// The files and folders.
+    /// What is read: files, or what a program prints.
+    pub kind: SourceKind,
+    /// The files and folders; databases of SQLite.
     pub paths: Vec<PathBuf>,
+    /// Commands around each backup of it.
+    pub hooks: Hooks,
     /// Patterns of what is left out.
     pub exclude: Vec<String>,
     /// Files that list patterns.
@@ -63,6 +83,109 @@ pub struct SourceSettings {
     pub host: Option<String>,
     /// The snapshots of it that are kept, where something else holds than for others.
     pub retention: Retention,
+}
+
+/// The kind of a source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum SourceKind {
+    /// Files and folders.
+    #[default]
+    Files,
+    /// What a command prints.
+    Command {
+        /// The command, for a shell.
+        command: String,
+        /// The path of its output in the snapshot.
+        file: String,
+    },
+    /// Databases of a server, each a dump.
+    Server(DatabaseServer),
+    /// Databases of SQLite, each read at one moment although it is in use.
+    Sqlite,
+}
+
+/// A server whose databases are dumped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseServer {
+    /// The program.
+    pub program: DatabaseProgram,
+    /// The databases; all where none is named.
+    pub databases: Vec<String>,
+    /// Options of the program that dumps, as in `--host=db`.
+    pub options: Vec<String>,
+    /// The words before each command, as in `docker exec -i db`.
+    pub through: Option<String>,
+    /// The file that holds the password.
+    pub password_file: Option<PathBuf>,
+}
+
+/// A program of databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseProgram {
+    /// PostgreSQL.
+    Postgresql,
+    /// MariaDB, or MySQL.
+    Mariadb,
+}
+
+/// A `[limits]`: what a backup that makes itself is not made for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BusyLimits {
+    /// Whether it is made on battery.
+    pub battery: Option<bool>,
+    /// Whether it is made over a network that costs.
+    pub metered: Option<bool>,
+    /// The most processes that want to run at the same time.
+    pub load: Option<u32>,
+}
+
+/// A `[hooks]`: commands that are run around backups.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hooks {
+    /// Before it; if it fails, nothing is backed up.
+    pub before: Option<String>,
+    /// After it, whatever came of it.
+    pub after: Option<String>,
+    /// After it succeeded.
+    pub on_success: Option<String>,
+    /// After it failed, or was not whole.
+    pub on_failure: Option<String>,
+    /// The time that each of them has, as it is written.
+    pub timeout: Option<String>,
+}
+
+/// A `[[alert]]`: somebody who is told when something is wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Alert {
+    /// The name.
+    pub name: String,
+    /// The addresses that get a mail.
+    pub mail_to: Vec<String>,
+    /// The URL that gets a request, and the service whose form it has.
+    pub webhook: Option<(String, String)>,
+    /// The file that holds the token of the webhook.
+    pub token_file: Option<PathBuf>,
+    /// The command, which gets the message on its standard input.
+    pub command: Option<String>,
+    /// Shows a notification on the desktop.
+    pub desktop: bool,
+}
+
+/// A `[mail]`: the server that takes mails.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mail {
+    /// Host, or host:port.
+    pub server: Option<String>,
+    /// The sender.
+    pub from: Option<String>,
+    /// The name to log in with.
+    pub user: Option<String>,
+    /// The file that holds the password.
+    pub password_file: Option<PathBuf>,
+    /// `starttls`, `tls` or `none`.
+    pub tls: Option<String>,
+    /// The certificate of an authority that is trusted besides the usual ones.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// A `[retention]` or `[source.retention]`: which snapshots are kept, and when the others are forgotten.
@@ -104,6 +227,14 @@ impl Settings {
             cache_size: top.below("cache").and_then(|cache| cache.size("size")),
             parity: top.text("parity").and_then(|text| percent::parse(&text).ok()),
             retention: top.retention(),
+            busy: top.busy(),
+            hooks: top.hooks(),
+            max_age: top.text("max-age"),
+            max_behind: top.text("max-behind"),
+            healthcheck: top.below("healthcheck").and_then(|table| table.text("url")),
+            metrics_file: top.below("metrics").and_then(|table| table.path("file")),
+            mail: top.mail(),
+            alerts: top.list("alert").into_iter().map(alert_of).collect(),
             destinations: top.list("destination").into_iter().filter_map(destination_of).collect(),
             sources: top.list("source").into_iter().map(source_of).collect(),
         }
@@ -134,7 +265,9 @@ fn source_of(table: Table<'_>) -> SourceSettings {
     let patterns = table.texts("exclude").into_iter();
     SourceSettings {
         name: table.text(NAME).unwrap_or_default(),
+        kind: table.source_kind(),
         paths: table.paths("paths"),
+        hooks: table.hooks(),
         exclude: patterns.filter_map(|pattern| exclude::parse(&pattern).ok()).collect(),
         exclude_file: table.paths("exclude-file"),
         exclude_caches: table.bool("exclude-caches"),
@@ -150,6 +283,18 @@ fn source_of(table: Table<'_>) -> SourceSettings {
         tags: table.texts("tags"),
         host: table.text("host"),
         retention: table.retention(),
+    }
+}
+
+fn alert_of(table: Table<'_>) -> Alert {
+    let preset = table.text("preset").unwrap_or_else(|| "json".into());
+    Alert {
+        name: table.text(NAME).unwrap_or_default(),
+        mail_to: table.texts("mail-to"),
+        webhook: table.text("webhook").map(|url| (url, preset)),
+        token_file: table.path("token-file"),
+        command: table.text("command"),
+        desktop: table.bool("desktop"),
     }
 }
 
@@ -197,6 +342,60 @@ impl<'d> Table<'d> {
 
     fn count(self, key: &str) -> Option<u32> {
         u32::try_from(self.value(key)?.as_integer()?).ok()
+    }
+
+    fn source_kind(self) -> SourceKind {
+        let server = |program| {
+            SourceKind::Server(DatabaseServer {
+                program,
+                databases: self.texts("databases"),
+                options: self.texts("options"),
+                through: self.text("through"),
+                password_file: self.path("password-file"),
+            })
+        };
+        match self.text("kind").as_deref() {
+            Some("command") => SourceKind::Command {
+                command: self.text("command").unwrap_or_default(),
+                file: self.text("file").unwrap_or_default(),
+            },
+            Some("postgresql") => server(DatabaseProgram::Postgresql),
+            Some("mariadb") => server(DatabaseProgram::Mariadb),
+            Some("sqlite") => SourceKind::Sqlite,
+            _ => SourceKind::Files,
+        }
+    }
+
+    fn busy(self) -> BusyLimits {
+        let Some(table) = self.below("limits") else { return BusyLimits::default() };
+        BusyLimits {
+            battery: table.optional_bool("battery"),
+            metered: table.optional_bool("metered"),
+            load: table.count("load"),
+        }
+    }
+
+    fn hooks(self) -> Hooks {
+        let Some(table) = self.below("hooks") else { return Hooks::default() };
+        Hooks {
+            before: table.text("before"),
+            after: table.text("after"),
+            on_success: table.text("on-success"),
+            on_failure: table.text("on-failure"),
+            timeout: table.text("timeout"),
+        }
+    }
+
+    fn mail(self) -> Mail {
+        let Some(table) = self.below("mail") else { return Mail::default() };
+        Mail {
+            server: table.text("server"),
+            from: table.text("from"),
+            user: table.text("user"),
+            password_file: table.path("password-file"),
+            tls: table.text("tls"),
+            ca_file: table.path("ca-file"),
+        }
     }
 
     fn retention(self) -> Retention {

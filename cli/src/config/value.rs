@@ -64,6 +64,9 @@ pub fn check_text(kind: Kind, text: &str) -> Result<(), String> {
         Kind::FileNames if text.is_empty() || text.contains('/') => {
             Err(format!("must be the name of a file, not {shown}"))
         }
+        Kind::Choice(words) if !words.contains(&text) => {
+            Err(format!("must be one of {}, not {shown}", words.join(", ")))
+        }
         Kind::UnchangedBy => unchanged_by::parse(text).map(drop).map_err(is),
         Kind::Text | Kind::Command | Kind::Words if text.trim().is_empty() => {
             Err("must not be empty".into())

@@ -1,23 +1,53 @@
-//! The job of a source of the configuration.
+//! The jobs of a source of the configuration: one for its files, or one for each database.
+
+use std::ffi::OsString;
 
 use yore_engine::Run;
 use yore_engine::backup::{EmptySources, FileSystems, Reading};
 
+use super::dumps::{self, Dump};
 use super::{BackupJob, ExcludeLists, Input};
 use crate::args::files::FileArgs;
-use crate::config::SourceSettings;
+use crate::config::{SourceKind, SourceSettings};
+use crate::failure::Outcome;
+
+/// Makes the jobs of a source: one run of each makes one snapshot.
+///
+/// # Errors
+/// When a server of databases does not list them.
+pub fn jobs(source: &SourceSettings) -> Outcome<Vec<BackupJob>> {
+    let of = |input| BackupJob::of_source(source, input);
+    let stream = |path: &str, command: &str| {
+        of(Input::Command { path: path.as_bytes().to_vec(), command: OsString::from(command) })
+    };
+    Ok(match &source.kind {
+        SourceKind::Files => {
+            let paths = source.paths.clone();
+            vec![of(Input::Files(FileArgs {
+                paths,
+                files_from: Vec::new(),
+                files_from0: Vec::new(),
+            }))]
+        }
+        SourceKind::Command { command, file } => {
+            vec![stream(file.trim_start_matches('/'), command)]
+        }
+        SourceKind::Server(server) => {
+            let dumps = dumps::of_server(&source.name, server)?;
+            dumps.iter().map(|Dump { path, command }| stream(path, command)).collect()
+        }
+        SourceKind::Sqlite => {
+            let databases = source.paths.iter().cloned();
+            databases.map(|database| of(Input::Sqlite { database })).collect()
+        }
+    })
+}
 
 impl BackupJob {
-    /// Makes the job of a source: one run is one snapshot of its paths.
-    pub fn of_source(source: &SourceSettings) -> Self {
-        let files = FileArgs {
-            paths: source.paths.clone(),
-            files_from: Vec::new(),
-            files_from0: Vec::new(),
-        };
+    fn of_source(source: &SourceSettings, input: Input) -> Self {
         Self {
             source: Some(source.name.clone()),
-            input: Input::Files(files),
+            input,
             excludes: ExcludeLists {
                 patterns: source.exclude.clone(),
                 files: source.exclude_file.clone(),
@@ -35,6 +65,7 @@ impl BackupJob {
                 true => EmptySources::Accept,
                 false => EmptySources::KeepLast,
             },
+            changed: None,
             run: Run::Real,
             tags: source.tags.clone(),
             time: None,

@@ -42,6 +42,10 @@ pub fn prepare(context: &Context, job: BackupJob) -> Outcome<Prepared> {
             let excludes = excludes(&job.excludes, &sources.paths, &own_folders)?;
             (sources, own_folders, excludes)
         }
+        Input::Sqlite { database } => {
+            std::fs::symlink_metadata(database).map_err(|error| Failure::local(database, error))?;
+            Default::default()
+        }
         Input::Stdin { .. } | Input::Command { .. } => Default::default(),
     };
     let (time, utc_offset) = time(context, job.time.as_deref())?;

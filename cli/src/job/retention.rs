@@ -9,7 +9,7 @@ use crate::access::state;
 use crate::access::writer::writer;
 use crate::args::retention::Rules;
 use crate::args::time;
-use crate::config::{Retention, SourceSettings};
+use crate::config::{Retention, SourceKind, SourceSettings};
 use crate::context::Context;
 use crate::failure::{Done, Outcome};
 use crate::text::{escape, format};
@@ -41,11 +41,30 @@ pub fn retained<'s>(
 
 /// Returns true if a group is of the snapshots of a source on this machine.
 pub fn is_of_source(group: &Group<'_>, source: &SourceSettings) -> bool {
+    let host = source.host.clone().unwrap_or_else(hostname);
+    group.host == host && is_saved_by(&group.sources, source)
+}
+
+/// Returns true if these are the paths of one of the snapshots that a run of a source makes.
+fn is_saved_by(saved: &[&[u8]], source: &SourceSettings) -> bool {
+    let is_one = |is_it: &dyn Fn(&[u8]) -> bool| matches!(saved, [one] if is_it(one));
+    match &source.kind {
+        SourceKind::Files => {}
+        SourceKind::Command { file, .. } => {
+            return is_one(&|one| one == file.trim_start_matches('/').as_bytes());
+        }
+        SourceKind::Server(_) => {
+            let folder = format!("{}/", source.name);
+            return is_one(&|one| one.starts_with(folder.as_bytes()));
+        }
+        SourceKind::Sqlite => {
+            return is_one(&|one| source.paths.iter().any(|path| snapshot_path(path) == one));
+        }
+    }
     let mut paths: Vec<Vec<u8>> = source.paths.iter().map(|path| snapshot_path(path)).collect();
     paths.sort_unstable();
     paths.dedup();
-    let host = source.host.clone().unwrap_or_else(hostname);
-    group.host == host && group.sources.iter().copied().eq(paths.iter().map(Vec::as_slice))
+    saved.iter().copied().eq(paths.iter().map(Vec::as_slice))
 }
 
 /// Forgets, after a backup of a source, what its rules do not keep; returns the number of snapshots.
@@ -61,10 +80,27 @@ pub fn forget_after_backup(
     if let Some(error) = known.problems.into_iter().next() {
         return Err(error.into());
     }
-    let groups = group(&known.list, GroupBy::default());
-    let Some(group) = groups.iter().find(|group| is_of_source(group, source)) else {
-        return Ok((0, Done::Whole));
-    };
+    let (mut forgotten, mut all) = (0, Done::Whole);
+    for group in group(&known.list, GroupBy::default()) {
+        if is_of_source(&group, source) {
+            let (dropped, done) = forget_of_group(context, repository, &group, source, retention)?;
+            forgotten += dropped;
+            if done != Done::Whole {
+                all = done;
+            }
+        }
+    }
+    Ok((forgotten, all))
+}
+
+/// Forgets of one group what the rules do not keep.
+fn forget_of_group(
+    context: &Context,
+    repository: &Repository,
+    group: &Group<'_>,
+    source: &SourceSettings,
+    retention: &Retention,
+) -> Outcome<(u64, Done)> {
     if let Some(entry) = group.snapshots.iter().find(|entry| entry.needs_attention()) {
         context.screen.line(format!(
             "Retention of {} pauses: snapshot {:.8} has a suspicious change that nobody has looked at. If it is right: \

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use yore_engine::backup::{BackupOptions, BackupReport, backup, backup_stream, count_sources};
 use yore_engine::repository::Repository;
-use yore_platform::{Interrupt, Interruptible};
+use yore_platform::{Interrupt, Interruptible, snapshot_path};
 
 use super::program_output::ProgramOutput;
-use super::{Input, Prepared, RunRecord};
+use super::{Input, Prepared, RunRecord, sqlite};
 use crate::access::writer::writer;
 use crate::access::{flushing, shared_client, state};
 use crate::context::Context;
@@ -56,6 +56,7 @@ impl Prepared {
             file_systems: job.file_systems,
             empty_sources: job.empty_sources,
             own_folders: self.own_folders.clone(),
+            changed: job.changed.clone(),
             run: job.run,
             tags: job.tags.clone(),
             time: self.time,
@@ -84,6 +85,11 @@ impl Prepared {
             Input::Stdin { path } => {
                 let mut input = Interruptible::new(std::io::stdin(), interrupt);
                 Ok(backup_stream(repository, path, &mut input, options, &progress)?)
+            }
+            Input::Sqlite { database } => {
+                let path = snapshot_path(database);
+                let mut input = Interruptible::new(sqlite::copy(database)?, interrupt);
+                Ok(backup_stream(repository, &path, &mut input, options, &progress)?)
             }
             Input::Command { path, command } => {
                 let mut output = ProgramOutput::start(command, interrupt)?;

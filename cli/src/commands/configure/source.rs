@@ -3,15 +3,16 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::builder::NonEmptyStringValueParser;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Args, Subcommand};
 
 use super::{free_name, load, refused};
 use crate::args::{exclude, size};
 use crate::config::edit::{Field, add_entry, names, remove_entry};
-use crate::config::{Settings, SourceSettings, is_name};
+use crate::config::{SOURCE_KINDS, Settings, SourceSettings, is_name};
 use crate::context::Context;
 use crate::failure::{Done, Failure, Outcome};
+use crate::job::missing_program;
 use crate::json;
 use crate::text::escape;
 use crate::text::table::{Column, Table};
@@ -26,7 +27,7 @@ pub struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Add files and folders to what `yore backup` saves
-    Add(AddOptions),
+    Add(Box<AddOptions>),
     /// List the sources
     List,
     /// Take a source out; its snapshots stay
@@ -38,9 +39,27 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct AddOptions {
-    /// Files and folders, of which one snapshot is made each time
-    #[arg(value_name = "PATH", required = true)]
+    /// Files and folders, of which one snapshot is made each time; databases of SQLite with --kind sqlite
+    #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// What is read: files, the output of a command, or the databases of a server
+    #[arg(long, value_name = "KIND", default_value = SOURCE_KINDS[0], value_parser = PossibleValuesParser::new(SOURCE_KINDS))]
+    kind: String,
+    /// The command whose output is saved (--kind command)
+    #[arg(long, value_name = "CMD")]
+    command: Option<String>,
+    /// The path of that output in the snapshot
+    #[arg(long, value_name = "FILE")]
+    file: Option<String>,
+    /// A database (may be repeated; default: all of the server)
+    #[arg(long, value_name = "NAME")]
+    database: Vec<String>,
+    /// An option of the program that dumps, as in --option=--host=db (may be repeated)
+    #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
+    option: Vec<String>,
+    /// The words before the program that dumps, as in "docker exec -i db"
+    #[arg(long, value_name = "CMD")]
+    through: Option<String>,
     /// The name of the source (default: that of the first PATH)
     #[arg(long, value_parser = parse_name)]
     name: Option<String>,
@@ -101,6 +120,7 @@ fn add(context: &Context, options: &AddOptions) -> Outcome {
             ));
         }
         Some(name) => name.clone(),
+        None if options.paths.is_empty() => free_name(&options.kind, &taken),
         None => {
             let first = options.paths[0].canonicalize().unwrap_or_default();
             let base = first.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -111,9 +131,47 @@ fn add(context: &Context, options: &AddOptions) -> Outcome {
     for path in &options.paths {
         std::fs::symlink_metadata(path).map_err(|error| Failure::local(path, error))?;
     }
+    let fields = fields(options, &name, paths)?;
+    let text = add_entry(&file.text, "source", &fields).map_err(refused)?;
+    file.must_be_right(&text)?;
+    file.save(text)?;
+    let settings = Settings::read(&file.text);
+    if let Some(source) = settings.sources.iter().find(|source| source.name == name) {
+        context.screen.object(&object(source));
+        if let Some(program) = missing_program(source) {
+            let what = format!(
+                "{program}, which it needs, is not installed here: install it before the next backup"
+            );
+            context.screen.problem(&format!("source {name}"), &what);
+        }
+    }
+    context.screen.info(format!(
+        "Added source {name} to {}. `yore backup` saves it from now on.",
+        file.path.display()
+    ));
+    Ok(Done::Whole)
+}
+
+/// Makes the fields of the entry.
+fn fields(
+    options: &AddOptions,
+    name: &str,
+    paths: Vec<String>,
+) -> Outcome<Vec<(&'static str, Field)>> {
     let lists = options.exclude_file.iter().map(|path| absolute(path));
-    let mut fields = vec![("name", Field::Text(name.clone())), ("paths", Field::Texts(paths))];
+    let mut fields = vec![("name", Field::Text(name.to_owned()))];
+    if options.kind != SOURCE_KINDS[0] {
+        fields.push(("kind", Field::Text(options.kind.clone())));
+    }
+    for (key, text) in
+        [("command", &options.command), ("file", &options.file), ("through", &options.through)]
+    {
+        fields.extend(text.iter().map(|text| (key, Field::Text(text.clone()))));
+    }
     for (key, texts) in [
+        ("paths", paths),
+        ("databases", options.database.clone()),
+        ("options", options.option.clone()),
         ("exclude", options.exclude.clone()),
         ("exclude-file", lists.collect::<Outcome<Vec<_>>>()?),
         ("exclude-if-present", options.exclude_if_present.clone()),
@@ -133,17 +191,7 @@ fn add(context: &Context, options: &AddOptions) -> Outcome {
             fields.push((key, Field::Bool(true)));
         }
     }
-    let text = add_entry(&file.text, "source", &fields).map_err(refused)?;
-    file.save(text)?;
-    let settings = Settings::read(&file.text);
-    if let Some(source) = settings.sources.iter().find(|source| source.name == name) {
-        context.screen.object(&object(source));
-    }
-    context.screen.info(format!(
-        "Added source {name} to {}. `yore backup` saves it from now on.",
-        file.path.display()
-    ));
-    Ok(Done::Whole)
+    Ok(fields)
 }
 
 /// Returns an absolute path as text, which a configuration is.
