@@ -1,5 +1,6 @@
 //! The commands, one file each, and their names.
 
+pub mod automatic;
 pub mod backup;
 pub mod browse;
 pub mod configure;
@@ -24,6 +25,16 @@ pub enum Command {
     Init(repository::init::Options),
     /// Back up files and folders
     Backup(backup::Options),
+    /// Back up soon after files change
+    Watch(automatic::watch::Options),
+    /// Back up at fixed times, by a timer of the system
+    Schedule(automatic::schedule::Options),
+    /// Restore a sample and compare it: proof that a restore works
+    Drill(automatic::drill::Options),
+    /// Show the runs of this machine
+    History(automatic::history::Options),
+    /// Who is told when something is wrong: try the way, look now
+    Alert(automatic::alert::Options),
     /// List the snapshots
     Snapshots(browse::snapshots::Options),
     /// List what a snapshot holds
@@ -74,6 +85,8 @@ pub enum Command {
     Tag(repository::annotate::Tag),
     /// Take suspicious changes for right, so that old snapshots may be forgotten again
     Acknowledge(repository::annotate::Acknowledge),
+    /// Take over what write-only machines have backed up
+    Collect(repository::collect::Options),
     /// Bring snapshots of another repository into this one
     Copy(repository::copy::Options),
     /// Make snapshots of dated folders that another tool keeps
@@ -82,10 +95,17 @@ pub enum Command {
     Rewrite(repository::rewrite::Options),
     /// Free the space of what no snapshot needs
     Prune(repository::prune::Options),
+    /// Print the completions of a shell
+    Completions(automatic::papers::CompletionOptions),
+    /// Write the manual pages
+    Man(automatic::papers::ManOptions),
 }
 
-/// Runs a command.
-pub fn run(context: &Context, command: &Command) -> Outcome {
+/// Runs a command; `program` describes all of them.
+pub fn run(context: &Context, command: &Command, program: fn() -> clap::Command) -> Outcome {
+    if needs_full_key(command) {
+        context.need_full_key();
+    }
     if prints_as_its_job(command) {
         yore_platform::restore_sigpipe();
     }
@@ -93,6 +113,15 @@ pub fn run(context: &Context, command: &Command) -> Outcome {
         Command::Try(options) => try_out::run(context, options),
         Command::Init(options) => repository::init::run(context, options),
         Command::Backup(options) => backup::run(context, options),
+        Command::Watch(options) => automatic::watch::run(context, options),
+        Command::Schedule(options) => automatic::schedule::run(context, options),
+        Command::Drill(options) => automatic::drill::run(context, options),
+        Command::History(options) => automatic::history::run(context, options),
+        Command::Alert(options) => automatic::alert::run(context, options),
+        Command::Completions(options) => {
+            automatic::papers::completions(context, options, program())
+        }
+        Command::Man(options) => automatic::papers::man(context, options, program()),
         Command::Snapshots(options) => browse::snapshots::run(context, options),
         Command::Ls(options) => browse::ls::run(context, options),
         Command::Cat(options) => browse::cat::run(context, options),
@@ -118,10 +147,57 @@ pub fn run(context: &Context, command: &Command) -> Outcome {
         Command::Unpin(options) => repository::annotate::unpin(context, options),
         Command::Tag(options) => repository::annotate::tag(context, options),
         Command::Acknowledge(options) => repository::annotate::acknowledge(context, options),
+        Command::Collect(options) => repository::collect::run(context, options),
         Command::Copy(options) => repository::copy::run(context, options),
         Command::Import(options) => repository::import::run(context, options),
         Command::Rewrite(options) => repository::rewrite::run(context, options),
         Command::Prune(options) => repository::prune::run(context, options),
+    }
+}
+
+/// Reports whether a command reads contents or changes what is there, which the key of a write-only machine can't do.
+fn needs_full_key(command: &Command) -> bool {
+    match command {
+        Command::Cat(_)
+        | Command::Drill(_)
+        | Command::Restore(_)
+        | Command::Mount(_)
+        | Command::Serve(_)
+        | Command::Repair(_)
+        | Command::Key(_)
+        | Command::Sync(_)
+        | Command::Forget(_)
+        | Command::Pin(_)
+        | Command::Unpin(_)
+        | Command::Tag(_)
+        | Command::Acknowledge(_)
+        | Command::Collect(_)
+        | Command::Copy(_)
+        | Command::Import(_)
+        | Command::Rewrite(_)
+        | Command::Prune(_) => true,
+        Command::Try(_)
+        | Command::Init(_)
+        | Command::Backup(_)
+        | Command::Watch(_)
+        | Command::Schedule(_)
+        | Command::History(_)
+        | Command::Alert(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Snapshots(_)
+        | Command::Ls(_)
+        | Command::Log(_)
+        | Command::Find(_)
+        | Command::Diff(_)
+        | Command::Umount(_)
+        | Command::Desktop(_)
+        | Command::Check(_)
+        | Command::Status(_)
+        | Command::Stats(_)
+        | Command::Destination(_)
+        | Command::Source(_)
+        | Command::Config(_) => false,
     }
 }
 
@@ -137,9 +213,16 @@ fn prints_as_its_job(command: &Command) -> bool {
         | Command::Diff(_)
         | Command::Find(_)
         | Command::Check(_)
+        | Command::History(_)
+        | Command::Completions(_)
         | Command::Status(_)
         | Command::Stats(_) => true,
-        Command::Try(_)
+        Command::Watch(_)
+        | Command::Schedule(_)
+        | Command::Drill(_)
+        | Command::Alert(_)
+        | Command::Man(_)
+        | Command::Try(_)
         | Command::Init(_)
         | Command::Backup(_)
         | Command::Restore(_)
@@ -155,6 +238,7 @@ fn prints_as_its_job(command: &Command) -> bool {
         | Command::Forget(_)
         | Command::Prune(_)
         | Command::Repair(_)
+        | Command::Collect(_)
         | Command::Copy(_)
         | Command::Import(_)
         | Command::Rewrite(_)

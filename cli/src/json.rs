@@ -5,34 +5,30 @@
 mod backup;
 mod brought;
 mod browse;
-mod check;
 mod config;
 mod drive;
+mod history;
 mod key;
 mod message;
-mod prune;
-mod repair;
 mod repository;
 mod restore;
 mod snapshot;
 mod status;
-mod sync;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 pub use backup::{Backup, ProcessedFile, SuspiciousChange};
-pub use brought::{Copied, Copy, Import, Imported};
+pub use brought::{Collected, Copied, Copy, Import, Imported};
 pub use browse::{Change, ChangeCounts, Hit, Node, Version, kind_name};
-pub use check::{Check, Finding, Note};
 pub use config::{
     AddedDestination, Config, ConfigPath, ConfigValue, ConfiguredDestination, ConfiguredSource,
     Removed,
 };
 pub use drive::{Desktop, DesktopPath, Mount, NfsServer, Try, Umount, WebdavServer};
-pub use key::{Key, KeyAdded, KeyRemoved, key_kind};
+pub use history::{Automatic, Condition, Drilled, HistoryRun, SentAlert, SourceRun, Timer};
+pub use key::{Key, KeyAdded, KeyRemoved, WRITE_ONLY, key_kind};
 pub use message::{Failed, Problem, Remark};
-pub use prune::Pruned;
-pub use repair::{Lost, Repaired, Salvaged};
 pub use repository::{
     AcceptedLoss, Acknowledged, Annotated, Forget, Repository, Retained, Rewritten, Stats, Usage,
     UsageTotals,
@@ -40,7 +36,7 @@ pub use repository::{
 pub use restore::Restore;
 pub use snapshot::{Snapshot, SnapshotTime, Totals, clock_word};
 pub use status::{CopiesRule, DestinationStatus, Drive, DroppedSource, Source, Suspicious};
-pub use sync::{Filled, Locks};
+pub use upkeep::{Check, Filled, Finding, Locks, Lost, Note, Pruned, Repaired, Salvaged};
 
 use serde::Serialize;
 use yore_engine::format::encode_hex;

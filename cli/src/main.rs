@@ -3,7 +3,6 @@
 //! Each command is a file under `commands`; everything that is printed goes through `screen`.
 
 mod access;
-mod archive;
 mod args;
 mod commands;
 mod config;
@@ -15,6 +14,7 @@ mod json;
 mod moment;
 #[cfg(test)]
 mod rooms;
+mod runs;
 mod screen;
 mod text;
 mod usage;
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
             commands::help::run(&context);
             Ok(failure::Done::Whole)
         }
-        Some(command) => commands::run(&context, command),
+        Some(command) => commands::run(&context, command, usage::program),
     };
     context.screen.finish(outcome)
 }

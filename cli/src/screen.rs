@@ -59,6 +59,11 @@ struct State {
     interrupt: Option<Interrupt>,
 }
 
+/// Returns the standard error of this process for a program that it starts, whose output is no result.
+pub fn standard_error() -> std::process::Stdio {
+    std::process::Stdio::from(io::stderr())
+}
+
 impl Screen {
     /// Makes the screen that the options describe.
     pub fn new(global: &Global) -> Self {

@@ -21,7 +21,7 @@ pub enum Parsed {
 
 /// Reads the arguments of this process.
 pub fn read() -> Parsed {
-    let command = help::with_endings(Arguments::command());
+    let command = program();
     let read = command.clone().try_get_matches().and_then(|matches| {
         Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command.clone()))
     });
@@ -30,6 +30,11 @@ pub fn read() -> Parsed {
         Err(error) if !error.use_stderr() => Parsed::Text(error),
         Err(error) => Parsed::Wrong(explain(&error, &command)),
     }
+}
+
+/// Returns the description of the program and all of its commands.
+pub fn program() -> clap::Command {
+    help::with_endings(Arguments::command())
 }
 
 /// Makes a failure of one line for the error and one for the hint.

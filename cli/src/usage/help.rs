@@ -29,7 +29,7 @@ Environment:
   NO_COLOR               no colours in the help";
 
 /// Examples of each command, by its name.
-const EXAMPLES: [(&str, &[&str]); 47] = [
+const EXAMPLES: [(&str, &[&str]); 57] = [
     (
         "yore",
         &[
@@ -103,6 +103,7 @@ const EXAMPLES: [(&str, &[&str]); 47] = [
             "yore source add ~/Documents ~/Pictures --exclude '*.iso'",
             "yore key add --passphrase --label 'my partner'",
             "yore key add --key-file /etc/yore.key --label server",
+            "yore key add --write-only web01 --key-file ~/web01.key",
         ],
     ),
     ("list", &["yore destination list", "yore source list", "yore key list"]),
@@ -157,6 +158,30 @@ const EXAMPLES: [(&str, &[&str]); 47] = [
         ],
     ),
     ("acknowledge", &["yore acknowledge", "yore acknowledge 0a1b2c3d"]),
+    ("watch", &["yore watch", "yore watch --quiet-after 10 --source documents"]),
+    (
+        "schedule",
+        &[
+            "yore schedule install --daily 02:30",
+            "yore schedule install --weekly 'sun 04:00' --source configuration --name weekly",
+            "yore schedule install --drill --monthly '1 05:00'",
+            "yore schedule install --watch",
+        ],
+    ),
+    (
+        "install",
+        &[
+            "yore schedule install --daily 02:30 --splay 15m",
+            "yore schedule install --watch --dry-run",
+        ],
+    ),
+    ("drill", &["yore drill", "yore drill --sample 500 --report drill.html"]),
+    ("history", &["yore history", "yore history --failed --limit 5"]),
+    ("alert", &["yore alert test", "yore alert check"]),
+    ("test", &["yore alert test", "yore alert test phone"]),
+    ("completions", &["yore completions bash > /etc/bash_completion.d/yore"]),
+    ("man", &["yore man /usr/local/share/man/man1"]),
+    ("collect", &["yore collect", "yore collect web01 --prune"]),
     (
         "copy",
         &[

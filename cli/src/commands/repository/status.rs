@@ -21,6 +21,7 @@ use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
 
 mod attention;
+mod automatic;
 mod destinations;
 
 /// The time in which a drive must report its counters.
@@ -112,7 +113,8 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let mine = lasts.iter().filter(|last| last.host == here).map(|last| last.source.clone());
     destinations::print(context, &repository, &mine.collect::<Vec<_>>())?;
     print_drives(context, Some(repository.id()))?;
-    let done = context.done_everywhere(done);
+    let is_ready = automatic::print(context)?;
+    let done = context.done_everywhere(if is_ready { done } else { Done::Partly });
     if options.check {
         attention::must_be_none(context, &suspicious, unread)?;
     }

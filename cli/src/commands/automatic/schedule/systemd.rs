@@ -1,0 +1,187 @@
+//! Timers and services of systemd.
+
+use std::path::{Path, PathBuf};
+
+use super::calendar::{Calendar, DAYS, Day};
+use super::{Job, Unit, call, config_home, installed, write};
+use crate::context::Context;
+use crate::failure::{Done, Outcome};
+use crate::json::Timer;
+
+/// The folder of the units that an administrator makes.
+const SYSTEM: &str = "/etc/systemd/system";
+/// The beginning of the names of units.
+const PREFIX: &str = "yore-";
+
+/// What a service of the whole system may not do: it reads everything, and changes nothing of the system.
+const HARDENED: &str = "\
+ProtectSystem=full
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+";
+
+/// What holds for services of a person, too, which may not make namespaces.
+const ALWAYS: &str = "\
+NoNewPrivileges=yes
+LockPersonality=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+Nice=10
+IOSchedulingClass=best-effort
+IOSchedulingPriority=7
+";
+
+/// Tells whether systemd runs here, for the system or for this person.
+pub fn runs(is_system: bool) -> bool {
+    let has_bus = || call("systemctl", &["--user", "show-environment"]).is_ok();
+    Path::new("/run/systemd/system").is_dir() && (is_system || has_bus())
+}
+
+fn folder(is_system: bool) -> PathBuf {
+    if is_system { PathBuf::from(SYSTEM) } else { config_home().join("systemd/user") }
+}
+
+/// Installs a job.
+pub(super) fn install(context: &Context, job: &Job, dry_run: bool) -> Outcome {
+    let units = units(job);
+    write(context, &units, dry_run)?;
+    if !dry_run {
+        let unit = match job.calendar {
+            Some(_) => format!("{PREFIX}{}.timer", job.name),
+            None => format!("{PREFIX}{}.service", job.name),
+        };
+        let scope: &[&str] = if job.is_system { &[] } else { &["--user"] };
+        let start = call("systemctl", &[scope, &["daemon-reload"]].concat())
+            .and_then(|_| call("systemctl", &[scope, &["enable", "--now", &unit]].concat()));
+        if let Err(why) = start {
+            let user = if job.is_system { "" } else { "--user " };
+            context.screen.problem(
+                "systemd",
+                &format!("the files are written, and not in force yet: {why}. To start it: systemctl {user}enable --now {unit}"),
+            );
+            installed(context, job, "systemd", dry_run);
+            return Ok(Done::Partly);
+        }
+        if !job.is_system {
+            context.screen.info(
+                "It runs while you are logged in; to have it run always: loginctl enable-linger",
+            );
+        }
+    }
+    installed(context, job, "systemd", dry_run);
+    Ok(Done::Whole)
+}
+
+fn units(job: &Job) -> Vec<Unit> {
+    let folder = folder(job.is_system);
+    let path = |end: &str| folder.join(format!("{PREFIX}{}.{end}", job.name));
+    let mut units = vec![Unit { path: path("service"), text: service(job) }];
+    if let Some(calendar) = job.calendar {
+        units.push(Unit { path: path("timer"), text: timer(job, calendar) });
+    }
+    units
+}
+
+fn service(job: &Job) -> String {
+    let command: Vec<String> = job.command.iter().map(|word| quoted(word)).collect();
+    let target = if job.is_system { "multi-user.target" } else { "default.target" };
+    let (kind, install) = match job.calendar {
+        Some(_) => ("Type=oneshot\n".to_owned(), String::new()),
+        None => (
+            "Type=simple\nRestart=on-failure\nRestartSec=1min\n".to_owned(),
+            format!("\n[Install]\nWantedBy={target}\n"),
+        ),
+    };
+    let hardened = if job.is_system { HARDENED } else { "" };
+    format!(
+        "[Unit]\nDescription=Yore: {}\nDocumentation=man:yore(1)\nWants=network-online.target\n\
+         After=network-online.target\n\n[Service]\n{kind}ExecStart={}\n{hardened}{ALWAYS}{install}",
+        job.name,
+        command.join(" ")
+    )
+}
+
+fn timer(job: &Job, calendar: Calendar) -> String {
+    format!(
+        "[Unit]\nDescription=Yore: {}, {}\n\n[Timer]\nOnCalendar={}\nRandomizedDelaySec={}\nPersistent=true\n\n\
+         [Install]\nWantedBy=timers.target\n",
+        job.name,
+        calendar.words(),
+        on_calendar(calendar),
+        job.splay
+    )
+}
+
+/// Returns the calendar event of systemd.
+fn on_calendar(calendar: Calendar) -> String {
+    let Calendar { minute, hour, day } = calendar;
+    let hour = hour.map_or_else(|| "*".to_owned(), |hour| format!("{hour:02}"));
+    let (week, month) = match day {
+        None => (String::new(), "*".to_owned()),
+        Some(Day::Week(day)) => (format!("{} ", DAYS[usize::from(day)]), "*".to_owned()),
+        Some(Day::Month(day)) => (String::new(), format!("{day:02}")),
+    };
+    format!("{week}*-*-{month} {hour}:{minute:02}:00")
+}
+
+/// Quotes a word of a command line of systemd.
+fn quoted(word: &str) -> String {
+    let escaped =
+        word.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
+    let is_plain =
+        !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "/._-:+,@=".contains(c));
+    if is_plain { word.to_owned() } else { format!("\"{escaped}\"") }
+}
+
+/// Lists the timers that were installed.
+pub fn list() -> Vec<Timer> {
+    let mut found = Vec::new();
+    for is_system in [false, true] {
+        let Ok(entries) = std::fs::read_dir(folder(is_system)) else { continue };
+        for entry in entries.flatten() {
+            let file = entry.file_name().to_string_lossy().into_owned();
+            let Some(name) =
+                file.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(".service"))
+            else {
+                continue;
+            };
+            let timer = std::fs::read_to_string(entry.path().with_extension("timer"));
+            let when = timer.ok().and_then(|text| {
+                let line = text.lines().find_map(|line| line.strip_prefix("OnCalendar="));
+                line.map(str::to_owned)
+            });
+            let when = when.unwrap_or_else(|| "all the time".to_owned());
+            found.push(Timer { name: name.to_owned(), by: "systemd", when, dry_run: false });
+        }
+    }
+    found
+}
+
+/// Removes a timer; returns false where there is none of the name.
+pub fn remove(name: &str) -> Outcome<bool> {
+    let mut is_removed = false;
+    for is_system in [false, true] {
+        let scope: &[&str] = if is_system { &[] } else { &["--user"] };
+        for end in ["timer", "service"] {
+            let unit = format!("{PREFIX}{name}.{end}");
+            let path = folder(is_system).join(&unit);
+            if !path.is_file() {
+                continue;
+            }
+            // Without a running systemd there is nothing to stop.
+            let _ = call("systemctl", &[scope, &["disable", "--now", &unit]].concat());
+            std::fs::remove_file(&path)
+                .map_err(|error| crate::failure::Failure::local(&path, error))?;
+            is_removed = true;
+        }
+        if is_removed {
+            let _ = call("systemctl", &[scope, &["daemon-reload"]].concat());
+        }
+    }
+    Ok(is_removed)
+}

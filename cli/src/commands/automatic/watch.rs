@@ -1,0 +1,388 @@
+//! `yore watch`: a snapshot soon after files change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use notify::event::{EventKind, Flag};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
+use yore_engine::backup::ChangedPaths;
+use yore_engine::repository::Repository;
+use yore_platform::snapshot_path;
+
+use crate::commands::backup::summary;
+use crate::config::{SourceKind, SourceSettings};
+use crate::context::Context;
+use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::job::{self, RunRecord};
+use crate::json::SourceRun;
+use crate::runs::{Run, Waiting};
+use crate::text::{escape, format};
+
+mod thin;
+
+/// The options of `watch`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Watch these sources of the configuration only (default: all that are files)
+    #[arg(long, value_name = "NAME")]
+    source: Vec<String>,
+    /// Make a snapshot when nothing changed for so long
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    quiet_after: u64,
+    /// Make one at the latest so long after the first change, however much goes on
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    at_latest: u64,
+    /// Look at everything after so long, in case a change went unseen; where the system tells no changes, as on network
+    /// shares, this is all there is
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    scan_every: u64,
+    /// End after this many snapshots
+    #[arg(long, value_name = "N", hide = true)]
+    snapshots: Option<u64>,
+}
+
+/// The least time between two looks at whether a source is still there.
+const LOOK: Duration = Duration::from_secs(10);
+/// The time between two looks at an interrupt.
+const TICK: Duration = Duration::from_millis(250);
+
+/// The sources that are watched, and what is known of their changes.
+struct Watched<'c> {
+    context: &'c Context,
+    options: &'c Options,
+    sources: Vec<Observed>,
+    watcher: Option<RecommendedWatcher>,
+    events: Receiver<notify::Result<Event>>,
+}
+
+/// A source that is watched.
+struct Observed {
+    settings: SourceSettings,
+    changed: ChangedPaths,
+    /// Everything is to be looked at: at the start, after events were lost, and from time to time.
+    wants_scan: bool,
+    scanned: Instant,
+    /// The folders that are watched, with what tells one from another that takes its place.
+    roots: BTreeMap<PathBuf, Option<(u64, u64)>>,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, options: &Options) -> Outcome {
+    let sources = chosen(context, options)?;
+    let interrupt = context.interrupt()?;
+    context.wait_for_network();
+    let repository = context.open()?;
+    let (sender, events) = channel();
+    let watcher = notify::recommended_watcher(move |event| {
+        // Nobody receives when the command ends.
+        let _ = sender.send(event);
+    });
+    let watcher = watcher.map_err(|error| explain(context, &error)).ok();
+    let mut watched = Watched {
+        context,
+        options,
+        sources: sources.into_iter().map(Observed::new).collect(),
+        watcher,
+        events,
+    };
+    watched.attach();
+    context.screen.info("Watching; Ctrl-C ends it.");
+    let mut pace = Pace::new(options);
+    let (mut done, mut made, mut looked) = (Done::Whole, 0, Instant::now());
+    while !interrupt.is_raised() {
+        if pace.is_due() {
+            pace.begin_anew();
+            match watched.save(&repository) {
+                Ok((number, outcome)) => {
+                    made += number;
+                    if outcome != Done::Whole {
+                        done = outcome;
+                    }
+                }
+                Err(failure) if failure.exit == Exit::Interrupted => break,
+                // It is tried again with the next change, or when everything is looked at.
+                Err(failure) => {
+                    context.screen.problem("watch", &failure.what);
+                    done = Done::Partly;
+                }
+            }
+            if options.snapshots.is_some_and(|most| made >= most) {
+                break;
+            }
+        }
+        let is_changed = match watched.events.recv_timeout(TICK) {
+            Ok(event) => watched.take(event),
+            Err(RecvTimeoutError::Timeout) => false,
+            Err(RecvTimeoutError::Disconnected) => {
+                std::thread::sleep(TICK);
+                false
+            }
+        };
+        let is_exchanged = looked.elapsed() > LOOK && {
+            looked = Instant::now();
+            watched.look()
+        };
+        if is_changed || is_exchanged {
+            pace.note_change();
+        }
+    }
+    // What changed just before the end is saved by the next start, which looks at everything.
+    Ok(done)
+}
+
+/// When the next snapshot is made.
+struct Pace {
+    /// The first change since the last snapshot.
+    first: Option<Instant>,
+    last: Instant,
+    quiet: Duration,
+    at_latest: Duration,
+    /// What changed before the start is not known.
+    is_first: bool,
+}
+
+impl Pace {
+    fn new(options: &Options) -> Self {
+        let quiet = Duration::from_secs(options.quiet_after);
+        let at_latest = Duration::from_secs(options.at_latest);
+        Self { first: None, last: Instant::now(), quiet, at_latest, is_first: true }
+    }
+
+    fn note_change(&mut self) {
+        self.last = Instant::now();
+        self.first.get_or_insert(self.last);
+    }
+
+    fn is_due(&self) -> bool {
+        let is_due =
+            |first: Instant| self.last.elapsed() >= self.quiet || first.elapsed() >= self.at_latest;
+        self.is_first || self.first.is_some_and(is_due)
+    }
+
+    fn begin_anew(&mut self) {
+        (self.first, self.is_first) = (None, false);
+    }
+}
+
+fn chosen(context: &Context, options: &Options) -> Outcome<Vec<SourceSettings>> {
+    let all = &context.settings()?.sources;
+    let known = |name: &String| all.iter().any(|source| source.name == *name);
+    if let Some(unknown) = options.source.iter().find(|name| !known(name)) {
+        let hint = "`yore source list` lists them";
+        return Err(Failure::usage(format!("there is no source {}", escape::text(unknown)), hint));
+    }
+    let is_wanted = |source: &&SourceSettings| {
+        source.kind == SourceKind::Files
+            && (options.source.is_empty() || options.source.contains(&source.name))
+    };
+    let chosen: Vec<SourceSettings> = all.iter().filter(is_wanted).cloned().collect();
+    match chosen.is_empty() {
+        false => Ok(chosen),
+        true => Err(Failure::usage(
+            "there is no source of files to be watched",
+            "add one: yore source add ~/Documents; databases are backed up by a timer: yore schedule install",
+        )),
+    }
+}
+
+/// Tells why changes are not seen; everything is looked at from time to time instead.
+fn explain(context: &Context, error: &notify::Error) {
+    let what = match error.kind {
+        notify::ErrorKind::MaxFilesWatch => {
+            "there are more folders than this system lets a person watch, so changes in some are seen only when everything \
+             is looked at; to raise the limit: sudo sysctl fs.inotify.max_user_watches=1048576"
+                .to_owned()
+        }
+        _ => format!(
+            "changes can't be watched, so everything is looked at from time to time: {}",
+            escape::text(&error.to_string())
+        ),
+    };
+    context.screen.problem("watch", &what);
+}
+
+impl Observed {
+    fn new(settings: SourceSettings) -> Self {
+        let roots = settings.paths.iter().map(|path| (real(path), None)).collect();
+        Self {
+            settings,
+            changed: ChangedPaths::default(),
+            wants_scan: true,
+            scanned: Instant::now(),
+            roots,
+        }
+    }
+
+    /// Returns true if a path is of the source.
+    fn holds(&self, path: &Path) -> bool {
+        self.roots.keys().any(|root| path.starts_with(root))
+    }
+}
+
+/// Returns a path without links, as a backup has it.
+fn real(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Returns the numbers of a folder that is there.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let metadata = yore_platform::path_metadata(path).ok()?;
+    Some((metadata.device, metadata.inode))
+}
+
+impl Watched<'_> {
+    /// Watches the folders that are there and not watched yet; returns true if one came, went or was exchanged.
+    fn attach(&mut self) -> bool {
+        let mut is_changed = false;
+        for source in &mut self.sources {
+            for (root, known) in &mut source.roots {
+                let found = identity(root);
+                if found == *known {
+                    continue;
+                }
+                *known = found;
+                is_changed = true;
+                source.wants_scan = true;
+                let Some(watcher) = self.watcher.as_mut().filter(|_| found.is_some()) else {
+                    continue;
+                };
+                let _ = watcher.unwatch(root);
+                if let Err(error) = watcher.watch(root, RecursiveMode::Recursive) {
+                    explain(self.context, &error);
+                }
+            }
+        }
+        is_changed
+    }
+
+    /// Looks whether the folders are still the same, and whether it is time to look at everything.
+    fn look(&mut self) -> bool {
+        let mut is_due = self.attach();
+        let every = Duration::from_secs(self.options.scan_every);
+        for source in &mut self.sources {
+            if source.scanned.elapsed() >= every {
+                source.wants_scan = true;
+                is_due = true;
+            }
+        }
+        is_due
+    }
+
+    /// Notes what an event says; returns true if something changed.
+    fn take(&mut self, event: notify::Result<Event>) -> bool {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                explain(self.context, &error);
+                self.sources.iter_mut().for_each(|source| source.wants_scan = true);
+                return true;
+            }
+        };
+        if event.attrs.flag() == Some(Flag::Rescan) {
+            // Events were lost.
+            self.sources.iter_mut().for_each(|source| source.wants_scan = true);
+            return true;
+        }
+        if matches!(event.kind, EventKind::Access(_)) {
+            return false;
+        }
+        let mut is_of_some = false;
+        for path in &event.paths {
+            for source in self.sources.iter_mut().filter(|source| source.holds(path)) {
+                source.changed.add(&snapshot_path(path));
+                is_of_some = true;
+            }
+        }
+        is_of_some
+    }
+
+    /// Makes a snapshot of each source that changed; returns the number of snapshots.
+    fn save(&mut self, repository: &Repository) -> Outcome<(u64, Done)> {
+        // What is in the queue is older than the snapshot that is made now.
+        let queued: Vec<_> = self.events.try_iter().collect();
+        queued.into_iter().for_each(|event| {
+            self.take(event);
+        });
+        let context = self.context;
+        let is_due = |source: &Observed| source.wants_scan || !source.changed.is_empty();
+        if !self.sources.iter().any(is_due) {
+            return Ok((0, Done::Whole));
+        }
+        let run = Run::begin(context, "backup", Waiting::Yes)?;
+        let (mut ledger, mut done, mut made) = (Vec::new(), Done::Whole, 0);
+        let mut first: Option<Failure> = None;
+        for source in self.sources.iter_mut().filter(|source| is_due(source)) {
+            let changed = source.changed.take();
+            let scan = std::mem::take(&mut source.wants_scan);
+            let hint = (!scan).then(|| changed.clone());
+            let mut entry =
+                SourceRun { source: source.settings.name.clone(), ..SourceRun::default() };
+            match save_one(context, repository, &source.settings, hint) {
+                Ok(record) => {
+                    made += 1;
+                    note(&mut entry, &record);
+                    if record.done() != Done::Whole {
+                        done = record.done();
+                        entry.error = Some("it was not saved as a whole".to_owned());
+                    }
+                    if scan {
+                        source.scanned = Instant::now();
+                    }
+                }
+                Err(failure) => {
+                    // It is saved with the next change.
+                    source.changed.extend(changed);
+                    source.wants_scan |= scan;
+                    entry.error = Some(failure.what.clone());
+                    first.get_or_insert(failure);
+                }
+            }
+            ledger.push(entry);
+        }
+        let outcome = match first {
+            Some(failure) => Err(failure),
+            None => Ok(done),
+        };
+        run.end(context, ledger, &outcome);
+        let names: BTreeSet<&str> =
+            self.sources.iter().map(|source| source.settings.name.as_str()).collect();
+        thin::apply(context, repository, &names);
+        outcome.map(|done| (made, done))
+    }
+}
+
+/// Makes a snapshot of a source, and looks only at what changed where that is known.
+fn save_one(
+    context: &Context,
+    repository: &Repository,
+    source: &SourceSettings,
+    changed: Option<ChangedPaths>,
+) -> Outcome<RunRecord> {
+    let mut jobs = job::jobs(source)?;
+    let mut job = jobs.pop().expect("files are one job");
+    let looked_at = if changed.is_some() { "what changed" } else { "everything" };
+    job.changed = changed;
+    let record = job::prepare(context, job)?.run(context, repository)?;
+    context.screen.detail(format!("looked at {looked_at} of {}", source.name));
+    summary::print(&context.screen, &record);
+    Ok(record)
+}
+
+fn note(entry: &mut SourceRun, record: &RunRecord) {
+    let totals = &record.report.totals;
+    entry.snapshot = record.report.snapshot.map(|id| id.to_string());
+    (entry.files, entry.bytes) = (totals.files, totals.bytes);
+    (entry.new_bytes, entry.stored_bytes) = (totals.new_bytes, totals.stored_bytes);
+    entry.suspicious = record.report.suspicion.is_some();
+    entry.behind.clone_from(&record.behind);
+    entry.seconds = record.took.as_secs_f64();
+}
+
+/// Tells how many snapshots went.
+fn told(context: &Context, name: &str, forgotten: u64) {
+    let counted = format::counted(forgotten, "snapshot");
+    context.screen.detail(format!("{}: {counted} thinned out", escape::text(name)));
+}
