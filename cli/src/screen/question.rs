@@ -28,3 +28,22 @@ pub fn is_agreed(screen: &Screen, question: &str, otherwise: &str) -> Outcome<bo
     })?;
     Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
+
+/// Asks for a line; an empty one is `usual`.
+///
+/// # Errors
+/// When no answer can be read.
+pub fn line(screen: &Screen, question: &str, usual: &str) -> Outcome<String> {
+    screen.ask(&format!("{question}: "));
+    let mut line = String::new();
+    let read = io::stdin().lock().read_line(&mut line);
+    let failed = |why: String| {
+        let hint = "run the command again, on a terminal";
+        Failure::new(Exit::Failed, format!("no answer could be read: {why}"), hint)
+    };
+    match read.map_err(|error| failed(reason(&error)))? {
+        0 => Err(failed("the input ended".into())),
+        _ if line.trim().is_empty() => Ok(usual.to_owned()),
+        _ => Ok(line.trim().to_owned()),
+    }
+}

@@ -10,10 +10,14 @@ use crate::access::key_file::KeyFile;
 use crate::access::place::Place;
 use crate::access::{contacts, secret, strength};
 use crate::args::{percent, time};
+use crate::config::ConfigFile;
 use crate::context::Context;
 use crate::failure::engine_error::quoted;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
+use crate::screen::question;
+
+mod ask;
 
 /// The options of `init`.
 #[derive(Debug, Args)]
@@ -25,6 +29,18 @@ pub struct Options {
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
+    let is_first = !context.names_destination() && !ConfigFile::load(&context.global)?.exists;
+    if !is_first || !question::can_be_asked(&context.screen) {
+        return make(context, options);
+    }
+    let wishes = ask::ask(context)?;
+    let done = make(context, options)?;
+    ask::go_on(context, &wishes)?;
+    Ok(done)
+}
+
+/// Makes the repository at the destinations.
+fn make(context: &Context, options: &Options) -> Outcome {
     // Checked before a passphrase is asked for.
     let places = vacant_places(context)?;
     let passphrase = choose_passphrase(context)?;
