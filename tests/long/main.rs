@@ -164,7 +164,8 @@ fn backups_and_maintenance_survive_five_hundred_kills() {
     #[cfg(feature = "garage")]
     {
         let garage = yore_tests::Garage::start();
-        let (bucket, person) = (garage.at("killed"), Person::new());
+        let (bucket, second) = (garage.at("killed"), garage.at("killed-too"));
+        let person = Person::new();
         fill(&person);
         let command = |words: &[&str]| {
             let mut command = person.command(words);
@@ -177,6 +178,7 @@ fn backups_and_maintenance_survive_five_hundred_kills() {
         let types = |words: &[&str]| drop(Yore::finish(&mut command(words)).assert_code(0));
         types(&["config", "set", "key-file", "~/yore.key"]);
         types(&["destination", "add", &bucket.url(), "--name", "bucket"]);
+        types(&["destination", "add", &second.url(), "--name", "second"]);
         types(&["init"]);
         types(&["source", "add", "docs"]);
         print_measured(format!("{:?}", kill_commands(&person, command, 250)));

@@ -40,7 +40,7 @@ pub use repository::{
 #[cfg(feature = "garage")]
 pub use server::Garage;
 pub use server::{
-    Action, BucketAt, Direction, Exchange, FaultyProxy, HttpProcess, Kills, Link, LinkCounts, Moto,
-    Proxy, RcloneRemotes, S3s, ServerProcess, Sshd, SshdSettings, boto, free_port, kill_at_random,
-    make_key, serves_remote,
+    Action, BucketAt, DatabaseServer, Direction, Exchange, FaultyProxy, HttpProcess, Kills, Link,
+    LinkCounts, MessageSink, Moto, Proxy, RcloneRemotes, S3s, ServerProcess, Sshd, SshdSettings,
+    boto, free_port, kill_at_random, make_key, serves_remote,
 };

@@ -1,6 +1,7 @@
 //! Servers on this machine's loopback address, which end with the test that starts them.
 
 mod bucket;
+mod databases;
 mod faults;
 #[cfg(feature = "garage")]
 mod garage;
@@ -11,9 +12,11 @@ mod process;
 mod proxy;
 mod rclone;
 mod s3s;
+mod sinks;
 mod sshd;
 
 pub use bucket::{BucketAt, boto};
+pub use databases::DatabaseServer;
 pub use faults::{Action, Exchange, FaultyProxy};
 #[cfg(feature = "garage")]
 pub use garage::Garage;
@@ -24,4 +27,5 @@ pub use process::{ServerProcess, free_port};
 pub use proxy::{Direction, Link, LinkCounts, Proxy};
 pub use rclone::{RcloneRemotes, serves as serves_remote};
 pub use s3s::S3s;
+pub use sinks::MessageSink;
 pub use sshd::{Sshd, SshdSettings, make_key};

@@ -1,5 +1,14 @@
 //! The whole system under test, a room for each subject. Each module is one kind of test; each test's name is a sentence.
 
+mod automatic {
+    mod alerts;
+    mod databases;
+    mod drills;
+    mod hooks;
+    mod schedules;
+    mod watching;
+}
+
 mod backend {
     mod conformance;
     mod verified_writes;
@@ -110,8 +119,10 @@ mod past {
 mod program {
     mod closed_pipe;
     mod exit_codes;
+    mod first_start;
     mod help;
     mod keys;
+    mod machines;
     mod progress;
     mod secrets;
     mod status;

@@ -9,6 +9,9 @@ use yore_platform::{
     Seek, SourceDir, Timestamp, Volume, VolumeError, Xattrs,
 };
 
+/// The size of the smallest blocks of file systems in use.
+const SMALLEST_BLOCK: u64 = 4096;
+
 /// One file, directory or link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileFingerprint {
@@ -24,7 +27,7 @@ pub struct FileFingerprint {
     pub size: u64,
     /// The bytes of a file, or the text of a link.
     pub bytes: Vec<u8>,
-    /// The ranges in which a file has data, as the file system reports them.
+    /// The ranges in which a file has data, as the file system reports them; all of a small file.
     pub data: Vec<(u64, u64)>,
     /// The numbers of a device.
     pub device: DeviceNumber,
@@ -123,7 +126,13 @@ fn content(dir: &SourceDir, name: &[u8], size: u64) -> (Vec<u8>, Vec<(u64, u64)>
         data.push((range.start, range.end.min(size)));
         at = range.end;
     }
-    (bytes, data)
+    (bytes, of_whole_blocks(data, size))
+}
+
+/// Returns the ranges of data of a file; whether a part of a block is a hole is the file system's own affair, and may
+/// change by itself.
+fn of_whole_blocks(data: Vec<(u64, u64)>, size: u64) -> Vec<(u64, u64)> {
+    if size <= SMALLEST_BLOCK { vec![(0, size)] } else { data }
 }
 
 /// Takes the fingerprint of everything that a volume presents at a path.
@@ -169,7 +178,7 @@ fn walk_volume(
     files: &mut HashMap<Ino, Vec<u8>>,
 ) -> Result<(), VolumeError> {
     let (bytes, data) = match attr.kind {
-        Kind::File => (read(volume, attr)?, data_of(volume, attr)?),
+        Kind::File => (read(volume, attr)?, of_whole_blocks(data_of(volume, attr)?, attr.size)),
         Kind::Symlink => (volume.read_link(attr.ino)?, Vec::new()),
         _ => (Vec::new(), Vec::new()),
     };

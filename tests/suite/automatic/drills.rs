@@ -1,0 +1,62 @@
+//! Drills: a restore that is tried before it is needed.
+
+use std::fs;
+
+use yore_tests::{Person, noise};
+
+#[test]
+fn a_drill_restores_compares_and_finds_what_is_damaged() {
+    let person = Person::with_destinations(&["disk"]);
+    let docs = person.folder("docs", "x");
+    for number in 0..30 {
+        fs::write(docs.join(number.to_string()), noise(40_000, number)).expect("a file");
+    }
+    person.types(["source", "add", "docs"]).assert_code(0);
+    person.types(["backup"]).assert_code(0);
+    let page = person.at("drill.html");
+    let words = ["drill", "--sample", "10", "--json", "--report"].map(std::ffi::OsStr::new);
+    let right = person.types(words.into_iter().chain([page.as_os_str()])).assert_code(0).objects();
+    let drill = right.iter().find(|object| object["type"] == "drill").expect("a drill");
+    assert_eq!((&drill["files"], &drill["compared"]), (&10.into(), &10.into()), "{drill}");
+    let page = fs::read_to_string(page).expect("the page");
+    assert!(page.contains("Everything that was restored is as it was saved."), "{page}");
+    // The person's own check, in the folder of what was restored.
+    let check = format!("test -e \"$YORE_DRILL_DIR{}/file\"", docs.display());
+    person.types(["drill", "--all", "--command", &check]).assert_code(0);
+    let failed = person.types(["drill", "--command", "exit 4"]).assert_code(1);
+    assert!(failed.err.contains("your own check failed"), "{}", failed.err);
+    let status = person.types(["status"]);
+    assert!(
+        status.out.contains("The last drill, ") && status.out.contains("FAILED"),
+        "{}",
+        status.out
+    );
+    // A live file that rotted: same times, other content.
+    let rotten = docs.join("7");
+    let before = fs::metadata(&rotten).expect("it is there").modified().expect("a time");
+    let mut bytes = fs::read(&rotten).expect("it is there");
+    bytes[20_000] ^= 1;
+    fs::write(&rotten, bytes).expect("a file");
+    fs::File::options()
+        .write(true)
+        .open(&rotten)
+        .expect("it is there")
+        .set_modified(before)
+        .expect("set");
+    person.types(["drill", "--all"]).assert_code(0);
+    // A pack that is damaged.
+    let packs = person.at("disk/packs");
+    let mut largest = (0, std::path::PathBuf::new());
+    for folder in fs::read_dir(packs).expect("packs").flatten() {
+        for pack in fs::read_dir(folder.path()).expect("a folder").flatten() {
+            largest = largest.max((pack.metadata().expect("a size").len(), pack.path()));
+        }
+    }
+    let mut bytes = fs::read(&largest.1).expect("a pack");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x55;
+    fs::write(&largest.1, bytes).expect("a pack");
+    let failed = person.types(["drill", "--all"]).assert_code(1);
+    assert!(failed.err.contains("the drill failed"), "{}", failed.err);
+    person.types(["drill", "--host", "nobody"]).assert_code(1);
+}
