@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use super::process::{ServerProcess, free_port};
+use crate::machine::needs_root;
 
 /// A server of MariaDB or PostgreSQL.
 pub struct DatabaseServer {
@@ -135,6 +136,7 @@ impl DatabaseServer {
 
 /// Makes a folder that a user of the system owns.
 fn folder_of(user: &str) -> TempDir {
+    needs_root("start a server of databases as its user");
     let folder = tempfile::Builder::new().prefix("yore-db-").tempdir().expect("a folder");
     succeed(Command::new("chown").arg(user).arg(folder.path()));
     folder

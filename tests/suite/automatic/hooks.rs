@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use yore_tests::Person;
+use yore_tests::{Person, needs_root};
 
 fn person() -> Person {
     let person = Person::with_destinations(&["disk"]);
@@ -102,6 +102,7 @@ fn two_runs_do_not_overlap_and_both_are_in_the_history() {
 /// In a mount namespace in which the system describes a battery.
 #[test]
 fn a_timer_does_not_back_up_on_battery_or_on_a_busy_machine() {
+    needs_root("let the system describe a battery");
     let person = person();
     set(&person, "limits.battery", "false");
     let yore = person.command(["backup"]);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use yore_tests::Person;
+use yore_tests::{Person, needs_root};
 
 fn person() -> Person {
     let person = Person::with_destinations(&["disk"]);
@@ -81,6 +81,7 @@ fn an_agent_of_launchd_is_a_property_list_that_runs_the_backup() {
 /// A real cron runs the line that was installed, in a mount namespace that has tables of its own.
 #[test]
 fn cron_runs_the_line_that_was_installed() {
+    needs_root("give cron tables of its own");
     let person = person();
     let dry =
         install(&person, &["--daily", "02:30", "--splay", "0s", "--with", "cron", "--dry-run"]);

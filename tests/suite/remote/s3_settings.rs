@@ -3,7 +3,9 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use yore_tests::{Action, BucketAt, FaultyProxy, Moto, Person, Scratch, Yore, print_measured};
+use yore_tests::{
+    Action, BucketAt, FaultyProxy, Moto, Person, Scratch, Yore, noise, print_measured,
+};
 
 /// The names of the objects of a bucket below a folder of the repository.
 fn names(at: &BucketAt, folder: &str) -> Vec<String> {
@@ -91,6 +93,37 @@ fn sync_extends_the_locks_of_what_is_in_use() {
     assert!(all.iter().all(|name| until(name) != "null"));
     let without = run(&at.url(), &["sync", "--extend-lock"]).assert_code(2);
     assert!(without.err.contains("lock=compliance:30d"), "{}", without.err);
+}
+
+#[test]
+fn prune_says_what_is_locked_and_until_when_and_keeps_it() {
+    let moto = Moto::shared();
+    let at = moto.bucket_with_lock("pruned");
+    let yore = Yore::new();
+    let source = yore.scratch.folder("source");
+    let words = ["backup", source.to_str().expect("text")];
+    let locking = format!("{}&lock=governance:5d", at.url());
+    let run =
+        |arguments: &[&str]| Yore::finish(at.command(&yore, arguments).env("YORE_REPO", &locking));
+    run(&["init"]).assert_code(0);
+    for seed in [1, 2] {
+        fs::write(source.join("file"), noise(2_000_000, seed)).expect("a file");
+        run(&words).assert_code(0);
+    }
+    let listed = run(&["snapshots", "--json"]).assert_code(0).objects();
+    let first = listed[0]["id"].as_str().expect("an id").to_owned();
+    run(&["forget", &first]).assert_code(0);
+    // The first prune marks what is to be deleted; the next one may, but for the lock.
+    let before = names(&at, "packs/");
+    let mut said = String::new();
+    for _ in 0..2 {
+        let ended = run(&["prune", "--grace", "0"]);
+        assert!(matches!(ended.code, Some(0 | 3)), "{ended:?}");
+        said = ended.out + &ended.err;
+    }
+    assert!(said.contains("locked by the destination until"), "{said}");
+    assert!(before.iter().all(|name| names(&at, "packs/").contains(name)), "nothing is deleted");
+    run(&["check", "--read-data"]).assert_code(0);
 }
 
 #[test]
