@@ -35,7 +35,7 @@ pub use project::{
 };
 pub use repository::{
     Call, Distance, Expected, FAULTS, Fault, FaultKind, Faulty, HARMLESS_FAULTS, Memory, Recorder,
-    Requests, TestRepository, When, dead_writer, options, small_parameters, time,
+    Requests, TestRepository, When, dead_writer, killed_so_far, options, small_parameters, time,
 };
 #[cfg(feature = "garage")]
 pub use server::Garage;

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -235,6 +236,7 @@ impl State {
             FaultKind::Crash(_) | FaultKind::CrashInAppend if !is_first => None,
             FaultKind::Crash(when) => {
                 self.stopped = true;
+                KILLED.fetch_add(1, Ordering::Relaxed);
                 Some(match when {
                     When::Before => Effect::Fail(ErrorKind::Other),
                     When::After => Effect::Execute(DoAndFail(ErrorKind::Other)),
@@ -242,6 +244,7 @@ impl State {
             }
             FaultKind::CrashInAppend => {
                 self.stopped = true;
+                KILLED.fetch_add(1, Ordering::Relaxed);
                 Some(Effect::Execute(HalfAndFail(ErrorKind::Other)))
             }
             FaultKind::Truncated => {
@@ -270,6 +273,14 @@ impl State {
             }
         }
     }
+}
+
+/// The points at which operations were killed in this process.
+static KILLED: AtomicU64 = AtomicU64::new(0);
+
+/// Returns at how many points operations were killed so far, by all tests of this process.
+pub fn killed_so_far() -> u64 {
+    KILLED.load(Ordering::Relaxed)
 }
 
 fn failure(object: String, kind: ErrorKind) -> Error {

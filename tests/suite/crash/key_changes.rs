@@ -13,7 +13,10 @@ use yore_engine::repository::{
 };
 use yore_engine::sync::{SyncOptions, sync};
 use yore_engine::{Error, Result, Unobserved};
-use yore_tests::{FAULTS, Fault, FaultKind, Faulty, Memory, TestRepository, dead_writer, time};
+use yore_tests::{
+    FAULTS, Fault, FaultKind, Faulty, Memory, TestRepository, dead_writer, killed_so_far,
+    print_measured, time,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
@@ -165,4 +168,8 @@ fn something_opens_every_destination_whatever_call_of_a_change_fails() {
     }
     // The destination whose id is lower gets the new header first.
     try_all_faults(&scene, Change::Rotate, true);
+    print_measured(format!(
+        "changes of keys: {} points killed by all tests so far",
+        killed_so_far()
+    ));
 }

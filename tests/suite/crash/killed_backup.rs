@@ -9,8 +9,8 @@ use yore_engine::repository::forget;
 use yore_engine::{Run, Unobserved};
 use yore_tests::{
     Call, Fault, FaultKind, Faulty, Fingerprint, Ignoring, Memory, Recorder, Scratch,
-    TestRepository, When, assert_same, change_source, fingerprint_folder, options, small_source,
-    time,
+    TestRepository, When, assert_same, change_source, fingerprint_folder, killed_so_far, options,
+    print_measured, small_source, time,
 };
 
 /// A repository with one snapshot, and a source that has changed since.
@@ -119,6 +119,10 @@ fn a_backup_killed_before_or_after_any_call_leaves_a_sound_repository_and_the_ne
             scene.assert_goes_on(&memory, &what);
         }
     }
+    print_measured(format!(
+        "backup: killed at {stopped} points of {calls} calls; {} by all tests so far",
+        killed_so_far()
+    ));
     assert!(stopped >= 2 * calls - 20, "only {stopped} of {} crashes happened", 2 * calls);
 }
 

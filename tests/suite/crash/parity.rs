@@ -13,8 +13,8 @@ use yore_engine::repository::Repository;
 use yore_engine::{Result, Run, Unobserved};
 use yore_tests::{
     Call, Fault, FaultKind, Faulty, Fingerprint, Memory, Scratch, TestRepository, When,
-    change_source, dead_writer, fingerprint_folder, options, print_measured, small_parameters,
-    small_source, time,
+    change_source, dead_writer, fingerprint_folder, killed_so_far, options, print_measured,
+    small_parameters, small_source, time,
 };
 
 /// Of so many reads one is killed.
@@ -87,7 +87,11 @@ impl Scene {
                 then(&memory, &what);
             }
         }
-        print_measured(format!("with parity: killed at {points} points of {} calls", calls.len()));
+        print_measured(format!(
+            "with parity: killed at {points} points of {} calls; {} by all tests so far",
+            calls.len(),
+            killed_so_far()
+        ));
     }
 
     /// Fails unless the newest snapshot restores to what the source was.

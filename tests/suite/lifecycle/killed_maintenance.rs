@@ -9,7 +9,8 @@ use yore_engine::repository::{Repository, forget};
 use yore_engine::{Result, Unobserved};
 use yore_tests::{
     Call, Fault, FaultKind, Faulty, Fingerprint, Memory, Scratch, TestRepository, When,
-    change_source, dead_writer, fingerprint_folder, print_measured, small_source, time,
+    change_source, dead_writer, fingerprint_folder, killed_so_far, print_measured, small_source,
+    time,
 };
 
 /// Of so many reads one is killed.
@@ -134,5 +135,9 @@ fn forget_and_prune_that_are_killed_at_any_call_lose_nothing_and_the_next_run_fi
             assert!(freed <= usual + usual / 10, "{what}: {freed} bytes are left, usually {usual}");
         }
     }
-    print_measured(format!("forget and prune: killed at {points} points of {} calls", calls.len()));
+    print_measured(format!(
+        "forget and prune: killed at {points} points of {} calls; {} by all tests so far",
+        calls.len(),
+        killed_so_far()
+    ));
 }

@@ -13,7 +13,8 @@ use yore_engine::{Result, Run, TreePath, Unobserved};
 use yore_platform::snapshot_path;
 use yore_tests::{
     Call, Fault, FaultKind, Faulty, Fingerprint, Memory, Scratch, TestRepository, When,
-    change_source, dead_writer, fingerprint_folder, print_measured, small_source, time,
+    change_source, dead_writer, fingerprint_folder, killed_so_far, print_measured, small_source,
+    time,
 };
 
 /// Of so many reads one is killed.
@@ -151,5 +152,9 @@ fn a_repair_that_is_killed_at_any_call_loses_nothing_and_the_next_one_finishes()
             scene.assert_kept(&before, &memory, &what);
         }
     }
-    print_measured(format!("repair: killed at {points} points of {} calls", calls.len()));
+    print_measured(format!(
+        "repair: killed at {points} points of {} calls; {} by all tests so far",
+        calls.len(),
+        killed_so_far()
+    ));
 }

@@ -13,8 +13,8 @@ use yore_engine::snapshots::SnapshotEntry;
 use yore_engine::{Repeat, Result, Run};
 use yore_tests::{
     Call, Fault, FaultKind, Faulty, Memory, Recorder, Scratch, TestRepository, When,
-    assert_same_tree, build_matrix, change_source, dead_writer, describe, print_measured,
-    small_source, time,
+    assert_same_tree, build_matrix, change_source, dead_writer, describe, killed_so_far,
+    print_measured, small_source, time,
 };
 
 /// Copies everything that is not there yet.
@@ -187,7 +187,11 @@ fn a_copy_that_is_killed_at_any_write_is_completed_by_the_next_run_without_dupli
             assert_copied(&past.repo, &to);
         }
     }
-    print_measured(format!("copy: killed at {points} points of {} calls", calls.len()));
+    print_measured(format!(
+        "copy: killed at {points} points of {} calls; {} by all tests so far",
+        calls.len(),
+        killed_so_far()
+    ));
 }
 
 #[test]
