@@ -25,6 +25,7 @@ fn units_of_systemd_are_right_and_are_removed_again() {
         &["--hourly", "5", "--name", "hourly", "--with", "systemd"],
         &["--drill", "--with", "systemd"],
         &["--watch", "--with", "systemd"],
+        &["--alerts", "--with", "systemd"],
     ] {
         // Without a systemd of this person, they are written and said not to be in force.
         let ended = install(&person, words);
@@ -34,7 +35,7 @@ fn units_of_systemd_are_right_and_are_removed_again() {
     let mut files: Vec<_> =
         std::fs::read_dir(&folder).expect("units").map(|e| e.expect("a name").path()).collect();
     files.retain(|path| path.is_file());
-    assert_eq!(files.len(), 9, "{files:?}");
+    assert_eq!(files.len(), 11, "{files:?}");
     let verified = Command::new("systemd-analyze")
         .args(["verify", "--man=no"])
         .args(&files)
@@ -53,8 +54,8 @@ fn units_of_systemd_are_right_and_are_removed_again() {
         assert!(is_there, "{event}");
     }
     let listed = person.types(["schedule", "list", "--json"]).assert_code(0).objects();
-    assert_eq!(listed.len(), 5, "{listed:?}");
-    for name in ["backup", "weekly", "hourly", "drill", "watch"] {
+    assert_eq!(listed.len(), 6, "{listed:?}");
+    for name in ["backup", "weekly", "hourly", "drill", "watch", "alerts"] {
         person.types(["schedule", "remove", name]).assert_code(0);
     }
     assert_eq!(person.types(["schedule", "list", "--json"]).assert_code(0).objects().len(), 0);

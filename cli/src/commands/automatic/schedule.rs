@@ -62,14 +62,17 @@ struct InstallOptions {
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     name: Option<String>,
     /// Back up these sources of the configuration only (may be repeated)
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["drill", "check", "watch"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["drill", "check", "alerts", "watch"])]
     source: Vec<String>,
     /// Run `yore drill` instead
-    #[arg(long, conflicts_with_all = ["check", "watch"])]
+    #[arg(long, conflicts_with_all = ["check", "alerts", "watch"])]
     drill: bool,
     /// Run `yore check --read-data=1/7` instead
-    #[arg(long, conflicts_with = "watch")]
+    #[arg(long, conflicts_with_all = ["alerts", "watch"])]
     check: bool,
+    /// Run `yore alert check` instead: it tells what is too old
+    #[arg(long, conflicts_with = "watch")]
+    alerts: bool,
     /// Run `yore watch` all the time
     #[arg(long, conflicts_with_all = ["daily", "hourly", "weekly", "monthly"])]
     watch: bool,
@@ -163,6 +166,7 @@ fn job(context: &Context, options: &InstallOptions) -> Outcome<Job> {
         (true, _) => None,
         (false, Some(calendar)) => Some(calendar),
         (false, None) if options.drill => Some(Calendar::MONTHLY),
+        (false, None) if options.alerts => Some(Calendar::HOURLY),
         (false, None) => Some(Calendar::DAILY),
     };
     let program = std::env::current_exe().map_err(|error| {
@@ -179,6 +183,7 @@ fn job(context: &Context, options: &InstallOptions) -> Outcome<Job> {
     let (name, words): (&str, &[&str]) = match options {
         InstallOptions { watch: true, .. } => ("watch", &["watch"]),
         InstallOptions { drill: true, .. } => ("drill", &["drill"]),
+        InstallOptions { alerts: true, .. } => ("alerts", &["alert", "check"]),
         InstallOptions { check: true, .. } => ("check", &["check", "--read-data=1/7"]),
         _ => ("backup", &["backup", "--wait", "--if-idle"]),
     };

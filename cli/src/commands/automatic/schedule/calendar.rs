@@ -28,6 +28,8 @@ pub const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 impl Calendar {
     /// Each day at half past two.
     pub const DAILY: Self = Self { minute: 30, hour: Some(2), day: None };
+    /// Each hour.
+    pub const HOURLY: Self = Self { minute: 0, hour: None, day: None };
     /// The first of each month at four.
     pub const MONTHLY: Self = Self { minute: 0, hour: Some(4), day: Some(Day::Month(1)) };
 
