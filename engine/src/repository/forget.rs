@@ -8,6 +8,7 @@ use crate::format::id::SnapshotId;
 use crate::format::object::{Area, Kind, ObjectName};
 use crate::format::record::Tombstone;
 use crate::format::seal;
+use crate::repository::records::Records;
 use crate::repository::session::Writer;
 use crate::repository::{Behind, BehindCause, Repository};
 
@@ -43,10 +44,11 @@ pub fn forget(
             return Err(Error::NotFound { what: format!("there is no snapshot {id}") });
         }
     }
+    let mut records = Records::open(repository).listed(known);
     let mut report = ForgetReport::default();
     for &snapshot in ids {
         // A snapshot that can't be read can still be forgotten.
-        let known = repository.load_snapshot(snapshot).ok();
+        let known = records.snapshot(snapshot).ok();
         let tombstone = Tombstone {
             snapshot,
             time: now,
