@@ -11,7 +11,7 @@ use super::{Problems, Repository, Sessions};
 use crate::error::{Error, Result};
 use crate::format::id::SnapshotId;
 use crate::format::object::{Area, Kind, ObjectName};
-use crate::format::record::{ClientId, Snapshot, Tombstone};
+use crate::format::record::{ClientId, Tombstone};
 use crate::operation::clock::now;
 use crate::snapshots::order::{self, SnapshotEntry};
 
@@ -209,8 +209,10 @@ impl Repository {
         State { snapshots: found, sessions, committed, is_whole }
     }
 
-    pub(crate) fn load_snapshot(&self, id: SnapshotId) -> Result<Snapshot> {
-        Records::open(self).snapshot(id)
+    /// Returns those of the snapshots that no destination has whole.
+    pub(crate) fn unreadable_snapshots(&self, ids: &BTreeSet<SnapshotId>) -> BTreeSet<SnapshotId> {
+        let mut records = Records::open(self);
+        ids.iter().copied().filter(|id| records.snapshot(*id).is_err()).collect()
     }
 }
 

@@ -174,7 +174,8 @@ fn a_writer_that_began_before_is_awaited_and_what_it_commits_is_rescued() {
     // It knows the packs of the first snapshot, and commits that snapshot's tree once more.
     let repository = &scene.sample.repository;
     let open = session::open(repository, &[0], &writer(), time(LATER)).expect("a session");
-    let old = repository.load_snapshot(first).expect("a snapshot");
+    let listed = repository.snapshots().expect("snapshots").list;
+    let old = &listed.iter().find(|entry| entry.id == first).expect("a snapshot").snapshot;
     scene.sample.forget(first);
     let report = scene.prune();
     assert!(report.condemned.packs > 0 && report.deleted.packs == 0, "{report:?}");

@@ -339,8 +339,7 @@ fn commit(
     let Task { repository, destination, observer, .. } = *task;
     let view = repository.only(destination);
     let mut commits: BTreeSet<SnapshotId> = found.lacking.commits.iter().copied().collect();
-    let absent = commits.iter().filter(|id| view.load_snapshot(**id).is_err()).copied();
-    let mut incomplete: BTreeSet<SnapshotId> = absent.collect();
+    let mut incomplete = view.unreadable_snapshots(&commits);
     // Otherwise the destination has every pack that an index describes, so every tree is whole.
     let is_described = |id: &ObjectId| found.described.contains_key(id);
     if has_losses || found.has_losses || found.condemned.iter().any(is_described) {

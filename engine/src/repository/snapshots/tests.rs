@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::format::record::Snapshot;
 use crate::snapshots::order::tests::snapshot;
 
 /// The most snapshots that a writer does not see although they were written.
