@@ -32,11 +32,16 @@ pub struct Prepared {
 /// When a source, or the repository for it, is not there; when a source belongs to the repository or
 /// the cache; when a list of patterns can't be read, or the time is in the future.
 pub fn prepare(context: &Context, job: BackupJob) -> Outcome<Prepared> {
+    find_all(context, job).map_err(|failure| {
+        // A repository that is not there is said first. One that does not answer is waited for when it is opened.
+        let absent = context.must_be_there().err();
+        absent.filter(|absent| absent.exit == Exit::NoRepository).unwrap_or(failure)
+    })
+}
+
+fn find_all(context: &Context, job: BackupJob) -> Outcome<Prepared> {
     let (sources, own_folders, excludes) = match &job.input {
         Input::Files(named) => {
-            // One that does not answer is waited for when it is opened.
-            let absent = context.must_be_there().err();
-            absent.filter(|failure| failure.exit == Exit::NoRepository).map_or(Ok(()), Err)?;
             let sources = sources::find(named, &context.screen)?;
             let own_folders = own_folders(context, &sources.paths)?;
             let excludes = excludes(&job.excludes, &sources.paths, &own_folders)?;

@@ -83,10 +83,6 @@ impl S3 {
         block_on(race::probe(&self.bucket))
     }
 
-    fn keeps_create_if_absent(&self) -> bool {
-        self.capabilities().create_if_absent == Guarantee::Kept
-    }
-
     fn refuses_conditions(&self) -> bool {
         self.refuses_conditions.load(Ordering::Relaxed)
     }

@@ -145,6 +145,12 @@ impl ObjectName {
         self.0.starts_with("packs/")
     }
 
+    /// Returns true if the name is an id that its writer drew at random: two writers never create the same one.
+    pub(crate) fn is_drawn(&self) -> bool {
+        let drawn = [Area::Packs, Area::Index, Area::Snapshots, Area::Sessions];
+        self.suffix().is_none() && Area::of(self).is_some_and(|area| drawn.contains(&area))
+    }
+
     /// Returns the name of an index of level 0.
     pub fn index(id: ObjectId) -> Self {
         Self(format!("index/{id}"))
@@ -286,6 +292,9 @@ mod tests {
             let name = ObjectName::parse(Area::Index, &format!("index/{id}{suffix}"));
             assert_eq!(name.map(|name| (name.id(), name.level())), level.map(|l| (Some(id.0), l)));
         }
+        assert!(ObjectName::session(id).is_drawn() && ObjectName::pack(id).is_drawn());
+        assert!(!ObjectName::verdict(id).is_drawn() && !ObjectName::generation(1).is_drawn());
+        assert!(!ObjectName::tombstone(crate::format::id::SnapshotId(id.0)).is_drawn());
         assert_eq!(ObjectName::generation_end(17).number(), Some(17));
         assert_eq!(ObjectName::generation_end(17).suffix(), Some("end"));
     }

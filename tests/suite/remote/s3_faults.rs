@@ -8,7 +8,7 @@ use serde_json::json;
 use yore_engine::Error;
 use yore_engine::backend::s3::{Patience, S3, S3Options};
 use yore_engine::backend::{Backend, Guarantee, Published, probe_create_if_absent, save};
-use yore_engine::format::{Area, ObjectName};
+use yore_engine::format::{Area, ObjectId, ObjectName};
 use yore_tests::{Action, BucketAt, Ended, Exchange, FaultyProxy, Moto, S3s, Yore, binary, noise};
 
 /// A pack of these bytes is sent in parts.
@@ -118,10 +118,12 @@ fn a_server_that_ignores_or_does_not_know_the_condition_is_found_by_the_probe() 
         let found = probe_create_if_absent(&backend).expect("an answer");
         assert_eq!(found, Guarantee::Broken, "{prefix}");
         for bytes in [noise(100, 1), noise(LARGE, 1)] {
-            backend.delete(&pack()).expect("it is deleted");
-            let saved = save(&backend, &pack(), &bytes).expect("it is saved");
+            // A name that another writer may give, too.
+            let name = ObjectName::verdict(ObjectId([1; 32]));
+            backend.delete(&name).expect("it is deleted");
+            let saved = save(&backend, &name, &bytes).expect("it is saved");
             assert_eq!(saved, Published::Created, "{prefix}");
-            let again = save(&backend, &pack(), b"other").expect("an answer");
+            let again = save(&backend, &name, b"other").expect("an answer");
             assert_eq!(again, Published::Exists, "found without the condition, {prefix}");
         }
     }

@@ -152,6 +152,8 @@ fn an_unchanged_backup_finds_that_in_at_most_six_requests() {
         "an unchanged backup to a bucket: {} requests, {found} of them before it writes",
         seen.len()
     ));
-    assert!(found <= 6, "{lines:#?}");
+    assert!(found <= 4, "{lines:#?}");
+    // Of these, some are sent at once.
+    assert!(seen.len() <= 12, "{lines:#?}");
     assert!(lines.iter().all(|line| !line.contains("packs/")), "{lines:#?}");
 }

@@ -17,7 +17,7 @@ use super::headers;
 use super::list::end_upload;
 use super::lock;
 use crate::backend::runtime::{block_on, runtime};
-use crate::backend::{NewObject, Published};
+use crate::backend::{Backend, Guarantee, NewObject, Published};
 use crate::error::{Error, Result};
 use crate::format::object::ObjectName;
 
@@ -93,11 +93,7 @@ impl<'a> Upload<'a> {
 
     /// Makes the object exist.
     async fn finish(&mut self, mut condition: Condition) -> Result<Published> {
-        let is_header = self.name == ObjectName::header();
-        // The header is never looked for: `prepare` did, and the probe needs the answer of the store itself.
-        let asks_first =
-            condition == Condition::IfAbsent && !is_header && !self.s3.keeps_create_if_absent();
-        if asks_first && self.bucket().head(&self.name).await?.is_some() {
+        if condition == Condition::IfAbsent && self.asks_first() && self.bucket().head(&self.name).await?.is_some() {
             self.give_up().await;
             return Ok(Published::Exists);
         }
@@ -117,6 +113,18 @@ impl<'a> Upload<'a> {
         match sent {
             Sent::Created => Ok(Published::Created),
             Sent::Refused => self.tell_own_object().await,
+        }
+    }
+
+    /// Returns true if the name is looked for first, since the store may replace an object that exists.
+    ///
+    /// The header is never looked for: `prepare` did, and the probe needs the answer of the store itself. A name
+    /// that was drawn at random is, where the store is known to replace objects: a copy of it may be there.
+    fn asks_first(&self) -> bool {
+        match self.s3.capabilities().create_if_absent {
+            Guarantee::Kept => false,
+            Guarantee::Broken => self.name != ObjectName::header(),
+            Guarantee::Unprobed => self.name != ObjectName::header() && !self.name.is_drawn(),
         }
     }
 
