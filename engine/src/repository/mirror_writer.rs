@@ -132,6 +132,15 @@ impl<'r> MirrorWriter<'r> {
         &self.session
     }
 
+    /// Returns true if objects go to one destination whose requests cost a round trip each.
+    pub(crate) fn is_distant(&self) -> bool {
+        match &self.route {
+            Route::Direct(backend) => !backend.capabilities().cheap_requests,
+            // Each has a thread that waits for it.
+            Route::Queues(..) => false,
+        }
+    }
+
     /// Leaves a sign of life when one is due.
     fn beat(&self) -> Result<()> {
         let Some(number) = self.pulse.due() else { return Ok(()) };

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread::{Scope, ScopedJoinHandle};
 
 use crossbeam_channel::Receiver;
 
@@ -37,12 +38,20 @@ impl PackWriter {
 
     /// Writes until every sender is dropped, then completes the packs that are open.
     pub(crate) fn run(self, state: &StoreState<'_>) -> Result<()> {
+        std::thread::scope(|scope| self.write_all(state, &mut Completion::new(scope, state)))
+    }
+
+    fn write_all<'s>(
+        self,
+        state: &'s StoreState<'_>,
+        completion: &mut Completion<'s, '_>,
+    ) -> Result<()> {
         let mut open: [Option<UnfinishedPack<'_>>; 2] = [None, None];
         for write in &self.writes {
             match write {
                 WriteJob::Close(kind) => {
                     if let Some(pack) = open[usize::from(kind == PackKind::Tree)].take() {
-                        close(state, kind, pack)?;
+                        completion.complete(kind, pack)?;
                     }
                 }
                 WriteJob::Frame { key, kind, blobs, info, sealed } => {
@@ -64,10 +73,46 @@ impl PackWriter {
         // Chunks before the trees that name them.
         for (kind, pack) in [PackKind::Data, PackKind::Tree].into_iter().zip(open) {
             if let Some(pack) = pack {
-                close(state, kind, pack)?;
+                completion.complete(kind, pack)?;
             }
         }
-        Ok(())
+        completion.wait()
+    }
+}
+
+/// Completes packs: one after the other, and at a distant destination while the next one is written, since it takes
+/// round trips in which the link would carry nothing.
+struct Completion<'s, 'e> {
+    scope: &'s Scope<'s, 'e>,
+    state: &'s StoreState<'s>,
+    running: Option<ScopedJoinHandle<'s, Result<()>>>,
+}
+
+impl<'s, 'e> Completion<'s, 'e> {
+    fn new(scope: &'s Scope<'s, 'e>, state: &'s StoreState<'s>) -> Self {
+        Self { scope, state, running: None }
+    }
+
+    /// Completes a pack after those before it, or begins to.
+    fn complete(&mut self, kind: PackKind, mut pack: UnfinishedPack<'s>) -> Result<()> {
+        let end = pack.key.seal_end(&pack.contents, pack.offset);
+        pack.append(&end)?;
+        pack.offset += end.len() as u64;
+        self.wait()?;
+        let state = self.state;
+        match state.writer()?.is_distant() {
+            false => pack.publish(state, kind),
+            true => {
+                self.running = Some(self.scope.spawn(move || pack.publish(state, kind)));
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until the packs so far are durable.
+    fn wait(&mut self) -> Result<()> {
+        let Some(running) = self.running.take() else { return Ok(()) };
+        running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
@@ -75,6 +120,19 @@ impl UnfinishedPack<'_> {
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.object.append(bytes)?;
         self.bytes.iter_mut().for_each(|kept| kept.extend_from_slice(bytes));
+        Ok(())
+    }
+
+    /// Makes the pack durable, after its parity.
+    fn publish(self, state: &StoreState<'_>, kind: PackKind) -> Result<()> {
+        let Self { key, object, contents, offset: size, bytes } = self;
+        if let Some(bytes) = bytes {
+            let parity = parity::parity_of(key.id(), &bytes, state.repository.parity());
+            state.writer()?.save(&ObjectName::parity(key.id()), parity)?;
+        }
+        object.publish()?;
+        state.packs.fetch_add(1, Ordering::Relaxed);
+        lock(&state.finished).push(PackInfo { id: key.id(), kind, size, contents });
         Ok(())
     }
 
@@ -98,19 +156,4 @@ fn begin<'r>(state: &StoreState<'r>, key: Arc<PackKey>) -> Result<UnfinishedPack
     let mut pack = UnfinishedPack { key: Arc::clone(&key), object, contents, offset, bytes };
     pack.append(key.prefix())?;
     Ok(pack)
-}
-
-fn close(state: &StoreState<'_>, kind: PackKind, mut pack: UnfinishedPack<'_>) -> Result<()> {
-    let end = pack.key.seal_end(&pack.contents, pack.offset);
-    pack.append(&end)?;
-    let UnfinishedPack { key, object, contents, offset, bytes } = pack;
-    if let Some(bytes) = bytes {
-        let parity = parity::parity_of(key.id(), &bytes, state.repository.parity());
-        state.writer()?.save(&ObjectName::parity(key.id()), parity)?;
-    }
-    object.publish()?;
-    let size = offset + end.len() as u64;
-    state.packs.fetch_add(1, Ordering::Relaxed);
-    lock(&state.finished).push(PackInfo { id: key.id(), kind, size, contents });
-    Ok(())
 }
