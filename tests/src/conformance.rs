@@ -13,7 +13,8 @@ mod writes;
 
 pub use lists::{
     a_list_holds_what_was_published_before_it_began, ten_thousand_objects_are_listed_in_order,
-    the_objects_of_every_area_are_listed_there_and_nowhere_else,
+    ten_thousand_objects_in_folder, the_objects_of_every_area_are_listed_there_and_nowhere_else,
+    the_ten_thousand_objects_are_listed_in_order,
 };
 pub use races::{
     one_of_thirty_two_racing_creators_wins, readers_at_once_get_the_bytes_of_their_objects,

@@ -1,5 +1,6 @@
 //! Lists are complete, ordered and consistent.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
@@ -71,6 +72,20 @@ pub fn ten_thousand_objects_are_listed_in_order(backend: &dyn Backend) {
             });
         }
     });
+    the_ten_thousand_objects_are_listed_in_order(backend);
+}
+
+/// Writes the ten thousand objects as files of a folder.
+pub fn ten_thousand_objects_in_folder(folder: &Path) {
+    std::fs::create_dir_all(folder.join(Area::Index.folder())).expect("a folder");
+    for number in 0..MANY {
+        let file = folder.join(name(Area::Index, number).as_str());
+        std::fs::write(file, &number.to_le_bytes()[..3]).expect("a file");
+    }
+}
+
+/// Lists the ten thousand objects that are there.
+pub fn the_ten_thousand_objects_are_listed_in_order(backend: &dyn Backend) {
     let mut expected: Vec<_> = (0..MANY).map(|number| name(Area::Index, number)).collect();
     expected.sort();
     assert!(names(backend, Area::Index) == expected, "names, in order and each once");

@@ -47,7 +47,7 @@ impl RcloneRemotes {
             let port = free_port();
             let mut command = Command::new("rclone");
             command.args(["serve", "webdav", "--user", "yore", "--pass", PASSWORD]);
-            command.args(["--dir-cache-time", "0s", "--addr", &format!("127.0.0.1:{port}")]);
+            command.args(["--dir-cache-time", "1s", "--addr", &format!("127.0.0.1:{port}")]);
             command.arg("--config").arg(self.config()).arg(&served).stderr(Stdio::null());
             self.server = ServerProcess::start(&mut command, port);
             if self.server.is_some() {
@@ -74,6 +74,17 @@ impl RcloneRemotes {
     /// The folder that the remotes keep their files in.
     pub fn store(&self) -> PathBuf {
         self.folder.join("store")
+    }
+
+    /// Copies the files of a folder to `REMOTE:PATH`.
+    pub fn copy(&self, folder: &Path, remote: &str) {
+        let mut command = Command::new("rclone");
+        let status =
+            command.arg("--config").arg(self.config()).arg("copy").arg(folder).arg(remote).status();
+        assert!(
+            status.expect("rclone runs (Debian package rclone)").success(),
+            "{remote} is filled"
+        );
     }
 
     /// Returns a destination at `REMOTE:PATH`.

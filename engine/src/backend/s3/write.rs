@@ -93,7 +93,10 @@ impl<'a> Upload<'a> {
 
     /// Makes the object exist.
     async fn finish(&mut self, mut condition: Condition) -> Result<Published> {
-        if condition == Condition::IfAbsent && self.asks_first() && self.bucket().head(&self.name).await?.is_some() {
+        if condition == Condition::IfAbsent
+            && self.asks_first()
+            && self.bucket().head(&self.name).await?.is_some()
+        {
             self.give_up().await;
             return Ok(Published::Exists);
         }
