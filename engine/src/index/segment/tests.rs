@@ -97,3 +97,36 @@ fn a_damaged_segment_is_not_used() {
     std::fs::write(&path, &bytes).expect("a file");
     assert!(Segment::open(&path).is_some());
 }
+
+proptest::proptest! {
+    /// Ids of this program spread evenly; those of a hostile index may not.
+    #[test]
+    fn ids_that_do_not_spread_evenly_are_found(
+        leads in proptest::collection::vec((0u8..4, 0u8..3, proptest::num::u8::ANY), 1..300),
+    ) {
+        let id = |&(first, middle, last): &(u8, u8, u8)| {
+            let mut id = [[0, 1, 0x7f, 0xff][usize::from(first)]; 32];
+            (id[7], id[31]) = (middle, last);
+            BlobId(id)
+        };
+        let mut ids: Vec<BlobId> = leads.iter().map(id).collect();
+        ids.sort_unstable_by_key(|id| id.0);
+        ids.dedup();
+        let frame = FrameInfo { sealed: 9, raw: ids.len() as u32, codec: Codec::Raw, blobs: ids.len() as u32 };
+        let contents = Contents { frames: vec![frame], blobs: ids.iter().map(|id| (*id, 1)).collect() };
+        let pack = PackInfo { id: ObjectId([1; 32]), kind: PackKind::Data, size: 1 << 20, contents };
+        let segment = Segment::keep(Segment::build(&[pack], &[]), None);
+        for first in 0..4 {
+            for middle in 0..3 {
+                for last in [0, 77, 255] {
+                    let wanted = id(&(first, middle, last));
+                    let place = ids.partition_point(|id| id.0 < wanted.0);
+                    proptest::prop_assert_eq!(segment.first(&wanted), place);
+                }
+            }
+        }
+        for (place, id) in ids.iter().enumerate() {
+            proptest::prop_assert_eq!(segment.first(id), place);
+        }
+    }
+}
