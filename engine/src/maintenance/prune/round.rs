@@ -52,13 +52,29 @@ pub(super) fn run(task: &Task<'_>, report: &mut DestinationPrune) -> Result<()> 
         settle(task, &view, number, report)?;
     }
     drop(analysis);
-    let view = View::load(task)?;
+    let (marked, view) = (view, View::load(task)?);
     sweep::run(task, &view, report)?;
     records::clean(task, &view, report)?;
-    if report.is_unchanged() && report.pending.is_empty() {
-        unchanged::remember(task, &view);
+    if report.is_unchanged() {
+        remember_if_settled(task, &view, report);
+    } else {
+        let after = View::load(task)?;
+        let packs = marked.packs.len() as u64 + report.written.packs;
+        if after.has_same_snapshots(&marked)
+            && after.packs.len() as u64 + report.deleted.packs == packs
+        {
+            remember_if_settled(task, &after, report);
+        }
     }
     Ok(())
+}
+
+/// Remembers that there is nothing left to do, unless something is left to wait for.
+fn remember_if_settled(task: &Task<'_>, view: &View, report: &DestinationPrune) {
+    let is_done = report.pending.is_empty() && report.problems.is_empty() && !report.is_behind;
+    if is_done && view.forgotten.is_empty() && !view.has_open_sessions() {
+        unchanged::remember(task, view);
+    }
 }
 
 fn describe(view: &View, report: &mut DestinationPrune) {

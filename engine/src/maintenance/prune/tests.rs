@@ -202,6 +202,47 @@ fn a_writer_that_began_before_is_awaited_and_what_it_commits_is_rescued() {
 }
 
 #[test]
+fn after_a_prune_that_freed_something_the_next_one_reads_lists_alone() {
+    let scene = Scene::new();
+    let repository = scene.sample.reopen_with(Some(scene.sample.folder.path().join("cache")));
+    let run = |now| {
+        let report = prune(&repository, &at_once(), &writer(), time(now), &Unobserved);
+        report.expect("a prune").destinations.remove(0)
+    };
+    let overwrite = || {
+        for pack in scene.packs() {
+            let path = scene.sample.path().join(pack.as_str());
+            let size = fs::metadata(&path).expect("a pack").len();
+            fs::remove_file(&path).expect("removed");
+            fs::write(&path, vec![0; size as usize]).expect("written");
+        }
+    };
+    scene.write("stays", 1);
+    scene.write("changes", 2);
+    let first = scene.back_up(100);
+    scene.write("changes", 3);
+    scene.back_up(101);
+    scene.sample.forget(first);
+    let freed = run(LATER);
+    assert!(freed.deleted.packs > 0 && freed.pending.is_empty(), "{freed:?}");
+    scene.assert_sound(1);
+    let sound: Vec<_> = scene.packs().into_iter().collect();
+    let bytes = |name: &ObjectName| fs::read(scene.sample.path().join(name.as_str()));
+    let kept: Vec<Vec<u8>> = sound.iter().map(|name| bytes(name).expect("a pack")).collect();
+    overwrite();
+    let again = run(LATER);
+    assert!(again.is_unchanged() && again.problems.is_empty(), "{again:?}");
+    // Another snapshot makes it look again: nothing that can't be read is taken for unneeded.
+    for (name, bytes) in sound.iter().zip(&kept) {
+        fs::write(scene.sample.path().join(name.as_str()), bytes).expect("written");
+    }
+    scene.write("changes", 4);
+    scene.back_up(102);
+    overwrite();
+    assert!(run(LATER).error.is_some());
+}
+
+#[test]
 fn packs_of_an_interrupted_backup_stay_until_its_session_is_given_up() {
     let scene = Scene::new();
     scene.write("a", 1);

@@ -1,4 +1,4 @@
-//! What a run found that had nothing to do, so that the next one need not read every tree to find the same.
+//! The lists after a run that left nothing to do, so that the next one need not read every tree to find that.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use super::Task;
 use super::view::View;
 use crate::format::id::encode_hex;
 
-/// Returns true if a run with these options found nothing to do for these lists.
+/// Returns true if a run with these options left nothing to do for these lists.
 pub(super) fn is_known(task: &Task<'_>, view: &View) -> bool {
     let known = file(task).and_then(|file| fs::read(file).ok());
     known.is_some_and(|known| known == digest(task, view))
 }
 
-/// Remembers that there was nothing to do.
+/// Remembers that there is nothing to do.
 pub(super) fn remember(task: &Task<'_>, view: &View) {
     if let Some(file) = file(task) {
         // After an error the next run reads the trees.
