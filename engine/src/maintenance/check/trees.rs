@@ -1,7 +1,8 @@
-//! Trees: every snapshot's tree is whole, and every blob that it needs is where an index says.
+//! Trees: every snapshot's tree is whole, and every blob that it needs is where an index says. Several threads walk them.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::packs::Packs;
 use super::report::Findings;
@@ -14,6 +15,7 @@ use crate::format::tree::{
     Content, Holes, InvalidNode, LeafRef, ListRef, Node, Tree, decode_hole_list, decode_list,
 };
 use crate::operation::observer::{Event, Observer, Unit};
+use crate::operation::spread::visit_all;
 use crate::read::directory::first_name;
 use crate::read::file::MAX_HOLES;
 use crate::read::reader::Reader;
@@ -26,28 +28,37 @@ pub(super) fn check(
     findings: &mut Findings,
     observer: &dyn Observer,
 ) -> Result<()> {
-    let mut walk = Walk {
+    let walk = Walk {
         reader,
         packs,
-        findings,
-        visited: HashSet::new(),
-        stack: Vec::new(),
-        snapshot: None,
+        findings: Mutex::new(findings),
+        visited: Mutex::default(),
+        trees: AtomicU64::new(0),
+        nodes: AtomicU64::new(0),
     };
     observer.event(Event::Counting(Unit::Snapshots));
     observer.event(Event::Expected { files: snapshots.len() as u64, bytes: 0 });
-    for (id, snapshot) in snapshots {
-        walk.snapshot = Some(*id);
-        let top = Arc::new(At { parent: None, name: Vec::new() });
-        walk.push(snapshot.root, top, Expected::Directory);
-        while let Some(step) = walk.stack.pop() {
-            if observer.interrupted() {
-                return Err(Error::Interrupted);
-            }
-            walk.visit(step);
+    let root = |(id, snapshot): &(SnapshotId, Snapshot)| {
+        let at = Arc::new(At { parent: None, name: Vec::new() });
+        Step { tree: snapshot.root, at, expected: Expected::Directory, snapshot: *id }
+    };
+    visit_all(snapshots.iter().map(root).collect(), |step: Step, found| {
+        if observer.interrupted() {
+            return Err(Error::Interrupted);
         }
-        observer.event(Event::Done { files: 1, bytes: 0 });
-    }
+        if step.at.parent.is_none() && matches!(step.expected, Expected::Directory) {
+            observer.event(Event::Done { files: 1, bytes: 0 });
+        }
+        if walk.is_new(&step.tree) {
+            let (walk, snapshot) = (&walk, step.snapshot);
+            TreeWalk { walk, snapshot, found }.visit(step);
+        }
+        Ok(())
+    })?;
+    let Walk { trees, nodes, findings, .. } = walk;
+    let findings = findings.into_inner().unwrap_or_else(PoisonError::into_inner);
+    findings.report.trees += trees.into_inner();
+    findings.report.nodes += nodes.into_inner();
     Ok(())
 }
 
@@ -63,6 +74,8 @@ struct Step {
     tree: BlobId,
     at: Arc<At>,
     expected: Expected,
+    /// The snapshot in which it was found first.
+    snapshot: SnapshotId,
 }
 
 /// A position in a tree. Paths are put together for messages alone: those of a hostile tree may be
@@ -102,41 +115,49 @@ fn below(at: &Arc<At>, name: &[u8]) -> Arc<At> {
     Arc::new(At { parent: Some(Arc::clone(at)), name: name.to_vec() })
 }
 
+/// What the threads of a walk share.
 struct Walk<'a> {
     reader: &'a Reader,
     packs: &'a Packs,
-    findings: &'a mut Findings,
-    /// Trees and lists that were checked, by half their ids.
-    visited: HashSet<[u8; 16]>,
-    stack: Vec<Step>,
-    snapshot: Option<SnapshotId>,
+    /// Guards the findings.
+    findings: Mutex<&'a mut Findings>,
+    /// Guards the trees and lists that were checked, by half their ids.
+    visited: Mutex<HashSet<[u8; 16]>>,
+    trees: AtomicU64,
+    nodes: AtomicU64,
 }
 
 impl Walk<'_> {
-    fn is_new(&mut self, id: &BlobId) -> bool {
-        id.0.first_chunk::<16>().is_some_and(|half| self.visited.insert(*half))
+    fn is_new(&self, id: &BlobId) -> bool {
+        let mut visited = self.visited.lock().unwrap_or_else(PoisonError::into_inner);
+        id.0.first_chunk::<16>().is_some_and(|half| visited.insert(*half))
     }
+}
 
+/// The visit of one tree.
+struct TreeWalk<'w, 'a> {
+    walk: &'w Walk<'a>,
+    snapshot: SnapshotId,
+    /// Trees that are to be visited.
+    found: &'w mut Vec<Step>,
+}
+
+impl TreeWalk<'_, '_> {
     fn push(&mut self, tree: BlobId, at: Arc<At>, expected: Expected) {
-        if self.is_new(&tree) {
-            self.stack.push(Step { tree, at, expected });
-        }
+        self.found.push(Step { tree, at, expected, snapshot: self.snapshot });
     }
 
-    fn problem(&mut self, at: &At, error: Error) {
-        let path = at.path();
-        let subject = match self.snapshot {
-            Some(snapshot) => format!("{path} in snapshot {snapshot:.8}"),
-            None => path,
-        };
-        self.findings.problem(subject, error);
+    fn problem(&self, at: &At, error: Error) {
+        let subject = format!("{} in snapshot {:.8}", at.path(), self.snapshot);
+        let mut findings = self.walk.findings.lock().unwrap_or_else(PoisonError::into_inner);
+        findings.problem(subject, error);
     }
 
     fn visit(&mut self, step: Step) {
-        let Step { tree: id, at, expected } = step;
-        self.findings.report.trees += 1;
+        let Step { tree: id, at, expected, .. } = step;
+        self.walk.trees.fetch_add(1, Ordering::Relaxed);
         self.in_index(&at, &id, PackKind::Tree, None);
-        let tree = match self.reader.tree(&id) {
+        let tree = match self.walk.reader.tree(&id) {
             Ok(tree) => tree,
             Err(error) => return self.problem(&at, error),
         };
@@ -173,7 +194,7 @@ impl Walk<'_> {
             let error = Error::Damaged { object: "its node".into(), reason: invalid.reason };
             self.problem(&below(at, &invalid.name), error);
         }
-        self.findings.report.nodes += nodes.len() as u64;
+        self.walk.nodes.fetch_add(nodes.len() as u64, Ordering::Relaxed);
         for node in nodes {
             match node.subtree {
                 Some(tree) => self.push(tree, below(at, &node.name), Expected::Directory),
@@ -182,7 +203,7 @@ impl Walk<'_> {
         }
     }
 
-    fn content(&mut self, node: &Node, above: &Arc<At>) {
+    fn content(&self, node: &Node, above: &Arc<At>) {
         match &node.content {
             Content::Empty | Content::Inline(_) => {}
             Content::Chunks(chunks) => {
@@ -202,6 +223,7 @@ impl Walk<'_> {
                 self.in_index(&path, id, PackKind::Tree, None);
                 let damaged = |_| Error::damaged(format!("blob {id}"), "it is no list of holes");
                 let holes = self
+                    .walk
                     .reader
                     .blob(BlobKind::List, id)
                     .and_then(|blob| decode_hole_list(&blob).map_err(damaged));
@@ -226,15 +248,15 @@ impl Walk<'_> {
     }
 
     /// Checks lists of chunks, and lists of lists, with the data below each.
-    fn lists(&mut self, depth: u8, lists: &[ListRef], path: &At) {
+    fn lists(&self, depth: u8, lists: &[ListRef], path: &At) {
         let mut left: Vec<(u8, ListRef)> = lists.iter().map(|list| (depth, *list)).collect();
         while let Some((depth, list)) = left.pop() {
-            if !self.is_new(&list.id) {
+            if !self.walk.is_new(&list.id) {
                 continue;
             }
             self.in_index(path, &list.id, PackKind::Tree, None);
             let damaged = |reason| Error::damaged(format!("blob {}", list.id), reason);
-            let items = self.reader.blob(BlobKind::List, &list.id).and_then(|blob| {
+            let items = self.walk.reader.blob(BlobKind::List, &list.id).and_then(|blob| {
                 decode_list(&blob, depth).map_err(|_| damaged("it is no list of chunks"))
             });
             let items = match items {
@@ -259,16 +281,16 @@ impl Walk<'_> {
 
     /// Returns whether no copy of a blob is where the index says.
     fn lacks(&self, id: &BlobId, kind: PackKind, length: Option<u64>) -> bool {
-        !self.reader.index().find_all(id).any(|location| {
+        !self.walk.reader.index().find_all(id).any(|location| {
             location.kind == kind
                 && length.is_none_or(|length| length == u64::from(location.length))
-                && self.packs.is_there(&location.pack)
+                && self.walk.packs.is_there(&location.pack)
         })
     }
 
-    fn in_index(&mut self, path: &At, id: &BlobId, kind: PackKind, length: Option<u64>) {
+    fn in_index(&self, path: &At, id: &BlobId, kind: PackKind, length: Option<u64>) {
         if self.lacks(id, kind, length) {
-            let known = self.reader.index().find_all(id).next().is_some();
+            let known = self.walk.reader.index().find_all(id).next().is_some();
             let error = match known {
                 true => {
                     Error::damaged(format!("blob {id}"), "it is not where or what it should be")

@@ -1,13 +1,12 @@
 //! Marking the blobs that snapshots need: every tree is read once, by several threads.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-
 use super::bits::Bits;
 use crate::error::{Error, Result};
 use crate::format::id::BlobId;
 use crate::format::tree::{Content, Holes, ListRef, Node, Tree};
 use crate::index::BlobTable;
 use crate::operation::observer::Observer;
+use crate::operation::spread::visit_all;
 use crate::read::reader::Reader;
 
 /// What becomes of a blob that the destination does not have.
@@ -27,14 +26,6 @@ pub(super) struct Marker<'a> {
     pub(super) observer: &'a dyn Observer,
 }
 
-/// The trees that are still to be read, and the threads that may find more.
-#[derive(Default)]
-struct Work {
-    trees: Vec<BlobId>,
-    busy: usize,
-    failure: Option<Error>,
-}
-
 impl Marker<'_> {
     /// Marks all that is reachable from these trees and was not marked before.
     pub(super) fn run(&self, roots: &[BlobId], absent: Absent) -> Result<()> {
@@ -42,47 +33,10 @@ impl Marker<'_> {
         for root in roots {
             self.found(root, absent, &mut trees)?;
         }
-        trees.reverse();
-        let work = Mutex::new(Work { trees, ..Work::default() });
-        let changed = Condvar::new();
-        let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| self.work(&work, &changed, absent));
-            }
-        });
-        let failure = lock(&work).failure.take();
-        failure.map_or(Ok(()), Err)
-    }
-
-    /// Reads trees until there are none left, or one can't be read.
-    fn work(&self, work: &Mutex<Work>, changed: &Condvar, absent: Absent) {
-        let mut state = lock(work);
-        loop {
-            if state.failure.is_some() || (state.trees.is_empty() && state.busy == 0) {
-                changed.notify_all();
-                return;
-            }
-            let Some(tree) = state.trees.pop() else {
-                state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            state.busy += 1;
-            drop(state);
-            let mut found = Vec::new();
-            let outcome = match self.observer.interrupted() {
-                true => Err(Error::Interrupted),
-                false => self.tree(&tree, absent, &mut found),
-            };
-            state = lock(work);
-            state.busy -= 1;
-            // The first directory comes next, so that neighbours are read together.
-            state.trees.extend(found.into_iter().rev());
-            if let Err(error) = outcome {
-                state.failure.get_or_insert(error);
-            }
-            changed.notify_all();
-        }
+        visit_all(trees, |tree, found| match self.observer.interrupted() {
+            true => Err(Error::Interrupted),
+            false => self.tree(&tree, absent, found),
+        })
     }
 
     /// Marks a blob; returns true if it is new and the destination has it.
@@ -161,8 +115,4 @@ impl Marker<'_> {
         }
         Ok(())
     }
-}
-
-fn lock(work: &Mutex<Work>) -> MutexGuard<'_, Work> {
-    work.lock().unwrap_or_else(PoisonError::into_inner)
 }
