@@ -23,8 +23,8 @@ use crate::repository::{MirrorWriter, session};
 use crate::store::buffers::blob_bytes::BlobBytes;
 use crate::store::{StoreState, store_blobs};
 
-/// Blobs that are read ahead of those that are written.
-const AHEAD: usize = 64;
+/// Frames whose blobs are read ahead of those that are written.
+const AHEAD: usize = 4;
 
 /// The outcome of repacking.
 #[derive(Default)]
@@ -38,7 +38,8 @@ pub(super) struct Repacked {
 
 /// A message of the reading thread.
 enum Read {
-    Blob(BlobKind, BlobId, Vec<u8>),
+    /// The kept blobs of a frame.
+    Blobs(Vec<(BlobKind, BlobId, Vec<u8>)>),
     /// A pack was read to its end, or an error met in it.
     End(u32, Option<Error>),
 }
@@ -114,8 +115,10 @@ fn write(
         store_blobs(&state, index, |store| {
             for read in reads_out {
                 match read {
-                    Read::Blob(kind, id, bytes) => {
-                        store.add(kind, id, BlobBytes::whole(bytes))?;
+                    Read::Blobs(blobs) => {
+                        for (kind, id, bytes) in blobs {
+                            store.add(kind, id, BlobBytes::whole(bytes))?;
+                        }
                     }
                     Read::End(number, None) => repacked.moved.push(number),
                     Read::End(_, Some(Error::Interrupted)) => return Err(Error::Interrupted),
@@ -151,36 +154,51 @@ fn read_pack(
     kind: PackKind,
     reads: &Sender<Read>,
 ) -> Result<()> {
-    let blobs = analysis.table.blobs_of(number);
-    let kept = blobs.iter().filter(|(position, ..)| analysis.kept.contains(*position));
-    for (_, id, location) in kept {
+    let mut kept = analysis.table.blobs_of(number);
+    kept.retain(|(position, ..)| analysis.kept.contains(*position));
+    for blobs in kept.chunk_by(|(.., one), (.., next)| one.number == next.number) {
         if task.observer.interrupted() {
             return Err(Error::Interrupted);
         }
-        let (kind, bytes) = load(task, analysis, kind, id, location)?;
-        reads.send(Read::Blob(kind, *id, bytes)).map_err(|_| Error::Interrupted)?;
+        let loaded = load(task, analysis, kind, blobs)?;
+        reads.send(Read::Blobs(loaded)).map_err(|_| Error::Interrupted)?;
     }
     Ok(())
 }
 
-/// Reads a blob and finds its kind, by which it has its name.
+/// Reads blobs of one frame, and finds the kind of each, by which it has its name.
 fn load(
     task: &Task<'_>,
     analysis: &Analysis,
     kind: PackKind,
-    id: &BlobId,
-    location: &Location,
-) -> Result<(BlobKind, Vec<u8>)> {
+    blobs: &[(usize, BlobId, Location)],
+) -> Result<Vec<(BlobKind, BlobId, Vec<u8>)>> {
+    let Some((.., location)) = blobs.first() else { return Ok(Vec::new()) };
     let frame = analysis.reader.frame(location)?;
-    let (start, length) = (location.at as usize, location.length as usize);
     let damaged = |reason| Error::damaged(ObjectName::pack(location.pack).as_str(), reason);
-    let bytes = start.checked_add(length).and_then(|end| frame.bytes().get(start..end));
-    let bytes = bytes.ok_or_else(|| damaged("a blob exceeds it"))?;
+    let mut found = Vec::with_capacity(blobs.len());
+    for (.., location) in blobs {
+        let (start, length) = (location.at as usize, location.length as usize);
+        let bytes = start.checked_add(length).and_then(|end| frame.bytes().get(start..end));
+        found.push(bytes.ok_or_else(|| damaged("a blob exceeds it"))?);
+    }
     let kinds: &[BlobKind] = match kind {
         PackKind::Data => &[BlobKind::Data],
         PackKind::Tree => &[BlobKind::Tree, BlobKind::List],
     };
-    let kind = kinds.iter().find(|kind| task.repository.keys.blob_id(**kind, bytes) == *id);
-    let kind = kind.ok_or_else(|| damaged("it does not hold the blob that it should"))?;
-    Ok((*kind, bytes.to_vec()))
+    let mut named = vec![None; blobs.len()];
+    for kind in kinds {
+        let ids = task.repository.keys.blob_ids(*kind, &found);
+        for ((named, id), (_, wanted, _)) in named.iter_mut().zip(ids).zip(blobs) {
+            if id == *wanted {
+                *named = Some(*kind);
+            }
+        }
+    }
+    let mut loaded = Vec::with_capacity(blobs.len());
+    for ((kind, (_, id, _)), bytes) in named.into_iter().zip(blobs).zip(found) {
+        let kind = kind.ok_or_else(|| damaged("it does not hold the blob that it should"))?;
+        loaded.push((kind, *id, bytes.to_vec()));
+    }
+    Ok(loaded)
 }
