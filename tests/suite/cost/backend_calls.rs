@@ -8,13 +8,13 @@ use jiff::tz::TimeZone;
 use yore_engine::Unobserved;
 use yore_engine::backend::{Folder, TIMESTAMP_GRANULARITY};
 use yore_engine::backup::backup;
-use yore_engine::format::Parameters;
-use yore_engine::repository::KnownSnapshots;
+use yore_engine::format::{Parameters, SnapshotId};
+use yore_engine::repository::{KnownSnapshots, forget};
 use yore_fs::{SnapshotVolume, VolumeOptions};
 use yore_platform::snapshot_path;
 use yore_tests::{
-    Call, Fault, Faulty, Memory, Scratch, TestRepository, fingerprint_volume, noise, options,
-    print_measured,
+    Call, Fault, Faulty, Memory, Scratch, TestRepository, dead_writer, fingerprint_volume, noise,
+    options, print_measured, time,
 };
 
 struct Scene {
@@ -72,6 +72,28 @@ fn an_unchanged_backup_makes_a_bounded_number_of_calls() {
     assert!(lists <= 16, "{lists} lists");
     assert!(reads <= 60, "{reads} reads: {calls:#?}");
     assert!(!calls.iter().any(|call| matches!(call, Call::Delete(_))));
+}
+
+#[test]
+fn forgetting_many_snapshots_lists_as_often_as_forgetting_one() {
+    let mut counts = Vec::new();
+    for count in [1, 12] {
+        let scene = scene(count + 1);
+        let repository = scene.repo.open_at(scene.memory.clone()).expect("it opens");
+        let known = repository.snapshots().expect("snapshots").list;
+        let ids: Vec<SnapshotId> = known.iter().take(count).map(|entry| entry.id).collect();
+        let faulty = Faulty::new(scene.memory.clone(), Fault::None);
+        let repository = scene.repo.open_at(faulty.clone()).expect("it opens");
+        let before = faulty.calls().len();
+        let report = forget(&repository, &ids, &dead_writer(), time(2_000_000_000), "by hand");
+        assert_eq!(report.expect("it forgets").forgotten.len(), count);
+        let calls = faulty.calls().split_off(before);
+        let (_, lists, published) = counted(&calls);
+        assert_eq!(published, count, "a tombstone each: {calls:#?}");
+        counts.push(lists);
+        scene.repo.assert_sound();
+    }
+    assert_eq!(counts[0], counts[1], "lists");
 }
 
 #[test]
