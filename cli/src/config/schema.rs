@@ -93,6 +93,12 @@ const ALERT: &[Key] = &[
 /// The services whose messages a webhook can speak; `json` is Yore's own object.
 pub const PRESETS: [&str; 6] = ["json", "ntfy", "slack", "discord", "gotify", "sms"];
 
+const WATCH: &[Key] = &[
+    key("quiet-after", Kind::Duration),
+    key("at-latest", Kind::Duration),
+    key("interval", Kind::Duration),
+];
+
 const MAIL: &[Key] = &[
     key("server", Kind::Text),
     key("from", Kind::Text),
@@ -174,6 +180,7 @@ pub const TOP: &[Key] = &[
     key("max-behind", Kind::Duration),
     key("healthcheck", Kind::Table(&[key("url", Kind::Text)])),
     key("metrics", Kind::Table(&[key("file", Kind::Path)])),
+    key("watch", Kind::Table(WATCH)),
     key("mail", Kind::Table(MAIL)),
     key("alert", Kind::List(ALERT)),
     key("destination", Kind::List(DESTINATION)),

@@ -36,6 +36,8 @@ pub struct Settings {
     pub max_age: Option<String>,
     /// The time that a destination may be behind until somebody is told, as it is written.
     pub max_behind: Option<String>,
+    /// When `watch` makes a snapshot.
+    pub watch: WatchSettings,
     /// The URL that is asked for at the start and the end of each run.
     pub healthcheck: Option<String>,
     /// The file with the figures for Prometheus.
@@ -48,6 +50,17 @@ pub struct Settings {
     pub destinations: Vec<Place>,
     /// The sources, in the order of the file.
     pub sources: Vec<SourceSettings>,
+}
+
+/// `[watch]`: durations as they are written.
+#[derive(Debug, Clone, Default)]
+pub struct WatchSettings {
+    /// A snapshot is made when nothing changed for so long.
+    pub quiet_after: Option<String>,
+    /// And at the latest so long after the first change.
+    pub at_latest: Option<String>,
+    /// Everything is looked at after so long.
+    pub interval: Option<String>,
 }
 
 /// A `[[source]]`: each run of a backup makes one snapshot of it.
@@ -231,6 +244,7 @@ impl Settings {
             hooks: top.hooks(),
             max_age: top.text("max-age"),
             max_behind: top.text("max-behind"),
+            watch: top.below("watch").map(watch_of).unwrap_or_default(),
             healthcheck: top.below("healthcheck").and_then(|table| table.text("url")),
             metrics_file: top.below("metrics").and_then(|table| table.path("file")),
             mail: top.mail(),
@@ -238,6 +252,14 @@ impl Settings {
             destinations: top.list("destination").into_iter().filter_map(destination_of).collect(),
             sources: top.list("source").into_iter().map(source_of).collect(),
         }
+    }
+}
+
+fn watch_of(table: Table<'_>) -> WatchSettings {
+    WatchSettings {
+        quiet_after: table.text("quiet-after"),
+        at_latest: table.text("at-latest"),
+        interval: table.text("interval"),
     }
 }
 

@@ -103,6 +103,37 @@ fn what_changes_is_saved_soon_and_only_that_is_looked_at() {
     assert!(runs.iter().all(|run| run["result"] == "success"), "{runs:?}");
 }
 
+/// Like a share that another machine changes: bindfs tells nothing of what happens in the folder that it shows.
+#[test]
+fn a_folder_that_tells_no_changes_is_looked_at_after_the_interval() {
+    let person = Person::with_destinations(&["disk"]);
+    let (shown, share) = (person.folder("share", "first"), person.at("shown"));
+    fs::create_dir(&share).expect("a folder");
+    in_shell("bindfs --no-allow-other \"$1\" \"$2\"", &[&shown, &share]);
+    let _mounted = Mounted(share.clone());
+    person.types(["source", "add", "shown"]).assert_code(0);
+    person.types(["config", "set", "watch.interval", "3s"]).assert_code(0);
+    let watch = Watch::start(&person, &[]);
+    wait_for(&person, &watch, 1);
+    let name = fs::read_dir(&shown).expect("a folder").next().expect("a file").expect("a file");
+    fs::write(shown.join(name.file_name()), "by another machine").expect("a file");
+    wait_for(&person, &watch, 2);
+    assert!(!watch.log().contains("looked at what changed"), "{}", watch.log());
+    let path = share.join(name.file_name());
+    let saved = person.types(["cat", &format!("latest:{}", path.display())]).assert_code(0);
+    assert_eq!(saved.out, "by another machine");
+    assert_eq!(watch.end(), 0);
+}
+
+/// A mount that is taken away when this is dropped.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("fusermount3").args(["-u", "-z"]).arg(&self.0).status();
+    }
+}
+
 #[test]
 fn a_storm_of_changes_ends_with_a_snapshot_that_equals_the_tree() {
     let person = person();
@@ -111,7 +142,7 @@ fn a_storm_of_changes_ends_with_a_snapshot_that_equals_the_tree() {
     wait_for(&person, &watch, 1);
     let mut random = Random(16);
     let mut files: Vec<PathBuf> = Vec::new();
-    for number in 0..20_000 {
+    for number in 0..50_000 {
         let folder = docs.join(format!("storm/{}/{}", random.below(20), random.below(10)));
         match random.below(10) {
             0..=5 => {

@@ -12,6 +12,7 @@ use yore_engine::backup::ChangedPaths;
 use yore_engine::repository::Repository;
 use yore_platform::snapshot_path;
 
+use crate::args::duration;
 use crate::commands::backup::summary;
 use crate::config::{SourceKind, SourceSettings};
 use crate::context::Context;
@@ -29,21 +30,27 @@ pub struct Options {
     /// Watch these sources of the configuration only (default: all that are files)
     #[arg(long, value_name = "NAME")]
     source: Vec<String>,
-    /// Make a snapshot when nothing changed for so long
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    quiet_after: u64,
-    /// Make one at the latest so long after the first change, however much goes on
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
-    at_latest: u64,
+    /// Make a snapshot when nothing changed for so long (default: watch.quiet-after, or 60)
+    #[arg(long, value_name = "SECONDS")]
+    quiet_after: Option<u64>,
+    /// Make one at the latest so long after the first change, however much goes on (default: watch.at-latest, or 300)
+    #[arg(long, value_name = "SECONDS")]
+    at_latest: Option<u64>,
     /// Look at everything after so long, in case a change went unseen; where the system tells no changes, as on network
-    /// shares, this is all there is
-    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
-    scan_every: u64,
+    /// shares, this is all there is (default: watch.interval, or a day)
+    #[arg(long, value_name = "SECONDS")]
+    interval: Option<u64>,
     /// End after this many snapshots
     #[arg(long, value_name = "N", hide = true)]
     snapshots: Option<u64>,
 }
 
+/// The time without a change after which a snapshot is made.
+const QUIET: Duration = Duration::from_secs(60);
+/// The time after the first change at which it is made at the latest.
+const AT_LATEST: Duration = Duration::from_secs(300);
+/// The time after which everything is looked at.
+const DAY: Duration = Duration::from_secs(86_400);
 /// The least time between two looks at whether a source is still there.
 const LOOK: Duration = Duration::from_secs(10);
 /// The time between two looks at an interrupt.
@@ -52,7 +59,8 @@ const TICK: Duration = Duration::from_millis(250);
 /// The sources that are watched, and what is known of their changes.
 struct Watched<'c> {
     context: &'c Context,
-    options: &'c Options,
+    /// The time after which everything is looked at.
+    interval: Duration,
     sources: Vec<Observed>,
     watcher: Option<RecommendedWatcher>,
     events: Receiver<notify::Result<Event>>,
@@ -81,16 +89,29 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         let _ = sender.send(event);
     });
     let watcher = watcher.map_err(|error| explain(context, &error)).ok();
+    let set = &context.settings()?.watch;
+    let chosen = |option: Option<u64>, set: &Option<String>, usual: Duration| {
+        let set =
+            set.as_deref().and_then(|text| duration::seconds("watch", text, &context.now).ok());
+        let seconds = option.or_else(|| u64::try_from(set?).ok());
+        seconds.map_or(usual, Duration::from_secs)
+    };
     let mut watched = Watched {
         context,
-        options,
+        interval: chosen(options.interval, &set.interval, DAY),
         sources: sources.into_iter().map(Observed::new).collect(),
         watcher,
         events,
     };
     watched.attach();
     context.screen.info("Watching; Ctrl-C ends it.");
-    let mut pace = Pace::new(options);
+    let mut pace = Pace {
+        first: None,
+        last: Instant::now(),
+        quiet: chosen(options.quiet_after, &set.quiet_after, QUIET),
+        at_latest: chosen(options.at_latest, &set.at_latest, AT_LATEST),
+        is_first: true,
+    };
     let (mut done, mut made, mut looked) = (Done::Whole, 0, Instant::now());
     while !interrupt.is_raised() {
         if pace.is_due() {
@@ -145,12 +166,6 @@ struct Pace {
 }
 
 impl Pace {
-    fn new(options: &Options) -> Self {
-        let quiet = Duration::from_secs(options.quiet_after);
-        let at_latest = Duration::from_secs(options.at_latest);
-        Self { first: None, last: Instant::now(), quiet, at_latest, is_first: true }
-    }
-
     fn note_change(&mut self) {
         self.last = Instant::now();
         self.first.get_or_insert(self.last);
@@ -261,9 +276,8 @@ impl Watched<'_> {
     /// Looks whether the folders are still the same, and whether it is time to look at everything.
     fn look(&mut self) -> bool {
         let mut is_due = self.attach();
-        let every = Duration::from_secs(self.options.scan_every);
         for source in &mut self.sources {
-            if source.scanned.elapsed() >= every {
+            if source.scanned.elapsed() >= self.interval {
                 source.wants_scan = true;
                 is_due = true;
             }
