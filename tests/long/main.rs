@@ -8,7 +8,7 @@ use std::time::Duration;
 use yore_tests::{
     FaultedOperation, Mirrored, MountGuard, Person, RcloneRemotes, Sampling, Scratch, Yore,
     conformance, in_shell, kill_at_random, kill_commands, noise, peak_memory, print_measured,
-    try_every_fault,
+    try_every_fault, work_together,
 };
 
 /// The most memory that a process may take, in KiB.
@@ -146,6 +146,11 @@ fn three_years_of_hourly_backups_with_faults_lose_nothing() {
     if let Some(file) = std::env::var_os("YORE_PLOT") {
         yore_tests::endurance::plot(sizes, Path::new(&file));
     }
+}
+
+#[test]
+fn writers_prunes_and_a_drive_work_for_half_an_hour() {
+    work_together(Duration::from_secs(30 * 60));
 }
 
 /// On a folder and, where Garage is built, a bucket of it; 250 times each.

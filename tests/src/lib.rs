@@ -2,6 +2,7 @@
 //!
 //! The product does not depend on it. A check that fails panics and prints what it found.
 
+mod concurrency;
 pub mod conformance;
 pub mod endurance;
 mod fault_matrix;
@@ -13,6 +14,7 @@ pub mod prune_protocol;
 mod repository;
 mod server;
 
+pub use concurrency::work_together;
 pub use fault_matrix::{
     FaultScene, FaultedDestination, FaultedOperation, Mirrored, Outcomes, Sampling, Totals,
     try_every_fault,
