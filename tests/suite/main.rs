@@ -117,6 +117,7 @@ mod past {
 }
 
 mod program {
+    mod book;
     mod closed_pipe;
     mod exit_codes;
     mod first_start;

@@ -138,6 +138,7 @@ fn the_root_holds_what_belongs_there() {
         "Cargo.toml",
         "Cargo.lock",
         "LICENSE",
+        "docs",
         "README.md",
         "engine",
         "fs",
