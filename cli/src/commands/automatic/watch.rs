@@ -80,6 +80,7 @@ struct Observed {
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let sources = chosen(context, options)?;
+    let (mut pace, interval) = times(context, options)?;
     let interrupt = context.interrupt()?;
     context.wait_for_network();
     let repository = context.open()?;
@@ -89,29 +90,15 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         let _ = sender.send(event);
     });
     let watcher = watcher.map_err(|error| explain(context, &error)).ok();
-    let set = &context.settings()?.watch;
-    let chosen = |option: Option<u64>, set: &Option<String>, usual: Duration| {
-        let set =
-            set.as_deref().and_then(|text| duration::seconds("watch", text, &context.now).ok());
-        let seconds = option.or_else(|| u64::try_from(set?).ok());
-        seconds.map_or(usual, Duration::from_secs)
-    };
     let mut watched = Watched {
         context,
-        interval: chosen(options.interval, &set.interval, DAY),
+        interval,
         sources: sources.into_iter().map(Observed::new).collect(),
         watcher,
         events,
     };
     watched.attach();
     context.screen.info("Watching; Ctrl-C ends it.");
-    let mut pace = Pace {
-        first: None,
-        last: Instant::now(),
-        quiet: chosen(options.quiet_after, &set.quiet_after, QUIET),
-        at_latest: chosen(options.at_latest, &set.at_latest, AT_LATEST),
-        is_first: true,
-    };
     let (mut done, mut made, mut looked) = (Done::Whole, 0, Instant::now());
     while !interrupt.is_raised() {
         if pace.is_due() {
@@ -180,6 +167,26 @@ impl Pace {
     fn begin_anew(&mut self) {
         (self.first, self.is_first) = (None, false);
     }
+}
+
+/// Returns when snapshots are made, and after what time everything is looked at: as the options say, else the
+/// configuration.
+fn times(context: &Context, options: &Options) -> Outcome<(Pace, Duration)> {
+    let set = &context.settings()?.watch;
+    let chosen = |option: Option<u64>, set: &Option<String>, usual: Duration| {
+        let set =
+            set.as_deref().and_then(|text| duration::seconds("watch", text, &context.now).ok());
+        let seconds = option.or_else(|| u64::try_from(set?).ok());
+        seconds.map_or(usual, Duration::from_secs)
+    };
+    let pace = Pace {
+        first: None,
+        last: Instant::now(),
+        quiet: chosen(options.quiet_after, &set.quiet_after, QUIET),
+        at_latest: chosen(options.at_latest, &set.at_latest, AT_LATEST),
+        is_first: true,
+    };
+    Ok((pace, chosen(options.interval, &set.interval, DAY)))
 }
 
 fn chosen(context: &Context, options: &Options) -> Outcome<Vec<SourceSettings>> {
