@@ -14,7 +14,6 @@ use crate::backup::assemble::Saved;
 use crate::backup::earlier_snapshots::PreviousState;
 use crate::backup::left_out::{Counted, Counters};
 use crate::backup::messages::FeedEnds;
-use crate::backup::places::Places;
 use crate::backup::read::budget::Budget;
 use crate::backup::read::{ReadContext, SHARED_BUFFER};
 use crate::backup::snapshot::SnapshotContents;
@@ -55,10 +54,12 @@ pub use count::count_sources;
 pub(crate) use dated::{DatedSource, EarlierState, backup_dated};
 pub(crate) use earlier_snapshots::ReusableBlobs;
 pub use left_out::{EmptiedFolder, LeftOut, NotEntered};
+
 pub use options::{
     BackupOptions, BackupReport, ChangeTime, EmptySources, Excludes, FileSystems, InodeNumbers,
     Reading, UnchangedBy,
 };
+pub use places::{Place, Places};
 pub use stream::backup_stream;
 pub use walk::ChangedPaths;
 
@@ -86,22 +87,37 @@ pub fn backup(
     options: &BackupOptions,
     observer: &dyn Observer,
 ) -> Result<BackupReport> {
-    check_sources(sources)?;
-    let paths = sources.iter().map(|path| snapshot_path(path)).collect();
-    back_up_paths(repository, paths, None, options, observer)
+    backup_from(repository, sources, &Places::default(), options, observer)
 }
 
-/// Makes a snapshot of paths, which are read where they are, or where `dated` has them.
+/// Makes a snapshot of files and folders as [`backup`] does; some are read in other places than their own.
+///
+/// Where the places show a moment, the snapshot is of that moment.
+///
+/// # Errors
+/// Those of [`backup`].
+pub fn backup_from(
+    repository: &Repository,
+    sources: &[PathBuf],
+    places: &Places,
+    options: &BackupOptions,
+    observer: &dyn Observer,
+) -> Result<BackupReport> {
+    check_sources(sources, places)?;
+    let paths = sources.iter().map(|path| snapshot_path(path)).collect();
+    back_up_paths(repository, paths, (places, None), options, observer)
+}
+
+/// Makes a snapshot of paths, which are read where `places` say; set is what they are an earlier state of.
 fn back_up_paths(
     repository: &Repository,
     paths: Vec<Vec<u8>>,
-    dated: Option<&DatedSource<'_>>,
+    (places, dated): (&Places, Option<&DatedSource<'_>>),
     options: &BackupOptions,
     observer: &dyn Observer,
 ) -> Result<BackupReport> {
     let excluder = Excluder::new(&options.excludes)?;
     let tree = Sources::new(&paths);
-    let places = dated.map_or_else(Places::default, DatedSource::places);
     // Without the table every mount is a folder like others.
     let mounts = Mounts::read().unwrap_or_default();
     let own = options.own_folders.iter().filter_map(|folder| {
@@ -110,7 +126,7 @@ fn back_up_paths(
     });
     let own: Vec<(u64, u64)> = own.collect();
     let counters = Counters::default();
-    let task = Task { repository, options, observer, counters: &counters, places: &places, dated };
+    let task = Task { repository, options, observer, counters: &counters, places, dated };
     let report = run(task, paths, |feed| {
         let walk = Walk {
             excluder: &excluder,
@@ -118,7 +134,7 @@ fn back_up_paths(
             repository: repository.id(),
             own: &own,
             mounts: &mounts,
-            places: &places,
+            places,
             counters: &counters,
             previous: feed.previous,
             reader: feed.reader,
@@ -135,12 +151,14 @@ fn back_up_paths(
 }
 
 /// Refuses relative and missing sources, and an empty list.
-fn check_sources(sources: &[PathBuf]) -> Result<()> {
+fn check_sources(sources: &[PathBuf], places: &Places) -> Result<()> {
     for source in sources {
         if !source.is_absolute() {
             return Err(Refusal::RelativePath { path: source.clone() }.into());
         }
-        yore_platform::path_metadata(source).map_err(|error| Error::local(source, error))?;
+        let path = snapshot_path(source);
+        let failed = |error| Error::local(places.live(&path), error);
+        places.metadata(&path).map_err(failed)?;
     }
     if sources.is_empty() {
         return Err(Refusal::NothingToBackUp.into());
@@ -176,9 +194,9 @@ fn run(
     sources: Vec<Vec<u8>>,
     feed: impl FnOnce(Feed<'_>) -> Result<()> + Send,
 ) -> Result<BackupReport> {
-    let Task { repository, options, counters, .. } = task;
+    let Task { repository, options, counters, places, .. } = task;
     let started = now();
-    let time = options.time.unwrap_or(started);
+    let time = options.time.or(places.moment()).unwrap_or(started);
     if time > started {
         return Err(Refusal::TimeInFuture.into());
     }

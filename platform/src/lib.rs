@@ -35,7 +35,8 @@ pub use medium::{Medium, VolumeName};
 pub use metadata::{DeviceNumber, FoundXattrs, Kind, Metadata, Owner, Timestamp, Xattrs};
 pub use mount::error::{DriveUsage, DriverMissing, Holder, MountError};
 pub use mount::{
-    Access, InodeNumbers, MountKind, MountOptions, UnmountBlockers, Unmounted, WhenBusy,
+    Access, InodeNumbers, MountKind, MountOptions, MountedFileSystem, UnmountBlockers, Unmounted,
+    WhenBusy,
 };
 pub use process::detach::{DetachError, Detached};
 pub use process::identity::boot_id_of;
@@ -44,18 +45,22 @@ pub use read::object::ObjectFile;
 pub use read::slab::Slab;
 pub use sys::{
     AccountNames, DurableFile, HUGE_PAGE, Interrupt, Interruptible, LocalSocket, MappedFile,
-    Mounts, Readiness, SourceDir, SourceFile, TargetDir, TargetFile, TemporaryFile,
-    connect_local_socket, create_dir_durable, create_private_dir, create_private_file,
-    create_scratch_file, current_ids, find_volume, folder_metadata, free_space, hostname,
-    is_abandoned, is_alive, is_share_failure, keeps_folder_times, kill_process_group, load_average,
-    lower_thread_priority, machine_digest, make_readable, name_bytes, name_from_bytes, on_battery,
-    open_log, own_process_group, path_metadata, process_identity, raise_open_file_limit,
-    remove_beneath, remove_durable, restore_sigpipe, return_freed_memory, snapshot_path,
-    spawn_detached, storage_medium, system_path, user_name, write_program,
+    Mounts, PrivateMount, Readiness, SourceDir, SourceFile, Subvolume, TargetDir, TargetFile,
+    TemporaryFile, connect_local_socket, create_dir_durable, create_private_dir,
+    create_private_file, create_scratch_file, current_ids, find_volume, folder_metadata,
+    free_space, hostname, is_abandoned, is_alive, is_share_failure, keeps_folder_times,
+    kill_process_group, load_average, lower_thread_priority, machine_digest, make_readable,
+    name_bytes, name_from_bytes, on_battery, open_log, own_process_group, path_metadata,
+    process_identity, raise_open_file_limit, remove_beneath, remove_durable, restore_sigpipe,
+    return_freed_memory, snapshot_path, spawn_detached, storage_medium, system_path, user_name,
+    write_program,
 };
 pub use temporary_name::is_temporary;
 pub use volume::{
     Attr, Entry, FOREVER, Ino, ListControl, Listed, Seek, Space, Volume, VolumeError,
 };
 pub use wanted_metadata::{MetadataPart, OtherXattrs, RefusedMetadata, WantedMetadata};
-pub use writer_mark::{temporary_name, writer_has_ended};
+pub use writer_mark::{
+    VOLUME_SNAPSHOT_PREFIX, temporary_name, volume_snapshot_is_left, volume_snapshot_name,
+    writer_has_ended,
+};

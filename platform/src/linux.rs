@@ -25,6 +25,7 @@ pub use durable::{
 pub use file_system::{folder_metadata, keeps_folder_times, make_readable};
 pub use local_socket::{LocalSocket, connect_local_socket};
 pub use mounts::Mounts;
+pub use mounts::private::PrivateMount;
 pub use names::{name_bytes, name_from_bytes, snapshot_path, system_path};
 pub use pages::HUGE_PAGE;
 pub(crate) use pages::{DIRECT_ALIGNMENT, Pages};
@@ -38,4 +39,4 @@ pub use process::{
 pub(crate) use process::{has_ended, process_mark};
 pub use source::{SourceDir, SourceFile, path_metadata};
 pub use target::{TargetDir, TargetFile, TemporaryFile};
-pub use volumes::{find_volume, is_share_failure, storage_medium};
+pub use volumes::{Subvolume, find_volume, is_share_failure, storage_medium};

@@ -75,6 +75,19 @@ pub struct UnmountBlockers {
     pub mounts: Vec<MountError>,
 }
 
+/// A file system of files, where it is mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountedFileSystem {
+    /// The mountpoint.
+    pub point: std::path::PathBuf,
+    /// The folder of the file system that is seen there: `/`, or a part of it.
+    pub root: std::path::PathBuf,
+    /// The type, such as `ext4`.
+    pub kind: String,
+    /// The device or the data set, as the program that mounted it named it.
+    pub source: std::path::PathBuf,
+}
+
 /// The kind of file system that is mounted on a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MountKind {

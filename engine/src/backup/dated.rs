@@ -58,5 +58,5 @@ pub(crate) fn backup_dated(
     let listed = SourceDir::open(folder).and_then(|dir| dir.list_fresh());
     listed.map_err(|error| Error::local(folder, error))?;
     let path = source.path.as_bytes().to_vec();
-    back_up_paths(repository, vec![path], Some(source), options, observer)
+    back_up_paths(repository, vec![path], (&source.places(), Some(source)), options, observer)
 }

@@ -163,7 +163,7 @@ impl BatchReader<'_> {
                 self.items.push(ReadItem::Discard);
                 let path = join(&self.batch.path, &entry.name);
                 self.context.counters.unreadable();
-                let error = Error::local(self.context.places.of(&path), error);
+                let error = Error::local(self.context.places.live(&path), error);
                 self.context.observer.problem(Problem { subject: path, error });
                 // The last known state stays, if all of it is still stored: the file may be there.
                 let is_stored = |node: &Node| self.context.reusable.have_all_of(node);

@@ -294,7 +294,7 @@ impl<'a> Walk<'a> {
 
     fn unreadable(&self, path: &[u8], source: std::io::Error) {
         self.counters.unreadable();
-        let error = Error::local(self.places.of(path), source);
+        let error = Error::local(self.places.live(path), source);
         self.observer.problem(Problem { subject: path.to_vec(), error });
     }
 }

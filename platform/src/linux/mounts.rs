@@ -1,13 +1,14 @@
 //! The mounts below a source that a backup treats differently from folders.
 
+pub(crate) mod private;
 pub(crate) mod table;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use self::table::MountLine;
-use crate::mount::MountKind;
+use crate::mount::{MountKind, MountedFileSystem};
 
 /// Types of file systems that hold no files of their own: the kernel makes up what they show.
 ///
@@ -46,6 +47,8 @@ const SYSTEM_TYPES: [&str; 25] = [
 #[derive(Debug, Clone, Default)]
 pub struct Mounts {
     points: HashMap<PathBuf, MountKind>,
+    /// The file systems that hold files, by their mountpoints.
+    file_systems: BTreeMap<PathBuf, MountedFileSystem>,
 }
 
 impl Mounts {
@@ -55,13 +58,43 @@ impl Mounts {
     /// The table can't be read: `/proc` is not mounted.
     pub fn read() -> io::Result<Self> {
         let lines = table::mounts()?;
+        let mut mounts = Self::default();
         // Of several on top of each other the last one is seen.
-        Ok(Self { points: lines.into_iter().map(|line| (line.point.clone(), of(&line))).collect() })
+        for line in lines {
+            let kind = of(&line);
+            mounts.file_systems.remove(&line.point);
+            if kind == MountKind::Files {
+                mounts.file_systems.insert(line.point.clone(), file_system(&line));
+            }
+            mounts.points.insert(line.point, kind);
+        }
+        Ok(mounts)
     }
 
     /// Finds what is mounted on the folder at an absolute path without links.
     pub fn on(&self, folder: &Path) -> Option<&MountKind> {
         self.points.get(folder)
+    }
+
+    /// Finds the file system of files that holds an absolute path without links.
+    pub fn holding(&self, path: &Path) -> Option<&MountedFileSystem> {
+        let point = path.ancestors().find(|above| self.points.contains_key(*above))?;
+        self.file_systems.get(point)
+    }
+
+    /// Returns the file systems of files that are mounted below a folder, in order of their mountpoints.
+    pub fn below(&self, folder: &Path) -> impl Iterator<Item = &MountedFileSystem> {
+        let mounted = self.file_systems.values();
+        mounted.filter(move |mounted| mounted.point.starts_with(folder) && mounted.point != folder)
+    }
+}
+
+fn file_system(line: &MountLine) -> MountedFileSystem {
+    MountedFileSystem {
+        point: line.point.clone(),
+        root: line.root.clone(),
+        kind: String::from_utf8_lossy(&line.kind).into_owned(),
+        source: line.source.clone(),
     }
 }
 
@@ -89,6 +122,10 @@ mod tests {
         assert_eq!(mounts.on(Path::new("/proc")), Some(&MountKind::System("proc".into())));
         assert!(!matches!(mounts.on(Path::new("/")), None | Some(MountKind::System(_))));
         assert_eq!(mounts.on(Path::new("/proc/self")), None);
+        assert_eq!(mounts.holding(Path::new("/proc/self")), None, "no files are there");
+        let root = mounts.holding(Path::new("/etc/no-such")).expect("the root holds it");
+        assert!(Path::new("/etc").starts_with(&root.point), "{root:?}");
+        assert!(mounts.below(&root.point).all(|mounted| mounted.point != root.point));
     }
 
     #[test]

@@ -52,6 +52,8 @@ const UNSTABLE_INODES: [u64; 13] = [
 pub struct SourceDir {
     dir: OwnedFd,
     listed: AtomicBool,
+    /// The number of the file system that everything in it gets, if not that on which it is.
+    device: Option<u64>,
 }
 
 impl SourceDir {
@@ -66,10 +68,17 @@ impl SourceDir {
         }
     }
 
+    /// Gives the directory, and everything that is opened through it, the number of another file system: that of
+    /// which it is a snapshot.
+    #[must_use]
+    pub fn as_if_on(self, device: u64) -> Self {
+        Self { device: Some(device), ..self }
+    }
+
     /// Opens a directory in this one; a link in its place is an error.
     pub fn open_child(&self, name: &[u8]) -> io::Result<Self> {
         let dir = stat::open_quietly(self.dir.as_fd(), component(name)?, OFlags::DIRECTORY)?;
-        Ok(Self::new(dir))
+        Ok(Self { device: self.device, ..Self::new(dir) })
     }
 
     /// Opens the directory `dir` once more.
@@ -78,12 +87,12 @@ impl SourceDir {
     }
 
     fn new(dir: OwnedFd) -> Self {
-        Self { dir, listed: AtomicBool::new(false) }
+        Self { dir, listed: AtomicBool::new(false), device: None }
     }
 
     /// Returns the metadata of the directory itself.
     pub fn metadata(&self) -> io::Result<Metadata> {
-        stat::open(self.dir.as_fd())
+        Ok(on_device(stat::open(self.dir.as_fd())?, self.device))
     }
 
     /// Tells whether its file system gives a file the same inode number whenever it is mounted.
@@ -97,7 +106,7 @@ impl SourceDir {
 
     /// Returns the metadata of `name`, without following a link.
     pub fn child_metadata(&self, name: &[u8]) -> io::Result<Metadata> {
-        stat::child(self.dir.as_fd(), name)
+        Ok(on_device(stat::child(self.dir.as_fd(), name)?, self.device))
     }
 
     /// Lists the directory into `listing`, sorted by the bytes of the names, without `.` and `..`.
@@ -129,7 +138,7 @@ impl SourceDir {
     ///
     /// Anything else in its place, a pipe or a link say, is an error and never waited for.
     pub fn open_file(&self, name: &[u8], how: ReadMode) -> io::Result<SourceFile> {
-        SourceFile::open(self.dir.as_fd(), component(name)?, how)
+        SourceFile::open(self.dir.as_fd(), component(name)?, how, self.device)
     }
 
     /// Reads the extended attributes of the directory itself, POSIX ACLs among them.
@@ -149,6 +158,11 @@ impl SourceDir {
     pub fn child_xattrs(&self, name: &[u8]) -> io::Result<FoundXattrs> {
         Ok(xattr::read(FileRef::Child(self.dir.as_fd(), component(name)?)))
     }
+}
+
+/// Returns metadata with the number of another file system, if there is one.
+fn on_device(metadata: Metadata, device: Option<u64>) -> Metadata {
+    Metadata { device: device.unwrap_or(metadata.device), ..metadata }
 }
 
 /// Returns the metadata of a path, without following a link at its end.

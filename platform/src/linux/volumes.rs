@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+mod btrfs;
 mod identity;
 mod links;
 mod medium;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, StatxFlags};
 
+pub use btrfs::Subvolume;
 pub use medium::{is_share_failure, storage_medium};
 
 use crate::linux::mounts::table::{self, MountLine};

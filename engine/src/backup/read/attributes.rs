@@ -39,7 +39,7 @@ pub(in crate::backup) fn give(
                 format!("its attribute {} can't be read: {error}", String::from_utf8_lossy(&name))
             }
         };
-        let error = Error::local(places.of(path), std::io::Error::new(error.kind(), what));
+        let error = Error::local(places.live(path), std::io::Error::new(error.kind(), what));
         observer.problem(Problem { subject: path.to_vec(), error });
     }
 }

@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 
 use yore_platform::{Kind, Listing, Metadata, MountKind, SourceDir};
 
-use super::{Advance, Level, Opened, Sources, Unlisted, Walk, emptied_folder};
+use super::emptied_folder::{self, Present};
+use super::{Advance, Level, Opened, Sources, Unlisted, Walk};
 use crate::backup::left_out::{EmptiedFolder, NotEntered};
 use crate::backup::messages::WalkStep;
 use crate::backup::read::attributes;
@@ -30,7 +31,7 @@ impl<'a> Walk<'a> {
     ) -> Result<Advance<'a>> {
         let path = join(&parent.path, name);
         let is_source = inner.is_some_and(|inner| inner.is_source);
-        let mounted = self.mounts.on(&self.places.of(&path));
+        let mounted = self.mounts.on(&self.places.live(&path));
         let not_entered = match mounted {
             Some(MountKind::Drive) => Some(NotEntered::Drive),
             Some(MountKind::System(kind)) => Some(NotEntered::System(kind.clone())),
@@ -48,7 +49,7 @@ impl<'a> Walk<'a> {
             self.step(WalkStep::Unchanged(Box::new(node), below))?;
             return Ok(Advance::Stay);
         }
-        let opened = parent.dir.open_child(name).and_then(|dir| Ok((dir.metadata()?, dir)));
+        let opened = self.open(parent, name, &path).and_then(|dir| Ok((dir.metadata()?, dir)));
         let (metadata, dir) = match opened {
             Ok(opened) => opened,
             Err(error) => return self.keep_unopened(parent, name, &path, error, mounted, previous),
@@ -86,6 +87,14 @@ impl<'a> Walk<'a> {
                 self.keep_last_state(name, previous, Some(metadata))?;
                 Ok(Advance::Stay)
             }
+        }
+    }
+
+    /// Opens a directory in another one, or where it is read instead.
+    fn open(&self, parent: &Level<'a>, name: &[u8], path: &[u8]) -> std::io::Result<SourceDir> {
+        match self.places.begins_at(path) {
+            true => self.places.open(path),
+            false => parent.dir.open_child(name),
         }
     }
 
@@ -158,8 +167,8 @@ impl<'a> Walk<'a> {
         inner: &'a Sources,
     ) -> Result<()> {
         let path = join(&parent.path, name);
-        let mut node = match parent.dir.open_child(name).and_then(|dir| Ok((dir.metadata()?, dir)))
-        {
+        let opened = self.open(parent, name, &path);
+        let mut node = match opened.and_then(|dir| Ok((dir.metadata()?, dir))) {
             Ok((metadata, dir)) => self.dir_node(&dir, name, &path, &metadata, None),
             Err(_) => unopened_node(name, previous.as_ref()),
         };
@@ -181,7 +190,8 @@ impl<'a> Walk<'a> {
         let previous = previous.filter(|_| self.options.empty_sources == EmptySources::KeepLast)?;
         let last = (&previous.node, previous.dir.as_ref()?);
         let keeps_inodes = dir.keeps_inode_numbers().unwrap_or(false);
-        emptied_folder::detect(self.reader, self.mounts, path, metadata, last, keeps_inodes)
+        let present = Present { mounts: self.mounts, places: self.places };
+        emptied_folder::detect(self.reader, present, path, metadata, last, keeps_inodes)
     }
 
     /// Returns how a folder has lost its files because its disk is not mounted, if it has: it is another folder than

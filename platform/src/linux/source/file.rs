@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
+use super::on_device;
 use crate::file_options::ReadMode;
 use crate::linux::pages::{AlignedBlock, DIRECT_ALIGNMENT};
 use crate::linux::stat;
@@ -20,10 +21,17 @@ pub struct SourceFile {
     file: OwnedFd,
     opened: Metadata,
     direct: AtomicBool,
+    /// The number of the file system that it gets, if not that on which it is.
+    device: Option<u64>,
 }
 
 impl SourceFile {
-    pub(super) fn open(dir: BorrowedFd<'_>, name: &[u8], how: ReadMode) -> io::Result<Self> {
+    pub(super) fn open(
+        dir: BorrowedFd<'_>,
+        name: &[u8],
+        how: ReadMode,
+        device: Option<u64>,
+    ) -> io::Result<Self> {
         let mut direct = how == ReadMode::Direct;
         let wanted = if direct { OFlags::DIRECT } else { OFlags::empty() };
         let file = match stat::open_quietly(dir, name, wanted) {
@@ -39,8 +47,8 @@ impl SourceFile {
             }
             opened => opened?,
         };
-        let opened = regular(file.as_fd())?;
-        Ok(Self { file, opened, direct: AtomicBool::new(direct) })
+        let opened = on_device(regular(file.as_fd())?, device);
+        Ok(Self { file, opened, direct: AtomicBool::new(direct), device })
     }
 
     /// Returns the metadata that the file had when it was opened; costs nothing.
@@ -51,7 +59,7 @@ impl SourceFile {
 
     /// Returns the metadata that the file has now.
     pub fn metadata(&self) -> io::Result<Metadata> {
-        stat::open(self.file.as_fd())
+        Ok(on_device(stat::open(self.file.as_fd())?, self.device))
     }
 
     /// Reads the extended attributes, as [`SourceDir::xattrs`](crate::SourceDir::xattrs) does.
