@@ -40,6 +40,7 @@ impl PrivateMount {
     /// Returns the path of its top folder, for this process.
     #[must_use]
     pub fn top(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}", self.top.as_raw_fd()))
+        // With the dot it is the folder, and not the link to it.
+        PathBuf::from(format!("/proc/self/fd/{}/.", self.top.as_raw_fd()))
     }
 }

@@ -32,6 +32,8 @@ const SUBVOL_GETFLAGS: libc::c_ulong = 0x8008_9419;
 const GET_SUBVOL_ROOTREF: libc::c_ulong = 0xd000_943d;
 /// `BTRFS_IOC_INO_LOOKUP_USER`, since Linux 4.18: `_IOWR(0x94, 62, …)`.
 const INO_LOOKUP_USER: libc::c_ulong = 0xd000_943e;
+/// `BTRFS_IOC_SUBVOL_SETFLAGS`: `_IOW(0x94, 26, __u64)`.
+const SUBVOL_SETFLAGS: libc::c_ulong = 0x4008_941a;
 /// `BTRFS_SUBVOL_RDONLY`.
 const READ_ONLY: u64 = 1 << 1;
 
@@ -170,7 +172,23 @@ impl Subvolume {
         if found.st_ino != TOP || !its.is_read_only()? {
             return Err(io::Error::other("it is no snapshot"));
         }
-        self.delete(name)
+        match self.delete(name) {
+            // Only root may delete one that can't be written to.
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                its.set_flags(0)?;
+                self.delete(name).inspect_err(|_| {
+                    // By this it is known as a snapshot the next time.
+                    let _ = its.set_flags(READ_ONLY);
+                })
+            }
+            deleted => deleted,
+        }
+    }
+
+    fn set_flags(&self, flags: u64) -> io::Result<()> {
+        let mut argument = Argument::new();
+        argument.put_number(0, flags);
+        Ok(argument.call(&self.folder, SUBVOL_SETFLAGS)?)
     }
 
     fn delete(&self, name: &str) -> io::Result<()> {
