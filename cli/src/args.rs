@@ -2,6 +2,7 @@
 
 pub mod duration;
 pub mod exclude;
+pub mod file_system_snapshot;
 pub mod files;
 pub mod global;
 pub mod live_path;

@@ -6,6 +6,7 @@
 
 mod address;
 mod check;
+mod containers;
 pub mod edit;
 mod file;
 pub mod rate;
@@ -18,6 +19,7 @@ mod value;
 
 pub use address::Refused;
 pub use check::mistakes;
+pub use containers::{CONTAINER_PROGRAMS, CONTAINERS, DockerVolumes, Stillness};
 pub use file::ConfigFile;
 pub use schema::{SOURCE_KINDS, is_name};
 pub use settings::{

@@ -5,7 +5,9 @@
 //! snapshot, and a [`RunRecord`] holds what came of it.
 
 mod configured;
+mod containers;
 mod dumps;
+mod frozen;
 pub mod hooks;
 pub mod limits;
 mod prepare;
@@ -15,8 +17,10 @@ pub mod retention;
 mod run;
 mod sources;
 mod sqlite;
+mod tool;
 
 pub use configured::jobs;
+pub use containers::missing_volume;
 pub use dumps::missing_program;
 pub use prepare::{Prepared, prepare};
 pub use record::RunRecord;
@@ -27,7 +31,9 @@ use std::path::PathBuf;
 use yore_engine::Run;
 use yore_engine::backup::{ChangedPaths, EmptySources, FileSystems, Reading, UnchangedBy};
 
+use crate::args::file_system_snapshot::FileSystemSnapshot;
 use crate::args::files::FileArgs;
+use crate::config::{DockerVolumes, Hooks};
 
 /// A backup, as arguments or a configuration describe it.
 #[derive(Debug, Clone)]
@@ -44,6 +50,10 @@ pub struct BackupJob {
     pub unchanged_by: UnchangedBy,
     /// The file systems that are entered.
     pub file_systems: FileSystems,
+    /// The snapshot of its file systems from which it is read.
+    pub snapshot: FileSystemSnapshot,
+    /// Commands around the moment of that snapshot.
+    pub hooks: Hooks,
     /// The treatment of a source that had files and has none.
     pub empty_sources: EmptySources,
     /// The paths that may differ from the previous snapshot, where they are known: nothing else is looked at.
@@ -63,6 +73,8 @@ pub struct BackupJob {
 pub enum Input {
     /// Files and folders.
     Files(FileArgs),
+    /// Volumes of Docker or Podman, each in the folder of its name below that of the source.
+    Volumes(DockerVolumes),
     /// The standard input of this process, under a path in the snapshot.
     Stdin {
         /// The path.

@@ -2,6 +2,8 @@
 
 mod automatic {
     mod alerts;
+    mod consistent;
+    mod containers;
     mod databases;
     mod drills;
     mod hooks;

@@ -9,8 +9,10 @@ use yore_engine::backup::{EmptySources, FileSystems, Reading, UnchangedBy};
 use yore_engine::{Run, TreePath, TreePathBuf};
 use yore_platform::name_bytes;
 
+use crate::args::file_system_snapshot::{self, FileSystemSnapshot};
 use crate::args::files::FileArgs;
 use crate::args::{exclude, size, unchanged_by};
+use crate::config::Hooks;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::job::{self, BackupJob, ExcludeLists, Input};
@@ -52,6 +54,9 @@ pub struct Options {
     /// Stay on the file system of each path
     #[arg(long)]
     one_file_system: bool,
+    /// Read from a snapshot of the file system: never, auto (where it can make one), btrfs, zfs or lvm
+    #[arg(long, value_name = "KIND", value_parser = file_system_snapshot::parse, conflicts_with_all = ["stdin", "command"])]
+    snapshot: Option<FileSystemSnapshot>,
     /// Attach a word by which the snapshot can be found (may be repeated)
     #[arg(long, value_name = "TAG", value_parser = NonEmptyStringValueParser::new())]
     tag: Vec<String>,
@@ -127,6 +132,8 @@ impl Options {
             reading: if self.force { Reading::Everything } else { Reading::Changed },
             unchanged_by: self.unchanged_by.unwrap_or_default(),
             file_systems: if self.one_file_system { FileSystems::One } else { FileSystems::All },
+            snapshot: self.snapshot.unwrap_or_default(),
+            hooks: Hooks::default(),
             empty_sources: match self.allow_empty_source {
                 true => EmptySources::Accept,
                 false => EmptySources::KeepLast,

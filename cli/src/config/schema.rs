@@ -1,5 +1,8 @@
 //! The keys of the configuration, with the type of each value.
 
+use super::containers::{CONTAINER_PROGRAMS, CONTAINERS};
+use crate::args::file_system_snapshot::SNAPSHOTS;
+
 /// A key of the configuration.
 #[derive(Debug)]
 pub struct Key {
@@ -80,6 +83,16 @@ const HOOKS: &[Key] = &[
     key("timeout", Kind::Duration),
 ];
 
+const SOURCE_HOOKS: &[Key] = &[
+    key("before", Kind::Command),
+    key("after", Kind::Command),
+    key("on-success", Kind::Command),
+    key("on-failure", Kind::Command),
+    key("snapshot-before", Kind::Command),
+    key("snapshot-after", Kind::Command),
+    key("timeout", Kind::Duration),
+];
+
 const ALERT: &[Key] = &[
     key(NAME, Kind::Name),
     key("mail-to", Kind::Words),
@@ -148,7 +161,11 @@ const SOURCE: &[Key] = &[
     key("options", Kind::Words),
     key("through", Kind::Command),
     key("password-file", Kind::Path),
-    key("hooks", Kind::Table(HOOKS)),
+    key("volumes", Kind::Words),
+    key("containers", Kind::Choice(&CONTAINERS)),
+    key("program", Kind::Choice(&CONTAINER_PROGRAMS)),
+    key("snapshot", Kind::Choice(&SNAPSHOTS)),
+    key("hooks", Kind::Table(SOURCE_HOOKS)),
     key("exclude", Kind::Patterns),
     key("exclude-file", Kind::Paths),
     key("exclude-caches", Kind::Bool),
@@ -163,7 +180,8 @@ const SOURCE: &[Key] = &[
 ];
 
 /// The kinds of sources; the first is the usual one.
-pub const SOURCE_KINDS: [&str; 5] = ["files", "command", "postgresql", "mariadb", "sqlite"];
+pub const SOURCE_KINDS: [&str; 6] =
+    ["files", "command", "postgresql", "mariadb", "sqlite", "docker"];
 
 /// The keys at the top of the file.
 pub const TOP: &[Key] = &[
@@ -193,6 +211,7 @@ pub fn required(list: &str, kind: Option<&str>) -> &'static [&'static str] {
         ("destination", _) => &[NAME, "url"],
         ("source", Some("command")) => &[NAME, "command", "file"],
         ("source", Some("postgresql" | "mariadb")) => &[NAME],
+        ("source", Some("docker")) => &[NAME, "volumes"],
         ("source", _) => &[NAME, "paths"],
         ("alert", _) => &[NAME],
         _ => &[],
@@ -200,13 +219,17 @@ pub fn required(list: &str, kind: Option<&str>) -> &'static [&'static str] {
 }
 
 /// The keys that only sources of some kinds have.
-pub const OF_KINDS: [(&str, &[&str]); 6] = [
+pub const OF_KINDS: [(&str, &[&str]); 10] = [
     ("command", &["command"]),
     ("file", &["command"]),
     ("databases", &["postgresql", "mariadb"]),
     ("options", &["postgresql", "mariadb"]),
     ("through", &["postgresql", "mariadb"]),
     ("password-file", &["postgresql", "mariadb"]),
+    ("volumes", &["docker"]),
+    ("containers", &["docker"]),
+    ("program", &["docker"]),
+    ("snapshot", &["files", "docker"]),
 ];
 
 /// Finds a key of a table.

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 use yore_engine::backup::UnchangedBy;
 
+use super::containers::{DockerVolumes, Stillness};
 use super::rate;
 use super::schema::NAME;
 use super::value;
 use crate::access::destination::{self, BucketSettings};
 use crate::access::place::{Limits, Place};
 use crate::access::secret::References;
+use crate::args::file_system_snapshot::{self, FileSystemSnapshot};
 use crate::args::retention::Rules;
 use crate::args::{exclude, percent, size, unchanged_by};
 
@@ -72,6 +74,8 @@ pub struct SourceSettings {
     pub kind: SourceKind,
     /// The files and folders; databases of SQLite.
     pub paths: Vec<PathBuf>,
+    /// The snapshot of its file system from which it is read.
+    pub snapshot: FileSystemSnapshot,
     /// Commands around each backup of it.
     pub hooks: Hooks,
     /// Patterns of what is left out.
@@ -115,6 +119,8 @@ pub enum SourceKind {
     Server(DatabaseServer),
     /// Databases of SQLite, each read at one moment although it is in use.
     Sqlite,
+    /// Volumes of Docker or Podman.
+    Docker(DockerVolumes),
 }
 
 /// A server whose databases are dumped.
@@ -163,6 +169,10 @@ pub struct Hooks {
     pub on_success: Option<String>,
     /// After it failed, or was not whole.
     pub on_failure: Option<String>,
+    /// Before snapshots of its file systems are made; if it fails, nothing is backed up.
+    pub snapshot_before: Option<String>,
+    /// After they were made, or could not be.
+    pub snapshot_after: Option<String>,
     /// The time that each of them has, as it is written.
     pub timeout: Option<String>,
 }
@@ -289,6 +299,10 @@ fn source_of(table: Table<'_>) -> SourceSettings {
         name: table.text(NAME).unwrap_or_default(),
         kind: table.source_kind(),
         paths: table.paths("paths"),
+        snapshot: table
+            .text("snapshot")
+            .and_then(|text| file_system_snapshot::parse(&text).ok())
+            .unwrap_or_default(),
         hooks: table.hooks(),
         exclude: patterns.filter_map(|pattern| exclude::parse(&pattern).ok()).collect(),
         exclude_file: table.paths("exclude-file"),
@@ -384,6 +398,11 @@ impl<'d> Table<'d> {
             Some("postgresql") => server(DatabaseProgram::Postgresql),
             Some("mariadb") => server(DatabaseProgram::Mariadb),
             Some("sqlite") => SourceKind::Sqlite,
+            Some("docker") => SourceKind::Docker(DockerVolumes {
+                volumes: self.texts("volumes"),
+                containers: Stillness::of(self.text("containers").as_deref()),
+                program: self.text("program"),
+            }),
             _ => SourceKind::Files,
         }
     }
@@ -404,6 +423,8 @@ impl<'d> Table<'d> {
             after: table.text("after"),
             on_success: table.text("on-success"),
             on_failure: table.text("on-failure"),
+            snapshot_before: table.text("snapshot-before"),
+            snapshot_after: table.text("snapshot-after"),
             timeout: table.text("timeout"),
         }
     }

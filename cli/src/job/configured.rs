@@ -29,6 +29,7 @@ pub fn jobs(source: &SourceSettings) -> Outcome<Vec<BackupJob>> {
                 files_from0: Vec::new(),
             }))]
         }
+        SourceKind::Docker(volumes) => vec![of(Input::Volumes(volumes.clone()))],
         SourceKind::Command { command, file } => {
             vec![stream(file.trim_start_matches('/'), command)]
         }
@@ -61,6 +62,8 @@ impl BackupJob {
                 true => FileSystems::One,
                 false => FileSystems::All,
             },
+            snapshot: source.snapshot,
+            hooks: source.hooks.clone(),
             empty_sources: match source.allow_empty_source {
                 true => EmptySources::Accept,
                 false => EmptySources::KeepLast,

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use super::containers;
 use crate::config::{DatabaseProgram, DatabaseServer, SourceKind, SourceSettings};
 use crate::failure::engine_error::{quoted, reason};
 use crate::failure::{Exit, Failure, Outcome};
@@ -123,6 +124,7 @@ fn of_file(variable: &str, file: &std::path::Path) -> String {
 pub fn missing_program(source: &SourceSettings) -> Option<String> {
     let needed = match &source.kind {
         SourceKind::Files | SourceKind::Sqlite => return None,
+        SourceKind::Docker(volumes) => containers::program(volumes),
         SourceKind::Command { command, .. } => command.split_whitespace().next()?,
         SourceKind::Server(server) => match (&server.through, server.program) {
             (Some(through), _) => through.split_whitespace().next()?,
@@ -143,7 +145,7 @@ fn is_of_shell(word: &str) -> bool {
     asked.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-fn is_installed(program: &str) -> bool {
+pub(super) fn is_installed(program: &str) -> bool {
     if program.contains('/') {
         return std::path::Path::new(program).exists();
     }

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The facts of a run that hooks get: as an object on their standard input, and in their environment.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Facts {
-    /// The hook: `before`, `after`, `on-success` or `on-failure`.
+    /// The hook: `before`, `after`, `on-success`, `on-failure`, `snapshot-before` or `snapshot-after`.
     pub hook: &'static str,
     /// The name of the source; empty for hooks around the whole run.
     pub source: String,
@@ -56,7 +56,7 @@ impl Facts {
 pub fn before(context: &Context, hooks: &Hooks, facts: &Facts) -> Outcome<()> {
     let Some(command) = &hooks.before else { return Ok(()) };
     let facts = Facts { hook: "before", ..facts.clone() };
-    run(context, hooks, command, &facts).map_err(|why| {
+    run(context, hooks, command, &facts, WhenInterrupted::End).map_err(|why| {
         Failure::new(
             Exit::Failed,
             format!("the hook before the backup failed: {why}"),
@@ -73,7 +73,9 @@ pub fn after(context: &Context, hooks: &Hooks, facts: &Facts) -> bool {
     let mut is_whole = true;
     for (hook, command) in [(name, of_result), ("after", &hooks.after)] {
         let Some(command) = command else { continue };
-        if let Err(why) = run(context, hooks, command, &Facts { hook, ..facts.clone() }) {
+        if let Err(why) =
+            run(context, hooks, command, &Facts { hook, ..facts.clone() }, WhenInterrupted::End)
+        {
             context.screen.problem(&format!("hook {hook}"), &format!("it failed: {why}"));
             is_whole = false;
         }
@@ -81,8 +83,50 @@ pub fn after(context: &Context, hooks: &Hooks, facts: &Facts) -> bool {
     is_whole
 }
 
+/// Runs a hook around the moment at which snapshots of file systems are made: `snapshot-before` or `snapshot-after`.
+///
+/// The second lets go on what the first stopped, so an interrupt does not end it.
+///
+/// # Errors
+/// The hook failed, or took too long.
+pub fn at_snapshot(
+    context: &Context,
+    hooks: &Hooks,
+    source: &str,
+    hook: &'static str,
+) -> Outcome<()> {
+    let (command, when_interrupted) = match hook {
+        "snapshot-before" => (&hooks.snapshot_before, WhenInterrupted::End),
+        _ => (&hooks.snapshot_after, WhenInterrupted::GoOn),
+    };
+    let Some(command) = command else { return Ok(()) };
+    let facts = Facts { hook, source: source.to_owned(), ..Facts::default() };
+    run(context, hooks, command, &facts, when_interrupted).map_err(|why| {
+        Failure::new(
+            Exit::Failed,
+            format!("the hook {hook} failed: {why}"),
+            format!("nothing was backed up; run the command of hooks.{hook} by itself to see what it says"),
+        )
+    })
+}
+
+/// The treatment of a hook when this process is interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WhenInterrupted {
+    /// It is ended.
+    End,
+    /// It is waited for all the same.
+    GoOn,
+}
+
 /// Runs a command by the shell, and waits for its end.
-fn run(context: &Context, hooks: &Hooks, command: &str, facts: &Facts) -> Result<(), String> {
+fn run(
+    context: &Context,
+    hooks: &Hooks,
+    command: &str,
+    facts: &Facts,
+    when_interrupted: WhenInterrupted,
+) -> Result<(), String> {
     let timeout = match &hooks.timeout {
         None => USUAL_TIMEOUT,
         Some(text) => duration::seconds("timeout", text, &context.now)
@@ -102,13 +146,19 @@ fn run(context: &Context, hooks: &Hooks, command: &str, facts: &Facts) -> Result
         // A hook need not read it.
         let _ = input.write_all(&object);
     }
-    match wait(context, &mut child, timeout)? {
+    match wait(context, &mut child, timeout, when_interrupted)? {
         status if status.success() => Ok(()),
         status => Err(status.to_string()),
     }
 }
 
-fn wait(context: &Context, child: &mut Child, timeout: Duration) -> Result<ExitStatus, String> {
+fn wait(
+    context: &Context,
+    child: &mut Child,
+    timeout: Duration,
+    when_interrupted: WhenInterrupted,
+) -> Result<ExitStatus, String> {
+    let ends = when_interrupted == WhenInterrupted::End;
     let began = Instant::now();
     loop {
         match child.try_wait() {
@@ -117,7 +167,7 @@ fn wait(context: &Context, child: &mut Child, timeout: Duration) -> Result<ExitS
             Ok(None) => {}
         }
         let is_late = began.elapsed() > timeout;
-        if is_late || context.screen.is_interrupted() {
+        if is_late || ends && context.screen.is_interrupted() {
             yore_platform::kill_process_group(child);
             let _ = child.wait();
             return Err(match is_late {

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use yore_engine::backup::Excludes;
-use yore_platform::{Timestamp, name_bytes, snapshot_path};
+use yore_engine::globs::Rule;
+use yore_platform::{Timestamp, VOLUME_SNAPSHOT_PREFIX, name_bytes, snapshot_path};
 
 use super::sources::{self, Sources};
 use super::{BackupJob, ExcludeLists, Input};
@@ -43,9 +44,11 @@ fn find_all(context: &Context, job: BackupJob) -> Outcome<Prepared> {
     let (sources, own_folders, excludes) = match &job.input {
         Input::Files(named) => {
             let sources = sources::find(named, &context.screen)?;
-            let own_folders = own_folders(context, &sources.paths)?;
-            let excludes = excludes(&job.excludes, &sources.paths, &own_folders)?;
-            (sources, own_folders, excludes)
+            of_files(context, &job, sources)?
+        }
+        Input::Volumes(volumes) => {
+            let name = job.source.as_deref().unwrap_or_default();
+            of_files(context, &job, sources::of_volumes(name, volumes)?)?
         }
         Input::Sqlite { database } => {
             std::fs::symlink_metadata(database).map_err(|error| Failure::local(database, error))?;
@@ -55,6 +58,17 @@ fn find_all(context: &Context, job: BackupJob) -> Outcome<Prepared> {
     };
     let (time, utc_offset) = time(context, job.time.as_deref())?;
     Ok(Prepared { job, sources, own_folders, excludes, time, utc_offset })
+}
+
+/// Finds what is left out of files and folders.
+fn of_files(
+    context: &Context,
+    job: &BackupJob,
+    sources: Sources,
+) -> Outcome<(Sources, Vec<PathBuf>, Excludes)> {
+    let own_folders = own_folders(context, &sources.live)?;
+    let excludes = excludes(&job.excludes, &sources.paths, &own_folders)?;
+    Ok((sources, own_folders, excludes))
 }
 
 /// Returns the folders that are the program's own: the repository and the cache. None may be a source.
@@ -86,6 +100,8 @@ fn excludes(
     rules.extend(exclude::rules(&from_files, &exclude::bases(sources(), FromHere::No)));
     // As patterns, too, so that a restore that deletes knows that they were left out.
     rules.extend(own_folders.iter().map(|folder| exclude::exactly(folder)));
+    // Another run may have one in a source.
+    rules.push(Rule::added(vec![format!("**/{VOLUME_SNAPSHOT_PREFIX}*/")]));
     let if_present = lists.if_present.iter().map(|name| name_bytes(name).to_vec());
     Ok(Excludes {
         rules,

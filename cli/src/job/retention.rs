@@ -1,5 +1,7 @@
 //! The policies of the configuration, applied to the snapshots of its sources.
 
+use std::collections::BTreeSet;
+
 use yore_engine::history::version_holders;
 use yore_engine::repository::Repository;
 use yore_engine::snapshots::retention::{Group, GroupBy, Held, Policy, Retained, group, retain};
@@ -56,6 +58,11 @@ fn is_saved_by(saved: &[&[u8]], source: &SourceSettings) -> bool {
         SourceKind::Server(_) => {
             let folder = format!("{}/", source.name);
             return is_one(&|one| one.starts_with(folder.as_bytes()));
+        }
+        SourceKind::Docker(docker) => {
+            let paths = docker.volumes.iter().map(|volume| format!("{}/{volume}", source.name));
+            let paths: BTreeSet<Vec<u8>> = paths.map(String::into_bytes).collect();
+            return saved.iter().copied().eq(paths.iter().map(Vec::as_slice));
         }
         SourceKind::Sqlite => {
             return is_one(&|one| source.paths.iter().any(|path| snapshot_path(path) == one));

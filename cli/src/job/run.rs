@@ -2,14 +2,19 @@
 
 use std::time::Instant;
 
-use yore_engine::backup::{BackupOptions, BackupReport, backup, backup_stream, count_sources};
+use yore_engine::Run;
+use yore_engine::backup::{BackupOptions, BackupReport, backup_from, backup_stream, count_sources};
 use yore_engine::repository::Repository;
 use yore_platform::{Interrupt, Interruptible, snapshot_path};
 
+use super::containers::Still;
+use super::frozen::{self, Request};
 use super::program_output::ProgramOutput;
+use super::sources::Sources;
 use super::{Input, Prepared, RunRecord, sqlite};
 use crate::access::writer::writer;
 use crate::access::{flushing, shared_client, state};
+use crate::args::file_system_snapshot::FileSystemSnapshot;
 use crate::context::Context;
 use crate::failure::Outcome;
 use crate::moment::{clock, suspicion};
@@ -65,6 +70,42 @@ impl Prepared {
         })
     }
 
+    /// The name of the source, if it has one.
+    fn source(&self) -> &str {
+        self.job.source.as_deref().unwrap_or_default()
+    }
+
+    /// Saves files and folders, from snapshots of their file systems where that is wanted; calls `frozen` when these
+    /// are made, with whether they show all of it.
+    fn save_files(
+        &self,
+        context: &Context,
+        repository: &Repository,
+        options: &BackupOptions,
+        progress: &Progress,
+        frozen: impl FnOnce(bool) -> Outcome<()>,
+    ) -> Outcome<BackupReport> {
+        let job = &self.job;
+        let request = Request {
+            // Nothing is written in a dry run, also no snapshot of a file system.
+            how: if job.run == Run::Dry { FileSystemSnapshot::Never } else { job.snapshot },
+            source: self.source(),
+            file_systems: job.file_systems,
+            hooks: &job.hooks,
+        };
+        let Sources { paths, live, .. } = &self.sources;
+        let state = frozen::freeze(context, &request, live)?;
+        frozen(state.is_whole())?;
+        let both: Vec<_> = paths.iter().cloned().zip(live.iter().cloned()).collect();
+        let places = state.places(&both)?;
+        let (live, counted) = (live.clone(), options.clone());
+        Ok(progress.counting_in_background(
+            // The backup reports a pattern that is none.
+            move |counter| drop(count_sources(&live, &counted, counter)),
+            || backup_from(repository, paths, &places, options, progress),
+        )?)
+    }
+
     fn save(
         &self,
         context: &Context,
@@ -74,13 +115,17 @@ impl Prepared {
     ) -> Outcome<BackupReport> {
         let progress = Progress::start(&context.screen, "backing up", Some(interrupt));
         match &self.job.input {
-            Input::Files(_) => {
-                let (paths, counted) = (self.sources.paths.clone(), options.clone());
-                Ok(progress.counting_in_background(
-                    // The backup reports a pattern that is none.
-                    move |counter| drop(count_sources(&paths, &counted, counter)),
-                    || backup(repository, &self.sources.paths, options, &progress),
-                )?)
+            Input::Files(_) => self.save_files(context, repository, options, &progress, |_| Ok(())),
+            Input::Volumes(volumes) => {
+                let mut still = match self.job.run {
+                    Run::Real => Still::begin(context, self.source(), volumes)?,
+                    Run::Dry => Still::none(context),
+                };
+                let saved = self.save_files(context, repository, options, &progress, |is_whole| {
+                    if is_whole { still.end() } else { Ok(()) }
+                });
+                // They go on whatever came of it, and that they do not is worse than anything else.
+                still.end().and(saved)
             }
             Input::Stdin { path } => {
                 let mut input = Interruptible::new(std::io::stdin(), interrupt);

@@ -7,22 +7,26 @@ use std::path::{Path, PathBuf};
 
 use yore_platform::name_from_bytes;
 
+use super::containers;
 use crate::args::files::FileArgs;
+use crate::config::DockerVolumes;
 use crate::failure::{Failure, Outcome};
 use crate::screen::Screen;
 
 /// The files and folders that are saved.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// Absolute paths without links, each once.
+    /// The paths that they get in the snapshot: absolute, without links, each once.
     pub paths: Vec<PathBuf>,
+    /// The paths where they are; those of volumes are others.
+    pub live: Vec<PathBuf>,
     /// The number of paths of lists that are not there; each was reported.
     pub missing: u64,
 }
 
 /// Finds everything that is named. What is typed must be there; what a list names may have gone since.
 pub fn find(args: &FileArgs, screen: &Screen) -> Outcome<Sources> {
-    let mut sources = Sources { paths: Vec::new(), missing: 0 };
+    let mut sources = Sources::default();
     let mut known = HashSet::new();
     let mut add = |path: PathBuf| {
         if known.insert(path.clone()) {
@@ -46,6 +50,7 @@ pub fn find(args: &FileArgs, screen: &Screen) -> Outcome<Sources> {
             }
         }
     }
+    sources.live.clone_from(&sources.paths);
     match sources.paths.is_empty() {
         false => Ok(sources),
         true => Err(Failure::usage(
@@ -53,6 +58,22 @@ pub fn find(args: &FileArgs, screen: &Screen) -> Outcome<Sources> {
             "one path a line, as `find` prints them; with --files-from0, a zero byte behind each",
         )),
     }
+}
+
+/// Finds the folders of volumes; in the snapshot, each is in the folder of the source's name.
+pub fn of_volumes(source: &str, docker: &DockerVolumes) -> Outcome<Sources> {
+    let mut sources = Sources::default();
+    for volume in &docker.volumes {
+        let path = Path::new("/").join(source).join(volume);
+        if sources.paths.contains(&path) {
+            continue;
+        }
+        let folder = containers::folder_of(docker, volume)?;
+        let folder = std::fs::canonicalize(&folder).map_err(|error| not_there(&folder, error))?;
+        sources.paths.push(path);
+        sources.live.push(folder);
+    }
+    Ok(sources)
 }
 
 fn not_there(path: &Path, error: std::io::Error) -> Failure {

@@ -101,6 +101,8 @@ const EXAMPLES: [(&str, &[&str]); 57] = [
             "yore destination add /mnt/nas/yore --name nas",
             "yore destination add 'volume:My Disk/yore'",
             "yore source add ~/Documents ~/Pictures --exclude '*.iso'",
+            "yore source add /srv/data --snapshot auto",
+            "yore source add --kind docker --volume uploads --name shop --containers pause",
             "yore key add --passphrase --label 'my partner'",
             "yore key add --key-file /etc/yore.key --label server",
             "yore key add --write-only web01 --key-file ~/web01.key",

@@ -63,6 +63,21 @@ fn units_of_systemd_are_right_and_are_removed_again() {
 }
 
 #[test]
+fn a_service_of_the_system_may_reach_control_groups_where_podman_needs_them() {
+    let person = person();
+    let words = ["--daily", "02:30", "--system", "--with", "systemd", "--dry-run"];
+    let is_protected = || {
+        let told = install(&person, &words).assert_code(0).out;
+        assert!(told.contains("ProtectSystem=full"), "{told}");
+        told.contains("ProtectControlGroups=yes")
+    };
+    assert!(is_protected());
+    let added = ["source", "add", "--kind", "postgresql", "--name", "pg", "--through"];
+    person.types(added.into_iter().chain(["podman exec -i pg"])).assert_code(0);
+    assert!(!is_protected());
+}
+
+#[test]
 fn an_agent_of_launchd_is_a_property_list_that_runs_the_backup() {
     let person = person();
     install(&person, &["--daily", "23:59", "--splay", "0s", "--with", "launchd"]);

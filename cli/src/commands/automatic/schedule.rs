@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::commands::configure::source::parse_name;
-use crate::config::ConfigFile;
+use crate::config::{ConfigFile, SourceKind, SourceSettings};
 use crate::context::Context;
 use crate::failure::engine_error::reason;
 use crate::failure::{Done, Exit, Failure, Outcome};
@@ -110,6 +110,8 @@ struct Job {
     command: Vec<String>,
     /// For the whole system.
     is_system: bool,
+    /// It calls Podman, which moves processes between control groups itself.
+    calls_podman: bool,
 }
 
 /// A file that is installed.
@@ -194,7 +196,19 @@ fn job(context: &Context, options: &InstallOptions) -> Outcome<Job> {
     let own = context.global.profile.as_deref().map(|profile| format!("{profile}-{name}"));
     let name = options.name.clone().or(own).unwrap_or_else(|| name.to_owned());
     let (splay, is_system) = (options.splay, options.system);
-    Ok(Job { name, calendar, splay, command, is_system })
+    let calls_podman = context.settings()?.sources.iter().any(calls_podman);
+    Ok(Job { name, calendar, splay, command, is_system, calls_podman })
+}
+
+/// Tells whether a backup of a source may call Podman.
+fn calls_podman(source: &SourceSettings) -> bool {
+    let names_it = |line: &str| line.contains("podman");
+    match &source.kind {
+        SourceKind::Docker(_) => true,
+        SourceKind::Server(server) => server.through.as_deref().is_some_and(names_it),
+        SourceKind::Command { command, .. } => names_it(command),
+        SourceKind::Files | SourceKind::Sqlite => false,
+    }
 }
 
 /// Returns what starts programs here.

@@ -10,9 +10,10 @@ use notify::event::{EventKind, Flag};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use yore_engine::backup::ChangedPaths;
 use yore_engine::repository::Repository;
-use yore_platform::snapshot_path;
+use yore_platform::{VOLUME_SNAPSHOT_PREFIX, snapshot_path};
 
 use crate::args::duration;
+use crate::args::file_system_snapshot::FileSystemSnapshot;
 use crate::commands::backup::summary;
 use crate::config::{SourceKind, SourceSettings};
 use crate::context::Context;
@@ -201,6 +202,12 @@ fn chosen(context: &Context, options: &Options) -> Outcome<Vec<SourceSettings>> 
             && (options.source.is_empty() || options.source.contains(&source.name))
     };
     let chosen: Vec<SourceSettings> = all.iter().filter(is_wanted).cloned().collect();
+    for source in chosen.iter().filter(|source| source.snapshot != FileSystemSnapshot::Never) {
+        context.screen.note(&format!(
+            "source {}: what changes is read as it is, not from a snapshot of its file system, which `yore backup` makes",
+            source.name
+        ));
+    }
     match chosen.is_empty() {
         false => Ok(chosen),
         true => Err(Failure::usage(
@@ -311,7 +318,11 @@ impl Watched<'_> {
             return false;
         }
         let mut is_of_some = false;
-        for path in &event.paths {
+        // A backup makes and deletes its snapshots of file systems in their top folders.
+        let is_snapshot = |path: &Path| {
+            path.iter().any(|name| name.to_string_lossy().starts_with(VOLUME_SNAPSHOT_PREFIX))
+        };
+        for path in event.paths.iter().filter(|path| !is_snapshot(path)) {
             for source in self.sources.iter_mut().filter(|source| source.holds(path)) {
                 source.changed.add(&snapshot_path(path));
                 is_of_some = true;
@@ -386,6 +397,8 @@ fn save_one(
     let mut job = jobs.pop().expect("files are one job");
     let looked_at = if changed.is_some() { "what changed" } else { "everything" };
     job.changed = changed;
+    // What changed is read as it is now; a snapshot each minute would keep the file system busy.
+    job.snapshot = FileSystemSnapshot::Never;
     let record = job::prepare(context, job)?.run(context, repository)?;
     context.screen.detail(format!("looked at {looked_at} of {}", source.name));
     summary::print(&context.screen, &record);

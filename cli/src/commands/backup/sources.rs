@@ -315,6 +315,7 @@ impl Options {
         job.excludes.if_present.extend(typed.excludes.if_present);
         job.excludes.larger_than = typed.excludes.larger_than.or(job.excludes.larger_than);
         job.tags.extend(typed.tags);
+        job.snapshot = self.snapshot.unwrap_or(job.snapshot);
         job.unchanged_by = self.unchanged_by.unwrap_or(job.unchanged_by);
         if self.one_file_system {
             job.file_systems = typed.file_systems;

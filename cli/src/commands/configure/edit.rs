@@ -40,6 +40,13 @@ const TEMPLATE: &str = "\
 # name = \"documents\"
 # paths = [\"~/Documents\", \"~/Pictures\"]
 # exclude = [\"*.o\", \"~/Documents/private\"]
+# snapshot = \"auto\"             # read from a snapshot of the file system where it can make one
+
+# [[source]]
+# name = \"shop\"
+# kind = \"docker\"
+# volumes = [\"uploads\"]
+# containers = \"pause\"          # or \"run\", \"stop\"
 ";
 
 /// Runs the command.

@@ -7,12 +7,13 @@ use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Args, Subcommand};
 
 use super::{free_name, load, refused};
+use crate::args::file_system_snapshot::SNAPSHOTS;
 use crate::args::{exclude, size};
 use crate::config::edit::{Field, add_entry, names, remove_entry};
-use crate::config::{SOURCE_KINDS, Settings, SourceSettings, is_name};
+use crate::config::{CONTAINERS, SOURCE_KINDS, Settings, SourceKind, SourceSettings, is_name};
 use crate::context::Context;
 use crate::failure::{Done, Failure, Outcome};
-use crate::job::missing_program;
+use crate::job::{missing_program, missing_volume};
 use crate::json;
 use crate::text::escape;
 use crate::text::table::{Column, Table};
@@ -42,7 +43,7 @@ struct AddOptions {
     /// Files and folders, of which one snapshot is made each time; databases of SQLite with --kind sqlite
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// What is read: files, the output of a command, or the databases of a server
+    /// What is read: files, the output of a command, the databases of a server, or volumes of containers
     #[arg(long, value_name = "KIND", default_value = SOURCE_KINDS[0], value_parser = PossibleValuesParser::new(SOURCE_KINDS))]
     kind: String,
     /// The command whose output is saved (--kind command)
@@ -60,6 +61,15 @@ struct AddOptions {
     /// The words before the program that dumps, as in "docker exec -i db"
     #[arg(long, value_name = "CMD")]
     through: Option<String>,
+    /// A volume of Docker or Podman (--kind docker; may be repeated)
+    #[arg(long, value_name = "NAME")]
+    volume: Vec<String>,
+    /// What the containers that use the volumes do while these are read: run, pause or stop
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(CONTAINERS))]
+    containers: Option<String>,
+    /// Read from a snapshot of the file system: auto (where it can make one), btrfs, zfs or lvm
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(SNAPSHOTS))]
+    snapshot: Option<String>,
     /// The name of the source (default: that of the first PATH)
     #[arg(long, value_parser = parse_name)]
     name: Option<String>,
@@ -144,6 +154,9 @@ fn add(context: &Context, options: &AddOptions) -> Outcome {
             );
             context.screen.problem(&format!("source {name}"), &what);
         }
+        if let Some(what) = missing_volume(source) {
+            context.screen.problem(&format!("source {name}"), &what);
+        }
     }
     context.screen.info(format!(
         "Added source {name} to {}. `yore backup` saves it from now on.",
@@ -163,15 +176,20 @@ fn fields(
     if options.kind != SOURCE_KINDS[0] {
         fields.push(("kind", Field::Text(options.kind.clone())));
     }
-    for (key, text) in
-        [("command", &options.command), ("file", &options.file), ("through", &options.through)]
-    {
+    for (key, text) in [
+        ("command", &options.command),
+        ("file", &options.file),
+        ("through", &options.through),
+        ("containers", &options.containers),
+        ("snapshot", &options.snapshot),
+    ] {
         fields.extend(text.iter().map(|text| (key, Field::Text(text.clone()))));
     }
     for (key, texts) in [
         ("paths", paths),
         ("databases", options.database.clone()),
         ("options", options.option.clone()),
+        ("volumes", options.volume.clone()),
         ("exclude", options.exclude.clone()),
         ("exclude-file", lists.collect::<Outcome<Vec<_>>>()?),
         ("exclude-if-present", options.exclude_if_present.clone()),
@@ -218,7 +236,12 @@ fn list(context: &Context) -> Outcome {
     let mut table = Table::new([("source", Column::Text), ("paths", Column::Text)]);
     for source in &sources {
         context.screen.object(&object(source));
+        let volumes = match &source.kind {
+            SourceKind::Docker(docker) => docker.volumes.as_slice(),
+            _ => &[],
+        };
         let paths = source.paths.iter().map(|path| path.display().to_string());
+        let paths = paths.chain(volumes.iter().map(|volume| format!("volume {volume}")));
         table.row(vec![source.name.clone(), escape::text(&paths.collect::<Vec<_>>().join(", "))]);
     }
     if !sources.is_empty() {

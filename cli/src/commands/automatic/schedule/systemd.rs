@@ -19,7 +19,6 @@ ProtectSystem=full
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectKernelLogs=yes
-ProtectControlGroups=yes
 ProtectClock=yes
 ProtectHostname=yes
 ";
@@ -98,9 +97,13 @@ fn service(job: &Job) -> String {
         ),
     };
     let hardened = if job.is_system { HARDENED } else { "" };
+    let groups = match job.is_system && !job.calls_podman {
+        true => "ProtectControlGroups=yes\n",
+        false => "",
+    };
     format!(
         "[Unit]\nDescription=Yore: {}\nDocumentation=man:yore(1)\nWants=network-online.target\n\
-         After=network-online.target\n\n[Service]\n{kind}ExecStart={}\n{hardened}{ALWAYS}{install}",
+         After=network-online.target\n\n[Service]\n{kind}ExecStart={}\n{hardened}{groups}{ALWAYS}{install}",
         job.name,
         command.join(" ")
     )

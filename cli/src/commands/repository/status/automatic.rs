@@ -4,17 +4,21 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::failure::Outcome;
-use crate::job::missing_program;
+use crate::job::{missing_program, missing_volume};
 use crate::json;
 use crate::runs::{Files, State};
 use crate::text::{escape, format};
 
-/// Prints what is known of runs; returns false if a source lacks a program, so that its next backup will fail.
+/// Prints what is known of runs; returns false if a source lacks a program or a volume, so that its next backup will fail.
 pub(super) fn print(context: &Context) -> Outcome<bool> {
     let mut is_ready = true;
     for source in &context.settings()?.sources {
         if let Some(program) = missing_program(source) {
             let what = format!("{program}, which it needs, is not installed here");
+            context.screen.problem(&format!("source {}", source.name), &what);
+            is_ready = false;
+        }
+        if let Some(what) = missing_volume(source) {
             context.screen.problem(&format!("source {}", source.name), &what);
             is_ready = false;
         }
