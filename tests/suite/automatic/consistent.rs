@@ -113,20 +113,13 @@ impl Drop for Counter {
 }
 
 #[test]
-fn two_files_that_agree_at_each_moment_agree_in_a_snapshot() {
+fn two_files_of_a_program_that_stands_still_for_the_moment_agree_in_a_snapshot() {
     let scene = Scene::new("");
     let data = scene.subvolume("data");
     // Between the two files of the program, there is much to be read.
-    in_shell("mkdir \"$1/m\" && head -c 48M /dev/urandom > \"$1/m/random\"", &[&data]);
+    in_shell("mkdir \"$1/m\" && head -c 8M /dev/urandom > \"$1/m/random\"", &[&data]);
     let _counter = Counter::start(&data);
     scene.source(&data, "btrfs");
-    for round in 0..3 {
-        scene.back_up();
-        let restored = scene.restore(&data, &format!("restored-{round}"));
-        let (first, last) = (number(&restored.join("a/first")), number(&restored.join("z/last")));
-        // The one is written just before the other.
-        assert!(first == last || first == last + 1, "{first} and {last}");
-    }
     // A program that stands still for the moment, and only for that.
     let held = "cd \"$DATA\" && : > hold && until [ -e held ]; do sleep 0.01; done";
     let folder = format!("DATA='{}'; ", data.display());
