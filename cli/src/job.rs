@@ -9,6 +9,7 @@ mod dumps;
 pub mod hooks;
 pub mod limits;
 mod prepare;
+mod priority;
 mod program_output;
 mod record;
 pub mod retention;
@@ -48,6 +49,8 @@ pub struct BackupJob {
     pub empty_sources: EmptySources,
     /// The paths that may differ from the previous snapshot, where they are known: nothing else is looked at.
     pub changed: Option<ChangedPaths>,
+    /// What matters most is saved before the rest.
+    pub smart: bool,
     /// Tells whether anything is written.
     pub run: Run,
     /// The tags of the snapshot.

@@ -16,8 +16,9 @@ use crate::backup::left_out::{Counted, Counters};
 use crate::backup::messages::FeedEnds;
 use crate::backup::places::Places;
 use crate::backup::read::budget::Budget;
+use crate::backup::read::selection::Selector;
 use crate::backup::read::{ReadContext, SHARED_BUFFER};
-use crate::backup::snapshot::SnapshotContents;
+use crate::backup::snapshot::{SnapshotContents, parts};
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::walk::{Sources, Walk};
 use crate::error::{Error, Refusal, Result};
@@ -59,6 +60,8 @@ pub use options::{
     BackupOptions, BackupReport, ChangeTime, EmptySources, Excludes, FileSystems, InodeNumbers,
     Reading, UnchangedBy,
 };
+pub use read::selection::Selection;
+pub use snapshot::parts::backup_in_parts;
 pub use stream::backup_stream;
 pub use walk::ChangedPaths;
 
@@ -204,19 +207,26 @@ fn run(
     resume::clear(repository, &left);
     let session = session::open(repository, &targets.destinations, &writer, started)?;
     let (destinations, saved) = save_in_session(task, session, &left, &previous, feed)?;
+    if parts::is_needless(options, &saved.totals) {
+        let _ = destinations.stop().map(|session| session.abort(repository, now()));
+        return Ok(report(None, saved.totals, ahead));
+    }
     let uncovered = counters.take_uncovered(&sources);
     let known = &state.snapshots;
     let origin = task.dated.map(|dated| dated.origin);
     let contents = SnapshotContents { sources, uncovered, time, options, writer, known, origin };
     let made = snapshot::save(repository, &destinations, contents, &saved)?;
-    let newest = (made.client, made.sequence, made.id);
+    let newest = (made.snapshot.client, made.snapshot.sequence, made.id);
     let mut behind = destinations.commit(&[made.id], now())?;
     repository.remember_newest(newest, &behind);
     behind.extend(targets.behind);
     repository.remove_abandoned();
     resume::end_dead(repository, &left, &options.writer);
+    if behind.is_empty() {
+        parts::forget(repository, &state.snapshots.list, &made, &options.writer);
+    }
     let (suspicion, rolled_back) = (made.suspicion, state.snapshots.rolled_back);
-    let report = report(Some(made.id), saved.totals, ahead);
+    let report = report(Some(made.id), made.snapshot.totals, ahead);
     Ok(BackupReport { new_client, behind, suspicion, rolled_back, ..report })
 }
 
@@ -307,6 +317,7 @@ fn save(
         gear: &gear,
         inline: u64::from(parameters.inline),
         options,
+        selector: options.only.as_ref().map(Selector::new).transpose()?,
         counters,
         places,
         trusted_before: previous.trusted_before,

@@ -19,6 +19,7 @@ mod backup {
     mod excludes;
     mod file_systems;
     mod own_drive;
+    mod priority;
     mod rules;
     mod source_lists;
     mod unchanged_files;

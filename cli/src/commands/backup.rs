@@ -64,6 +64,10 @@ pub struct Options {
     /// Read and count everything, write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Save first what matters most (`priority` of the configuration, otherwise documents) and what changed this week,
+    /// so that a backup that is cut short has saved it
+    #[arg(long, conflicts_with_all = ["time", "stdin", "command"])]
+    smart: bool,
     /// Read everything, also what looks unchanged
     #[arg(long)]
     force: bool,
@@ -132,6 +136,7 @@ impl Options {
                 false => EmptySources::KeepLast,
             },
             changed: None,
+            smart: self.smart,
             run: if self.dry_run { Run::Dry } else { Run::Real },
             tags: self.tag.clone(),
             time: self.time.clone(),

@@ -178,6 +178,8 @@ pub const TOP: &[Key] = &[
     key("limits", Kind::Table(BUSY)),
     key("max-age", Kind::Duration),
     key("max-behind", Kind::Duration),
+    key("smart", Kind::Bool),
+    key("priority", Kind::Patterns),
     key("healthcheck", Kind::Table(&[key("url", Kind::Text)])),
     key("metrics", Kind::Table(&[key("file", Kind::Path)])),
     key("watch", Kind::Table(WATCH)),

@@ -36,6 +36,10 @@ pub struct Settings {
     pub max_age: Option<String>,
     /// The time that a destination may be behind until somebody is told, as it is written.
     pub max_behind: Option<String>,
+    /// Backups save first what matters most.
+    pub smart: bool,
+    /// Patterns of what matters most.
+    pub priority: Vec<String>,
     /// When `watch` makes a snapshot.
     pub watch: WatchSettings,
     /// The URL that is asked for at the start and the end of each run.
@@ -244,6 +248,8 @@ impl Settings {
             hooks: top.hooks(),
             max_age: top.text("max-age"),
             max_behind: top.text("max-behind"),
+            smart: top.bool("smart"),
+            priority: top.texts("priority"),
             watch: top.below("watch").map(watch_of).unwrap_or_default(),
             healthcheck: top.below("healthcheck").and_then(|table| table.text("url")),
             metrics_file: top.below("metrics").and_then(|table| table.path("file")),

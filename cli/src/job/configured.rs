@@ -66,6 +66,7 @@ impl BackupJob {
                 false => EmptySources::KeepLast,
             },
             changed: None,
+            smart: false,
             run: Run::Real,
             tags: source.tags.clone(),
             time: None,

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use yore_engine::backup::Excludes;
+use yore_engine::Run;
+use yore_engine::backup::{Excludes, Selection};
 use yore_platform::{Timestamp, name_bytes, snapshot_path};
 
 use super::sources::{self, Sources};
-use super::{BackupJob, ExcludeLists, Input};
+use super::{BackupJob, ExcludeLists, Input, priority};
 use crate::args::exclude::{self, FromHere};
 use crate::args::time;
 use crate::context::Context;
@@ -20,6 +21,8 @@ pub struct Prepared {
     /// The program's own folders, which are left out of the sources.
     pub(super) own_folders: Vec<PathBuf>,
     pub(super) excludes: Excludes,
+    /// What is saved before the rest.
+    pub(super) selections: Vec<Selection>,
     /// The time that the snapshot gets, if not that of its making.
     pub(super) time: Option<Timestamp>,
     /// The offset from UTC at that time, in seconds.
@@ -54,7 +57,11 @@ fn find_all(context: &Context, job: BackupJob) -> Outcome<Prepared> {
         Input::Stdin { .. } | Input::Command { .. } => Default::default(),
     };
     let (time, utc_offset) = time(context, job.time.as_deref())?;
-    Ok(Prepared { job, sources, own_folders, excludes, time, utc_offset })
+    let selections = match job.smart && job.run == Run::Real && !sources.paths.is_empty() {
+        true => priority::selections(context, &sources.paths, &context.settings()?.priority),
+        false => Vec::new(),
+    };
+    Ok(Prepared { job, sources, own_folders, excludes, selections, time, utc_offset })
 }
 
 /// Returns the folders that are the program's own: the repository and the cache. None may be a source.

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use yore_engine::backup::{BackupOptions, BackupReport, backup, backup_stream, count_sources};
+use yore_engine::backup::{
+    BackupOptions, BackupReport, backup_in_parts, backup_stream, count_sources,
+};
 use yore_engine::repository::Repository;
 use yore_platform::{Interrupt, Interruptible, snapshot_path};
 
@@ -57,6 +59,7 @@ impl Prepared {
             empty_sources: job.empty_sources,
             own_folders: self.own_folders.clone(),
             changed: job.changed.clone(),
+            only: None,
             run: job.run,
             tags: job.tags.clone(),
             time: self.time,
@@ -79,7 +82,10 @@ impl Prepared {
                 Ok(progress.counting_in_background(
                     // The backup reports a pattern that is none.
                     move |counter| drop(count_sources(&paths, &counted, counter)),
-                    || backup(repository, &self.sources.paths, options, &progress),
+                    || {
+                        let (paths, parts) = (&self.sources.paths, &self.selections);
+                        backup_in_parts(repository, paths, parts, options, &progress)
+                    },
                 )?)
             }
             Input::Stdin { path } => {

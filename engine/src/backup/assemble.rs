@@ -226,8 +226,9 @@ impl<'a, 's, 'r> TreeAssembler<'a, 's, 'r> {
     }
 }
 
-/// Returns whether a file is what it was, whatever numbers the system now has for it.
+/// Returns whether a file is what it was, whatever numbers the system now has for it, and although it was not read then.
 fn is_same(node: &Node, previous: Node) -> bool {
     let Node { changed, inode, filesystem, .. } = *node;
-    Node { changed, inode, filesystem, ..previous } == *node
+    let flags = previous.flags.without(Flags::STALE);
+    Node { changed, inode, filesystem, flags, ..previous } == *node
 }

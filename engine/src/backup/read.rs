@@ -16,6 +16,7 @@ use crate::backup::messages::{
 };
 use crate::backup::places::Places;
 use crate::backup::read::budget::Budget;
+use crate::backup::read::selection::Selector;
 use crate::backup::{BackupOptions, ChangeTime, Reading};
 use crate::error::Error;
 use crate::format::chunker::Gear;
@@ -30,6 +31,7 @@ pub(super) mod attributes;
 pub(super) mod budget;
 mod content;
 mod large;
+pub(super) mod selection;
 
 /// Files above this are read by two threads, past the page cache.
 const LARGE: u64 = 8 << 20;
@@ -43,6 +45,8 @@ pub(super) struct ReadContext<'a> {
     /// The size in bytes up to which content is kept in the node.
     pub(super) inline: u64,
     pub(super) options: &'a BackupOptions,
+    /// The files that are read; `None` where all are.
+    pub(super) selector: Option<Selector>,
     pub(super) counters: &'a Counters,
     pub(super) places: &'a Places,
     /// A time from this instant on may stand for two states of a file.
@@ -165,15 +169,19 @@ impl BatchReader<'_> {
                 self.context.counters.unreadable();
                 let error = Error::local(self.context.places.of(&path), error);
                 self.context.observer.problem(Problem { subject: path, error });
-                // The last known state stays, if all of it is still stored: the file may be there.
-                let is_stored = |node: &Node| self.context.reusable.have_all_of(node);
-                let Some(mut node) = entry.previous.clone().filter(is_stored) else {
-                    return self.push(ReadItem::Incomplete, 0);
-                };
-                node.flags = node.flags.with(Flags::STALE);
-                self.push(ReadItem::Node(Box::new(node), FileStatus::Unchanged), 0)
+                self.keep_last_state(entry)
             }
         }
+    }
+
+    /// Keeps the last known state of a file, if all of it is still stored: the file may be there.
+    fn keep_last_state(&mut self, entry: &SourceEntry) -> Sent {
+        let is_stored = |node: &Node| self.context.reusable.have_all_of(node);
+        let Some(mut node) = entry.previous.clone().filter(is_stored) else {
+            return self.push(ReadItem::Incomplete, 0);
+        };
+        node.flags = node.flags.with(Flags::STALE);
+        self.push(ReadItem::Node(Box::new(node), FileStatus::Unchanged), 0)
     }
 
     /// Returns whether a name that was not found is not listed any more, either.
@@ -197,7 +205,8 @@ impl BatchReader<'_> {
 
     fn read(&mut self, entry: &SourceEntry) -> Result<(), ReadError> {
         // A new file is opened at once; opening gives its metadata, too.
-        if entry.previous.is_none() && entry.kind == Some(Kind::File) {
+        let is_new = entry.previous.is_none() && entry.kind == Some(Kind::File);
+        if is_new && self.context.selector.is_none() {
             return self.read_file(entry);
         }
         let metadata = self.batch.dir.child_metadata(&entry.name)?;
@@ -212,6 +221,7 @@ impl BatchReader<'_> {
             return Ok(self.push(ReadItem::Node(Box::new(node), FileStatus::Unchanged), 0)?);
         }
         match metadata.kind {
+            Kind::File if !self.is_selected(entry, &metadata) => Ok(self.keep_last_state(entry)?),
             Kind::File => self.read_file(entry),
             // It became a directory after it was listed.
             Kind::Directory => {
@@ -228,6 +238,13 @@ impl BatchReader<'_> {
                 Ok(self.push(ReadItem::Node(Box::new(node), FileStatus::of(entry)), 0)?)
             }
         }
+    }
+
+    /// Returns whether a file is to be read now, and not in a later part of the backup.
+    fn is_selected(&self, entry: &SourceEntry, metadata: &Metadata) -> bool {
+        let path = || join(&self.batch.path, &entry.name);
+        let selector = self.context.selector.as_ref();
+        selector.is_none_or(|selector| selector.selects(&path(), metadata.modified))
     }
 
     /// Counts a file that is too large to be backed up.

@@ -7,12 +7,14 @@ use crate::backup::assemble::Saved;
 use crate::error::{Refusal, Result};
 use crate::format::id::SnapshotId;
 use crate::format::object::{Kind, ObjectName};
-use crate::format::record::{ClientId, Origin, Snapshot};
+use crate::format::record::{Origin, Snapshot};
 use crate::format::seal;
 use crate::operation::clock::now;
 use crate::repository::session::Writer;
 use crate::repository::{MirrorWriter, Repository, Snapshots};
 use crate::snapshots::suspicion::{self, Change};
+
+pub(super) mod parts;
 
 /// Refuses more text than the record of a snapshot can hold.
 pub(super) fn check_record_size(sources: &[Vec<u8>], options: &BackupOptions) -> Result<()> {
@@ -40,8 +42,7 @@ pub(super) struct SnapshotContents<'a> {
 /// A snapshot object that was saved.
 pub(super) struct SavedSnapshot {
     pub(super) id: SnapshotId,
-    pub(super) sequence: u64,
-    pub(super) client: ClientId,
+    pub(super) snapshot: Snapshot,
     /// The change since the snapshot before, if it is suspicious.
     pub(super) suspicion: Option<Change>,
 }
@@ -61,6 +62,7 @@ pub(super) fn save(
         time_given: options.time.is_some(),
         suspicious: false,
         collected: false,
+        partial: options.only.is_some(),
         end: now(),
         utc_offset: options.utc_offset,
         host,
@@ -80,18 +82,17 @@ pub(super) fn save(
         session: destinations.session().id(),
         origin,
     };
-    let suspicion = if snapshot.time_given { None } else { assess(known, &snapshot) };
-    snapshot.suspicious = suspicion.is_some();
+    let earlier = suspicion::earlier(&known.list, &snapshot.host, &snapshot.sources);
+    let parts = parts::since_whole(&known.list, &snapshot.host, &snapshot.sources);
+    parts::add(&mut snapshot.totals, &parts);
+    let assess = || suspicion::assess(&earlier, &snapshot);
+    let suspicion = if snapshot.time_given { None } else { assess() };
+    snapshot.suspicious = suspicion.is_some() || parts.iter().any(|part| part.needs_attention());
     let content = snapshot.encode();
     let id = SnapshotId(repository.keys.draw_salt(&content));
     let name = ObjectName::snapshot(id);
     let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content)?;
     destinations.save(&name, object)?;
     repository.remember(&name, &content);
-    Ok(SavedSnapshot { id, sequence: snapshot.sequence, client, suspicion })
-}
-
-fn assess(known: &Snapshots, made: &Snapshot) -> Option<Change> {
-    let earlier = suspicion::earlier(&known.list, &made.host, &made.sources);
-    suspicion::assess(&earlier, made)
+    Ok(SavedSnapshot { id, snapshot, suspicion })
 }

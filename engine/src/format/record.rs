@@ -370,6 +370,7 @@ mod tests {
             time_given: true,
             suspicious: true,
             collected: true,
+            partial: true,
             end: time,
             utc_offset: -3600,
             host: "host".into(),

@@ -57,6 +57,7 @@ impl Forge {
             time_given: false,
             suspicious: false,
             collected: false,
+            partial: false,
             end: now(),
             utc_offset: 0,
             host: "host".into(),

@@ -166,7 +166,8 @@ fn forget_source(
 fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<LastBackup> {
     let now = context.now.timestamp().as_second();
     let mut lasts: BTreeMap<(String, Vec<u8>), SnapshotEntry> = BTreeMap::new();
-    for entry in list {
+    // A part of a backup is no backup of its sources.
+    for entry in list.into_iter().filter(|entry| !entry.snapshot.partial) {
         let Snapshot { host, client, sources, .. } = &entry.snapshot;
         for source in sources {
             // The same source of this installation, under a former name.

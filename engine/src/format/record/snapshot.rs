@@ -36,9 +36,10 @@ pub struct Totals {
 const TIME_GIVEN: u64 = 1;
 /// The flag of a snapshot whose writer found the change since the one before suspicious.
 const SUSPICIOUS: u64 = 2;
-
 /// The flag of a snapshot that was collected from a write-only machine, which is not trusted.
 const COLLECTED: u64 = 4;
+/// The flag of a part of a backup.
+const PARTIAL: u64 = 8;
 
 /// The record of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub struct Snapshot {
     pub suspicious: bool,
     /// It was collected from a write-only machine, which is not trusted.
     pub collected: bool,
+    /// It is a part of a backup: only files that were to be saved first were read; the whole snapshot follows it.
+    pub partial: bool,
     /// The end of the backup.
     pub end: Timestamp,
     /// The writer's offset from UTC then, in seconds.
@@ -137,6 +140,7 @@ impl Snapshot {
         let flags = u64::from(self.time_given) * TIME_GIVEN;
         let flags = flags | (u64::from(self.suspicious) * SUSPICIOUS);
         let flags = flags | (u64::from(self.collected) * COLLECTED);
+        let flags = flags | (u64::from(self.partial) * PARTIAL);
         if flags != 0 {
             map.key(19).u64(flags);
         }
@@ -188,6 +192,7 @@ impl Snapshot {
             time_given: flags & TIME_GIVEN != 0,
             suspicious: flags & SUSPICIOUS != 0,
             collected: flags & COLLECTED != 0,
+            partial: flags & PARTIAL != 0,
             end: cbor::required(end)?,
             utc_offset,
             host: cbor::required(host)?,
