@@ -25,8 +25,8 @@ pub use files::{
     list_volume, read_from_volume, small_source, stat_tree, without_links_elsewhere,
 };
 pub use machine::{
-    Random, Scratch, in_shell, is_root, needs_root, noise, peak_memory, print_measured, python,
-    reader,
+    Disk, Random, Scratch, in_shell, is_root, needs_root, noise, peak_memory, print_measured,
+    python, reader,
 };
 pub use program::{
     Ended, KilledCommands, MountGuard, MountedAt, Person, Yore, binary, kill_commands, on_terminal,

@@ -26,14 +26,19 @@ impl BatchReader<'_> {
             if before.size > LARGE {
                 file = self.batch.dir.open_file(&entry.name, ReadMode::Direct)?;
             }
+            // One that changed is read as it is at one moment, where the file system can hold it. What is written after
+            // `before` was asked for has a later time, by which the next backup knows.
+            let frozen = if attempt > 1 { self.batch.dir.freeze(&file) } else { None };
+            let read = frozen.as_ref().unwrap_or(&file);
+            let expected = frozen.as_ref().map_or(before, |copy| *copy.opened());
             let mut node = node_of(&entry.name, &before);
-            node.size = self.read_content(&file, &before, &mut node)?;
+            node.size = self.read_content(read, &expected, &mut node)?;
             let attributes = file.xattrs();
-            let after = file.metadata()?;
+            let after = read.metadata()?;
             let unmoved = (after.size, after.modified, after.changed)
-                == (before.size, before.modified, before.changed);
+                == (expected.size, expected.modified, expected.changed);
             // A file system may also give a wrong size each time.
-            if (!unmoved || node.size != before.size) && attempt < ATTEMPTS {
+            if (!unmoved || node.size != expected.size) && attempt < ATTEMPTS {
                 self.items.push(ReadItem::Discard);
                 continue;
             }

@@ -43,6 +43,13 @@ impl SourceFile {
         Ok(Self { file, opened, direct: AtomicBool::new(direct) })
     }
 
+    /// Makes `copy`, an empty file of the same file system, share the blocks of this one (`FICLONE`).
+    pub(super) fn clone_into(&self, copy: OwnedFd) -> io::Result<Self> {
+        rustix::fs::ioctl_ficlone(&copy, &self.file)?;
+        let opened = regular(copy.as_fd())?;
+        Ok(Self { file: copy, opened, direct: AtomicBool::new(false) })
+    }
+
     /// Returns the metadata that the file had when it was opened; costs nothing.
     #[must_use]
     pub fn opened(&self) -> &Metadata {
