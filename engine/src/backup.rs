@@ -223,7 +223,8 @@ fn run(
     repository.remove_abandoned();
     resume::end_dead(repository, &left, &options.writer);
     if behind.is_empty() {
-        parts::forget(repository, &state.snapshots.list, &made, &options.writer);
+        let lost = saved.overwritten + counters.removed_so_far();
+        behind = parts::forget(repository, &state.snapshots.list, &made, &options.writer, lost);
     }
     let (suspicion, rolled_back) = (made.suspicion, state.snapshots.rolled_back);
     let report = report(Some(made.id), made.snapshot.totals, ahead);
@@ -264,6 +265,8 @@ fn save_in_session<'a>(
         Err(error) => return Err(end_failed(repository, Some(session), error)),
     };
     let destinations = MirrorWriter::start(repository, session, observer);
+    // A part that is not committed must not end the life of what it adopts.
+    let left = if task.options.only.is_some() { &[] } else { left };
     let saved = resume::adopt(repository, left, &destinations, index)
         .and_then(|index| save(task, Some(&destinations), previous, index, feed));
     match saved {

@@ -41,6 +41,8 @@ pub(super) struct PreviousState {
     pub(super) sources: BTreeSet<Vec<u8>>,
     /// A time from this instant on may stand for two states of a file.
     pub(super) trusted_before: Timestamp,
+    /// A part of a backup is among the snapshots: something in it may be older than it.
+    pub(super) is_partial: bool,
 }
 
 impl PreviousState {
@@ -53,7 +55,9 @@ impl PreviousState {
         };
         let oldest = parts.iter().map(|part| began(part.snapshot)).min().unwrap_or_default();
         // What can't be read of earlier snapshots is read from the sources.
-        Self { root: merge(reader, &parts).ok(), sources, trusted_before: trusted_before(oldest) }
+        let root = merge(reader, &parts).ok();
+        let is_partial = parts.iter().any(|part| part.snapshot.snapshot.partial);
+        Self { root, sources, trusted_before: trusted_before(oldest), is_partial }
     }
 
     /// Takes one snapshot among the known ones, or none, as the previous state.
@@ -76,6 +80,7 @@ impl PreviousState {
             root: root.then_some(DirRef::Tree(entry.snapshot.root)),
             sources,
             trusted_before: trusted_before(read_from),
+            is_partial: entry.snapshot.partial,
         }
     }
 }

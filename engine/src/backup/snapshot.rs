@@ -83,7 +83,7 @@ pub(super) fn save(
         origin,
     };
     let earlier = suspicion::earlier(&known.list, &snapshot.host, &snapshot.sources);
-    let parts = parts::since_whole(&known.list, &snapshot.host, &snapshot.sources);
+    let parts = parts::of(&known.list, &snapshot);
     parts::add(&mut snapshot.totals, &parts);
     let assess = || suspicion::assess(&earlier, &snapshot);
     let suspicion = if snapshot.time_given { None } else { assess() };

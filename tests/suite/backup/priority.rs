@@ -133,6 +133,37 @@ fn what_is_not_selected_keeps_its_last_state_and_is_read_by_the_next_backup() {
 }
 
 #[test]
+fn a_part_stays_when_the_next_snapshot_does_not_have_all_of_it() {
+    let other_rules = |options: &mut BackupOptions| options.excludes.larger_than = Some(1);
+    let other_time = |options: &mut BackupOptions| options.time = Some(time(1_500_000_000));
+    let other_client = |options: &mut BackupOptions| options.writer.client.0[0] ^= 1;
+    let none = |_: &mut BackupOptions| {};
+    let changes: [(&str, fn(&mut BackupOptions), &str); 5] = [
+        ("rules", other_rules, "true"),
+        ("time", other_time, "true"),
+        ("client", other_client, "true"),
+        ("removed", none, "rm \"$1/deep/letter.odt\""),
+        ("overwritten", none, "echo other > \"$1/deep/letter.odt\""),
+    ];
+    for (what, change, command) in changes {
+        let scratch = Scratch::new();
+        let (repo, source) = (TestRepository::new(Arc::new(Memory::default())), source(&scratch));
+        assert!(in_parts(&repo, &source, &CutShort::after(1)).is_some());
+        let part = repo.snapshots()[0].id;
+        in_shell(command, &[&source]);
+        let mut options = options(None);
+        change(&mut options);
+        let sources = [source.clone()];
+        let made = backup(&repo.open(), &sources, &options, &Unobserved).expect("a backup");
+        let ids: Vec<_> = repo.snapshots().iter().map(|entry| entry.id).collect();
+        assert!(ids.contains(&part) && ids.contains(&made.snapshot.expect("an id")), "{what}");
+        let restored = repo.restore(part, &source, &scratch.at("restored"));
+        assert_eq!(in_shell("find \"$1\" -name letter.odt -printf %s", &[&restored]), "20000");
+        repo.assert_sound();
+    }
+}
+
+#[test]
 fn the_program_saves_first_what_the_configuration_names() {
     let person = Person::with_destinations(&["one"]);
     let docs = person.folder("docs", "text");

@@ -1,6 +1,7 @@
 //! `yore watch`: a snapshot soon after files change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -311,7 +312,7 @@ impl Watched<'_> {
             return false;
         }
         let mut is_of_some = false;
-        for path in &event.paths {
+        for path in event.paths.iter().filter(|path| !is_without_name(path)) {
             for source in self.sources.iter_mut().filter(|source| source.holds(path)) {
                 source.changed.add(&snapshot_path(path));
                 is_of_some = true;
@@ -406,4 +407,12 @@ fn note(entry: &mut SourceRun, record: &RunRecord) {
 fn told(context: &Context, name: &str, forgotten: u64) {
     let counted = format::counted(forgotten, "snapshot");
     context.screen.detail(format!("{}: {counted} thinned out", escape::text(name)));
+}
+
+/// Tells whether a path is that of a file without a name, of which the kernel tells as `#NUMBER`: a backup makes one of a file
+/// that changes while it is read.
+fn is_without_name(path: &Path) -> bool {
+    let number = path.file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix('#'));
+    number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+        && path.symlink_metadata().is_err()
 }

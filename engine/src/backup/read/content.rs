@@ -19,21 +19,22 @@ impl BatchReader<'_> {
     pub(super) fn read_file(&mut self, entry: &SourceEntry) -> Result<(), ReadError> {
         for attempt in 1..=ATTEMPTS {
             let mut file = self.batch.dir.open_file(&entry.name, ReadMode::Buffered)?;
-            let before = *file.opened();
-            if self.is_too_large(entry, &before) {
+            if self.is_too_large(entry, file.opened()) {
                 return Ok(self.push(ReadItem::Incomplete, 0)?);
             }
-            if before.size > LARGE {
+            if file.opened().size > LARGE {
                 file = self.batch.dir.open_file(&entry.name, ReadMode::Direct)?;
             }
+            let before = *file.opened();
             // One that changed is read as it is at one moment, where the file system can hold it. What is written after
             // `before` was asked for has a later time, by which the next backup knows.
             let frozen = if attempt > 1 { self.batch.dir.freeze(&file) } else { None };
+            let of_that_moment = frozen.as_ref().map(|_| file.xattrs());
             let read = frozen.as_ref().unwrap_or(&file);
             let expected = frozen.as_ref().map_or(before, |copy| *copy.opened());
             let mut node = node_of(&entry.name, &before);
             node.size = self.read_content(read, &expected, &mut node)?;
-            let attributes = file.xattrs();
+            let attributes = of_that_moment.unwrap_or_else(|| file.xattrs());
             let after = read.metadata()?;
             let unmoved = (after.size, after.modified, after.changed)
                 == (expected.size, expected.modified, expected.changed);

@@ -7,25 +7,26 @@
 //! part   what was modified this week    20 GB    durable after six
 //! whole  everything                              never made: the next backup goes on
 //! ```
-//! In a part, a file that is not selected has its last state, or is missing. Once a whole snapshot is at every
-//! destination, the parts before it are forgotten. Its totals are those of all parts together, so that a report,
-//! and the look for suspicious change, compare it with the whole snapshot before it.
+//! In a part, a file that is not selected has its last state, or is missing. The next part, or the whole snapshot, makes
+//! it superfluous, and forgets it, unless a file that it has changed or is gone since, or a destination is behind; then
+//! retention keeps it as long as the whole snapshot after it. The totals of each are those of all parts so far
+//! together, so that a report, and the look for suspicious change, compare them with the whole snapshot before.
 
 use std::path::PathBuf;
 
 use crate::backup::snapshot::SavedSnapshot;
 use crate::backup::{BackupOptions, BackupReport, Selection, backup};
 use crate::error::Result;
-use crate::format::id::SnapshotId;
-use crate::format::record::Totals;
+use crate::format::record::{ClientId, Snapshot, Totals};
 use crate::operation::clock::now;
-use crate::operation::observer::{Event, Observer, Problem, Unit};
+use crate::operation::observer::{Event, Fate, Observer, Problem, Unit};
 use crate::repository::session::Writer;
-use crate::repository::{self, Repository};
+use crate::repository::{self, Behind, Repository, RolledBack};
 use crate::snapshots::order::SnapshotEntry;
+use crate::snapshots::suspicion::Change;
 
 /// The reason that the tombstone of a part gives.
-const SUPERFLUOUS: &str = "a part of a backup, of which there is the whole";
+const SUPERFLUOUS: &str = "a part of a backup; the next snapshot has all of it";
 
 /// Makes a snapshot of files and folders after one of each selection, in their order.
 ///
@@ -43,19 +44,48 @@ pub fn backup_in_parts(
 ) -> Result<BackupReport> {
     let selections = if repository.must_be_own().is_ok() { selections } else { &[] };
     let mut options = BackupOptions { only: None, ..options.clone() };
-    let (mut new_client, mut rolled_back) = (None, Vec::new());
+    let mut made = Made::default();
     for selection in selections {
         let part = BackupOptions { only: Some(selection.clone()), ..options.clone() };
         let report = backup(repository, sources, &part, &PartObserver(observer))?;
         options.writer.client = report.new_client.unwrap_or(options.writer.client);
-        new_client = report.new_client.or(new_client);
-        rolled_back.extend(report.rolled_back);
+        made.add(report);
         observer.event(Event::Counting(Unit::Files));
     }
-    let report = backup(repository, sources, &options, observer)?;
-    rolled_back.extend(report.rolled_back);
-    rolled_back.dedup();
-    Ok(BackupReport { new_client: report.new_client.or(new_client), rolled_back, ..report })
+    Ok(made.complete(backup(repository, sources, &options, observer)?))
+}
+
+/// The facts of the parts that belong into the report of the whole.
+#[derive(Default)]
+struct Made {
+    new_client: Option<ClientId>,
+    rolled_back: Vec<RolledBack>,
+    suspicion: Option<Change>,
+    removed_files: u64,
+}
+
+impl Made {
+    fn add(&mut self, report: BackupReport) {
+        self.new_client = report.new_client.or(self.new_client);
+        self.rolled_back.extend(report.rolled_back);
+        self.suspicion = report.suspicion.or(self.suspicion);
+        // The whole compares itself with a part only if that was committed.
+        if report.snapshot.is_some() {
+            self.removed_files += report.removed_files;
+        }
+    }
+
+    fn complete(mut self, whole: BackupReport) -> BackupReport {
+        self.rolled_back.extend(whole.rolled_back);
+        self.rolled_back.dedup();
+        BackupReport {
+            new_client: whole.new_client.or(self.new_client),
+            rolled_back: self.rolled_back,
+            suspicion: whole.suspicion.or(self.suspicion),
+            removed_files: whole.removed_files + self.removed_files,
+            ..whole
+        }
+    }
 }
 
 /// Returns true for a part in which no file is new or changed.
@@ -63,20 +93,29 @@ pub(in crate::backup) fn is_needless(options: &BackupOptions, totals: &Totals) -
     options.only.is_some() && totals.new_files + totals.changed_files == 0
 }
 
-/// Returns the parts since the last whole snapshot of the same machine and sources.
-pub(super) fn since_whole<'s>(
+/// Returns true for snapshots of the same machine and installation, sources and rules: one may be a part of the other.
+fn is_same_backup(one: &Snapshot, other: &Snapshot) -> bool {
+    let of = |snapshot: &Snapshot| (snapshot.client, snapshot.time_given);
+    of(one) == of(other)
+        && one.host == other.host
+        && one.sources == other.sources
+        && one.excludes == other.excludes
+}
+
+/// Returns the parts of a new snapshot's backup: those since the last whole one. A snapshot whose time a person gave has
+/// none.
+pub(in crate::backup) fn of<'s>(
     list: &'s [SnapshotEntry],
-    host: &str,
-    sources: &[Vec<u8>],
+    made: &Snapshot,
 ) -> Vec<&'s SnapshotEntry> {
     let mut parts = Vec::new();
-    for entry in list {
-        let SnapshotEntry { snapshot, .. } = entry;
-        let is_same = snapshot.host == host && snapshot.sources == sources;
-        match snapshot.partial {
-            true if is_same => parts.push(entry),
-            false if is_same => parts.clear(),
-            true | false => {}
+    if made.time_given {
+        return parts;
+    }
+    for entry in list.iter().filter(|entry| is_same_backup(&entry.snapshot, made)) {
+        match entry.snapshot.partial {
+            true => parts.push(entry),
+            false => parts.clear(),
         }
     }
     parts
@@ -92,23 +131,21 @@ pub(super) fn add(totals: &mut Totals, parts: &[&SnapshotEntry]) {
     }
 }
 
-/// Forgets the parts that a whole snapshot makes superfluous. After an error the next backup does it.
+/// Forgets the part just before a snapshot that makes it superfluous. After an error retention does it.
+///
+/// `lost` are the files that the part has and that changed or are gone since: with one of them, it stays.
 pub(in crate::backup) fn forget(
     repository: &Repository,
     list: &[SnapshotEntry],
     made: &SavedSnapshot,
     writer: &Writer,
-) {
-    let SavedSnapshot { snapshot, .. } = made;
-    let is_superfluous = |entry: &&SnapshotEntry| {
-        let part = &entry.snapshot;
-        let is_same = part.host == snapshot.host && part.sources == snapshot.sources;
-        part.partial && is_same && !entry.pinned
-    };
-    let parts: Vec<SnapshotId> = list.iter().filter(is_superfluous).map(|entry| entry.id).collect();
-    if !snapshot.partial && !parts.is_empty() {
-        let _ = repository::forget(repository, &parts, writer, now(), SUPERFLUOUS);
-    }
+    lost: u64,
+) -> Vec<Behind> {
+    let part = of(list, &made.snapshot).pop().filter(|part| !part.pinned);
+    let part = part.filter(|_| lost == 0 && !made.snapshot.suspicious);
+    let Some(SnapshotEntry { id, .. }) = part else { return Vec::new() };
+    let forgotten = repository::forget(repository, &[*id], writer, now(), SUPERFLUOUS);
+    forgotten.map_or_else(|_| Vec::new(), |report| report.behind)
 }
 
 /// Passes on what a part does. Its problems are those of the whole, which reports them.
@@ -116,7 +153,10 @@ struct PartObserver<'o>(&'o dyn Observer);
 
 impl Observer for PartObserver<'_> {
     fn event(&self, event: Event) {
-        self.0.event(event);
+        // What does not change is listed by the whole.
+        if !matches!(event, Event::File { fate: Fate::Unchanged, .. }) {
+            self.0.event(event);
+        }
     }
 
     fn problem(&self, _problem: Problem) {}

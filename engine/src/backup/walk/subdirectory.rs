@@ -92,7 +92,8 @@ impl<'a> Walk<'a> {
     /// Returns a directory of the previous snapshot in which nothing changed, as far as that is known, and what is below
     /// it; `None` where it must be looked at.
     fn unchanged(&self, path: &[u8], previous: Option<&ResolvedNode>) -> Option<(Node, Totals)> {
-        let changed = self.options.changed.as_ref().filter(|changed| changed.spares(path))?;
+        let changed = self.options.changed.as_ref().filter(|_| !self.previous.is_partial);
+        let changed = changed.filter(|changed| changed.spares(path))?;
         let ResolvedNode { node, dir: Some(DirRef::Tree(tree)) } = previous? else { return None };
         let is_whole = node.flags == Flags::default() && node.subtree == Some(*tree);
         let is_stored = is_whole && self.reader.index().find(tree).is_some();

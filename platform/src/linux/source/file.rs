@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{Mode, OFlags, SeekFrom};
+use rustix::fs::{IFlags, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::file_options::ReadMode;
@@ -41,6 +41,12 @@ impl SourceFile {
         };
         let opened = regular(file.as_fd())?;
         Ok(Self { file, opened, direct: AtomicBool::new(direct) })
+    }
+
+    /// Returns true for a file that is never copied on write (`chattr +C`).
+    pub(super) fn is_never_copied(&self) -> bool {
+        let flags = rustix::fs::ioctl_getflags(&self.file);
+        flags.is_ok_and(|flags| flags.contains(IFlags::NOCOW))
     }
 
     /// Makes `copy`, an empty file of the same file system, share the blocks of this one (`FICLONE`).
