@@ -5,14 +5,14 @@ use clap::Command;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    failed
+  1    failed, or found what must not be: damage, a backup that is too old
   2    what was typed makes no sense
-  3    done, but something could not be read or written, or changed each time it was read;
-       each is listed
+  3    done, but something could not be read or written, or changed each time it was read, or
+       a destination is not there; each is listed
   10   there is no repository
   11   something else must end first
   12   the secret opens nothing
-  130  interrupted";
+  130  interrupted; 143 when the system ended it (SIGTERM)";
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -21,6 +21,8 @@ Environment:
   YORE_PASSWORD_FILE     as --password-file
   YORE_PASSWORD_COMMAND  as --password-command
   YORE_PASSWORD          the passphrase or recovery key itself
+  YORE_S3_CREDENTIALS_COMMAND
+                         a command that prints the credentials of a bucket
   YORE_CONFIG            as --config
   YORE_STATE_DIR         where Yore remembers this installation
   YORE_CACHE_DIR         where Yore caches
