@@ -108,13 +108,18 @@ const EXAMPLES: [(&str, &[&str]); 57] = [
             "yore key add --write-only web01 --key-file ~/web01.key",
         ],
     ),
-    ("list", &["yore destination list", "yore source list", "yore key list"]),
+    (
+        "list",
+        &["yore destination list", "yore source list", "yore key list", "yore schedule list"],
+    ),
     (
         "remove",
         &[
             "yore destination remove nas",
             "yore source remove documents",
             "yore key remove 0a1b2c3d",
+            "yore schedule remove weekly",
+            "yore desktop remove",
         ],
     ),
     ("key", &["yore key list", "yore key passwd", "yore key recovery --page recovery-key.html"]),
@@ -175,6 +180,7 @@ const EXAMPLES: [(&str, &[&str]); 57] = [
         &[
             "yore schedule install --daily 02:30 --splay 15m",
             "yore schedule install --watch --dry-run",
+            "yore desktop install",
         ],
     ),
     ("drill", &["yore drill", "yore drill --sample 500 --report drill.html"]),
