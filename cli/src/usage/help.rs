@@ -108,10 +108,7 @@ const EXAMPLES: [(&str, &[&str]); 57] = [
             "yore key add --write-only web01 --key-file ~/web01.key",
         ],
     ),
-    (
-        "list",
-        &["yore destination list", "yore source list", "yore key list", "yore schedule list"],
-    ),
+    ("list", &["yore destination list", "yore source list", "yore key list", "yore schedule list"]),
     (
         "remove",
         &[
