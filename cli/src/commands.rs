@@ -61,7 +61,7 @@ pub enum Command {
     Check(repository::check::Options),
     /// Heal what is damaged, and put aside what can't be healed
     Repair(repository::repair::Options),
-    /// Show how old the last backups are, and what mounted drives do
+    /// Show how old the last backups are, what destinations miss, what is wrong, and what mounted drives do
     Status(repository::status::Options),
     /// Tell what the repository holds, and what it saves
     Stats(repository::stats::Options),

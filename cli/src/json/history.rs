@@ -121,7 +121,7 @@ pub struct Timer {
     pub name: String,
     /// `systemd`, `cron` or `launchd`.
     pub by: &'static str,
-    /// When it runs.
+    /// When it runs: in words, or in a list as the system's own timer has it.
     pub when: String,
     /// Tells that nothing was installed.
     pub dry_run: bool,

@@ -56,7 +56,7 @@ pub struct LastRun {
     pub command: String,
     /// Its end, in seconds since 1970.
     pub time: i64,
-    /// `success`, `partial` or `failure`.
+    /// `success`, `partial`, `failure` or `interrupted`.
     pub result: String,
     /// What went wrong.
     pub error: Option<String>,

@@ -5,14 +5,14 @@ use clap::Command;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    failed
+  1    failed, or found what must not be: damage, a backup that is too old
   2    what was typed makes no sense
-  3    done, but something could not be read or written, or changed each time it was read;
-       each is listed
+  3    done, but something could not be read or written, or changed each time it was read, or
+       a destination is not there; each is listed
   10   there is no repository
   11   something else must end first
   12   the secret opens nothing
-  130  interrupted";
+  130  interrupted; 143 when the system ended it (SIGTERM)";
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -21,6 +21,8 @@ Environment:
   YORE_PASSWORD_FILE     as --password-file
   YORE_PASSWORD_COMMAND  as --password-command
   YORE_PASSWORD          the passphrase or recovery key itself
+  YORE_S3_CREDENTIALS_COMMAND
+                         a command that prints the credentials of a bucket
   YORE_CONFIG            as --config
   YORE_STATE_DIR         where Yore remembers this installation
   YORE_CACHE_DIR         where Yore caches
@@ -106,13 +108,15 @@ const EXAMPLES: [(&str, &[&str]); 57] = [
             "yore key add --write-only web01 --key-file ~/web01.key",
         ],
     ),
-    ("list", &["yore destination list", "yore source list", "yore key list"]),
+    ("list", &["yore destination list", "yore source list", "yore key list", "yore schedule list"]),
     (
         "remove",
         &[
             "yore destination remove nas",
             "yore source remove documents",
             "yore key remove 0a1b2c3d",
+            "yore schedule remove weekly",
+            "yore desktop remove",
         ],
     ),
     ("key", &["yore key list", "yore key passwd", "yore key recovery --page recovery-key.html"]),
@@ -173,6 +177,7 @@ const EXAMPLES: [(&str, &[&str]); 57] = [
         &[
             "yore schedule install --daily 02:30 --splay 15m",
             "yore schedule install --watch --dry-run",
+            "yore desktop install",
         ],
     ),
     ("drill", &["yore drill", "yore drill --sample 500 --report drill.html"]),
