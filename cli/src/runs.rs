@@ -76,6 +76,8 @@ impl Run {
             let url = url.trim_end_matches('/');
             match entry.result {
                 "success" => hear(context, url, ""),
+                // The switch tells if no other run follows.
+                "interrupted" => {}
                 _ => hear(context, &format!("{url}/fail"), entry.error.as_deref().unwrap_or("")),
             }
         }

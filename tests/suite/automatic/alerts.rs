@@ -204,3 +204,31 @@ fn the_dashboard_of_grafana_shows_figures_that_are_written() {
     }
     assert!(places.len() >= 8);
 }
+
+#[test]
+fn a_backup_that_a_person_ends_is_no_failure() {
+    let web = MessageSink::http();
+    let person = person();
+    let url = format!("http://127.0.0.1:{}", web.port);
+    add(&person, &format!("[[alert]]\nname = \"me\"\nwebhook = \"{url}/hook\""));
+    person.types(["config", "set", "healthcheck.url", &format!("{url}/ping")]).assert_code(0);
+    fails(&person, false);
+    // A command is run by a shell, whose parent is the program.
+    let command = "command = \"kill -INT $PPID; sleep 5; echo x\"";
+    add(
+        &person,
+        &format!("[[source]]\nname = \"dump\"\nkind = \"command\"\nfile = \"x\"\n{command}"),
+    );
+    person.types(["backup"]).assert_code(130);
+    let asked: Vec<String> = web
+        .wait_for(3)
+        .iter()
+        .map(|request| request["path"].as_str().expect("a path").to_owned())
+        .collect();
+    assert_eq!(asked, ["/ping/start", "/ping", "/ping/start"]);
+    let status = person.types(["status"]);
+    assert!(status.out.contains("succeeded") && !status.out.contains("FAILED"), "{}", status.out);
+    let history = person.types(["history", "--json"]).assert_code(0).objects();
+    assert!(history.iter().any(|run| run["result"] == "interrupted"), "{history:?}");
+    person.types(["alert", "check"]).assert_code(0);
+}

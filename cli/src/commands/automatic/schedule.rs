@@ -180,6 +180,9 @@ fn job(context: &Context, options: &InstallOptions) -> Outcome<Job> {
     let mut command = vec![program.display().to_string()];
     // Whoever starts it has another environment.
     command.extend(["--config".into(), config.path.display().to_string(), "--no-progress".into()]);
+    if let Some(profile) = &context.global.profile {
+        command.extend(["--profile".into(), profile.clone()]);
+    }
     let (name, words): (&str, &[&str]) = match options {
         InstallOptions { watch: true, .. } => ("watch", &["watch"]),
         InstallOptions { drill: true, .. } => ("drill", &["drill"]),

@@ -112,9 +112,10 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
                     }
                 }
                 Err(failure) if failure.exit == Exit::Interrupted => break,
-                // It is tried again with the next change, or when everything is looked at.
+                // It is tried again after a while, as after a change.
                 Err(failure) => {
                     context.screen.problem("watch", &failure.what);
+                    pace.note_change();
                     done = Done::Partly;
                 }
             }
