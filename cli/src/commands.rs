@@ -11,10 +11,12 @@ pub mod repository;
 pub mod restore;
 pub mod try_out;
 
+use std::time::Instant;
+
 use clap::Subcommand;
 
 use crate::context::Context;
-use crate::failure::Outcome;
+use crate::failure::{Done, Exit, Failure, Outcome};
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -101,8 +103,40 @@ pub enum Command {
     Man(automatic::papers::ManOptions),
 }
 
+/// Runs a command, and logs its begin and its end; nothing that was typed.
+pub fn run_logged(
+    context: &Context,
+    name: &str,
+    command: &Command,
+    program: fn() -> clap::Command,
+) -> Outcome {
+    let (began, is_look) = (Instant::now(), prints_as_its_job(command));
+    match is_look {
+        true => tracing::debug!(command = name, "command begins"),
+        false => tracing::info!(command = name, "command begins"),
+    }
+    let outcome = run(context, command, program);
+    let seconds = began.elapsed().as_secs_f64();
+    match &outcome {
+        Ok(Done::Whole) if is_look => {
+            tracing::debug!(command = name, exit = 0, seconds, "command ends");
+        }
+        Ok(Done::Whole) => tracing::info!(command = name, exit = 0, seconds, "command ends"),
+        Ok(done) => tracing::warn!(command = name, exit = done.code(), seconds, "command ends"),
+        // Such a message repeats what was typed.
+        Err(failure) if failure.exit == Exit::Usage => {
+            tracing::warn!(command = name, exit = 2, seconds, "command ends");
+        }
+        Err(Failure { exit, what, .. }) => {
+            let exit = exit.code(None);
+            tracing::error!(command = name, exit, seconds, error = what.as_str(), "command ends");
+        }
+    }
+    outcome
+}
+
 /// Runs a command; `program` describes all of them.
-pub fn run(context: &Context, command: &Command, program: fn() -> clap::Command) -> Outcome {
+fn run(context: &Context, command: &Command, program: fn() -> clap::Command) -> Outcome {
     if needs_full_key(command) {
         context.need_full_key();
     }

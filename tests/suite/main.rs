@@ -5,6 +5,7 @@ mod automatic {
     mod databases;
     mod drills;
     mod hooks;
+    mod logs;
     mod schedules;
     mod watching;
 }

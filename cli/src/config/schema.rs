@@ -1,5 +1,7 @@
 //! The keys of the configuration, with the type of each value.
 
+use super::log::{FORMS, LEVELS, PLACES};
+
 /// A key of the configuration.
 #[derive(Debug)]
 pub struct Key {
@@ -99,6 +101,12 @@ const WATCH: &[Key] = &[
     key("interval", Kind::Duration),
 ];
 
+const LOG: &[Key] = &[
+    key("to", Kind::Choice(&PLACES)),
+    key("format", Kind::Choice(&FORMS)),
+    key("level", Kind::Choice(&LEVELS)),
+];
+
 const MAIL: &[Key] = &[
     key("server", Kind::Text),
     key("from", Kind::Text),
@@ -180,6 +188,7 @@ pub const TOP: &[Key] = &[
     key("max-behind", Kind::Duration),
     key("healthcheck", Kind::Table(&[key("url", Kind::Text)])),
     key("metrics", Kind::Table(&[key("file", Kind::Path)])),
+    key("log", Kind::Table(LOG)),
     key("watch", Kind::Table(WATCH)),
     key("mail", Kind::Table(MAIL)),
     key("alert", Kind::List(ALERT)),

@@ -1,5 +1,9 @@
 //! Sockets by which processes of one machine speak to each other, such as the agent of SSH keys.
 
+mod journal;
+
+pub use journal::{send_to_journal, stderr_is_journal};
+
 use std::io;
 use std::path::Path;
 
