@@ -3,6 +3,7 @@
 mod automatic {
     mod alerts;
     mod databases;
+    mod daylight;
     mod drills;
     mod hooks;
     mod logs;
