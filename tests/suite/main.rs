@@ -7,6 +7,7 @@ mod automatic {
     mod drills;
     mod hooks;
     mod logs;
+    mod network;
     mod schedules;
     mod watching;
 }
