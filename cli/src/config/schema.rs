@@ -131,6 +131,8 @@ const RETENTION: &[Key] = &[
     key("tags", Kind::Words),
 ];
 
+const DRILL: &[Key] = &[key("command", Kind::Command)];
+
 const DESTINATION: &[Key] = &[
     key(NAME, Kind::Name),
     key("url", Kind::Url),
@@ -168,6 +170,7 @@ const SOURCE: &[Key] = &[
     key("tags", Kind::Words),
     key("host", Kind::Text),
     key("retention", Kind::Table(RETENTION)),
+    key("drill", Kind::Table(DRILL)),
 ];
 
 /// The kinds of sources; the first is the usual one.
@@ -209,13 +212,14 @@ pub fn required(list: &str, kind: Option<&str>) -> &'static [&'static str] {
 }
 
 /// The keys that only sources of some kinds have.
-pub const OF_KINDS: [(&str, &[&str]); 6] = [
+pub const OF_KINDS: [(&str, &[&str]); 7] = [
     ("command", &["command"]),
     ("file", &["command"]),
     ("databases", &["postgresql", "mariadb"]),
     ("options", &["postgresql", "mariadb"]),
     ("through", &["postgresql", "mariadb"]),
     ("password-file", &["postgresql", "mariadb"]),
+    ("drill", &["command", "postgresql", "mariadb", "sqlite"]),
 ];
 
 /// Finds a key of a table.

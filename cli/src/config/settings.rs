@@ -96,6 +96,8 @@ pub struct SourceSettings {
     pub host: Option<String>,
     /// The snapshots of it that are kept, where something else holds than for others.
     pub retention: Retention,
+    /// The command that tries its dumps in a drill, each on its standard input.
+    pub drill: Option<String>,
 }
 
 /// The kind of a source.
@@ -305,6 +307,7 @@ fn source_of(table: Table<'_>) -> SourceSettings {
         tags: table.texts("tags"),
         host: table.text("host"),
         retention: table.retention(),
+        drill: table.below("drill").and_then(|drill| drill.text("command")),
     }
 }
 
