@@ -75,6 +75,8 @@ pub enum Command {
     Source(configure::source::Options),
     /// Show and change the configuration
     Config(configure::settings::Options),
+    /// Secrets in the keyring of the desktop: set, remove
+    Secret(configure::secret::Options),
     /// Copy to every destination what it lacks, and heal what is damaged
     Sync(repository::sync::Options),
     /// Forget snapshots
@@ -175,6 +177,7 @@ fn run(context: &Context, command: &Command, program: fn() -> clap::Command) -> 
         Command::Destination(options) => configure::destination::run(context, options),
         Command::Source(options) => configure::source::run(context, options),
         Command::Config(options) => configure::settings::run(context, options),
+        Command::Secret(options) => configure::secret::run(context, options),
         Command::Sync(options) => repository::sync::run(context, options),
         Command::Forget(options) => repository::forget::run(context, options),
         Command::Pin(options) => repository::annotate::pin(context, options),
@@ -231,7 +234,8 @@ fn needs_full_key(command: &Command) -> bool {
         | Command::Stats(_)
         | Command::Destination(_)
         | Command::Source(_)
-        | Command::Config(_) => false,
+        | Command::Config(_)
+        | Command::Secret(_) => false,
     }
 }
 
@@ -268,6 +272,7 @@ fn prints_as_its_job(command: &Command) -> bool {
         | Command::Destination(_)
         | Command::Source(_)
         | Command::Config(_)
+        | Command::Secret(_)
         | Command::Sync(_)
         | Command::Forget(_)
         | Command::Prune(_)

@@ -125,6 +125,7 @@ mod program {
     mod exit_codes;
     mod first_start;
     mod help;
+    mod keyring;
     mod keys;
     mod machines;
     mod progress;

@@ -88,6 +88,8 @@ const ALERT: &[Key] = &[
     key("webhook", Kind::Text),
     key("preset", Kind::Choice(&PRESETS)),
     key("token-file", Kind::Path),
+    key("token-command", Kind::Command),
+    key("token-keyring", Kind::Name),
     key("command", Kind::Command),
     key("desktop", Kind::Bool),
 ];
@@ -112,6 +114,8 @@ const MAIL: &[Key] = &[
     key("from", Kind::Text),
     key("user", Kind::Text),
     key("password-file", Kind::Path),
+    key("password-command", Kind::Command),
+    key("password-keyring", Kind::Name),
     key("tls", Kind::Choice(&["starttls", "tls", "none"])),
     key("ca-file", Kind::Path),
 ];
@@ -181,6 +185,7 @@ pub const TOP: &[Key] = &[
     key("key-file", Kind::Path),
     key("password-file", Kind::Path),
     key("password-command", Kind::Command),
+    key("password-keyring", Kind::Name),
     key("limit", Kind::Table(LIMIT)),
     key("parity", Kind::Percent),
     key("cache", Kind::Table(&[key("size", Kind::Size)])),

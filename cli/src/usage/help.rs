@@ -29,7 +29,7 @@ Environment:
   NO_COLOR               no colours in the help";
 
 /// Examples of each command, by its name.
-const EXAMPLES: [(&str, &[&str]); 57] = [
+const EXAMPLES: [(&str, &[&str]); 58] = [
     (
         "yore",
         &[
@@ -113,6 +113,7 @@ const EXAMPLES: [(&str, &[&str]); 57] = [
             "yore destination remove nas",
             "yore source remove documents",
             "yore key remove 0a1b2c3d",
+            "yore secret remove main",
         ],
     ),
     ("key", &["yore key list", "yore key passwd", "yore key recovery --page recovery-key.html"]),
@@ -130,9 +131,11 @@ const EXAMPLES: [(&str, &[&str]); 57] = [
             "yore config set destination.nas.verify-writes true",
             "yore config set limit.upload '5 MB/s' '08:00-18:00 1 MB/s'",
             "yore config set limit.upload --remove",
+            "yore secret set main",
         ],
     ),
     ("edit", &["yore config edit"]),
+    ("secret", &["yore secret set main", "yore config set password-keyring main"]),
     ("path", &["yore config path"]),
     (
         "sync",
