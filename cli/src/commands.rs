@@ -239,6 +239,11 @@ fn needs_full_key(command: &Command) -> bool {
     }
 }
 
+/// Reports whether a command leaves nothing behind, not even a log.
+pub fn leaves_nothing(command: &Command) -> bool {
+    matches!(command, Command::Try(_) | Command::Completions(_) | Command::Man(_))
+}
+
 /// Reports whether a command does nothing but print, so that it ends when its reader does.
 ///
 /// The others do work that needs no reader: a closed pipe must not end a backup.

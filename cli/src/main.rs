@@ -38,7 +38,9 @@ fn main() -> ExitCode {
     }
     let screen = Screen::new(&arguments.global);
     let context = Context::new(arguments.global, screen);
-    context::log::begin(&context.global);
+    if !arguments.command.as_ref().is_some_and(commands::leaves_nothing) {
+        context::log::begin(&context.global);
+    }
     let outcome = match &arguments.command {
         None => {
             commands::help::run(&context);

@@ -55,16 +55,15 @@ impl Entry {
 
     /// Returns the entry as fields of the journal.
     pub(super) fn fields_of_journal(&self, profile: &str) -> Vec<(String, String)> {
+        let own = |name: &str, value| (format!("YORE_{}", name.to_ascii_uppercase()), value);
         let mut fields = vec![
             ("MESSAGE".to_owned(), self.sentence()),
             ("PRIORITY".to_owned(), level_words(self.level).1.to_owned()),
             ("SYSLOG_IDENTIFIER".to_owned(), "yore".to_owned()),
-            ("YORE_PROFILE".to_owned(), profile.to_owned()),
+            own("profile", profile.to_owned()),
         ];
         let facts = self.facts.iter();
-        fields.extend(facts.map(|(name, value)| {
-            (format!("YORE_{}", name.to_ascii_uppercase()), plain(value).into_owned())
-        }));
+        fields.extend(facts.map(|(name, value)| own(name, plain(value).into_owned())));
         fields
     }
 
