@@ -11,10 +11,12 @@ pub mod repository;
 pub mod restore;
 pub mod try_out;
 
+use std::time::Instant;
+
 use clap::Subcommand;
 
 use crate::context::Context;
-use crate::failure::Outcome;
+use crate::failure::{Done, Exit, Failure, Outcome};
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -73,6 +75,8 @@ pub enum Command {
     Source(configure::source::Options),
     /// Show and change the configuration
     Config(configure::settings::Options),
+    /// Secrets in the keyring of the desktop: set, remove
+    Secret(configure::secret::Options),
     /// Copy to every destination what it lacks, and heal what is damaged
     Sync(repository::sync::Options),
     /// Forget snapshots
@@ -101,8 +105,40 @@ pub enum Command {
     Man(automatic::papers::ManOptions),
 }
 
+/// Runs a command, and logs its begin and its end; nothing that was typed.
+pub fn run_logged(
+    context: &Context,
+    name: &str,
+    command: &Command,
+    program: fn() -> clap::Command,
+) -> Outcome {
+    let (began, is_look) = (Instant::now(), prints_as_its_job(command));
+    match is_look {
+        true => tracing::debug!(command = name, "command begins"),
+        false => tracing::info!(command = name, "command begins"),
+    }
+    let outcome = run(context, command, program);
+    let seconds = began.elapsed().as_secs_f64();
+    match &outcome {
+        Ok(Done::Whole) if is_look => {
+            tracing::debug!(command = name, exit = 0, seconds, "command ends");
+        }
+        Ok(Done::Whole) => tracing::info!(command = name, exit = 0, seconds, "command ends"),
+        Ok(done) => tracing::warn!(command = name, exit = done.code(), seconds, "command ends"),
+        // Such a message repeats what was typed.
+        Err(failure) if failure.exit == Exit::Usage => {
+            tracing::warn!(command = name, exit = 2, seconds, "command ends");
+        }
+        Err(Failure { exit, what, .. }) => {
+            let exit = exit.code(None);
+            tracing::error!(command = name, exit, seconds, error = what.as_str(), "command ends");
+        }
+    }
+    outcome
+}
+
 /// Runs a command; `program` describes all of them.
-pub fn run(context: &Context, command: &Command, program: fn() -> clap::Command) -> Outcome {
+fn run(context: &Context, command: &Command, program: fn() -> clap::Command) -> Outcome {
     if needs_full_key(command) {
         context.need_full_key();
     }
@@ -141,6 +177,7 @@ pub fn run(context: &Context, command: &Command, program: fn() -> clap::Command)
         Command::Destination(options) => configure::destination::run(context, options),
         Command::Source(options) => configure::source::run(context, options),
         Command::Config(options) => configure::settings::run(context, options),
+        Command::Secret(options) => configure::secret::run(context, options),
         Command::Sync(options) => repository::sync::run(context, options),
         Command::Forget(options) => repository::forget::run(context, options),
         Command::Pin(options) => repository::annotate::pin(context, options),
@@ -197,8 +234,14 @@ fn needs_full_key(command: &Command) -> bool {
         | Command::Stats(_)
         | Command::Destination(_)
         | Command::Source(_)
-        | Command::Config(_) => false,
+        | Command::Config(_)
+        | Command::Secret(_) => false,
     }
+}
+
+/// Reports whether a command leaves nothing behind, not even a log.
+pub fn leaves_nothing(command: &Command) -> bool {
+    matches!(command, Command::Try(_) | Command::Completions(_) | Command::Man(_))
 }
 
 /// Reports whether a command does nothing but print, so that it ends when its reader does.
@@ -234,6 +277,7 @@ fn prints_as_its_job(command: &Command) -> bool {
         | Command::Destination(_)
         | Command::Source(_)
         | Command::Config(_)
+        | Command::Secret(_)
         | Command::Sync(_)
         | Command::Forget(_)
         | Command::Prune(_)

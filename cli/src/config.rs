@@ -8,6 +8,7 @@ mod address;
 mod check;
 pub mod edit;
 mod file;
+mod log;
 pub mod rate;
 mod schema;
 mod settings;
@@ -19,6 +20,7 @@ mod value;
 pub use address::Refused;
 pub use check::mistakes;
 pub use file::ConfigFile;
+pub use log::{LogForm, LogPlace, LogSettings};
 pub use schema::{SOURCE_KINDS, is_name};
 pub use settings::{
     Alert, BusyLimits, DatabaseProgram, DatabaseServer, Hooks, Mail, Retention, Settings,

@@ -23,6 +23,7 @@ use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::screen::Screen;
 
 mod layers;
+pub mod log;
 mod mirrors;
 mod other;
 mod repair;

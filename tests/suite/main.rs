@@ -3,8 +3,11 @@
 mod automatic {
     mod alerts;
     mod databases;
+    mod daylight;
     mod drills;
     mod hooks;
+    mod logs;
+    mod network;
     mod schedules;
     mod watching;
 }
@@ -123,6 +126,7 @@ mod program {
     mod exit_codes;
     mod first_start;
     mod help;
+    mod keyring;
     mod keys;
     mod machines;
     mod progress;

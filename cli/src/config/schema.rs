@@ -1,5 +1,7 @@
 //! The keys of the configuration, with the type of each value.
 
+use super::log::{FORMS, LEVELS, PLACES};
+
 /// A key of the configuration.
 #[derive(Debug)]
 pub struct Key {
@@ -86,6 +88,8 @@ const ALERT: &[Key] = &[
     key("webhook", Kind::Text),
     key("preset", Kind::Choice(&PRESETS)),
     key("token-file", Kind::Path),
+    key("token-command", Kind::Command),
+    key("token-keyring", Kind::Name),
     key("command", Kind::Command),
     key("desktop", Kind::Bool),
 ];
@@ -99,11 +103,19 @@ const WATCH: &[Key] = &[
     key("interval", Kind::Duration),
 ];
 
+const LOG: &[Key] = &[
+    key("to", Kind::Choice(&PLACES)),
+    key("format", Kind::Choice(&FORMS)),
+    key("level", Kind::Choice(&LEVELS)),
+];
+
 const MAIL: &[Key] = &[
     key("server", Kind::Text),
     key("from", Kind::Text),
     key("user", Kind::Text),
     key("password-file", Kind::Path),
+    key("password-command", Kind::Command),
+    key("password-keyring", Kind::Name),
     key("tls", Kind::Choice(&["starttls", "tls", "none"])),
     key("ca-file", Kind::Path),
 ];
@@ -122,6 +134,8 @@ const RETENTION: &[Key] = &[
     key("versions", Kind::Count),
     key("tags", Kind::Words),
 ];
+
+const DRILL: &[Key] = &[key("command", Kind::Command)];
 
 const DESTINATION: &[Key] = &[
     key(NAME, Kind::Name),
@@ -160,6 +174,7 @@ const SOURCE: &[Key] = &[
     key("tags", Kind::Words),
     key("host", Kind::Text),
     key("retention", Kind::Table(RETENTION)),
+    key("drill", Kind::Table(DRILL)),
 ];
 
 /// The kinds of sources; the first is the usual one.
@@ -170,6 +185,7 @@ pub const TOP: &[Key] = &[
     key("key-file", Kind::Path),
     key("password-file", Kind::Path),
     key("password-command", Kind::Command),
+    key("password-keyring", Kind::Name),
     key("limit", Kind::Table(LIMIT)),
     key("parity", Kind::Percent),
     key("cache", Kind::Table(&[key("size", Kind::Size)])),
@@ -182,6 +198,7 @@ pub const TOP: &[Key] = &[
     key("priority", Kind::Patterns),
     key("healthcheck", Kind::Table(&[key("url", Kind::Text)])),
     key("metrics", Kind::Table(&[key("file", Kind::Path)])),
+    key("log", Kind::Table(LOG)),
     key("watch", Kind::Table(WATCH)),
     key("mail", Kind::Table(MAIL)),
     key("alert", Kind::List(ALERT)),
@@ -202,13 +219,14 @@ pub fn required(list: &str, kind: Option<&str>) -> &'static [&'static str] {
 }
 
 /// The keys that only sources of some kinds have.
-pub const OF_KINDS: [(&str, &[&str]); 6] = [
+pub const OF_KINDS: [(&str, &[&str]); 7] = [
     ("command", &["command"]),
     ("file", &["command"]),
     ("databases", &["postgresql", "mariadb"]),
     ("options", &["postgresql", "mariadb"]),
     ("through", &["postgresql", "mariadb"]),
     ("password-file", &["postgresql", "mariadb"]),
+    ("drill", &["command", "postgresql", "mariadb", "sqlite"]),
 ];
 
 /// Finds a key of a table.

@@ -11,7 +11,7 @@ use super::schema::NAME;
 use super::value;
 use crate::access::destination::{self, BucketSettings};
 use crate::access::place::{Limits, Place};
-use crate::access::secret::References;
+use crate::access::secret::{Reference, References};
 use crate::args::retention::Rules;
 use crate::args::{exclude, percent, size, unchanged_by};
 
@@ -100,6 +100,8 @@ pub struct SourceSettings {
     pub host: Option<String>,
     /// The snapshots of it that are kept, where something else holds than for others.
     pub retention: Retention,
+    /// The command that tries its dumps in a drill, each on its standard input.
+    pub drill: Option<String>,
 }
 
 /// The kind of a source.
@@ -180,8 +182,8 @@ pub struct Alert {
     pub mail_to: Vec<String>,
     /// The URL that gets a request, and the service whose form it has.
     pub webhook: Option<(String, String)>,
-    /// The file that holds the token of the webhook.
-    pub token_file: Option<PathBuf>,
+    /// The place of the token of the webhook.
+    pub token: Option<Reference>,
     /// The command, which gets the message on its standard input.
     pub command: Option<String>,
     /// Shows a notification on the desktop.
@@ -197,8 +199,8 @@ pub struct Mail {
     pub from: Option<String>,
     /// The name to log in with.
     pub user: Option<String>,
-    /// The file that holds the password.
-    pub password_file: Option<PathBuf>,
+    /// The place of the password.
+    pub password: Option<Reference>,
     /// `starttls`, `tls` or `none`.
     pub tls: Option<String>,
     /// The certificate of an authority that is trusted besides the usual ones.
@@ -237,8 +239,7 @@ impl Settings {
         Self {
             secret: References {
                 key_file: top.path("key-file"),
-                password_file: top.path("password-file"),
-                password_command: top.text("password-command").map(OsString::from),
+                password: top.reference("password"),
             },
             limits: top.limits(),
             cache_size: top.below("cache").and_then(|cache| cache.size("size")),
@@ -311,6 +312,7 @@ fn source_of(table: Table<'_>) -> SourceSettings {
         tags: table.texts("tags"),
         host: table.text("host"),
         retention: table.retention(),
+        drill: table.below("drill").and_then(|drill| drill.text("command")),
     }
 }
 
@@ -320,7 +322,7 @@ fn alert_of(table: Table<'_>) -> Alert {
         name: table.text(NAME).unwrap_or_default(),
         mail_to: table.texts("mail-to"),
         webhook: table.text("webhook").map(|url| (url, preset)),
-        token_file: table.path("token-file"),
+        token: table.reference("token"),
         command: table.text("command"),
         desktop: table.bool("desktop"),
     }
@@ -346,6 +348,14 @@ impl<'d> Table<'d> {
 
     fn path(self, key: &str) -> Option<PathBuf> {
         value::path(&self.text(key)?)
+    }
+
+    /// Returns the place of a secret: the first of `WHAT-file`, `WHAT-command` and `WHAT-keyring`.
+    fn reference(self, what: &str) -> Option<Reference> {
+        let command = || Some(Reference::Command(self.text(&format!("{what}-command"))?.into()));
+        let keyring = || Some(Reference::Keyring(self.text(&format!("{what}-keyring"))?));
+        let file = self.path(&format!("{what}-file")).map(Reference::File);
+        file.or_else(command).or_else(keyring)
     }
 
     fn paths(self, key: &str) -> Vec<PathBuf> {
@@ -420,7 +430,7 @@ impl<'d> Table<'d> {
             server: table.text("server"),
             from: table.text("from"),
             user: table.text("user"),
-            password_file: table.path("password-file"),
+            password: table.reference("password"),
             tls: table.text("tls"),
             ca_file: table.path("ca-file"),
         }

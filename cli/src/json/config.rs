@@ -63,6 +63,14 @@ pub struct Removed<'a> {
     pub name: &'a str,
 }
 
+/// A secret that was stored in the keyring.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "secret")]
+pub struct StoredSecret<'a> {
+    /// The name.
+    pub name: &'a str,
+}
+
 /// The whole configuration.
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "config")]

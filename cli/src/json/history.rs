@@ -149,6 +149,8 @@ pub struct Drilled<'a> {
     pub restore_seconds: f64,
     /// The time that all of it would take (RTO).
     pub estimated_seconds: u64,
+    /// The duration of loading the dumps by the command of the source; null where there is none, or it failed.
+    pub loaded_seconds: Option<f64>,
     /// What is not as it should be.
     pub problems: &'a [String],
 }

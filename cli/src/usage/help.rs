@@ -31,7 +31,7 @@ Environment:
   NO_COLOR               no colours in the help";
 
 /// Examples of each command, by its name.
-const EXAMPLES: [(&str, &[&str]); 57] = [
+const EXAMPLES: [(&str, &[&str]); 58] = [
     (
         "yore",
         &[
@@ -117,6 +117,7 @@ const EXAMPLES: [(&str, &[&str]); 57] = [
             "yore key remove 0a1b2c3d",
             "yore schedule remove weekly",
             "yore desktop remove",
+            "yore secret remove main",
         ],
     ),
     ("key", &["yore key list", "yore key passwd", "yore key recovery --page recovery-key.html"]),
@@ -134,9 +135,11 @@ const EXAMPLES: [(&str, &[&str]); 57] = [
             "yore config set destination.nas.verify-writes true",
             "yore config set limit.upload '5 MB/s' '08:00-18:00 1 MB/s'",
             "yore config set limit.upload --remove",
+            "yore secret set main",
         ],
     ),
     ("edit", &["yore config edit"]),
+    ("secret", &["yore secret set main", "yore config set password-keyring main"]),
     ("path", &["yore config path"]),
     (
         "sync",

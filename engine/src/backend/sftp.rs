@@ -69,7 +69,7 @@ impl Sftp {
         let (connections, patience) = (options.connections, options.connect_timeout);
         let (location, root) = (options.location.clone(), folder_path(&options.path));
         let connector = Connector::Ssh(Box::new(options));
-        let pool = Pool::new(connector, connections, patience);
+        let pool = Pool::new(location.clone(), connector, connections, patience);
         Self::of(location, root, pool, Promises::of_server(), None)
     }
 
@@ -77,9 +77,10 @@ impl Sftp {
     ///
     /// The program stands between the repository and any storage, so nothing is promised but what can be checked.
     fn served_by(program: Program, location: impl Into<String>) -> Self {
-        let pool = Pool::new(Connector::Program(program), 1, PROGRAM_TIMEOUT);
+        let location = location.into();
+        let pool = Pool::new(location.clone(), Connector::Program(program), 1, PROGRAM_TIMEOUT);
         let delay = Some(rclone::DIRECTORY_CACHE);
-        Self::of(location.into(), "/".to_owned(), pool, Promises::of_program(), delay)
+        Self::of(location, "/".to_owned(), pool, Promises::of_program(), delay)
     }
 
     fn of(

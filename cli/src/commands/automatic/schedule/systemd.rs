@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::ZonedDateTime;
+use jiff::civil::DateTime;
+
 use super::calendar::{Calendar, DAYS, Day};
 use super::{Job, Unit, call, config_home, installed, write};
 use crate::context::Context;
@@ -48,7 +51,7 @@ fn folder(is_system: bool) -> PathBuf {
 
 /// Installs a job.
 pub(super) fn install(context: &Context, job: &Job, dry_run: bool) -> Outcome {
-    let units = units(job);
+    let units = units(job, &context.now);
     write(context, &units, dry_run)?;
     if !dry_run {
         let unit = match job.calendar {
@@ -77,12 +80,12 @@ pub(super) fn install(context: &Context, job: &Job, dry_run: bool) -> Outcome {
     Ok(Done::Whole)
 }
 
-fn units(job: &Job) -> Vec<Unit> {
+fn units(job: &Job, now: &ZonedDateTime) -> Vec<Unit> {
     let folder = folder(job.is_system);
     let path = |end: &str| folder.join(format!("{PREFIX}{}.{end}", job.name));
     let mut units = vec![Unit { path: path("service"), text: service(job) }];
     if let Some(calendar) = job.calendar {
-        units.push(Unit { path: path("timer"), text: timer(job, calendar) });
+        units.push(Unit { path: path("timer"), text: timer(job, calendar, now) });
     }
     units
 }
@@ -106,15 +109,27 @@ fn service(job: &Job) -> String {
     )
 }
 
-fn timer(job: &Job, calendar: Calendar) -> String {
+fn timer(job: &Job, calendar: Calendar, now: &ZonedDateTime) -> String {
     format!(
-        "[Unit]\nDescription=Yore: {}, {}\n\n[Timer]\nOnCalendar={}\nRandomizedDelaySec={}\nPersistent=true\n\n\
+        "[Unit]\nDescription=Yore: {}, {}\n\n[Timer]\nOnCalendar={}\n{}RandomizedDelaySec={}\nPersistent=true\n\n\
          [Install]\nWantedBy=timers.target\n",
         job.name,
         calendar.words(),
         on_calendar(calendar),
+        instead(calendar, now),
         job.splay
     )
+}
+
+/// Returns the calendar events of the days on which the clock is put forward over the time: systemd leaves those out.
+fn instead(calendar: Calendar, now: &ZonedDateTime) -> String {
+    let times = calendar.left_out(now);
+    if times.is_empty() {
+        return String::new();
+    }
+    let line = |time: &DateTime| format!("OnCalendar={}\n", time.strftime("%Y-%m-%d %H:%M:%S"));
+    let lines: String = times.iter().map(line).collect();
+    format!("# On these days the clock is put forward over that time.\n{lines}")
 }
 
 /// Returns the calendar event of systemd.

@@ -148,6 +148,7 @@ impl Waits {
         if !self.is_out.swap(false, Ordering::Relaxed) {
             return;
         }
+        tracing::info!(location = self.location, "destination answers again");
         self.is_given_up.store(false, Ordering::Relaxed);
         let ended = {
             let mut outage = self.lock();
@@ -165,7 +166,11 @@ impl Waits {
     /// Records a failure; reports it when the silence has lasted long enough.
     fn failed(&self, error: &Error) {
         self.failures.fetch_add(1, Ordering::Relaxed);
-        self.is_out.store(true, Ordering::Relaxed);
+        let location = self.location.as_str();
+        match self.is_out.swap(true, Ordering::Relaxed) {
+            false => tracing::info!(location, %error, "request failed, and is repeated"),
+            true => tracing::debug!(location, %error, "request failed again"),
+        }
         let is_due = {
             let mut outage = self.lock();
             let since = *outage.since.get_or_insert_with(Instant::now);
@@ -229,8 +234,8 @@ impl Attempts<'_> {
         self.failing += self.progress.elapsed();
         self.progress = Instant::now();
         let left = self.waits.limit().saturating_sub(self.failing);
-        if left.is_zero() {
-            self.waits.is_given_up.store(true, Ordering::Relaxed);
+        if left.is_zero() && !self.waits.is_given_up.swap(true, Ordering::Relaxed) {
+            tracing::warn!(location = self.waits.location, %error, "destination is given up");
         }
         if self.waits.is_given_up.load(Ordering::Relaxed) {
             return Err(error);
