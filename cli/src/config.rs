@@ -10,6 +10,7 @@ pub mod edit;
 mod file;
 pub mod rate;
 mod schema;
+mod server;
 mod settings;
 mod show;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use address::Refused;
 pub use check::mistakes;
 pub use file::ConfigFile;
 pub use schema::{SOURCE_KINDS, is_name};
+pub use server::{is_of_server, server_folders};
 pub use settings::{
     Alert, BusyLimits, DatabaseProgram, DatabaseServer, Hooks, Mail, Retention, Settings,
     SourceKind, SourceSettings,

@@ -26,6 +26,7 @@ mod layers;
 mod mirrors;
 mod other;
 mod repair;
+mod server;
 
 use layers::Surroundings;
 pub use mirrors::Unreached;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use yore_engine::backup::Excludes;
 use yore_platform::{Timestamp, name_bytes, snapshot_path};
 
+use super::remote::{self, RemoteSources};
 use super::sources::{self, Sources};
 use super::{BackupJob, ExcludeLists, Input};
 use crate::args::exclude::{self, FromHere};
@@ -17,6 +18,8 @@ pub struct Prepared {
     pub(super) job: BackupJob,
     /// The files and folders; none for a stream.
     pub(super) sources: Sources,
+    /// The files and folders of a server, where they are on one.
+    pub(super) remote: Option<RemoteSources>,
     /// The program's own folders, which are left out of the sources.
     pub(super) own_folders: Vec<PathBuf>,
     pub(super) excludes: Excludes,
@@ -40,6 +43,7 @@ pub fn prepare(context: &Context, job: BackupJob) -> Outcome<Prepared> {
 }
 
 fn find_all(context: &Context, job: BackupJob) -> Outcome<Prepared> {
+    let mut remote = None;
     let (sources, own_folders, excludes) = match &job.input {
         Input::Files(named) => {
             let sources = sources::find(named, &context.screen)?;
@@ -51,10 +55,14 @@ fn find_all(context: &Context, job: BackupJob) -> Outcome<Prepared> {
             std::fs::symlink_metadata(database).map_err(|error| Failure::local(database, error))?;
             Default::default()
         }
+        Input::Remote(folders) => {
+            let found = remote.insert(remote::find(context, &job, folders)?);
+            (Sources::default(), Vec::new(), found.excludes(&job.excludes)?)
+        }
         Input::Stdin { .. } | Input::Command { .. } => Default::default(),
     };
     let (time, utc_offset) = time(context, job.time.as_deref())?;
-    Ok(Prepared { job, sources, own_folders, excludes, time, utc_offset })
+    Ok(Prepared { job, sources, remote, own_folders, excludes, time, utc_offset })
 }
 
 /// Returns the folders that are the program's own: the repository and the cache. None may be a source.

@@ -73,6 +73,7 @@ impl Forge {
             program: "forge".into(),
             excludes: Vec::new(),
             uncovered: Vec::new(),
+            foreign: Vec::new(),
             session: destination.session().id(),
             origin: None,
         };

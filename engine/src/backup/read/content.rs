@@ -1,10 +1,11 @@
 //! Reading one file: its content, then its attributes, again while it changes.
 
-use yore_platform::{Metadata, ReadMode, SourceFile};
+use yore_platform::{Metadata, ReadMode};
 
 use super::{BatchReader, LARGE, ReadError, is_sparse, node_of};
 use crate::backup::messages::{ChunkBytes, ChunkId, FileStatus, ReadItem, SourceEntry};
 use crate::backup::read::large::read_chunked;
+use crate::backup::source::File;
 use crate::error::Deviation;
 use crate::format::tree::{Content, Flags, Node};
 use crate::operation::observer::{Event, Problem};
@@ -18,12 +19,15 @@ impl BatchReader<'_> {
     /// Reads a file and its attributes, and adds its node.
     pub(super) fn read_file(&mut self, entry: &SourceEntry) -> Result<(), ReadError> {
         for attempt in 1..=ATTEMPTS {
-            let mut file = self.batch.dir.open_file(&entry.name, ReadMode::Buffered)?;
+            let mut file = match self.ahead.take_file(&entry.name) {
+                Some(file) => file,
+                None => self.batch.dir.open_file(&entry.name, ReadMode::Buffered)?,
+            };
             let before = *file.opened();
             if self.is_too_large(entry, &before) {
                 return Ok(self.push(ReadItem::Incomplete, 0)?);
             }
-            if before.size > LARGE {
+            if before.size > LARGE && !self.batch.dir.is_remote() {
                 file = self.batch.dir.open_file(&entry.name, ReadMode::Direct)?;
             }
             let mut node = node_of(&entry.name, &before);
@@ -58,7 +62,7 @@ impl BatchReader<'_> {
     /// Reads a file's content; returns the size that it turned out to have.
     fn read_content(
         &mut self,
-        file: &SourceFile,
+        file: &File,
         metadata: &Metadata,
         node: &mut Node,
     ) -> Result<u64, ReadError> {
@@ -82,7 +86,7 @@ impl BatchReader<'_> {
     /// `size` bytes.
     fn read_small(
         &mut self,
-        file: &SourceFile,
+        file: &File,
         size: usize,
         node: &mut Node,
     ) -> Result<Option<u64>, ReadError> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::failure::Outcome;
-use crate::job::missing_program;
+use crate::job::{missing_program, remote};
 use crate::json;
 use crate::runs::{Files, State};
 use crate::text::{escape, format};
@@ -15,6 +15,12 @@ pub(super) fn print(context: &Context) -> Outcome<bool> {
     for source in &context.settings()?.sources {
         if let Some(program) = missing_program(source) {
             let what = format!("{program}, which it needs, is not installed here");
+            context.screen.problem(&format!("source {}", source.name), &what);
+            is_ready = false;
+        }
+    }
+    for source in &context.settings()?.sources {
+        if let Some(what) = remote::trouble(context, source) {
             context.screen.problem(&format!("source {}", source.name), &what);
             is_ready = false;
         }
