@@ -41,6 +41,14 @@ pub fn server_folders<'t>(
 }
 
 impl SourceSettings {
+    /// Returns a place on the server on which it is, if it is on one.
+    pub fn server(&self) -> Option<&ServerFolder> {
+        match &self.kind {
+            SourceKind::Remote(folders) => folders.first(),
+            _ => None,
+        }
+    }
+
     /// Returns the paths as people write them.
     pub fn shown_paths(&self) -> Vec<String> {
         match &self.kind {

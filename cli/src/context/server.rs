@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yore_engine::backend::{Patience, SftpSource};
+use yore_engine::backend::{Outage, Patience, SftpSource};
 
 use super::{Context, layers};
 use crate::access::destination::ServerFolder;
@@ -16,8 +16,8 @@ impl Context {
     pub fn source_server(&self, folder: &ServerFolder, patience: Patience) -> Outcome<SftpSource> {
         let (screen, reporter) = (Arc::clone(&self.screen), Arc::clone(&self.screen));
         let interrupted = Box::new(move || screen.is_interrupted());
-        let on_outage = Box::new(move |outage: yore_engine::backend::Outage<'_>| {
-            layers::report(&reporter, None, &outage);
+        let on_outage = Box::new(move |outage: Outage<'_>| {
+            layers::report(&reporter, Some("the source"), &outage);
         });
         Ok(SftpSource::new(folder.server_options()?, patience, interrupted, on_outage))
     }

@@ -26,7 +26,7 @@ pub(crate) use file::RemoteFile;
 pub(crate) use files_ahead::FilesAhead;
 pub(crate) use listings_ahead::Unwanted;
 
-use names::metadata_of;
+use names::{metadata_of, not_there};
 use server::Server;
 
 /// A server whose files are backed up.
@@ -59,7 +59,7 @@ impl SftpSource {
         let found = self.0.repeat(async |session| {
             let real = session.real_path(asked).await?;
             let found = session.lstat(&real).await?;
-            Ok((real, found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?))
+            Ok((real, found.ok_or_else(not_there)?))
         });
         let failed = |error| self.0.take_cause().unwrap_or_else(|| Error::local(&shown, error));
         let (real, found) = found.map_err(failed)?;

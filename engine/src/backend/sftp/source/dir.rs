@@ -7,7 +7,7 @@ use yore_platform::{FoundXattrs, Kind, Listing, Metadata, ReadMode};
 
 use super::file::RemoteFile;
 use super::files_ahead::FilesAhead;
-use super::names::{Names, metadata_of};
+use super::names::{Names, metadata_of, not_there};
 use super::server::{Server, absolute, marked};
 use crate::backend::runtime::block_on;
 use crate::path::join;
@@ -32,7 +32,7 @@ impl RemoteDir {
             Kind::Directory => {
                 Ok(Self { server: Arc::clone(server), path, metadata, names: OnceLock::new() })
             }
-            _ => Err(io::ErrorKind::NotADirectory.into()),
+            _ => Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder any more")),
         }
     }
 
@@ -60,7 +60,7 @@ impl RemoteDir {
     /// Returns the metadata that a name had when the folder was listed, or has now if it was not.
     pub(crate) fn child_metadata(&self, name: &[u8]) -> io::Result<Metadata> {
         match self.names.get() {
-            Some(names) => metadata_of(names.find(name).ok_or(io::ErrorKind::NotFound)?),
+            Some(names) => metadata_of(names.find(name).ok_or_else(not_there)?),
             None => self.server.metadata(&join(&self.path, name)),
         }
     }

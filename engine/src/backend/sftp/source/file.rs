@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yore_platform::{FoundXattrs, Kind, Metadata};
 
-use super::names::metadata_of;
+use super::names::{metadata_of, not_there};
 use super::server::marked;
 use crate::backend::runtime::{block_on, runtime};
 use crate::backend::sftp::protocol::requests::{Handle, Mode};
@@ -110,7 +110,7 @@ impl RemoteFile {
 }
 
 async fn now(session: &Session, path: &[u8]) -> io::Result<Metadata> {
-    let found = session.lstat(path).await?.ok_or(io::ErrorKind::NotFound)?;
+    let found = session.lstat(path).await?.ok_or_else(not_there)?;
     regular(metadata_of(&found)?)
 }
 

@@ -17,7 +17,7 @@ use crate::backend::runtime::{block_on, runtime};
 use crate::path::join;
 
 /// The files of a folder that are on their way at once; each of several readers has a folder.
-const AHEAD: usize = 16;
+const AHEAD: usize = 32;
 
 /// Files up to this size are fetched as a whole; of larger ones only the beginning waits to be read.
 const SMALL: u64 = 128 << 10;

@@ -54,6 +54,11 @@ impl Names {
     }
 }
 
+/// Returns the error of a name that is not there.
+pub(super) fn not_there() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "no such file or folder")
+}
+
 /// Returns the kind of a file; `None` where the server does not tell it.
 fn kind_of(attributes: &Attributes) -> Option<Kind> {
     Some(match attributes.mode? & 0o170_000 {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use yore_platform::{Metadata, name_from_bytes};
 
 use super::listings_ahead::ListingsAhead;
-use super::names::metadata_of;
+use super::names::{metadata_of, not_there};
 use crate::backend::layer::retry::wait::{Interrupted, OnOutage, Patience, Waits};
 use crate::backend::runtime::block_on;
 use crate::backend::sftp::failure;
@@ -149,7 +149,7 @@ impl Server {
     pub(super) fn metadata(&self, path: &[u8]) -> io::Result<Metadata> {
         let path = absolute(path);
         let found = self.repeat(async |session| session.lstat(&path).await)?;
-        metadata_of(&found.ok_or(io::ErrorKind::NotFound)?)
+        metadata_of(&found.ok_or_else(not_there)?)
     }
 }
 
