@@ -20,7 +20,7 @@ pub(in crate::backup) enum Dir {
 pub(in crate::backup) enum File {
     Local(SourceFile),
     #[cfg(feature = "sftp")]
-    Remote(RemoteFile),
+    Remote(Box<RemoteFile>),
 }
 
 /// Calls a verb of a folder or file.
@@ -52,7 +52,7 @@ impl Dir {
         Ok(match self {
             Dir::Local(dir) => File::Local(dir.open_file(name, how)?),
             #[cfg(feature = "sftp")]
-            Dir::Remote(dir) => File::Remote(dir.open_file(name, how)?),
+            Dir::Remote(dir) => File::Remote(Box::new(dir.open_file(name, how)?)),
         })
     }
 

@@ -45,9 +45,9 @@ impl FilesAhead {
     }
 
     /// Takes a file; `None` if it has to be opened in the ordinary way.
-    pub(crate) fn take_file(&mut self, name: &[u8]) -> Option<RemoteFile> {
+    pub(crate) fn take_file(&mut self, name: &[u8]) -> Option<Box<RemoteFile>> {
         match self.take(name)? {
-            Fetched::File(file) => Some(*file),
+            Fetched::File(file) => Some(file),
             Fetched::Link(_) => None,
         }
     }

@@ -22,10 +22,13 @@ const AT_ONCE: usize = 32;
 /// The names that may wait for the walk: some 20 MB.
 const MOST_NAMES: usize = 200_000;
 
+/// Tells something of a path.
+type IsLeftOut = dyn Fn(&[u8]) -> bool + Send + Sync;
+
 /// The folders that the walk will not enter.
 pub(crate) struct Unwanted {
     /// Tells whether a folder is left out, by its path in the snapshot.
-    pub(crate) is_left_out: Box<dyn Fn(&[u8]) -> bool + Send + Sync>,
+    pub(crate) is_left_out: Box<IsLeftOut>,
     /// Names of files that mark a folder whose content is left out.
     pub(crate) marks: Vec<Vec<u8>>,
 }
