@@ -11,6 +11,7 @@ mod file;
 mod log;
 pub mod rate;
 mod schema;
+mod server;
 mod settings;
 mod show;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use check::mistakes;
 pub use file::ConfigFile;
 pub use log::{LogForm, LogPlace, LogSettings};
 pub use schema::{SOURCE_KINDS, is_name};
+pub use server::{is_of_server, server_folders};
 pub use settings::{
     Alert, BusyLimits, DatabaseProgram, DatabaseServer, Hooks, Mail, Retention, Settings,
     SourceKind, SourceSettings,

@@ -27,6 +27,7 @@ pub mod log;
 mod mirrors;
 mod other;
 mod repair;
+mod server;
 
 use layers::Surroundings;
 pub use mirrors::Unreached;

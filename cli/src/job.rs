@@ -12,6 +12,7 @@ mod prepare;
 mod priority;
 mod program_output;
 mod record;
+pub mod remote;
 pub mod retention;
 mod run;
 mod sources;
@@ -28,6 +29,7 @@ use std::path::PathBuf;
 use yore_engine::Run;
 use yore_engine::backup::{ChangedPaths, EmptySources, FileSystems, Reading, UnchangedBy};
 
+use crate::access::destination::ServerFolder;
 use crate::args::files::FileArgs;
 
 /// A backup, as arguments or a configuration describe it.
@@ -83,6 +85,8 @@ pub enum Input {
         /// The path of the database.
         database: PathBuf,
     },
+    /// Files and folders of a server, at least one.
+    Remote(Vec<ServerFolder>),
 }
 
 /// The patterns and limits by which files and folders are left out.

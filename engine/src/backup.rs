@@ -14,11 +14,11 @@ use crate::backup::assemble::Saved;
 use crate::backup::earlier_snapshots::PreviousState;
 use crate::backup::left_out::{Counted, Counters};
 use crate::backup::messages::FeedEnds;
-use crate::backup::places::Places;
 use crate::backup::read::budget::Budget;
 use crate::backup::read::selection::Selector;
 use crate::backup::read::{ReadContext, SHARED_BUFFER};
 use crate::backup::snapshot::{SnapshotContents, parts};
+use crate::backup::source::Places;
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::walk::{Sources, Walk};
 use crate::error::{Error, Refusal, Result};
@@ -44,11 +44,11 @@ mod left_out;
 mod messages;
 mod options;
 mod pipeline;
-mod places;
 mod read;
 pub(crate) mod resume;
 mod shared_client_id;
 mod snapshot;
+mod source;
 mod stream;
 mod walk;
 
@@ -62,6 +62,8 @@ pub use options::{
 };
 pub use read::selection::Selection;
 pub use snapshot::parts::backup_in_parts;
+#[cfg(feature = "sftp")]
+pub use source::{ServerFiles, backup_server};
 pub use stream::backup_stream;
 pub use walk::ChangedPaths;
 
@@ -91,29 +93,32 @@ pub fn backup(
 ) -> Result<BackupReport> {
     check_sources(sources)?;
     let paths = sources.iter().map(|path| snapshot_path(path)).collect();
-    back_up_paths(repository, paths, None, options, observer)
+    back_up_paths(repository, paths, &Places::default(), None, options, observer)
 }
 
-/// Makes a snapshot of paths, which are read where they are, or where `dated` has them.
+/// Makes a snapshot of paths, which are read at their places.
 fn back_up_paths(
     repository: &Repository,
     paths: Vec<Vec<u8>>,
+    places: &Places,
     dated: Option<&DatedSource<'_>>,
     options: &BackupOptions,
     observer: &dyn Observer,
 ) -> Result<BackupReport> {
     let excluder = Excluder::new(&options.excludes)?;
     let tree = Sources::new(&paths);
-    let places = dated.map_or_else(Places::default, DatedSource::places);
     // Without the table every mount is a folder like others.
-    let mounts = Mounts::read().unwrap_or_default();
+    let mounts = match places.machine() {
+        None => Mounts::read().unwrap_or_default(),
+        Some(_) => Mounts::default(),
+    };
     let own = options.own_folders.iter().filter_map(|folder| {
         let metadata = SourceDir::open(folder).and_then(|dir| dir.metadata()).ok()?;
         Some((metadata.device, metadata.inode))
     });
     let own: Vec<(u64, u64)> = own.collect();
     let counters = Counters::default();
-    let task = Task { repository, options, observer, counters: &counters, places: &places, dated };
+    let task = Task { repository, options, observer, counters: &counters, places, dated };
     let report = run(task, paths, |feed| {
         let walk = Walk {
             excluder: &excluder,
@@ -121,7 +126,7 @@ fn back_up_paths(
             repository: repository.id(),
             own: &own,
             mounts: &mounts,
-            places: &places,
+            places,
             counters: &counters,
             previous: feed.previous,
             reader: feed.reader,
@@ -131,7 +136,8 @@ fn back_up_paths(
             names: Cell::new(0),
         };
         walk.run(&tree)
-    })?;
+    });
+    let report = report.map_err(|error| places.cause_of(error))?;
     let counted = counters.finish(excluder.unused());
     let Counted { removed_files, changed_while_read, emptied, left_out } = counted;
     Ok(BackupReport { removed_files, changed_while_read, emptied, left_out, ..report })
@@ -214,7 +220,9 @@ fn run(
     let uncovered = counters.take_uncovered(&sources);
     let known = &state.snapshots;
     let origin = task.dated.map(|dated| dated.origin);
-    let contents = SnapshotContents { sources, uncovered, time, options, writer, known, origin };
+    let machine = task.places.machine();
+    let contents =
+        SnapshotContents { sources, uncovered, time, options, writer, known, origin, machine };
     let made = snapshot::save(repository, &destinations, contents, &saved)?;
     let newest = (made.snapshot.client, made.snapshot.sequence, made.id);
     let mut behind = destinations.commit(&[made.id], now())?;
@@ -307,7 +315,7 @@ fn save(
     let budget = if repository.is_distant() { DISTANT_PREVIOUS_BUDGET } else { PREVIOUS_BUDGET };
     let reader = Reader::new(mirrors, keys, index.clone(), budget, repository.frame_cache());
     let previous = match dated {
-        None => PreviousState::read(&reader, previous, &options.writer),
+        None => PreviousState::read(&reader, previous, &options.writer, places.machine()),
         Some(dated) => {
             PreviousState::of(&reader, previous, &options.writer, dated.earlier.as_ref())
         }

@@ -151,6 +151,8 @@ mod remote {
     mod sftp;
     mod sftp_access;
     mod sftp_program;
+    mod source_files;
+    mod source_program;
 }
 
 mod restore {

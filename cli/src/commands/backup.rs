@@ -9,8 +9,10 @@ use yore_engine::backup::{EmptySources, FileSystems, Reading, UnchangedBy};
 use yore_engine::{Run, TreePath, TreePathBuf};
 use yore_platform::name_bytes;
 
+use crate::access::destination::ServerFolder;
 use crate::args::files::FileArgs;
 use crate::args::{exclude, size, unchanged_by};
+use crate::config::{is_of_server, server_folders};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::job::{self, BackupJob, ExcludeLists, Input};
@@ -144,8 +146,29 @@ impl Options {
         }
     }
 
+    /// Returns the places on a server that are named, if any is.
+    fn server_folders(&self) -> Outcome<Option<Vec<ServerFolder>>> {
+        let paths = self.files.paths.iter().filter_map(|path| path.to_str());
+        if !paths.clone().any(is_of_server) {
+            return Ok(None);
+        }
+        let is_alone = paths.clone().count() == self.files.paths.len()
+            && self.files.files_from.is_empty()
+            && self.files.files_from0.is_empty();
+        let folders = match is_alone {
+            true => server_folders(paths),
+            false => Err("must all be on the server, or none".to_owned()),
+        };
+        folders.map(Some).map_err(|what| {
+            Failure::usage(format!("the paths {what}"), "yore backup sftp://user@host/path")
+        })
+    }
+
     fn input(&self) -> Outcome<Input> {
         let name = self.name.as_deref().map(stream_path).transpose()?;
+        if let Some(folders) = self.server_folders()? {
+            return Ok(Input::Remote(folders));
+        }
         match (self.stdin, &self.command, name) {
             (true, _, Some(path)) => Ok(Input::Stdin { path }),
             (false, Some(command), Some(path)) => {

@@ -24,6 +24,8 @@ pub enum Kind {
     Path,
     /// Absolute paths.
     Paths,
+    /// Absolute paths, or places on one server.
+    SourcePaths,
     /// A line for the shell.
     Command,
     /// `true` or `false`.
@@ -155,7 +157,7 @@ pub const OF_BUCKETS: [&str; 2] = ["storage-class", "credentials-command"];
 const SOURCE: &[Key] = &[
     key(NAME, Kind::Name),
     key("kind", Kind::Choice(&SOURCE_KINDS)),
-    key("paths", Kind::Paths),
+    key("paths", Kind::SourcePaths),
     key("command", Kind::Command),
     key("file", Kind::Text),
     key("databases", Kind::Words),
@@ -229,6 +231,10 @@ pub const OF_KINDS: [(&str, &[&str]); 7] = [
     ("drill", &["command", "postgresql", "mariadb", "sqlite"]),
 ];
 
+/// The keys of a source that have no meaning for the files of a server: SFTP tells neither file systems nor attributes
+/// beside size and time.
+pub const NOT_OF_SERVERS: [&str; 2] = ["one-file-system", "unchanged-by"];
+
 /// Finds a key of a table.
 pub fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
     keys.iter().find(|key| key.name == name)
@@ -253,7 +259,10 @@ pub fn is_name(text: &str) -> bool {
 impl Kind {
     /// Tells whether a value is an array of texts.
     pub fn is_array(self) -> bool {
-        matches!(self, Kind::Paths | Kind::Patterns | Kind::FileNames | Kind::Words)
+        matches!(
+            self,
+            Kind::Paths | Kind::SourcePaths | Kind::Patterns | Kind::FileNames | Kind::Words
+        )
     }
 
     /// Returns what to write for such a value.
@@ -264,6 +273,10 @@ impl Kind {
             Kind::Url => "the place of a destination in quotes, as in \"/mnt/disk/backup\"",
             Kind::Path => "an absolute path in quotes, as in \"/etc/yore.key\" or \"~/yore.key\"",
             Kind::Paths => "absolute paths, as in [\"/home/me\", \"~/Documents\"]",
+            Kind::SourcePaths => {
+                "absolute paths, as in [\"/home/me\", \"~/Documents\"], or places on one server, as in \
+                 [\"sftp://pi@nas/home/pi\"]"
+            }
             Kind::Command => "a line for the shell in quotes",
             Kind::Bool => "true or false",
             Kind::Size => "a size, as in \"4G\"",

@@ -8,8 +8,8 @@ use yore_engine::backup::UnchangedBy;
 
 use super::rate;
 use super::schema::NAME;
-use super::value;
-use crate::access::destination::{self, BucketSettings};
+use super::{server, value};
+use crate::access::destination::{self, BucketSettings, ServerFolder};
 use crate::access::place::{Limits, Place};
 use crate::access::secret::{Reference, References};
 use crate::args::retention::Rules;
@@ -121,6 +121,8 @@ pub enum SourceKind {
     Server(DatabaseServer),
     /// Databases of SQLite, each read at one moment although it is in use.
     Sqlite,
+    /// Files and folders of a server, at least one.
+    Remote(Vec<ServerFolder>),
 }
 
 /// A server whose databases are dumped.
@@ -400,7 +402,10 @@ impl<'d> Table<'d> {
             Some("postgresql") => server(DatabaseProgram::Postgresql),
             Some("mariadb") => server(DatabaseProgram::Mariadb),
             Some("sqlite") => SourceKind::Sqlite,
-            _ => SourceKind::Files,
+            _ => match server::of_table(self.0) {
+                folders if folders.is_empty() => SourceKind::Files,
+                folders => SourceKind::Remote(folders),
+            },
         }
     }
 

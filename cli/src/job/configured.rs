@@ -29,6 +29,7 @@ pub fn jobs(source: &SourceSettings) -> Outcome<Vec<BackupJob>> {
                 files_from0: Vec::new(),
             }))]
         }
+        SourceKind::Remote(folders) => vec![of(Input::Remote(folders.clone()))],
         SourceKind::Command { command, file } => {
             vec![stream(file.trim_start_matches('/'), command)]
         }

@@ -6,6 +6,7 @@ use yore_engine::Run;
 use yore_engine::backup::{Excludes, Selection};
 use yore_platform::{Timestamp, name_bytes, snapshot_path};
 
+use super::remote::{self, RemoteSources};
 use super::sources::{self, Sources};
 use super::{BackupJob, ExcludeLists, Input, priority};
 use crate::args::exclude::{self, FromHere};
@@ -18,6 +19,8 @@ pub struct Prepared {
     pub(super) job: BackupJob,
     /// The files and folders; none for a stream.
     pub(super) sources: Sources,
+    /// The files and folders of a server, where they are on one.
+    pub(super) remote: Option<RemoteSources>,
     /// The program's own folders, which are left out of the sources.
     pub(super) own_folders: Vec<PathBuf>,
     pub(super) excludes: Excludes,
@@ -43,6 +46,7 @@ pub fn prepare(context: &Context, job: BackupJob) -> Outcome<Prepared> {
 }
 
 fn find_all(context: &Context, job: BackupJob) -> Outcome<Prepared> {
+    let mut remote = None;
     let (sources, own_folders, excludes) = match &job.input {
         Input::Files(named) => {
             let sources = sources::find(named, &context.screen)?;
@@ -54,6 +58,10 @@ fn find_all(context: &Context, job: BackupJob) -> Outcome<Prepared> {
             std::fs::symlink_metadata(database).map_err(|error| Failure::local(database, error))?;
             Default::default()
         }
+        Input::Remote(folders) => {
+            let found = remote.insert(remote::find(context, &job, folders)?);
+            (Sources::default(), Vec::new(), found.excludes(&job.excludes)?)
+        }
         Input::Stdin { .. } | Input::Command { .. } => Default::default(),
     };
     let (time, utc_offset) = time(context, job.time.as_deref())?;
@@ -61,7 +69,7 @@ fn find_all(context: &Context, job: BackupJob) -> Outcome<Prepared> {
         true => priority::selections(context, &sources.paths, &context.settings()?.priority),
         false => Vec::new(),
     };
-    Ok(Prepared { job, sources, own_folders, excludes, selections, time, utc_offset })
+    Ok(Prepared { job, sources, remote, own_folders, excludes, selections, time, utc_offset })
 }
 
 /// Returns the folders that are the program's own: the repository and the cache. None may be a source.

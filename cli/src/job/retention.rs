@@ -5,6 +5,7 @@ use yore_engine::repository::{Repository, Snapshots};
 use yore_engine::snapshots::retention::{Group, GroupBy, Held, Policy, Retained, group, retain};
 use yore_platform::{hostname, snapshot_path};
 
+use super::remote;
 use crate::access::state;
 use crate::access::writer::writer;
 use crate::args::retention::Rules;
@@ -42,7 +43,10 @@ pub fn retained<'s>(
 
 /// Returns true if a group is of the snapshots of a source on this machine.
 pub fn is_of_source(group: &Group<'_>, source: &SourceSettings) -> bool {
-    let host = source.host.clone().unwrap_or_else(hostname);
+    let host = source.host.clone().unwrap_or_else(|| match &source.kind {
+        SourceKind::Remote(folders) => remote::host(folders),
+        _ => hostname(),
+    });
     group.host == host && is_saved_by(&group.sources, source)
 }
 
@@ -51,6 +55,7 @@ fn is_saved_by(saved: &[&[u8]], source: &SourceSettings) -> bool {
     let is_one = |is_it: &dyn Fn(&[u8]) -> bool| matches!(saved, [one] if is_it(one));
     match &source.kind {
         SourceKind::Files => {}
+        SourceKind::Remote(folders) => return remote::are_saved(saved, folders),
         SourceKind::Command { file, .. } => {
             return is_one(&|one| one == file.trim_start_matches('/').as_bytes());
         }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use yore_engine::backup::{
-    BackupOptions, BackupReport, backup_in_parts, backup_stream, count_sources,
+    BackupOptions, BackupReport, backup_in_parts, backup_server, backup_stream, count_sources,
 };
 use yore_engine::repository::Repository;
 use yore_platform::{Interrupt, Interruptible, snapshot_path};
@@ -64,8 +64,14 @@ impl Prepared {
             tags: job.tags.clone(),
             time: self.time,
             utc_offset: self.utc_offset,
-            writer: writer(state::client()?, job.host.clone()),
+            writer: writer(state::client()?, self.host()),
         })
+    }
+
+    /// Returns the machine that the snapshot is of, if it is not this one.
+    fn host(&self) -> Option<String> {
+        let of_server = self.remote.as_ref().map(|remote| remote.host.clone());
+        self.job.host.clone().or(of_server)
     }
 
     fn save(
@@ -77,17 +83,20 @@ impl Prepared {
     ) -> Outcome<BackupReport> {
         let progress = Progress::start(&context.screen, "backing up", Some(interrupt));
         match &self.job.input {
-            Input::Files(_) => {
-                let (paths, counted) = (self.sources.paths.clone(), options.clone());
-                Ok(progress.counting_in_background(
-                    // The backup reports a pattern that is none.
-                    move |counter| drop(count_sources(&paths, &counted, counter)),
-                    || {
-                        let (paths, parts) = (&self.sources.paths, &self.selections);
-                        backup_in_parts(repository, paths, parts, options, &progress)
-                    },
-                )?)
-            }
+            Input::Files(_) | Input::Remote(_) => match &self.remote {
+                Some(remote) => Ok(backup_server(repository, &remote.files(), options, &progress)?),
+                None => {
+                    let (paths, counted) = (self.sources.paths.clone(), options.clone());
+                    Ok(progress.counting_in_background(
+                        // The backup reports a pattern that is none.
+                        move |counter| drop(count_sources(&paths, &counted, counter)),
+                        || {
+                            let (paths, parts) = (&self.sources.paths, &self.selections);
+                            backup_in_parts(repository, paths, parts, options, &progress)
+                        },
+                    )?)
+                }
+            },
             Input::Stdin { path } => {
                 let mut input = Interruptible::new(std::io::stdin(), interrupt);
                 Ok(backup_stream(repository, path, &mut input, options, &progress)?)

@@ -103,6 +103,7 @@ const EXAMPLES: [(&str, &[&str]); 58] = [
             "yore destination add /mnt/nas/yore --name nas",
             "yore destination add 'volume:My Disk/yore'",
             "yore source add ~/Documents ~/Pictures --exclude '*.iso'",
+            "yore source add sftp://pi@nas/home/pi/docs",
             "yore key add --passphrase --label 'my partner'",
             "yore key add --key-file /etc/yore.key --label server",
             "yore key add --write-only web01 --key-file ~/web01.key",
@@ -125,7 +126,14 @@ const EXAMPLES: [(&str, &[&str]); 58] = [
     ("recovery", &["yore key recovery --page recovery-key.html", "yore key recovery --replace"]),
     ("rotate", &["yore key rotate", "yore key rotate --keep-key-file /etc/yore.key --yes"]),
     ("export", &["yore key export /media/usb/yore.key --label 'USB stick in the safe'"]),
-    ("source", &["yore source add ~/Documents", "yore source list"]),
+    (
+        "source",
+        &[
+            "yore source add ~/Documents",
+            "yore source add sftp://pi@nas/home/pi/docs",
+            "yore source list",
+        ],
+    ),
     ("config", &["yore config show", "yore config set limit.upload '5 MB/s'"]),
     ("show", &["yore config show", "yore config show --json"]),
     ("get", &["yore config get destination.nas.url"]),

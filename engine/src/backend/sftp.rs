@@ -12,6 +12,7 @@ mod program;
 mod promises;
 mod protocol;
 mod rclone;
+mod source;
 mod ssh;
 mod transport;
 mod unfinished;
@@ -40,6 +41,8 @@ use crate::format::object::{Area, ObjectName};
 
 pub use program::Program;
 pub use rclone::RcloneOptions;
+pub use source::SftpSource;
+pub(crate) use source::{FilesAhead, RemoteDir, RemoteFile, RemoteFiles, Unwanted};
 pub use ssh::config as ssh_config;
 pub use ssh::options::{AgentKeys, Identity, SftpOptions, SshHost, UnknownHosts};
 

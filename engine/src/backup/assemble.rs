@@ -51,7 +51,11 @@ impl<'a, 's, 'r> TreeAssembler<'a, 's, 'r> {
             keys: context.keys,
             budget: &context.budget,
             observer: context.observer,
-            names: Naming::System(Box::default()),
+            names: match context.places.machine() {
+                None => Naming::System(Box::default()),
+                // The accounts of this system are not those of a server, which tells numbers alone.
+                Some(_) => Naming::AsRead,
+            },
             store,
             levels: vec![(None, TreeBuilder::default())],
             content: ContentBuilder::default(),

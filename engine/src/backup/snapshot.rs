@@ -7,7 +7,7 @@ use crate::backup::assemble::Saved;
 use crate::error::{Refusal, Result};
 use crate::format::id::SnapshotId;
 use crate::format::object::{Kind, ObjectName};
-use crate::format::record::{Origin, Snapshot};
+use crate::format::record::{ForeignKind, ForeignSource, Origin, Snapshot};
 use crate::format::seal;
 use crate::operation::clock::now;
 use crate::repository::session::Writer;
@@ -37,6 +37,8 @@ pub(super) struct SnapshotContents<'a> {
     pub(super) writer: Writer,
     pub(super) known: &'a Snapshots,
     pub(super) origin: Option<Origin>,
+    /// The machine on which all sources are, if it is not the one that writes.
+    pub(super) machine: Option<&'a str>,
 }
 
 /// A snapshot object that was saved.
@@ -54,7 +56,16 @@ pub(super) fn save(
     contents: SnapshotContents<'_>,
     saved: &Saved,
 ) -> Result<SavedSnapshot> {
-    let SnapshotContents { sources, uncovered, time, options, writer, known, origin } = contents;
+    let SnapshotContents { sources, uncovered, time, options, writer, known, origin, machine } =
+        contents;
+    let foreign = machine.into_iter().flat_map(|text| {
+        (0..sources.len() as u64).map(|position| ForeignSource {
+            position,
+            kind: ForeignKind::Machine,
+            text: text.to_owned(),
+        })
+    });
+    let foreign = foreign.collect();
     let Writer { host, user, client, program, .. } = writer;
     let (newest, seen) = known.newest_and_heads(client);
     let mut snapshot = Snapshot {
@@ -80,6 +91,7 @@ pub(super) fn save(
         excludes: options.exclusions(),
         uncovered,
         session: destinations.session().id(),
+        foreign,
         origin,
     };
     let earlier = suspicion::earlier(&known.list, &snapshot.host, &snapshot.sources);

@@ -74,6 +74,7 @@ impl Forge {
             program: "forge".into(),
             excludes: Vec::new(),
             uncovered: Vec::new(),
+            foreign: Vec::new(),
             session: destination.session().id(),
             origin: None,
         };

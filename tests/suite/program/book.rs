@@ -61,6 +61,7 @@ pages! {
     what_to_do_when_the_machine_is_gone_works "machine-gone",
     what_to_do_with_a_database_works "database",
     what_to_do_with_many_machines_works "many-machines",
+    what_to_do_where_nothing_can_be_installed_works "nothing-installed",
     the_way_from_duplicity_works "from-duplicity",
     the_way_from_a_script_of_docker_works "from-docker",
     the_way_from_dumps_to_a_home_server_works "from-home-server",

@@ -17,6 +17,8 @@ use crate::json;
 use crate::text::escape;
 use crate::text::table::{Column, Table};
 
+mod server;
+
 /// The options of `source`.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -39,7 +41,8 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct AddOptions {
-    /// Files and folders, of which one snapshot is made each time; databases of SQLite with --kind sqlite
+    /// Files and folders, of which one snapshot is made each time: of this machine, or of a server
+    /// (sftp://user@host/path); databases of SQLite with --kind sqlite
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// What is read: files, the output of a command, or the databases of a server
@@ -122,15 +125,15 @@ fn add(context: &Context, options: &AddOptions) -> Outcome {
         Some(name) => name.clone(),
         None if options.paths.is_empty() => free_name(&options.kind, &taken),
         None => {
-            let first = options.paths[0].canonicalize().unwrap_or_default();
+            let first = match server::is_meant(&options.paths) {
+                true => options.paths[0].clone(),
+                false => options.paths[0].canonicalize().unwrap_or_default(),
+            };
             let base = first.file_name().map(|name| name.to_string_lossy().into_owned());
             free_name(&base.unwrap_or_else(|| "system".into()), &taken)
         }
     };
-    let paths = options.paths.iter().map(|path| absolute(path)).collect::<Outcome<Vec<_>>>()?;
-    for path in &options.paths {
-        std::fs::symlink_metadata(path).map_err(|error| Failure::local(path, error))?;
-    }
+    let paths = found(context, options)?;
     let fields = fields(options, &name, paths)?;
     let text = add_entry(&file.text, "source", &fields).map_err(refused)?;
     file.must_be_right(&text)?;
@@ -150,6 +153,17 @@ fn add(context: &Context, options: &AddOptions) -> Outcome {
         file.path.display()
     ));
     Ok(Done::Whole)
+}
+
+/// Returns the paths as the entry has them; all of them are there.
+fn found(context: &Context, options: &AddOptions) -> Outcome<Vec<String>> {
+    if server::is_meant(&options.paths) {
+        return server::found(context, &options.paths);
+    }
+    for path in &options.paths {
+        std::fs::symlink_metadata(path).map_err(|error| Failure::local(path, error))?;
+    }
+    options.paths.iter().map(|path| absolute(path)).collect()
 }
 
 /// Makes the fields of the entry.
@@ -218,8 +232,7 @@ fn list(context: &Context) -> Outcome {
     let mut table = Table::new([("source", Column::Text), ("paths", Column::Text)]);
     for source in &sources {
         context.screen.object(&object(source));
-        let paths = source.paths.iter().map(|path| path.display().to_string());
-        table.row(vec![source.name.clone(), escape::text(&paths.collect::<Vec<_>>().join(", "))]);
+        table.row(vec![source.name.clone(), escape::text(&source.shown_paths().join(", "))]);
     }
     if !sources.is_empty() {
         context.screen.table(&table);
@@ -230,7 +243,7 @@ fn list(context: &Context) -> Outcome {
 fn object(source: &SourceSettings) -> json::ConfiguredSource {
     json::ConfiguredSource {
         name: source.name.clone(),
-        paths: source.paths.iter().map(|path| path.display().to_string()).collect(),
+        paths: source.shown_paths(),
         exclude: source.exclude.clone(),
     }
 }

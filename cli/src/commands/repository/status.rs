@@ -160,7 +160,11 @@ fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<LastBackup> 
         for source in sources {
             // The same source of this installation, under a former name.
             let former = lasts.iter().find(|((name, of), last)| {
-                name != host && of == source && last.snapshot.client == *client
+                name != host
+                    && of == source
+                    && last.snapshot.client == *client
+                    // The same path of a server is another one.
+                    && last.snapshot.machine() == entry.snapshot.machine()
             });
             if let Some(former) = former.map(|(former, _)| former.clone()) {
                 lasts.remove(&former);

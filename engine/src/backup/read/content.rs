@@ -1,10 +1,11 @@
 //! Reading one file: its content, then its attributes, again while it changes.
 
-use yore_platform::{Metadata, ReadMode, SourceFile};
+use yore_platform::{Metadata, ReadMode};
 
 use super::{BatchReader, LARGE, ReadError, is_sparse, node_of};
 use crate::backup::messages::{ChunkBytes, ChunkId, FileStatus, ReadItem, SourceEntry};
 use crate::backup::read::large::read_chunked;
+use crate::backup::source::File;
 use crate::error::Deviation;
 use crate::format::tree::{Content, Flags, Node};
 use crate::operation::observer::{Event, Problem};
@@ -18,11 +19,14 @@ impl BatchReader<'_> {
     /// Reads a file and its attributes, and adds its node.
     pub(super) fn read_file(&mut self, entry: &SourceEntry) -> Result<(), ReadError> {
         for attempt in 1..=ATTEMPTS {
-            let mut file = self.batch.dir.open_file(&entry.name, ReadMode::Buffered)?;
+            let mut file = match self.ahead.take_file(&entry.name) {
+                Some(file) => file,
+                None => self.batch.dir.open_file(&entry.name, ReadMode::Buffered)?,
+            };
             if self.is_too_large(entry, file.opened()) {
                 return Ok(self.push(ReadItem::Incomplete, 0)?);
             }
-            if file.opened().size > LARGE {
+            if file.opened().size > LARGE && !self.batch.dir.is_remote() {
                 file = self.batch.dir.open_file(&entry.name, ReadMode::Direct)?;
             }
             let before = *file.opened();
@@ -64,7 +68,7 @@ impl BatchReader<'_> {
     /// Reads a file's content; returns the size that it turned out to have.
     fn read_content(
         &mut self,
-        file: &SourceFile,
+        file: &File,
         metadata: &Metadata,
         node: &mut Node,
     ) -> Result<u64, ReadError> {
@@ -88,7 +92,7 @@ impl BatchReader<'_> {
     /// `size` bytes.
     fn read_small(
         &mut self,
-        file: &SourceFile,
+        file: &File,
         size: usize,
         node: &mut Node,
     ) -> Result<Option<u64>, ReadError> {

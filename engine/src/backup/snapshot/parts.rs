@@ -97,6 +97,7 @@ pub(in crate::backup) fn is_needless(options: &BackupOptions, totals: &Totals) -
 fn is_same_backup(one: &Snapshot, other: &Snapshot) -> bool {
     let of = |snapshot: &Snapshot| (snapshot.client, snapshot.time_given);
     of(one) == of(other)
+        && one.foreign == other.foreign
         && one.host == other.host
         && one.sources == other.sources
         && one.excludes == other.excludes

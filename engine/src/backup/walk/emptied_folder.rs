@@ -3,12 +3,11 @@
 //! A folder whose disk was not mounted shows the directory of the mountpoint: nothing, or next to nothing, under
 //! another inode number. Mounting changes nothing in the folder above; deleting a folder and making it anew does.
 
-use std::path::Path;
-
-use yore_platform::{Kind, Listing, Metadata, MountKind, Mounts, SourceDir, system_path};
+use yore_platform::{Kind, Metadata, MountKind, Mounts};
 
 use super::previous::count_files;
 use crate::backup::left_out::EmptiedFolder;
+use crate::backup::source::Places;
 use crate::format::tree::Node;
 use crate::path::join;
 use crate::read::reader::Reader;
@@ -22,7 +21,7 @@ const NEARLY_ALL: u64 = 10;
 /// `last` and `below` are the node and the tree of the previous snapshot. Costs one listing where there are files.
 pub(super) fn detect(
     reader: &Reader,
-    mounts: &Mounts,
+    (places, mounts): (&Places, &Mounts),
     path: &[u8],
     metadata: &Metadata,
     (last, below): (&Node, &DirRef),
@@ -31,7 +30,7 @@ pub(super) fn detect(
     let is_other_folder = keeps_inodes && last.inode != metadata.inode;
     if !is_other_folder {
         // The same folder: a single file shows that its disk is mounted.
-        if count_present(mounts, path, 1) > 0 {
+        if count_present(places, mounts, path, 1) > 0 {
             return None;
         }
         let before = count_files(reader, below, u64::MAX);
@@ -42,7 +41,7 @@ pub(super) fn detect(
         });
     }
     let before = count_files(reader, below, u64::MAX);
-    let present = count_present(mounts, path, before / NEARLY_ALL + 1);
+    let present = count_present(places, mounts, path, before / NEARLY_ALL + 1);
     (present * NEARLY_ALL < before).then(|| EmptiedFolder {
         path: path.to_vec(),
         before,
@@ -51,23 +50,20 @@ pub(super) fn detect(
 }
 
 /// Counts everything below a path but folders, up to `limit`. A folder that can't be listed counts as full.
-fn count_present(mounts: &Mounts, path: &[u8], limit: u64) -> u64 {
-    let (mut present, mut listing) = (0, Listing::new());
+fn count_present(places: &Places, mounts: &Mounts, path: &[u8], limit: u64) -> u64 {
+    let mut present = 0;
     let mut folders = vec![path.to_vec()];
     while let Some(path) = folders.pop() {
-        let Ok(dir) = SourceDir::open(&system_path(&path)) else { return limit };
-        if dir.list(&mut listing).is_err() {
-            return limit;
-        }
-        for at in 0..listing.len() {
-            let Some(listed) = listing.get(at) else { break };
+        let Ok(dir) = places.open(&path) else { return limit };
+        let Ok(listing) = dir.list_fresh() else { return limit };
+        for listed in listing.iter() {
             let kind = match listed.kind {
                 Some(kind) => Some(kind),
                 None => dir.child_metadata(listed.name).ok().map(|metadata| metadata.kind),
             };
             let below = join(&path, listed.name);
             match kind {
-                Some(Kind::Directory) if is_served(mounts, &system_path(&below)) => {}
+                Some(Kind::Directory) if is_served(places.mounted(mounts, &below)) => {}
                 Some(Kind::Directory) => folders.push(below),
                 _ => present += 1,
             }
@@ -80,6 +76,6 @@ fn count_present(mounts: &Mounts, path: &[u8], limit: u64) -> u64 {
 }
 
 /// Returns whether a program serves a folder's content, which may hang.
-fn is_served(mounts: &Mounts, folder: &Path) -> bool {
-    matches!(mounts.on(folder), Some(MountKind::Drive | MountKind::System(_) | MountKind::Fuse(_)))
+fn is_served(mounted: Option<&MountKind>) -> bool {
+    matches!(mounted, Some(MountKind::Drive | MountKind::System(_) | MountKind::Fuse(_)))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use yore_platform::{Kind, Listing, Metadata, SourceDir, snapshot_path};
+use yore_platform::{Kind, Listing, Metadata};
 
 use super::previous::Previous;
 use super::subdirectory::unopened_node;
@@ -46,9 +46,8 @@ impl<'a> Walk<'a> {
         if !sources.is_source {
             return self.walk_to_sources(sources, b"", previous, Flags::default());
         }
-        let root = self.places.of(b"");
-        let failed = |source| Error::local(&root, source);
-        let dir = SourceDir::open(&root).map_err(failed)?;
+        let failed = |source| Error::local(self.places.of(b""), source);
+        let dir = self.places.open(b"").map_err(failed)?;
         let metadata = dir.metadata().map_err(failed)?;
         let path = b"".as_slice().into();
         let opened = Opened { dir, path, metadata, above: None, inner: Some(sources) };
@@ -79,15 +78,15 @@ impl<'a> Walk<'a> {
                 self.pass_by(name, &path, seen, below)?;
                 continue;
             }
-            let system = self.places.of(&path);
-            let metadata = yore_platform::path_metadata(&system)
-                .map_err(|source| Error::local(&system, source))?;
+            let metadata = self.places.metadata(&path);
+            let metadata =
+                metadata.map_err(|source| Error::local(self.places.of(&path), source))?;
             if below.is_source {
                 self.walk_source(&path, name, metadata, seen, below)?;
                 continue;
             }
             // A folder above a source may be one that can be entered, but not listed.
-            let mut node = match SourceDir::open(&system) {
+            let mut node = match self.places.open(&path) {
                 Ok(dir) => self.dir_node(&dir, name, &path, &metadata, None),
                 Err(_) => node_of(name, &metadata),
             };
@@ -124,17 +123,15 @@ impl<'a> Walk<'a> {
         previous: Option<ResolvedNode>,
         inner: &'a Sources,
     ) -> Result<()> {
-        let system = self.places.of(path);
         if metadata.kind != Kind::Directory {
-            let parent = system.parent().unwrap_or(&system);
-            let dir = SourceDir::open(parent).map_err(|source| Error::local(parent, source))?;
+            let (dir, parent) = self.places.open_parent(path)?;
             let inodes = self.compares_inodes(&dir);
             let previous = previous.filter(|seen| seen.dir.is_none()).map(|seen| seen.node);
             let entry = SourceEntry { name: name.to_vec(), kind: None, previous, is_source: true };
-            let parent: Arc<[u8]> = snapshot_path(parent).into();
+            let parent: Arc<[u8]> = parent.into();
             return self.send_batch(&Arc::new(dir), &parent, inodes, vec![entry]);
         }
-        let dir = match SourceDir::open(&system) {
+        let dir = match self.places.open(path) {
             Ok(dir) => dir,
             Err(error) => {
                 self.unreadable(path, error);

@@ -3,6 +3,7 @@
 use yore_platform::Timestamp;
 
 use super::exclusion::{self, Exclusion};
+use super::foreign::{self, ForeignKind, ForeignSource};
 use super::origin::Origin;
 use super::{ClientId, bytes16, write_ids};
 use crate::format::cbor::{self, EPOCH, MapWriter, Read};
@@ -88,11 +89,19 @@ pub struct Snapshot {
     pub uncovered: Vec<Vec<u8>>,
     /// The session that wrote it first.
     pub session: ObjectId,
+    /// The sources that are no files of the machine that wrote it.
+    pub foreign: Vec<ForeignSource>,
     /// The thing of which it was made, if it was brought over; `None` for a backup.
     pub origin: Option<Origin>,
 }
 
 impl Snapshot {
+    /// Returns the machine whose files it has, if that is another than the one that wrote it.
+    pub fn machine(&self) -> Option<&str> {
+        let mut machines = self.foreign.iter().filter(|one| one.kind == ForeignKind::Machine);
+        machines.next().map(|one| one.text.as_str())
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let mut map = MapWriter::new(&mut out);
@@ -147,6 +156,9 @@ impl Snapshot {
         if !self.uncovered.is_empty() {
             write_paths(&mut map, 20, &self.uncovered);
         }
+        if !self.foreign.is_empty() {
+            foreign::encode(&mut map, 21, &self.foreign);
+        }
         if let Some(origin) = self.origin {
             origin.encode(&mut map, 23);
         }
@@ -161,6 +173,7 @@ impl Snapshot {
         let (mut utc_offset, mut host, mut user, mut program) = (0, None, None, String::new());
         let (mut sources, mut tags, mut excludes) = (None, Vec::new(), Vec::new());
         let (mut totals, mut uncovered, mut origin) = (Totals::default(), Vec::new(), None);
+        let mut foreign = Vec::new();
         cbor::whole_map(bytes, |key, d| {
             match key {
                 1 => time = Some(cbor::time(d, EPOCH)?),
@@ -182,6 +195,7 @@ impl Snapshot {
                 18 => seen = cbor::ids(d)?.into_iter().map(SnapshotId).collect(),
                 19 => flags = d.u64()?,
                 20 => uncovered = read_paths(d)?,
+                21 => foreign = foreign::decode(d)?,
                 23 => origin = Origin::decode(d)?,
                 _ => return Ok(false),
             }
@@ -210,6 +224,7 @@ impl Snapshot {
             excludes,
             uncovered,
             session: cbor::required(session)?,
+            foreign,
             origin,
         })
     }

@@ -33,6 +33,7 @@ pub(crate) fn snapshot(client: u8, sequence: u64, seconds: i64) -> (SnapshotId, 
         program: "test".into(),
         excludes: Vec::new(),
         uncovered: Vec::new(),
+        foreign: Vec::new(),
         session: ObjectId([0; 32]),
         origin: None,
     };

@@ -75,7 +75,7 @@ pub type Interrupted = Box<dyn Fn() -> bool + Send + Sync>;
 pub type OnOutage = Box<dyn Fn(Outage<'_>) + Send + Sync>;
 
 /// The waits of all requests to one destination.
-pub(super) struct Waits {
+pub(crate) struct Waits {
     location: String,
     patience: Patience,
     interrupted: Interrupted,
@@ -103,7 +103,7 @@ struct Current {
 }
 
 impl Waits {
-    pub(super) fn new(
+    pub(crate) fn new(
         location: String,
         patience: Patience,
         interrupted: Interrupted,
@@ -129,7 +129,7 @@ impl Waits {
     }
 
     /// Begins a request.
-    pub(super) fn attempts(&self) -> Attempts<'_> {
+    pub(crate) fn attempts(&self) -> Attempts<'_> {
         let pause = self.patience.first_pause;
         Attempts { waits: self, failing: Duration::ZERO, progress: Instant::now(), pause }
     }
@@ -143,7 +143,7 @@ impl Waits {
     }
 
     /// Records that the destination has answered.
-    pub(super) fn answered(&self) {
+    pub(crate) fn answered(&self) {
         self.has_answered.store(true, Ordering::Relaxed);
         if !self.is_out.swap(false, Ordering::Relaxed) {
             return;
@@ -207,7 +207,7 @@ impl Waits {
 }
 
 /// The attempts of one request.
-pub(super) struct Attempts<'w> {
+pub(crate) struct Attempts<'w> {
     waits: &'w Waits,
     /// The time that passed without progress, in pauses and in attempts that failed.
     failing: Duration,
@@ -226,7 +226,7 @@ impl Attempts<'_> {
     ///
     /// # Errors
     /// The given error if it is permanent or the patience is used up; [`Error::Interrupted`].
-    pub(super) fn wait_out(&mut self, error: Error) -> Result<()> {
+    pub(crate) fn wait_out(&mut self, error: Error) -> Result<()> {
         if !error.is_temporary() {
             return Err(error);
         }
