@@ -125,6 +125,7 @@ mod program {
     mod help;
     mod keys;
     mod machines;
+    mod papers;
     mod progress;
     mod secrets;
     mod status;
