@@ -103,6 +103,8 @@ pub enum Command {
     Completions(automatic::papers::CompletionOptions),
     /// Write the manual pages
     Man(automatic::papers::ManOptions),
+    /// Write what a package installs besides the program
+    PackageFiles(automatic::papers::PackageOptions),
 }
 
 /// Runs a command, and logs its begin and its end; nothing that was typed.
@@ -158,6 +160,9 @@ fn run(context: &Context, command: &Command, program: fn() -> clap::Command) -> 
             automatic::papers::completions(context, options, program())
         }
         Command::Man(options) => automatic::papers::man(context, options, program()),
+        Command::PackageFiles(options) => {
+            automatic::papers::package_files(context, options, program())
+        }
         Command::Snapshots(options) => browse::snapshots::run(context, options),
         Command::Ls(options) => browse::ls::run(context, options),
         Command::Cat(options) => browse::cat::run(context, options),
@@ -222,6 +227,7 @@ fn needs_full_key(command: &Command) -> bool {
         | Command::Alert(_)
         | Command::Completions(_)
         | Command::Man(_)
+        | Command::PackageFiles(_)
         | Command::Snapshots(_)
         | Command::Ls(_)
         | Command::Log(_)
@@ -265,6 +271,7 @@ fn prints_as_its_job(command: &Command) -> bool {
         | Command::Drill(_)
         | Command::Alert(_)
         | Command::Man(_)
+        | Command::PackageFiles(_)
         | Command::Try(_)
         | Command::Init(_)
         | Command::Backup(_)

@@ -129,6 +129,7 @@ mod program {
     mod keyring;
     mod keys;
     mod machines;
+    mod papers;
     mod progress;
     mod secrets;
     mod status;

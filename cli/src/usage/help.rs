@@ -31,7 +31,7 @@ Environment:
   NO_COLOR               no colours in the help";
 
 /// Examples of each command, by its name.
-const EXAMPLES: [(&str, &[&str]); 58] = [
+const EXAMPLES: [(&str, &[&str]); 59] = [
     (
         "yore",
         &[
@@ -197,6 +197,7 @@ const EXAMPLES: [(&str, &[&str]); 58] = [
     ("test", &["yore alert test", "yore alert test phone"]),
     ("completions", &["yore completions bash > /etc/bash_completion.d/yore"]),
     ("man", &["yore man /usr/local/share/man/man1"]),
+    ("package-files", &["yore package-files /usr/local --program /usr/local/bin/yore"]),
     ("collect", &["yore collect", "yore collect web01 --prune"]),
     (
         "copy",
