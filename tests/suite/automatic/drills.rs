@@ -122,6 +122,11 @@ fn a_dump_is_loaded_into_a_scratch_database_and_counted() {
     person.types(["config", "set", key, &server.feeds("scratch")]).assert_code(0);
     let broken = person.types(["drill"]).assert_code(1);
     assert!(broken.err.contains("/broken.sql: its command failed"), "{}", broken.err);
+}
+
+#[test]
+fn files_have_no_command_that_loads_them() {
+    let person = Person::with_destinations(&["disk"]);
     person.folder("docs", "x");
     person.types(["source", "add", "docs"]).assert_code(0);
     let refused = person.types(["config", "set", "source.docs.drill.command", "cat"]);

@@ -138,7 +138,8 @@ fn a_part_stays_when_the_next_snapshot_does_not_have_all_of_it() {
     let other_time = |options: &mut BackupOptions| options.time = Some(time(1_500_000_000));
     let other_client = |options: &mut BackupOptions| options.writer.client.0[0] ^= 1;
     let none = |_: &mut BackupOptions| {};
-    let changes: [(&str, fn(&mut BackupOptions), &str); 5] = [
+    type Change = fn(&mut BackupOptions);
+    let changes: [(&str, Change, &str); 5] = [
         ("rules", other_rules, "true"),
         ("time", other_time, "true"),
         ("client", other_client, "true"),

@@ -14,6 +14,7 @@ fn the_files_of_a_package_are_read_by_those_who_look_for_them() {
         "LC_ALL=C.UTF-8 man --warnings --local-file \"$1\"/share/man/man1/yore-backup.1 2>&1";
     let page = in_shell(page, &[&folder]);
     assert!(page.contains("NAME") && !page.contains("warning"), "{page}");
+    assert!(!folder.join("share/man/man1/yore-help.1").exists());
     in_shell("bash -n \"$1\"/share/bash-completion/completions/yore", &[&folder]);
     let completed = "source \"$1\"/share/bash-completion/completions/yore
         COMP_WORDS=(yore sna) COMP_CWORD=1; _yore yore sna yore; echo \"${COMPREPLY[@]}\"";

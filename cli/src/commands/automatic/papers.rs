@@ -87,6 +87,8 @@ pub fn package_files(context: &Context, options: &PackageOptions, mut program: C
             "name the program by its full path, as in --program /usr/bin/yore",
         ));
     };
+    // Completions add commands of help to the program, which have no pages.
+    write_pages(&options.folder.join("share/man/man1"), program.clone())?;
     let mut files = menu_files(path);
     let completions = COMPLETIONS.map(|(shell, to)| (to, completions_of(shell, &mut program)));
     files.extend(completions.map(|(to, text)| (PathBuf::from(to), text)));
@@ -99,7 +101,6 @@ pub fn package_files(context: &Context, options: &PackageOptions, mut program: C
         std::fs::create_dir_all(folder).map_err(|error| Failure::local(folder, error))?;
         std::fs::write(&to, content).map_err(|error| Failure::local(&to, error))?;
     }
-    write_pages(&options.folder.join("share/man/man1"), program)?;
     context.screen.info(format!("The files are in {}.", options.folder.display()));
     Ok(Done::Whole)
 }

@@ -146,12 +146,8 @@ impl Snapshot {
         if !self.seen.is_empty() {
             write_ids(&mut map, 18, &self.seen);
         }
-        let flags = u64::from(self.time_given) * TIME_GIVEN;
-        let flags = flags | (u64::from(self.suspicious) * SUSPICIOUS);
-        let flags = flags | (u64::from(self.collected) * COLLECTED);
-        let flags = flags | (u64::from(self.partial) * PARTIAL);
-        if flags != 0 {
-            map.key(19).u64(flags);
+        if self.flags() != 0 {
+            map.key(19).u64(self.flags());
         }
         if !self.uncovered.is_empty() {
             write_paths(&mut map, 20, &self.uncovered);
@@ -164,6 +160,18 @@ impl Snapshot {
         }
         map.finish();
         out
+    }
+
+    fn flags(&self) -> u64 {
+        [
+            (self.time_given, TIME_GIVEN),
+            (self.suspicious, SUSPICIOUS),
+            (self.collected, COLLECTED),
+            (self.partial, PARTIAL),
+        ]
+        .into_iter()
+        .filter_map(|(is_set, flag)| is_set.then_some(flag))
+        .sum()
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Read<Self> {
