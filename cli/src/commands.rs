@@ -11,10 +11,12 @@ pub mod repository;
 pub mod restore;
 pub mod try_out;
 
+use std::time::Instant;
+
 use clap::Subcommand;
 
 use crate::context::Context;
-use crate::failure::Outcome;
+use crate::failure::{Done, Exit, Failure, Outcome};
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -61,7 +63,7 @@ pub enum Command {
     Check(repository::check::Options),
     /// Heal what is damaged, and put aside what can't be healed
     Repair(repository::repair::Options),
-    /// Show how old the last backups are, and what mounted drives do
+    /// Show how old the last backups are, what destinations miss, what is wrong, and what mounted drives do
     Status(repository::status::Options),
     /// Tell what the repository holds, and what it saves
     Stats(repository::stats::Options),
@@ -73,6 +75,8 @@ pub enum Command {
     Source(configure::source::Options),
     /// Show and change the configuration
     Config(configure::settings::Options),
+    /// Secrets in the keyring of the desktop: set, remove
+    Secret(configure::secret::Options),
     /// Copy to every destination what it lacks, and heal what is damaged
     Sync(repository::sync::Options),
     /// Forget snapshots
@@ -99,10 +103,44 @@ pub enum Command {
     Completions(automatic::papers::CompletionOptions),
     /// Write the manual pages
     Man(automatic::papers::ManOptions),
+    /// Write what a package installs besides the program
+    PackageFiles(automatic::papers::PackageOptions),
+}
+
+/// Runs a command, and logs its begin and its end; nothing that was typed.
+pub fn run_logged(
+    context: &Context,
+    name: &str,
+    command: &Command,
+    program: fn() -> clap::Command,
+) -> Outcome {
+    let (began, is_look) = (Instant::now(), prints_as_its_job(command));
+    match is_look {
+        true => tracing::debug!(command = name, "command begins"),
+        false => tracing::info!(command = name, "command begins"),
+    }
+    let outcome = run(context, command, program);
+    let seconds = began.elapsed().as_secs_f64();
+    match &outcome {
+        Ok(Done::Whole) if is_look => {
+            tracing::debug!(command = name, exit = 0, seconds, "command ends");
+        }
+        Ok(Done::Whole) => tracing::info!(command = name, exit = 0, seconds, "command ends"),
+        Ok(done) => tracing::warn!(command = name, exit = done.code(), seconds, "command ends"),
+        // Such a message repeats what was typed.
+        Err(failure) if failure.exit == Exit::Usage => {
+            tracing::warn!(command = name, exit = 2, seconds, "command ends");
+        }
+        Err(Failure { exit, what, .. }) => {
+            let exit = exit.code(None);
+            tracing::error!(command = name, exit, seconds, error = what.as_str(), "command ends");
+        }
+    }
+    outcome
 }
 
 /// Runs a command; `program` describes all of them.
-pub fn run(context: &Context, command: &Command, program: fn() -> clap::Command) -> Outcome {
+fn run(context: &Context, command: &Command, program: fn() -> clap::Command) -> Outcome {
     if needs_full_key(command) {
         context.need_full_key();
     }
@@ -122,6 +160,9 @@ pub fn run(context: &Context, command: &Command, program: fn() -> clap::Command)
             automatic::papers::completions(context, options, program())
         }
         Command::Man(options) => automatic::papers::man(context, options, program()),
+        Command::PackageFiles(options) => {
+            automatic::papers::package_files(context, options, program())
+        }
         Command::Snapshots(options) => browse::snapshots::run(context, options),
         Command::Ls(options) => browse::ls::run(context, options),
         Command::Cat(options) => browse::cat::run(context, options),
@@ -141,6 +182,7 @@ pub fn run(context: &Context, command: &Command, program: fn() -> clap::Command)
         Command::Destination(options) => configure::destination::run(context, options),
         Command::Source(options) => configure::source::run(context, options),
         Command::Config(options) => configure::settings::run(context, options),
+        Command::Secret(options) => configure::secret::run(context, options),
         Command::Sync(options) => repository::sync::run(context, options),
         Command::Forget(options) => repository::forget::run(context, options),
         Command::Pin(options) => repository::annotate::pin(context, options),
@@ -185,6 +227,7 @@ fn needs_full_key(command: &Command) -> bool {
         | Command::Alert(_)
         | Command::Completions(_)
         | Command::Man(_)
+        | Command::PackageFiles(_)
         | Command::Snapshots(_)
         | Command::Ls(_)
         | Command::Log(_)
@@ -197,8 +240,14 @@ fn needs_full_key(command: &Command) -> bool {
         | Command::Stats(_)
         | Command::Destination(_)
         | Command::Source(_)
-        | Command::Config(_) => false,
+        | Command::Config(_)
+        | Command::Secret(_) => false,
     }
+}
+
+/// Reports whether a command leaves nothing behind, not even a log.
+pub fn leaves_nothing(command: &Command) -> bool {
+    matches!(command, Command::Try(_) | Command::Completions(_) | Command::Man(_))
 }
 
 /// Reports whether a command does nothing but print, so that it ends when its reader does.
@@ -222,6 +271,7 @@ fn prints_as_its_job(command: &Command) -> bool {
         | Command::Drill(_)
         | Command::Alert(_)
         | Command::Man(_)
+        | Command::PackageFiles(_)
         | Command::Try(_)
         | Command::Init(_)
         | Command::Backup(_)
@@ -234,6 +284,7 @@ fn prints_as_its_job(command: &Command) -> bool {
         | Command::Destination(_)
         | Command::Source(_)
         | Command::Config(_)
+        | Command::Secret(_)
         | Command::Sync(_)
         | Command::Forget(_)
         | Command::Prune(_)

@@ -9,8 +9,10 @@ mod check;
 mod containers;
 pub mod edit;
 mod file;
+mod log;
 pub mod rate;
 mod schema;
+mod server;
 mod settings;
 mod show;
 #[cfg(test)]
@@ -21,7 +23,9 @@ pub use address::Refused;
 pub use check::mistakes;
 pub use containers::{CONTAINER_PROGRAMS, CONTAINERS, DockerVolumes, Stillness};
 pub use file::ConfigFile;
+pub use log::{LogForm, LogPlace, LogSettings};
 pub use schema::{SOURCE_KINDS, is_name};
+pub use server::{is_of_server, server_folders};
 pub use settings::{
     Alert, BusyLimits, DatabaseProgram, DatabaseServer, Hooks, Mail, Retention, Settings,
     SourceKind, SourceSettings,

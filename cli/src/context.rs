@@ -23,9 +23,11 @@ use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::screen::Screen;
 
 mod layers;
+pub mod log;
 mod mirrors;
 mod other;
 mod repair;
+mod server;
 
 use layers::Surroundings;
 pub use mirrors::Unreached;

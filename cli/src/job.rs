@@ -11,8 +11,10 @@ mod frozen;
 pub mod hooks;
 pub mod limits;
 mod prepare;
+mod priority;
 mod program_output;
 mod record;
+pub mod remote;
 pub mod retention;
 mod run;
 mod sources;
@@ -31,6 +33,7 @@ use std::path::PathBuf;
 use yore_engine::Run;
 use yore_engine::backup::{ChangedPaths, EmptySources, FileSystems, Reading, UnchangedBy};
 
+use crate::access::destination::ServerFolder;
 use crate::args::file_system_snapshot::FileSystemSnapshot;
 use crate::args::files::FileArgs;
 use crate::config::{DockerVolumes, Hooks};
@@ -58,6 +61,8 @@ pub struct BackupJob {
     pub empty_sources: EmptySources,
     /// The paths that may differ from the previous snapshot, where they are known: nothing else is looked at.
     pub changed: Option<ChangedPaths>,
+    /// What matters most is saved before the rest.
+    pub smart: bool,
     /// Tells whether anything is written.
     pub run: Run,
     /// The tags of the snapshot.
@@ -92,6 +97,8 @@ pub enum Input {
         /// The path of the database.
         database: PathBuf,
     },
+    /// Files and folders of a server, at least one.
+    Remote(Vec<ServerFolder>),
 }
 
 /// The patterns and limits by which files and folders are left out.

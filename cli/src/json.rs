@@ -23,7 +23,7 @@ pub use brought::{Collected, Copied, Copy, Import, Imported};
 pub use browse::{Change, ChangeCounts, Hit, Node, Version, kind_name};
 pub use config::{
     AddedDestination, Config, ConfigPath, ConfigValue, ConfiguredDestination, ConfiguredSource,
-    Removed,
+    Removed, StoredSecret,
 };
 pub use drive::{Desktop, DesktopPath, Mount, NfsServer, Try, Umount, WebdavServer};
 pub use history::{Automatic, Condition, Drilled, HistoryRun, SentAlert, SourceRun, Timer};

@@ -26,8 +26,8 @@ use crate::screen::Screen;
 use crate::usage::Parsed;
 
 fn main() -> ExitCode {
-    let arguments = match usage::read() {
-        Parsed::Arguments(arguments) => arguments,
+    let (arguments, name) = match usage::read() {
+        Parsed::Arguments(arguments, name) => (arguments, name),
         Parsed::Text(text) => return screen::text(&text),
         Parsed::Wrong(failure) => return Screen::before_arguments().finish(Err(failure)),
     };
@@ -38,12 +38,15 @@ fn main() -> ExitCode {
     }
     let screen = Screen::new(&arguments.global);
     let context = Context::new(arguments.global, screen);
+    if !arguments.command.as_ref().is_some_and(commands::leaves_nothing) {
+        context::log::begin(&context.global);
+    }
     let outcome = match &arguments.command {
         None => {
             commands::help::run(&context);
             Ok(failure::Done::Whole)
         }
-        Some(command) => commands::run(&context, command, usage::program),
+        Some(command) => commands::run_logged(&context, &name, command, usage::program),
     };
     context.screen.finish(outcome)
 }

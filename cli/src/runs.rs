@@ -11,6 +11,7 @@
 mod alert;
 mod conditions;
 mod history;
+mod log;
 mod metrics;
 mod state;
 
@@ -57,6 +58,7 @@ impl Run {
         if let Some(url) = &context.settings()?.healthcheck {
             hear(context, &format!("{}/start", url.trim_end_matches('/')), "");
         }
+        log::begins(command);
         Ok(Self { command, began: Instant::now(), _lock: lock })
     }
 
@@ -76,6 +78,8 @@ impl Run {
             let url = url.trim_end_matches('/');
             match entry.result {
                 "success" => hear(context, url, ""),
+                // The switch tells if no other run follows.
+                "interrupted" => {}
                 _ => hear(context, &format!("{url}/fail"), entry.error.as_deref().unwrap_or("")),
             }
         }
@@ -85,6 +89,7 @@ impl Run {
 
 /// Stores what came of a run, and tells whoever has to know.
 pub fn record(context: &Context, entry: &HistoryRun) {
+    log::ends(entry);
     let Some(files) = Files::of(context) else { return };
     let mut state = State::load(&files.state);
     state.take(entry, &context.reached(), &context.unreached());
@@ -95,6 +100,7 @@ pub fn record(context: &Context, entry: &HistoryRun) {
 /// Compares the state with what is wrong, sends what is new, and stores both.
 pub fn settle(context: &Context, files: &Files, mut state: State) -> Vec<Sent> {
     let sent = tell(context, &mut state);
+    log::sent(&sent);
     for one in &sent {
         if let Err(why) = &one.outcome {
             context.screen.problem(&format!("alert {}", one.alert), &format!("not sent: {why}"));

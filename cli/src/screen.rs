@@ -7,6 +7,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::ProgressBar;
@@ -27,6 +28,8 @@ pub mod question;
 
 /// The width of a terminal that does not report its own.
 const USUAL_WIDTH: usize = 80;
+/// The most warnings of a process that are logged.
+const MOST_LOGGED: u64 = 1000;
 /// The least width of a line.
 const LEAST_WIDTH: usize = 20;
 
@@ -36,6 +39,8 @@ pub struct Screen {
     verbosity: Verbosity,
     draws_progress: bool,
     state: Mutex<State>,
+    /// The number of warnings so far.
+    logged: AtomicU64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,14 +79,16 @@ impl Screen {
             (false, _) => Verbosity::Verbose,
         };
         let draws_progress = !global.quiet && !global.no_progress && io::stderr().is_terminal();
-        Self { form, verbosity, draws_progress, state: Mutex::default() }
+        let (state, logged) = (Mutex::default(), AtomicU64::new(0));
+        Self { form, verbosity, draws_progress, state, logged }
     }
 
     /// Makes a screen for errors before the options are known; it looks for `--json` only.
     pub fn before_arguments() -> Self {
         let is_json = std::env::args_os().any(|argument| argument == "--json");
         let form = if is_json { Form::Json } else { Form::Text };
-        Self { form, verbosity: Verbosity::Normal, draws_progress: false, state: Mutex::default() }
+        let (state, logged) = (Mutex::default(), AtomicU64::new(0));
+        Self { form, verbosity: Verbosity::Normal, draws_progress: false, state, logged }
     }
 
     /// Reports whether results are objects.
@@ -172,14 +179,25 @@ impl Screen {
         }
     }
 
-    /// Prints a warning of something that went wrong without ending the command.
+    /// Prints a warning of something that went wrong without ending the command, and logs it.
     pub fn problem(&self, subject: &str, what: &str) {
+        self.log(subject, what);
         match (self.form, subject.is_empty()) {
             (Form::Text, true) => self.wrap_to_stderr(&format!("warning: {what}"), 2),
             (Form::Text, false) => self.wrap_to_stderr(&format!("warning: {subject}: {what}"), 2),
             (Form::Json, _) => {
                 self.to_stderr(&json_line(&json::Problem { subject, message: what }));
             }
+        }
+    }
+
+    /// Logs a warning, unless so many were logged that more would only push others out of the log.
+    fn log(&self, subject: &str, what: &str) {
+        let subject = Some(subject).filter(|subject| !subject.is_empty());
+        match self.logged.fetch_add(1, Ordering::Relaxed) {
+            ..MOST_LOGGED => tracing::warn!(subject, "{what}"),
+            MOST_LOGGED => tracing::warn!("there are more warnings than are logged"),
+            _ => {}
         }
     }
 

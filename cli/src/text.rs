@@ -2,5 +2,6 @@
 
 pub mod escape;
 pub mod format;
+pub mod redact;
 pub mod table;
 pub mod wrap;

@@ -11,8 +11,8 @@ mod help;
 
 /// The result of reading the arguments.
 pub enum Parsed {
-    /// The arguments are understood.
-    Arguments(Box<Arguments>),
+    /// The arguments are understood; the name of the command, if there is one.
+    Arguments(Box<Arguments>, String),
     /// The help or the version was requested.
     Text(clap::Error),
     /// The arguments make no sense.
@@ -23,10 +23,13 @@ pub enum Parsed {
 pub fn read() -> Parsed {
     let command = program();
     let read = command.clone().try_get_matches().and_then(|matches| {
-        Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command.clone()))
+        let name = matches.subcommand_name().unwrap_or_default().to_owned();
+        let arguments = Arguments::from_arg_matches(&matches);
+        let arguments = arguments.map_err(|error| error.format(&mut command.clone()))?;
+        Ok((Box::new(arguments), name))
     });
     match read {
-        Ok(arguments) => Parsed::Arguments(Box::new(arguments)),
+        Ok((arguments, name)) => Parsed::Arguments(arguments, name),
         Err(error) if !error.use_stderr() => Parsed::Text(error),
         Err(error) => Parsed::Wrong(explain(&error, &command)),
     }

@@ -38,9 +38,11 @@ pub(crate) use mirrors::{Mirrors, Suspect};
 pub use s3::S3;
 #[cfg(feature = "sftp")]
 pub use sftp::{
-    AgentKeys, Identity, Program, RcloneOptions, Sftp, SftpOptions, SshHost, UnknownHosts,
-    ssh_config,
+    AgentKeys, Identity, Program, RcloneOptions, Sftp, SftpOptions, SftpSource, SshHost,
+    UnknownHosts, ssh_config,
 };
+#[cfg(feature = "sftp")]
+pub(crate) use sftp::{FilesAhead, RemoteDir, RemoteFile, RemoteFiles, Unwanted};
 
 /// The outcome of publishing an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

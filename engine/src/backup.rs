@@ -15,8 +15,9 @@ use crate::backup::earlier_snapshots::PreviousState;
 use crate::backup::left_out::{Counted, Counters};
 use crate::backup::messages::FeedEnds;
 use crate::backup::read::budget::Budget;
+use crate::backup::read::selection::Selector;
 use crate::backup::read::{ReadContext, SHARED_BUFFER};
-use crate::backup::snapshot::SnapshotContents;
+use crate::backup::snapshot::{SnapshotContents, parts};
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::walk::{Sources, Walk};
 use crate::error::{Error, Refusal, Result};
@@ -42,11 +43,11 @@ mod left_out;
 mod messages;
 mod options;
 mod pipeline;
-mod places;
 mod read;
 pub(crate) mod resume;
 mod shared_client_id;
 mod snapshot;
+mod source;
 mod stream;
 mod walk;
 
@@ -54,12 +55,15 @@ pub use count::count_sources;
 pub(crate) use dated::{DatedSource, EarlierState, backup_dated};
 pub(crate) use earlier_snapshots::ReusableBlobs;
 pub use left_out::{EmptiedFolder, LeftOut, NotEntered};
-
 pub use options::{
     BackupOptions, BackupReport, ChangeTime, EmptySources, Excludes, FileSystems, InodeNumbers,
     Reading, UnchangedBy,
 };
-pub use places::{Place, Places};
+pub use read::selection::Selection;
+pub use snapshot::parts::backup_in_parts;
+pub use source::{Place, Places};
+#[cfg(feature = "sftp")]
+pub use source::{ServerFiles, backup_server};
 pub use stream::backup_stream;
 pub use walk::ChangedPaths;
 
@@ -105,21 +109,25 @@ pub fn backup_from(
 ) -> Result<BackupReport> {
     check_sources(sources, places)?;
     let paths = sources.iter().map(|path| snapshot_path(path)).collect();
-    back_up_paths(repository, paths, (places, None), options, observer)
+    back_up_paths(repository, paths, places, None, options, observer)
 }
 
-/// Makes a snapshot of paths, which are read where `places` say; set is what they are an earlier state of.
+/// Makes a snapshot of paths, which are read at their places; set is what they are an earlier state of.
 fn back_up_paths(
     repository: &Repository,
     paths: Vec<Vec<u8>>,
-    (places, dated): (&Places, Option<&DatedSource<'_>>),
+    places: &Places,
+    dated: Option<&DatedSource<'_>>,
     options: &BackupOptions,
     observer: &dyn Observer,
 ) -> Result<BackupReport> {
     let excluder = Excluder::new(&options.excludes)?;
     let tree = Sources::new(&paths);
     // Without the table every mount is a folder like others.
-    let mounts = Mounts::read().unwrap_or_default();
+    let mounts = match places.machine() {
+        None => Mounts::read().unwrap_or_default(),
+        Some(_) => Mounts::default(),
+    };
     let own = options.own_folders.iter().filter_map(|folder| {
         let metadata = SourceDir::open(folder).and_then(|dir| dir.metadata()).ok()?;
         Some((metadata.device, metadata.inode))
@@ -144,7 +152,8 @@ fn back_up_paths(
             names: Cell::new(0),
         };
         walk.run(&tree)
-    })?;
+    });
+    let report = report.map_err(|error| places.cause_of(error))?;
     let counted = counters.finish(excluder.unused());
     let Counted { removed_files, changed_while_read, emptied, left_out } = counted;
     Ok(BackupReport { removed_files, changed_while_read, emptied, left_out, ..report })
@@ -222,19 +231,29 @@ fn run(
     resume::clear(repository, &left);
     let session = session::open(repository, &targets.destinations, &writer, started)?;
     let (destinations, saved) = save_in_session(task, session, &left, &previous, feed)?;
+    if parts::is_needless(options, &saved.totals) {
+        let _ = destinations.stop().map(|session| session.abort(repository, now()));
+        return Ok(report(None, saved.totals, ahead));
+    }
     let uncovered = counters.take_uncovered(&sources);
     let known = &state.snapshots;
     let origin = task.dated.map(|dated| dated.origin);
-    let contents = SnapshotContents { sources, uncovered, time, options, writer, known, origin };
+    let machine = task.places.machine();
+    let contents =
+        SnapshotContents { sources, uncovered, time, options, writer, known, origin, machine };
     let made = snapshot::save(repository, &destinations, contents, &saved)?;
-    let newest = (made.client, made.sequence, made.id);
+    let newest = (made.snapshot.client, made.snapshot.sequence, made.id);
     let mut behind = destinations.commit(&[made.id], now())?;
     repository.remember_newest(newest, &behind);
     behind.extend(targets.behind);
     repository.remove_abandoned();
     resume::end_dead(repository, &left, &options.writer);
+    if behind.is_empty() {
+        let lost = saved.overwritten + counters.removed_so_far();
+        behind = parts::forget(repository, &state.snapshots.list, &made, &options.writer, lost);
+    }
     let (suspicion, rolled_back) = (made.suspicion, state.snapshots.rolled_back);
-    let report = report(Some(made.id), saved.totals, ahead);
+    let report = report(Some(made.id), made.snapshot.totals, ahead);
     Ok(BackupReport { new_client, behind, suspicion, rolled_back, ..report })
 }
 
@@ -272,6 +291,8 @@ fn save_in_session<'a>(
         Err(error) => return Err(end_failed(repository, Some(session), error)),
     };
     let destinations = MirrorWriter::start(repository, session, observer);
+    // A part that is not committed must not end the life of what it adopts.
+    let left = if task.options.only.is_some() { &[] } else { left };
     let saved = resume::adopt(repository, left, &destinations, index)
         .and_then(|index| save(task, Some(&destinations), previous, index, feed));
     match saved {
@@ -312,7 +333,7 @@ fn save(
     let budget = if repository.is_distant() { DISTANT_PREVIOUS_BUDGET } else { PREVIOUS_BUDGET };
     let reader = Reader::new(mirrors, keys, index.clone(), budget, repository.frame_cache());
     let previous = match dated {
-        None => PreviousState::read(&reader, previous, &options.writer),
+        None => PreviousState::read(&reader, previous, &options.writer, places.machine()),
         Some(dated) => {
             PreviousState::of(&reader, previous, &options.writer, dated.earlier.as_ref())
         }
@@ -325,6 +346,7 @@ fn save(
         gear: &gear,
         inline: u64::from(parameters.inline),
         options,
+        selector: options.only.as_ref().map(Selector::new).transpose()?,
         counters,
         places,
         trusted_before: previous.trusted_before,

@@ -203,6 +203,14 @@ pub enum Refusal {
     /// The texts of a snapshot exceed its record.
     #[error("sources, tags and patterns are more than 2 MiB of text together")]
     TextTooLong,
+    /// The keys were changed while a destination was away, and it does not have them yet.
+    #[error(
+        "the keys of {location} are from before they were changed elsewhere: nothing is written there until a sync"
+    )]
+    OutdatedKeys {
+        /// The destination.
+        location: String,
+    },
     /// A snapshot would be of the future.
     #[error("the time of a snapshot can't be in the future")]
     TimeInFuture,

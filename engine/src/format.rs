@@ -26,8 +26,8 @@ pub use keys::BlobKind;
 pub use object::{Area, Kind as ObjectKind, ObjectName};
 pub use pack::{Codec, FrameInfo, PackInfo, PackKind};
 pub use record::{
-    Annotation, ClientId, DestinationId, Exclusion, Origin, Outcome, Session, Snapshot, Tombstone,
-    Totals, Verdict,
+    Annotation, ClientId, DestinationId, Exclusion, ForeignKind, ForeignSource, Origin, Outcome,
+    Session, Snapshot, Tombstone, Totals, Verdict,
 };
 pub use secret::{Secret, SecretKind};
 pub use slot::{Cost, Slot};

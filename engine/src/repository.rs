@@ -59,6 +59,7 @@ pub(crate) use listing::Listing;
 pub(crate) use mirror_writer::targets::{Targets, WriterIndex};
 pub use mirror_writer::{Behind, BehindCause};
 pub(crate) use mirror_writer::{MirrorWriter, UnfinishedObject};
+pub(crate) use open::load_header;
 pub use open::open;
 pub(crate) use session::heartbeat::Pulse;
 pub use snapshots::Snapshots;
@@ -130,6 +131,28 @@ impl Repository {
     /// [`Refusal::WriteOnly`]
     pub(crate) fn must_be_own(&self) -> Result<()> {
         if self.is_write_only() { Err(Refusal::WriteOnly.into()) } else { Ok(()) }
+    }
+
+    /// Fails where this program may read and not write.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`]
+    pub(crate) fn must_be_writable(&self) -> Result<()> {
+        let Some(feature) = &self.header.unknown_to_writers else { return Ok(()) };
+        let (location, feature) = (self.location(), format!("the feature {feature:?}"));
+        Err(Error::Unsupported { location, feature })
+    }
+
+    /// Fails at a destination whose key slots do not hold the keys in force: what is sealed under them could not be read
+    /// there without another destination.
+    ///
+    /// # Errors
+    /// [`Refusal::OutdatedKeys`]
+    pub(crate) fn must_have_keys(&self, destination: &Destination) -> Result<()> {
+        match destination.generation() < self.header.generation {
+            true => Err(Refusal::OutdatedKeys { location: destination.location() }.into()),
+            false => Ok(()),
+        }
     }
 
     /// Returns the header.

@@ -84,6 +84,7 @@ pub(crate) fn backup_options(now: i64) -> BackupOptions {
         empty_sources: EmptySources::Accept,
         own_folders: Vec::new(),
         changed: None,
+        only: None,
         run: Run::Real,
         tags: Vec::new(),
         time: Some(time(now)),

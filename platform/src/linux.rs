@@ -23,7 +23,10 @@ pub use durable::{
     create_scratch_file, free_space, is_abandoned, remove_beneath, remove_durable, write_program,
 };
 pub use file_system::{folder_metadata, keeps_folder_times, make_readable};
-pub use local_socket::{LocalSocket, connect_local_socket};
+pub use local_socket::{
+    LocalSocket, connect_local_socket, remove_from_keyring, secret_in_keyring, send_to_journal,
+    stderr_is_journal, store_in_keyring,
+};
 pub use mounts::Mounts;
 pub use mounts::private::PrivateMount;
 pub use names::{name_bytes, name_from_bytes, snapshot_path, system_path};

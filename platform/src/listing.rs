@@ -90,6 +90,19 @@ impl Listing {
         self.entries.clear();
     }
 
+    /// Replaces the names by others, in any order, which have no inode numbers.
+    ///
+    /// # Errors
+    /// One of them is longer than a name can be; then there are none.
+    pub fn refill<'n>(
+        &mut self,
+        names: impl IntoIterator<Item = (&'n [u8], Option<Kind>)>,
+    ) -> io::Result<()> {
+        self.fill(|listing, _| {
+            names.into_iter().try_for_each(|(name, kind)| listing.push(name, 0, kind))
+        })
+    }
+
     fn listed(&self, entry: Entry) -> ListedName<'_> {
         ListedName { name: text(&self.names, entry), inode: entry.inode, kind: entry.kind }
     }

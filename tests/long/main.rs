@@ -1,5 +1,8 @@
 //! Tests that take long and much space: run by `tests/run --long`.
 
+mod book;
+mod packages;
+
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

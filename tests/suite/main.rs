@@ -5,8 +5,11 @@ mod automatic {
     mod consistent;
     mod containers;
     mod databases;
+    mod daylight;
     mod drills;
     mod hooks;
+    mod logs;
+    mod network;
     mod schedules;
     mod watching;
 }
@@ -21,6 +24,7 @@ mod backup {
     mod excludes;
     mod file_systems;
     mod own_drive;
+    mod priority;
     mod rules;
     mod source_lists;
     mod unchanged_files;
@@ -124,8 +128,10 @@ mod program {
     mod exit_codes;
     mod first_start;
     mod help;
+    mod keyring;
     mod keys;
     mod machines;
+    mod papers;
     mod progress;
     mod secrets;
     mod status;
@@ -148,6 +154,8 @@ mod remote {
     mod sftp;
     mod sftp_access;
     mod sftp_program;
+    mod source_files;
+    mod source_program;
 }
 
 mod restore {

@@ -3,10 +3,14 @@
 //! The first that is given counts: key file, passphrase file, command, environment, those of the configuration,
 //! prompt.
 
-use std::ffi::{OsStr, OsString};
+pub mod reference;
+
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+pub use reference::Reference;
 
 use yore_engine::Error;
 use yore_engine::format::Secret;
@@ -89,10 +93,8 @@ impl GivenSecret {
 pub struct References {
     /// The key file.
     pub key_file: Option<PathBuf>,
-    /// The file that holds the passphrase.
-    pub password_file: Option<PathBuf>,
-    /// The command that prints the passphrase.
-    pub password_command: Option<OsString>,
+    /// The place of the passphrase.
+    pub password: Option<Reference>,
 }
 
 /// Takes the secret that options, environment or configuration give; `None` when they give none.
@@ -136,11 +138,7 @@ pub fn passphrase(global: &Global, configured: &References) -> Outcome<Option<Ze
 }
 
 fn configured_passphrase(configured: &References) -> Outcome<Option<Zeroizing<String>>> {
-    match (&configured.password_file, &configured.password_command) {
-        (Some(path), _) => read_file(path).map(Some),
-        (None, Some(command)) => from_command(command).map(Some),
-        (None, None) => Ok(None),
-    }
+    configured.password.as_ref().map(Reference::read).transpose()
 }
 
 fn given_passphrase(global: &Global) -> Outcome<Option<Zeroizing<String>>> {
@@ -191,8 +189,8 @@ fn from_command(command: &OsStr) -> Outcome<Zeroizing<String>> {
     let failed = |why: String| {
         Failure::new(
             Exit::Failed,
-            format!("the command that should print the passphrase failed: {why}"),
-            "run it by itself to see what it says (--password-command, YORE_PASSWORD_COMMAND)",
+            format!("the command that should print the secret failed: {why}"),
+            "run it by itself to see what it says (--password-command, YORE_PASSWORD_COMMAND, the configuration)",
         )
     };
     let mut child = Command::new("sh")
@@ -208,6 +206,33 @@ fn from_command(command: &OsStr) -> Outcome<Zeroizing<String>> {
     }
     let bytes = output.map_err(|error| failed(reason(&error)))?;
     text("what the command printed", bytes.unwrap_or_default())
+}
+
+/// Takes a secret that is to be stored: typed twice on a terminal, the first line of standard input elsewhere.
+pub fn to_be_stored(name: &str) -> Outcome<Zeroizing<String>> {
+    let secret = match io::stdin().is_terminal() {
+        true => {
+            let first = ask(&format!("Secret {name}: "))?;
+            if *ask("The same again: ")? != *first {
+                let what = "the two secrets differ";
+                return Err(Failure::new(Exit::Failed, what, "nothing was stored; try again"));
+            }
+            first
+        }
+        false => {
+            let input = read_all(io::stdin()).map_err(|error| {
+                let what = format!("standard input can't be read: {}", reason(&error));
+                Failure::new(Exit::Failed, what, "nothing was stored")
+            })?;
+            text("standard input", input)?
+        }
+    };
+    match secret.is_empty() {
+        false => Ok(secret),
+        true => {
+            Err(Failure::usage("the secret is empty", "nothing was stored; type it, or pipe it"))
+        }
+    }
 }
 
 /// Fails with the ways to give a secret where there is no terminal.
@@ -236,8 +261,7 @@ pub fn must_have_terminal_or(option: &str) -> Outcome<()> {
 /// Tells whether something other than a person gives the passphrase here.
 pub fn is_stored(global: &Global, configured: &References) -> bool {
     let of_options = global.password_file.is_some() || global.password_command.is_some();
-    let of_configuration =
-        configured.password_file.is_some() || configured.password_command.is_some();
+    let of_configuration = configured.password.is_some();
     let of_variable = std::env::var_os("YORE_PASSWORD").is_some_and(|text| !text.is_empty());
     of_options || of_configuration || of_variable
 }

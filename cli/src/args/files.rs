@@ -7,7 +7,7 @@ use clap::Args;
 /// The options that name files and folders.
 #[derive(Debug, Clone, Args)]
 pub struct FileArgs {
-    /// Files and folders
+    /// Files and folders, of this machine or of a server (sftp://user@host/path)
     #[arg(value_name = "PATH", conflicts_with_all = ["stdin", "command"])]
     pub paths: Vec<PathBuf>,
     /// Back up the files and folders that are listed in a file, one a line; - reads the list from standard input

@@ -22,10 +22,10 @@ pub struct Global {
     /// A key file that opens the repository (init: that is made)
     #[arg(long, global = true, value_name = "FILE", env = "YORE_KEY_FILE", hide_env_values = true, value_parser = path())]
     pub key_file: Option<PathBuf>,
-    /// A file that holds the passphrase
+    /// A file that holds the passphrase or recovery key
     #[arg(long, global = true, value_name = "FILE", env = "YORE_PASSWORD_FILE", hide_env_values = true, value_parser = path())]
     pub password_file: Option<PathBuf>,
-    /// A command that prints the passphrase
+    /// A command that prints the passphrase or recovery key
     #[arg(
         long,
         global = true,

@@ -14,10 +14,10 @@ pub struct OtherRepository {
     /// A key file that opens the other repository
     #[arg(long, value_name = "FILE")]
     pub from_key_file: Option<PathBuf>,
-    /// A file that holds the passphrase of the other repository
+    /// A file that holds the passphrase or recovery key of the other repository
     #[arg(long, value_name = "FILE")]
     pub from_password_file: Option<PathBuf>,
-    /// A command that prints the passphrase of the other repository
+    /// A command that prints the passphrase or recovery key of the other repository
     #[arg(long, value_name = "CMD")]
     pub from_password_command: Option<OsString>,
 }

@@ -9,10 +9,11 @@ use yore_engine::backup::{EmptySources, FileSystems, Reading, UnchangedBy};
 use yore_engine::{Run, TreePath, TreePathBuf};
 use yore_platform::name_bytes;
 
+use crate::access::destination::ServerFolder;
 use crate::args::file_system_snapshot::{self, FileSystemSnapshot};
 use crate::args::files::FileArgs;
 use crate::args::{exclude, size, unchanged_by};
-use crate::config::Hooks;
+use crate::config::{Hooks, is_of_server, server_folders};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::job::{self, BackupJob, ExcludeLists, Input};
@@ -69,6 +70,10 @@ pub struct Options {
     /// Read and count everything, write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Save first what matters most (`priority` of the configuration, otherwise documents) and what changed this week,
+    /// so that a backup that is cut short has saved it
+    #[arg(long, conflicts_with_all = ["time", "stdin", "command"])]
+    smart: bool,
     /// Read everything, also what looks unchanged
     #[arg(long)]
     force: bool,
@@ -139,6 +144,7 @@ impl Options {
                 false => EmptySources::KeepLast,
             },
             changed: None,
+            smart: self.smart,
             run: if self.dry_run { Run::Dry } else { Run::Real },
             tags: self.tag.clone(),
             time: self.time.clone(),
@@ -146,8 +152,29 @@ impl Options {
         }
     }
 
+    /// Returns the places on a server that are named, if any is.
+    fn server_folders(&self) -> Outcome<Option<Vec<ServerFolder>>> {
+        let paths = self.files.paths.iter().filter_map(|path| path.to_str());
+        if !paths.clone().any(is_of_server) {
+            return Ok(None);
+        }
+        let is_alone = paths.clone().count() == self.files.paths.len()
+            && self.files.files_from.is_empty()
+            && self.files.files_from0.is_empty();
+        let folders = match is_alone {
+            true => server_folders(paths),
+            false => Err("must all be on the server, or none".to_owned()),
+        };
+        folders.map(Some).map_err(|what| {
+            Failure::usage(format!("the paths {what}"), "yore backup sftp://user@host/path")
+        })
+    }
+
     fn input(&self) -> Outcome<Input> {
         let name = self.name.as_deref().map(stream_path).transpose()?;
+        if let Some(folders) = self.server_folders()? {
+            return Ok(Input::Remote(folders));
+        }
         match (self.stdin, &self.command, name) {
             (true, _, Some(path)) => Ok(Input::Stdin { path }),
             (false, Some(command), Some(path)) => {

@@ -2,6 +2,7 @@
 
 pub mod destination;
 mod edit;
+pub mod secret;
 pub mod settings;
 pub mod source;
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml_edit::{Document, Item, TableLike};
 
 use super::schema::{self, Key, Kind, NAME, TOP};
-use super::value;
+use super::{server, value};
 
 /// A mistake in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +122,7 @@ impl Check {
         }
         if list == "source" {
             self.keys_of_kind(table, kind.unwrap_or(schema::SOURCE_KINDS[0]));
+            server::check(table).into_iter().for_each(|(span, what)| self.add(span, what));
         }
         if list == "alert" && !WAYS.iter().any(|way| table.contains_key(way)) {
             self.add(table.span(), format!("this [[alert]] has none of {}", WAYS.join(", ")));

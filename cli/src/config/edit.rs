@@ -187,7 +187,7 @@ fn example(kind: Kind) -> &'static str {
         Kind::Duration => "30d",
         Kind::Rates => "'5 MB/s' '08:00-18:00 1 MB/s'",
         Kind::Path => "/etc/yore.key",
-        Kind::Paths => "~/Documents ~/Pictures",
+        Kind::Paths | Kind::SourcePaths => "~/Documents ~/Pictures",
         Kind::Patterns => "'*.o' '*.tmp'",
         Kind::FileNames => ".nobackup",
         Kind::Url => "/mnt/disk/backup",

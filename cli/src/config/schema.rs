@@ -1,6 +1,7 @@
 //! The keys of the configuration, with the type of each value.
 
 use super::containers::{CONTAINER_PROGRAMS, CONTAINERS};
+use super::log::{FORMS, LEVELS, PLACES};
 use crate::args::file_system_snapshot::SNAPSHOTS;
 
 /// A key of the configuration.
@@ -25,6 +26,8 @@ pub enum Kind {
     Path,
     /// Absolute paths.
     Paths,
+    /// Absolute paths, or places on one server.
+    SourcePaths,
     /// A line for the shell.
     Command,
     /// `true` or `false`.
@@ -99,6 +102,8 @@ const ALERT: &[Key] = &[
     key("webhook", Kind::Text),
     key("preset", Kind::Choice(&PRESETS)),
     key("token-file", Kind::Path),
+    key("token-command", Kind::Command),
+    key("token-keyring", Kind::Name),
     key("command", Kind::Command),
     key("desktop", Kind::Bool),
 ];
@@ -112,11 +117,19 @@ const WATCH: &[Key] = &[
     key("interval", Kind::Duration),
 ];
 
+const LOG: &[Key] = &[
+    key("to", Kind::Choice(&PLACES)),
+    key("format", Kind::Choice(&FORMS)),
+    key("level", Kind::Choice(&LEVELS)),
+];
+
 const MAIL: &[Key] = &[
     key("server", Kind::Text),
     key("from", Kind::Text),
     key("user", Kind::Text),
     key("password-file", Kind::Path),
+    key("password-command", Kind::Command),
+    key("password-keyring", Kind::Name),
     key("tls", Kind::Choice(&["starttls", "tls", "none"])),
     key("ca-file", Kind::Path),
 ];
@@ -136,6 +149,8 @@ const RETENTION: &[Key] = &[
     key("tags", Kind::Words),
 ];
 
+const DRILL: &[Key] = &[key("command", Kind::Command)];
+
 const DESTINATION: &[Key] = &[
     key(NAME, Kind::Name),
     key("url", Kind::Url),
@@ -154,7 +169,7 @@ pub const OF_BUCKETS: [&str; 2] = ["storage-class", "credentials-command"];
 const SOURCE: &[Key] = &[
     key(NAME, Kind::Name),
     key("kind", Kind::Choice(&SOURCE_KINDS)),
-    key("paths", Kind::Paths),
+    key("paths", Kind::SourcePaths),
     key("command", Kind::Command),
     key("file", Kind::Text),
     key("databases", Kind::Words),
@@ -177,6 +192,7 @@ const SOURCE: &[Key] = &[
     key("tags", Kind::Words),
     key("host", Kind::Text),
     key("retention", Kind::Table(RETENTION)),
+    key("drill", Kind::Table(DRILL)),
 ];
 
 /// The kinds of sources; the first is the usual one.
@@ -188,6 +204,7 @@ pub const TOP: &[Key] = &[
     key("key-file", Kind::Path),
     key("password-file", Kind::Path),
     key("password-command", Kind::Command),
+    key("password-keyring", Kind::Name),
     key("limit", Kind::Table(LIMIT)),
     key("parity", Kind::Percent),
     key("cache", Kind::Table(&[key("size", Kind::Size)])),
@@ -196,8 +213,11 @@ pub const TOP: &[Key] = &[
     key("limits", Kind::Table(BUSY)),
     key("max-age", Kind::Duration),
     key("max-behind", Kind::Duration),
+    key("smart", Kind::Bool),
+    key("priority", Kind::Patterns),
     key("healthcheck", Kind::Table(&[key("url", Kind::Text)])),
     key("metrics", Kind::Table(&[key("file", Kind::Path)])),
+    key("log", Kind::Table(LOG)),
     key("watch", Kind::Table(WATCH)),
     key("mail", Kind::Table(MAIL)),
     key("alert", Kind::List(ALERT)),
@@ -219,18 +239,23 @@ pub fn required(list: &str, kind: Option<&str>) -> &'static [&'static str] {
 }
 
 /// The keys that only sources of some kinds have.
-pub const OF_KINDS: [(&str, &[&str]); 10] = [
+pub const OF_KINDS: [(&str, &[&str]); 11] = [
     ("command", &["command"]),
     ("file", &["command"]),
     ("databases", &["postgresql", "mariadb"]),
     ("options", &["postgresql", "mariadb"]),
     ("through", &["postgresql", "mariadb"]),
     ("password-file", &["postgresql", "mariadb"]),
+    ("drill", &["command", "postgresql", "mariadb", "sqlite"]),
     ("volumes", &["docker"]),
     ("containers", &["docker"]),
     ("program", &["docker"]),
     ("snapshot", &["files", "docker"]),
 ];
+
+/// The keys of a source that have no meaning for the files of a server: SFTP tells neither file systems nor attributes
+/// beside size and time.
+pub const NOT_OF_SERVERS: [&str; 3] = ["one-file-system", "snapshot", "unchanged-by"];
 
 /// Finds a key of a table.
 pub fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
@@ -256,7 +281,10 @@ pub fn is_name(text: &str) -> bool {
 impl Kind {
     /// Tells whether a value is an array of texts.
     pub fn is_array(self) -> bool {
-        matches!(self, Kind::Paths | Kind::Patterns | Kind::FileNames | Kind::Words)
+        matches!(
+            self,
+            Kind::Paths | Kind::SourcePaths | Kind::Patterns | Kind::FileNames | Kind::Words
+        )
     }
 
     /// Returns what to write for such a value.
@@ -267,6 +295,10 @@ impl Kind {
             Kind::Url => "the place of a destination in quotes, as in \"/mnt/disk/backup\"",
             Kind::Path => "an absolute path in quotes, as in \"/etc/yore.key\" or \"~/yore.key\"",
             Kind::Paths => "absolute paths, as in [\"/home/me\", \"~/Documents\"]",
+            Kind::SourcePaths => {
+                "absolute paths, as in [\"/home/me\", \"~/Documents\"], or places on one server, as in \
+                 [\"sftp://pi@nas/home/pi\"]"
+            }
             Kind::Command => "a line for the shell in quotes",
             Kind::Bool => "true or false",
             Kind::Size => "a size, as in \"4G\"",

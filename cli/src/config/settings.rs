@@ -9,10 +9,10 @@ use yore_engine::backup::UnchangedBy;
 use super::containers::{DockerVolumes, Stillness};
 use super::rate;
 use super::schema::NAME;
-use super::value;
-use crate::access::destination::{self, BucketSettings};
+use super::{server, value};
+use crate::access::destination::{self, BucketSettings, ServerFolder};
 use crate::access::place::{Limits, Place};
-use crate::access::secret::References;
+use crate::access::secret::{Reference, References};
 use crate::args::file_system_snapshot::{self, FileSystemSnapshot};
 use crate::args::retention::Rules;
 use crate::args::{exclude, percent, size, unchanged_by};
@@ -38,6 +38,10 @@ pub struct Settings {
     pub max_age: Option<String>,
     /// The time that a destination may be behind until somebody is told, as it is written.
     pub max_behind: Option<String>,
+    /// Backups save first what matters most.
+    pub smart: bool,
+    /// Patterns of what matters most.
+    pub priority: Vec<String>,
     /// When `watch` makes a snapshot.
     pub watch: WatchSettings,
     /// The URL that is asked for at the start and the end of each run.
@@ -100,6 +104,8 @@ pub struct SourceSettings {
     pub host: Option<String>,
     /// The snapshots of it that are kept, where something else holds than for others.
     pub retention: Retention,
+    /// The command that tries its dumps in a drill, each on its standard input.
+    pub drill: Option<String>,
 }
 
 /// The kind of a source.
@@ -121,6 +127,8 @@ pub enum SourceKind {
     Sqlite,
     /// Volumes of Docker or Podman.
     Docker(DockerVolumes),
+    /// Files and folders of a server, at least one.
+    Remote(Vec<ServerFolder>),
 }
 
 /// A server whose databases are dumped.
@@ -186,8 +194,8 @@ pub struct Alert {
     pub mail_to: Vec<String>,
     /// The URL that gets a request, and the service whose form it has.
     pub webhook: Option<(String, String)>,
-    /// The file that holds the token of the webhook.
-    pub token_file: Option<PathBuf>,
+    /// The place of the token of the webhook.
+    pub token: Option<Reference>,
     /// The command, which gets the message on its standard input.
     pub command: Option<String>,
     /// Shows a notification on the desktop.
@@ -203,8 +211,8 @@ pub struct Mail {
     pub from: Option<String>,
     /// The name to log in with.
     pub user: Option<String>,
-    /// The file that holds the password.
-    pub password_file: Option<PathBuf>,
+    /// The place of the password.
+    pub password: Option<Reference>,
     /// `starttls`, `tls` or `none`.
     pub tls: Option<String>,
     /// The certificate of an authority that is trusted besides the usual ones.
@@ -243,8 +251,7 @@ impl Settings {
         Self {
             secret: References {
                 key_file: top.path("key-file"),
-                password_file: top.path("password-file"),
-                password_command: top.text("password-command").map(OsString::from),
+                password: top.reference("password"),
             },
             limits: top.limits(),
             cache_size: top.below("cache").and_then(|cache| cache.size("size")),
@@ -254,6 +261,8 @@ impl Settings {
             hooks: top.hooks(),
             max_age: top.text("max-age"),
             max_behind: top.text("max-behind"),
+            smart: top.bool("smart"),
+            priority: top.texts("priority"),
             watch: top.below("watch").map(watch_of).unwrap_or_default(),
             healthcheck: top.below("healthcheck").and_then(|table| table.text("url")),
             metrics_file: top.below("metrics").and_then(|table| table.path("file")),
@@ -319,6 +328,7 @@ fn source_of(table: Table<'_>) -> SourceSettings {
         tags: table.texts("tags"),
         host: table.text("host"),
         retention: table.retention(),
+        drill: table.below("drill").and_then(|drill| drill.text("command")),
     }
 }
 
@@ -328,7 +338,7 @@ fn alert_of(table: Table<'_>) -> Alert {
         name: table.text(NAME).unwrap_or_default(),
         mail_to: table.texts("mail-to"),
         webhook: table.text("webhook").map(|url| (url, preset)),
-        token_file: table.path("token-file"),
+        token: table.reference("token"),
         command: table.text("command"),
         desktop: table.bool("desktop"),
     }
@@ -354,6 +364,14 @@ impl<'d> Table<'d> {
 
     fn path(self, key: &str) -> Option<PathBuf> {
         value::path(&self.text(key)?)
+    }
+
+    /// Returns the place of a secret: the first of `WHAT-file`, `WHAT-command` and `WHAT-keyring`.
+    fn reference(self, what: &str) -> Option<Reference> {
+        let command = || Some(Reference::Command(self.text(&format!("{what}-command"))?.into()));
+        let keyring = || Some(Reference::Keyring(self.text(&format!("{what}-keyring"))?));
+        let file = self.path(&format!("{what}-file")).map(Reference::File);
+        file.or_else(command).or_else(keyring)
     }
 
     fn paths(self, key: &str) -> Vec<PathBuf> {
@@ -403,7 +421,10 @@ impl<'d> Table<'d> {
                 containers: Stillness::of(self.text("containers").as_deref()),
                 program: self.text("program"),
             }),
-            _ => SourceKind::Files,
+            _ => match server::of_table(self.0) {
+                folders if folders.is_empty() => SourceKind::Files,
+                folders => SourceKind::Remote(folders),
+            },
         }
     }
 
@@ -435,7 +456,7 @@ impl<'d> Table<'d> {
             server: table.text("server"),
             from: table.text("from"),
             user: table.text("user"),
-            password_file: table.path("password-file"),
+            password: table.reference("password"),
             tls: table.text("tls"),
             ca_file: table.path("ca-file"),
         }

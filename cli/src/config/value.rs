@@ -7,6 +7,7 @@ use toml_edit::Value;
 
 use super::rate;
 use super::schema::{self, Kind};
+use super::server::is_of_server;
 use crate::access::destination;
 use crate::args::{duration, exclude, percent, size, unchanged_by};
 
@@ -19,15 +20,18 @@ pub fn check(kind: Kind, value: &Value) -> Result<(), String> {
         Kind::Size if value.as_integer().is_some_and(|bytes| bytes >= 0) => Ok(()),
         Kind::Count if value.as_integer().is_some_and(|n| u32::try_from(n).is_ok()) => Ok(()),
         Kind::Count => wrong(),
-        Kind::Rates | Kind::Paths | Kind::Patterns | Kind::FileNames | Kind::Words => {
-            match texts(value) {
-                Some(texts) if kind == Kind::Rates => rate::parse(texts).map(drop).map_err(is),
-                Some(texts) if value.is_array() => {
-                    texts.into_iter().try_for_each(|text| check_text(kind, text))
-                }
-                _ => wrong(),
+        Kind::Rates
+        | Kind::Paths
+        | Kind::SourcePaths
+        | Kind::Patterns
+        | Kind::FileNames
+        | Kind::Words => match texts(value) {
+            Some(texts) if kind == Kind::Rates => rate::parse(texts).map(drop).map_err(is),
+            Some(texts) if value.is_array() => {
+                texts.into_iter().try_for_each(|text| check_text(kind, text))
             }
-        }
+            _ => wrong(),
+        },
         Kind::Table(_) | Kind::List(_) => wrong(),
         _ => match value.as_str() {
             Some(text) => check_text(kind, text),
@@ -50,7 +54,8 @@ pub fn check_text(kind: Kind, text: &str) -> Result<(), String> {
         Kind::Name if !schema::is_name(text) => {
             Err(format!("must be {}, not {shown}", kind.expected()))
         }
-        Kind::Path | Kind::Paths if path(text).is_none() => {
+        Kind::SourcePaths if is_of_server(text) => check_url(text),
+        Kind::Path | Kind::Paths | Kind::SourcePaths if path(text).is_none() => {
             Err(format!("must be an absolute path, or one that begins with ~/, not {shown}"))
         }
         Kind::Url => check_url(text),

@@ -119,7 +119,7 @@ fn retry(
     Arc::new(Retry::new(backend, options))
 }
 
-fn report(screen: &Screen, name: Option<&str>, outage: &Outage<'_>) {
+pub(super) fn report(screen: &Screen, name: Option<&str>, outage: &Outage<'_>) {
     match outage {
         Outage::Waiting { location, error } => {
             let name = name.unwrap_or(location);

@@ -34,7 +34,10 @@ impl Context {
         for Behind { destination, cause } in behind {
             let title = self.title(*destination);
             match cause {
-                BehindCause::Lacking | BehindCause::Slow => lacking.push(*destination),
+                BehindCause::Lacking | BehindCause::Slow => {
+                    tracing::info!(destination = title, "destination is behind, and is caught up");
+                    lacking.push(*destination);
+                }
                 BehindCause::Failed(error) => {
                     is_whole = false;
                     let reason = message(error);
@@ -71,6 +74,8 @@ impl Context {
         let problems = filled.problems.iter().chain(&filled.error);
         problems.for_each(|error| self.screen.problem(&title, &message(error)));
         if !filled.healed.is_empty() {
+            let objects = filled.healed.len();
+            tracing::warn!(destination = title, objects, "damage healed from another destination");
             self.screen.line(format!(
                 "{title}: {} damaged, and healed from another destination.",
                 match filled.healed.len() as u64 {
@@ -96,6 +101,8 @@ impl Context {
         if filled.is_unchanged() {
             self.screen.info(format!("{title}: up to date."));
         } else if filled.copied + filled.committed > 0 {
+            let FillReport { copied, bytes, committed, .. } = filled;
+            tracing::info!(destination = title, copied, bytes, committed, "destination caught up");
             self.screen.info(format!(
                 "{title}: copied {} ({}); {} there now.",
                 format::counted(filled.copied, "object"),

@@ -30,6 +30,7 @@ pub fn jobs(source: &SourceSettings) -> Outcome<Vec<BackupJob>> {
             }))]
         }
         SourceKind::Docker(volumes) => vec![of(Input::Volumes(volumes.clone()))],
+        SourceKind::Remote(folders) => vec![of(Input::Remote(folders.clone()))],
         SourceKind::Command { command, file } => {
             vec![stream(file.trim_start_matches('/'), command)]
         }
@@ -69,6 +70,7 @@ impl BackupJob {
                 false => EmptySources::KeepLast,
             },
             changed: None,
+            smart: false,
             run: Run::Real,
             tags: source.tags.clone(),
             time: None,

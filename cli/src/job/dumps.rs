@@ -123,7 +123,7 @@ fn of_file(variable: &str, file: &std::path::Path) -> String {
 /// Returns the program that a source needs and that is not here.
 pub fn missing_program(source: &SourceSettings) -> Option<String> {
     let needed = match &source.kind {
-        SourceKind::Files | SourceKind::Sqlite => return None,
+        SourceKind::Files | SourceKind::Sqlite | SourceKind::Remote(_) => return None,
         SourceKind::Docker(volumes) => containers::program(volumes),
         SourceKind::Command { command, .. } => command.split_whitespace().next()?,
         SourceKind::Server(server) => match (&server.through, server.program) {

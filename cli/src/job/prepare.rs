@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use yore_engine::backup::Excludes;
+use yore_engine::Run;
+use yore_engine::backup::{Excludes, Selection};
 use yore_engine::globs::Rule;
 use yore_platform::{Timestamp, VOLUME_SNAPSHOT_PREFIX, name_bytes, snapshot_path};
 
+use super::remote::{self, RemoteSources};
 use super::sources::{self, Sources};
-use super::{BackupJob, ExcludeLists, Input};
+use super::{BackupJob, ExcludeLists, Input, priority};
 use crate::args::exclude::{self, FromHere};
 use crate::args::time;
 use crate::context::Context;
@@ -18,9 +20,13 @@ pub struct Prepared {
     pub(super) job: BackupJob,
     /// The files and folders; none for a stream.
     pub(super) sources: Sources,
+    /// The files and folders of a server, where they are on one.
+    pub(super) remote: Option<RemoteSources>,
     /// The program's own folders, which are left out of the sources.
     pub(super) own_folders: Vec<PathBuf>,
     pub(super) excludes: Excludes,
+    /// What is saved before the rest.
+    pub(super) selections: Vec<Selection>,
     /// The time that the snapshot gets, if not that of its making.
     pub(super) time: Option<Timestamp>,
     /// The offset from UTC at that time, in seconds.
@@ -41,6 +47,7 @@ pub fn prepare(context: &Context, job: BackupJob) -> Outcome<Prepared> {
 }
 
 fn find_all(context: &Context, job: BackupJob) -> Outcome<Prepared> {
+    let mut remote = None;
     let (sources, own_folders, excludes) = match &job.input {
         Input::Files(named) => {
             let sources = sources::find(named, &context.screen)?;
@@ -54,10 +61,18 @@ fn find_all(context: &Context, job: BackupJob) -> Outcome<Prepared> {
             std::fs::symlink_metadata(database).map_err(|error| Failure::local(database, error))?;
             Default::default()
         }
+        Input::Remote(folders) => {
+            let found = remote.insert(remote::find(context, &job, folders)?);
+            (Sources::default(), Vec::new(), found.excludes(&job.excludes)?)
+        }
         Input::Stdin { .. } | Input::Command { .. } => Default::default(),
     };
     let (time, utc_offset) = time(context, job.time.as_deref())?;
-    Ok(Prepared { job, sources, own_folders, excludes, time, utc_offset })
+    let selections = match job.smart && job.run == Run::Real && !sources.paths.is_empty() {
+        true => priority::selections(context, &sources.paths, &context.settings()?.priority),
+        false => Vec::new(),
+    };
+    Ok(Prepared { job, sources, remote, own_folders, excludes, selections, time, utc_offset })
 }
 
 /// Finds what is left out of files and folders.

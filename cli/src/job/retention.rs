@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 
 use yore_engine::history::version_holders;
-use yore_engine::repository::Repository;
+use yore_engine::repository::{Repository, Snapshots};
 use yore_engine::snapshots::retention::{Group, GroupBy, Held, Policy, Retained, group, retain};
 use yore_platform::{hostname, snapshot_path};
 
+use super::remote;
 use crate::access::state;
 use crate::access::writer::writer;
 use crate::args::retention::Rules;
 use crate::args::time;
 use crate::config::{Retention, SourceKind, SourceSettings};
 use crate::context::Context;
-use crate::failure::{Done, Outcome};
+use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::moment::suspicion;
 use crate::text::{escape, format};
 
 /// Bytes of decoded frames that comparing snapshots keeps.
@@ -43,7 +45,10 @@ pub fn retained<'s>(
 
 /// Returns true if a group is of the snapshots of a source on this machine.
 pub fn is_of_source(group: &Group<'_>, source: &SourceSettings) -> bool {
-    let host = source.host.clone().unwrap_or_else(hostname);
+    let host = source.host.clone().unwrap_or_else(|| match &source.kind {
+        SourceKind::Remote(folders) => remote::host(folders),
+        _ => hostname(),
+    });
     group.host == host && is_saved_by(&group.sources, source)
 }
 
@@ -52,6 +57,7 @@ fn is_saved_by(saved: &[&[u8]], source: &SourceSettings) -> bool {
     let is_one = |is_it: &dyn Fn(&[u8]) -> bool| matches!(saved, [one] if is_it(one));
     match &source.kind {
         SourceKind::Files => {}
+        SourceKind::Remote(folders) => return remote::are_saved(saved, folders),
         SourceKind::Command { file, .. } => {
             return is_one(&|one| one == file.trim_start_matches('/').as_bytes());
         }
@@ -74,6 +80,26 @@ fn is_saved_by(saved: &[&[u8]], source: &SourceSettings) -> bool {
     saved.iter().copied().eq(paths.iter().map(Vec::as_slice))
 }
 
+/// Returns the snapshots, of which rules may forget some.
+///
+/// # Errors
+/// When one can't be read, or is missing that nobody forgot: a rule counts all of them.
+pub fn complete(context: &Context, repository: &Repository) -> Outcome<Snapshots> {
+    let mut known = repository.snapshots()?;
+    if let Some(error) = known.problems.pop() {
+        return Err(error.into());
+    }
+    if !known.rolled_back.is_empty() {
+        suspicion::print_rolled_back(context, &known.rolled_back);
+        return Err(Failure::new(
+            Exit::Failed,
+            "nothing was forgotten: snapshots are missing that nobody forgot",
+            "a rule counts all snapshots; see above",
+        ));
+    }
+    Ok(known)
+}
+
 /// Forgets, after a backup of a source, what its rules do not keep; returns the number of snapshots.
 ///
 /// More than half of them is more than a person expects: then nothing is forgotten, and that is told.
@@ -83,10 +109,7 @@ pub fn forget_after_backup(
     source: &SourceSettings,
     retention: &Retention,
 ) -> Outcome<(u64, Done)> {
-    let known = repository.snapshots()?;
-    if let Some(error) = known.problems.into_iter().next() {
-        return Err(error.into());
-    }
+    let known = complete(context, repository)?;
     let (mut forgotten, mut all) = (0, Done::Whole);
     for group in group(&known.list, GroupBy::default()) {
         if is_of_source(&group, source) {

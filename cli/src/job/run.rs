@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use yore_engine::Run;
-use yore_engine::backup::{BackupOptions, BackupReport, backup_from, backup_stream, count_sources};
+use yore_engine::backup::{
+    BackupOptions, BackupReport, backup_in_parts, backup_server, backup_stream, count_sources,
+};
 use yore_engine::repository::Repository;
 use yore_platform::{Interrupt, Interruptible, snapshot_path};
 
@@ -62,11 +64,12 @@ impl Prepared {
             empty_sources: job.empty_sources,
             own_folders: self.own_folders.clone(),
             changed: job.changed.clone(),
+            only: None,
             run: job.run,
             tags: job.tags.clone(),
             time: self.time,
             utc_offset: self.utc_offset,
-            writer: writer(state::client()?, job.host.clone()),
+            writer: writer(state::client()?, self.host()),
         })
     }
 
@@ -102,8 +105,14 @@ impl Prepared {
         Ok(progress.counting_in_background(
             // The backup reports a pattern that is none.
             move |counter| drop(count_sources(&live, &counted, counter)),
-            || backup_from(repository, paths, &places, options, progress),
+            || backup_in_parts(repository, (paths, &places), &self.selections, options, progress),
         )?)
+    }
+
+    /// Returns the machine that the snapshot is of, if it is not this one.
+    fn host(&self) -> Option<String> {
+        let of_server = self.remote.as_ref().map(|remote| remote.host.clone());
+        self.job.host.clone().or(of_server)
     }
 
     fn save(
@@ -115,7 +124,10 @@ impl Prepared {
     ) -> Outcome<BackupReport> {
         let progress = Progress::start(&context.screen, "backing up", Some(interrupt));
         match &self.job.input {
-            Input::Files(_) => self.save_files(context, repository, options, &progress, |_| Ok(())),
+            Input::Files(_) | Input::Remote(_) => match &self.remote {
+                Some(remote) => Ok(backup_server(repository, &remote.files(), options, &progress)?),
+                None => self.save_files(context, repository, options, &progress, |_| Ok(())),
+            },
             Input::Volumes(volumes) => {
                 let mut still = match self.job.run {
                     Run::Real => Still::begin(context, self.source(), volumes)?,

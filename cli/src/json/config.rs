@@ -33,7 +33,7 @@ pub struct AddedDestination {
     pub durable: bool,
     /// The duration of a request.
     pub round_trip_seconds: Option<f64>,
-    /// The rate of writing.
+    /// The rate of writing; `None` where nothing can be written yet.
     pub write_bytes_per_second: Option<u64>,
     /// The rate of reading; `None` where there is nothing to read yet.
     pub read_bytes_per_second: Option<u64>,
@@ -57,8 +57,16 @@ pub struct ConfiguredSource {
 #[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "removed")]
 pub struct Removed<'a> {
-    /// One of `destination` and `source`.
+    /// One of `destination`, `source` and `timer`.
     pub kind: &'static str,
+    /// The name.
+    pub name: &'a str,
+}
+
+/// A secret that was stored in the keyring.
+#[derive(Debug, Default, Serialize)]
+#[serde(tag = "type", rename = "secret")]
+pub struct StoredSecret<'a> {
     /// The name.
     pub name: &'a str,
 }

@@ -121,7 +121,7 @@ pub struct Timer {
     pub name: String,
     /// `systemd`, `cron` or `launchd`.
     pub by: &'static str,
-    /// When it runs.
+    /// When it runs: in words, or in a list as the system's own timer has it.
     pub when: String,
     /// Tells that nothing was installed.
     pub dry_run: bool,
@@ -149,6 +149,8 @@ pub struct Drilled<'a> {
     pub restore_seconds: f64,
     /// The time that all of it would take (RTO).
     pub estimated_seconds: u64,
+    /// The duration of loading the dumps by the command of the source; null where there is none, or it failed.
+    pub loaded_seconds: Option<f64>,
     /// What is not as it should be.
     pub problems: &'a [String],
 }

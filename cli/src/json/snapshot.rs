@@ -37,6 +37,8 @@ pub struct Snapshot {
     pub suspicious: bool,
     /// Tells that a person has looked at the suspicious change.
     pub acknowledged: bool,
+    /// Tells that it is a part of a backup that was cut short.
+    pub partial: bool,
     /// The patterns of what was left out.
     pub excludes: Vec<String>,
     /// The program that made it.
@@ -100,6 +102,7 @@ impl From<&SnapshotEntry> for Snapshot {
             pinned: *pinned,
             suspicious: snapshot.suspicious,
             acknowledged: snapshot.suspicious && !entry.needs_attention(),
+            partial: snapshot.partial,
             excludes: Exclusion::patterns(&snapshot.excludes).map(str::to_owned).collect(),
             program: snapshot.program.clone(),
             sequence: snapshot.sequence,

@@ -41,6 +41,7 @@ fn objects() -> Vec<Map<String, Value>> {
         fields(&Config::default()),
         fields(&ConfigValue { key: "", value: &Value::Null }),
         fields(&ConfigPath::default()),
+        fields(&StoredSecret::default()),
         fields(&Backup::default()),
         fields(&ProcessedFile { path: path(), what: "new" }),
         fields(&Snapshot::default()),

@@ -80,6 +80,12 @@ pub fn open(
             "it is what a repair could save: what was lost is not in it (`yore repair` told what)";
         context.screen.problem(&format!("snapshot {id:.8}"), what);
     }
+    for part in parts.iter().filter(|part| part.snapshot.snapshot.partial) {
+        let id = part.snapshot.id;
+        let what = "a backup was cut short: it has what was to be saved first, the other files as of before, and not those \
+                    that were new or renamed (`yore snapshots` shows the whole one before it; `yore backup` goes on)";
+        context.screen.problem(&format!("snapshot {id:.8}"), what);
+    }
     let budget = if repository.is_distant() { DISTANT_BUDGET } else { BUDGET };
     let (reader, problems) = repository.reader(budget)?;
     print_problems(context, problems);

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 
 use serde::Serialize;
 
+use crate::access::secret::Reference;
 use crate::config::{Alert, Mail};
 use crate::failure::engine_error::reason;
 use crate::screen::standard_error;
@@ -60,7 +61,7 @@ pub fn send(alert: &Alert, mail: &Mail, message: &Message) -> Result<(), String>
         note("mail", mail::send(mail, &alert.mail_to, message));
     }
     if let Some((url, preset)) = &alert.webhook {
-        note("webhook", webhook::send(url, preset, alert.token_file.as_deref(), message));
+        note("webhook", webhook::send(url, preset, alert.token.as_ref(), message));
     }
     if let Some(command) = &alert.command {
         note("command", run(command, message));
@@ -113,9 +114,7 @@ fn notify(message: &Message) -> Result<(), String> {
     }
 }
 
-/// Reads the secret that a file holds, without its line end.
-fn secret_of(file: &std::path::Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(file);
-    let text = text.map_err(|error| format!("{}: {}", file.display(), reason(&error)))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+/// Reads a secret, for libraries that take a text.
+fn secret_of(reference: &Reference) -> Result<String, String> {
+    reference.read().map(|secret| secret.to_string()).map_err(|failure| failure.what)
 }

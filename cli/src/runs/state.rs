@@ -56,7 +56,7 @@ pub struct LastRun {
     pub command: String,
     /// Its end, in seconds since 1970.
     pub time: i64,
-    /// `success`, `partial` or `failure`.
+    /// `success`, `partial`, `failure` or `interrupted`.
     pub result: String,
     /// What went wrong.
     pub error: Option<String>,
@@ -115,7 +115,9 @@ impl State {
     /// Takes what came of a run.
     pub fn take(&mut self, entry: &HistoryRun, reached: &[Place], unreached: &[Unreached]) {
         let now = entry.ended;
-        if entry.command == "backup" {
+        // What a person ended says nothing about what works.
+        let is_interrupted = entry.result == "interrupted";
+        if entry.command == "backup" && !is_interrupted {
             self.last = Some(LastRun {
                 command: entry.command.into(),
                 time: now,
@@ -126,7 +128,9 @@ impl State {
         }
         for run in &entry.sources {
             let source = self.sources.entry(run.source.clone()).or_default();
-            source.error.clone_from(&run.error);
+            if !is_interrupted {
+                source.error.clone_from(&run.error);
+            }
             if let Some(snapshot) = &run.snapshot {
                 source.saved = Some(now);
                 source.snapshot = Some(snapshot.clone());

@@ -5,14 +5,14 @@ use clap::Command;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    failed
+  1    failed, or found what must not be: damage, a backup that is too old
   2    what was typed makes no sense
-  3    done, but something could not be read or written, or changed each time it was read;
-       each is listed
+  3    done, but something could not be read or written, or changed each time it was read, or
+       a destination is not there; each is listed
   10   there is no repository
   11   something else must end first
   12   the secret opens nothing
-  130  interrupted";
+  130  interrupted; 143 when the system ended it (SIGTERM)";
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -21,6 +21,8 @@ Environment:
   YORE_PASSWORD_FILE     as --password-file
   YORE_PASSWORD_COMMAND  as --password-command
   YORE_PASSWORD          the passphrase or recovery key itself
+  YORE_S3_CREDENTIALS_COMMAND
+                         a command that prints the credentials of a bucket
   YORE_CONFIG            as --config
   YORE_STATE_DIR         where Yore remembers this installation
   YORE_CACHE_DIR         where Yore caches
@@ -29,7 +31,7 @@ Environment:
   NO_COLOR               no colours in the help";
 
 /// Examples of each command, by its name.
-const EXAMPLES: [(&str, &[&str]); 57] = [
+const EXAMPLES: [(&str, &[&str]); 59] = [
     (
         "yore",
         &[
@@ -103,18 +105,22 @@ const EXAMPLES: [(&str, &[&str]); 57] = [
             "yore source add ~/Documents ~/Pictures --exclude '*.iso'",
             "yore source add /srv/data --snapshot auto",
             "yore source add --kind docker --volume uploads --name shop --containers pause",
+            "yore source add sftp://pi@nas/home/pi/docs",
             "yore key add --passphrase --label 'my partner'",
             "yore key add --key-file /etc/yore.key --label server",
             "yore key add --write-only web01 --key-file ~/web01.key",
         ],
     ),
-    ("list", &["yore destination list", "yore source list", "yore key list"]),
+    ("list", &["yore destination list", "yore source list", "yore key list", "yore schedule list"]),
     (
         "remove",
         &[
             "yore destination remove nas",
             "yore source remove documents",
             "yore key remove 0a1b2c3d",
+            "yore schedule remove weekly",
+            "yore desktop remove",
+            "yore secret remove main",
         ],
     ),
     ("key", &["yore key list", "yore key passwd", "yore key recovery --page recovery-key.html"]),
@@ -122,7 +128,14 @@ const EXAMPLES: [(&str, &[&str]); 57] = [
     ("recovery", &["yore key recovery --page recovery-key.html", "yore key recovery --replace"]),
     ("rotate", &["yore key rotate", "yore key rotate --keep-key-file /etc/yore.key --yes"]),
     ("export", &["yore key export /media/usb/yore.key --label 'USB stick in the safe'"]),
-    ("source", &["yore source add ~/Documents", "yore source list"]),
+    (
+        "source",
+        &[
+            "yore source add ~/Documents",
+            "yore source add sftp://pi@nas/home/pi/docs",
+            "yore source list",
+        ],
+    ),
     ("config", &["yore config show", "yore config set limit.upload '5 MB/s'"]),
     ("show", &["yore config show", "yore config show --json"]),
     ("get", &["yore config get destination.nas.url"]),
@@ -132,9 +145,11 @@ const EXAMPLES: [(&str, &[&str]); 57] = [
             "yore config set destination.nas.verify-writes true",
             "yore config set limit.upload '5 MB/s' '08:00-18:00 1 MB/s'",
             "yore config set limit.upload --remove",
+            "yore secret set main",
         ],
     ),
     ("edit", &["yore config edit"]),
+    ("secret", &["yore secret set main", "yore config set password-keyring main"]),
     ("path", &["yore config path"]),
     (
         "sync",
@@ -175,6 +190,7 @@ const EXAMPLES: [(&str, &[&str]); 57] = [
         &[
             "yore schedule install --daily 02:30 --splay 15m",
             "yore schedule install --watch --dry-run",
+            "yore desktop install",
         ],
     ),
     ("drill", &["yore drill", "yore drill --sample 500 --report drill.html"]),
@@ -183,6 +199,7 @@ const EXAMPLES: [(&str, &[&str]); 57] = [
     ("test", &["yore alert test", "yore alert test phone"]),
     ("completions", &["yore completions bash > /etc/bash_completion.d/yore"]),
     ("man", &["yore man /usr/local/share/man/man1"]),
+    ("package-files", &["yore package-files /usr/local --program /usr/local/bin/yore"]),
     ("collect", &["yore collect", "yore collect web01 --prune"]),
     (
         "copy",

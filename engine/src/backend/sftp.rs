@@ -12,6 +12,7 @@ mod program;
 mod promises;
 mod protocol;
 mod rclone;
+mod source;
 mod ssh;
 mod transport;
 mod unfinished;
@@ -40,6 +41,8 @@ use crate::format::object::{Area, ObjectName};
 
 pub use program::Program;
 pub use rclone::RcloneOptions;
+pub use source::SftpSource;
+pub(crate) use source::{FilesAhead, RemoteDir, RemoteFile, RemoteFiles, Unwanted};
 pub use ssh::config as ssh_config;
 pub use ssh::options::{AgentKeys, Identity, SftpOptions, SshHost, UnknownHosts};
 
@@ -69,7 +72,7 @@ impl Sftp {
         let (connections, patience) = (options.connections, options.connect_timeout);
         let (location, root) = (options.location.clone(), folder_path(&options.path));
         let connector = Connector::Ssh(Box::new(options));
-        let pool = Pool::new(connector, connections, patience);
+        let pool = Pool::new(location.clone(), connector, connections, patience);
         Self::of(location, root, pool, Promises::of_server(), None)
     }
 
@@ -77,9 +80,10 @@ impl Sftp {
     ///
     /// The program stands between the repository and any storage, so nothing is promised but what can be checked.
     fn served_by(program: Program, location: impl Into<String>) -> Self {
-        let pool = Pool::new(Connector::Program(program), 1, PROGRAM_TIMEOUT);
+        let location = location.into();
+        let pool = Pool::new(location.clone(), Connector::Program(program), 1, PROGRAM_TIMEOUT);
         let delay = Some(rclone::DIRECTORY_CACHE);
-        Self::of(location.into(), "/".to_owned(), pool, Promises::of_program(), delay)
+        Self::of(location, "/".to_owned(), pool, Promises::of_program(), delay)
     }
 
     fn of(

@@ -22,6 +22,8 @@ pub(super) struct Saved {
     pub(super) root: BlobId,
     pub(super) root_flags: Flags,
     pub(super) totals: Totals,
+    /// Files whose content or metadata of the previous snapshot is not in this one; those that it had not read do not count.
+    pub(super) overwritten: u64,
 }
 
 /// Builds trees; belongs to the calling thread.
@@ -37,6 +39,7 @@ pub(super) struct TreeAssembler<'a, 's, 'r> {
     content: ContentBuilder,
     holes: Holes,
     totals: Totals,
+    overwritten: u64,
     /// The flags of the root, which has no node.
     root_flags: Flags,
 }
@@ -48,12 +51,17 @@ impl<'a, 's, 'r> TreeAssembler<'a, 's, 'r> {
             keys: context.keys,
             budget: &context.budget,
             observer: context.observer,
-            names: Naming::System(Box::default()),
+            names: match context.places.machine() {
+                None => Naming::System(Box::default()),
+                // The accounts of this system are not those of a server, which tells numbers alone.
+                Some(_) => Naming::AsRead,
+            },
             store,
             levels: vec![(None, TreeBuilder::default())],
             content: ContentBuilder::default(),
             holes: Holes::default(),
             totals: Totals::default(),
+            overwritten: 0,
             root_flags: Flags::default(),
         }
     }
@@ -96,7 +104,8 @@ impl<'a, 's, 'r> TreeAssembler<'a, 's, 'r> {
                 let store = self.store;
                 let mut save = |bytes| store.add_metadata(BlobKind::Tree, bytes);
                 let root = root.finish(&self.names, &mut save)?;
-                Ok(Saved { root, root_flags: self.root_flags, totals: self.totals })
+                let Self { root_flags, totals, overwritten, .. } = self;
+                Ok(Saved { root, root_flags, totals, overwritten })
             }
             // The walk ended early; its error is the cause.
             _ => Err(Error::Interrupted),
@@ -198,10 +207,12 @@ impl<'a, 's, 'r> TreeAssembler<'a, 's, 'r> {
         }
         let fate = match status {
             FileStatus::New => Fate::New,
-            FileStatus::Known(previous) => match is_same(&node, *previous) {
-                true => Fate::Unchanged,
-                false => Fate::Changed,
-            },
+            FileStatus::Known(previous) => {
+                let was_read = !previous.flags.contains(Flags::STALE);
+                let is_same = is_same(&node, *previous);
+                self.overwritten += u64::from(was_read && !is_same);
+                if is_same { Fate::Unchanged } else { Fate::Changed }
+            }
             FileStatus::Unchanged => Fate::Unchanged,
         };
         if node.kind == Kind::File {
@@ -226,8 +237,9 @@ impl<'a, 's, 'r> TreeAssembler<'a, 's, 'r> {
     }
 }
 
-/// Returns whether a file is what it was, whatever numbers the system now has for it.
+/// Returns whether a file is what it was, whatever numbers the system now has for it, and although it was not read then.
 fn is_same(node: &Node, previous: Node) -> bool {
     let Node { changed, inode, filesystem, .. } = *node;
-    Node { changed, inode, filesystem, ..previous } == *node
+    let flags = previous.flags.without(Flags::STALE);
+    Node { changed, inode, filesystem, flags, ..previous } == *node
 }

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use yore_platform::{
-    Kind, Listing, MountKind, Mounts, SourceDir, path_metadata, snapshot_path, system_path,
-};
+use yore_platform::{Kind, Listing, MountKind, Mounts, path_metadata, snapshot_path, system_path};
 
+use crate::backup::source::Dir;
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::{BackupOptions, FileSystems};
 use crate::error::Result;
@@ -69,7 +68,7 @@ impl Count<'_> {
             if self.observer.interrupted() {
                 return;
             }
-            let Ok(dir) = SourceDir::open(&system_path(&path)) else { continue };
+            let Ok(dir) = Dir::open_local(&system_path(&path)) else { continue };
             let Ok(found) = dir.metadata() else { continue };
             let is_other = *device.get_or_insert(found.device) != found.device;
             if is_other && self.options.file_systems == FileSystems::One {
@@ -87,13 +86,7 @@ impl Count<'_> {
     }
 
     /// Counts the files in a directory, and adds its directories to `pending`.
-    fn add_dir(
-        &mut self,
-        dir: &SourceDir,
-        path: &[u8],
-        listing: &Listing,
-        pending: &mut Vec<Vec<u8>>,
-    ) {
+    fn add_dir(&mut self, dir: &Dir, path: &[u8], listing: &Listing, pending: &mut Vec<Vec<u8>>) {
         for listed in listing.iter() {
             let known = listed.kind.filter(|kind| *kind != Kind::File);
             let (kind, size) = match known {

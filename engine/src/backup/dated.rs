@@ -4,7 +4,7 @@ use std::path::Path;
 
 use yore_platform::{SourceDir, Timestamp};
 
-use crate::backup::places::Places;
+use crate::backup::source::Places;
 use crate::backup::{BackupOptions, BackupReport, back_up_paths};
 use crate::error::{Error, Refusal, Result};
 use crate::format::id::SnapshotId;
@@ -35,7 +35,7 @@ pub(crate) struct EarlierState {
 }
 
 impl DatedSource<'_> {
-    pub(super) fn places(&self) -> Places {
+    fn places(&self) -> Places {
         Places::elsewhere(self.path.into(), self.folder.to_owned())
     }
 }
@@ -58,5 +58,5 @@ pub(crate) fn backup_dated(
     let listed = SourceDir::open(folder).and_then(|dir| dir.list_fresh());
     listed.map_err(|error| Error::local(folder, error))?;
     let path = source.path.as_bytes().to_vec();
-    back_up_paths(repository, vec![path], (&source.places(), Some(source)), options, observer)
+    back_up_paths(repository, vec![path], &source.places(), Some(source), options, observer)
 }

@@ -32,6 +32,10 @@ use crate::snapshots::order::SnapshotEntry;
 /// without a new time: FAT keeps times to two seconds.
 const COARSEST_TIME: i64 = 3;
 
+/// The same for the files of a server: its clock may be behind this one by that much, so that a time which looks
+/// settled is that of the present. Files that changed in the hour before a backup are read once more by the next one.
+const MOST_CLOCK_LAG: i64 = 60 * 60;
+
 /// The state of the sources after the previous backups of this machine or installation.
 #[derive(Default)]
 pub(super) struct PreviousState {
@@ -41,19 +45,31 @@ pub(super) struct PreviousState {
     pub(super) sources: BTreeSet<Vec<u8>>,
     /// A time from this instant on may stand for two states of a file.
     pub(super) trusted_before: Timestamp,
+    /// A part of a backup is among the snapshots: something in it may be older than it.
+    pub(super) is_partial: bool,
 }
 
 impl PreviousState {
-    /// Merges the newest snapshots that are of the host or the client of `writer`.
-    pub(super) fn read(reader: &Reader, known: &[SnapshotEntry], writer: &Writer) -> Self {
-        let own = own_snapshots(known, writer);
+    /// Merges the newest snapshots that are of the host or the client of `writer`, or of the other `machine` whose
+    /// files are read.
+    pub(super) fn read(
+        reader: &Reader,
+        known: &[SnapshotEntry],
+        writer: &Writer,
+        machine: Option<&str>,
+    ) -> Self {
+        let own = own_snapshots(known, writer, machine);
         let sources = own.iter().flat_map(|entry| entry.snapshot.sources.iter().cloned()).collect();
         let Ok(parts) = state(&own, &Moment::Latest) else {
             return Self { sources, ..Self::default() };
         };
         let oldest = parts.iter().map(|part| began(part.snapshot)).min().unwrap_or_default();
         // What can't be read of earlier snapshots is read from the sources.
-        Self { root: merge(reader, &parts).ok(), sources, trusted_before: trusted_before(oldest) }
+        let lag = if machine.is_some() { MOST_CLOCK_LAG } else { 0 };
+        let oldest = Timestamp { seconds: oldest.seconds.saturating_sub(lag), ..oldest };
+        let root = merge(reader, &parts).ok();
+        let is_partial = parts.iter().any(|part| part.snapshot.snapshot.partial);
+        Self { root, sources, trusted_before: trusted_before(oldest), is_partial }
     }
 
     /// Takes one snapshot among the known ones, or none, as the previous state.
@@ -63,7 +79,7 @@ impl PreviousState {
         writer: &Writer,
         earlier: Option<&EarlierState>,
     ) -> Self {
-        let own = own_snapshots(known, writer);
+        let own = own_snapshots(known, writer, None);
         let sources = own.iter().flat_map(|entry| entry.snapshot.sources.iter().cloned()).collect();
         let found = earlier.and_then(|earlier| {
             let entry = known.iter().find(|entry| entry.id == earlier.snapshot)?;
@@ -76,17 +92,30 @@ impl PreviousState {
             root: root.then_some(DirRef::Tree(entry.snapshot.root)),
             sources,
             trusted_before: trusted_before(read_from),
+            is_partial: entry.snapshot.partial,
         }
     }
 }
 
-/// Returns the snapshots of the host or the client of a writer, in their order.
+/// Returns the snapshots of the host or the client of a writer, or of another machine, in their order.
 ///
-/// One that was brought over is of its machine, whatever installation did that.
-fn own_snapshots(known: &[SnapshotEntry], writer: &Writer) -> Vec<SnapshotEntry> {
+/// One that was brought over is of its machine, whatever installation did that. This machine's `/home/me` and that of a
+/// server whose files it saves are never compared.
+fn own_snapshots(
+    known: &[SnapshotEntry],
+    writer: &Writer,
+    machine: Option<&str>,
+) -> Vec<SnapshotEntry> {
     let own = |entry: &&SnapshotEntry| {
-        entry.snapshot.host == writer.host
-            || entry.snapshot.client == writer.client && entry.snapshot.origin.is_none()
+        let is_of_host = entry.snapshot.host == writer.host;
+        match (machine, entry.snapshot.machine()) {
+            (None, None) => {
+                is_of_host
+                    || entry.snapshot.client == writer.client && entry.snapshot.origin.is_none()
+            }
+            (Some(wanted), Some(found)) => is_of_host || wanted == found,
+            (None, Some(_)) | (Some(_), None) => false,
+        }
     };
     // What a write-only machine says of its files is no reason to leave one unread.
     known.iter().filter(own).filter(|entry| !entry.snapshot.collected).cloned().collect()

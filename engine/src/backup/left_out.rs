@@ -116,6 +116,11 @@ impl Counters {
         self.removed_files.fetch_add(files, Ordering::Relaxed);
     }
 
+    /// Returns how many such files there were so far.
+    pub(super) fn removed_so_far(&self) -> u64 {
+        self.removed_files.load(Ordering::Relaxed)
+    }
+
     /// Records a folder of which the last state is kept, because it came up empty.
     pub(super) fn emptied(&self, emptied: EmptiedFolder) {
         self.emptied.lock().unwrap_or_else(PoisonError::into_inner).push(emptied);

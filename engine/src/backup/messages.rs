@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use crossbeam_channel::{Receiver, Sender};
-use yore_platform::{Kind, SourceDir};
+use yore_platform::Kind;
 
+use crate::backup::source::Dir;
 use crate::format::id::BlobId;
 use crate::format::record::Totals;
 use crate::format::tree::{Hole, Node};
@@ -32,7 +33,7 @@ pub(super) enum WalkStep {
 
 /// Some names of one directory, from the feed to a reader.
 pub(super) struct ReadBatch {
-    pub(super) dir: Arc<SourceDir>,
+    pub(super) dir: Arc<Dir>,
     pub(super) path: Arc<[u8]>,
     pub(super) entries: Vec<SourceEntry>,
     /// Set where files can be known by their inode numbers.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use yore_platform::Timestamp;
 
 use super::left_out::{EmptiedFolder, LeftOut};
+use super::read::selection::Selection;
 use super::walk::ChangedPaths;
 use crate::format::id::SnapshotId;
 use crate::format::record::Exclusion;
@@ -107,6 +108,8 @@ pub struct BackupOptions {
     pub own_folders: Vec<PathBuf>,
     /// The paths that may differ from the previous snapshot, where they are known: nothing else is looked at.
     pub changed: Option<ChangedPaths>,
+    /// The files whose new content is read, where not all are: the snapshot is a part of a backup then.
+    pub only: Option<Selection>,
     /// A real or a dry run.
     pub run: Run,
     /// Words by which the snapshot can be found.
@@ -122,7 +125,7 @@ pub struct BackupOptions {
 /// The outcome of a backup.
 #[derive(Debug)]
 pub struct BackupReport {
-    /// The snapshot; `None` after a dry run.
+    /// The snapshot; `None` after a dry run, and after a part of a backup that found nothing to save.
     pub snapshot: Option<SnapshotId>,
     /// The totals. `unreadable` above 0 means that something is missing; each was reported to the observer.
     pub totals: Totals,

@@ -14,8 +14,9 @@ use crate::backup::left_out::Counters;
 use crate::backup::messages::{
     BatchResults, ChunkBytes, ChunkId, FileStatus, ReadBatch, ReadItem, SourceEntry,
 };
-use crate::backup::places::Places;
 use crate::backup::read::budget::Budget;
+use crate::backup::read::selection::Selector;
+use crate::backup::source::{Places, ReadAhead};
 use crate::backup::{BackupOptions, ChangeTime, Reading};
 use crate::error::Error;
 use crate::format::chunker::Gear;
@@ -30,6 +31,7 @@ pub(super) mod attributes;
 pub(super) mod budget;
 mod content;
 mod large;
+pub(super) mod selection;
 
 /// Files above this are read by two threads, past the page cache.
 const LARGE: u64 = 8 << 20;
@@ -43,6 +45,8 @@ pub(super) struct ReadContext<'a> {
     /// The size in bytes up to which content is kept in the node.
     pub(super) inline: u64,
     pub(super) options: &'a BackupOptions,
+    /// The files that are read; `None` where all are.
+    pub(super) selector: Option<Selector>,
     pub(super) counters: &'a Counters,
     pub(super) places: &'a Places,
     /// A time from this instant on may stand for two states of a file.
@@ -117,6 +121,7 @@ pub(super) fn run(context: &ReadContext<'_>, ends: &ReaderEnds) {
             open: None,
             bytes: 0,
             listed_again: None,
+            ahead: ReadAhead::default(),
         };
         if reader.run().is_err() {
             return;
@@ -136,10 +141,14 @@ struct BatchReader<'b> {
     bytes: usize,
     /// The directory, as it was listed last when a name was not found.
     listed_again: Option<Listing>,
+    ahead: ReadAhead,
 }
 
 impl BatchReader<'_> {
     fn run(&mut self) -> Sent {
+        if self.batch.dir.is_remote() {
+            self.read_ahead();
+        }
         for entry in &self.batch.entries {
             self.read_or_report(entry)?;
             self.context.observer.event(Event::Done { files: 1, bytes: 0 });
@@ -148,8 +157,40 @@ impl BatchReader<'_> {
         self.send()
     }
 
+    /// Begins to read everything of a server that will be read.
+    fn read_ahead(&mut self) {
+        let dir = &self.batch.dir;
+        let wanted = |entry: &SourceEntry| {
+            let metadata = dir.child_metadata(&entry.name).ok()?;
+            let is_unchanged = |previous: &Node| self.is_unchanged(previous, &metadata);
+            let is_read = matches!(metadata.kind, Kind::File | Kind::Symlink)
+                && !self.exceeds_limit(entry, &metadata)
+                && !entry.previous.as_ref().is_some_and(is_unchanged);
+            is_read.then(|| (entry.name.clone(), metadata.kind))
+        };
+        self.ahead = dir.read_ahead(self.batch.entries.iter().filter_map(wanted).collect());
+    }
+
+    /// Reads an entry, anew when the connection to its server was lost and is there again.
+    fn read_at_last(&mut self, entry: &SourceEntry) -> Result<(), ReadError> {
+        let mut attempt = 1;
+        loop {
+            match self.read(entry) {
+                Err(ReadError::Io(error)) if self.batch.dir.is_back_after(&error, attempt) => {
+                    self.items.push(ReadItem::Discard);
+                    attempt += 1;
+                }
+                // Out of reach is not unreadable: the backup ends.
+                Err(ReadError::Io(_)) if self.batch.dir.is_lost() => {
+                    return Err(ReadError::Stopped);
+                }
+                read => return read,
+            }
+        }
+    }
+
     fn read_or_report(&mut self, entry: &SourceEntry) -> Sent {
-        match self.read(entry) {
+        match self.read_at_last(entry) {
             Ok(()) => Ok(()),
             Err(ReadError::Stopped) => Err(Stopped),
             // It was deleted after its directory was listed: the snapshot is of a moment later.
@@ -165,15 +206,19 @@ impl BatchReader<'_> {
                 self.context.counters.unreadable();
                 let error = Error::local(self.context.places.live(&path), error);
                 self.context.observer.problem(Problem { subject: path, error });
-                // The last known state stays, if all of it is still stored: the file may be there.
-                let is_stored = |node: &Node| self.context.reusable.have_all_of(node);
-                let Some(mut node) = entry.previous.clone().filter(is_stored) else {
-                    return self.push(ReadItem::Incomplete, 0);
-                };
-                node.flags = node.flags.with(Flags::STALE);
-                self.push(ReadItem::Node(Box::new(node), FileStatus::Unchanged), 0)
+                self.keep_last_state(entry)
             }
         }
+    }
+
+    /// Keeps the last known state of a file, if all of it is still stored: the file may be there.
+    fn keep_last_state(&mut self, entry: &SourceEntry) -> Sent {
+        let is_stored = |node: &Node| self.context.reusable.have_all_of(node);
+        let Some(mut node) = entry.previous.clone().filter(is_stored) else {
+            return self.push(ReadItem::Incomplete, 0);
+        };
+        node.flags = node.flags.with(Flags::STALE);
+        self.push(ReadItem::Node(Box::new(node), FileStatus::Unchanged), 0)
     }
 
     /// Returns whether a name that was not found is not listed any more, either.
@@ -197,7 +242,8 @@ impl BatchReader<'_> {
 
     fn read(&mut self, entry: &SourceEntry) -> Result<(), ReadError> {
         // A new file is opened at once; opening gives its metadata, too.
-        if entry.previous.is_none() && entry.kind == Some(Kind::File) {
+        let is_new = entry.previous.is_none() && entry.kind == Some(Kind::File);
+        if is_new && self.context.selector.is_none() {
             return self.read_file(entry);
         }
         let metadata = self.batch.dir.child_metadata(&entry.name)?;
@@ -212,16 +258,25 @@ impl BatchReader<'_> {
             return Ok(self.push(ReadItem::Node(Box::new(node), FileStatus::Unchanged), 0)?);
         }
         match metadata.kind {
+            Kind::File if !self.is_selected(entry, &metadata) => Ok(self.keep_last_state(entry)?),
             Kind::File => self.read_file(entry),
             // It became a directory after it was listed.
             Kind::Directory => {
                 let what = "it became a folder meanwhile; the next backup saves what is in it";
                 Err(ReadError::Io(io::Error::new(io::ErrorKind::IsADirectory, what)))
             }
+            Kind::CharDevice | Kind::BlockDevice if self.batch.dir.is_remote() => {
+                let what =
+                    "it is a device, whose number SFTP does not tell; to leave it out, exclude it";
+                Err(ReadError::Io(io::Error::new(io::ErrorKind::Unsupported, what)))
+            }
             Kind::Symlink | Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => {
                 let mut node = node_of(&entry.name, &metadata);
                 if metadata.kind == Kind::Symlink {
-                    node.target = self.batch.dir.read_link(&entry.name)?;
+                    node.target = match self.ahead.take_link(&entry.name) {
+                        Some(target) => target,
+                        None => self.batch.dir.read_link(&entry.name)?,
+                    };
                 }
                 let found = self.batch.dir.child_xattrs(&entry.name)?;
                 self.give_attributes(&mut node, found);
@@ -230,11 +285,22 @@ impl BatchReader<'_> {
         }
     }
 
+    /// Returns whether a file is to be read now, and not in a later part of the backup.
+    fn is_selected(&self, entry: &SourceEntry, metadata: &Metadata) -> bool {
+        let path = || join(&self.batch.path, &entry.name);
+        let selector = self.context.selector.as_ref();
+        selector.is_none_or(|selector| selector.selects(&path(), metadata.modified))
+    }
+
+    /// Returns whether a file is larger than those that are backed up.
+    fn exceeds_limit(&self, entry: &SourceEntry, metadata: &Metadata) -> bool {
+        let limit = self.context.options.excludes.larger_than.filter(|_| !entry.is_source);
+        metadata.kind == Kind::File && limit.is_some_and(|limit| metadata.size > limit)
+    }
+
     /// Counts a file that is too large to be backed up.
     fn is_too_large(&self, entry: &SourceEntry, metadata: &Metadata) -> bool {
-        let limit = self.context.options.excludes.larger_than.filter(|_| !entry.is_source);
-        let is_too_large =
-            metadata.kind == Kind::File && limit.is_some_and(|limit| metadata.size > limit);
+        let is_too_large = self.exceeds_limit(entry, metadata);
         if is_too_large {
             self.context.counters.too_large();
         }

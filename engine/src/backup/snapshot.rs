@@ -7,12 +7,14 @@ use crate::backup::assemble::Saved;
 use crate::error::{Refusal, Result};
 use crate::format::id::SnapshotId;
 use crate::format::object::{Kind, ObjectName};
-use crate::format::record::{ClientId, Origin, Snapshot};
+use crate::format::record::{ForeignKind, ForeignSource, Origin, Snapshot};
 use crate::format::seal;
 use crate::operation::clock::now;
 use crate::repository::session::Writer;
 use crate::repository::{MirrorWriter, Repository, Snapshots};
 use crate::snapshots::suspicion::{self, Change};
+
+pub(super) mod parts;
 
 /// Refuses more text than the record of a snapshot can hold.
 pub(super) fn check_record_size(sources: &[Vec<u8>], options: &BackupOptions) -> Result<()> {
@@ -35,13 +37,14 @@ pub(super) struct SnapshotContents<'a> {
     pub(super) writer: Writer,
     pub(super) known: &'a Snapshots,
     pub(super) origin: Option<Origin>,
+    /// The machine on which all sources are, if it is not the one that writes.
+    pub(super) machine: Option<&'a str>,
 }
 
 /// A snapshot object that was saved.
 pub(super) struct SavedSnapshot {
     pub(super) id: SnapshotId,
-    pub(super) sequence: u64,
-    pub(super) client: ClientId,
+    pub(super) snapshot: Snapshot,
     /// The change since the snapshot before, if it is suspicious.
     pub(super) suspicion: Option<Change>,
 }
@@ -53,7 +56,16 @@ pub(super) fn save(
     contents: SnapshotContents<'_>,
     saved: &Saved,
 ) -> Result<SavedSnapshot> {
-    let SnapshotContents { sources, uncovered, time, options, writer, known, origin } = contents;
+    let SnapshotContents { sources, uncovered, time, options, writer, known, origin, machine } =
+        contents;
+    let foreign = machine.into_iter().flat_map(|text| {
+        (0..sources.len() as u64).map(|position| ForeignSource {
+            position,
+            kind: ForeignKind::Machine,
+            text: text.to_owned(),
+        })
+    });
+    let foreign = foreign.collect();
     let Writer { host, user, client, program, .. } = writer;
     let (newest, seen) = known.newest_and_heads(client);
     let mut snapshot = Snapshot {
@@ -61,6 +73,7 @@ pub(super) fn save(
         time_given: options.time.is_some(),
         suspicious: false,
         collected: false,
+        partial: options.only.is_some(),
         end: now(),
         utc_offset: options.utc_offset,
         host,
@@ -78,20 +91,20 @@ pub(super) fn save(
         excludes: options.exclusions(),
         uncovered,
         session: destinations.session().id(),
+        foreign,
         origin,
     };
-    let suspicion = if snapshot.time_given { None } else { assess(known, &snapshot) };
-    snapshot.suspicious = suspicion.is_some();
+    let earlier = suspicion::earlier(&known.list, &snapshot.host, &snapshot.sources);
+    let parts = parts::of(&known.list, &snapshot);
+    parts::add(&mut snapshot.totals, &parts);
+    let assess = || suspicion::assess(&earlier, &snapshot);
+    let suspicion = if snapshot.time_given { None } else { assess() };
+    snapshot.suspicious = suspicion.is_some() || parts.iter().any(|part| part.needs_attention());
     let content = snapshot.encode();
     let id = SnapshotId(repository.keys.draw_salt(&content));
     let name = ObjectName::snapshot(id);
     let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content)?;
     destinations.save(&name, object)?;
     repository.remember(&name, &content);
-    Ok(SavedSnapshot { id, sequence: snapshot.sequence, client, suspicion })
-}
-
-fn assess(known: &Snapshots, made: &Snapshot) -> Option<Change> {
-    let earlier = suspicion::earlier(&known.list, &made.host, &made.sources);
-    suspicion::assess(&earlier, made)
+    Ok(SavedSnapshot { id, snapshot, suspicion })
 }

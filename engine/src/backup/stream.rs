@@ -8,7 +8,7 @@ use yore_platform::Kind;
 
 use crate::backup::left_out::Counters;
 use crate::backup::messages::{BatchResults, ChunkBytes, ChunkId, FileStatus, ReadItem, WalkStep};
-use crate::backup::places::Places;
+use crate::backup::source::Places;
 use crate::backup::{BackupOptions, BackupReport, Feed, Task, run};
 use crate::error::{Error, Refusal, Result};
 use crate::format::chunker::End;

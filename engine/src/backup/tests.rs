@@ -23,6 +23,7 @@ fn options() -> BackupOptions {
         empty_sources: EmptySources::KeepLast,
         own_folders: Vec::new(),
         changed: None,
+        only: None,
         run: Run::Real,
         tags: Vec::new(),
         time: None,

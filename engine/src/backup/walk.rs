@@ -8,12 +8,12 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crossbeam_channel::bounded;
-use yore_platform::{Kind, Listing, Metadata, Mounts, SourceDir};
+use yore_platform::{Kind, Listing, Metadata, Mounts};
 
 use crate::backup::earlier_snapshots::PreviousState;
 use crate::backup::left_out::Counters;
 use crate::backup::messages::{FeedEnds, ReadBatch, SourceEntry, WalkStep};
-use crate::backup::places::Places;
+use crate::backup::source::{Dir, Places};
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::{BackupOptions, InodeNumbers};
 use crate::error::{Error, Result};
@@ -65,7 +65,7 @@ pub(super) struct Walk<'a> {
 
 /// A directory that is being walked.
 struct Level<'r> {
-    dir: Arc<SourceDir>,
+    dir: Arc<Dir>,
     path: Arc<[u8]>,
     listing: Listing,
     next: usize,
@@ -86,7 +86,7 @@ struct Level<'r> {
 
 /// A directory before it is listed.
 struct Opened<'r> {
-    dir: SourceDir,
+    dir: Dir,
     path: Arc<[u8]>,
     metadata: Metadata,
     /// The device and the trust in inode numbers of the directory above; `None` at a source.
@@ -255,7 +255,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns whether the files of a directory can be known by their inode numbers.
-    fn compares_inodes(&self, dir: &SourceDir) -> bool {
+    fn compares_inodes(&self, dir: &Dir) -> bool {
         match self.options.unchanged_by.inode {
             InodeNumbers::Compared => true,
             InodeNumbers::Ignored => false,
@@ -273,7 +273,7 @@ impl<'a> Walk<'a> {
 
     fn send_batch(
         &self,
-        dir: &Arc<SourceDir>,
+        dir: &Arc<Dir>,
         path: &Arc<[u8]>,
         compares_inodes: bool,
         entries: Vec<SourceEntry>,
@@ -289,10 +289,17 @@ impl<'a> Walk<'a> {
     }
 
     fn step(&self, step: WalkStep) -> Result<()> {
+        // What can't be reached must not look like something that is not there.
+        if self.places.is_lost() {
+            return Err(Error::Interrupted);
+        }
         self.ends.steps.send(step).map_err(|_| Error::Interrupted)
     }
 
     fn unreadable(&self, path: &[u8], source: std::io::Error) {
+        if self.places.is_lost() {
+            return;
+        }
         self.counters.unreadable();
         let error = Error::local(self.places.live(path), source);
         self.observer.problem(Problem { subject: path.to_vec(), error });

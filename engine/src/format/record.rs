@@ -7,11 +7,13 @@ use crate::format::id::{ObjectId, SnapshotId};
 
 mod annotation;
 mod exclusion;
+mod foreign;
 mod origin;
 mod snapshot;
 
 pub use annotation::Annotation;
 pub use exclusion::Exclusion;
+pub use foreign::{ForeignKind, ForeignSource};
 pub use origin::Origin;
 pub use snapshot::{Snapshot, Totals};
 
@@ -370,6 +372,7 @@ mod tests {
             time_given: true,
             suspicious: true,
             collected: true,
+            partial: true,
             end: time,
             utc_offset: -3600,
             host: "host".into(),
@@ -394,6 +397,14 @@ mod tests {
             ],
             uncovered: vec![b"home/me/x".to_vec()],
             session: ObjectId([4; 32]),
+            foreign: vec![
+                ForeignSource {
+                    position: 0,
+                    kind: ForeignKind::Machine,
+                    text: "sftp://nas".into(),
+                },
+                ForeignSource { position: 1, kind: ForeignKind::Unknown(9), text: "x".into() },
+            ],
             origin: Some(Origin::folder("host", b"home/me", -1)),
         };
         assert_eq!(Snapshot::decode(&snapshot.encode()).expect("reads"), snapshot);

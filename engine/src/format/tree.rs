@@ -114,6 +114,12 @@ impl Flags {
         Flags(self.0 | other.0)
     }
 
+    /// Removes flags.
+    #[must_use]
+    pub fn without(self, other: Flags) -> Flags {
+        Flags(self.0 & !other.0)
+    }
+
     /// Returns true if all flags of `other` are set.
     pub fn contains(self, other: Flags) -> bool {
         self.0 & other.0 == other.0

@@ -125,6 +125,8 @@ struct Task<'a> {
 
 impl Task<'_> {
     fn run(&self, report: &mut DestinationPrune) -> Result<()> {
+        self.repository.must_be_writable()?;
+        self.repository.must_have_keys(self.place())?;
         if self.options.run == Run::Real {
             self.must_be_alone_if_needed()?;
         }

@@ -73,7 +73,7 @@ pub fn create(backend: Arc<dyn Backend>, options: &CreateOptions<'_>) -> Result<
     };
     publish_header(&*backend, &header.encode(&keys)?, &written)?;
     let backend = Arc::new(IdentityChecked::new(backend, repository));
-    let destinations = vec![Destination::load(backend, &keys)?];
+    let destinations = vec![Destination::load(backend, &keys, &header)?];
     if destinations.iter().any(|written| written.id() != destination) {
         // Another process created a repository here at the same time.
         return Err(Error::Missing { object: ObjectName::destination().to_string() });

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::records::{Holder, Records, Wanted};
 use super::{Problems, load_sealed};
 use crate::backend::{self, Backend};
 use crate::error::{Error, Result};
+use crate::format::header::Header;
 use crate::format::id::{ObjectId, SnapshotId};
 use crate::format::keys::Keys;
 use crate::format::object::{Area, Kind, ObjectName};
@@ -23,6 +25,8 @@ use crate::format::seal::{self, MAX_OBJECT};
 pub struct Destination {
     backend: Arc<dyn Backend>,
     id: DestinationId,
+    /// The generation of the keys that its header puts in force, and its key slots hold.
+    generation: Arc<AtomicU8>,
 }
 
 /// The packs that prune has condemned at a destination, up to its newest generation.
@@ -63,19 +67,25 @@ pub(crate) fn committed_by<'v>(session: &Session, verdict: &'v Verdict) -> &'v [
 }
 
 impl Destination {
-    /// Loads the id by which sessions name the destination.
-    pub(super) fn load(backend: Arc<dyn Backend>, keys: &Keys) -> Result<Self> {
+    /// Loads the id by which sessions name the destination, whose header is `header`.
+    pub(super) fn load(backend: Arc<dyn Backend>, keys: &Keys, header: &Header) -> Result<Self> {
         let mut object = backend::load(&*backend, &ObjectName::destination(), MAX_OBJECT as u64)?;
-        Self::of(backend, keys, &mut object)
+        Self::of(backend, keys, header, &mut object)
     }
 
-    /// Takes the id from the object of a destination.
-    pub(super) fn of(backend: Arc<dyn Backend>, keys: &Keys, object: &mut [u8]) -> Result<Self> {
+    /// Takes the id from the object of a destination, whose header is `header`.
+    pub(super) fn of(
+        backend: Arc<dyn Backend>,
+        keys: &Keys,
+        header: &Header,
+        object: &mut [u8],
+    ) -> Result<Self> {
         let name = ObjectName::destination();
         let content = seal::open_whole(keys, Kind::Destination, &name, object)?;
         let id = decode_destination(&content)
             .map_err(|_| Error::damaged(name.as_str(), "it does not decode"))?;
-        Ok(Self { backend, id })
+        let generation = Arc::new(AtomicU8::new(header.generation));
+        Ok(Self { backend, id, generation })
     }
 
     /// Returns the name of the destination for messages.
@@ -86,6 +96,16 @@ impl Destination {
     /// Returns the backend of the destination.
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
+    }
+
+    /// Returns the generation of the keys that its header puts in force.
+    pub(crate) fn generation(&self) -> u8 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// Notes that it has the key slots and the header of a generation.
+    pub(crate) fn put_in_force(&self, generation: u8) {
+        self.generation.store(generation, Ordering::Relaxed);
     }
 
     /// Returns the id by which sessions name the destination.

@@ -35,6 +35,7 @@ pub fn forget(
     policy: &str,
 ) -> Result<ForgetReport> {
     repository.must_be_own()?;
+    repository.must_be_writable()?;
     let listing = repository.list(&[Area::Snapshots, Area::Forgotten])?;
     let (known, forgotten) = (listing.set(Area::Snapshots), listing.set(Area::Forgotten));
     for id in ids {
@@ -85,7 +86,8 @@ pub(in crate::repository) fn save_everywhere(
 ) -> Result<Published> {
     let (mut saved, mut failed) = (None, Vec::new());
     for (destination, place) in repository.destinations().iter().enumerate() {
-        match backend::save(&**place.backend(), name, object) {
+        let current = repository.must_have_keys(place);
+        match current.and_then(|()| backend::save(&**place.backend(), name, object)) {
             Ok(Published::Created) => saved = Some(Published::Created),
             Ok(Published::Exists) => drop(saved.get_or_insert(Published::Exists)),
             Err(error) => failed.push(Behind { destination, cause: BehindCause::Failed(error) }),

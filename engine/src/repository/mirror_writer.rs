@@ -201,6 +201,8 @@ impl<'r> MirrorWriter<'r> {
                 for open in &session.open {
                     let SealedVerdict { name, content, object } = verdict(open);
                     if backend::save(&*backend, &name, &object)? == Published::Exists {
+                        let location = backend.location();
+                        tracing::warn!(location, session = %open.id, "session aborted by another");
                         return Err(Error::Overtaken);
                     }
                     repository.remember(&name, &content);

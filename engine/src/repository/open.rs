@@ -80,7 +80,7 @@ fn open_anew(backend: Arc<dyn Backend>, secret: &Secret) -> Result<(Opened, Kept
     let header_number = (header.number > 0).then_some(header.number);
     let opened_with = slot.0.id().map(ObjectId);
     let kept = Kept { header: bytes, header_number, slots: vec![slot] };
-    let destination = Destination::load(backend, &keys)?;
+    let destination = Destination::load(backend, &keys, &header)?;
     Ok((Opened { keys, header, destination, slot: opened_with }, kept))
 }
 
@@ -94,7 +94,7 @@ fn open_inbox(
     let wrong = || Error::WrongSecret { location: backend.location() };
     let keys = Keys::of_machine(secret.bytes()).filter(of_this).ok_or_else(wrong)?;
     let header = header.verify(&keys)?;
-    let destination = Destination::load(backend, &keys)?;
+    let destination = Destination::load(backend, &keys, &header)?;
     Ok(Opened { keys, header, destination, slot: None })
 }
 
@@ -124,7 +124,7 @@ impl Repository {
         }
         let header = found.verify(&self.keys)?;
         let backend = Arc::new(IdentityChecked::new(backend, self.id()));
-        let added = Destination::load(backend, &self.keys)?;
+        let added = Destination::load(backend, &self.keys, &header)?;
         if self.destinations.iter().any(|known| known.id() == added.id()) {
             let found = "is a destination of this repository already, or a plain copy of one";
             return Err(Error::Occupied { location: added.location(), found });
@@ -145,7 +145,7 @@ fn mirrors(destinations: &[Destination]) -> Arc<Mirrors> {
 }
 
 /// Loads the header in force: the one with the highest number.
-pub(super) fn load_header(backend: &dyn Backend) -> Result<Unverified> {
+pub(crate) fn load_header(backend: &dyn Backend) -> Result<Unverified> {
     Ok(load_header_in_force(backend)?.0)
 }
 

@@ -64,10 +64,7 @@ pub(crate) fn open(
     writer: &Writer,
     now: Timestamp,
 ) -> Result<OpenSession> {
-    if let Some(feature) = &repository.header.unknown_to_writers {
-        let location = repository.location();
-        return Err(Error::Unsupported { location, feature: format!("the feature {feature:?}") });
-    }
+    repository.must_be_writable()?;
     let program = writer.program.clone();
     let (open, failed, condemned) = (Vec::new(), Vec::new(), HashSet::new());
     let mut session = OpenSession { open, failed, condemned, program };
@@ -99,6 +96,7 @@ pub(super) fn open_at(
     writer: &Writer,
     now: Timestamp,
 ) -> Result<(ObjectId, Condemned)> {
+    repository.must_have_keys(destination)?;
     let keys = &repository.keys;
     for _ in 0..ATTEMPTS {
         let condemned = destination.condemned(keys)?;

@@ -83,6 +83,8 @@ pub enum Reason {
     Pinned,
     /// It is the newest of its group, and no rule keeps it.
     Newest,
+    /// It is a part of a backup, and the whole snapshot after it is kept.
+    Part,
 }
 
 /// The snapshots that hold a version of a file, each with the path of one.
@@ -163,14 +165,23 @@ pub fn retain<'s>(
     may_empty: bool,
 ) -> Retained<'s> {
     let newest = group.snapshots.last().map(|entry| entry.since.seconds);
-    let mut periods = Periods::of(policy);
+    let (mut wholes, mut cut_short) = (Rules::of(policy), Rules::of(policy));
     let mut retained = Retained { kept: Vec::new(), dropped: Vec::new() };
-    for (number, &entry) in (1..).zip(group.snapshots.iter().rev()) {
+    // Tells of the nearest whole snapshot after this one whether it is kept.
+    let mut is_whole_kept = None;
+    for &entry in group.snapshots.iter().rev() {
         let mut reasons = Vec::new();
-        if number <= policy.last {
-            reasons.push(Reason::Last(number));
+        match (entry.snapshot.partial, is_whole_kept) {
+            (false, _) => wholes.collect(local_time(entry, zone), &mut reasons),
+            // Without a whole one, the parts are the history. They never take the place of a whole one.
+            (true, None) => cut_short.collect(local_time(entry, zone), &mut reasons),
+            (true, Some(true)) => reasons.push(Reason::Part),
+            (true, Some(false)) => {}
         }
-        periods.collect(local_time(entry, zone), &mut reasons);
+        let is_newest = match entry.snapshot.partial {
+            true => is_whole_kept.is_none() && cut_short.number == 1,
+            false => wholes.number == 1,
+        };
         let age = newest.map_or(0, |newest| newest.saturating_sub(entry.since.seconds));
         if policy.within.is_some_and(|within| age <= within) {
             reasons.push(Reason::Within);
@@ -185,8 +196,11 @@ pub fn retain<'s>(
         if entry.pinned {
             reasons.push(Reason::Pinned);
         }
-        if reasons.is_empty() && number == 1 && !may_empty {
+        if reasons.is_empty() && is_newest && !may_empty {
             reasons.push(Reason::Newest);
+        }
+        if !entry.snapshot.partial {
+            is_whole_kept = Some(!reasons.is_empty());
         }
         match reasons.is_empty() {
             true => retained.dropped.push(entry),
@@ -221,24 +235,36 @@ struct Rule {
     reason: fn(u32) -> Reason,
 }
 
-struct Periods([Rule; 5]);
+/// The rules that count, applied from the newest snapshot backwards.
+struct Rules {
+    last: u32,
+    /// The snapshots that were counted.
+    number: u32,
+    periods: [Rule; 5],
+}
 
-impl Periods {
+impl Rules {
     fn of(policy: &Policy) -> Self {
         let rule =
             |left, beginning, reason| Rule { left, kept: 0, period: None, beginning, reason };
-        Self([
+        let periods = [
             rule(policy.hourly, |time| time.date().at(time.hour(), 0, 0, 0), Reason::Hourly),
             rule(policy.daily, |time| midnight(time.date()), Reason::Daily),
             rule(policy.weekly, |time| midnight(monday(time.date())), Reason::Weekly),
             rule(policy.monthly, |time| midnight(time.date().first_of_month()), Reason::Monthly),
             rule(policy.yearly, |time| midnight(time.date().first_of_year()), Reason::Yearly),
-        ])
+        ];
+        Self { last: policy.last, number: 0, periods }
     }
 
-    /// Adds the reasons of the rules for which a time is the first of its period, from the newest backwards.
+    /// Counts a snapshot, from the newest backwards, and adds the reasons to keep it: it is one of the last, or its time the
+    /// first of a period.
     fn collect(&mut self, time: DateTime, reasons: &mut Vec<Reason>) {
-        for rule in &mut self.0 {
+        self.number += 1;
+        if self.number <= self.last {
+            reasons.push(Reason::Last(self.number));
+        }
+        for rule in &mut self.periods {
             let period = (rule.beginning)(time);
             if rule.left > 0 && rule.period != Some(period) {
                 rule.left -= 1;

@@ -110,7 +110,7 @@ fn usual_share(earlier: &[&Snapshot]) -> u64 {
     shares[shares.len() / 2]
 }
 
-/// Returns the snapshots before `place` of the same machine and sources, in their order.
+/// Returns the whole snapshots of the same machine and sources, in their order.
 pub(crate) fn earlier<'s>(
     list: impl IntoIterator<Item = &'s SnapshotEntry>,
     host: &str,
@@ -118,7 +118,8 @@ pub(crate) fn earlier<'s>(
 ) -> Vec<&'s Snapshot> {
     let is_same = |snapshot: &&Snapshot| {
         let is_of_machine = !snapshot.time_given || snapshot.collected;
-        snapshot.host == host && snapshot.sources == sources && is_of_machine
+        let is_same = snapshot.host == host && snapshot.sources == sources;
+        is_same && is_of_machine && !snapshot.partial
     };
     list.into_iter().map(|entry| &entry.snapshot).filter(is_same).collect()
 }

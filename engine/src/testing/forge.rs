@@ -57,6 +57,7 @@ impl Forge {
             time_given: false,
             suspicious: false,
             collected: false,
+            partial: false,
             end: now(),
             utc_offset: 0,
             host: "host".into(),
@@ -73,6 +74,7 @@ impl Forge {
             program: "forge".into(),
             excludes: Vec::new(),
             uncovered: Vec::new(),
+            foreign: Vec::new(),
             session: destination.session().id(),
             origin: None,
         };

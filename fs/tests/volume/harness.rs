@@ -83,6 +83,7 @@ impl World {
     pub fn back_up_as(&self, host: &str, tags: &[&str], sources: &[&Path], seconds: i64) {
         let options = BackupOptions {
             changed: None,
+            only: None,
             excludes: Excludes::default(),
             reading: Reading::Changed,
             unchanged_by: UnchangedBy::default(),

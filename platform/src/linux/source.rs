@@ -21,6 +21,7 @@ use fill::fill;
 
 use crate::file_options::ReadMode;
 use crate::linux::stat::{self, component};
+use crate::linux::tmpfile;
 use crate::linux::xattr::{self, FileRef};
 use crate::listing::Listing;
 use crate::metadata::{FoundXattrs, Metadata};
@@ -139,6 +140,23 @@ impl SourceDir {
     /// Anything else in its place, a pipe or a link say, is an error and never waited for.
     pub fn open_file(&self, name: &[u8], how: ReadMode) -> io::Result<SourceFile> {
         SourceFile::open(self.dir.as_fd(), component(name)?, how, self.device)
+    }
+
+    /// Copies an open file of this directory as it is at this moment; the copy shares its blocks, has no name and is
+    /// gone when it is closed.
+    ///
+    /// Returns `None` where the file system can't do that (btrfs and XFS can), where nothing may be written in the
+    /// directory, and where it would harm the program that writes the file: what it writes meanwhile takes new space,
+    /// and a file that is never copied on write (`chattr +C`) would lose its order on the disk.
+    #[must_use]
+    pub fn freeze(&self, file: &SourceFile) -> Option<SourceFile> {
+        let space = rustix::fs::fstatvfs(&self.dir).ok()?;
+        let free = space.f_bavail.saturating_mul(space.f_frsize);
+        if free < 2 * file.opened().allocated || file.is_never_copied() {
+            return None;
+        }
+        let copy = tmpfile::create(&self.dir, OFlags::RDWR).ok()??;
+        file.clone_into(copy).ok()
     }
 
     /// Reads the extended attributes of the directory itself, POSIX ACLs among them.

@@ -1,8 +1,8 @@
-//! Disks of a test: loop devices with real file systems.
+//! Disks: loop devices with real file systems.
 
 use std::path::{Path, PathBuf};
 
-use super::{Scratch, in_shell, needs_root, noise};
+use crate::machine::{Scratch, in_shell, needs_root, noise};
 
 /// A file system in a file, on a loop device; unmounted and detached when dropped.
 pub struct Disk {
@@ -27,7 +27,7 @@ impl Disk {
         disk
     }
 
-    /// Mounts it on a folder, with further words for `mount`.
+    /// Mounts it with options of `mount`, in a folder that is made.
     pub fn mount_with(&mut self, options: &str, point: &Path) {
         in_shell(
             &format!("mkdir -p \"$2\" && mount {options} \"$1\" \"$2\""),
@@ -36,7 +36,7 @@ impl Disk {
         self.mounts.push(point.to_owned());
     }
 
-    /// Mounts it on a folder.
+    /// Mounts it in a folder that is made.
     pub fn mount(&mut self, point: &Path) {
         self.mount_with("", point);
     }

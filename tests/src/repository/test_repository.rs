@@ -68,6 +68,7 @@ pub fn options(at: Option<i64>) -> BackupOptions {
         empty_sources: EmptySources::Accept,
         own_folders: Vec::new(),
         changed: None,
+        only: None,
         run: Run::Real,
         tags: Vec::new(),
         time: at.map(time),

@@ -173,6 +173,59 @@ fn an_old_backup_and_a_destination_that_is_behind_are_told() {
     assert_eq!(messages.matches("was not backed up").count(), 1, "{messages}");
 }
 
+/// A real notification daemon on a screen without a monitor, on a message bus of its own.
+#[test]
+fn a_notification_appears_on_the_desktop_with_all_that_it_says() {
+    let person = person();
+    add(&person, "[[alert]]\nname = \"here\"\ndesktop = true");
+    let script = r#"
+        exec 3> display
+        Xvfb -displayfd 3 -screen 0 800x600x24 > xvfb 2>&1 &
+        xvfb=$!
+        for i in $(seq 300); do [ -s display ] && break; sleep 0.1; done
+        export DISPLAY=:$(cat display)
+        dunst > dunst 2>&1 &
+        dunst=$!
+        for i in $(seq 300); do dunstctl count > /dev/null 2>&1 && break; sleep 0.1; done
+        "$0" alert test here
+        "$0" config set hooks.before 'exit 1'
+        "$0" backup || true
+        dunstctl close-all
+        dunstctl history > history
+        kill $dunst
+        code=0; timeout 60 "$0" alert test here 2> refused || code=$?
+        kill $xvfb
+        exit $code
+    "#;
+    let typed = person.command(["status"]);
+    let mut session = std::process::Command::new("dbus-run-session");
+    session.args(["--", "bash", "-c", script]).arg(typed.get_program());
+    session.current_dir(person.at("")).env_clear();
+    session.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    session.envs(typed.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    let ended = session.output().expect("dbus-run-session runs");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    let history = fs::read_to_string(person.at("history")).expect("the daemon's history");
+    let history: serde_json::Value = serde_json::from_str(&history).expect("an object");
+    let shown = history["data"][0].as_array().expect("notifications");
+    let find = |title: &str| {
+        let found = shown.iter().find(|one| one["summary"]["data"] == title);
+        found.unwrap_or_else(|| panic!("{title}: {shown:?}, {said}"))
+    };
+    let (test, problem) = (find("a test of this way"), find("a backup failed"));
+    assert_eq!(shown.len(), 2, "{shown:?}");
+    assert_eq!(
+        (&test["appname"]["data"], &problem["appname"]["data"]),
+        (&"Yore".into(), &"Yore".into())
+    );
+    let body = problem["body"]["data"].as_str().expect("a text");
+    assert!(body.contains("the hook before the backup failed"), "{body}");
+    // Without a daemon that shows it, nothing is said to have been sent.
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    let refused = fs::read_to_string(person.at("refused")).expect("what was said");
+    assert!(refused.contains("desktop: "), "{refused}");
+}
+
 /// The dashboard asks for figures that there are, and each of its panels has a place of its own.
 #[test]
 fn the_dashboard_of_grafana_shows_figures_that_are_written() {
@@ -203,4 +256,32 @@ fn the_dashboard_of_grafana_shows_figures_that_are_written() {
         places.push(place);
     }
     assert!(places.len() >= 8);
+}
+
+#[test]
+fn a_backup_that_a_person_ends_is_no_failure() {
+    let web = MessageSink::http();
+    let person = person();
+    let url = format!("http://127.0.0.1:{}", web.port);
+    add(&person, &format!("[[alert]]\nname = \"me\"\nwebhook = \"{url}/hook\""));
+    person.types(["config", "set", "healthcheck.url", &format!("{url}/ping")]).assert_code(0);
+    fails(&person, false);
+    // A command is run by a shell, whose parent is the program.
+    let command = "command = \"kill -INT $PPID; sleep 5; echo x\"";
+    add(
+        &person,
+        &format!("[[source]]\nname = \"dump\"\nkind = \"command\"\nfile = \"x\"\n{command}"),
+    );
+    person.types(["backup"]).assert_code(130);
+    let asked: Vec<String> = web
+        .wait_for(3)
+        .iter()
+        .map(|request| request["path"].as_str().expect("a path").to_owned())
+        .collect();
+    assert_eq!(asked, ["/ping/start", "/ping", "/ping/start"]);
+    let status = person.types(["status"]);
+    assert!(status.out.contains("succeeded") && !status.out.contains("FAILED"), "{}", status.out);
+    let history = person.types(["history", "--json"]).assert_code(0).objects();
+    assert!(history.iter().any(|run| run["result"] == "interrupted"), "{history:?}");
+    person.types(["alert", "check"]).assert_code(0);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use yore_tests::{Person, noise};
+use yore_tests::{DatabaseServer, Person, noise};
 
 #[test]
 fn a_drill_restores_compares_and_finds_what_is_damaged() {
@@ -59,4 +59,77 @@ fn a_drill_restores_compares_and_finds_what_is_damaged() {
     let failed = person.types(["drill", "--all"]).assert_code(1);
     assert!(failed.err.contains("the drill failed"), "{}", failed.err);
     person.types(["drill", "--host", "nobody"]).assert_code(1);
+}
+
+#[test]
+fn a_dump_is_loaded_into_a_scratch_database_and_counted() {
+    let server = DatabaseServer::mariadb();
+    server.run("", "create database shop");
+    server
+        .run("shop", "create table goods (id int primary key); insert into goods values (1), (2)");
+    let person = Person::with_destinations(&["disk"]);
+    let options = server.options();
+    let words = ["source", "add", "--kind", "mariadb", "--name", "db", "--database", "shop"];
+    let options = options.iter().flat_map(|option| ["--option", option]);
+    person.types(words.into_iter().chain(options)).assert_code(0);
+    person.types(["backup"]).assert_code(0);
+    let count = |number: &str| {
+        let (root, scratch) = (server.feeds(""), server.feeds("scratch"));
+        let count = format!("{scratch} -N -e 'select count(*) from goods' < /dev/null");
+        format!(
+            "set -e; echo \"$YORE_SOURCE $YORE_DATABASE $YORE_FILE\" > facts
+             {root} -e 'drop database if exists scratch; create database scratch' < /dev/null
+             {scratch}; [ \"$({count})\" = {number} ]"
+        )
+    };
+    let set = |command: &str| {
+        person.types(["config", "set", "source.db.drill.command", command]).assert_code(0);
+    };
+    set(&count("2"));
+    let right = person.types(["drill", "--json"]).assert_code(0).objects();
+    let drill = right.iter().find(|object| object["type"] == "drill").expect("a drill");
+    assert!(drill["loaded_seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{drill}");
+    assert_eq!(server.run("scratch", "select count(*) from goods"), "2\n");
+    assert_eq!(fs::read_to_string(person.at("facts")).expect("facts"), "db shop /db/shop.sql\n");
+    assert!(person.types(["drill"]).assert_code(0).out.contains("(RTO)"));
+    // Another count than is expected, and a command that looks at nothing.
+    set(&count("3"));
+    let wrong = person.types(["drill"]).assert_code(1);
+    assert!(
+        wrong.err.contains("/db/shop.sql: its command failed: exit status: 1"),
+        "{}",
+        wrong.err
+    );
+    let status = person.types(["status"]);
+    assert!(
+        status.out.contains("The last drill, ") && status.out.contains("FAILED"),
+        "{}",
+        status.out
+    );
+    server.run("shop", "create table large (text longtext)");
+    server.run("shop", "insert into large values (repeat('0123456789abcdef', 100000))");
+    person.types(["backup"]).assert_code(0);
+    set("true");
+    let blind = person.types(["drill"]).assert_code(1);
+    assert!(blind.err.contains("before it had read the whole dump"), "{}", blind.err);
+    // A dump that was made without an error and is none.
+    let words = ["source", "add", "--kind", "command", "--name", "broken", "--file", "broken.sql"];
+    person.types(words.into_iter().chain(["--command", "echo create tabel oops"])).assert_code(0);
+    set(&count("2"));
+    person.types(["backup"]).assert_code(0);
+    person.types(["drill"]).assert_code(0);
+    let key = "source.broken.drill.command";
+    person.types(["config", "set", key, &server.feeds("scratch")]).assert_code(0);
+    let broken = person.types(["drill"]).assert_code(1);
+    assert!(broken.err.contains("/broken.sql: its command failed"), "{}", broken.err);
+}
+
+#[test]
+fn files_have_no_command_that_loads_them() {
+    let person = Person::with_destinations(&["disk"]);
+    person.folder("docs", "x");
+    person.types(["source", "add", "docs"]).assert_code(0);
+    let refused = person.types(["config", "set", "source.docs.drill.command", "cat"]);
+    let refused = refused.assert_code(2);
+    assert!(refused.err.contains("source.drill is for kind command"), "{}", refused.err);
 }

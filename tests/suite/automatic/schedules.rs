@@ -148,3 +148,22 @@ fn cron_runs_the_line_that_was_installed() {
 fn ran_elsewhere(person: &Person) -> bool {
     !person.types(["snapshots", "--json"]).objects().is_empty()
 }
+
+#[test]
+fn a_timer_of_a_profile_runs_with_it() {
+    let person = person();
+    let own = person.configuration().with_file_name("work.toml");
+    std::fs::copy(person.configuration(), own).expect("a profile");
+    let words =
+        ["--profile", "work", "schedule", "install", "--daily", "02:30", "--with", "systemd"];
+    let ended = person.types(words);
+    assert!([Some(0), Some(3)].contains(&ended.code), "{}", ended.err);
+    let unit = person.at(".config/systemd/user/yore-work-backup.service");
+    let unit = std::fs::read_to_string(unit).expect("a unit");
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("a command");
+    let words: Vec<&str> = line.split_whitespace().map(|word| word.trim_matches('"')).collect();
+    person.types(&words[1..]).assert_code(0);
+    let runs = |words: &[&str]| person.types(words).assert_code(0).objects().len();
+    assert_eq!(runs(&["--profile", "work", "history", "--json"]), 1);
+    assert_eq!(runs(&["history", "--json"]), 0);
+}

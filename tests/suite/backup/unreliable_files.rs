@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use yore_tests::{Ended, MountedAt, Yore, in_shell, needs_root};
+use yore_tests::{Disk, Ended, MountedAt, Yore, in_shell, needs_root};
 
 /// A file system that lists a name without finding it, reports size 0 for a file with content, and can't read one
 /// of two attributes. The name is found while the file `found` exists beside it.
@@ -177,4 +177,48 @@ fn a_file_that_changed_each_time_it_was_read_is_counted_and_is_not_success() {
     assert!(ended.err.contains("busy"), "{}", ended.err);
     yore.run_on("backup", &[&source]).assert_code(0);
     yore.assert_sound();
+}
+
+/// Writes a whole file with one call, again and again, each time with another byte throughout.
+const REWRITE: &str = r#"
+import os, sys
+file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+count = 0
+while not os.path.exists(sys.argv[2]):
+    os.pwrite(file, bytes([count % 255 + 1]) * (16 << 20), 0)
+    count += 1
+"#;
+
+#[test]
+fn a_file_that_is_always_written_is_saved_as_it_was_at_one_moment() {
+    needs_root("make loop devices");
+    for mkfs in ["mkfs.btrfs -q", "mkfs.xfs -q"] {
+        let yore = Yore::with_repository();
+        let mut disk = Disk::new(&yore.scratch, 512, mkfs);
+        let source = yore.scratch.at("disk");
+        disk.mount(&source);
+        let (file, stop) = (source.join("busy"), yore.scratch.at("stop"));
+        std::fs::write(&file, vec![1; 16 << 20]).expect("a file");
+        let listed = std::fs::read_dir(&source).expect("a folder").count();
+        let mut command = Command::new("/usr/bin/python3");
+        let mut writer =
+            command.args(["-c", REWRITE]).args([&file, &stop]).spawn().expect("python");
+        let ended: Vec<Ended> = (0..5).map(|_| yore.run_on("backup --json", &[&source])).collect();
+        std::fs::write(&stop, "").expect("a file");
+        writer.wait().expect("it ends");
+        for ended in ended {
+            let report = summary(&ended.assert_code(0));
+            assert_eq!(report["changed_while_read"].as_u64(), Some(0), "{mkfs}: {report}");
+        }
+        assert_eq!(std::fs::read_dir(&source).expect("a folder").count(), listed, "{mkfs}");
+        for id in yore.snapshot_ids() {
+            let target = yore.scratch.at(&format!("restored-{id:.8}"));
+            let place = format!("{id}:{}", file.display());
+            yore.run_on(&format!("restore {place} --target"), &[&target]).assert_code(0);
+            let bytes = std::fs::read(&target).expect("a file");
+            assert_eq!(bytes.len(), 16 << 20);
+            assert!(bytes.iter().all(|byte| *byte == bytes[0]), "{mkfs}: two moments in one file");
+        }
+        yore.assert_sound();
+    }
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use serde_json::Value;
 use yore_tests::{Person, in_shell, needs_root};
 
+/// Lists all that is in a folder but the log, in which every command is.
 fn tree(folder: &Path) -> String {
-    in_shell("find \"$1\" -printf '%P %s %T@\\n' | sort", &[folder])
+    in_shell("find \"$1\" ! -name 'log-*.log' -printf '%P %s %T@\\n' | sort", &[folder])
 }
 
 fn of_type<'o>(objects: &'o [Value], kind: &str) -> Vec<&'o Value> {

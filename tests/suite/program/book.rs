@@ -1,4 +1,4 @@
-//! The pages of `docs/`: what they tell people to type is typed, as it stands, in a new home folder.
+//! The pages of `docs/` for people: what they tell people to type is typed, as it stands, in a new home folder.
 //!
 //! A page has blocks of `sh`, and comments that begin with `before` or `after`: what must be there, and what must have
 //! come of it. They are one script, which ends with the first command that fails. `/mnt/` is a folder of the home.
@@ -56,23 +56,28 @@ macro_rules! pages {
 }
 
 pages! {
+    the_way_to_see_whether_it_works_works "installation",
     what_to_do_when_a_file_is_lost_works "lost-file",
     what_to_do_with_a_new_disk_works "new-disk",
     what_to_do_when_the_machine_is_gone_works "machine-gone",
     what_to_do_with_a_database_works "database",
     what_to_do_with_many_machines_works "many-machines",
+    what_to_do_where_nothing_can_be_installed_works "nothing-installed",
     the_way_from_duplicity_works "from-duplicity",
     the_way_from_a_script_of_docker_works "from-docker",
     the_way_from_dumps_to_a_home_server_works "from-home-server",
     the_way_from_a_tool_with_three_destinations_works "from-three-destinations",
 }
 
+/// The pages of the project itself, which nobody types.
+const PROJECT: &[&str] = &["CHANGELOG", "CONTRIBUTING", "SECURITY"];
+
 #[test]
 fn the_contents_of_the_book_are_the_pages_that_are_typed() {
     let contents = fs::read_to_string(root().join("docs/SUMMARY.md")).expect("the contents");
     let pages: Vec<&str> =
         contents.lines().filter_map(|line| line.split_once("](")?.1.strip_suffix(".md)")).collect();
-    assert_eq!(pages, PAGES);
+    assert_eq!(pages, [PAGES, PROJECT].concat());
     let files = fs::read_dir(root().join("docs")).expect("a folder").count();
-    assert_eq!(files, PAGES.len() + 2, "each page, the contents and the settings of the book");
+    assert_eq!(files, pages.len() + 2, "each page, the contents and the settings of the book");
 }

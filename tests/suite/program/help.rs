@@ -41,7 +41,7 @@ fn every_help_has_its_own_options_first_and_examples_codes_and_variables_at_the_
 }
 
 /// Variables that programs get which this one starts.
-const FOR_OTHERS: [&str; 9] = [
+const FOR_OTHERS: [&str; 12] = [
     "YORE_HOOK",
     "YORE_SOURCE",
     "YORE_RESULT",
@@ -51,6 +51,9 @@ const FOR_OTHERS: [&str; 9] = [
     "YORE_ALERT_TITLE",
     "YORE_ALERT_JSON",
     "YORE_DRILL_DIR",
+    "YORE_DATABASE",
+    "YORE_FILE",
+    "YORE_BYTES",
 ];
 
 fn sources_of_readme() -> String {

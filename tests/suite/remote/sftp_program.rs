@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use yore_tests::{Ended, MountGuard, Sshd, Yore, in_shell};
+use yore_tests::{Direction, Ended, Link, MountGuard, Proxy, Sshd, Yore, in_shell, noise};
 
 /// The program with a server that `~/.ssh/config` calls `nas`.
 struct Scene {
@@ -31,9 +31,12 @@ impl Scene {
     }
 
     fn configure(&self, key: PathBuf) {
+        self.configure_port(self.server.port(), key);
+    }
+
+    fn configure_port(&self, port: u16, key: PathBuf) {
         let text = format!(
-            "Host nas\n  HostName 127.0.0.1\n  Port {}\n  IdentityFile {}\n  IdentitiesOnly yes\n",
-            self.server.port(),
+            "Host nas\n  HostName 127.0.0.1\n  Port {port}\n  IdentityFile {}\n  IdentitiesOnly yes\n",
             key.display()
         );
         fs::write(self.ssh("config.d/nas"), text).expect("a file");
@@ -144,4 +147,30 @@ fn a_path_may_be_relative_to_the_home_of_the_user() {
     fs::copy(scene.server.known_hosts(), scene.ssh("known_hosts")).expect("a file");
     scene.yore.run(["--repo", "sftp://nas/~/backups", "init"]).assert_code(0);
     assert!(home.join("backups/yore.cbor").is_file());
+}
+
+#[test]
+fn a_connection_that_is_lost_is_made_anew_and_logged() {
+    let scene = Scene::new();
+    scene.run(&["init"]).assert_code(0);
+    let server = format!("127.0.0.1:{}", scene.server.port()).parse().expect("an address");
+    let proxy = Proxy::start(server, Link::UNSHAPED);
+    scene.configure_port(proxy.port(), scene.server.user_key());
+    let source = scene.source();
+    fs::write(source.join("large"), noise(4 << 20, 1)).expect("a file");
+    // Another port is another host.
+    scene.run(&["--accept-host-key", "snapshots"]).assert_code(0);
+    proxy.reset_after(Direction::Up, 1 << 20);
+    scene.run(&["backup", text(&source)]).assert_code(0);
+    let log = scene.yore.scratch.at("state/log-default.log");
+    let log = fs::read_to_string(log).expect("a log");
+    let has = |message: &str| log.lines().any(|line| line.contains(message));
+    for message in [
+        "request failed, and is repeated location=sftp://nas",
+        "connection ended, and is made anew",
+        "destination answers again",
+    ] {
+        assert!(has(message), "{message}: {log}");
+    }
+    scene.run(&["check", "--read-data"]).assert_code(0);
 }

@@ -2,7 +2,7 @@
 //!
 //! The host may be one of `~/.ssh/config`, whose settings count as for `ssh`.
 
-use yore_engine::backend::Sftp;
+use yore_engine::backend::{Sftp, SftpOptions};
 
 use super::{Destination, joined, percent_decoded, ssh_settings};
 use crate::failure::{Failure, Outcome};
@@ -10,6 +10,9 @@ use crate::failure::{Failure, Outcome};
 /// The form to write.
 const FORM: &str =
     "write sftp://user@host:22/path; sftp://host/~/path is a folder in the user's home";
+
+/// The port of SSH where none is named.
+const USUAL_PORT: u16 = 22;
 
 /// A folder on a server, as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,17 +81,38 @@ pub(super) fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
 impl ServerFolder {
     /// Returns the location for people.
     pub fn location(&self) -> String {
+        let server = self.server();
+        let path = self.path.replace('%', "%25");
+        match path.starts_with('/') {
+            true => format!("{server}{path}"),
+            false => format!("{server}/~/{path}"),
+        }
+    }
+
+    /// Returns the location of its server for people.
+    pub fn server(&self) -> String {
         let user = self.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
         let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
         let host = match self.host.contains(':') {
             true => format!("[{}]", self.host),
             false => self.host.clone(),
         };
-        let path = self.path.replace('%', "%25");
-        match path.starts_with('/') {
-            true => format!("sftp://{user}{host}{port}{path}"),
-            false => format!("sftp://{user}{host}{port}/~/{path}"),
+        format!("sftp://{user}{host}{port}")
+    }
+
+    /// Returns the name of the machine: that of the host, with the port if it is an unusual one. Whoever logs in, it is
+    /// the same machine; behind each port of a tunnel is another one.
+    pub fn machine(&self) -> String {
+        match self.port.filter(|port| *port != USUAL_PORT) {
+            Some(port) if self.host.contains(':') => format!("[{}]:{port}", self.host),
+            Some(port) => format!("{}:{port}", self.host),
+            None => self.host.clone(),
         }
+    }
+
+    /// Returns another folder of the same server.
+    pub fn with_path(&self, path: String) -> Self {
+        Self { path, ..self.clone() }
     }
 
     /// Returns a folder inside of this one.
@@ -112,11 +136,15 @@ impl ServerFolder {
 
     /// Makes the engine's access to it.
     pub fn backend(&self) -> Outcome<Sftp> {
-        let options = ssh_settings::options(
-            self.location(),
-            (self.user.clone(), &self.host, self.port),
-            &self.path,
-        )?;
-        Ok(Sftp::new(options))
+        Ok(Sftp::new(self.options(self.location())?))
+    }
+
+    /// Returns the settings of connections to its server.
+    pub fn server_options(&self) -> Outcome<SftpOptions> {
+        self.options(self.server())
+    }
+
+    fn options(&self, location: String) -> Outcome<SftpOptions> {
+        ssh_settings::options(location, (self.user.clone(), &self.host, self.port), &self.path)
     }
 }

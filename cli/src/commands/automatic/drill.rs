@@ -8,19 +8,22 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use yore_engine::Run;
+use yore_engine::globs::Rule;
 use yore_engine::read::{DirRef, Lookup, Reader};
 use yore_engine::repository::Repository;
 use yore_engine::restore::{
     Extra, Overwrite, Owners, RestoreOptions, RestoreReport, Verify, restore,
 };
 use yore_engine::snapshots::SnapshotEntry;
-use yore_engine::snapshots::retention::{GroupBy, group};
+use yore_engine::snapshots::retention::{Group, GroupBy, group};
 use yore_platform::{Kind, hostname, system_path};
 
 use crate::args::exclude;
+use crate::config::SourceSettings;
 use crate::context::Context;
 use crate::failure::engine_error::reason;
 use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::job::retention::is_of_source;
 use crate::json;
 use crate::moment::content::copy_out;
 use crate::runs::{Drilled, Files, State, settle};
@@ -28,6 +31,7 @@ use crate::screen::progress::Progress;
 use crate::screen::standard_error;
 use crate::text::{escape, format};
 
+mod load;
 mod page;
 mod sample;
 
@@ -77,6 +81,8 @@ pub struct Drill {
     pub took: Duration,
     /// The time that all of it would take at that speed (RTO).
     pub estimate: Duration,
+    /// The time that the command of the source took to load its dumps.
+    pub loaded: Option<Duration>,
     /// Files that are unchanged on this machine, and were compared with what was restored.
     pub compared: u64,
     /// What is not as it should be.
@@ -96,7 +102,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
     let known = repository.snapshots()?;
     let host = options.host.clone().unwrap_or_else(hostname);
-    let newest = newest(&known.list, &host, options);
+    let newest = newest(&known.list, &host, options, &context.settings()?.sources);
     if newest.is_empty() {
         return Err(Failure::new(
             Exit::Failed,
@@ -106,9 +112,9 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     }
     let began = Instant::now();
     let mut drills = Vec::new();
-    for entry in newest {
+    for (entry, source) in newest {
         let progress = Progress::start(&context.screen, "restoring", Some(interrupt));
-        let drill = one(context, options, &repository, entry, &progress);
+        let drill = one(context, options, &repository, (entry, source), &progress);
         drop(progress);
         let drill = drill?;
         print(context, &drill);
@@ -130,13 +136,19 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         false => Err(Failure::new(
             Exit::Failed,
             "the drill failed: something could not be restored as it was saved",
-            "it is listed above; `yore check --read-data` tells whether the repository is damaged, `yore repair` heals it",
+            "it is listed above; where a command of yours failed, try it by hand (yore cat); `yore check --read-data` \
+             tells whether the repository is damaged, `yore repair` heals it",
         )),
     }
 }
 
-/// Returns the newest snapshot of each list of sources of a machine.
-fn newest<'s>(list: &'s [SnapshotEntry], host: &str, options: &Options) -> Vec<&'s SnapshotEntry> {
+/// Returns the newest snapshot of each list of sources of a machine, with the source whose command tries it.
+fn newest<'s>(
+    list: &'s [SnapshotEntry],
+    host: &str,
+    options: &Options,
+    sources: &'s [SourceSettings],
+) -> Vec<(&'s SnapshotEntry, Option<&'s SourceSettings>)> {
     let is_wanted = |entry: &SnapshotEntry| {
         options.path.is_empty()
             || entry.snapshot.sources.iter().any(|source| {
@@ -146,10 +158,12 @@ fn newest<'s>(list: &'s [SnapshotEntry], host: &str, options: &Options) -> Vec<&
     };
     let groups = group(list, GroupBy::default());
     let of_host = groups.into_iter().filter(|group| group.host == host);
-    of_host
-        .filter_map(|group| group.snapshots.last().copied())
-        .filter(|entry| is_wanted(entry))
-        .collect()
+    let with_source = |group: Group<'s>| {
+        let mut those = sources.iter().filter(|source| source.drill.is_some());
+        let source = those.find(|source| is_of_source(&group, source));
+        Some((*group.snapshots.last()?, source))
+    };
+    of_host.filter_map(with_source).filter(|(entry, _)| is_wanted(entry)).collect()
 }
 
 /// Restores a sample of one snapshot, and compares it.
@@ -157,7 +171,7 @@ fn one(
     context: &Context,
     options: &Options,
     repository: &Repository,
-    entry: &SnapshotEntry,
+    (entry, source): (&SnapshotEntry, Option<&SourceSettings>),
     progress: &Progress,
 ) -> Outcome<Drill> {
     let (reader, _) = repository.reader(crate::moment::state::BUDGET)?;
@@ -173,21 +187,9 @@ fn one(
         true => Vec::new(),
         false => chosen.iter().map(|one| exclude::exactly(&system_path(&one.path))).collect(),
     };
-    let settings = RestoreOptions {
-        overwrite: Overwrite::Always,
-        extra: Extra::Keep,
-        parts: Vec::new(),
-        protected: Vec::new(),
-        include,
-        exclude: Vec::new(),
-        owners: Owners::ByNumber,
-        run: Run::Real,
-        verify: Verify::Reread,
-        salvage: false,
-    };
     let began = Instant::now();
     let what = Lookup::Root(root);
-    let report = restore(&reader, &what, b"", folder.path(), &settings, progress)?;
+    let report = restore(&reader, &what, b"", folder.path(), &settings(include), progress)?;
     let took = began.elapsed();
     let mut compared = 0;
     for one in &chosen {
@@ -204,6 +206,8 @@ fn one(
     {
         problems.push(format!("your own check failed: {why}"));
     }
+    let by = source.and_then(|source| Some((source, source.drill.as_deref()?)));
+    let loaded = by.and_then(|by| load::all(context, &reader, &chosen, by, entry, &mut problems));
     let now = jiff::Timestamp::now().as_second();
     let age = u64::try_from(now.saturating_sub(entry.snapshot.time.seconds)).unwrap_or(0);
     Ok(Drill {
@@ -214,10 +218,27 @@ fn one(
         files: report.files,
         bytes: report.bytes,
         took,
-        estimate: estimate(&report, took, bytes_of_all),
+        estimate: loaded.unwrap_or_else(|| estimate(&report, took, bytes_of_all)),
+        loaded,
         compared,
         problems,
     })
+}
+
+/// Returns how files are restored: read once more after they were written.
+fn settings(include: Vec<Rule>) -> RestoreOptions {
+    RestoreOptions {
+        overwrite: Overwrite::Always,
+        extra: Extra::Keep,
+        parts: Vec::new(),
+        protected: Vec::new(),
+        include,
+        exclude: Vec::new(),
+        owners: Owners::ByNumber,
+        run: Run::Real,
+        verify: Verify::Reread,
+        salvage: false,
+    }
 }
 
 fn progress_is_interrupted(context: &Context) -> bool {
@@ -354,6 +375,7 @@ fn print(context: &Context, drill: &Drill) {
         age_seconds: drill.age.as_secs(),
         restore_seconds: drill.took.as_secs_f64(),
         estimated_seconds: drill.estimate.as_secs(),
+        loaded_seconds: drill.loaded.map(|loaded| loaded.as_secs_f64()),
         problems: &drill.problems,
     });
     screen.info(format!(
@@ -366,10 +388,16 @@ fn print(context: &Context, drill: &Drill) {
         drill.snapshot,
         format::count(drill.compared),
     ));
-    screen.info(format!(
-        "  the newest state is {} old (RPO); all of it would take some {} (RTO)",
-        format::duration(drill.age),
-        format::duration(drill.estimate),
-    ));
+    let age = format::duration(drill.age);
+    screen.info(match drill.loaded {
+        Some(took) => format!(
+            "  the newest state is {age} old (RPO); its command loaded it in {} (RTO)",
+            format::duration(took)
+        ),
+        None => format!(
+            "  the newest state is {age} old (RPO); all of it would take some {} (RTO)",
+            format::duration(drill.estimate)
+        ),
+    });
     drill.problems.iter().for_each(|what| screen.problem("", what));
 }

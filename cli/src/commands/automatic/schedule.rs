@@ -12,6 +12,8 @@ use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
 use crate::text::escape;
 use crate::text::table::{Column, Table};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 mod calendar;
 mod cron;
@@ -98,6 +100,37 @@ enum Manager {
     Launchd,
 }
 
+/// What a timer runs: its usual name, and the words after the options that each has.
+#[derive(Clone, Copy)]
+struct Task {
+    name: &'static str,
+    words: &'static [&'static str],
+}
+
+const BACKUP: Task = Task { name: "backup", words: &["backup", "--wait", "--if-idle"] };
+const CHECK: Task = Task { name: "check", words: &["check", "--read-data=1/7"] };
+const DRILL: Task = Task { name: "drill", words: &["drill"] };
+const ALERTS: Task = Task { name: "alerts", words: &["alert", "check"] };
+const WATCH: Task = Task { name: "watch", words: &["watch"] };
+
+/// The seconds by which a timer may be later where nobody says otherwise.
+const SPLAY: u32 = 15 * 60;
+
+/// The configuration that the units of a package use.
+const OF_THE_MACHINE: &str = "/etc/yore/config.toml";
+
+impl Task {
+    /// Returns the command that a timer runs.
+    ///
+    /// Whoever starts it has another environment, so it names the configuration.
+    fn command(self, program: &str, config: &str, profile: Option<&str>) -> Vec<String> {
+        let mut words = vec![program, "--config", config, "--no-progress"];
+        words.extend(profile.map(|profile| ["--profile", profile]).into_iter().flatten());
+        words.extend(self.words);
+        words.into_iter().map(str::to_owned).collect()
+    }
+}
+
 /// What is installed, whoever starts it.
 struct Job {
     /// The name.
@@ -179,22 +212,20 @@ fn job(context: &Context, options: &InstallOptions) -> Outcome<Job> {
         )
     })?;
     let config = ConfigFile::load(&context.global)?;
-    let mut command = vec![program.display().to_string()];
-    // Whoever starts it has another environment.
-    command.extend(["--config".into(), config.path.display().to_string(), "--no-progress".into()]);
-    let (name, words): (&str, &[&str]) = match options {
-        InstallOptions { watch: true, .. } => ("watch", &["watch"]),
-        InstallOptions { drill: true, .. } => ("drill", &["drill"]),
-        InstallOptions { alerts: true, .. } => ("alerts", &["alert", "check"]),
-        InstallOptions { check: true, .. } => ("check", &["check", "--read-data=1/7"]),
-        _ => ("backup", &["backup", "--wait", "--if-idle"]),
+    let task = match options {
+        InstallOptions { watch: true, .. } => WATCH,
+        InstallOptions { drill: true, .. } => DRILL,
+        InstallOptions { alerts: true, .. } => ALERTS,
+        InstallOptions { check: true, .. } => CHECK,
+        _ => BACKUP,
     };
-    command.extend(words.iter().map(|word| (*word).to_owned()));
+    let (program, config) = (program.display().to_string(), config.path.display().to_string());
+    let mut command = task.command(&program, &config, context.global.profile.as_deref());
     for source in &options.source {
         command.extend(["--source".to_owned(), source.clone()]);
     }
-    let own = context.global.profile.as_deref().map(|profile| format!("{profile}-{name}"));
-    let name = options.name.clone().or(own).unwrap_or_else(|| name.to_owned());
+    let own = context.global.profile.as_deref().map(|profile| format!("{profile}-{}", task.name));
+    let name = options.name.clone().or(own).unwrap_or_else(|| task.name.to_owned());
     let (splay, is_system) = (options.splay, options.system);
     let calls_podman = context.settings()?.sources.iter().any(calls_podman);
     Ok(Job { name, calendar, splay, command, is_system, calls_podman })
@@ -207,8 +238,34 @@ fn calls_podman(source: &SourceSettings) -> bool {
         SourceKind::Docker(_) => true,
         SourceKind::Server(server) => server.through.as_deref().is_some_and(names_it),
         SourceKind::Command { command, .. } => names_it(command),
-        SourceKind::Files | SourceKind::Sqlite => false,
+        SourceKind::Files | SourceKind::Sqlite | SourceKind::Remote(_) => false,
     }
+}
+
+/// The time of packaged timers: hardly a clock is put forward at that hour.
+const NIGHTLY: Calendar = Calendar { hour: Some(3), ..Calendar::DAILY };
+
+/// Returns the units of systemd that a package installs, none of which is enabled: their names and texts.
+pub fn packaged_units(program: &str) -> Vec<(String, String)> {
+    let each = [
+        (BACKUP, Some(NIGHTLY)),
+        (CHECK, Some(NIGHTLY)),
+        (DRILL, Some(Calendar::MONTHLY)),
+        (ALERTS, Some(Calendar::HOURLY)),
+        (WATCH, None),
+    ];
+    let jobs = each.map(|(task, calendar)| Job {
+        name: task.name.to_owned(),
+        calendar,
+        splay: SPLAY,
+        command: task.command(program, OF_THE_MACHINE, None),
+        is_system: true,
+        // What the configuration will name is not known.
+        calls_podman: true,
+    });
+    // A package is for all zones, and knows none of their changes.
+    let now = Timestamp::UNIX_EPOCH.to_zoned_datetime(TimeZone::UTC);
+    jobs.iter().flat_map(|job| systemd::named(job, &now)).collect()
 }
 
 /// Returns what starts programs here.

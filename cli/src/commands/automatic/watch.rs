@@ -1,6 +1,7 @@
 //! `yore watch`: a snapshot soon after files change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -112,9 +113,10 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
                     }
                 }
                 Err(failure) if failure.exit == Exit::Interrupted => break,
-                // It is tried again with the next change, or when everything is looked at.
+                // It is tried again after a while, as after a change.
                 Err(failure) => {
                     context.screen.problem("watch", &failure.what);
+                    pace.note_change();
                     done = Done::Partly;
                 }
             }
@@ -322,7 +324,8 @@ impl Watched<'_> {
         let is_snapshot = |path: &Path| {
             path.iter().any(|name| name.to_string_lossy().starts_with(VOLUME_SNAPSHOT_PREFIX))
         };
-        for path in event.paths.iter().filter(|path| !is_snapshot(path)) {
+        let is_ignored = |path: &Path| is_without_name(path) || is_snapshot(path);
+        for path in event.paths.iter().filter(|path| !is_ignored(path)) {
             for source in self.sources.iter_mut().filter(|source| source.holds(path)) {
                 source.changed.add(&snapshot_path(path));
                 is_of_some = true;
@@ -419,4 +422,12 @@ fn note(entry: &mut SourceRun, record: &RunRecord) {
 fn told(context: &Context, name: &str, forgotten: u64) {
     let counted = format::counted(forgotten, "snapshot");
     context.screen.detail(format!("{}: {counted} thinned out", escape::text(name)));
+}
+
+/// Tells whether a path is that of a file without a name, of which the kernel tells as `#NUMBER`: a backup makes one of a file
+/// that changes while it is read.
+fn is_without_name(path: &Path) -> bool {
+    let number = path.file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix('#'));
+    number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+        && path.symlink_metadata().is_err()
 }

@@ -149,7 +149,9 @@ fn prepare(
     source: &SourceSettings,
 ) -> Outcome<Vec<Prepared>> {
     let jobs = job::jobs(source)?.into_iter();
-    jobs.map(|job| job::prepare(context, options.applied_to(job))).collect()
+    let smart = options.smart || context.settings()?.smart && options.time.is_none();
+    let apply = |job| BackupJob { smart, ..options.applied_to(job) };
+    jobs.map(|job| job::prepare(context, apply(job))).collect()
 }
 
 /// Makes the snapshots of a source, and forgets what its rules do not keep.

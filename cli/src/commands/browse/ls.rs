@@ -175,7 +175,7 @@ fn flags(node: &Node) -> Vec<&'static str> {
     let known = [
         (Flags::CHANGED_WHILE_READ, "changed while it was read"),
         (Flags::ATTRIBUTES_MISSING, "some of its attributes could not be read"),
-        (Flags::STALE, "could not be read; this is its state of before"),
+        (Flags::STALE, "was not read; this is its state of before"),
     ];
     known.iter().filter(|(flag, _)| node.flags.contains(*flag)).map(|(_, text)| *text).collect()
 }

@@ -83,13 +83,16 @@ fn row(entry: &SnapshotEntry, zone: &TimeZone) -> Vec<String> {
     ]
 }
 
-/// Returns the tags as one cell, with the pin and a suspicious change.
+/// Returns the tags as one cell, with the pin, a suspicious change, and that it is a part.
 fn tags(entry: &SnapshotEntry) -> String {
-    let pin = entry.pinned.then_some("(pinned)");
-    let pin = pin.into_iter().chain(entry.needs_attention().then_some("(suspicious change)"));
     let tags = entry.snapshot.tags.join(",");
-    let tags = (!tags.is_empty()).then_some(tags.as_str());
-    escape::text(&tags.into_iter().chain(pin).collect::<Vec<_>>().join(" "))
+    let texts = [
+        (!tags.is_empty()).then_some(tags.as_str()),
+        entry.pinned.then_some("(pinned)"),
+        entry.needs_attention().then_some("(suspicious change)"),
+        entry.snapshot.partial.then_some("(a part: cut short)"),
+    ];
+    escape::text(&texts.into_iter().flatten().collect::<Vec<_>>().join(" "))
 }
 
 /// Returns the sources as one cell.

@@ -18,6 +18,8 @@ use crate::json;
 use crate::text::escape;
 use crate::text::table::{Column, Table};
 
+mod server;
+
 /// The options of `source`.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -40,7 +42,8 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct AddOptions {
-    /// Files and folders, of which one snapshot is made each time; databases of SQLite with --kind sqlite
+    /// Files and folders, of which one snapshot is made each time: of this machine, or of a server
+    /// (sftp://user@host/path); databases of SQLite with --kind sqlite
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// What is read: files, the output of a command, the databases of a server, or volumes of containers
@@ -132,15 +135,15 @@ fn add(context: &Context, options: &AddOptions) -> Outcome {
         Some(name) => name.clone(),
         None if options.paths.is_empty() => free_name(&options.kind, &taken),
         None => {
-            let first = options.paths[0].canonicalize().unwrap_or_default();
+            let first = match server::is_meant(&options.paths) {
+                true => options.paths[0].clone(),
+                false => options.paths[0].canonicalize().unwrap_or_default(),
+            };
             let base = first.file_name().map(|name| name.to_string_lossy().into_owned());
             free_name(&base.unwrap_or_else(|| "system".into()), &taken)
         }
     };
-    let paths = options.paths.iter().map(|path| absolute(path)).collect::<Outcome<Vec<_>>>()?;
-    for path in &options.paths {
-        std::fs::symlink_metadata(path).map_err(|error| Failure::local(path, error))?;
-    }
+    let paths = found(context, options)?;
     let fields = fields(options, &name, paths)?;
     let text = add_entry(&file.text, "source", &fields).map_err(refused)?;
     file.must_be_right(&text)?;
@@ -163,6 +166,17 @@ fn add(context: &Context, options: &AddOptions) -> Outcome {
         file.path.display()
     ));
     Ok(Done::Whole)
+}
+
+/// Returns the paths as the entry has them; all of them are there.
+fn found(context: &Context, options: &AddOptions) -> Outcome<Vec<String>> {
+    if server::is_meant(&options.paths) {
+        return server::found(context, &options.paths);
+    }
+    for path in &options.paths {
+        std::fs::symlink_metadata(path).map_err(|error| Failure::local(path, error))?;
+    }
+    options.paths.iter().map(|path| absolute(path)).collect()
 }
 
 /// Makes the fields of the entry.
@@ -236,13 +250,11 @@ fn list(context: &Context) -> Outcome {
     let mut table = Table::new([("source", Column::Text), ("paths", Column::Text)]);
     for source in &sources {
         context.screen.object(&object(source));
-        let volumes = match &source.kind {
-            SourceKind::Docker(docker) => docker.volumes.as_slice(),
-            _ => &[],
-        };
-        let paths = source.paths.iter().map(|path| path.display().to_string());
-        let paths = paths.chain(volumes.iter().map(|volume| format!("volume {volume}")));
-        table.row(vec![source.name.clone(), escape::text(&paths.collect::<Vec<_>>().join(", "))]);
+        let mut paths = source.shown_paths();
+        if let SourceKind::Docker(docker) = &source.kind {
+            paths.extend(docker.volumes.iter().map(|volume| format!("volume {volume}")));
+        }
+        table.row(vec![source.name.clone(), escape::text(&paths.join(", "))]);
     }
     if !sources.is_empty() {
         context.screen.table(&table);
@@ -253,7 +265,7 @@ fn list(context: &Context) -> Outcome {
 fn object(source: &SourceSettings) -> json::ConfiguredSource {
     json::ConfiguredSource {
         name: source.name.clone(),
-        paths: source.paths.iter().map(|path| path.display().to_string()).collect(),
+        paths: source.shown_paths(),
         exclude: source.exclude.clone(),
     }
 }

@@ -14,6 +14,8 @@ mod install;
 mod open;
 mod quoting;
 
+pub use install::menu_files;
+
 /// The options of `desktop`.
 #[derive(Debug, Args)]
 pub struct Options {

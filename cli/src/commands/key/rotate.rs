@@ -66,7 +66,8 @@ fn tell_of_machines(context: &Context, known: &KnownSlots) {
         machines(known).iter().map(|machine| escape::text(&machine.name)).collect();
     if !machines.is_empty() {
         context.screen.line(format!(
-            "The inboxes of write-only machines keep their keys, which whoever has the old ones knows, too: {}. To              renew one: yore collect, yore key remove ID, and yore key add --write-only with another name.",
+            "The inboxes of write-only machines keep their keys, which whoever has the old ones knows, too: {}. To \
+             renew one: yore collect, yore key remove ID, and yore key add --write-only with another name.",
             machines.join(", ")
         ));
     }

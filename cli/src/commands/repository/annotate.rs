@@ -41,7 +41,8 @@ pub struct Tag {
 /// The options of `acknowledge`.
 #[derive(Debug, Args)]
 pub struct Acknowledge {
-    /// Snapshots, each by its id, the beginning of it, or a moment of this machine; without any, all of this machine's
+    /// Snapshots, each by its id, the beginning of it, or a moment of this machine; without any, all of this machine's,
+    /// and snapshots that a destination had and has no more are expected there no more
     #[arg(value_name = "MOMENT")]
     moments: Vec<OsString>,
     #[command(flatten)]

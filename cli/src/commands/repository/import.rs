@@ -185,6 +185,7 @@ fn settings(options: &Options, path: &[u8], own_folders: Vec<PathBuf>) -> Outcom
     let rules = exclude::rules(&options.exclude, &bases);
     Ok(BackupOptions {
         changed: None,
+        only: None,
         excludes: Excludes { rules, ..Excludes::default() },
         reading: Reading::Changed,
         unchanged_by: options.unchanged_by.unwrap_or_default(),

@@ -34,7 +34,12 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         return make(context, options);
     }
     let wishes = ask::ask(context)?;
-    let done = make(context, options)?;
+    let done = make(context, options).inspect_err(|_| {
+        // The next `init` asks again, unless something was made.
+        if vacant_places(context).is_ok() {
+            ask::take_back(context);
+        }
+    })?;
     ask::go_on(context, &wishes)?;
     Ok(done)
 }

@@ -12,6 +12,7 @@ use yore_engine::snapshots::{Clock, SnapshotEntry};
 use yore_platform::{drive_attribute, drives, hostname};
 
 use crate::access::dropped::Dropped;
+use crate::args::duration::seconds;
 use crate::args::live_path;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
@@ -33,8 +34,8 @@ const HOW_TO_BE_RECENT: &str = "make them: yore backup PATH; one that will not c
 #[derive(Debug, Args)]
 pub struct Options {
     /// Fail when the last backup of a source is older, as in 26h or 2d
-    #[arg(long, value_name = "AGE", value_parser = parse_age)]
-    max_age: Option<Duration>,
+    #[arg(long, value_name = "AGE")]
+    max_age: Option<String>,
     /// Fail when something needs a person: a suspicious change, a snapshot that is missing or can't be read, a
     /// destination that is not there
     #[arg(long, conflicts_with = "forget_source")]
@@ -45,21 +46,6 @@ pub struct Options {
     /// The machine of the source that is dropped, if it is not this one
     #[arg(long, value_name = "HOST", requires = "forget_source", value_parser = NonEmptyStringValueParser::new())]
     host: Option<String>,
-}
-
-fn parse_age(text: &str) -> Result<Duration, String> {
-    let wrong = || "write it as 90m, 26h or 2d".to_owned();
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let number = text.strip_suffix(unit).and_then(|number| number.parse::<u64>().ok());
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86400,
-        _ => return Err(wrong()),
-    };
-    let seconds = number.ok_or_else(wrong)?.checked_mul(seconds).ok_or_else(wrong)?;
-    Ok(Duration::from_secs(seconds))
 }
 
 /// The last backup of a source.
@@ -82,6 +68,8 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         print_drives(context, None)?;
         return Ok(Done::Whole);
     }
+    let limit = options.max_age.as_deref().map(|text| seconds("--max-age", text, &context.now));
+    let limit = limit.transpose()?.and_then(|seconds| u64::try_from(seconds).ok());
     let repository = context.open().inspect_err(|failure| {
         // Without any, what is known of each is still of use.
         if !context.names_destination() && failure.exit != Exit::WrongSecret {
@@ -118,13 +106,13 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     if options.check {
         attention::must_be_none(context, &suspicious, unread)?;
     }
-    match options.max_age {
+    match limit {
         Some(_) if lasts.is_empty() && all > 0 => Err(Failure::new(
             Exit::Failed,
             "every source was dropped, and none is backed up any more",
             "back one up, and it counts again: yore backup PATH",
         )),
-        Some(limit) => must_be_recent(&lasts, limit).map(|()| done),
+        Some(limit) => must_be_recent(&lasts, Duration::from_secs(limit)).map(|()| done),
         None => Ok(done),
     }
 }
@@ -166,12 +154,17 @@ fn forget_source(
 fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<LastBackup> {
     let now = context.now.timestamp().as_second();
     let mut lasts: BTreeMap<(String, Vec<u8>), SnapshotEntry> = BTreeMap::new();
-    for entry in list {
+    // A part of a backup is no backup of its sources.
+    for entry in list.into_iter().filter(|entry| !entry.snapshot.partial) {
         let Snapshot { host, client, sources, .. } = &entry.snapshot;
         for source in sources {
             // The same source of this installation, under a former name.
             let former = lasts.iter().find(|((name, of), last)| {
-                name != host && of == source && last.snapshot.client == *client
+                name != host
+                    && of == source
+                    && last.snapshot.client == *client
+                    // The same path of a server is another one.
+                    && last.snapshot.machine() == entry.snapshot.machine()
             });
             if let Some(former) = former.map(|(former, _)| former.clone()) {
                 lasts.remove(&former);
@@ -291,16 +284,4 @@ fn print_drives(context: &Context, of: Option<RepositoryId>) -> Outcome<()> {
         });
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ages_are_understood() {
-        assert_eq!(parse_age("26h"), Ok(Duration::from_secs(26 * 3600)));
-        assert_eq!(parse_age("2d"), Ok(Duration::from_secs(172_800)));
-        assert!(parse_age("soon").is_err() && parse_age("").is_err() && parse_age("3ä").is_err());
-    }
 }

@@ -187,6 +187,7 @@ impl Demo {
         let (time, utc_offset) = time::present(at);
         let options = BackupOptions {
             changed: None,
+            only: None,
             excludes: Excludes { rules, ..Excludes::default() },
             reading: Reading::Changed,
             unchanged_by: UnchangedBy::default(),

@@ -53,8 +53,8 @@ fn transport(settings: &Mail) -> Result<SmtpTransport, String> {
         .port(port.unwrap_or(usual_port))
         .tls(tls)
         .timeout(Some(PATIENCE));
-    if let (Some(user), Some(file)) = (&settings.user, &settings.password_file) {
-        builder = builder.credentials(Credentials::new(user.clone(), secret_of(file)?));
+    if let (Some(user), Some(password)) = (&settings.user, &settings.password) {
+        builder = builder.credentials(Credentials::new(user.clone(), secret_of(password)?));
     }
     Ok(builder.build())
 }

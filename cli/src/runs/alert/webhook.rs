@@ -1,6 +1,5 @@
 //! Requests to web services.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -8,6 +7,7 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, http};
 
 use super::{Message, MessageState, secret_of};
+use crate::access::secret::Reference;
 
 /// The time that a request may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,10 +27,10 @@ pub fn ping(url: &str, text: &str) -> Result<(), String> {
 pub(super) fn send(
     url: &str,
     preset: &str,
-    token_file: Option<&Path>,
+    token: Option<&Reference>,
     message: &Message,
 ) -> Result<(), String> {
-    let token = token_file.map(secret_of).transpose()?;
+    let token = token.map(secret_of).transpose()?;
     let bearer = token.as_ref().map(|token| format!("Bearer {token}"));
     let (title, text) = (message.title.as_str(), message.text.as_str());
     let is_problem = message.state == MessageState::Problem;

@@ -16,6 +16,8 @@ use super::transport::Connector;
 
 /// The sessions.
 pub(super) struct Pool {
+    /// The name of the server and its folder, for the log.
+    location: String,
     connector: Connector,
     patience: Duration,
     slots: Vec<Slot>,
@@ -54,9 +56,14 @@ impl Deref for Lease<'_> {
 
 impl Pool {
     /// Makes room for `connections` sessions, each of which must be open within `patience`.
-    pub fn new(connector: Connector, connections: usize, patience: Duration) -> Self {
+    pub fn new(
+        location: String,
+        connector: Connector,
+        connections: usize,
+        patience: Duration,
+    ) -> Self {
         let slots = (0..connections.max(1)).map(|_| Slot::default()).collect();
-        Self { connector, patience, slots, disturbances: AtomicU64::new(0) }
+        Self { location, connector, patience, slots, disturbances: AtomicU64::new(0) }
     }
 
     /// Returns a session that is open.
@@ -72,6 +79,7 @@ impl Pool {
         // The session that ended gives up its connection before the next is made.
         if session.take().is_some() {
             self.disturbances.fetch_add(1, Ordering::Relaxed);
+            tracing::info!(location = self.location, "connection ended, and is made anew");
         }
         match self.connect().await {
             Ok(made) => {

@@ -4,6 +4,7 @@
 pub(super) mod listing;
 pub(super) mod packet;
 pub(super) mod requests;
+pub(super) mod sequential;
 pub(super) mod session;
 pub(super) mod transfer;
 pub(super) mod wait;

@@ -3,7 +3,7 @@
 use yore_platform::{FoundXattrs, Xattrs};
 
 use crate::backup::left_out::Counters;
-use crate::backup::places::Places;
+use crate::backup::source::Places;
 use crate::error::Error;
 use crate::format::tree::{Flags, Node};
 use crate::operation::observer::{Observer, Problem};

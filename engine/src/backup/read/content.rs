@@ -1,10 +1,11 @@
 //! Reading one file: its content, then its attributes, again while it changes.
 
-use yore_platform::{Metadata, ReadMode, SourceFile};
+use yore_platform::{Metadata, ReadMode};
 
 use super::{BatchReader, LARGE, ReadError, is_sparse, node_of};
 use crate::backup::messages::{ChunkBytes, ChunkId, FileStatus, ReadItem, SourceEntry};
 use crate::backup::read::large::read_chunked;
+use crate::backup::source::File;
 use crate::error::Deviation;
 use crate::format::tree::{Content, Flags, Node};
 use crate::operation::observer::{Event, Problem};
@@ -18,22 +19,31 @@ impl BatchReader<'_> {
     /// Reads a file and its attributes, and adds its node.
     pub(super) fn read_file(&mut self, entry: &SourceEntry) -> Result<(), ReadError> {
         for attempt in 1..=ATTEMPTS {
-            let mut file = self.batch.dir.open_file(&entry.name, ReadMode::Buffered)?;
-            let before = *file.opened();
-            if self.is_too_large(entry, &before) {
+            let mut file = match self.ahead.take_file(&entry.name) {
+                Some(file) => file,
+                None => self.batch.dir.open_file(&entry.name, ReadMode::Buffered)?,
+            };
+            if self.is_too_large(entry, file.opened()) {
                 return Ok(self.push(ReadItem::Incomplete, 0)?);
             }
-            if before.size > LARGE {
+            if file.opened().size > LARGE && !self.batch.dir.is_remote() {
                 file = self.batch.dir.open_file(&entry.name, ReadMode::Direct)?;
             }
+            let before = *file.opened();
+            // One that changed is read as it is at one moment, where the file system can hold it. What is written after
+            // `before` was asked for has a later time, by which the next backup knows.
+            let frozen = if attempt > 1 { self.batch.dir.freeze(&file) } else { None };
+            let of_that_moment = frozen.as_ref().map(|_| file.xattrs());
+            let read = frozen.as_ref().unwrap_or(&file);
+            let expected = frozen.as_ref().map_or(before, |copy| *copy.opened());
             let mut node = node_of(&entry.name, &before);
-            node.size = self.read_content(&file, &before, &mut node)?;
-            let attributes = file.xattrs();
-            let after = file.metadata()?;
+            node.size = self.read_content(read, &expected, &mut node)?;
+            let attributes = of_that_moment.unwrap_or_else(|| file.xattrs());
+            let after = read.metadata()?;
             let unmoved = (after.size, after.modified, after.changed)
-                == (before.size, before.modified, before.changed);
+                == (expected.size, expected.modified, expected.changed);
             // A file system may also give a wrong size each time.
-            if (!unmoved || node.size != before.size) && attempt < ATTEMPTS {
+            if (!unmoved || node.size != expected.size) && attempt < ATTEMPTS {
                 self.items.push(ReadItem::Discard);
                 continue;
             }
@@ -58,7 +68,7 @@ impl BatchReader<'_> {
     /// Reads a file's content; returns the size that it turned out to have.
     fn read_content(
         &mut self,
-        file: &SourceFile,
+        file: &File,
         metadata: &Metadata,
         node: &mut Node,
     ) -> Result<u64, ReadError> {
@@ -82,7 +92,7 @@ impl BatchReader<'_> {
     /// `size` bytes.
     fn read_small(
         &mut self,
-        file: &SourceFile,
+        file: &File,
         size: usize,
         node: &mut Node,
     ) -> Result<Option<u64>, ReadError> {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use yore_platform::{Metadata, ReadBuffer, SourceFile};
+use yore_platform::{Metadata, ReadBuffer};
 
 use crate::backup::messages::{ChunkBytes, ChunkId, ReadItem};
 use crate::backup::read::{BatchReader, LARGE, ReadError, Stopped, is_sparse};
+use crate::backup::source::File;
 use crate::format::chunker::{Cutter, End};
 use crate::format::tree::Hole;
 use crate::operation::observer::Event;
@@ -28,7 +29,7 @@ enum Stretch {
 
 /// Goes through a file from start to end.
 struct Stretches<'f> {
-    file: &'f SourceFile,
+    file: &'f File,
     /// The size that the file had when it was opened; the next backup saves what is behind it.
     size: u64,
     at: u64,
@@ -39,7 +40,7 @@ struct Stretches<'f> {
 }
 
 impl<'f> Stretches<'f> {
-    fn new(file: &'f SourceFile, metadata: &Metadata) -> Self {
+    fn new(file: &'f File, metadata: &Metadata) -> Self {
         let sparse = is_sparse(metadata);
         let data_end = if sparse { 0 } else { metadata.size };
         Self { file, size: metadata.size, at: 0, data_end, sparse, holes: 0 }
@@ -81,7 +82,7 @@ impl<'f> Stretches<'f> {
 /// Reads a file of several chunks, or with holes; returns the size that it turned out to have.
 pub(in crate::backup) fn read_chunked(
     batch: &mut BatchReader<'_>,
-    file: &SourceFile,
+    file: &File,
     metadata: &Metadata,
 ) -> Result<u64, ReadError> {
     // The results so far do not wait for a file that may take long.

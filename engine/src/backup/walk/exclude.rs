@@ -1,8 +1,9 @@
 //! Excludes: patterns as in `.gitignore`, and files that mark directories whose content is left out.
 
-use yore_platform::{Kind, Listing, ReadMode, SourceDir};
+use yore_platform::{Kind, Listing, ReadMode};
 
 use crate::backup::Excludes;
+use crate::backup::source::Dir;
 use crate::error::Result;
 use crate::format::header::{MAX_HEADER, Unverified};
 use crate::format::id::RepositoryId;
@@ -35,7 +36,7 @@ impl<'a> Excluder<'a> {
     }
 
     /// Finds the file that marks a directory whose content is left out.
-    pub(in crate::backup) fn marker(&self, dir: &SourceDir, listing: &Listing) -> Option<&[u8]> {
+    pub(in crate::backup) fn marker(&self, dir: &Dir, listing: &Listing) -> Option<&[u8]> {
         let marks = self.excludes.if_present.iter().map(Vec::as_slice);
         let mut marks = marks.filter(|mark| listing.has(mark));
         let cache = || self.excludes.caches && listing.has(CACHE_TAG) && is_cache_tag(dir);
@@ -43,11 +44,7 @@ impl<'a> Excluder<'a> {
     }
 
     /// Returns whether a directory is the repository of this id, under whatever name.
-    pub(in crate::backup) fn is_repository(
-        dir: &SourceDir,
-        listing: &Listing,
-        id: RepositoryId,
-    ) -> bool {
+    pub(in crate::backup) fn is_repository(dir: &Dir, listing: &Listing, id: RepositoryId) -> bool {
         let name = ObjectName::header();
         listing.has(name.as_str().as_bytes()) && {
             let mut start = vec![0; MAX_HEADER as usize];
@@ -66,7 +63,14 @@ impl<'a> Excluder<'a> {
     }
 }
 
-fn is_cache_tag(dir: &SourceDir) -> bool {
+/// Returns the names of all files that may mark a directory.
+#[cfg(feature = "sftp")]
+pub(in crate::backup) fn marks_of(excludes: &Excludes) -> Vec<Vec<u8>> {
+    let cache_tag = excludes.caches.then(|| CACHE_TAG.to_vec());
+    excludes.if_present.iter().cloned().chain(cache_tag).collect()
+}
+
+fn is_cache_tag(dir: &Dir) -> bool {
     let mut start = [0; CACHE_SIGNATURE.len()];
     let read =
         dir.open_file(CACHE_TAG, ReadMode::Buffered).and_then(|file| file.read_at(&mut start, 0));

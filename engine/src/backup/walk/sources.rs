@@ -123,13 +123,11 @@ impl<'a> Walk<'a> {
         inner: &'a Sources,
     ) -> Result<()> {
         if metadata.kind != Kind::Directory {
-            let parent = TreePath::new(path).parent();
-            let failed = |source| Error::local(self.places.live(parent.as_bytes()), source);
-            let dir = self.places.open_above(path).map_err(failed)?;
+            let (dir, parent) = self.places.open_parent(path)?;
             let inodes = self.compares_inodes(&dir);
             let previous = previous.filter(|seen| seen.dir.is_none()).map(|seen| seen.node);
             let entry = SourceEntry { name: name.to_vec(), kind: None, previous, is_source: true };
-            let parent: Arc<[u8]> = parent.as_bytes().into();
+            let parent: Arc<[u8]> = parent.into();
             return self.send_batch(&Arc::new(dir), &parent, inodes, vec![entry]);
         }
         let dir = match self.places.open(path) {

@@ -2,14 +2,14 @@
 
 use std::io::ErrorKind;
 
-use yore_platform::{Kind, Listing, Metadata, MountKind, SourceDir};
+use yore_platform::{Kind, Listing, Metadata, MountKind};
 
-use super::emptied_folder::{self, Present};
-use super::{Advance, Level, Opened, Sources, Unlisted, Walk};
+use super::{Advance, Level, Opened, Sources, Unlisted, Walk, emptied_folder};
 use crate::backup::left_out::{EmptiedFolder, NotEntered};
 use crate::backup::messages::WalkStep;
 use crate::backup::read::attributes;
 use crate::backup::read::node_of;
+use crate::backup::source::Dir;
 use crate::backup::walk::exclude::Excluder;
 use crate::backup::{EmptySources, FileSystems, Reading};
 use crate::error::Result;
@@ -31,7 +31,7 @@ impl<'a> Walk<'a> {
     ) -> Result<Advance<'a>> {
         let path = join(&parent.path, name);
         let is_source = inner.is_some_and(|inner| inner.is_source);
-        let mounted = self.mounts.on(&self.places.live(&path));
+        let mounted = self.places.mounted(self.mounts, &path);
         let not_entered = match mounted {
             Some(MountKind::Drive) => Some(NotEntered::Drive),
             Some(MountKind::System(kind)) => Some(NotEntered::System(kind.clone())),
@@ -91,7 +91,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Opens a directory in another one, or where it is read instead.
-    fn open(&self, parent: &Level<'a>, name: &[u8], path: &[u8]) -> std::io::Result<SourceDir> {
+    fn open(&self, parent: &Level<'a>, name: &[u8], path: &[u8]) -> std::io::Result<Dir> {
         match self.places.begins_at(path) {
             true => self.places.open(path),
             false => parent.dir.open_child(name),
@@ -101,7 +101,8 @@ impl<'a> Walk<'a> {
     /// Returns a directory of the previous snapshot in which nothing changed, as far as that is known, and what is below
     /// it; `None` where it must be looked at.
     fn unchanged(&self, path: &[u8], previous: Option<&ResolvedNode>) -> Option<(Node, Totals)> {
-        let changed = self.options.changed.as_ref().filter(|changed| changed.spares(path))?;
+        let changed = self.options.changed.as_ref().filter(|_| !self.previous.is_partial);
+        let changed = changed.filter(|changed| changed.spares(path))?;
         let ResolvedNode { node, dir: Some(DirRef::Tree(tree)) } = previous? else { return None };
         let is_whole = node.flags == Flags::default() && node.subtree == Some(*tree);
         let is_stored = is_whole && self.reader.index().find(tree).is_some();
@@ -182,7 +183,7 @@ impl<'a> Walk<'a> {
     /// Returns how a source has lost all of its files since the previous snapshot, if it has.
     pub(super) fn emptied(
         &self,
-        dir: &SourceDir,
+        dir: &Dir,
         path: &[u8],
         metadata: &Metadata,
         previous: Option<&ResolvedNode>,
@@ -190,8 +191,8 @@ impl<'a> Walk<'a> {
         let previous = previous.filter(|_| self.options.empty_sources == EmptySources::KeepLast)?;
         let last = (&previous.node, previous.dir.as_ref()?);
         let keeps_inodes = dir.keeps_inode_numbers().unwrap_or(false);
-        let present = Present { mounts: self.mounts, places: self.places };
-        emptied_folder::detect(self.reader, present, path, metadata, last, keeps_inodes)
+        let places = (self.places, self.mounts);
+        emptied_folder::detect(self.reader, places, path, metadata, last, keeps_inodes)
     }
 
     /// Returns how a folder has lost its files because its disk is not mounted, if it has: it is another folder than
@@ -199,7 +200,7 @@ impl<'a> Walk<'a> {
     fn unmounted(
         &self,
         parent: &Level<'a>,
-        dir: &SourceDir,
+        dir: &Dir,
         path: &[u8],
         metadata: &Metadata,
         previous: Option<&ResolvedNode>,
@@ -244,7 +245,7 @@ impl<'a> Walk<'a> {
     /// Makes the node of a directory; its attributes are read only if it may have changed.
     pub(super) fn dir_node(
         &self,
-        dir: &SourceDir,
+        dir: &Dir,
         name: &[u8],
         path: &[u8],
         metadata: &Metadata,
@@ -269,7 +270,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Returns whether a name that was not found is not listed any more, either.
-fn is_deleted(dir: &SourceDir, name: &[u8]) -> bool {
+fn is_deleted(dir: &Dir, name: &[u8]) -> bool {
     dir.list_fresh().is_ok_and(|listing| !listing.has(name))
 }
 

@@ -3,6 +3,7 @@
 use yore_platform::Timestamp;
 
 use super::exclusion::{self, Exclusion};
+use super::foreign::{self, ForeignKind, ForeignSource};
 use super::origin::Origin;
 use super::{ClientId, bytes16, write_ids};
 use crate::format::cbor::{self, EPOCH, MapWriter, Read};
@@ -36,9 +37,10 @@ pub struct Totals {
 const TIME_GIVEN: u64 = 1;
 /// The flag of a snapshot whose writer found the change since the one before suspicious.
 const SUSPICIOUS: u64 = 2;
-
 /// The flag of a snapshot that was collected from a write-only machine, which is not trusted.
 const COLLECTED: u64 = 4;
+/// The flag of a part of a backup.
+const PARTIAL: u64 = 8;
 
 /// The record of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +53,8 @@ pub struct Snapshot {
     pub suspicious: bool,
     /// It was collected from a write-only machine, which is not trusted.
     pub collected: bool,
+    /// It is a part of a backup: only files that were to be saved first were read; the whole snapshot follows it.
+    pub partial: bool,
     /// The end of the backup.
     pub end: Timestamp,
     /// The writer's offset from UTC then, in seconds.
@@ -85,11 +89,19 @@ pub struct Snapshot {
     pub uncovered: Vec<Vec<u8>>,
     /// The session that wrote it first.
     pub session: ObjectId,
+    /// The sources that are no files of the machine that wrote it.
+    pub foreign: Vec<ForeignSource>,
     /// The thing of which it was made, if it was brought over; `None` for a backup.
     pub origin: Option<Origin>,
 }
 
 impl Snapshot {
+    /// Returns the machine whose files it has, if that is another than the one that wrote it.
+    pub fn machine(&self) -> Option<&str> {
+        let mut machines = self.foreign.iter().filter(|one| one.kind == ForeignKind::Machine);
+        machines.next().map(|one| one.text.as_str())
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let mut map = MapWriter::new(&mut out);
@@ -134,20 +146,32 @@ impl Snapshot {
         if !self.seen.is_empty() {
             write_ids(&mut map, 18, &self.seen);
         }
-        let flags = u64::from(self.time_given) * TIME_GIVEN;
-        let flags = flags | (u64::from(self.suspicious) * SUSPICIOUS);
-        let flags = flags | (u64::from(self.collected) * COLLECTED);
-        if flags != 0 {
-            map.key(19).u64(flags);
+        if self.flags() != 0 {
+            map.key(19).u64(self.flags());
         }
         if !self.uncovered.is_empty() {
             write_paths(&mut map, 20, &self.uncovered);
+        }
+        if !self.foreign.is_empty() {
+            foreign::encode(&mut map, 21, &self.foreign);
         }
         if let Some(origin) = self.origin {
             origin.encode(&mut map, 23);
         }
         map.finish();
         out
+    }
+
+    fn flags(&self) -> u64 {
+        [
+            (self.time_given, TIME_GIVEN),
+            (self.suspicious, SUSPICIOUS),
+            (self.collected, COLLECTED),
+            (self.partial, PARTIAL),
+        ]
+        .into_iter()
+        .filter_map(|(is_set, flag)| is_set.then_some(flag))
+        .sum()
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Read<Self> {
@@ -157,6 +181,7 @@ impl Snapshot {
         let (mut utc_offset, mut host, mut user, mut program) = (0, None, None, String::new());
         let (mut sources, mut tags, mut excludes) = (None, Vec::new(), Vec::new());
         let (mut totals, mut uncovered, mut origin) = (Totals::default(), Vec::new(), None);
+        let mut foreign = Vec::new();
         cbor::whole_map(bytes, |key, d| {
             match key {
                 1 => time = Some(cbor::time(d, EPOCH)?),
@@ -178,6 +203,7 @@ impl Snapshot {
                 18 => seen = cbor::ids(d)?.into_iter().map(SnapshotId).collect(),
                 19 => flags = d.u64()?,
                 20 => uncovered = read_paths(d)?,
+                21 => foreign = foreign::decode(d)?,
                 23 => origin = Origin::decode(d)?,
                 _ => return Ok(false),
             }
@@ -188,6 +214,7 @@ impl Snapshot {
             time_given: flags & TIME_GIVEN != 0,
             suspicious: flags & SUSPICIOUS != 0,
             collected: flags & COLLECTED != 0,
+            partial: flags & PARTIAL != 0,
             end: cbor::required(end)?,
             utc_offset,
             host: cbor::required(host)?,
@@ -205,6 +232,7 @@ impl Snapshot {
             excludes,
             uncovered,
             session: cbor::required(session)?,
+            foreign,
             origin,
         })
     }

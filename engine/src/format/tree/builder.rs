@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::format::id::BlobId;
 use crate::format::keys::Keys;
 use crate::format::tree::encode::{encode_leaves, encode_nodes};
-use crate::format::tree::{Content, LeafRef, Naming, Node};
+use crate::format::tree::{Content, Holes, LeafRef, Naming, Node};
 
 /// A directory of more nodes than this has leaves, and no leaf has more.
 const MAX_NODES: usize = 4096;
@@ -104,6 +104,11 @@ fn weight(node: &Node) -> usize {
         Content::Chunks(chunks) => chunks.len() * 36,
         Content::Lists { lists, .. } => lists.len() * 40,
     };
+    let holes = match &node.holes {
+        Holes::Inline(holes) => holes.len() * 10,
+        Holes::Lists(lists) => lists.len() * 34,
+    };
     let xattrs: usize = node.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();
-    64 + node.name.len() + content + xattrs + node.target.len()
+    let extra: usize = node.extra.iter().map(|(_, value)| value.len() + 4).sum();
+    64 + node.name.len() + content + holes + xattrs + node.target.len() + extra
 }

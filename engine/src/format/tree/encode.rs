@@ -102,7 +102,7 @@ fn encode_node(node: &Node, before: Before, out: &mut Vec<u8>) {
     if node.size > 0 {
         map.key(10).u64(node.size);
     }
-    encode_content(&node.content, &mut map);
+    encode_content(node, &mut map);
     if let Holes::Inline(holes) = &node.holes
         && !holes.is_empty()
     {
@@ -155,13 +155,14 @@ fn encode_kind(node: &Node, map: &mut MapWriter<'_>) {
     }
 }
 
-fn encode_content(content: &Content, map: &mut MapWriter<'_>) {
-    match content {
+fn encode_content(node: &Node, map: &mut MapWriter<'_>) {
+    match &node.content {
         Content::Empty => {}
         Content::Inline(bytes) => drop(map.key(11).u64(bytes.len() as u64)),
         Content::Chunks(chunks) => {
             map.key(12).bytes(&joined_ids(chunks));
-            if chunks.len() != 1 {
+            // That of a single one is known by the holes of the node, where they are in it.
+            if chunks.len() != 1 || matches!(node.holes, Holes::Lists(_)) {
                 write_lengths(&mut map.key(13), chunks);
             }
         }

@@ -135,3 +135,30 @@ fn a_size_that_is_not_that_of_the_content_is_set_apart() {
     };
     assert_eq!(invalid.len(), 1);
 }
+
+#[test]
+fn a_file_of_one_chunk_and_many_holes_goes_there_and_back() {
+    let mut node = file("sparse".into(), 600);
+    node.size = 1 << 30;
+    node.holes = Holes::Lists(vec![BlobId([9; 32]), BlobId([8; 32])]);
+    let (root, blobs) = build(vec![node.clone()]);
+    assert_eq!(nodes_of(root, &blobs), [node]);
+}
+
+#[test]
+fn leaves_of_nodes_with_many_holes_stay_small() {
+    let hole = Hole { data: 4096, hole: 4096 };
+    let nodes: Vec<Node> = (0..1200)
+        .map(|number| {
+            let mut node = file(format!("{number:06}"), 600);
+            let chunk = Chunk { id: BlobId([9; 32]), length: 1000 * 4096 };
+            node.content = Content::Chunks(vec![chunk; 2]);
+            node.holes = Holes::Inline(vec![hole; 2000]);
+            node.size = 4000 * 4096;
+            node
+        })
+        .collect();
+    let (root, blobs) = build(nodes.clone());
+    assert!(blobs.values().all(|blob| blob.len() < 4 << 20));
+    assert_eq!(nodes_of(root, &blobs), nodes);
+}

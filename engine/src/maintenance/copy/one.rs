@@ -234,6 +234,7 @@ fn distrust(snapshot: &mut Snapshot, machine: &str, known: &Snapshots, counts: C
     let newest = of_machine.map(|one| one.snapshot.time).max();
     machine.clone_into(&mut snapshot.host);
     snapshot.collected = true;
+    snapshot.partial = false;
     snapshot.time = newest.map_or(snapshot.time, |newest| snapshot.time.max(newest)).min(now());
     snapshot.totals.files = counts.files;
     snapshot.totals.new_files = counts.new;

@@ -35,6 +35,8 @@ pub(super) fn abort_dead_sessions(task: &Task<'_>, view: &View) -> Result<bool> 
         if is_dead {
             let (keys, program) = (&task.repository.keys, &task.writer.program);
             session::end(place, keys, id, Outcome::Abort, task.now, program)?;
+            let (location, host) = (place.backend().location(), opened.host.as_str());
+            tracing::warn!(location, host, session = %id, "session of a silent writer aborted");
             found = true;
         }
     }

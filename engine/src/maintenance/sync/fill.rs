@@ -15,7 +15,8 @@ use crate::operation::clock::now;
 use crate::operation::observer::Observer;
 use crate::repository::session::{self, OpenSession};
 use crate::repository::{
-    Coverage, Lacking, Listing, Pulse, Repository, State, Writer, delete_removed, removed_somewhere,
+    Coverage, Lacking, Listing, Pulse, Repository, State, Writer, delete_removed, load_header,
+    removed_somewhere,
 };
 
 /// The destination to be filled, and how.
@@ -138,11 +139,12 @@ fn copy(
     let to = &**task.repository.destinations()[task.destination].backend();
     let is_thorough = task.options.verify == Verify::Everything;
     let heals = is_thorough || to.capabilities().cheap_requests;
-    // A tombstone comes first: what was forgotten elsewhere must not be committed here.
-    let first = [Area::Headers, Area::Keys, Area::Forgotten];
     let mut healed = Healing { task, found, to, report, suspects, heals };
-    healed.heal_areas(&first)?;
-    healed.copy_areas(&first)?;
+    healed.heal_areas(&[Area::Keys, Area::Headers])?;
+    healed.copy_keys()?;
+    // A tombstone comes first: what was forgotten elsewhere must not be committed here.
+    healed.heal_areas(&[Area::Forgotten])?;
+    healed.copy_areas(&[Area::Forgotten])?;
     healed.remove_slots()?;
     let tasks = pack_tasks(found, task, suspects, is_thorough);
     let writes = tasks.iter().any(|task| task.action == Action::Copy);
@@ -300,6 +302,21 @@ impl Healing<'_, '_> {
             Err(error @ Error::Refused(_)) => self.report.problems.push(error),
             Err(error) => return Err(error),
         }
+        Ok(())
+    }
+
+    /// Copies key slots, and then the headers that put their keys in force: without the slots nothing would open the
+    /// destination.
+    fn copy_keys(&mut self) -> Result<()> {
+        let problems = self.report.problems.len();
+        self.copy_areas(&[Area::Keys])?;
+        if self.report.problems.len() > problems {
+            return Ok(());
+        }
+        self.copy_areas(&[Area::Headers])?;
+        let Task { repository, destination, .. } = *self.task;
+        let header = load_header(self.to)?.verify(&repository.keys)?;
+        repository.destinations()[destination].put_in_force(header.generation);
         Ok(())
     }
 

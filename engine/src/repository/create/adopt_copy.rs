@@ -36,7 +36,7 @@ pub fn adopt_copy(
         return Err(Error::OtherRepository { location: backend.location() });
     }
     header.verify(&repository.keys)?;
-    match Destination::load(Arc::clone(backend), &repository.keys) {
+    match Destination::load(Arc::clone(backend), &repository.keys, repository.header()) {
         Ok(found) if repository.destinations().iter().all(|known| known.id() != found.id()) => {
             let found = "is a destination of this repository of its own already";
             return Err(Error::Occupied { location: backend.location(), found });

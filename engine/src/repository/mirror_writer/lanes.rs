@@ -255,6 +255,7 @@ impl Worker {
             lane.is_busy = false;
             lane.queued = lane.queued.saturating_sub(bytes);
             if let Err(error) = outcome {
+                tracing::warn!(location = backend.location(), %error, "destination falls behind");
                 lane.fall_behind(BehindCause::Failed(error));
             }
             drop(lanes);

@@ -72,13 +72,17 @@ impl Targets {
             .reached()
             .map(|(number, listed)| (number, coverage.lacking(number, listed)))
             .collect();
+        let is_outdated =
+            |number: usize| repository.must_have_keys(&repository.destinations()[number]).is_err();
         let is_whole = |(number, lacks): &(usize, _)| {
             let lacks: &Lacking = lacks;
-            lacks.is_empty().then_some(*number)
+            (lacks.is_empty() && !is_outdated(*number)).then_some(*number)
         };
         let mut destinations: Vec<usize> = lacking.iter().filter_map(is_whole).collect();
         if destinations.is_empty() {
-            let least = lacking.iter().min_by_key(|(_, lacks)| (lacks.bytes(), lacks.count()));
+            let least = lacking
+                .iter()
+                .min_by_key(|(number, lacks)| (is_outdated(*number), lacks.bytes(), lacks.count()));
             destinations.extend(least.map(|(number, _)| *number));
         }
         let mut behind = Vec::new();

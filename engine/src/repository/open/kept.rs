@@ -137,7 +137,7 @@ impl Kept {
         let keys = Keys::derive(&master, id);
         let header = unverified.verify(&keys).ok()?;
         keys.put_in_force(header.generation);
-        let destination = Destination::of(backend, &keys, &mut object).ok()?;
+        let destination = Destination::of(backend, &keys, &header, &mut object).ok()?;
         Some(Opened { keys, header, destination, slot: Some(slot) })
     }
 }

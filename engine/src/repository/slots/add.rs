@@ -47,6 +47,7 @@ pub fn add_slot(
     new: &NewSlot<'_>,
 ) -> Result<AddReport> {
     repository.must_be_own()?;
+    repository.must_be_writable()?;
     if new.label.len() > MAX_LABEL {
         return Err(Refusal::LabelTooLong { limit: MAX_LABEL }.into());
     }

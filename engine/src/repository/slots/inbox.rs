@@ -163,7 +163,7 @@ fn open_first(
     let header = load_header(&**place)?.verify(keys)?;
     let id = machine.record.inbox;
     let checked = Arc::new(crate::backend::IdentityChecked::new(Arc::clone(place), id));
-    let destinations = vec![Destination::load(checked, keys)?];
+    let destinations = vec![Destination::load(checked, keys, &header)?];
     let cache = cache.map(|folder| folder.join(id.to_string())).filter(|folder| {
         // A cache only saves time, so a failure is ignored.
         yore_platform::create_private_dir(folder).is_ok()

@@ -49,6 +49,7 @@ pub struct RemoveReport {
 /// the same time; the error of every destination at once. Then every slot is where it was.
 pub fn remove_slots(repository: &Repository, removal: &Removal<'_>) -> Result<RemoveReport> {
     repository.must_be_own()?;
+    repository.must_be_writable()?;
     let before = known_slots(repository)?;
     remove_known(repository, &before, removal)
 }

@@ -56,6 +56,7 @@ pub fn rotate(
     time: Timestamp,
 ) -> Result<RotateReport> {
     repository.must_be_own()?;
+    repository.must_be_writable()?;
     let id = repository.id();
     let master = master_secret(repository, opened_with)?;
     let master = master.with_new_generation().ok_or(Refusal::TooManyGenerations)?;
@@ -88,6 +89,9 @@ pub fn rotate(
     // Elsewhere the slots from before are all that there is, until a sync brings the new ones and the removal.
     let is_whole = |number: &usize| behind.iter().all(|one| one.destination != *number);
     let whole: Vec<usize> = (0..repository.destinations().len()).filter(is_whole).collect();
+    for number in &whole {
+        repository.destinations()[*number].put_in_force(header.generation);
+    }
     let places = whole.iter().map(|number| repository.destinations()[*number].clone()).collect();
     let rotated = Repository::of(keys, header, places, None);
     let slots: Vec<Slot> = rotation.slots.into_iter().map(|(_, _, slot)| slot).collect();

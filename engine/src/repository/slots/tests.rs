@@ -4,12 +4,15 @@ use std::sync::{Arc, Barrier};
 
 use super::*;
 use crate::backend::{Folder, save};
+use crate::backup::backup;
+use crate::error::Refusal;
 use crate::format::secret::Secret;
 use crate::format::slot::Cost;
 use crate::maintenance::check::{CheckOptions, check};
+use crate::maintenance::prune::{PruneOptions, prune};
 use crate::maintenance::sync::{SyncOptions, SyncReport, sync};
-use crate::repository::{create_copy, open};
-use crate::testing::{RecordingObserver, Sample, time, writer};
+use crate::repository::{create_copy, forget, open};
+use crate::testing::{RecordingObserver, Sample, backup_options, time, writer};
 
 const CHEAP: Cost = Cost { memory: 8 << 10, passes: 1, lanes: 1 };
 
@@ -351,6 +354,72 @@ fn a_destination_that_was_away_gets_the_new_keys_by_a_sync() {
     assert!(scene.sync().is_whole());
     assert_eq!((scene.opens(secret), scene.opens(&fresh)), ([true; 2], [true; 2]));
     assert_eq!(scene.sample.open_at(&scene.second).expect("it opens").keys.in_force(), 2);
+    scene.assert_sound();
+}
+
+#[test]
+fn nothing_is_written_where_the_new_keys_are_missing() {
+    let scene = Scene::new();
+    let secret = scene.sample.secret();
+    let source = scene.sample.folder.path().join("source");
+    fs::create_dir(&source).expect("a folder");
+    let back_up = |repository: &Repository, content: &str, at: i64| {
+        fs::write(source.join("file"), content).expect("a file");
+        let sources = [source.clone()];
+        backup(repository, &sources, &backup_options(at), &RecordingObserver::default())
+    };
+    let before = back_up(&scene.both(), "old", 100).expect("a backup").snapshot.expect("an id");
+    let new = [NewSlot { secret, label: "", cost: CHEAP, time: time(3) }];
+    rotate(&scene.first(), secret, &new, time(4)).expect("rotated");
+    let both = scene.both();
+    let report = back_up(&both, "new", 200).expect("a backup");
+    let behind: Vec<usize> = report.behind.iter().map(|one| one.destination).collect();
+    assert_eq!(behind, [1]);
+    let forgotten = forget(&both, &[before], &writer(), time(300), "").expect("forgotten");
+    assert_eq!(forgotten.behind.len(), 1);
+    let pruned =
+        prune(&both, &PruneOptions::default(), &writer(), time(400), &RecordingObserver::default());
+    let pruned = pruned.expect("a report").destinations;
+    assert!(pruned[0].error.is_none(), "{:?}", pruned[0].error);
+    let refused = pruned[1].error.as_ref();
+    assert!(matches!(refused, Some(Error::Refused(Refusal::OutdatedKeys { .. }))), "{refused:?}");
+    // Alone it is what it was before, to its old secret.
+    scene.assert_sound();
+    let alone = scene.sample.open_at(&scene.second).expect("it opens");
+    let found = alone.snapshots().expect("snapshots");
+    assert_eq!((found.list.len(), found.problems.len()), (1, 0), "{:?}", found.problems);
+    assert!(scene.sync().is_whole());
+    scene.assert_sound();
+    let alone = scene.sample.open_at(&scene.second).expect("it opens");
+    let found = alone.snapshots().expect("snapshots").list;
+    assert_eq!(found.iter().map(|one| Some(one.id)).collect::<Vec<_>>(), [report.snapshot]);
+}
+
+#[test]
+fn keys_without_a_slot_that_opens_them_are_not_put_in_force_by_a_sync() {
+    let scene = Scene::new();
+    let secret = scene.sample.secret();
+    let new = [NewSlot { secret, label: "", cost: CHEAP, time: time(3) }];
+    rotate(&scene.first(), secret, &new, time(4)).expect("rotated");
+    let (keys, whole) = (scene.sample.path().join("keys"), scene.both());
+    let mut damaged = Vec::new();
+    for entry in fs::read_dir(&keys).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if !scene.second.join("keys").join(path.file_name().expect("a name")).exists() {
+            let bytes = fs::read(&path).expect("a slot");
+            fs::write(&path, &bytes[..bytes.len() / 2]).expect("damaged");
+            damaged.push((path, bytes));
+        }
+    }
+    let options = SyncOptions::default();
+    let run = || sync(&whole, &options, &writer(), &RecordingObserver::default());
+    assert!(!run().expect("a report").is_whole());
+    assert!(opens(scene.second.clone(), secret), "by its old slot");
+    for (path, bytes) in damaged {
+        fs::write(path, bytes).expect("whole again");
+    }
+    assert!(run().expect("a report").is_whole());
+    assert_eq!(scene.opens(secret), [true; 2]);
     scene.assert_sound();
 }
 

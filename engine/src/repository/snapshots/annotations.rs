@@ -72,6 +72,7 @@ pub fn annotate(
     change: impl Fn(&mut Annotation),
 ) -> Result<AnnotateReport> {
     repository.must_be_own()?;
+    repository.must_be_writable()?;
     for _ in 0..ATTEMPTS {
         let names = repository.list(&[Area::Annotations])?.union(Area::Annotations);
         let newest = names.iter().rfind(|name| name.id() == Some(id.0));

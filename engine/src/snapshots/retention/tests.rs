@@ -190,3 +190,32 @@ proptest! {
         prop_assert!(!has_rule || ids(&policy).iter().all(|id| kept.contains(id)));
     }
 }
+
+#[test]
+fn a_part_takes_no_place_of_a_whole_snapshot_and_stays_as_long_as_the_next_one() {
+    let mut list = entries((0..6).map(|day| MONDAY + day * DAY));
+    let parts = |list: &mut [SnapshotEntry], which: &[usize]| {
+        which.iter().for_each(|at| list[*at].snapshot.partial = true);
+    };
+    parts(&mut list, &[1, 3, 5]);
+    let policy = Policy { last: 2, ..Policy::default() };
+    let expected = [
+        (2, vec![Reason::Part]),
+        (3, vec![Reason::Last(2)]),
+        (4, vec![Reason::Part]),
+        (5, vec![Reason::Last(1)]),
+        (6, vec![Reason::Last(1)]),
+    ];
+    assert_eq!(kept(&list, &policy), expected);
+    // The part of a snapshot that is not kept goes with it.
+    let policy = Policy { last: 1, ..Policy::default() };
+    let expected =
+        [(4, vec![Reason::Part]), (5, vec![Reason::Last(1)]), (6, vec![Reason::Last(1)])];
+    assert_eq!(kept(&list, &policy), expected);
+    // Without a whole one, the rules are for the parts; the newest is never dropped.
+    parts(&mut list, &[0, 2, 4]);
+    let policy = Policy { daily: 2, ..Policy::default() };
+    assert_eq!(kept(&list, &policy), [(5, vec![Reason::Daily(2)]), (6, vec![Reason::Daily(1)])]);
+    let policy = Policy { tags: vec!["none".into()], ..Policy::default() };
+    assert_eq!(kept(&list, &policy), [(6, vec![Reason::Newest])]);
+}

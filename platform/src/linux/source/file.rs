@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{Mode, OFlags, SeekFrom};
+use rustix::fs::{IFlags, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use super::on_device;
@@ -49,6 +49,19 @@ impl SourceFile {
         };
         let opened = on_device(regular(file.as_fd())?, device);
         Ok(Self { file, opened, direct: AtomicBool::new(direct), device })
+    }
+
+    /// Returns true for a file that is never copied on write (`chattr +C`).
+    pub(super) fn is_never_copied(&self) -> bool {
+        let flags = rustix::fs::ioctl_getflags(&self.file);
+        flags.is_ok_and(|flags| flags.contains(IFlags::NOCOW))
+    }
+
+    /// Makes `copy`, an empty file of the same file system, share the blocks of this one (`FICLONE`).
+    pub(super) fn clone_into(&self, copy: OwnedFd) -> io::Result<Self> {
+        rustix::fs::ioctl_ficlone(&copy, &self.file)?;
+        let opened = on_device(regular(copy.as_fd())?, self.device);
+        Ok(Self { file: copy, opened, direct: AtomicBool::new(false), device: self.device })
     }
 
     /// Returns the metadata that the file had when it was opened; costs nothing.

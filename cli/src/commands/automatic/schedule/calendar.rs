@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::civil::{Date, DateTime};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp, ZonedDateTime};
+
 /// The times of a timer, by the clock on the wall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Calendar {
@@ -21,6 +25,9 @@ pub enum Day {
     /// Of the month, from 1 to 28, which each has.
     Month(u8),
 }
+
+/// The years for which it is known when clocks are put forward.
+const YEARS: i64 = 15;
 
 /// The names of days, as systemd has them.
 pub const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
@@ -53,6 +60,38 @@ impl Calendar {
             (_, Some(Day::Month(_))) => 31 * 24,
         };
         Duration::from_secs(hours * 3600)
+    }
+
+    /// Finds the times of the coming years at which it would run if the clock were not put forward over them; returns
+    /// for each what the clock shows then.
+    pub fn left_out(self, now: &ZonedDateTime) -> Vec<DateTime> {
+        let Some(hour) = self.hour else { return Vec::new() };
+        let zone = now.time_zone();
+        let end = now.timestamp().as_second() + YEARS * 366 * 86_400;
+        let changes = zone.following(now.timestamp());
+        let changes = changes.take_while(|change| change.timestamp().as_second() < end);
+        changes.filter_map(|change| self.left_out_at(hour, zone, change.timestamp())).collect()
+    }
+
+    fn left_out_at(self, hour: u8, zone: &TimeZone, change: Timestamp) -> Option<DateTime> {
+        // A clock that is put forward at midnight leaves out times of the next day.
+        let before = change - SignedDuration::from_secs(1);
+        let dates = [before, change].map(|time| zone.to_datetime(time).date());
+        dates.into_iter().filter(|date| self.is_on(*date)).find_map(|date| {
+            let time = date.at(hour as i8, self.minute as i8, 0, 0);
+            let found = zone.to_ambiguous_timestamp(time);
+            let is_left_out = matches!(found.offset(), AmbiguousOffset::Gap { .. });
+            let instead = found.later().ok().filter(|_| is_left_out)?;
+            Some(zone.to_datetime(instead))
+        })
+    }
+
+    fn is_on(self, date: Date) -> bool {
+        match self.day {
+            None => true,
+            Some(Day::Week(day)) => date.weekday().to_sunday_zero_offset() == day as i8,
+            Some(Day::Month(day)) => date.day() == day as i8,
+        }
     }
 
     /// Moves it later by minutes that are fewer than an hour; past midnight the next day is meant.
@@ -149,6 +188,30 @@ mod tests {
         }
         assert_eq!(parse_splay("15m"), Ok(900));
         assert!(parse_splay("60m").is_err() && parse_splay("x").is_err());
+    }
+
+    #[test]
+    fn times_over_which_the_clock_is_put_forward_are_made_up_for() {
+        let now: ZonedDateTime = "2026-12-01T00:00:00Z[UTC]".parse().expect("a time");
+        let left_out = |calendar: Calendar, zone: &str| {
+            let zone = TimeZone::get(zone).expect("a zone");
+            let times = calendar.left_out(&now.timestamp().to_zoned_datetime(zone));
+            times.iter().take(2).map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let berlin = ["2027-03-28T03:30:00", "2028-03-26T03:30:00"];
+        assert_eq!(left_out(Calendar::DAILY, "Europe/Berlin"), berlin);
+        let athens = Calendar { hour: Some(3), ..Calendar::DAILY };
+        assert_eq!(left_out(athens, "Europe/Athens")[0], "2027-03-28T04:30:00");
+        let sunday = Calendar { day: Some(Day::Week(0)), ..Calendar::DAILY };
+        assert_eq!(left_out(sunday, "Europe/Berlin"), berlin);
+        let monday = Calendar { day: Some(Day::Week(1)), ..Calendar::DAILY };
+        assert!(left_out(monday, "Europe/Berlin").is_empty());
+        // At midnight, the first hour of the next day is left out.
+        let midnight = Calendar { hour: Some(0), ..Calendar::DAILY };
+        assert_eq!(left_out(midnight, "Africa/Cairo")[0], "2027-04-30T01:30:00");
+        assert!(left_out(Calendar::HOURLY, "Europe/Berlin").is_empty());
+        assert!(left_out(Calendar::DAILY, "UTC").is_empty());
+        assert!(left_out(Calendar::DAILY, "Asia/Tokyo").is_empty());
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::ZonedDateTime;
+use jiff::civil::DateTime;
+
 use super::calendar::{Calendar, DAYS, Day};
 use super::{Job, Unit, call, config_home, installed, write};
 use crate::context::Context;
@@ -12,6 +15,10 @@ use crate::json::Timer;
 const SYSTEM: &str = "/etc/systemd/system";
 /// The beginning of the names of units.
 const PREFIX: &str = "yore-";
+
+/// The folders in which systemd links what is enabled.
+const WANTED: [&str; 3] =
+    ["timers.target.wants", "multi-user.target.wants", "default.target.wants"];
 
 /// What a service of the whole system may not do: it reads everything, and changes nothing of the system.
 const HARDENED: &str = "\
@@ -47,7 +54,7 @@ fn folder(is_system: bool) -> PathBuf {
 
 /// Installs a job.
 pub(super) fn install(context: &Context, job: &Job, dry_run: bool) -> Outcome {
-    let units = units(job);
+    let units = units(job, &context.now);
     write(context, &units, dry_run)?;
     if !dry_run {
         let unit = match job.calendar {
@@ -76,12 +83,17 @@ pub(super) fn install(context: &Context, job: &Job, dry_run: bool) -> Outcome {
     Ok(Done::Whole)
 }
 
-fn units(job: &Job) -> Vec<Unit> {
+fn units(job: &Job, now: &ZonedDateTime) -> Vec<Unit> {
     let folder = folder(job.is_system);
-    let path = |end: &str| folder.join(format!("{PREFIX}{}.{end}", job.name));
-    let mut units = vec![Unit { path: path("service"), text: service(job) }];
+    named(job, now).into_iter().map(|(name, text)| Unit { path: folder.join(name), text }).collect()
+}
+
+/// Returns the units of a job: their names and texts.
+pub(super) fn named(job: &Job, now: &ZonedDateTime) -> Vec<(String, String)> {
+    let name = |end: &str| format!("{PREFIX}{}.{end}", job.name);
+    let mut units = vec![(name("service"), service(job))];
     if let Some(calendar) = job.calendar {
-        units.push(Unit { path: path("timer"), text: timer(job, calendar) });
+        units.push((name("timer"), timer(job, calendar, now)));
     }
     units
 }
@@ -109,15 +121,27 @@ fn service(job: &Job) -> String {
     )
 }
 
-fn timer(job: &Job, calendar: Calendar) -> String {
+fn timer(job: &Job, calendar: Calendar, now: &ZonedDateTime) -> String {
     format!(
-        "[Unit]\nDescription=Yore: {}, {}\n\n[Timer]\nOnCalendar={}\nRandomizedDelaySec={}\nPersistent=true\n\n\
+        "[Unit]\nDescription=Yore: {}, {}\n\n[Timer]\nOnCalendar={}\n{}RandomizedDelaySec={}\nPersistent=true\n\n\
          [Install]\nWantedBy=timers.target\n",
         job.name,
         calendar.words(),
         on_calendar(calendar),
+        instead(calendar, now),
         job.splay
     )
+}
+
+/// Returns the calendar events of the days on which the clock is put forward over the time: systemd leaves those out.
+fn instead(calendar: Calendar, now: &ZonedDateTime) -> String {
+    let times = calendar.left_out(now);
+    if times.is_empty() {
+        return String::new();
+    }
+    let line = |time: &DateTime| format!("OnCalendar={}\n", time.strftime("%Y-%m-%d %H:%M:%S"));
+    let lines: String = times.iter().map(line).collect();
+    format!("# On these days the clock is put forward over that time.\n{lines}")
 }
 
 /// Returns the calendar event of systemd.
@@ -141,45 +165,70 @@ fn quoted(word: &str) -> String {
     if is_plain { word.to_owned() } else { format!("\"{escaped}\"") }
 }
 
-/// Lists the timers that were installed.
+/// Lists the timers that were installed, and those of a package that are enabled.
 pub fn list() -> Vec<Timer> {
     let mut found = Vec::new();
     for is_system in [false, true] {
-        let Ok(entries) = std::fs::read_dir(folder(is_system)) else { continue };
-        for entry in entries.flatten() {
-            let file = entry.file_name().to_string_lossy().into_owned();
-            let Some(name) =
-                file.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(".service"))
-            else {
-                continue;
-            };
-            let timer = std::fs::read_to_string(entry.path().with_extension("timer"));
-            let when = timer.ok().and_then(|text| {
-                let line = text.lines().find_map(|line| line.strip_prefix("OnCalendar="));
-                line.map(str::to_owned)
-            });
-            let when = when.unwrap_or_else(|| "all the time".to_owned());
-            found.push(Timer { name: name.to_owned(), by: "systemd", when, dry_run: false });
+        let folder = folder(is_system);
+        let mut files = files_in(&folder);
+        for wanted in WANTED {
+            let others = files_in(&folder.join(wanted));
+            files.extend(others.into_iter().filter(|file| !is_in(&folder, file)));
+        }
+        // A unit that has a timer is enabled by it.
+        let name = |path: &Path| {
+            let file = path.file_name()?.to_string_lossy().into_owned();
+            let (name, end) = file.strip_prefix(PREFIX)?.rsplit_once('.')?;
+            let is_unit =
+                end == "timer" || end == "service" && !path.with_extension("timer").exists();
+            is_unit.then(|| name.to_owned())
+        };
+        for path in files {
+            let Some(name) = name(&path) else { continue };
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let when = text.lines().find_map(|line| line.strip_prefix("OnCalendar="));
+            let when = when.unwrap_or("all the time").to_owned();
+            found.push(Timer { name, by: "systemd", when, dry_run: false });
         }
     }
     found
 }
 
-/// Removes a timer; returns false where there is none of the name.
+/// Returns the files of a folder in the order of names; a link to nothing is none.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    files.sort();
+    files
+}
+
+/// Reports whether a folder itself has a file of the same name.
+fn is_in(folder: &Path, file: &Path) -> bool {
+    file.file_name().is_some_and(|name| folder.join(name).exists())
+}
+
+/// Removes a timer, and disables one of a package; returns false where there is none of the name.
 pub fn remove(name: &str) -> Outcome<bool> {
     let mut is_removed = false;
     for is_system in [false, true] {
         let scope: &[&str] = if is_system { &[] } else { &["--user"] };
+        let folder = folder(is_system);
         for end in ["timer", "service"] {
             let unit = format!("{PREFIX}{name}.{end}");
-            let path = folder(is_system).join(&unit);
-            if !path.is_file() {
+            let links = WANTED.map(|wanted| folder.join(wanted).join(&unit));
+            let files = std::iter::once(folder.join(&unit)).chain(links);
+            let files: Vec<PathBuf> =
+                files.filter(|path| path.is_file() || path.is_symlink()).collect();
+            if files.is_empty() {
                 continue;
             }
-            // Without a running systemd there is nothing to stop.
+            // Without a running systemd there is nothing to stop. It removes the links itself.
             let _ = call("systemctl", &[scope, &["disable", "--now", &unit]].concat());
-            std::fs::remove_file(&path)
-                .map_err(|error| crate::failure::Failure::local(&path, error))?;
+            for path in files.iter().filter(|path| path.is_symlink() || path.exists()) {
+                std::fs::remove_file(path)
+                    .map_err(|error| crate::failure::Failure::local(path, error))?;
+            }
             is_removed = true;
         }
         if is_removed {

@@ -60,10 +60,7 @@ fn by_age(context: &Context, repository: &Repository, source: &SourceSettings) -
         daily: Some(DAYS),
         ..Rules::default()
     };
-    let known = repository.snapshots()?;
-    if let Some(error) = known.problems.into_iter().next() {
-        return Err(error.into());
-    }
+    let known = retention::complete(context, repository)?;
     let mut ids = Vec::new();
     for group in group(&known.list, GroupBy::default()) {
         let needs_attention = group.snapshots.iter().any(|entry| entry.needs_attention());

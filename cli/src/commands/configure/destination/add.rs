@@ -28,7 +28,7 @@ use crate::failure::{Done, Exit, Failure, Outcome};
 /// The options of `destination add`.
 #[derive(Debug, Args)]
 pub struct AddOptions {
-    /// The place: /path, file:///path or volume:LABEL/path
+    /// The place: /path, sftp://user@host/path, s3://BUCKET/PREFIX, rclone:REMOTE:PATH, volume:LABEL/path
     #[arg(value_name = "URL")]
     url: OsString,
     /// The name of the destination (default: made of the place)

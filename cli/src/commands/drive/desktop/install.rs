@@ -40,6 +40,15 @@ fn data_folder() -> Outcome<PathBuf> {
     })
 }
 
+/// Returns the files for everybody of a machine: the path below a prefix as `/usr`, and the content.
+pub fn menu_files(program: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let file = |(name, content, quoting): (&str, &str, Quoting)| {
+        let content = content.replace(PROGRAM, &quoting.quote(program));
+        (Path::new("share").join(name), content.into_bytes())
+    };
+    FILES.map(file).into()
+}
+
 /// Installs the files for this user.
 pub(super) fn install(context: &Context) -> Outcome {
     let program = std::env::current_exe().map_err(|e| Failure::local(Path::new("yore"), e))?;

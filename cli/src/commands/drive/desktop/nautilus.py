@@ -1,6 +1,6 @@
 """Adds "Previous versions" to the menus of Nautilus; needs nautilus-python.
 
-Written by `yore desktop install`, taken away by `yore desktop remove`.
+Of a person: written by `yore desktop install`, taken away by `yore desktop remove`. Of everybody: by a package.
 """
 
 import subprocess

@@ -161,6 +161,7 @@ fn reason(reason: &Reason) -> String {
         Reason::Version(path) => format!("version of {}", escape::path(path)),
         Reason::Pinned => "pinned".to_owned(),
         Reason::Newest => "the newest".to_owned(),
+        Reason::Part => "a part of the next one".to_owned(),
     }
 }
 

@@ -45,6 +45,14 @@ pub fn ask(context: &Context) -> Outcome<Wishes> {
     Ok(Wishes { daily })
 }
 
+/// Removes the configuration that was written, as nothing was made by it.
+pub fn take_back(context: &Context) {
+    if let Ok(file) = ConfigFile::load(&context.global) {
+        // Where that fails, the person edits it.
+        let _ = std::fs::remove_file(file.path);
+    }
+}
+
 fn ask_sources(context: &Context) -> Outcome<Vec<String>> {
     let screen = &context.screen;
     let home = home();

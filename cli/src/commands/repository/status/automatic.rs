@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::failure::Outcome;
-use crate::job::{missing_program, missing_volume};
+use crate::job::{missing_program, missing_volume, remote};
 use crate::json;
 use crate::runs::{Files, State};
 use crate::text::{escape, format};
 
-/// Prints what is known of runs; returns false if a source lacks a program or a volume, so that its next backup will fail.
-pub(super) fn print(context: &Context) -> Outcome<bool> {
+/// Prints why the next backup of a source will fail, as far as that is known; returns false if one will.
+fn print_sources(context: &Context) -> Outcome<bool> {
     let mut is_ready = true;
     for source in &context.settings()?.sources {
-        if let Some(program) = missing_program(source) {
-            let what = format!("{program}, which it needs, is not installed here");
+        let lacks = missing_program(source)
+            .map(|program| format!("{program}, which it needs, is not installed here"));
+        if let Some(what) = lacks.or_else(|| remote::trouble(context, source)) {
             context.screen.problem(&format!("source {}", source.name), &what);
             is_ready = false;
         }
@@ -23,6 +24,12 @@ pub(super) fn print(context: &Context) -> Outcome<bool> {
             is_ready = false;
         }
     }
+    Ok(is_ready)
+}
+
+/// Prints what is known of runs; returns false if the next backup of a source will fail.
+pub(super) fn print(context: &Context) -> Outcome<bool> {
+    let is_ready = print_sources(context)?;
     let Some(files) = Files::of(context).filter(|_| !context.names_destination()) else {
         return Ok(is_ready);
     };

@@ -8,6 +8,7 @@ use yore_platform::{Medium, Space, Timestamp, storage_medium, system_path};
 
 use crate::access::contacts;
 use crate::access::place::Place;
+use crate::config::SourceSettings;
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::json;
@@ -221,7 +222,10 @@ impl Rule {
             false => configured.collect(),
             true => saved.collect(),
         };
+        let servers = context.settings()?.sources.iter().filter_map(SourceSettings::server);
+        let servers = servers.map(|folder| Medium::Server(folder.host().to_owned()));
         let originals = originals.iter().filter_map(|path| storage_medium(path).ok());
+        let originals = originals.chain(servers);
         let copies = current.iter().filter_map(|place| place.destination.medium());
         let media: BTreeSet<Medium> = originals.chain(copies).collect();
         let is_off_site =

@@ -75,7 +75,7 @@ pub type Interrupted = Box<dyn Fn() -> bool + Send + Sync>;
 pub type OnOutage = Box<dyn Fn(Outage<'_>) + Send + Sync>;
 
 /// The waits of all requests to one destination.
-pub(super) struct Waits {
+pub(crate) struct Waits {
     location: String,
     patience: Patience,
     interrupted: Interrupted,
@@ -103,7 +103,7 @@ struct Current {
 }
 
 impl Waits {
-    pub(super) fn new(
+    pub(crate) fn new(
         location: String,
         patience: Patience,
         interrupted: Interrupted,
@@ -129,7 +129,7 @@ impl Waits {
     }
 
     /// Begins a request.
-    pub(super) fn attempts(&self) -> Attempts<'_> {
+    pub(crate) fn attempts(&self) -> Attempts<'_> {
         let pause = self.patience.first_pause;
         Attempts { waits: self, failing: Duration::ZERO, progress: Instant::now(), pause }
     }
@@ -143,11 +143,12 @@ impl Waits {
     }
 
     /// Records that the destination has answered.
-    pub(super) fn answered(&self) {
+    pub(crate) fn answered(&self) {
         self.has_answered.store(true, Ordering::Relaxed);
         if !self.is_out.swap(false, Ordering::Relaxed) {
             return;
         }
+        tracing::info!(location = self.location, "destination answers again");
         self.is_given_up.store(false, Ordering::Relaxed);
         let ended = {
             let mut outage = self.lock();
@@ -165,7 +166,11 @@ impl Waits {
     /// Records a failure; reports it when the silence has lasted long enough.
     fn failed(&self, error: &Error) {
         self.failures.fetch_add(1, Ordering::Relaxed);
-        self.is_out.store(true, Ordering::Relaxed);
+        let location = self.location.as_str();
+        match self.is_out.swap(true, Ordering::Relaxed) {
+            false => tracing::info!(location, %error, "request failed, and is repeated"),
+            true => tracing::debug!(location, %error, "request failed again"),
+        }
         let is_due = {
             let mut outage = self.lock();
             let since = *outage.since.get_or_insert_with(Instant::now);
@@ -202,7 +207,7 @@ impl Waits {
 }
 
 /// The attempts of one request.
-pub(super) struct Attempts<'w> {
+pub(crate) struct Attempts<'w> {
     waits: &'w Waits,
     /// The time that passed without progress, in pauses and in attempts that failed.
     failing: Duration,
@@ -221,7 +226,7 @@ impl Attempts<'_> {
     ///
     /// # Errors
     /// The given error if it is permanent or the patience is used up; [`Error::Interrupted`].
-    pub(super) fn wait_out(&mut self, error: Error) -> Result<()> {
+    pub(crate) fn wait_out(&mut self, error: Error) -> Result<()> {
         if !error.is_temporary() {
             return Err(error);
         }
@@ -229,8 +234,8 @@ impl Attempts<'_> {
         self.failing += self.progress.elapsed();
         self.progress = Instant::now();
         let left = self.waits.limit().saturating_sub(self.failing);
-        if left.is_zero() {
-            self.waits.is_given_up.store(true, Ordering::Relaxed);
+        if left.is_zero() && !self.waits.is_given_up.swap(true, Ordering::Relaxed) {
+            tracing::warn!(location = self.waits.location, %error, "destination is given up");
         }
         if self.waits.is_given_up.load(Ordering::Relaxed) {
             return Err(error);

@@ -19,29 +19,44 @@ const DIRECTORIES: usize = 64;
 
 /// A name in a directory.
 #[derive(Debug, Clone)]
-pub(in super::super) struct ListedName {
-    /// The name; bytes that are no text are replaced.
-    pub name: String,
+pub(in super::super) struct ListedName<N = String> {
+    /// The name; in a `String`, bytes that are no text are replaced.
+    pub name: N,
     /// Its attributes, those of the link itself if it is one.
     pub attributes: Attributes,
 }
+
+/// A name in a directory, with the bytes that it has there.
+pub(in super::super) type RawName = ListedName<Vec<u8>>;
 
 /// Lists a directory without `.` and `..`; `None` when it is not there.
 pub(in super::super) async fn list(
     session: &Session,
     path: &str,
 ) -> io::Result<Option<Vec<ListedName>>> {
-    let handle = match session.open_dir(path).await {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
+    let as_text = |raw: RawName| ListedName {
+        name: String::from_utf8_lossy(&raw.name).into_owned(),
+        attributes: raw.attributes,
     };
-    let names = read_names(session, &handle).await;
-    // The names are complete whether or not the directory can be closed.
-    session.close_unanswered(&handle);
-    names.map(Some)
+    match list_raw(session, path).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        names => Ok(Some(names?.into_iter().map(as_text).collect())),
+    }
 }
 
-async fn read_names(session: &Session, handle: &Handle) -> io::Result<Vec<ListedName>> {
+/// Lists a directory without `.` and `..`, in no order.
+pub(in super::super) async fn list_raw(
+    session: &Session,
+    path: impl AsRef<[u8]>,
+) -> io::Result<Vec<RawName>> {
+    let handle = session.open_dir(path).await?;
+    let names = read_names(session, &handle).await;
+    // The names are complete whether or not the directory can be closed.
+    let _ = session.close(&handle).await;
+    names
+}
+
+async fn read_names(session: &Session, handle: &Handle) -> io::Result<Vec<RawName>> {
     let mut names = Vec::new();
     let mut pending = VecDeque::new();
     // Most directories end with the second answer; long ones deserve more requests at once.
@@ -64,13 +79,13 @@ async fn read_names(session: &Session, handle: &Handle) -> io::Result<Vec<Listed
     }
 }
 
-fn append_names(reply: &Reply, names: &mut Vec<ListedName>) -> io::Result<()> {
+fn append_names(reply: &Reply, names: &mut Vec<RawName>) -> io::Result<()> {
     let mut fields = reply.fields();
     for _ in 0..fields.u32()? {
-        let name = String::from_utf8_lossy(fields.string()?).into_owned();
+        let name = fields.string()?.to_vec();
         let _as_by_ls = fields.string()?;
         let attributes = fields.attributes()?;
-        if name != "." && name != ".." {
+        if name != b"." && name != b".." {
             names.push(ListedName { name, attributes });
         }
     }

@@ -16,8 +16,10 @@ pub(in super::super) mod code {
     pub const READDIR: u8 = 12;
     pub const REMOVE: u8 = 13;
     pub const MKDIR: u8 = 14;
+    pub const REALPATH: u8 = 16;
     pub const STAT: u8 = 17;
     pub const RENAME: u8 = 18;
+    pub const READLINK: u8 = 19;
     pub const STATUS: u8 = 101;
     pub const HANDLE: u8 = 102;
     pub const DATA: u8 = 103;
@@ -150,7 +152,7 @@ impl<'b> Fields<'b> {
             found.size = Some(self.u64()?);
         }
         if flags & 2 != 0 {
-            self.u64()?;
+            found.owner = Some((self.u32()?, self.u32()?));
         }
         if flags & 4 != 0 {
             found.mode = Some(self.u32()?);
@@ -174,6 +176,8 @@ impl<'b> Fields<'b> {
 pub(in super::super) struct Attributes {
     /// The size in bytes.
     pub size: Option<u64>,
+    /// The numbers of the user and the group.
+    pub owner: Option<(u32, u32)>,
     /// The mode with the kind of file, as in `stat`.
     pub mode: Option<u32>,
     /// The time of the last change, in seconds by the server's clock.
@@ -218,7 +222,12 @@ mod tests {
         let packet = bytes.into_packet(0);
         let mut fields = Fields(&packet[HEAD..]);
         let found = fields.attributes().expect("they are well-formed");
-        let expected = Attributes { size: Some(5), mode: Some(0o040_755), modified: Some(12) };
+        let expected = Attributes {
+            size: Some(5),
+            owner: Some((1, 2)),
+            mode: Some(0o040_755),
+            modified: Some(12),
+        };
         assert_eq!(found, expected);
         assert!(found.is_dir());
         assert_eq!(fields.u32().expect("a number follows"), 99);

@@ -84,8 +84,8 @@ impl Session {
     }
 
     /// Opens a file.
-    pub async fn open_file(&self, path: &str, mode: Mode) -> io::Result<Handle> {
-        let request = Request::new(code::OPEN, path.len() + 16).string(path.as_bytes());
+    pub async fn open_file(&self, path: impl AsRef<[u8]>, mode: Mode) -> io::Result<Handle> {
+        let request = with_path(code::OPEN, path);
         let request = match mode {
             Mode::Read => request.u32(0x01).u32(0),
             // Write, create, fail if it exists; with permissions as the only attribute.
@@ -95,7 +95,7 @@ impl Session {
     }
 
     /// Opens a directory.
-    pub async fn open_dir(&self, path: &str) -> io::Result<Handle> {
+    pub async fn open_dir(&self, path: impl AsRef<[u8]>) -> io::Result<Handle> {
         handle(&self.call(with_path(code::OPENDIR, path)).await?)
     }
 
@@ -111,8 +111,23 @@ impl Session {
     }
 
     /// Returns the attributes of a file, of its target if it is a link; `None` when it is not there.
-    pub async fn stat(&self, path: &str) -> io::Result<Option<Attributes>> {
+    pub async fn stat(&self, path: impl AsRef<[u8]>) -> io::Result<Option<Attributes>> {
         self.attributes(with_path(code::STAT, path)).await
+    }
+
+    /// Returns the attributes of a file, of the link itself if it is one; `None` when it is not there.
+    pub async fn lstat(&self, path: impl AsRef<[u8]>) -> io::Result<Option<Attributes>> {
+        self.attributes(with_path(code::LSTAT, path)).await
+    }
+
+    /// Returns the text of a link.
+    pub async fn read_link(&self, path: impl AsRef<[u8]>) -> io::Result<Vec<u8>> {
+        one_name(&self.call(with_path(code::READLINK, path)).await?)
+    }
+
+    /// Returns the absolute path, without links, of one that may lie in the user's home.
+    pub async fn real_path(&self, path: impl AsRef<[u8]>) -> io::Result<Vec<u8>> {
+        one_name(&self.call(with_path(code::REALPATH, path)).await?)
     }
 
     /// Returns the attributes of an open file.
@@ -194,8 +209,21 @@ impl Session {
     }
 }
 
-fn with_path(kind: u8, path: &str) -> Request {
-    Request::new(kind, path.len() + 16).string(path.as_bytes())
+fn with_path(kind: u8, path: impl AsRef<[u8]>) -> Request {
+    let path = path.as_ref();
+    Request::new(kind, path.len() + 16).string(path)
+}
+
+/// Reads an answer that is one name.
+fn one_name(reply: &Reply) -> io::Result<Vec<u8>> {
+    if reply.kind != code::NAME {
+        return Err(refusal(reply));
+    }
+    let mut fields = reply.fields();
+    match fields.u32()? {
+        1 => Ok(fields.string()?.to_vec()),
+        _ => Err(malformed()),
+    }
 }
 
 fn handle(reply: &Reply) -> io::Result<Handle> {

@@ -172,7 +172,11 @@ pub(in super::super) async fn download_whole(
     Ok(true)
 }
 
-async fn request(session: &Session, handle: &Handle, piece: &Range<u64>) -> io::Result<Pending> {
+pub(super) async fn request(
+    session: &Session,
+    handle: &Handle,
+    piece: &Range<u64>,
+) -> io::Result<Pending> {
     let length = u32::try_from(piece.end - piece.start).expect("a piece is small");
     let request = Request::new(code::READ, 32).string(handle.bytes());
     session.send(request.u64(piece.start).u32(length), PATIENCE).await

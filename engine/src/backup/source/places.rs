@@ -1,4 +1,4 @@
-//! The folders in which the paths of a snapshot are read.
+//! The places in which the paths of a snapshot are read.
 //!
 //! A path that is said nothing of is read where it is. Of several places, the one nearest above a path counts:
 //!
@@ -10,9 +10,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use yore_platform::{Metadata, SourceDir, Timestamp, name_from_bytes, path_metadata};
-use yore_platform::{snapshot_path, system_path};
+use yore_platform::{Metadata, MountKind, Mounts, Timestamp, path_metadata};
+use yore_platform::{name_from_bytes, snapshot_path, system_path};
 
+use super::Dir;
+#[cfg(feature = "sftp")]
+use super::server::OfServer;
+use crate::error::Error;
 use crate::path::{TreePath, TreePathBuf};
 
 /// A path of a snapshot that is read in another folder than its own, with everything below it.
@@ -26,16 +30,18 @@ pub struct Place {
     pub folder: PathBuf,
 }
 
-/// The folders in which the paths of a snapshot are read: their own, or others that show them at one moment.
-#[derive(Debug, Default)]
+/// The places in which the paths of a snapshot are read: their own on this system, folders that show them at one moment
+/// or in an earlier state, or a server.
+#[derive(Default)]
 pub struct Places {
     /// The nearest above a path is the last that holds it.
     list: Vec<Known>,
     /// The moment from which what is read may be.
     moment: Option<Timestamp>,
+    #[cfg(feature = "sftp")]
+    server: Option<OfServer>,
 }
 
-#[derive(Debug)]
 struct Known {
     path: TreePathBuf,
     live: PathBuf,
@@ -59,39 +65,117 @@ impl Places {
         };
         let mut list = places.iter().map(known).collect::<io::Result<Vec<Known>>>()?;
         list.sort_by_key(|known| known.path.len());
-        Ok(Self { list, moment })
+        Ok(Self { list, moment, ..Self::default() })
     }
 
     /// Reads `path` and everything below it in `folder`, which messages name.
-    pub(super) fn elsewhere(path: TreePathBuf, folder: PathBuf) -> Self {
+    pub(in crate::backup) fn elsewhere(path: TreePathBuf, folder: PathBuf) -> Self {
         let known = Known { path, live: folder.clone(), folder, device: None };
-        Self { list: vec![known], moment: None }
+        Self { list: vec![known], ..Self::default() }
+    }
+
+    /// Reads all paths on a server.
+    #[cfg(feature = "sftp")]
+    pub(super) fn of_server(server: OfServer) -> Self {
+        Self { server: Some(server), ..Self::default() }
+    }
+
+    /// Returns the text by which the server is recognised, if paths are read on one.
+    pub(in crate::backup) fn machine(&self) -> Option<&str> {
+        #[cfg(feature = "sftp")]
+        if let Some(server) = &self.server {
+            return Some(&server.machine);
+        }
+        None
+    }
+
+    /// Tells whether the server is out of reach for good.
+    pub(in crate::backup) fn is_lost(&self) -> bool {
+        #[cfg(feature = "sftp")]
+        if let Some(server) = &self.server {
+            return server.files.is_lost();
+        }
+        false
+    }
+
+    /// Returns the error that put the server out of reach, if one did, or else `error`.
+    pub(in crate::backup) fn cause_of(&self, error: Error) -> Error {
+        #[cfg(feature = "sftp")]
+        if let Some(cause) = self.server.as_ref().and_then(|server| server.files.take_cause()) {
+            return cause;
+        }
+        error
     }
 
     /// Returns the moment from which what is read may be, if that is earlier than the reading.
-    pub(super) fn moment(&self) -> Option<Timestamp> {
+    pub(in crate::backup) fn moment(&self) -> Option<Timestamp> {
         self.moment
     }
 
-    /// Returns where a path of the snapshot is read.
-    pub(super) fn of(&self, path: &[u8]) -> PathBuf {
-        self.nearest(path)
-            .map_or_else(|| system_path(path), |(known, rest)| below(&known.folder, rest))
+    /// Opens the folder of a path of the snapshot.
+    pub(in crate::backup) fn open(&self, path: &[u8]) -> io::Result<Dir> {
+        #[cfg(feature = "sftp")]
+        if let Some(server) = &self.server {
+            return server.files.open(path).map(Dir::Remote);
+        }
+        self.opened(path, &self.of(path))
     }
 
-    /// Returns the live path of a path of the snapshot.
-    pub(super) fn live(&self, path: &[u8]) -> PathBuf {
-        self.nearest(path)
-            .map_or_else(|| system_path(path), |(known, rest)| below(&known.live, rest))
+    /// Opens the folder that holds a path of the snapshot; returns it and its own path.
+    pub(in crate::backup) fn open_parent(&self, path: &[u8]) -> Result<(Dir, Vec<u8>), Error> {
+        let parent = TreePath::new(path).parent().as_bytes().to_vec();
+        let dir = match self.machine() {
+            Some(_) => self.open(&parent),
+            // The path may be read elsewhere, the folder that holds it in the snapshot not.
+            None => {
+                let place = self.of(path);
+                self.opened(path, place.parent().unwrap_or(&place))
+            }
+        };
+        let dir = dir.map_err(|error| Error::local(self.live(&parent), error))?;
+        Ok((dir, parent))
+    }
+
+    fn opened(&self, path: &[u8], folder: &Path) -> io::Result<Dir> {
+        let dir = Dir::open_local(folder)?;
+        Ok(match self.device(path) {
+            Some(device) => dir.on_device(device),
+            None => dir,
+        })
+    }
+
+    /// Returns the metadata of a path of the snapshot.
+    pub(in crate::backup) fn metadata(&self, path: &[u8]) -> io::Result<Metadata> {
+        #[cfg(feature = "sftp")]
+        if let Some(server) = &self.server {
+            return server.files.metadata(path);
+        }
+        let metadata = path_metadata(&self.of(path))?;
+        Ok(Metadata { device: self.device(path).unwrap_or(metadata.device), ..metadata })
+    }
+
+    /// Returns what is mounted at a path of the snapshot. Of a server that is not known, but for the folders that have
+    /// no files of their own on any system.
+    pub(in crate::backup) fn mounted<'m>(
+        &'m self,
+        mounts: &'m Mounts,
+        path: &[u8],
+    ) -> Option<&'m MountKind> {
+        #[cfg(feature = "sftp")]
+        if let Some(server) = &self.server {
+            let mut folders = server.system_folders.iter();
+            return folders.find(|(folder, _)| folder == path).map(|(_, kind)| kind);
+        }
+        mounts.on(&self.live(path))
     }
 
     /// Tells whether a path of the snapshot is read in another place than in the folder above it.
-    pub(super) fn begins_at(&self, path: &[u8]) -> bool {
+    pub(in crate::backup) fn begins_at(&self, path: &[u8]) -> bool {
         self.list.iter().any(|known| *known.path == *path)
     }
 
     /// Tells whether a folder is only a name above paths that are read elsewhere, which may not be there itself.
-    pub(super) fn is_name_only(&self, path: &[u8]) -> bool {
+    pub(in crate::backup) fn is_name_only(&self, path: &[u8]) -> bool {
         let path = TreePath::new(path);
         self.nearest(path.as_bytes()).is_none()
             && self.list.iter().any(|known| {
@@ -99,29 +183,20 @@ impl Places {
             })
     }
 
-    /// Opens the folder in which a path of the snapshot is read.
-    pub(super) fn open(&self, path: &[u8]) -> io::Result<SourceDir> {
-        self.opened(path, &self.of(path))
+    /// Returns a path of the snapshot as messages show it: where it is on this system, or on a server.
+    pub(in crate::backup) fn live(&self, path: &[u8]) -> PathBuf {
+        #[cfg(feature = "sftp")]
+        if let Some(server) = &self.server {
+            return server.files.shown(path);
+        }
+        self.nearest(path)
+            .map_or_else(|| system_path(path), |(known, rest)| below(&known.live, rest))
     }
 
-    /// Opens the folder above that in which a path of the snapshot is read.
-    pub(super) fn open_above(&self, path: &[u8]) -> io::Result<SourceDir> {
-        let place = self.of(path);
-        self.opened(path, place.parent().unwrap_or(&place))
-    }
-
-    fn opened(&self, path: &[u8], folder: &Path) -> io::Result<SourceDir> {
-        let dir = SourceDir::open(folder)?;
-        Ok(match self.device(path) {
-            Some(device) => dir.as_if_on(device),
-            None => dir,
-        })
-    }
-
-    /// Returns the metadata of a path of the snapshot.
-    pub(super) fn metadata(&self, path: &[u8]) -> io::Result<Metadata> {
-        let metadata = path_metadata(&self.of(path))?;
-        Ok(Metadata { device: self.device(path).unwrap_or(metadata.device), ..metadata })
+    /// Returns where a path of the snapshot is read on this system.
+    fn of(&self, path: &[u8]) -> PathBuf {
+        self.nearest(path)
+            .map_or_else(|| system_path(path), |(known, rest)| below(&known.folder, rest))
     }
 
     fn device(&self, path: &[u8]) -> Option<u64> {
