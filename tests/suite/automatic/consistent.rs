@@ -179,6 +179,29 @@ fn what_did_not_change_is_known_whether_it_is_read_live_or_from_a_snapshot() {
 }
 
 #[test]
+fn the_parts_of_a_smart_backup_and_the_whole_are_of_one_moment() {
+    let scene = Scene::new("");
+    let data = scene.subvolume("data");
+    let make = "cd \"$1\" && echo first > a.tex && echo x > a.jpg && touch -d 2020-01-01 a.*";
+    in_shell(make, &[&data]);
+    scene.source(&data, "btrfs");
+    scene.person.types(["config", "set", "smart", "true"]).assert_code(0);
+    scene.person.types(["config", "set", "priority", "*.tex"]).assert_code(0);
+    // Written after the moment, it is in no part, and not in the whole.
+    let late = format!("cd '{}' && echo later > a.tex && echo y > late.tex", data.display());
+    scene.hook("snapshot-after", &late);
+    assert_eq!(scene.back_up()["totals"]["files"], 3);
+    let found = in_shell("cd \"$1\" && grep -r . | sort", &[&scene.restore(&data, "whole")]);
+    assert_eq!(found, "a.jpg:x\na.tex:first\nfile:text\n");
+    // A part with the text and one with what is recent came before.
+    let listed = scene.person.types(["snapshots", "--json"]).assert_code(0).objects();
+    let facts: Vec<_> = listed.iter().map(|one| (&one["sequence"], &one["partial"])).collect();
+    assert_eq!(facts, [(&3.into(), &false.into())]);
+    assert_eq!(left_in(&data), Vec::<String>::new());
+    scene.person.types(["check", "--read-data"]).assert_code(0);
+}
+
+#[test]
 fn subvolumes_and_other_file_systems_in_a_source_are_saved() {
     let scene = Scene::new("");
     let data = scene.subvolume("data");
