@@ -163,7 +163,7 @@ fn what_can_not_be_a_source_is_refused_with_what_to_do() {
     assert!(mixed.err.contains("must all be on the server"), "{mixed:?}");
     let several = run(&["source", "add", &scene.url(), "sftp://other/x"]).assert_code(2);
     assert!(several.err.contains("several servers"), "{several:?}");
-    for option in ["--one-file-system", "--unchanged-by=size,mtime,ctime"] {
+    for option in ["--one-file-system", "--snapshot=auto", "--unchanged-by=size,mtime,ctime"] {
         let refused = run(&["backup", option, &scene.url()]).assert_code(2);
         assert!(refused.err.contains("SFTP"), "{refused:?}");
     }
