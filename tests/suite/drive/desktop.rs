@@ -132,7 +132,7 @@ fn nautilus_opens_the_previous_versions_of_a_file_from_its_menu() {
         &[&source],
     );
     install("remove");
-    let left = in_shell("find \"$1\"/.local -name '*yore*'", &[&screen.home]);
+    let left = in_shell("find \"$1\"/.local/share -name '*yore*'", &[&screen.home]);
     assert_eq!(left, "");
 }
 

@@ -24,7 +24,7 @@ fn the_files_of_a_package_are_read_by_those_who_look_for_them() {
         ("share/fish/vendor_completions.d/yore.fish", "snapshots"),
         ("share/kio/servicemenus/yore-previous-versions.desktop", " desktop open -- %f"),
         ("share/nautilus-python/extensions/yore_previous_versions.py", "YORE = \"/"),
-        ("lib/systemd/system/yore-backup.timer", "OnCalendar=*-*-* 02:30:00"),
+        ("lib/systemd/system/yore-backup.timer", "OnCalendar=*-*-* 03:30:00"),
         ("lib/systemd/system/yore-backup.service", " --config /etc/yore/config.toml "),
     ] {
         let text = fs::read_to_string(folder.join(file)).expect(file);
