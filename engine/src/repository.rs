@@ -43,8 +43,8 @@ pub use forget::{ForgetReport, forget};
 pub use session::Writer;
 pub use slots::{
     AddReport, KnownSlot, KnownSlots, MAX_MACHINE_NAME, Machine, NewMachine, NewSlot, Remaining,
-    Removal, RemoveReport, RotateReport, add_machine, add_slot, known_slots, machines, open_inbox,
-    remove_slots, rotate,
+    Removal, RemoveReport, RotateReport, add_machine, add_slot, draw_machine, known_slots,
+    machines, open_inbox, remove_slots, rotate,
 };
 pub(crate) use slots::{delete_removed, removed_somewhere};
 pub use snapshots::annotations::{AnnotateReport, annotate};

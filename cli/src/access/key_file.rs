@@ -12,11 +12,16 @@ use crate::failure::engine_error::message;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::text::escape;
 
-/// A key file; dropping it removes one that was made here, unless it is kept.
+/// A key file, with the key in it.
 pub struct KeyFile {
-    path: PathBuf,
+    file: StoredKey,
     /// The key in it.
     pub secret: Secret,
+}
+
+/// A file that holds a key; dropping it removes one that was made here, unless it is kept.
+pub struct StoredKey {
+    path: PathBuf,
     origin: Origin,
 }
 
@@ -32,24 +37,27 @@ impl KeyFile {
         let path = outside(path, places, "key file")?;
         match std::fs::symlink_metadata(&path) {
             Ok(_) => Self::take(path),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match Self::draw(&path)? {
-                Some(made) => Ok(made),
-                None => Self::take(path),
-            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let secret = Secret::draw_key_file();
+                match StoredKey::create(&path, &secret)? {
+                    Some(file) => Ok(Self { file, secret }),
+                    None => Self::take(path),
+                }
+            }
             Err(error) => Err(Failure::local(&path, error)),
         }
     }
 
     /// Makes a key file where nothing is.
     pub fn make(path: &Path, places: &[Place]) -> Outcome<Self> {
-        let path = outside(path, places, "key file")?;
-        Self::draw(&path)?.ok_or_else(|| exists(&path))
+        let secret = Secret::draw_key_file();
+        Ok(Self { file: StoredKey::store(path, &secret, places)?, secret })
     }
 
     fn take(path: PathBuf) -> Outcome<Self> {
         let text = secret::read_file(&path)?;
         match Secret::key_file(&path.display().to_string(), &text) {
-            Ok(secret) => Ok(Self { path, secret, origin: Origin::Found }),
+            Ok(secret) => Ok(Self { file: StoredKey { path, origin: Origin::Found }, secret }),
             Err(error) => Err(Failure::new(
                 Exit::Failed,
                 format!("{}, and it is not overwritten", message(&error)),
@@ -58,24 +66,36 @@ impl KeyFile {
         }
     }
 
-    /// Draws a key and stores it; `None` when there is a file already.
-    fn draw(path: &Path) -> Outcome<Option<Self>> {
-        let secret = Secret::draw_key_file();
+    /// Keeps the file, since it opens the repository now.
+    pub fn keep(self) -> PathBuf {
+        self.file.keep()
+    }
+}
+
+impl StoredKey {
+    /// Stores a key in a new file, outside the places that it opens.
+    pub fn store(path: &Path, secret: &Secret, places: &[Place]) -> Outcome<Self> {
+        let path = outside(path, places, "key file")?;
+        Self::create(&path, secret)?.ok_or_else(|| exists(&path))
+    }
+
+    /// Stores a key; `None` when there is a file already.
+    fn create(path: &Path, secret: &Secret) -> Outcome<Option<Self>> {
         let text = secret.to_text().unwrap_or_default();
         Ok(match create_private(path, text.as_bytes())? {
-            Published::Created => Some(Self { path: path.into(), secret, origin: Origin::Made }),
+            Published::Created => Some(Self { path: path.into(), origin: Origin::Made }),
             Published::Exists => None,
         })
     }
 
-    /// Keeps the file, since it opens the repository now.
+    /// Keeps the file, since its key is of use now.
     pub fn keep(mut self) -> PathBuf {
         self.origin = Origin::Found;
         std::mem::take(&mut self.path)
     }
 }
 
-impl Drop for KeyFile {
+impl Drop for StoredKey {
     fn drop(&mut self) {
         if self.origin == Origin::Made {
             // A key that opens nothing does no harm when it can't be removed.

@@ -35,7 +35,9 @@ mod rotate;
 mod tests;
 
 pub use add::{AddReport, NewSlot, add_slot};
-pub use inbox::{MAX_MACHINE_NAME, Machine, NewMachine, add_machine, machines, open_inbox};
+pub use inbox::{
+    MAX_MACHINE_NAME, Machine, NewMachine, add_machine, draw_machine, machines, open_inbox,
+};
 pub use remove::{Remaining, Removal, RemoveReport, remove_slots};
 pub(crate) use removed::{delete_removed, removed_somewhere};
 pub use rotate::{RotateReport, rotate};

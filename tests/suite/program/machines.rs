@@ -82,6 +82,23 @@ fn a_write_only_machine_backs_up_and_its_owner_collects_and_restores() {
 }
 
 #[test]
+fn a_machine_whose_key_can_not_be_stored_is_not_added() {
+    let owner = Person::with_destinations(&["disk"]);
+    let path = owner.at("missing/web01.key");
+    let add = |path: &Path| {
+        let words = ["key", "add", "--write-only", "web01", "--key-file"].map(std::ffi::OsStr::new);
+        owner.types(words.into_iter().chain([path.as_os_str()]))
+    };
+    add(&path).assert_code(1);
+    let listed = owner.types(["key", "list"]).assert_code(0).out;
+    assert!(!listed.contains("web01"), "{listed}");
+    // A name that is taken leaves no key behind.
+    add(&owner.at("web01.key")).assert_code(0);
+    add(&owner.at("again.key")).assert_code(2);
+    assert!(!owner.at("again.key").exists());
+}
+
+#[test]
 fn a_write_only_machine_can_do_nothing_else() {
     let scene = Scene::new(&["disk"]);
     let source = scene.machine.folder("data", "not to be read");

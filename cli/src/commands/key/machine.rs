@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use yore_engine::repository::{Machine, NewMachine, add_machine};
+use yore_engine::repository::{Behind, Machine, add_machine, draw_machine};
 use yore_engine::{Error, Refusal};
-use yore_platform::Published;
 
 use super::change;
-use crate::access::key_file;
+use crate::access::key_file::StoredKey;
 use crate::args::time;
 use crate::context::Context;
 use crate::failure::engine_error::message;
@@ -15,27 +14,21 @@ use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
 use crate::text::escape;
 
-/// Adds a machine, makes its inbox at every destination, and stores its key in a new file.
+/// Stores the key of a machine in a new file, adds the machine, and makes its inbox at every destination.
 pub fn add(context: &Context, name: &str, path: &Path) -> Outcome {
     let repository = context.open()?;
-    let path = key_file::outside(path, &context.places()?, "key file")?;
-    if std::fs::symlink_metadata(&path).is_ok() {
-        return Err(key_file::exists(&path));
-    }
-    // The first interrupt waits for the end, so that no machine is left without its key.
+    // The first interrupt waits for the end, so that no key is left without its machine.
     context.interrupt()?;
     let (now, _) = time::present(&context.now);
-    let added = add_machine(&repository, name, now).map_err(explain)?;
-    let text = added.secret.to_text().unwrap_or_default();
-    if key_file::create_private(&path, text.as_bytes())? == Published::Exists {
-        return Err(key_file::exists(&path));
-    }
-    context.open_inbox(&repository, &added.machine)?;
-    Ok(print(context, &added, &path))
+    let new = draw_machine(&repository, name, now).map_err(explain)?;
+    let file = StoredKey::store(path, &new.secret, &context.places()?)?;
+    let behind = add_machine(&repository, &new)?;
+    let path = file.keep();
+    context.open_inbox(&repository, &new.machine)?;
+    Ok(print(context, &new.machine, &behind, &path))
 }
 
-fn print(context: &Context, added: &NewMachine, path: &Path) -> Done {
-    let NewMachine { machine, behind, .. } = added;
+fn print(context: &Context, machine: &Machine, behind: &[Behind], path: &Path) -> Done {
     let shown = path.display().to_string();
     context.screen.object(&json::KeyAdded {
         id: machine.slot.to_string(),

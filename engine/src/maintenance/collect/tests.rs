@@ -12,7 +12,8 @@ use crate::maintenance::check::{CheckOptions, ReadData, check};
 use crate::maintenance::prune::{PruneOptions, prune};
 use crate::operation::observer::Unobserved;
 use crate::repository::{
-    Machine, add_machine, annotate, known_slots, machines, open, open_inbox, save_sealed,
+    Machine, add_machine, annotate, draw_machine, known_slots, machines, open, open_inbox,
+    save_sealed,
 };
 use crate::testing::{Sample, back_up_to, forge, time, writer};
 
@@ -27,11 +28,11 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let owner = Sample::new();
-        let added = add_machine(&owner.repository, "web01", time(5)).expect("a machine");
-        assert!(added.behind.is_empty());
+        let new = draw_machine(&owner.repository, "web01", time(5)).expect("a machine");
+        assert!(add_machine(&owner.repository, &new).expect("it is added").is_empty());
         let folder = owner.folder.path().join("inbox");
         let place: Arc<dyn Backend> = Arc::new(Folder::confined(folder));
-        let scene = Self { machine: added.machine, secret: added.secret, place, owner };
+        let scene = Self { machine: new.machine, secret: new.secret, place, owner };
         scene.inbox();
         scene
     }
@@ -222,10 +223,10 @@ fn a_machine_can_not_pass_for_another_one() {
 fn a_removed_machine_is_not_listed_and_names_are_unique() {
     let scene = Scene::new();
     let repository = &scene.owner.repository;
-    let again = add_machine(repository, "WEB01", time(7)).map(drop);
+    let again = draw_machine(repository, "WEB01", time(7)).map(drop);
     assert!(matches!(again, Err(Error::Refused(Refusal::MachineExists { .. }))));
     for name in ["", ".hidden", "a/b", "..", "ends.", "with space", &"x".repeat(64)] {
-        let added = add_machine(repository, name, time(7)).map(drop);
+        let added = draw_machine(repository, name, time(7)).map(drop);
         assert!(matches!(added, Err(Error::Refused(Refusal::InvalidMachineName { .. }))), "{name}");
     }
     let listed = |repository: &Repository| machines(&known_slots(repository).expect("slots")).len();

@@ -43,21 +43,21 @@ impl Machine {
     }
 }
 
-/// A write-only machine that was added.
+/// A write-only machine that is not added yet: its key is stored first, so that no machine is ever without one.
 pub struct NewMachine {
     /// The machine.
     pub machine: Machine,
     /// Its key, which nothing else has.
     pub secret: Secret,
-    /// The destinations that do not have its slot; `sync` copies it.
-    pub behind: Vec<Behind>,
+    /// Its slot as an object.
+    object: Vec<u8>,
 }
 
-/// Adds a write-only machine at every destination that can be reached; [`open_inbox`] makes its inbox.
+/// Draws the keys of a write-only machine; [`add_machine`] adds it.
 ///
 /// # Errors
-/// [`Refusal::InvalidMachineName`]; [`Refusal::MachineExists`], also for a host that has snapshots; when no destination has the slot.
-pub fn add_machine(repository: &Repository, name: &str, time: Timestamp) -> Result<NewMachine> {
+/// [`Refusal::InvalidMachineName`]; [`Refusal::MachineExists`], also for a host that has snapshots.
+pub fn draw_machine(repository: &Repository, name: &str, time: Timestamp) -> Result<NewMachine> {
     repository.must_be_own()?;
     if !is_valid_name(name) {
         return Err(Refusal::InvalidMachineName { name: name.into() }.into());
@@ -80,19 +80,30 @@ pub fn add_machine(repository: &Repository, name: &str, time: Timestamp) -> Resu
         name,
         time.seconds,
     );
-    let (name_of_slot, object) = (ObjectName::slot(slot.id), slot.encode(&repository.keys));
+    let object = slot.encode(&repository.keys);
+    let machine = Machine { slot: slot.id, name: name.into(), created: time.seconds, record };
+    Ok(NewMachine { machine, secret: Secret::write_only(secret), object })
+}
+
+/// Adds a write-only machine at every destination that can be reached; [`open_inbox`] makes its inbox.
+///
+/// Returns the destinations that do not have its slot; `sync` copies it.
+///
+/// # Errors
+/// When no destination has the slot.
+pub fn add_machine(repository: &Repository, new: &NewMachine) -> Result<Vec<Behind>> {
+    let name = ObjectName::slot(new.machine.slot);
     let mut behind = Vec::new();
     for (destination, place) in repository.destinations().iter().enumerate() {
-        if let Err(error) = save_and_read_back(&**place.backend(), &name_of_slot, &object) {
-            let _ = place.backend().delete(&name_of_slot);
+        if let Err(error) = save_and_read_back(&**place.backend(), &name, &new.object) {
+            let _ = place.backend().delete(&name);
             behind.push(Behind { destination, cause: BehindCause::Failed(error) });
         }
     }
-    if behind.len() == repository.destinations().len() {
-        return Err(super::first_error(behind));
+    match behind.len() == repository.destinations().len() {
+        true => Err(super::first_error(behind)),
+        false => Ok(behind),
     }
-    let machine = Machine { slot: slot.id, name: name.into(), created: time.seconds, record };
-    Ok(NewMachine { machine, secret: Secret::write_only(secret), behind })
 }
 
 /// Returns true for a name that can be a folder on every kind of destination.
