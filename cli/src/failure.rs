@@ -111,4 +111,13 @@ impl Done {
             Done::Partly => 3,
         }
     }
+
+    /// Returns the end of two steps: that of the worse one.
+    pub fn and(self, other: Done) -> Done {
+        match (self, other) {
+            (Done::Damaged, _) | (_, Done::Damaged) => Done::Damaged,
+            (Done::Partly, _) | (_, Done::Partly) => Done::Partly,
+            (Done::Whole, Done::Whole) => Done::Whole,
+        }
+    }
 }

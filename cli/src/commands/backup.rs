@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::job::{self, BackupJob, ExcludeLists, Input};
 
+pub mod retention;
 mod sources;
 pub mod summary;
 

@@ -103,6 +103,26 @@ fn what_changes_is_saved_soon_and_only_that_is_looked_at() {
     assert!(runs.iter().all(|run| run["result"] == "success"), "{runs:?}");
 }
 
+#[test]
+fn the_rules_of_the_configuration_hold_for_what_watch_saves() {
+    let person = person();
+    for (key, value) in
+        [("retention.last", "1"), ("retention.auto", "true"), ("retention.prune", "true")]
+    {
+        person.types(["config", "set", key, value]).assert_code(0);
+    }
+    let watch = Watch::start(&person, &["--snapshots", "2"]);
+    wait_for(&person, &watch, 1);
+    fs::write(person.at("docs/b/file"), "changed").expect("a file");
+    let began = Instant::now();
+    while !watch.log().contains("the first prune after") {
+        assert!(began.elapsed() < DEADLINE, "{}", watch.log());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(watch.log().contains("Retention: 1 snapshot forgotten, 1 kept."), "{}", watch.log());
+    assert_eq!(snapshots(&person), 1);
+}
+
 /// Like a share that another machine changes: bindfs tells nothing of what happens in the folder that it shows.
 #[test]
 fn a_folder_that_tells_no_changes_is_looked_at_after_the_interval() {

@@ -22,7 +22,7 @@ use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::job::{self, RunRecord};
 use crate::json::SourceRun;
 use crate::runs::{Run, Waiting};
-use crate::text::{escape, format};
+use crate::text::escape;
 
 mod thin;
 
@@ -384,8 +384,8 @@ impl Watched<'_> {
         run.end(context, ledger, &outcome);
         let names: BTreeSet<&str> =
             self.sources.iter().map(|source| source.settings.name.as_str()).collect();
-        thin::apply(context, repository, &names);
-        outcome.map(|done| (made, done))
+        let thinned = thin::apply(context, repository, &names)?;
+        outcome.map(|done| (made, done.and(thinned)))
     }
 }
 
@@ -416,12 +416,6 @@ fn note(entry: &mut SourceRun, record: &RunRecord) {
     entry.suspicious = record.report.suspicion.is_some();
     entry.behind.clone_from(&record.behind);
     entry.seconds = record.took.as_secs_f64();
-}
-
-/// Tells how many snapshots went.
-fn told(context: &Context, name: &str, forgotten: u64) {
-    let counted = format::counted(forgotten, "snapshot");
-    context.screen.detail(format!("{}: {counted} thinned out", escape::text(name)));
 }
 
 /// Tells whether a path is that of a file without a name, of which the kernel tells as `#NUMBER`: a backup makes one of a file

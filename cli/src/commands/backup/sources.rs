@@ -5,9 +5,8 @@ use std::time::Instant;
 use yore_engine::Run;
 use yore_engine::repository::Repository;
 
-use super::{Options, summary};
+use super::{Options, retention, summary};
 use crate::args::duration;
-use crate::commands::repository::prune;
 use crate::config::{Hooks, Settings, SourceKind, SourceSettings};
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
@@ -190,10 +189,10 @@ fn save_one(
     if let Some(failure) = first {
         return Err(failure);
     }
-    if options.settings().run == Run::Real {
-        retain(context, repository, &source.name, &mut done)?;
+    match options.settings().run {
+        Run::Real => Ok(done.and(retention::apply(context, repository, source)?)),
+        Run::Dry => Ok(done),
     }
-    Ok(done)
 }
 
 /// Adds what one of the snapshots of a source has.
@@ -209,36 +208,6 @@ fn add(run: &mut SourceRun, record: &RunRecord) {
     let new = record.behind.iter().filter(|title| !run.behind.contains(title)).cloned();
     let new: Vec<String> = new.collect();
     run.behind.extend(new);
-}
-
-/// Forgets what the rules of a source do not keep, where that is to be done after each backup.
-fn retain(context: &Context, repository: &Repository, name: &str, done: &mut Done) -> Outcome<()> {
-    let settings = context.settings()?;
-    let Some(source) = settings.sources.iter().find(|source| source.name == name) else {
-        return Ok(());
-    };
-    let retention = settings.retention_of(source);
-    if retention.auto != Some(true) || retention.rules.is_empty() {
-        return Ok(());
-    }
-    let outcome = job::retention::forget_after_backup(context, repository, source, &retention);
-    let outcome = outcome.and_then(|(forgotten, retained)| {
-        match forgotten > 0 && retention.prune == Some(true) {
-            true => prune::free(context, repository, &prune::settings(context)),
-            false => Ok(retained),
-        }
-    });
-    match outcome {
-        Ok(Done::Whole) => {}
-        Ok(other) => *done = other,
-        // The snapshot is made; that old ones could not be forgotten is no reason to fail.
-        Err(failure) if failure.exit != Exit::Interrupted => {
-            context.screen.problem("retention", &failure.what);
-            *done = Done::Partly;
-        }
-        Err(failure) => return Err(failure),
-    }
-    Ok(())
 }
 
 /// Returns the sources that are meant: those that are named, or all.
