@@ -91,28 +91,52 @@ impl Run {
 pub fn record(context: &Context, entry: &HistoryRun) {
     log::ends(entry);
     let Some(files) = Files::of(context) else { return };
-    let mut state = State::load(&files.state);
-    state.take(entry, &context.reached(), &context.unreached());
     history::append(&files.history, entry);
-    settle(context, &files, state);
+    let (reached, unreached) = (context.reached(), context.unreached());
+    update(context, &files, |state| state.take(entry, &reached, &unreached));
 }
 
-/// Compares the state with what is wrong, sends what is new, and stores both.
-pub fn settle(context: &Context, files: &Files, mut state: State) -> Vec<Sent> {
-    let sent = tell(context, &mut state);
-    log::sent(&sent);
+/// Stores the result of a drill, and tells whoever has to know.
+///
+/// Nothing is stored where the options name a repository: the state is that of the configuration.
+pub fn record_drill(context: &Context, drilled: Drilled) {
+    let Some(files) = Files::of(context).filter(|_| !context.names_destination()) else { return };
+    update(context, &files, |state| state.drill = Some(drilled));
+}
+
+fn update(context: &Context, files: &Files, change: impl FnOnce(&mut State)) {
+    let (_, sent) = settle(context, files, change);
     for one in &sent {
         if let Err(why) = &one.outcome {
             context.screen.problem(&format!("alert {}", one.alert), &format!("not sent: {why}"));
         }
     }
+}
+
+/// Changes the state, compares it with what is wrong, sends what is new, and stores all of it.
+///
+/// Only one process at a time does that, so that no change is lost and no message is sent twice.
+pub fn settle(
+    context: &Context,
+    files: &Files,
+    change: impl FnOnce(&mut State),
+) -> (State, Vec<Sent>) {
+    // Where no lock is to be had, as on a full disk, the run is told all the same.
+    let lock = File::options().create(true).append(true).open(&files.state_lock);
+    let lock = lock.and_then(|file| file.lock().map(|()| file));
+    let mut state = State::load(&files.state);
+    change(&mut state);
+    let sent = tell(context, &mut state);
     state.save(&files.state);
-    if let Ok(Some(file)) = context.settings().map(|settings| settings.metrics_file.as_ref())
-        && let Err(error) = metrics::write(file, &state)
+    drop(lock);
+    log::sent(&sent);
+    if let Ok(settings) = context.settings()
+        && let Some(file) = &settings.metrics_file
+        && let Err(error) = metrics::write(file, &state, settings)
     {
         context.screen.problem("metrics", &Failure::local(file, error).what);
     }
-    sent
+    (state, sent)
 }
 
 /// The files of a profile in the state folder.
@@ -121,7 +145,10 @@ pub struct Files {
     pub history: PathBuf,
     /// What is known of sources, destinations and messages.
     pub state: PathBuf,
-    lock: PathBuf,
+    /// Held while the state is changed.
+    state_lock: PathBuf,
+    /// Held by a run from its start to its end.
+    run_lock: PathBuf,
 }
 
 impl Files {
@@ -134,15 +161,16 @@ impl Files {
         Some(Self {
             history: file("history", "jsonl"),
             state: file("runs", "json"),
-            lock: file("run", "lock"),
+            state_lock: file("runs", "lock"),
+            run_lock: file("run", "lock"),
         })
     }
 }
 
 fn lock(context: &Context, waiting: Waiting) -> Outcome<Option<File>> {
     let Some(files) = Files::of(context) else { return Ok(None) };
-    let local = |error| Failure::local(&files.lock, error);
-    let file = File::options().create(true).append(true).open(&files.lock).map_err(local)?;
+    let local = |error| Failure::local(&files.run_lock, error);
+    let file = File::options().create(true).append(true).open(&files.run_lock).map_err(local)?;
     let mut was_told = false;
     loop {
         match file.try_lock() {

@@ -6,13 +6,20 @@ use std::path::Path;
 use yore_platform::DurableFile;
 
 use super::state::{SourceState, State};
+use crate::config::Settings;
 
-/// Writes the figures into a file, which is replaced as a whole.
-pub(super) fn write(path: &Path, state: &State) -> std::io::Result<()> {
+/// Writes the figures of what the configuration has into a file, which is replaced as a whole.
+pub(super) fn write(path: &Path, state: &State, settings: &Settings) -> std::io::Result<()> {
+    let mut state = state.clone();
+    let is_source = |name: &String| settings.sources.iter().any(|source| source.name == *name);
+    let is_place = |title: &String| settings.destinations.iter().any(|one| one.title() == *title);
+    state.sources.retain(|name, _| is_source(name));
+    state.destinations.retain(|title, _| is_place(title));
+
     let folder = path.parent().unwrap_or(Path::new("/"));
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("yore.prom");
     let mut file = DurableFile::create(folder, name)?;
-    file.append(figures(state).as_bytes())?;
+    file.append(figures(&state).as_bytes())?;
     file.replace()?;
     // The exporter is another user's.
     yore_platform::make_readable(path)

@@ -285,3 +285,57 @@ fn a_backup_that_a_person_ends_is_no_failure() {
     assert!(history.iter().any(|run| run["result"] == "interrupted"), "{history:?}");
     person.types(["alert", "check"]).assert_code(0);
 }
+
+/// Alerts are those of the configuration, and what is wrong is of it as well.
+#[test]
+fn with_a_repository_in_the_options_nothing_is_told_or_forgotten() {
+    let person = person();
+    add(&person, "[[alert]]\nname = \"me\"\ncommand = \"cat >> messages\"");
+    fails(&person, true);
+    let sent = || fs::read_to_string(person.at("messages")).unwrap_or_default();
+    assert_eq!(sent().matches("a backup failed").count(), 1, "{}", sent());
+    person.types(["backup", "docs"]).assert_code(0);
+    let disk = person.at("disk");
+    let repo = disk.to_str().expect("UTF-8");
+    for words in [["alert", "check"], ["alert", "test"]] {
+        let refused = person.types([&["--repo", repo][..], &words].concat()).assert_code(2);
+        assert!(refused.err.contains("--repo"), "{}", refused.err);
+    }
+    let key = person.at("yore.key");
+    let opened = ["--repo", repo, "--key-file", key.to_str().expect("UTF-8"), "drill"];
+    person.types(opened).assert_code(0);
+    assert!(!sent().contains("right again"), "{}", sent());
+    let status = person.types(["status", "--json"]).objects();
+    let known = status.iter().find(|object| object["type"] == "automatic").expect("it is told");
+    assert_eq!(known["drill_succeeded"], serde_json::Value::Null, "{known}");
+    assert_eq!(known["wrong"][0], "a backup failed", "{known}");
+}
+
+#[test]
+fn of_two_that_find_the_same_wrong_one_tells() {
+    let person = person();
+    fails(&person, true);
+    let slow = "[[alert]]\nname = \"me\"\ncommand = \"sleep 1; echo told >> messages\"";
+    add(&person, slow);
+    let check = || person.command(["alert", "check"]).spawn().expect("it starts");
+    for mut child in [check(), check(), check()] {
+        assert_eq!(child.wait().expect("it ends").code(), Some(3));
+    }
+    assert_eq!(fs::read_to_string(person.at("messages")).expect("a message"), "told\n");
+}
+
+#[test]
+fn a_source_that_is_removed_has_no_figures() {
+    let person = person();
+    let figures = person.at("yore.prom");
+    let path = figures.to_str().expect("UTF-8");
+    person.types(["config", "set", "metrics.file", path]).assert_code(0);
+    person.folder("more", "y");
+    person.types(["source", "add", "more"]).assert_code(0);
+    person.types(["backup"]).assert_code(0);
+    let of_more = || fs::read_to_string(&figures).expect("figures").contains("source=\"more\"");
+    assert!(of_more());
+    person.types(["source", "remove", "more"]).assert_code(0);
+    person.types(["backup"]).assert_code(0);
+    assert!(!of_more());
+}

@@ -6,7 +6,7 @@ use crate::config::Alert;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
-use crate::runs::{self, Files, Sent, State};
+use crate::runs::{self, Files, Sent};
 use crate::text::escape;
 
 /// The options of `alert`.
@@ -30,6 +30,12 @@ enum Command {
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
+    if context.names_destination() {
+        return Err(Failure::usage(
+            "alerts are those of the configuration, which is not used with --repo or YORE_REPO",
+            "try it without them; --profile or --config names another configuration",
+        ));
+    }
     match &options.command {
         Command::Test { names } => test(context, names),
         Command::Check => check(context),
@@ -70,10 +76,8 @@ fn test(context: &Context, names: &[String]) -> Outcome {
 
 fn check(context: &Context) -> Outcome {
     let Some(files) = Files::of(context) else { return Ok(Done::Whole) };
-    let state = State::load(&files.state);
-    let sent = runs::settle(context, &files, state);
+    let (state, sent) = runs::settle(context, &files, |_| {});
     print(context, &sent);
-    let state = State::load(&files.state);
     for (key, told) in &state.conditions {
         context.screen.object(&json::Condition { key, title: &told.title, told: &told.by });
         context.screen.info(format!("wrong: {}", escape::text(&told.title)));
