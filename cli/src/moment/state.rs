@@ -4,7 +4,7 @@ use yore_engine::format::SnapshotId;
 use yore_engine::read::{DirRef, Lookup, Reader, find, merge};
 use yore_engine::repository::Repository;
 use yore_engine::restore::SourcePart;
-use yore_engine::snapshots::{Part, state};
+use yore_engine::snapshots::{Part, SnapshotEntry, state};
 use yore_engine::{Error, TreePath};
 
 use super::clock;
@@ -12,7 +12,7 @@ use super::moment_path::MomentPath;
 use super::{snapshot, suspicion};
 use crate::args::machine::MachineArgs;
 use crate::context::Context;
-use crate::failure::{Exit, Failure, Outcome, engine_error};
+use crate::failure::{Done, Exit, Failure, Outcome, engine_error};
 use crate::text::escape;
 
 /// The bytes of decoded frames that a command keeps which reads in order.
@@ -43,6 +43,23 @@ impl MomentState {
     }
 }
 
+/// The snapshots that count.
+pub struct Listed {
+    /// Each, the oldest first.
+    pub list: Vec<SnapshotEntry>,
+    /// Tells whether something was reported.
+    pub done: Done,
+}
+
+/// Lists the snapshots; what can't be read, or is missing although nobody forgot it, is reported.
+pub fn snapshots(context: &Context, repository: &Repository) -> Outcome<Listed> {
+    let known = repository.snapshots()?;
+    let is_whole = known.problems.is_empty() && known.rolled_back.is_empty();
+    print_problems(context, known.problems);
+    suspicion::print_rolled_back(context, &known.rolled_back);
+    Ok(Listed { list: known.list, done: if is_whole { Done::Whole } else { Done::Partly } })
+}
+
 /// Opens the state at a moment; damage of the repository is reported on the way.
 pub fn open(
     context: &Context,
@@ -50,17 +67,14 @@ pub fn open(
     moment_path: &MomentPath,
     machine: &MachineArgs,
 ) -> Outcome<MomentState> {
-    let snapshots = repository.snapshots()?;
-    print_problems(context, snapshots.problems);
-    suspicion::print_rolled_back(context, &snapshots.rolled_back);
-    if snapshots.list.is_empty() {
+    let all = snapshots(context, repository)?.list;
+    if all.is_empty() {
         return Err(Failure::new(
             Exit::Failed,
             "the repository holds no snapshots yet",
             "make the first: yore backup PATH",
         ));
     }
-    let all = snapshots.list;
     let (list, moment) = match snapshot::named(context, moment_path, &all)? {
         // One snapshot, of any machine.
         Some(moment) => (all, moment),

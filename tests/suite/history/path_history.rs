@@ -37,7 +37,7 @@ fn log_lists_every_version_and_every_deletion() {
     assert_eq!(told[0]["first"]["time"], "2026-01-15T10:30:00Z");
     assert_eq!(told[2]["node"], serde_json::Value::Null);
     let shown = yore.run_on("log", &[&report]).assert_code(0);
-    assert!(shown.out.contains("gone") && shown.out.contains("13 B"), "{}", shown.out);
+    assert!(shown.out.contains("deleted") && shown.out.contains("13 B"), "{}", shown.out);
     let last = yore.run_on("log --limit 1 --json", &[&report]).assert_code(0).objects();
     assert_eq!(last, told[2..]);
     // A relative path, and one that no snapshot has.

@@ -22,11 +22,12 @@ use crate::args::exclude;
 use crate::config::SourceSettings;
 use crate::context::Context;
 use crate::failure::engine_error::reason;
-use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 use crate::job::retention::is_of_source;
 use crate::json;
 use crate::moment::content::copy_out;
-use crate::runs::{Drilled, Files, State, settle};
+use crate::moment::state;
+use crate::runs::{Drilled, record_drill};
 use crate::screen::progress::Progress;
 use crate::screen::standard_error;
 use crate::text::{escape, format};
@@ -100,7 +101,7 @@ const LEAST: Duration = Duration::from_millis(20);
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let interrupt = context.interrupt()?;
     let repository = context.open()?;
-    let known = repository.snapshots()?;
+    let known = state::snapshots(context, &repository)?;
     let host = options.host.clone().unwrap_or_else(hostname);
     let newest = newest(&known.list, &host, options, &context.settings()?.sources);
     if newest.is_empty() {
@@ -131,7 +132,8 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     match is_right {
         true => {
             context.screen.info("The drill succeeded: what was saved can be restored.");
-            Ok(Done::Whole)
+            // A newer state may be among what was reported.
+            Ok(known.done)
         }
         false => Err(Failure::new(
             Exit::Failed,
@@ -161,7 +163,9 @@ fn newest<'s>(
     let with_source = |group: Group<'s>| {
         let mut those = sources.iter().filter(|source| source.drill.is_some());
         let source = those.find(|source| is_of_source(&group, source));
-        Some((*group.snapshots.last()?, source))
+        // A part of a backup that was cut short has old files; the drill is of the whole one before it.
+        let whole = group.snapshots.iter().rev().find(|entry| !entry.snapshot.partial);
+        Some((*whole.or(group.snapshots.last())?, source))
     };
     of_host.filter_map(with_source).filter(|(entry, _)| is_wanted(entry)).collect()
 }
@@ -174,7 +178,7 @@ fn one(
     (entry, source): (&SnapshotEntry, Option<&SourceSettings>),
     progress: &Progress,
 ) -> Outcome<Drill> {
-    let (reader, _) = repository.reader(crate::moment::state::BUDGET)?;
+    let (reader, _) = repository.reader(state::BUDGET)?;
     let root = DirRef::Tree(entry.snapshot.root);
     let most = if options.all { usize::MAX } else { options.sample.max(1) };
     let Sample { chosen, bytes_of_all, mut problems } =
@@ -351,16 +355,14 @@ fn own_check(command: &str, folder: &Path) -> Result<(), String> {
 
 /// Remembers the drill, for `status` and alerts.
 fn record(context: &Context, drills: &[Drill], is_right: bool, took: Duration) {
-    let Some(files) = Files::of(context) else { return };
-    let mut state = State::load(&files.state);
-    state.drill = Some(Drilled {
+    let drilled = Drilled {
         time: jiff::Timestamp::now().as_second(),
         is_right,
         files: drills.iter().map(|drill| drill.files).sum(),
         bytes: drills.iter().map(|drill| drill.bytes).sum(),
         seconds: took.as_secs_f64(),
-    });
-    settle(context, &files, state);
+    };
+    record_drill(context, drilled);
 }
 
 fn print(context: &Context, drill: &Drill) {

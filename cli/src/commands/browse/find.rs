@@ -79,10 +79,8 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let from = options.from.as_deref().map(|text| time::beginning(text, now)).transpose()?;
     let to = options.to.as_deref().map(|text| time::ending(text, now)).transpose()?;
     let repository = context.open()?;
-    let snapshots = repository.snapshots()?;
-    let is_whole = snapshots.problems.is_empty();
-    moment_state::print_problems(context, snapshots.problems);
-    let timeline = snapshots.list;
+    let known = moment_state::snapshots(context, &repository)?;
+    let timeline = known.list;
     let (reader, problems) = repository.reader(moment_state::BUDGET)?;
     moment_state::print_problems(context, problems);
     let all_hosts = options.all_hosts || !options.filter.host.is_empty();
@@ -113,10 +111,10 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let paths = options.filter.paths();
     let is_below = |hit: &Hit| paths.iter().any(|path| is_below(path, &hit.path));
     hits.retain(|hit| paths.is_empty() || is_below(hit));
-    let is_whole = is_whole && problems.is_empty();
+    let done = if problems.is_empty() { known.done } else { Done::Damaged };
     moment_state::print_problems(context, problems);
     print_hits(context, &timeline, &hits);
-    Ok(if is_whole { Done::Whole } else { Done::Damaged })
+    Ok(done)
 }
 
 fn is_below(folder: &[u8], path: &[u8]) -> bool {

@@ -11,7 +11,7 @@ use yore_platform::Kind;
 use crate::args::snapshot_filter::SnapshotFilter;
 use crate::args::{live_path, machine, size};
 use crate::context::Context;
-use crate::failure::{Done, Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 use crate::json;
 use crate::moment::{clock, state as moment_state};
 use crate::text::table::{Column, Table};
@@ -37,10 +37,8 @@ pub struct Options {
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let written = live_path::absolute(&options.file);
     let repository = context.open()?;
-    let snapshots = repository.snapshots()?;
-    let is_whole = snapshots.problems.is_empty();
-    moment_state::print_problems(context, snapshots.problems);
-    let mut timeline = snapshots.list;
+    let known = moment_state::snapshots(context, &repository)?;
+    let mut timeline = known.list;
     let all_hosts = options.all_hosts || !options.filter.host.is_empty();
     let is_of_machine = machine::is_of_this_machine(&timeline, all_hosts);
     timeline.retain(|entry| options.filter.accepts(&entry.snapshot) && is_of_machine(entry));
@@ -78,7 +76,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         found.iter().for_each(|version| table.row(row(context, &timeline, version)));
         context.screen.table(&table);
     }
-    Ok(if is_whole { Done::Whole } else { Done::Partly })
+    Ok(known.done)
 }
 
 fn row(context: &Context, timeline: &[SnapshotEntry], version: &Version) -> Vec<String> {
@@ -86,7 +84,7 @@ fn row(context: &Context, timeline: &[SnapshotEntry], version: &Version) -> Vec<
     let SnapshotEntry { id, snapshot: first, .. } = &timeline[version.first];
     let last = &timeline[version.last];
     let (size, what) = match &version.what {
-        None => (String::from("-"), "gone"),
+        None => (String::from("-"), "deleted"),
         Some(seen) => match seen.node.kind {
             Kind::File => (format::bytes(seen.node.size), ""),
             Kind::Directory => (String::from("-"), "folder"),

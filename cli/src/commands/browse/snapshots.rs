@@ -8,9 +8,9 @@ use yore_engine::snapshots::SnapshotEntry;
 use crate::args::size;
 use crate::args::snapshot_filter::SnapshotFilter;
 use crate::context::Context;
-use crate::failure::{Done, Outcome};
+use crate::failure::Outcome;
 use crate::json;
-use crate::moment::{clock, state as moment_state, suspicion};
+use crate::moment::{clock, state as moment_state};
 use crate::text::table::{Column, Table};
 use crate::text::{escape, format};
 
@@ -27,16 +27,10 @@ pub struct Options {
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let repository = context.open()?;
-    let snapshots = repository.snapshots()?;
-    let is_whole = snapshots.problems.is_empty() && snapshots.rolled_back.is_empty();
-    moment_state::print_problems(context, snapshots.problems);
-    suspicion::print_rolled_back(context, &snapshots.rolled_back);
-    let all = snapshots.list.len();
-    let mut list: Vec<_> = snapshots
-        .list
-        .into_iter()
-        .filter(|entry| options.filter.accepts(&entry.snapshot))
-        .collect();
+    let known = moment_state::snapshots(context, &repository)?;
+    let all = known.list.len();
+    let mut list: Vec<_> =
+        known.list.into_iter().filter(|entry| options.filter.accepts(&entry.snapshot)).collect();
     let beyond = list.len().saturating_sub(options.limit.unwrap_or(usize::MAX));
     list.drain(..beyond);
     if context.screen.is_json() {
@@ -50,7 +44,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         let zone = context.now.time_zone();
         context.screen.table(&table(&list, zone));
     }
-    Ok(if is_whole { Done::Whole } else { Done::Partly })
+    Ok(known.done)
 }
 
 /// Lays snapshots out, one a row.

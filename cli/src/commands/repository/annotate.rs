@@ -90,8 +90,7 @@ pub fn tag(context: &Context, options: &Tag) -> Outcome {
 /// Runs `acknowledge`: suspicious changes were looked at, and what is missing is accepted.
 pub fn acknowledge(context: &Context, options: &Acknowledge) -> Outcome {
     let repository = context.open()?;
-    let known = repository.snapshots()?;
-    moment_state::print_problems(context, known.problems);
+    let known = moment_state::snapshots(context, &repository)?;
     let mut entries = match options.moments.is_empty() {
         true => options.machine.select(known.list)?,
         false => named(context, &options.moments, &options.machine, &known.list)?,
@@ -132,8 +131,7 @@ pub fn acknowledge(context: &Context, options: &Acknowledge) -> Outcome {
 /// Changes what is noted about snapshots; all of them must be there before any is changed.
 fn change(context: &Context, chosen: &Chosen, change: impl Fn(&mut Annotation)) -> Outcome {
     let repository = context.open()?;
-    let known = repository.snapshots()?;
-    moment_state::print_problems(context, known.problems);
+    let known = moment_state::snapshots(context, &repository)?;
     let entries = named(context, &chosen.moments, &chosen.machine, &known.list)?;
     let (now, _) = time::present(&context.now);
     let writer = writer(own_state::client()?, None);

@@ -57,8 +57,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         return by_policy::run(context, options);
     }
     let repository = context.open()?;
-    let known = repository.snapshots()?;
-    moment_state::print_problems(context, known.problems);
+    let known = moment_state::snapshots(context, &repository)?;
     let chosen = choose(context, options, &known.list)?;
     must_not_be_pinned(&chosen)?;
     if !options.allow_empty {

@@ -53,9 +53,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
 
 /// Tells the room of each part, the largest first.
 fn parts(context: &Context, repository: &Repository, by: By, depth: usize) -> Outcome {
-    let known = repository.snapshots()?;
-    let is_whole = known.problems.is_empty();
-    moment_state::print_problems(context, known.problems);
+    let known = moment_state::snapshots(context, repository)?;
     let by = match by {
         By::Snapshot => UsageBy::Snapshot,
         By::Path => UsageBy::Path { depth },
@@ -91,7 +89,7 @@ fn parts(context: &Context, repository: &Repository, by: By, depth: usize) -> Ou
         let unused = format::bytes(report.unused);
         context.screen.info(format!("{unused} are needed by none: `yore prune` frees them."));
     }
-    Ok(if is_whole { Done::Whole } else { Done::Partly })
+    Ok(known.done)
 }
 
 /// Returns the lines of the table; those that mean nothing yet are left out.
