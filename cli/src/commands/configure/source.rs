@@ -10,7 +10,9 @@ use super::{free_name, load, refused};
 use crate::args::file_system_snapshot::SNAPSHOTS;
 use crate::args::{exclude, size};
 use crate::config::edit::{Field, add_entry, names, remove_entry};
-use crate::config::{CONTAINERS, SOURCE_KINDS, Settings, SourceKind, SourceSettings, is_name};
+use crate::config::{
+    CONTAINERS, DatabaseProgram, SOURCE_KINDS, Settings, SourceKind, SourceSettings, is_name,
+};
 use crate::context::Context;
 use crate::failure::{Done, Failure, Outcome};
 use crate::job::{missing_program, missing_volume};
@@ -247,19 +249,38 @@ fn list(context: &Context) -> Outcome {
     if sources.is_empty() {
         context.screen.info("There are no sources. To add one: yore source add ~/Documents");
     }
-    let mut table = Table::new([("source", Column::Text), ("paths", Column::Text)]);
+    let mut table = Table::new([("source", Column::Text), ("saves", Column::Text)]);
     for source in &sources {
         context.screen.object(&object(source));
-        let mut paths = source.shown_paths();
-        if let SourceKind::Docker(docker) = &source.kind {
-            paths.extend(docker.volumes.iter().map(|volume| format!("volume {volume}")));
-        }
-        table.row(vec![source.name.clone(), escape::text(&paths.join(", "))]);
+        table.row(vec![source.name.clone(), escape::text(&described(source))]);
     }
     if !sources.is_empty() {
         context.screen.table(&table);
     }
     Ok(Done::Whole)
+}
+
+/// Describes what a source saves.
+fn described(source: &SourceSettings) -> String {
+    let saved = match &source.kind {
+        SourceKind::Files | SourceKind::Remote(_) => source.shown_paths(),
+        SourceKind::Sqlite => return format!("SQLite: {}", source.shown_paths().join(", ")),
+        SourceKind::Command { file, .. } => return format!("output of a command, as {file}"),
+        SourceKind::Server(server) => {
+            let program = match server.program {
+                DatabaseProgram::Postgresql => "PostgreSQL",
+                DatabaseProgram::Mariadb => "MariaDB or MySQL",
+            };
+            return match server.databases.is_empty() {
+                true => format!("{program}: all databases"),
+                false => format!("{program}: {}", server.databases.join(", ")),
+            };
+        }
+        SourceKind::Docker(docker) => {
+            docker.volumes.iter().map(|volume| format!("volume {volume}")).collect()
+        }
+    };
+    saved.join(", ")
 }
 
 fn object(source: &SourceSettings) -> json::ConfiguredSource {
