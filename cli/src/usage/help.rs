@@ -30,8 +30,8 @@ Environment:
   COLUMNS                the width of the terminal
   NO_COLOR               no colours in the help";
 
-/// Examples of each command, by its name.
-const EXAMPLES: [(&str, &[&str]); 59] = [
+/// Examples of each command: by its path, as `alert check`, or by its last word.
+const EXAMPLES: [(&str, &[&str]); 60] = [
     (
         "yore",
         &[
@@ -196,6 +196,7 @@ const EXAMPLES: [(&str, &[&str]); 59] = [
     ("drill", &["yore drill", "yore drill --sample 500 --report drill.html"]),
     ("history", &["yore history", "yore history --failed --limit 5"]),
     ("alert", &["yore alert test", "yore alert check"]),
+    ("alert check", &["yore alert check"]),
     ("test", &["yore alert test", "yore alert test phone"]),
     ("completions", &["yore completions bash > /etc/bash_completion.d/yore"]),
     ("man", &["yore man /usr/local/share/man/man1"]),
@@ -223,14 +224,27 @@ const EXAMPLES: [(&str, &[&str]); 59] = [
 
 /// Gives a command, and every command below it, the end of its help.
 pub fn with_endings(command: Command) -> Command {
-    let ending = ending(command.get_name());
-    let below: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
-    let command = command.after_help(ending);
-    below.iter().fold(command, |command, name| command.mut_subcommand(name, with_endings))
+    let path = command.get_name().to_owned();
+    with_ending(command, &path)
 }
 
-fn ending(name: &str) -> String {
-    let examples = EXAMPLES.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, lines)| *lines);
+/// Does that for the command of a path, such as `alert check`.
+fn with_ending(command: Command, path: &str) -> Command {
+    let below: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+    let ending = ending(path, command.get_name());
+    let command = command.after_help(ending);
+    let path_of = |name: &str| match path {
+        "yore" => name.to_owned(),
+        _ => format!("{path} {name}"),
+    };
+    below.iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |below| with_ending(below, &path_of(name)))
+    })
+}
+
+fn ending(path: &str, name: &str) -> String {
+    let examples_of = |key: &str| EXAMPLES.iter().find(|(of, _)| *of == key);
+    let examples = examples_of(path).or_else(|| examples_of(name)).map_or(&[][..], |(_, of)| *of);
     let mut parts = Vec::new();
     if !examples.is_empty() {
         parts.push(format!("Examples:\n  {}", examples.join("\n  ")));

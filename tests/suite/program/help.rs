@@ -36,6 +36,11 @@ fn every_help_has_its_own_options_first_and_examples_codes_and_variables_at_the_
         assert!(example.contains(&format!("yore {name}")), "{example}");
         assert_eq!(yore.run(["help", name]).assert_code(0).out, help);
     }
+    let nested = yore.run(["alert", "check", "--help"]).assert_code(0).out;
+    assert!(
+        nested.contains("\n  yore alert check\n") && !nested.contains("yore check"),
+        "{nested}"
+    );
     yore.run(["help"]).assert_code(0);
     yore.run(["help", "nonsense"]).assert_code(2);
 }
