@@ -49,7 +49,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     print_saved(context, &report.saved);
     if !is_sound {
         context.screen.line(
-            "What is listed as lost can't be restored whole; `yore restore --salvage` gets the intact parts of a \
+            "What is listed as damaged or lost can't be restored whole; `yore restore --salvage` gets the intact parts of a \
              file. Where the files still are: the next backup saves them again, and earlier snapshots that have the \
              same content are whole again.",
         );
@@ -144,6 +144,6 @@ fn print(context: &Context, title: &str, report: &DestinationRepair, dry_run: bo
     for finding in report.left.iter().flat_map(|left| &left.problems) {
         let what = message(&finding.error);
         screen.object(&json::Finding { subject: &finding.subject, message: &what });
-        screen.line(format!("LOST     {}: {what}", finding.subject));
+        screen.line(format!("DAMAGED  {}: {what}", finding.subject));
     }
 }
