@@ -177,6 +177,10 @@ fn accept_all(shared: &Arc<Shared>, address: SocketAddr, mut listener: TcpListen
             shared.control.change(|faults| faults.is_deaf = true);
             shared.control.wait_while_refusing();
             listener = listen_again(address);
+            // Who dropped the proxy before it listened could not wake it.
+            if shared.control.is_over() {
+                return;
+            }
             shared.control.change(|faults| faults.is_deaf = false);
         } else if let Ok((client, _)) = accepted {
             let shared = Arc::clone(shared);

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use yore_tests::{Disk, Ended, MountedAt, Yore, in_shell, needs_root};
+use yore_tests::{Disk, Ended, MountedAt, Scratch, Yore, in_shell, needs_root};
 
 /// A file system that lists a name without finding it, reports size 0 for a file with content, and can't read one
 /// of two attributes. The name is found while the file `found` exists beside it.
@@ -160,7 +160,9 @@ fn a_file_is_read_to_its_end_whatever_size_it_claims() {
 #[test]
 fn a_file_that_changed_each_time_it_was_read_is_counted_and_is_not_success() {
     let yore = Yore::with_repository();
-    let source = yore.scratch.folder("source");
+    // No file system in memory can clone a file, which would be one moment of it.
+    let memory = Scratch::in_memory();
+    let source = memory.folder("source");
     let file = source.join("busy");
     let stop = yore.scratch.at("stop");
     let mut command = Command::new("sh");
