@@ -42,4 +42,6 @@ pub use process::{
 pub(crate) use process::{has_ended, process_mark};
 pub use source::{SourceDir, SourceFile, path_metadata};
 pub use target::{TargetDir, TargetFile, TemporaryFile};
-pub use volumes::{Subvolume, find_volume, is_share_failure, storage_medium};
+pub use volumes::{
+    FileSystemChange, FileSystemWatch, Subvolume, find_volume, is_share_failure, storage_medium,
+};

@@ -10,6 +10,7 @@ mod btrfs;
 mod identity;
 mod links;
 mod medium;
+mod watch;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use rustix::fs::{AtFlags, CWD, StatxFlags};
 
 pub use btrfs::Subvolume;
 pub use medium::{is_share_failure, storage_medium};
+pub use watch::{FileSystemChange, FileSystemWatch};
 
 use crate::linux::mounts::table::{self, MountLine};
 use crate::medium::VolumeName;
