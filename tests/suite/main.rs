@@ -11,7 +11,9 @@ mod automatic {
     mod logs;
     mod network;
     mod schedules;
+    mod watch;
     mod watching;
+    mod whole_file_systems;
 }
 
 mod backend {

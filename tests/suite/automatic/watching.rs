@@ -1,99 +1,37 @@
 //! Continuous protection: what changes is saved soon, and only that is looked at.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use yore_tests::{Ended, Person, Random, in_shell};
-
-/// The longest that a snapshot may take to come: a bound for what hangs, no measure of speed.
-const DEADLINE: Duration = Duration::from_secs(120);
-
-/// A watch that is ended when this is dropped.
-struct Watch {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Watch {
-    fn start(person: &Person, words: &[&str]) -> Self {
-        let log = person.at("watch.log");
-        let file = fs::File::create(&log).expect("a file");
-        let words = [&["watch", "-v", "--quiet-after", "1"], words].concat();
-        let mut command = person.command(words);
-        command.stdout(file.try_clone().expect("a file")).stderr(file).stdin(Stdio::null());
-        Self { child: command.spawn().expect("it starts"), log }
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    fn end(mut self) -> i32 {
-        let id = self.child.id().to_string();
-        in_shell("kill -s INT \"$1\"", &[Path::new(&id)]);
-        self.child.wait().expect("it ends").code().unwrap_or(-1)
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn snapshots(person: &Person) -> usize {
-    person.types(["snapshots", "--json"]).objects().len()
-}
-
-fn wait_for(person: &Person, watch: &Watch, number: usize) {
-    let began = Instant::now();
-    while snapshots(person) < number {
-        assert!(began.elapsed() < DEADLINE, "{number} snapshots: {}", watch.log());
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-fn person() -> Person {
-    let person = Person::with_destinations(&["disk"]);
-    for folder in ["docs/a", "docs/b/deep", "docs/c"] {
-        person.folder(folder, folder);
-    }
-    person.types(["source", "add", "docs"]).assert_code(0);
-    person
-}
-
-/// Compares the newest snapshot with the folder, by the program's own restore and the system's `diff`.
-fn assert_saved(person: &Person, folder: &Path) {
-    let target = person.at("restored");
-    let _ = fs::remove_dir_all(&target);
-    let moment = format!("latest:{}", folder.display());
-    let words = ["restore", &moment, "--target"].map(std::ffi::OsStr::new);
-    let restored: Ended = person.types(words.into_iter().chain([target.as_os_str()]));
-    restored.assert_code(0);
-    let name = folder.file_name().expect("a name");
-    let compared = Command::new("diff").arg("-r").arg(folder).arg(target.join(name)).output();
-    let compared = compared.expect("diff runs");
-    assert!(compared.status.success(), "{}", String::from_utf8_lossy(&compared.stdout));
-}
+use super::watch::{DEADLINE, Feed, Watch, assert_saved, person, snapshots};
+use yore_tests::{Person, Random, in_shell};
 
 #[test]
 fn what_changes_is_saved_soon_and_only_that_is_looked_at() {
+    changes_are_saved(Feed::FileSystem);
+}
+
+#[test]
+fn without_rights_what_changes_is_saved_as_soon() {
+    changes_are_saved(Feed::Folders);
+}
+
+fn changes_are_saved(feed: Feed) {
     let person = person();
     let docs = person.at("docs");
-    let watch = Watch::start(&person, &[]);
-    wait_for(&person, &watch, 1);
+    let watch = Watch::start(&person, feed, &[]);
+    watch.wait_for(&person, 1);
     fs::write(docs.join("b/deep/file"), "changed").expect("a file");
-    wait_for(&person, &watch, 2);
+    watch.wait_for(&person, 2);
     assert!(watch.log().contains("looked at what changed of docs"), "{}", watch.log());
     assert_saved(&person, &docs);
     fs::create_dir(docs.join("new")).expect("a folder");
     fs::write(docs.join("new/file"), "new").expect("a file");
     fs::rename(docs.join("a"), docs.join("moved")).expect("it is there");
     fs::remove_dir_all(docs.join("c")).expect("it is there");
-    wait_for(&person, &watch, 3);
+    watch.wait_for(&person, 3);
     std::thread::sleep(Duration::from_secs(2));
     assert_saved(&person, &docs);
     let last = person.types(["snapshots", "--json"]).objects().pop().expect("one");
@@ -111,8 +49,8 @@ fn the_rules_of_the_configuration_hold_for_what_watch_saves() {
     {
         person.types(["config", "set", key, value]).assert_code(0);
     }
-    let watch = Watch::start(&person, &["--snapshots", "2"]);
-    wait_for(&person, &watch, 1);
+    let watch = Watch::start(&person, Feed::Best, &["--snapshots", "2"]);
+    watch.wait_for(&person, 1);
     fs::write(person.at("docs/b/file"), "changed").expect("a file");
     let began = Instant::now();
     while !watch.log().contains("the first prune after") {
@@ -133,11 +71,11 @@ fn a_folder_that_tells_no_changes_is_looked_at_after_the_interval() {
     let _mounted = Mounted(share.clone());
     person.types(["source", "add", "shown"]).assert_code(0);
     person.types(["config", "set", "watch.interval", "3s"]).assert_code(0);
-    let watch = Watch::start(&person, &[]);
-    wait_for(&person, &watch, 1);
+    let watch = Watch::start(&person, Feed::Best, &[]);
+    watch.wait_for(&person, 1);
     let name = fs::read_dir(&shown).expect("a folder").next().expect("a file").expect("a file");
     fs::write(shown.join(name.file_name()), "by another machine").expect("a file");
-    wait_for(&person, &watch, 2);
+    watch.wait_for(&person, 2);
     assert!(!watch.log().contains("looked at what changed"), "{}", watch.log());
     let path = share.join(name.file_name());
     let saved = person.types(["cat", &format!("latest:{}", path.display())]).assert_code(0);
@@ -156,10 +94,19 @@ impl Drop for Mounted {
 
 #[test]
 fn a_storm_of_changes_ends_with_a_snapshot_that_equals_the_tree() {
+    a_storm_is_saved(Feed::FileSystem);
+}
+
+#[test]
+fn without_rights_a_storm_ends_with_a_snapshot_that_equals_the_tree() {
+    a_storm_is_saved(Feed::Folders);
+}
+
+fn a_storm_is_saved(feed: Feed) {
     let person = person();
     let docs = person.at("docs");
-    let watch = Watch::start(&person, &["--at-latest", "5"]);
-    wait_for(&person, &watch, 1);
+    let watch = Watch::start(&person, feed, &["--at-latest", "5"]);
+    watch.wait_for(&person, 1);
     let mut random = Random(16);
     let mut files: Vec<PathBuf> = Vec::new();
     for number in 0..50_000 {
@@ -201,23 +148,88 @@ fn a_storm_of_changes_ends_with_a_snapshot_that_equals_the_tree() {
 
 #[test]
 fn a_folder_that_goes_and_comes_back_is_watched_again() {
+    a_folder_comes_back(Feed::FileSystem);
+}
+
+#[test]
+fn without_rights_a_folder_that_comes_back_is_watched_again() {
+    a_folder_comes_back(Feed::Folders);
+}
+
+fn a_folder_comes_back(feed: Feed) {
     let person = person();
     let docs = person.at("docs");
-    let watch = Watch::start(&person, &[]);
-    wait_for(&person, &watch, 1);
+    let watch = Watch::start(&person, feed, &[]);
+    watch.wait_for(&person, 1);
     fs::rename(&docs, person.at("elsewhere")).expect("it is there");
     std::thread::sleep(Duration::from_secs(12));
     fs::rename(person.at("elsewhere"), &docs).expect("it is there");
     std::thread::sleep(Duration::from_secs(12));
     let before = snapshots(&person);
     fs::write(docs.join("b/after"), "after").expect("a file");
-    wait_for(&person, &watch, before + 1);
+    watch.wait_for(&person, before + 1);
     assert_saved(&person, &docs);
     // A suspended watch goes on.
-    let id = watch.child.id().to_string();
-    in_shell("kill -s STOP \"$1\"; sleep 1", &[Path::new(&id)]);
+    watch.signal("STOP");
+    std::thread::sleep(Duration::from_secs(1));
     fs::write(docs.join("b/while"), "it slept").expect("a file");
-    in_shell("kill -s CONT \"$1\"", &[Path::new(&id)]);
-    wait_for(&person, &watch, before + 2);
+    watch.signal("CONT");
+    watch.wait_for(&person, before + 2);
+    assert_saved(&person, &docs);
+}
+
+#[test]
+fn what_yore_writes_into_a_source_is_no_change() {
+    writes_are_no_change(Feed::FileSystem);
+}
+
+#[test]
+fn without_rights_what_yore_writes_is_no_change() {
+    writes_are_no_change(Feed::Folders);
+}
+
+/// The repository, the cache and the state of runs are in the home, which is the source.
+fn writes_are_no_change(feed: Feed) {
+    let person = Person::with_destinations(&["disk"]);
+    person.folder("docs", "first");
+    person.types_on("source add --name home", &person.at("")).assert_code(0);
+    let watch = Watch::start(&person, feed, &[]);
+    watch.wait_for(&person, 1);
+    for number in 2..4 {
+        fs::write(person.at("docs/file"), number.to_string()).expect("a file");
+        watch.wait_for(&person, number);
+    }
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(snapshots(&person), 3, "{}", watch.log());
+    assert_eq!(watch.whole_looks(), 1, "{}", watch.log());
+}
+
+#[test]
+fn what_is_written_through_memory_or_another_name_is_saved() {
+    hidden_changes_are_saved(Feed::FileSystem);
+}
+
+#[test]
+fn without_rights_what_is_written_through_memory_or_another_name_is_saved() {
+    hidden_changes_are_saved(Feed::Folders);
+}
+
+fn hidden_changes_are_saved(feed: Feed) {
+    let person = person();
+    let docs = person.at("docs");
+    fs::hard_link(docs.join("a/file"), docs.join("c/link")).expect("a link");
+    let watch = Watch::start(&person, feed, &[]);
+    watch.wait_for(&person, 1);
+    // The writer opens it before the snapshot that looked at it, and closes it after; a reader changes nothing.
+    let script = "import mmap, os, sys, time
+file = os.open(sys.argv[1], os.O_RDWR); memory = mmap.mmap(file, 0); os.close(file)
+time.sleep(2); memory[0:4] = b'DOCS'; memory.close()
+os.close(os.open(sys.argv[2], os.O_RDWR))";
+    let mut python = Command::new("python3");
+    python.args(["-c", script]).arg(docs.join("b/deep/file")).arg(docs.join("a/file"));
+    assert!(python.status().expect("Python runs").success());
+    watch.wait_for_content(&person, &docs.join("b/deep/file"), "DOCS/b/deep");
+    fs::write(docs.join("a/file"), "by one name").expect("a file");
+    watch.wait_for_content(&person, &docs.join("c/link"), "by one name");
     assert_saved(&person, &docs);
 }
