@@ -255,6 +255,7 @@ impl<'a> Walk<'a> {
         let known = previous.filter(|previous| {
             self.options.reading == Reading::Changed
                 && !previous.flags.contains(Flags::STALE)
+                && !previous.flags.contains(Flags::ATTRIBUTES_MISSING)
                 && previous.changed == metadata.changed
                 && previous.inode == metadata.inode
                 && metadata.changed.is_some_and(|changed| changed < self.previous.trusted_before)
