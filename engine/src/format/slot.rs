@@ -26,6 +26,8 @@ mod unsealed;
 pub use cost::Cost;
 use cost::stretch;
 use parse::parse;
+#[cfg(test)]
+pub(crate) use unsealed::of_unknown_kind;
 
 /// The size limit of a slot in bytes.
 pub(crate) const MAX_SLOT: u64 = 64 << 10;
@@ -104,6 +106,11 @@ pub(crate) fn create(
 }
 
 impl Slot {
+    /// Returns true for a kind that this program does not know: a newer one made it, and knows what it is for.
+    pub fn is_of_unknown_kind(&self) -> bool {
+        self.kind.is_none() && self.removes.is_empty()
+    }
+
     /// Encodes the slot as an object. Its tag lets everybody who can open the repository verify it.
     pub(crate) fn encode(&self, keys: &Keys) -> Vec<u8> {
         let mut out = Vec::new();

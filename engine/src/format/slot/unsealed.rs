@@ -50,3 +50,12 @@ pub(super) fn create(
     slot.tag = slot.tag(keys);
     slot
 }
+
+/// Creates a slot of a kind that this program does not know, with keys that mean something else there.
+#[cfg(test)]
+pub(crate) fn of_unknown_kind(keys: &Keys, repository: RepositoryId) -> Slot {
+    create(keys, repository, &Head { kind: 77, label: "new", created: 3 }, |map| {
+        map.key(7).str("no ids");
+        map.key(8).u64(1);
+    })
+}

@@ -79,6 +79,12 @@ pub(super) fn keys(repository: &Repository, findings: &mut Findings) {
     for unread in known.unread {
         findings.problem("keys", unread.into_error());
     }
+    for unknown in known.list.iter().filter(|known| known.slot.is_of_unknown_kind()) {
+        findings.note(format!(
+            "{} is of a kind that this version does not know: a newer one made it",
+            ObjectName::slot(unknown.slot.id)
+        ));
+    }
     for removed in known.list.iter().filter(|known| known.is_removed) {
         findings.note(format!(
             "{} was removed, and its secret still opens this destination: a sync, or the same removal again, removes it",

@@ -5,7 +5,7 @@ use std::io;
 use yore_platform::Timestamp;
 
 use super::{KnownSlot, KnownSlots, first_error, known_slots, save_and_read_back};
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::id::ObjectId;
 use crate::format::object::{Area, ObjectName};
 use crate::format::slot::removal::{self, MAX_REMOVED};
@@ -44,9 +44,9 @@ pub struct RemoveReport {
 /// Removes slots at every destination that can be reached.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Refusal::LastSlot`](crate::Refusal::LastSlot) and
-/// [`Refusal::OnlyKeyFilesLeft`](crate::Refusal::OnlyKeyFilesLeft), also when another program removes the other slots at
-/// the same time; the error of every destination at once. Then every slot is where it was.
+/// [`Error::NotFound`]; [`Refusal::UnknownKindOfKey`]: what such a slot is for, only a newer program knows;
+/// [`Refusal::LastSlot`] and [`Refusal::OnlyKeyFilesLeft`], also when another program removes the other slots at the
+/// same time; the error of every destination at once. Then every slot is where it was.
 pub fn remove_slots(repository: &Repository, removal: &Removal<'_>) -> Result<RemoveReport> {
     repository.must_be_own()?;
     repository.must_be_writable()?;
@@ -61,8 +61,12 @@ pub(super) fn remove_known(
     removal: &Removal<'_>,
 ) -> Result<RemoveReport> {
     for id in removal.ids {
-        if before.get(*id).is_none() {
-            return Err(Error::NotFound { what: format!("there is no key {id:.8}") });
+        match before.get(*id) {
+            Some(known) if known.slot.is_of_unknown_kind() => {
+                return Err(Refusal::UnknownKindOfKey { id: format!("{id:.8}") }.into());
+            }
+            Some(_) => {}
+            None => return Err(Error::NotFound { what: format!("there is no key {id:.8}") }),
         }
     }
     before.must_leave(removal.ids, removal.remaining)?;
