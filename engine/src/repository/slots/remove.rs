@@ -73,6 +73,8 @@ pub(super) fn remove_known(
     let records = Records::new(repository, before, removal);
     let (recorded, mut still_open) = records.save(repository);
     if recorded.is_empty() {
+        // One that was written, and could not be read back, must not remove anything later.
+        records.withdraw(repository);
         return Err(first_error(still_open));
     }
     // Another program may have removed other slots meanwhile: it has recorded that before its own second look.
@@ -99,12 +101,12 @@ pub(super) fn remove_known(
 /// The removals that name the slots: the object of each, with its name.
 struct Records {
     earlier: Vec<(ObjectName, Vec<u8>)>,
-    /// `None` if earlier ones name them all.
-    new: Option<(ObjectName, Vec<u8>)>,
+    /// Those of the slots that no earlier one names.
+    new: Vec<(ObjectName, Vec<u8>)>,
 }
 
 impl Records {
-    /// Makes a removal of the slots that none names yet.
+    /// Makes removals of the slots that none names yet: as many as it takes.
     fn new(repository: &Repository, known: &KnownSlots, removal: &Removal<'_>) -> Self {
         let object = |slot: &crate::format::slot::Slot| {
             (ObjectName::slot(slot.id), slot.encode(&repository.keys))
@@ -114,12 +116,12 @@ impl Records {
         let earlier = known.removals.iter().filter(names_one);
         let earlier = earlier.map(|known| object(&known.slot)).collect();
         let removed = known.removed();
-        let mut rest: Vec<ObjectId> =
+        let rest: Vec<ObjectId> =
             removal.ids.iter().copied().filter(|id| !removed.contains(id)).collect();
-        rest.truncate(MAX_REMOVED);
         let seconds = removal.time.seconds;
-        let make = || removal::create(&repository.keys, repository.id(), &rest, seconds);
-        let new = (!rest.is_empty()).then(|| object(&make()));
+        let make =
+            |ids: &[ObjectId]| removal::create(&repository.keys, repository.id(), ids, seconds);
+        let new = rest.chunks(MAX_REMOVED).map(|ids| object(&make(ids))).collect();
         Self { earlier, new }
     }
 
@@ -141,10 +143,10 @@ impl Records {
         (recorded, failed)
     }
 
-    /// Deletes the new one again: nobody else has acted on it, since it leaves too little.
+    /// Deletes the new ones again: nobody else has acted on them, since they leave too little.
     fn withdraw(&self, repository: &Repository) {
         for place in repository.destinations() {
-            if let Some((name, _)) = &self.new {
+            for (name, _) in &self.new {
                 // One that stays has no effect while nothing else opens the repository.
                 let _ = place.backend().delete(name);
             }
