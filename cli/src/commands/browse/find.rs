@@ -116,7 +116,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let is_whole = is_whole && problems.is_empty();
     moment_state::print_problems(context, problems);
     print_hits(context, &timeline, &hits);
-    Ok(if is_whole { Done::Whole } else { Done::Damaged })
+    Ok(if is_whole { Done::Whole } else { Done::Partly })
 }
 
 fn is_below(folder: &[u8], path: &[u8]) -> bool {
