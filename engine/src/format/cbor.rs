@@ -246,8 +246,17 @@ pub(crate) fn whole_map<'b>(
     input: &'b [u8],
     each: impl FnMut(u64, &mut Decoder<'b>) -> Read<bool>,
 ) -> Read<()> {
+    whole_map_with(input, each, |_, _| {})
+}
+
+/// The same; the encoded value of an unknown key goes to `unknown`.
+pub(crate) fn whole_map_with<'b>(
+    input: &'b [u8],
+    each: impl FnMut(u64, &mut Decoder<'b>) -> Read<bool>,
+    unknown: impl FnMut(u64, &'b [u8]),
+) -> Read<()> {
     let mut d = Decoder::new(input);
-    map(&mut d, each, |_, _| {})?;
+    map(&mut d, each, unknown)?;
     if d.position() == input.len() { Ok(()) } else { Err(Error::message("trailing bytes")) }
 }
 

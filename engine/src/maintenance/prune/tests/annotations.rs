@@ -55,6 +55,7 @@ fn an_annotation_of_a_snapshot_that_nobody_forgot_stays_where_the_snapshot_is_no
         pinned: true,
         tags: Vec::new(),
         labels: std::collections::BTreeMap::new(),
+        unknown: Vec::new(),
     };
     let (name, content) = (ObjectName::annotation(snapshot, 0), annotation.encode());
     let salt = repository.keys.draw_salt(&content);
