@@ -18,6 +18,8 @@ mod layer;
 mod mirrors;
 mod open_packs;
 #[cfg(any(feature = "sftp", feature = "s3"))]
+mod pages;
+#[cfg(any(feature = "sftp", feature = "s3"))]
 mod runtime;
 #[cfg(feature = "s3")]
 pub mod s3;

@@ -265,6 +265,12 @@ pub enum Refusal {
     /// Neither a passphrase nor a recovery key would open the repository any more.
     #[error("only key files would open the repository: no passphrase and no recovery key is left")]
     OnlyKeyFilesLeft,
+    /// A key slot that a newer program made was to be removed.
+    #[error("the key {id} is of a kind that this version does not know")]
+    UnknownKindOfKey {
+        /// The beginning of its id.
+        id: String,
+    },
     /// Further passphrases would not be tried.
     #[error("the repository has {limit} passphrases, and no more are tried")]
     TooManyPassphrases {

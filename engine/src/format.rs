@@ -27,7 +27,7 @@ pub use object::{Area, Kind as ObjectKind, ObjectName};
 pub use pack::{Codec, FrameInfo, PackInfo, PackKind};
 pub use record::{
     Annotation, ClientId, DestinationId, Exclusion, ForeignKind, ForeignSource, Origin, Outcome,
-    Session, Snapshot, Tombstone, Totals, Verdict,
+    Session, Snapshot, Tombstone, Totals, UnknownParts, Verdict,
 };
 pub use secret::{Secret, SecretKind};
 pub use slot::{Cost, Slot};

@@ -12,6 +12,9 @@
 //! 10:00:00  b is written again, with the same size and, rounded, the same time
 //! 11:00:00  the next backup: a is unchanged, b is read again
 //! ```
+//!
+//! That holds for what the previous backup read. Where it kept the state of an earlier one, as of a folder that it could
+//! not read, nothing is taken as unchanged: each node there is flagged as not read (`walk/previous.rs`).
 
 use std::collections::BTreeSet;
 

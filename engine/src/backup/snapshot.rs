@@ -7,7 +7,7 @@ use crate::backup::assemble::Saved;
 use crate::error::{Refusal, Result};
 use crate::format::id::SnapshotId;
 use crate::format::object::{Kind, ObjectName};
-use crate::format::record::{ForeignKind, ForeignSource, Origin, Snapshot};
+use crate::format::record::{ForeignKind, ForeignSource, Origin, Snapshot, UnknownParts};
 use crate::format::seal;
 use crate::operation::clock::now;
 use crate::repository::session::Writer;
@@ -93,6 +93,7 @@ pub(super) fn save(
         session: destinations.session().id(),
         foreign,
         origin,
+        unknown: UnknownParts::default(),
     };
     let earlier = suspicion::earlier(&known.list, &snapshot.host, &snapshot.sources);
     let parts = parts::of(&known.list, &snapshot);

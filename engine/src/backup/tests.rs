@@ -6,7 +6,7 @@ use std::path::Path;
 use super::pipeline::both;
 use super::*;
 use crate::format::object::Area;
-use crate::format::tree::Node;
+use crate::format::tree::{Flags, Node};
 use crate::path::join;
 use crate::read::file::OpenFile;
 use crate::read::state_tree::{Lookup, ResolvedNode, children};
@@ -118,6 +118,41 @@ fn a_file_that_was_read_again_and_is_equal_counts_as_unchanged() {
     fs::write(source.join("more"), "new").expect("a file");
     let changed = sample.back_up(&source, 1_500_000_002).totals;
     assert_eq!((changed.files, changed.new_files, changed.changed_files), (5, 1, 1));
+}
+
+/// The times of a file tell something of the backup that read it, not of a later one that could not.
+#[test]
+fn a_file_below_a_folder_that_was_not_read_is_not_taken_as_unchanged() {
+    let sample = Sample::new();
+    let (source, aside) = (sample.folder.path().join("source"), sample.folder.path().join("aside"));
+    let (folder, file) = (source.join("folder"), source.join("folder/below/file"));
+    fs::create_dir_all(source.join("folder/below")).expect("a folder");
+    let write = |text: &str| {
+        fs::write(&file, text).expect("a file");
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+        let opened = fs::File::options().write(true).open(&file).expect("it opens");
+        opened.set_modified(time).expect("its time");
+    };
+    let back_up = |now| {
+        let unchanged_by =
+            UnchangedBy { change_time: ChangeTime::Ignored, ..UnchangedBy::default() };
+        let options = BackupOptions { unchanged_by, time: Some(time(now)), ..options() };
+        let sources = std::slice::from_ref(&source);
+        backup(&sample.repository, sources, &options, &RecordingObserver::default())
+            .expect("a backup")
+    };
+    write("one");
+    back_up(1_000_001);
+    // Within a tick of its time it is written again, and the next backup can't read the folder.
+    write("two");
+    fs::rename(&folder, &aside).expect("moved");
+    assert_eq!(back_up(1_000_100).emptied.len(), 1);
+    fs::rename(&aside, &folder).expect("moved");
+    back_up(1_000_200);
+    let all = read_back(&sample, &source);
+    let (_, node, bytes) = all.iter().find(|(path, ..)| path == b"folder/below/file").expect("it");
+    assert_eq!((bytes.as_slice(), node.flags), (b"two".as_slice(), Flags::default()));
+    assert!(all.iter().all(|(_, node, _)| node.flags == Flags::default()));
 }
 
 #[test]

@@ -18,11 +18,11 @@ use crate::backup::walk::exclude::Excluder;
 use crate::backup::{BackupOptions, InodeNumbers};
 use crate::error::{Error, Result};
 use crate::format::id::RepositoryId;
-use crate::format::tree::{Flags, Node};
+use crate::format::tree::Flags;
 use crate::operation::observer::{Observer, Problem};
 use crate::path::{TreePath, join};
 use crate::read::reader::Reader;
-use crate::read::state_tree::{DirRef, ResolvedNode};
+use crate::read::state_tree::ResolvedNode;
 
 mod changed;
 mod emptied_folder;
@@ -34,7 +34,7 @@ mod subdirectory;
 pub use changed::ChangedPaths;
 pub(super) use sources::Sources;
 
-use previous::{Previous, count_files};
+use previous::{LastDir, Previous, count_files};
 
 /// The most names in a batch.
 const BATCH: usize = 64;
@@ -211,13 +211,12 @@ impl<'a> Walk<'a> {
         self.counters.removed(files);
     }
 
-    /// Lists an opened directory; `last` and `previous` are what the previous snapshot has of it.
+    /// Lists an opened directory.
     fn level(
         &self,
         mut listing: Listing,
         opened: Opened<'a>,
-        last: Option<&Node>,
-        previous: Option<&DirRef>,
+        last: LastDir<'_>,
     ) -> std::result::Result<Level<'a>, Unlisted> {
         let Opened { dir, path, metadata, above, inner } = opened;
         if let Err(error) = dir.list(&mut listing) {
@@ -229,7 +228,7 @@ impl<'a> Walk<'a> {
             _ => self.compares_inodes(&dir),
         };
         // No snapshot has the times of the root; folders are rarely deleted and made again there.
-        let is_unmoved = last.map_or(path.is_empty(), |last| {
+        let is_unmoved = last.node.map_or(path.is_empty(), |last| {
             last.modified == metadata.modified && last.changed == metadata.changed
         });
         let marker = self.excluder.marker(&dir, &listing).map(<[u8]>::to_vec);
@@ -243,7 +242,7 @@ impl<'a> Walk<'a> {
             path,
             listing,
             next: 0,
-            previous: Previous::open(self.reader, previous),
+            previous: Previous::open(self.reader, last),
             device: metadata.device,
             compares_inodes,
             is_unmoved,

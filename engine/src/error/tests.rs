@@ -51,6 +51,7 @@ fn no_message_names_an_option_of_a_program() {
         Refusal::AmbiguousId { prefix: text() },
         Refusal::LastSlot,
         Refusal::OnlyKeyFilesLeft,
+        Refusal::UnknownKindOfKey { id: "0a1b2c3d".into() },
         Refusal::TooManyPassphrases { limit: 1 },
         Refusal::LabelTooLong { limit: 1 },
         Refusal::InvalidObjectName { name: text() },

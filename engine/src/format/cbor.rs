@@ -78,7 +78,7 @@ impl<'a> Writer<'a> {
 pub(crate) struct MapWriter<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
-    pairs: u8,
+    pairs: u64,
 }
 
 impl<'a> MapWriter<'a> {
@@ -98,12 +98,9 @@ impl<'a> MapWriter<'a> {
 
     /// Completes the map with its number of pairs.
     pub(crate) fn finish(self) {
-        if self.pairs <= 23 {
-            self.out[self.start] |= self.pairs;
-        } else {
-            self.out[self.start] = 0xb8;
-            self.out.insert(self.start + 1, self.pairs);
-        }
+        let mut head = Vec::new();
+        Writer::new(&mut head).map(self.pairs);
+        self.out.splice(self.start..=self.start, head);
     }
 }
 
@@ -249,8 +246,17 @@ pub(crate) fn whole_map<'b>(
     input: &'b [u8],
     each: impl FnMut(u64, &mut Decoder<'b>) -> Read<bool>,
 ) -> Read<()> {
+    whole_map_with(input, each, |_, _| {})
+}
+
+/// The same; the encoded value of an unknown key goes to `unknown`.
+pub(crate) fn whole_map_with<'b>(
+    input: &'b [u8],
+    each: impl FnMut(u64, &mut Decoder<'b>) -> Read<bool>,
+    unknown: impl FnMut(u64, &'b [u8]),
+) -> Read<()> {
     let mut d = Decoder::new(input);
-    map(&mut d, each, |_, _| {})?;
+    map(&mut d, each, unknown)?;
     if d.position() == input.len() { Ok(()) } else { Err(Error::message("trailing bytes")) }
 }
 
@@ -277,6 +283,23 @@ mod tests {
             let mut out = Vec::new();
             Writer::new(&mut out).time(time, base);
             assert_eq!(super::time(&mut Decoder::new(&out), base).expect("reads"), time);
+        }
+    }
+
+    #[test]
+    fn a_map_of_any_number_of_pairs_goes_there_and_back() {
+        for pairs in [0, 23, 24, 255, 256, 70_000] {
+            let mut out = vec![7];
+            let mut map = MapWriter::new(&mut out);
+            (0..pairs).for_each(|key| drop(map.key(key).u64(1)));
+            map.finish();
+            let mut read = 0;
+            let each = |key, d: &mut Decoder<'_>| {
+                read += 1;
+                Ok(key + 1 == read && d.u64()? == 1)
+            };
+            whole_map(&out[1..], each).expect("it reads");
+            assert_eq!((out[0], read), (7, pairs));
         }
     }
 

@@ -10,12 +10,16 @@ mod exclusion;
 mod foreign;
 mod origin;
 mod snapshot;
+mod totals;
+mod unknown;
 
 pub use annotation::Annotation;
 pub use exclusion::Exclusion;
 pub use foreign::{ForeignKind, ForeignSource};
 pub use origin::Origin;
-pub use snapshot::{Snapshot, Totals};
+pub use snapshot::Snapshot;
+pub use totals::Totals;
+pub use unknown::UnknownParts;
 
 /// The id of one installation on one machine, the same for all its runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -406,6 +410,7 @@ mod tests {
                 ForeignSource { position: 1, kind: ForeignKind::Unknown(9), text: "x".into() },
             ],
             origin: Some(Origin::folder("host", b"home/me", -1)),
+            unknown: UnknownParts::default(),
         };
         assert_eq!(Snapshot::decode(&snapshot.encode()).expect("reads"), snapshot);
     }

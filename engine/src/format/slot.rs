@@ -3,7 +3,6 @@
 
 use aes_gcm::aead::{AeadInOut, Nonce};
 use aes_gcm::{Aes256Gcm, KeyInit};
-use argon2::{Algorithm, Argon2, Params, Version};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -16,44 +15,29 @@ use crate::format::keys::{
 use crate::format::object::ObjectName;
 use crate::format::secret::{Secret, SecretKind};
 
+mod cost;
 pub(crate) mod machine;
+mod parse;
 pub(crate) mod removal;
 #[cfg(test)]
 mod tests;
+mod unsealed;
+
+pub use cost::Cost;
+use cost::stretch;
+use parse::parse;
+#[cfg(test)]
+pub(crate) use unsealed::of_unknown_kind;
 
 /// The size limit of a slot in bytes.
 pub(crate) const MAX_SLOT: u64 = 64 << 10;
-
-/// The cost parameters of argon2id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cost {
-    /// Memory in KiB.
-    pub memory: u32,
-    /// Passes over it.
-    pub passes: u32,
-    /// Lanes, which may run in parallel.
-    pub lanes: u32,
-}
-
-impl Cost {
-    /// The cost of new slots: 256 MiB, 3 passes, 2 lanes.
-    pub const STANDARD: Cost = Cost { memory: 256 << 10, passes: 3, lanes: 2 };
-
-    /// Returns true if the cost is within the bounds of FORMAT.md §4, which protect from hostile slots.
-    fn is_within_bounds(self) -> bool {
-        (8 << 10..=1 << 20).contains(&self.memory)
-            && (1..=16).contains(&self.passes)
-            && (1..=16).contains(&self.lanes)
-            && self.memory * self.passes <= 4 << 20
-    }
-}
 
 /// A key slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
     /// The id in its name, which is also its salt.
     pub id: ObjectId,
-    /// The kind of the secret that opens it; `None` for an unknown kind.
+    /// The kind of its secret; `None` for a removal, and for a kind that this program does not know.
     pub kind: Option<SecretKind>,
     /// The time of creation, in seconds since 1970 UTC.
     pub created: i64,
@@ -122,6 +106,11 @@ pub(crate) fn create(
 }
 
 impl Slot {
+    /// Returns true for a kind that this program does not know: a newer one made it, and knows what it is for.
+    pub fn is_of_unknown_kind(&self) -> bool {
+        self.kind.is_none() && self.removes.is_empty()
+    }
+
     /// Encodes the slot as an object. Its tag lets everybody who can open the repository verify it.
     pub(crate) fn encode(&self, keys: &Keys) -> Vec<u8> {
         let mut out = Vec::new();
@@ -224,69 +213,4 @@ fn slot_key(
     };
     let info: [&[u8]; 4] = [b"yore/1 slot", &[0], &[secret.kind() as u8], &repository.0];
     derive_committed(&stretched, &id.0, &info)
-}
-
-fn stretch(passphrase: &[u8], salt: ObjectId, cost: Cost) -> Zeroizing<Vec<u8>> {
-    let params = Params::new(cost.memory, cost.passes, cost.lanes, Some(32))
-        .expect("the cost was compared with its bounds");
-    let mut out = Zeroizing::new(vec![0; 32]);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(passphrase, &salt.0, &mut out)
-        .expect("argon2 takes a passphrase of any length and a salt of 32 bytes");
-    out
-}
-
-fn parse(bytes: &[u8]) -> Read<(Slot, RepositoryId)> {
-    let mut d = minicbor::Decoder::new(bytes);
-    cbor::expect_items(&mut d, 3)?;
-    let (body, sealed, tag) = (d.bytes()?, d.bytes()?, cbor::bytes32(&mut d)?);
-    if d.position() != bytes.len() {
-        return cbor::refuse("trailing bytes");
-    }
-    let (mut id, mut kind, mut repository, mut created) = (None, None, None, None);
-    let (mut label, mut cost, mut commitment) = (String::new(), None, None);
-    let (mut removes, mut machine) = (Vec::new(), None);
-    cbor::whole_map(body, |key, d| {
-        match key {
-            0 => id = Some(ObjectId(cbor::bytes32(d)?)),
-            1 => kind = Some(d.u64()?),
-            2 => repository = Some(RepositoryId(cbor::bytes32(d)?)),
-            3 => created = Some(d.i64()?),
-            4 => label = d.str()?.into(),
-            5 => {
-                cbor::expect_items(d, 3)?;
-                cost = Some(Cost { memory: d.u32()?, passes: d.u32()?, lanes: d.u32()? });
-            }
-            6 => commitment = Some(cbor::bytes32(d)?),
-            7 => removes = cbor::ids(d)?.into_iter().map(ObjectId).collect(),
-            8 => machine = machine::decode(d)?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    })?;
-    let number = cbor::required(kind)?;
-    let kind = SecretKind::from_number(number);
-    if number != removal::KIND {
-        removes.clear();
-    }
-    if machine.is_some() != (kind == Some(SecretKind::WriteOnly)) {
-        return cbor::refuse("a machine where there is none, or none where there is one");
-    }
-    if cost.is_some() != (kind == Some(SecretKind::Passphrase)) && kind.is_some() {
-        return cbor::refuse("a cost where there is none, or none where there is one");
-    }
-    let slot = Slot {
-        id: cbor::required(id)?,
-        kind,
-        created: cbor::required(created)?,
-        label,
-        removes,
-        machine,
-        cost,
-        commitment: cbor::required(commitment)?,
-        body: body.to_vec(),
-        sealed: sealed.to_vec(),
-        tag,
-    };
-    Ok((slot, cbor::required(repository)?))
 }

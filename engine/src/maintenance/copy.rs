@@ -63,7 +63,7 @@ pub struct Copied {
     pub stored_bytes: u64,
 }
 
-/// A snapshot that could not be copied, since it can't be read as a whole.
+/// A snapshot that could not be copied, since it can't be read as a whole, or has what this version does not know.
 #[derive(Debug)]
 pub struct NotCopied {
     /// The snapshot of the other repository.
@@ -125,6 +125,8 @@ pub fn copy(
             report.present += 1;
         } else if options.repeat == Repeat::Never && known.forgotten.contains(&origin) {
             report.forgotten += 1;
+        } else if let Err(error) = allow_copy(from, entry, options.machine) {
+            report.failed.push(NotCopied { source: entry.clone(), path: Vec::new(), error });
         } else {
             chosen.push(at);
         }
@@ -142,11 +144,7 @@ pub fn copy(
     let (reader, problems) = from.reader(BUDGET)?;
     report.problems.extend(problems);
     observer.event(Event::Counting(Unit::Files));
-    let totals = chosen.iter().map(|at| source.list[*at].snapshot.totals);
-    let (files, bytes) = totals.fold((0u64, 0u64), |(files, bytes), totals| {
-        (files.saturating_add(totals.files), bytes.saturating_add(totals.bytes))
-    });
-    observer.event(Event::Expected { files, bytes });
+    observer.event(expected(chosen.iter().map(|at| &source.list[*at])));
     let machine = options.machine;
     let census = machine.is_some().then(Census::new);
     let job =
@@ -165,6 +163,24 @@ pub fn copy(
         }
     }
     Ok(report)
+}
+
+/// Returns the event of what is to be copied.
+fn expected<'s>(chosen: impl Iterator<Item = &'s SnapshotEntry>) -> Event {
+    let totals = chosen.map(|entry| entry.snapshot.totals);
+    let (files, bytes) = totals.fold((0u64, 0u64), |(files, bytes), totals| {
+        (files.saturating_add(totals.files), bytes.saturating_add(totals.bytes))
+    });
+    Event::Expected { files, bytes }
+}
+
+/// Fails for a snapshot with parts of which this program does not know what they mean in a copy. What a write-only
+/// machine says beyond what is known is not taken over.
+fn allow_copy(from: &Repository, entry: &SnapshotEntry, machine: Option<&str>) -> Result<()> {
+    match machine {
+        None => entry.snapshot.unknown.allow_another(&from.location(), entry.id),
+        Some(_) => Ok(()),
+    }
 }
 
 /// The repositories of a copy, and what stays the same for all of its snapshots.

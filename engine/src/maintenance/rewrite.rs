@@ -56,7 +56,8 @@ pub struct RewriteReport {
 /// Removes paths from snapshots.
 ///
 /// # Errors
-/// An invalid pattern; a tree that can't be read, or that has nodes which this version does not know. Then nothing is
+/// An invalid pattern; a tree that can't be read, or that has nodes which this version does not know;
+/// [`Error::Unsupported`](crate::Error::Unsupported) for a snapshot with parts that it does not know. Then nothing is
 /// changed.
 pub fn rewrite(
     repository: &Repository,
@@ -74,13 +75,14 @@ pub fn rewrite(
     report.pinned.extend(pinned.iter().map(|entry| entry.id));
     observer.event(Event::Counting(Unit::Snapshots));
     observer.event(Event::Expected { files: chosen.len() as u64, bytes: 0 });
-    let unwanted = Unwanted::Matching(&globs);
+    let (unwanted, location) = (Unwanted::Matching(&globs), repository.location());
     if options.run == Run::Dry {
         let (reader, _) = repository.reader(BUDGET)?;
         let mut filter = TreeFilter::new(&reader, &repository.keys, unwanted);
         for entry in chosen {
             let removed = filter.count(&entry.snapshot.root, observer)?;
             if removed.is_some() {
+                entry.snapshot.unknown.allow_another(&location, entry.id)?;
                 report.rewritten.push(Rewritten { old: entry.id, new: None, removed });
             }
             observer.event(Event::Done { files: 1, bytes: 0 });
@@ -95,6 +97,7 @@ pub fn rewrite(
             let found = filter.rewrite(&entry.snapshot.root, store, observer)?;
             if let Some(root) = found.tree {
                 let (removed, old) = (found.removed, &entry.snapshot);
+                old.unknown.allow_another(&location, entry.id)?;
                 let (excludes, totals) = (options.added_to(old), removed.taken_from(old.totals));
                 report.rewritten.push(Rewritten { old: entry.id, new: None, removed });
                 made.push((entry, Snapshot { root, excludes, totals, ..old.clone() }));

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use crate::format::SnapshotId;
+use crate::format::cbor::Writer;
 use crate::format::id::BlobId;
 use crate::format::keys::BlobKind;
 use crate::format::object::{Kind, ObjectName};
 use crate::format::pack::{Codec, Contents, FrameInfo, PackInfo, PackKey, PackKind};
-use crate::format::record::{Snapshot, Totals};
+use crate::format::record::{Snapshot, Totals, UnknownParts};
 use crate::format::seal::{self, TAG};
 use crate::format::tree::Flags;
 use crate::operation::clock::now;
@@ -77,6 +78,7 @@ impl Forge {
             foreign: Vec::new(),
             session: destination.session().id(),
             origin: None,
+            unknown: UnknownParts::default(),
         };
         let content = snapshot.encode();
         let id = SnapshotId(repository.keys.draw_salt(&content));
@@ -91,16 +93,34 @@ impl Forge {
 
 /// Commits a snapshot as it is, in a session of its own.
 pub(crate) fn commit(repository: &Repository, snapshot: Snapshot) -> SnapshotId {
+    commit_with(repository, snapshot, &[])
+}
+
+/// Commits a snapshot with further keys and numbers, as a newer program may write it.
+pub(crate) fn commit_with(
+    repository: &Repository,
+    snapshot: Snapshot,
+    keys: &[(u64, u64)],
+) -> SnapshotId {
     let session = session::open(repository, &[0], &writer(), now()).expect("a session");
     let destination = MirrorWriter::start(repository, session, &Unobserved);
     let snapshot = Snapshot { session: destination.session().id(), ..snapshot };
-    let content = snapshot.encode();
+    let content = with_keys(snapshot.encode(), keys);
     let id = SnapshotId(repository.keys.draw_salt(&content));
     let name = ObjectName::snapshot(id);
     let object = seal::seal_whole(&repository.keys, Kind::Snapshot, &name, id.0, &content);
     destination.save(&name, object.expect("sealed")).expect("a snapshot");
     destination.commit(&[id], now()).expect("a verdict");
     id
+}
+
+/// Appends keys with numbers to a small map.
+pub(crate) fn with_keys(mut record: Vec<u8>, keys: &[(u64, u64)]) -> Vec<u8> {
+    record[0] += keys.len() as u8;
+    assert!(record[0] <= 0xb7, "the head of a small map is one byte");
+    let mut out = Writer::new(&mut record);
+    keys.iter().for_each(|(key, number)| drop(out.u64(*key).u64(*number)));
+    record
 }
 
 fn write_pack(repository: &Repository, kind: PackKind, blobs: &[(BlobId, &[u8])]) -> PackInfo {

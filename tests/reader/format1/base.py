@@ -26,8 +26,14 @@ MAX_OBJECT = 64 * MIB  # sealed whole (§5)
 MAX_CONTENT = 256 * MIB
 MAX_RECORD = 4 * MIB   # what kinds of §10 and §11 hold, but generations and heartbeats (§5)
 MAX_BLOB = MAX_FRAME = 16 * MIB
-MAX_NODES = 4096       # in one leaf of a tree (§8)
+MAX_NODES = 262_144    # in one tree blob (§13)
+MAX_NAMES = 65_536     # of users, and of groups, in one tree blob (§13)
+MAX_XATTRS = 65_536    # of a node (§13)
+MAX_XATTR_BYTES = 8 * MIB
+MAX_HOLES = 4_194_304  # of a file (§13)
 MAX_HOLE_NUMBERS = 4096  # in a node itself (§8, keys 15 and 27)
+MAX_GENERATIONS = 255  # of the master secret (§4)
+MAX_REMOVED = 1024     # slots that one removal names (§4)
 MAX_LIST_DEPTH = 8     # §9
 MAX_PASSPHRASES = 64   # slots that are tried (§4)
 MAX_NESTING = 16       # in CBOR (§13)

@@ -10,7 +10,7 @@ from .primitives import padme
 from .slots import KEY_FILE, MACHINE, PASSPHRASE, RECOVERY, REMOVAL
 from .trees import Unpresentable, parse_list
 from .records import (
-    parse_annotation, parse_destination, parse_generation, parse_session, parse_heartbeat, parse_snapshot, parse_tombstone,
+    condemned_by, parse_annotation, parse_destination, parse_generation, parse_session, parse_heartbeat, parse_snapshot, parse_tombstone,
     parse_verdict)
 from .repository import snapshots
 
@@ -58,9 +58,9 @@ class Check:
 
     def run(self):
         repository = self.repository
-        for at, header in enumerate(repository.headers):
-            if header.number != at:
-                self.problem(f"{header.name}: the header before it is missing")
+        for before, header in zip(repository.headers, repository.headers[1:]):
+            if header.number != before.number + 1:
+                print(f"{header.name}: there is a gap in the numbers of headers before it", file=sys.stderr)
         for name, slot_id in repository.ids("keys"):
             self.attempt(name, self.slot, name, slot_id)
         destination = self.each([("destination", None)], DESTINATION, lambda _, content: parse_destination(content))
@@ -78,8 +78,7 @@ class Check:
 
         for name, pack_id in repository.pack_names():
             self.attempt(name, self.pack, name, pack_id)
-        self.indexes({pack for name, packs in generations.items()
-                      for pack in set(packs) - set(ends.get(name + ".end", []))})
+        self.indexes(condemned_by(generations, ends))
 
         forgotten = {snapshot_id for name, snapshot_id in repository.ids("forgotten") if name in tombstones}
         committed = {i for name, ids in verdicts.items() if name.removesuffix(".end") in sessions for i in ids}

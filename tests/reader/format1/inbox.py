@@ -95,12 +95,17 @@ def open_inbox(owner, name):
 
 
 def machines(owner, name):
-    """The machines called `name`, of slots whose tags are right."""
+    """The machines called `name`, of slots whose tags are right and that no removal names (§15)."""
+    slots = list(authentic_slots(owner))
+    removed = {slot_id for slot in slots for slot_id in slot.removes}
+    return [slot.machine for slot in slots if slot.kind == MACHINE and slot.label == name and slot.id not in removed]
+
+
+def authentic_slots(owner):
     for slot_name, slot_id in owner.ids("keys"):
         try:
             slot = owner.slot(slot_name, slot_id)
             owner.verify_slot(slot)
-            if slot.kind == MACHINE and slot.label == name:
-                yield slot.machine
+            yield slot
         except Damaged as error:
             print(f"{slot_name}: {error}", file=sys.stderr)

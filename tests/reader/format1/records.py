@@ -50,9 +50,10 @@ def parse_snapshot(snapshot_id, content):
     get(entries, 19, uint, 0)
     get(entries, 20, array_of(bstr), [])
     get(entries, 21, array_of(anything), [])
+    require(get(entries, 23, array_of(anything), [1]), "an origin without a kind")
     totals = get(entries, 12, map_of(anything), {})
     return Snapshot(
-        id=snapshot_id, time=get(entries, 1, time_of), host=get(entries, 4, tstr), sources=get(entries, 6, array_of(bstr), []),
+        id=snapshot_id, time=get(entries, 1, time_of), host=get(entries, 4, tstr), sources=get(entries, 6, array_of(bstr)),
         root=get(entries, 7, bstr32), tags=get(entries, 8, array_of(tstr), []),
         totals={name: uint(totals[key]) for key, name in TOTALS.items() if key in totals})
 
@@ -92,16 +93,31 @@ def parse_heartbeat(number, content):
     entries = cbor_decode(content)
     require(get(entries, 1, uint) == number, "has another number than its name")
     get(entries, 2, time_of)
-    return get(entries, 9, bstr16), get(entries, 3, array_of(bstr32))
+    return get(entries, 9, bstr16), get(entries, 3, array_of(bstr32), [])
+
+
+@dataclass
+class Generation:
+    """A generation of prune, or its end."""
+    number: int
+    packs: list   # ids of those that it condemns, or that its end keeps
+    floor: int    # of a generation: all with lower numbers are void
 
 
 def parse_generation(number, content):
-    """With the ids of the packs that a generation of prune condemns, or that its end keeps."""
     entries = cbor_decode(content)
     require(get(entries, 1, uint) == number >= 1, "has another number than its name")
     get(entries, 3, time_of)
     get(entries, 4, tstr)
-    return get(entries, 9, bstr16), get(entries, 2, array_of(bstr32))
+    return get(entries, 9, bstr16), Generation(number, get(entries, 2, array_of(bstr32), []), get(entries, 5, uint, 0))
+
+
+def condemned_by(generations, ends):
+    """The packs that generations, by their names, condemn and their ends do not keep; those below the floor of the newest are void."""
+    newest = max(generations.values(), key=lambda generation: generation.number, default=Generation(0, [], 0))
+    kept = {name: set(end.packs) for name, end in ends.items()}
+    return {pack for name, generation in generations.items() if generation.number >= newest.floor
+            for pack in set(generation.packs) - kept.get(name + ".end", set())}
 
 
 def parse_tombstone(snapshot_id, content):

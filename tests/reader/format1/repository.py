@@ -15,7 +15,7 @@ from .primitives import decompress, gcm_open, hkdf, hkdf_expand, mac, unpad
 from .slots import PASSPHRASE, parse_slot
 from .packs import parse_contents
 from .trees import Node, parse_holes, parse_list, parse_tree, settle, with_holes
-from .records import parse_destination, parse_generation, parse_session, parse_snapshot, parse_tombstone, parse_verdict
+from .records import condemned_by, parse_destination, parse_generation, parse_session, parse_snapshot, parse_tombstone, parse_verdict
 from .header import parse_header
 
 
@@ -106,9 +106,18 @@ class Repository:
         return parse_slot(self.read(name, MAX_HEADER), slot_id, self.id)
 
     def unlock(self, kind, secret):
-        self.use(self.masters(kind, secret))
-        for header in self.headers:
-            self.verify_header(header)
+        problem = Refused("no key slot opens with this secret")
+        for masters in self.masters(kind, secret):
+            self.use(masters)
+            try:
+                # An interrupted change of the keys may have left a slot whose newest generation no header has put in force,
+                # and one from before it may still be there.
+                for header in reversed(self.headers):
+                    self.verify_header(header)
+                return
+            except Damaged as error:
+                problem = error
+        raise problem
 
     def use(self, masters):
         """Derives all keys from the master secrets."""
@@ -120,7 +129,7 @@ class Repository:
         require(hmac.compare_digest(self.tag(header.generation, header.body), header.tag), f"{header.name}: does not authenticate")
 
     def masters(self, kind, secret):
-        """The master secrets by their generation, from the first key slot that opens."""
+        """The master secrets by their generation, of each key slot that opens."""
         tried = 0
         for name, slot_id in self.ids("keys"):
             try:
@@ -133,8 +142,7 @@ class Repository:
                 print(f"{name}: {error}", file=sys.stderr)  # another slot may do
                 continue
             if masters is not None:
-                return masters
-        raise Refused("no key slot opens with this secret")
+                yield masters
 
     def purpose_key(self, purpose, generation):
         require((purpose, generation) in self.purpose_keys, f"generation {generation} of the master secret is not known")
@@ -275,18 +283,26 @@ class Repository:
     def mine(self, kind, parse, named):
         """name -> what `parse(id or number, content)` makes of the objects of a kind that belong to this destination."""
         destination = self.destination()
-        return {name: value for name, _, (belongs, value) in self.opened(kind, parse, named) if belongs == destination}
+        return {name: value for name, _, (belongs, value) in self.readable(kind, parse, named) if belongs == destination}
 
     def opened(self, kind, parse, named):
         """(name, id or number, what `parse` makes of it) of objects of a kind."""
         for name, key in named:
             yield name, key, parse(key, self.open_object(name, kind))
 
+    def readable(self, kind, parse, named):
+        """As `opened`, without what is damaged: it commits, condemns and forgets nothing (§11)."""
+        for name, key in named:
+            try:
+                yield from self.opened(kind, parse, [(name, key)])
+            except Damaged as error:
+                print(f"{name}: {error}", file=sys.stderr)
+
     def condemned(self):
         """Packs that a generation of prune condemns and its end does not keep."""
         generations = self.mine(GENERATION, parse_generation, self.generations())
         ends = self.mine(GENERATION_END, parse_generation, self.generation_ends())
-        return {pack for name, packs in generations.items() for pack in set(packs) - set(ends.get(name + ".end", []))}
+        return condemned_by(generations, ends)
 
     def committed(self):
         """Ids of the snapshots that count: a verdict commits them, its session is there, no tombstone names them (§11)."""
@@ -294,7 +310,7 @@ class Repository:
         verdicts = self.mine(VERDICT, lambda _, content: parse_verdict(content), self.verdicts())
         ids = {snapshot for name, snapshots in verdicts.items() if name.removesuffix(".end") in sessions
                for snapshot in snapshots}
-        return ids - {snapshot_id for _, snapshot_id, _ in self.opened(TOMBSTONE, parse_tombstone, self.ids("forgotten"))}
+        return ids - {snapshot_id for _, snapshot_id, _ in self.readable(TOMBSTONE, parse_tombstone, self.ids("forgotten"))}
 
     def snapshot(self, snapshot_id):
         name = f"snapshots/{snapshot_id.hex()}"

@@ -12,8 +12,27 @@ from .hpke import decapsulate, derive_private, public_of, receive_export
 from .inbox import verifies
 from .shapes import get, texts_by_text, time_of, uint
 from .primitives import gcm_open, hkdf, padme, unpad, zstd_open
-from .slots import base32, format_recovery, parse_key_file, parse_recovery
-from .trees import DIRECTORY, FIFO, FILE, Unpresentable, parse_holes, parse_nodes, settle, with_holes
+from .slots import base32, format_recovery, parse_key_file, parse_recovery, parse_slot
+from .records import Generation, condemned_by, parse_heartbeat
+from .trees import DIRECTORY, FIFO, FILE, Unpresentable, parse_holes, parse_nodes, parse_tree, settle, with_holes
+
+
+def cbor_of(value):
+    """Encodes numbers below 2^32, byte strings, arrays, and maps of fewer than 24 pairs."""
+    if type(value) is int:
+        return cbor_number(0, value)
+    if type(value) is bytes:
+        return cbor_bstr(value)
+    if type(value) is list:
+        return cbor_number(4, len(value)) + b"".join(map(cbor_of, value))
+    return bytes([0xa0 | len(value)]) + b"".join(cbor_of(key) + cbor_of(item) for key, item in sorted(value.items()))
+
+
+def cbor_number(major, number):
+    if number < 24:
+        return bytes([major << 5 | number])
+    width, info = next((width, info) for width, info in ((1, 24), (2, 25), (4, 26)) if number < 1 << 8 * width)
+    return bytes([major << 5 | info]) + number.to_bytes(width, "big")
 
 
 def self_test():
@@ -176,4 +195,23 @@ def self_test():
     refuses(one, base, b"a")
     refuses(parse_nodes, [base, base], b"")
     refuses(one, {1: b"n", 2: FIFO, 9: 0})
+    # Heartbeats without their packs, generations that are void, slots of later programs
+    destination = b"\7" * 16
+    assert parse_heartbeat(0, bytes.fromhex("a3010002000950") + destination) == (destination, [])
+    generations = {f"gc/{n}": Generation(n, [bytes([n])], floor) for n, floor in ((1, 1), (2, 1), (3, 3))}
+    ends = {"gc/3.end": Generation(3, [b"\3"], 0)}
+    assert condemned_by(generations, {}) == {b"\3"} and condemned_by(generations, ends) == condemned_by({}, {}) == set()
+    del generations["gc/3"]
+    assert condemned_by(generations, ends) == {b"\1", b"\2"}
+    slot_id, repository_id = b"\1" * 32, b"\2" * 32
+    body = (bytes.fromhex("a5005820") + slot_id + bytes.fromhex("01184d025820") + repository_id + bytes.fromhex("03050801"))
+    slot = parse_slot(b"\x83" + cbor_bstr(body) + b"\x40" + cbor_bstr(bytes(32)), slot_id, repository_id)
+    assert slot.kind == 77 and not slot.removes
+
+    # Bounds on trees
+    names = [{1: b"%08d" % n, 2: FIFO, 6: 0, 9: 0} for n in range(5000)]
+    assert len(parse_tree(cbor_of({1: names}))[0]) == 5000
+    assert parse_tree(cbor_of({2: [[b"a", bytes(32), 262_144]]}))[1][0][2] == 262_144
+    refuses(parse_tree, cbor_of({2: [[b"a", bytes(32), 262_145]]}))
+    refuses(one, base | {19: [b"a", bytes(8 << 20)]})
     print("self-test passed")

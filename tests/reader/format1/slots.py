@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import argon2.low_level
 
-from .base import Refused, require
+from .base import MAX_GENERATIONS, MAX_REMOVED, Refused, require
 from .cbor import cbor_bstr, cbor_decode
 from .shapes import anything, array_of, bstr, bstr32, get, integer, tstr, uint
 from .primitives import gcm_open, hkdf
@@ -78,7 +78,8 @@ class Slot:
     label: str
     argon: list | None
     machine: Machine | None
-    commitment: bytes
+    removes: list     # of a removal: the ids of slots
+    commitment: bytes | None
 
     @property
     def tagged(self):
@@ -96,10 +97,11 @@ class Slot:
         if not hmac.compare_digest(derived[32:], self.commitment):
             return None
         plaintext = cbor_decode(gcm_open(derived[:32], bytes(12), self.sealed, self.body))
-        pairs = get(plaintext, 1, array_of(array_of(anything, 2)))
-        generations = [uint(generation, 255) for generation, _ in pairs]
-        require(generations and generations[0] == 1, "does not hold the master secret of generation 1")
-        require(all(a < b for a, b in zip(generations, generations[1:])), "generations out of order")
+        pairs = get(plaintext, 1, array_of(array_of(anything, 2)), None)
+        if pairs is None:
+            return None  # what it holds is for later programs
+        generations = [uint(generation, MAX_GENERATIONS) for generation, _ in pairs]
+        require(generations and generations == list(range(1, len(generations) + 1)), "does not hold all generations from 1")
         return {generation: bstr32(master) for generation, master in pairs}
 
 
@@ -109,8 +111,12 @@ def parse_slot(raw, slot_id, repository_id):
     require(get(fields, 0, bstr32) == slot_id, "has another id than its name")
     require(get(fields, 2, bstr32) == repository_id, "is of another repository")
     get(fields, 3, integer)
-    label, kind, commitment = get(fields, 4, tstr), get(fields, 1, uint), get(fields, 6, bstr32)
+    kind = get(fields, 1, uint)
+    if kind not in (REMOVAL, PASSPHRASE, KEY_FILE, RECOVERY, MACHINE):
+        return Slot(body, sealed, bstr32(tag), slot_id, kind, get(fields, 4, tstr, ""), None, None, [], None)
+    label, commitment = get(fields, 4, tstr), get(fields, 6, bstr32)
     argon = machine = None
+    removed = []
     if kind == PASSPHRASE:
         argon = get(fields, 5, array_of(uint, 3))
         for value, least, most in zip(argon, (8192, 1, 1), (1048576, 16, 16)):
@@ -118,10 +124,10 @@ def parse_slot(raw, slot_id, repository_id):
         require(argon[0] * argon[1] <= 4194304, f"argon2id parameters {argon} out of bounds")
     if kind == REMOVAL:
         removed = get(fields, 7, array_of(bstr32))
-        require(1 <= len(removed) <= 1024 and sealed == b"", "a removal that removes nothing, or holds a secret")
+        require(1 <= len(removed) <= MAX_REMOVED and sealed == b"", "a removal that removes nothing, or holds a secret")
     if kind == MACHINE:
         inbox, generation, verifies = get(fields, 8, array_of(anything, 3))
         machine = Machine(bstr32(inbox), uint(generation, 255), bstr32(verifies))
         require(MACHINE_NAME.fullmatch(label), f"{label!r} is not a name of a machine")
     require(kind not in (REMOVAL, MACHINE) or commitment == bytes(32), "a commitment where nothing is committed to")
-    return Slot(body, sealed, bstr32(tag), slot_id, kind, label, argon, machine, commitment)
+    return Slot(body, sealed, bstr32(tag), slot_id, kind, label, argon, machine, removed, commitment)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from .base import Damaged, MAX_HOLE_NUMBERS, MAX_LIST_DEPTH, MAX_NODES, MIB, require
+from .base import (
+    Damaged, MAX_HOLE_NUMBERS, MAX_HOLES, MAX_LIST_DEPTH, MAX_NAMES, MAX_NODES, MAX_XATTR_BYTES, MAX_XATTRS, MIB, require)
 from .cbor import cbor_decode
 from .shapes import anything, array_of, bstr, bstr32, get, ids_of, integer, map_of, time_of, tstr, uint
 
@@ -78,6 +79,7 @@ def check_name(name):
 
 def parse_holes(numbers):
     require(len(numbers) % 2 == 0, "holes are not two numbers each")
+    require(len(numbers) <= 2 * MAX_HOLES, "too many holes")
     holes, at = [], 0
     for i in range(0, len(numbers), 2):
         data, length = numbers[i:i + 2]
@@ -164,6 +166,8 @@ def parse_node(name, entries, mtime, inode, small):
     xattrs = get(entries, 19, array_of(bstr), [])
     require(len(xattrs) % 2 == 0, "extended attribute without a value")
     xattrs = list(zip(xattrs[::2], xattrs[1::2]))
+    require(len(xattrs) <= MAX_XATTRS, "too many extended attributes")
+    require(sum(len(name) + len(value) for name, value in xattrs) <= MAX_XATTR_BYTES, "extended attributes are too long")
     require(all(a[0] < b[0] for a, b in zip(xattrs, xattrs[1:])), "extended attributes out of order")
     require((20 in entries) == (21 in entries), "number of links without file system, or the reverse")
 
@@ -190,6 +194,7 @@ def parse_tree(blob):
         require(len(values) <= MAX_NODES, "too many nodes in one tree blob")
         nodes = parse_nodes(values, get(entries, 5, bstr, b""))
         users, groups = get(entries, 3, map_of(tstr), {}), get(entries, 4, map_of(tstr), {})
+        require(max(len(users), len(groups)) <= MAX_NAMES, "too many names of owners")
         for node in nodes:
             if isinstance(node, Node):
                 node.user, node.group = users.get(node.uid), groups.get(node.gid)

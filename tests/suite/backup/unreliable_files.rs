@@ -8,7 +8,8 @@ use serde_json::Value;
 use yore_tests::{Disk, Ended, MountedAt, Scratch, Yore, in_shell, needs_root};
 
 /// A file system that lists a name without finding it, reports size 0 for a file with content, and can't read one
-/// of two attributes. The name is found while the file `found` exists beside it.
+/// of two attributes, of its top folder either while `found.folder` exists. The name is found while the file `found`
+/// exists beside it.
 const ODD: &str = r#"
 import errno, os, stat, sys
 from fusepy import FUSE, FuseOSError, Operations
@@ -28,10 +29,12 @@ class Odd(Operations):
         return [".", ".."] + [name[1:] for name in FILES]
     def read(self, path, size, offset, fh):
         return FILES[path][offset:offset + size]
+    def has_attributes(self, path):
+        return path == "/good" or path == "/" and os.path.exists(sys.argv[2] + ".folder")
     def listxattr(self, path):
-        return ["user.fine", "user.broken"] if path == "/good" else []
+        return ["user.fine", "user.broken"] if self.has_attributes(path) else []
     def getxattr(self, path, name, position=0):
-        if path != "/good" or name not in ("user.fine", "user.broken"):
+        if not self.has_attributes(path) or name not in ("user.fine", "user.broken"):
             raise FuseOSError(errno.ENODATA)
         if name == "user.broken":
             raise FuseOSError(errno.EIO)
@@ -118,6 +121,19 @@ fn an_unreadable_attribute_loses_neither_the_content_nor_the_others() {
     in_shell("setfattr -n user.own -v mine \"$1\"", &[&target.join("good")]);
     yore.run(["restore", &place, "--target", target.to_str().expect("text")]).assert_code(0);
     in_shell("getfattr -n user.own \"$1\"", &[&target.join("good")]);
+}
+
+#[test]
+fn an_unreadable_attribute_of_a_folder_is_reported_by_every_backup() {
+    needs_root("mount for root to read");
+    let yore = Yore::with_repository();
+    let odd = Odd::mount(&yore);
+    std::fs::write(yore.scratch.at("found"), "").expect("a file");
+    std::fs::write(yore.scratch.at("found.folder"), "").expect("a file");
+    for _ in 0..3 {
+        let ended = yore.run_on("backup --json", &[&odd.at]).assert_code(3);
+        assert_eq!(summary(&ended)["totals"]["unreadable"].as_u64(), Some(2), "{}", ended.err);
+    }
 }
 
 #[test]

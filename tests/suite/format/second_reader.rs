@@ -62,3 +62,33 @@ fn the_second_reader_opens_with_a_passphrase_and_the_recovery_key() {
         [yore.repository(), "--password".into(), "wrong".into(), "list".into()];
     assert!(!python("reader/yore_reader.py", &wrong).status.success());
 }
+
+#[test]
+fn a_damaged_tombstone_forgets_nothing_and_hides_no_snapshot_from_the_second_reader() {
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    for text in ["one", "two"] {
+        std::fs::write(source.join("file"), text).expect("a file");
+        yore.run_on("backup", &[&source]).assert_code(0);
+    }
+    yore.run(["forget", "latest~1"]).assert_code(0);
+    let (repository, key) = (yore.repository(), yore.key_file());
+    let arguments =
+        [repository.as_os_str(), "--key-file".as_ref(), key.as_os_str(), "list".as_ref()];
+    let list = || {
+        let output = python("reader/yore_reader.py", &arguments);
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        (text(&output.stdout).lines().count(), text(&output.stderr))
+    };
+    assert_eq!(list(), (1, String::new()));
+    let mut forgotten = std::fs::read_dir(repository.join("forgotten")).expect("a folder");
+    let tombstone = forgotten.next().expect("one").expect("an entry").path();
+    let mut bytes = std::fs::read(&tombstone).expect("a tombstone");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    std::fs::remove_file(&tombstone).expect("it is read-only");
+    std::fs::write(&tombstone, bytes).expect("damaged");
+    let (snapshots, errors) = list();
+    assert_eq!(snapshots, 2);
+    assert!(errors.contains("forgotten/"), "{errors}");
+}

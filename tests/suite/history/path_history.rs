@@ -59,8 +59,33 @@ fn log_of_a_damaged_tree_is_an_error_and_not_an_empty_answer() {
     }
     let ended = yore.run_on("log", &[&source.join("report.txt")]).assert_code(1);
     assert!(ended.err.contains("damaged") || ended.err.contains("pack"), "{}", ended.err);
-    let ended = yore.run(["find", "report"]).assert_code(1);
+    let ended = yore.run(["find", "report"]).assert_code(3);
     assert!(ended.err.contains("nothing was searched"), "{}", ended.err);
+}
+
+#[test]
+fn a_snapshot_that_can_not_be_read_is_named_and_makes_each_answer_a_partial_one() {
+    let (yore, source) = with_history();
+    let listed = yore.run(["snapshots", "--json"]).assert_code(0).objects();
+    let first = listed.iter().find(|line| line["type"] == "snapshot").expect("a snapshot");
+    let name = format!("snapshots/{}", first["id"].as_str().expect("an id"));
+    let path = yore.repository().join(&name);
+    let mut bytes = fs::read(&path).expect("a snapshot");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    fs::remove_file(&path).expect("it is read-only");
+    fs::write(&path, bytes).expect("damaged");
+    // What the machine has read of it before is not needed any more.
+    fs::remove_dir_all(yore.scratch.at("cache")).expect("there is a cache");
+    let kept = source.join("kept");
+    for answer in [
+        yore.run(["find", "kept"]),
+        yore.run_on("log", &[&kept]),
+        yore.run(["snapshots"]),
+    ] {
+        let answer = answer.assert_code(3);
+        assert!(answer.err.contains(&name), "{}", answer.err);
+        assert!(!answer.out.is_empty(), "what can be read is shown");
+    }
 }
 
 #[test]

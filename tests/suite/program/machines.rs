@@ -203,3 +203,27 @@ fn the_second_reader_reads_an_inbox() {
         assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     }
 }
+
+/// A slot that a removal names may still be at a destination that was away.
+#[test]
+fn the_second_reader_opens_no_inbox_of_a_machine_that_was_removed() {
+    let scene = Scene::new(&["disk"]);
+    scene.back_up(&scene.machine.folder("data", "one"));
+    let (main, key) = (scene.owner.at("disk"), scene.owner.at("yore.key"));
+    let read = || {
+        let mut arguments = vec![main.as_os_str(), "--key-file".as_ref(), key.as_os_str()];
+        arguments.extend(["--inbox", "web01", "list"].map(std::ffi::OsStr::new));
+        yore_tests::python("reader/yore_reader.py", &arguments)
+    };
+    assert!(read().status.success());
+    let listed = scene.owner.types(["key", "list", "--json"]).assert_code(0).objects();
+    let slot = listed.iter().find(|line| line["kind"] == "write_only").expect("it is listed");
+    let id = slot["id"].as_str().expect("an id");
+    let file = main.join("keys").join(id);
+    let bytes = fs::read(&file).expect("a slot");
+    scene.owner.types(["key", "remove", id, "--yes"]).assert_code(0);
+    fs::write(&file, bytes).expect("it is back");
+    let refused = read();
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && error.contains("no authentic key slot"), "{error}");
+}

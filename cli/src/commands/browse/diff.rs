@@ -64,7 +64,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
                 print_content(context, path, (&from_state, &from.node), (&to_state, &to.node))
         {
             context.screen.problem(&escape::path(path), &error.what);
-            done = Done::Damaged;
+            done = Done::Partly;
         }
         ControlFlow::Continue(())
     };
@@ -98,7 +98,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     if options.stat {
         print_counts(context, &counts);
     }
-    Ok(if failed { Done::Damaged } else { done })
+    Ok(if failed { Done::Partly } else { done })
 }
 
 fn not_comparable() -> Failure {

@@ -111,7 +111,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let paths = options.filter.paths();
     let is_below = |hit: &Hit| paths.iter().any(|path| is_below(path, &hit.path));
     hits.retain(|hit| paths.is_empty() || is_below(hit));
-    let done = if problems.is_empty() { known.done } else { Done::Damaged };
+    let done = if problems.is_empty() { known.done } else { Done::Partly };
     moment_state::print_problems(context, problems);
     print_hits(context, &timeline, &hits);
     Ok(done)

@@ -31,7 +31,7 @@ pub fn kind(slot: &Slot) -> &'static str {
         Some(SecretKind::KeyFile) => "key file",
         Some(SecretKind::Recovery) => "recovery key",
         Some(SecretKind::WriteOnly) => "write-only machine",
-        None => "key of an unknown kind",
+        None => "key of a kind that this version does not know",
     }
 }
 
@@ -180,6 +180,9 @@ fn explain(error: Error) -> Failure {
         }
         Error::Refused(Refusal::OnlyKeyFilesLeft) => {
             "nothing was removed; make a recovery key first: yore key recovery, or say --force"
+        }
+        Error::Refused(Refusal::UnknownKindOfKey { .. }) => {
+            "nothing was removed; use the newer version of yore that made it"
         }
         Error::Refused(Refusal::TooManyPassphrases { .. }) => {
             "remove one first: yore key remove ID; `yore key list` lists them"

@@ -73,9 +73,15 @@ fn row(context: &Context, repository: &Repository, one: &KnownSlot) -> Vec<Strin
     } else if one.destinations.len() < all {
         notes.push(format!("only at {there}"));
     }
+    if one.slot.is_of_unknown_kind() {
+        notes.push("of a kind that this version does not know".to_owned());
+    }
     vec![
         format!("{:.8}", one.slot.id),
-        change::kind(&one.slot).to_owned(),
+        match one.slot.is_of_unknown_kind() {
+            true => "unknown".to_owned(),
+            false => change::kind(&one.slot).to_owned(),
+        },
         escape::text(&one.slot.label),
         format::time(created(one), context.now.time_zone()),
         escape::text(&notes.join("; ")),

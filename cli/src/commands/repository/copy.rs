@@ -7,7 +7,7 @@ use yore_engine::copy::{CopyOptions, CopyReport, copy};
 use yore_engine::format::SnapshotId;
 use yore_engine::repository::Repository;
 use yore_engine::snapshots::SnapshotEntry;
-use yore_engine::{Repeat, Run, TreePath};
+use yore_engine::{Error, Repeat, Run, TreePath};
 
 use crate::access::state as own_state;
 use crate::access::writer::writer;
@@ -91,9 +91,13 @@ fn print(context: &Context, report: &CopyReport, run: Run) {
         screen.problem("the other repository", &message(error));
     }
     for one in &report.failed {
-        let path = TreePath::new(&one.path).to_string();
-        let what =
-            format!("it is not copied, since /{path} can't be read: {}", message(&one.error));
+        let what = match &one.error {
+            Error::Unsupported { .. } => format!("it is not copied: {}", message(&one.error)),
+            error => {
+                let path = TreePath::new(&one.path);
+                format!("it is not copied, since /{path} can't be read: {}", message(error))
+            }
+        };
         screen.problem(&format!("snapshot {:.8}", one.source.id), &what);
     }
     for one in &report.copied {

@@ -9,6 +9,7 @@ use aws_sdk_s3::types::{MultipartUpload, Object};
 
 use super::bucket::Bucket;
 use super::failure::Refusal;
+use crate::backend::pages::{Pages, endless};
 use crate::backend::{ListedObject, UnfinishedFile};
 use crate::error::{Error, Result};
 use crate::format::object::{Area, ObjectName};
@@ -24,22 +25,21 @@ pub(super) async fn list(bucket: &Bucket, area: Area) -> Result<Vec<ListedObject
     let root = bucket.root();
     let prefix = format!("{root}{}/", area.folder());
     let mut found = Vec::new();
-    let mut next: Option<String> = None;
+    let (mut next, mut pages): (Option<String>, _) = (None, Pages::default());
+    let failed = |source| Error::Backend { object: bucket.location(), source };
     loop {
-        let page = page(bucket, &prefix, |request| request.set_continuation_token(next)).await?;
+        let token = next.clone();
+        let page = page(bucket, &prefix, |request| request.set_continuation_token(token)).await?;
+        pages.add(page.contents().first().and_then(Object::key).map(str::as_bytes)).map_err(failed)?;
         found.extend(page.contents().iter().filter_map(|object| listed(object, &root, area)));
         if page.is_truncated != Some(true) {
             break;
         }
-        if page.next_continuation_token.is_none() {
-            return Err(Error::Backend {
-                object: bucket.location(),
-                source: std::io::Error::other(
-                    "the list goes on, and the server does not tell where",
-                ),
-            });
+        match page.next_continuation_token {
+            None => return Err(failed(endless("the list goes on, and the server does not tell where"))),
+            same if same == next => return Err(failed(endless("the server's list repeats itself"))),
+            token => next = token,
         }
-        next = page.next_continuation_token;
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     found.dedup_by(|a, b| a.name == b.name);
@@ -227,3 +227,6 @@ fn is_abandoned(bucket: &Bucket, upload: &MultipartUpload) -> bool {
     let is_own = upload.upload_id().is_some_and(|id| bucket.own_uploads().contains(id));
     upload.initiated().is_some_and(is_old) && !is_own
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,28 +1,59 @@
 //! The nodes that the previous snapshot has of a directory, joined with those of now.
 
-use crate::read::directory::Nodes;
+use crate::format::tree::{Flags, Node};
+use crate::read::directory;
 use crate::read::reader::Reader;
 use crate::read::state_tree::{DirRef, ResolvedNode, children};
 
+/// What the previous snapshot has of a directory.
+#[derive(Clone, Copy, Default)]
+pub(super) struct LastDir<'p> {
+    /// Its node; `None` for the root, which has none.
+    pub(super) node: Option<&'p Node>,
+    /// Its content.
+    pub(super) below: Option<&'p DirRef>,
+}
+
+impl<'p> LastDir<'p> {
+    /// Takes the node and the content of a name that the previous snapshot may have.
+    pub(super) fn of(seen: Option<&'p ResolvedNode>) -> Self {
+        Self { node: seen.map(|seen| &seen.node), below: seen.and_then(|seen| seen.dir.as_ref()) }
+    }
+
+    /// Takes the content of the root.
+    pub(super) fn root(below: Option<&'p DirRef>) -> Self {
+        Self { node: None, below }
+    }
+}
+
 /// The nodes that the previous snapshot has of a directory, in order of names.
+pub(super) struct Previous<'r> {
+    nodes: Nodes<'r>,
+    /// The previous backup could not read the directory, and kept what an earlier one read. So the times of what is in
+    /// it are compared with the beginning of a backup that did not read it: each node is flagged as such.
+    is_stale: bool,
+}
+
 #[allow(clippy::large_enum_variant, reason = "one for each level of the walk")]
-pub(super) enum Previous<'r> {
-    Tree(Nodes<'r>),
+enum Nodes<'r> {
+    Tree(directory::Nodes<'r>),
     Merged(std::iter::Peekable<std::vec::IntoIter<ResolvedNode>>),
     Nothing,
 }
 
 impl<'r> Previous<'r> {
     /// Opens a directory of the previous snapshot.
-    pub(super) fn open(reader: &'r Reader, dir: Option<&DirRef>) -> Self {
-        match dir {
+    pub(super) fn open(reader: &'r Reader, last: LastDir<'_>) -> Self {
+        let nodes = match last.below {
             // What can't be read of the previous snapshot is read from the source.
-            Some(DirRef::Tree(id)) => reader.nodes(id).map_or(Previous::Nothing, Previous::Tree),
+            Some(DirRef::Tree(id)) => reader.nodes(id).map_or(Nodes::Nothing, Nodes::Tree),
             Some(DirRef::Merged(nodes)) => {
-                Previous::Merged(nodes.as_ref().clone().into_iter().peekable())
+                Nodes::Merged(nodes.as_ref().clone().into_iter().peekable())
             }
-            Some(DirRef::Unreadable | DirRef::Damaged(_)) | None => Previous::Nothing,
-        }
+            Some(DirRef::Unreadable | DirRef::Damaged(_)) | None => Nodes::Nothing,
+        };
+        let is_stale = last.node.is_some_and(|node| node.flags.contains(Flags::STALE));
+        Self { nodes, is_stale }
     }
 
     /// Takes the node `name`; names come in ascending order. The nodes before it, which were deleted, go to `removed`.
@@ -31,7 +62,10 @@ impl<'r> Previous<'r> {
         name: &[u8],
         removed: &mut dyn FnMut(ResolvedNode),
     ) -> Option<ResolvedNode> {
-        let seen = self.next_up_to(Some(name), removed)?;
+        let mut seen = self.next_up_to(Some(name), removed)?;
+        if self.is_stale {
+            seen.node.flags = seen.node.flags.with(Flags::STALE);
+        }
         (seen.node.name == name).then_some(seen)
     }
 
@@ -47,9 +81,9 @@ impl<'r> Previous<'r> {
         removed: &mut dyn FnMut(ResolvedNode),
     ) -> Option<ResolvedNode> {
         loop {
-            let seen = match self {
-                Previous::Nothing => return None,
-                Previous::Tree(nodes) => match nodes.peek() {
+            let seen = match &mut self.nodes {
+                Nodes::Nothing => return None,
+                Nodes::Tree(nodes) => match nodes.peek() {
                     Ok(Some(node)) if name.is_some_and(|name| node.name.as_slice() > name) => {
                         return None;
                     }
@@ -58,7 +92,7 @@ impl<'r> Previous<'r> {
                     // A damaged leaf: its files are read again, the walk goes on behind it.
                     Err(_) => continue,
                 },
-                Previous::Merged(nodes) => nodes
+                Nodes::Merged(nodes) => nodes
                     .next_if(|seen| name.is_none_or(|name| seen.node.name.as_slice() <= name))?,
             };
             if name == Some(seen.node.name.as_slice()) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use yore_platform::{Kind, Listing, Metadata};
 
-use super::previous::Previous;
+use super::previous::{LastDir, Previous};
 use super::subdirectory::unopened_node;
 use super::{Opened, Unlisted, Walk};
 use crate::backup::messages::{SourceEntry, WalkStep};
@@ -13,7 +13,7 @@ use crate::backup::read::node_of;
 use crate::error::{Error, Result};
 use crate::format::tree::{Flags, Node};
 use crate::path::{TreePath, join};
-use crate::read::state_tree::{DirRef, ResolvedNode};
+use crate::read::state_tree::ResolvedNode;
 
 /// A node of the tree: a source, or a folder above one.
 #[derive(Default)]
@@ -42,7 +42,7 @@ impl Sources {
 impl<'a> Walk<'a> {
     /// Walks every source.
     pub(in crate::backup) fn run(&self, sources: &'a Sources) -> Result<()> {
-        let previous = self.previous.root.as_ref();
+        let previous = LastDir::root(self.previous.root.as_ref());
         if !sources.is_source {
             return self.walk_to_sources(sources, b"", previous, Flags::default());
         }
@@ -51,7 +51,7 @@ impl<'a> Walk<'a> {
         let metadata = dir.metadata().map_err(failed)?;
         let path = b"".as_slice().into();
         let opened = Opened { dir, path, metadata, above: None, inner: Some(sources) };
-        match self.level(Listing::new(), opened, None, previous) {
+        match self.level(Listing::new(), opened, previous) {
             Ok(level) => {
                 if level.flags.contains(Flags::INCOMPLETE) {
                     self.step(WalkStep::Incomplete)?;
@@ -67,7 +67,7 @@ impl<'a> Walk<'a> {
         &self,
         inner: &'a Sources,
         path: &[u8],
-        previous: Option<&DirRef>,
+        previous: LastDir<'_>,
         flags: Flags,
     ) -> Result<()> {
         let mut before = Previous::open(self.reader, previous);
@@ -91,8 +91,7 @@ impl<'a> Walk<'a> {
             };
             node.flags = node.flags.with(flags);
             self.step(WalkStep::Enter(Box::new(node)))?;
-            let dir = seen.as_ref().and_then(|seen| seen.dir.as_ref());
-            self.walk_to_sources(below, &path, dir, flags)?;
+            self.walk_to_sources(below, &path, LastDir::of(seen.as_ref()), flags)?;
             self.step(WalkStep::Leave)?;
         }
         Ok(())
@@ -108,8 +107,8 @@ impl<'a> Walk<'a> {
     ) -> Result<()> {
         let node = unopened_node(name, previous.as_ref());
         self.step(WalkStep::Enter(Box::new(Node { mode: node.mode.or(Some(0o755)), ..node })))?;
-        let dir = previous.as_ref().and_then(|seen| seen.dir.as_ref());
-        self.walk_to_sources(below, path, dir, Flags::default())?;
+        let last = LastDir::of(previous.as_ref());
+        self.walk_to_sources(below, path, last, Flags::default())?;
         self.step(WalkStep::Leave)
     }
 
@@ -145,9 +144,7 @@ impl<'a> Walk<'a> {
             self.dir_node(&dir, name, path, &metadata, previous.as_ref().map(|seen| &seen.node));
         let (names, left_out) = (self.names.get(), self.counters.so_far());
         let opened = Opened { dir, path: path.into(), metadata, above: None, inner: Some(inner) };
-        let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
-        let last = previous.as_ref().map(|seen| &seen.node);
-        match self.level(Listing::new(), opened, last, below) {
+        match self.level(Listing::new(), opened, LastDir::of(previous.as_ref())) {
             Ok(level) => {
                 node.flags = node.flags.with(level.flags);
                 self.step(WalkStep::Enter(Box::new(node)))?;

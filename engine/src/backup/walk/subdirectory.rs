@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 
 use yore_platform::{Kind, Listing, Metadata, MountKind};
 
+use super::previous::LastDir;
 use super::{Advance, Level, Opened, Sources, Unlisted, Walk, emptied_folder};
 use crate::backup::left_out::{EmptiedFolder, NotEntered};
 use crate::backup::messages::WalkStep;
@@ -70,9 +71,8 @@ impl<'a> Walk<'a> {
         }
         let above = Some((parent.device, parent.compares_inodes));
         let opened = Opened { dir, path: path.as_slice().into(), metadata, above, inner };
-        let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
         let listing = spare.pop().unwrap_or_default();
-        match self.level(listing, opened, last, below) {
+        match self.level(listing, opened, LastDir::of(previous.as_ref())) {
             Ok(level) if Excluder::is_repository(&level.dir, &level.listing, self.repository) => {
                 self.skip(&path, node, previous, inner, NotEntered::Own)
             }
@@ -152,8 +152,8 @@ impl<'a> Walk<'a> {
         node.flags = node.flags.with(Flags::INCOMPLETE);
         self.step(WalkStep::Enter(Box::new(node)))?;
         if let Some(inner) = inner {
-            let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
-            self.walk_to_sources(inner, path, below, Flags::INCOMPLETE)?;
+            let last = LastDir::of(previous.as_ref());
+            self.walk_to_sources(inner, path, last, Flags::INCOMPLETE)?;
         }
         self.step(WalkStep::Leave)?;
         Ok(Advance::Stay)
@@ -175,8 +175,8 @@ impl<'a> Walk<'a> {
         };
         node.flags = node.flags.with(Flags::INCOMPLETE);
         self.step(WalkStep::Enter(Box::new(node)))?;
-        let below = previous.as_ref().and_then(|seen| seen.dir.as_ref());
-        self.walk_to_sources(inner, &path, below, Flags::INCOMPLETE)?;
+        let last = LastDir::of(previous.as_ref());
+        self.walk_to_sources(inner, &path, last, Flags::INCOMPLETE)?;
         self.step(WalkStep::Leave)
     }
 
@@ -254,6 +254,8 @@ impl<'a> Walk<'a> {
         let mut node = node_of(name, metadata);
         let known = previous.filter(|previous| {
             self.options.reading == Reading::Changed
+                && !previous.flags.contains(Flags::STALE)
+                && !previous.flags.contains(Flags::ATTRIBUTES_MISSING)
                 && previous.changed == metadata.changed
                 && previous.inode == metadata.inode
                 && metadata.changed.is_some_and(|changed| changed < self.previous.trusted_before)
@@ -279,7 +281,8 @@ fn is_deleted(dir: &Dir, name: &[u8]) -> bool {
 pub(super) fn unopened_node(name: &[u8], previous: Option<&ResolvedNode>) -> Node {
     match previous {
         Some(seen) if seen.node.kind == Kind::Directory => {
-            Node { subtree: None, ..seen.node.clone() }
+            let flags = seen.node.flags.without(Flags::STALE);
+            Node { subtree: None, flags, ..seen.node.clone() }
         }
         Some(_) | None => Node::new(name, Kind::Directory, now()),
     }

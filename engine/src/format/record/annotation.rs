@@ -7,6 +7,9 @@ use yore_platform::Timestamp;
 use crate::format::cbor::{self, EPOCH, MapWriter, Read};
 use crate::format::id::SnapshotId;
 
+/// The last key that this program knows.
+const LAST_KNOWN: u64 = 7;
+
 /// The facts about a snapshot that are in force as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Annotation {
@@ -24,6 +27,8 @@ pub struct Annotation {
     pub tags: Vec<String>,
     /// Labels of programs.
     pub labels: BTreeMap<String, String>,
+    /// The keys that this program does not know, with their encoded values; in order.
+    pub unknown: Vec<(u64, Vec<u8>)>,
 }
 
 impl Annotation {
@@ -44,6 +49,9 @@ impl Annotation {
             let mut labels = map.key(7);
             labels.text_map(&self.labels);
         }
+        for (key, value) in self.unknown.iter().filter(|(key, _)| *key > LAST_KNOWN) {
+            map.key(*key).raw(value);
+        }
         map.finish();
         out
     }
@@ -52,7 +60,7 @@ impl Annotation {
         let (mut snapshot, mut time, mut pinned) = (None, None, false);
         let (mut host, mut user) = (String::new(), String::new());
         let (mut tags, mut labels) = (Vec::new(), BTreeMap::new());
-        cbor::whole_map(bytes, |key, d| {
+        let known = |key, d: &mut minicbor::Decoder<'_>| {
             match key {
                 1 => snapshot = Some(SnapshotId(cbor::bytes32(d)?)),
                 2 => time = Some(cbor::time(d, EPOCH)?),
@@ -68,7 +76,9 @@ impl Annotation {
                 _ => return Ok(false),
             }
             Ok(true)
-        })?;
+        };
+        let mut unknown = Vec::new();
+        cbor::whole_map_with(bytes, known, |key, value| unknown.push((key, value.to_vec())))?;
         Ok(Self {
             snapshot: cbor::required(snapshot)?,
             time: cbor::required(time)?,
@@ -77,6 +87,7 @@ impl Annotation {
             pinned,
             tags,
             labels,
+            unknown,
         })
     }
 }
@@ -96,6 +107,7 @@ mod tests {
             pinned: true,
             tags: vec!["a".into(), "b".into()],
             labels: BTreeMap::from([(label.0.into(), label.1.into()), ("z".into(), String::new())]),
+            unknown: vec![(8, vec![0x05]), (300, vec![0x61, 0x78])],
         };
         assert_eq!(Annotation::decode(&annotation.encode()).expect("reads"), annotation);
         let none =

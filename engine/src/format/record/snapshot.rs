@@ -5,33 +5,10 @@ use yore_platform::Timestamp;
 use super::exclusion::{self, Exclusion};
 use super::foreign::{self, ForeignKind, ForeignSource};
 use super::origin::Origin;
-use super::{ClientId, bytes16, write_ids};
+use super::{ClientId, Totals, UnknownParts, bytes16, write_ids};
 use crate::format::cbor::{self, EPOCH, MapWriter, Read};
 use crate::format::id::{BlobId, ObjectId, SnapshotId};
 use crate::format::tree::Flags;
-
-/// The counts of nodes and bytes of a backup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Totals {
-    /// Files, hard links each counted.
-    pub files: u64,
-    /// Directories.
-    pub directories: u64,
-    /// Other nodes.
-    pub others: u64,
-    /// Bytes of the files.
-    pub bytes: u64,
-    /// Files that are not in the previous snapshot.
-    pub new_files: u64,
-    /// Files that differ from the previous snapshot.
-    pub changed_files: u64,
-    /// Bytes of new blobs.
-    pub new_bytes: u64,
-    /// Bytes of the new blobs as stored.
-    pub stored_bytes: u64,
-    /// Nodes that could not be read.
-    pub unreadable: u64,
-}
 
 /// The flag of a snapshot whose time a person gave.
 const TIME_GIVEN: u64 = 1;
@@ -93,6 +70,8 @@ pub struct Snapshot {
     pub foreign: Vec<ForeignSource>,
     /// The thing of which it was made, if it was brought over; `None` for a backup.
     pub origin: Option<Origin>,
+    /// The parts that this program does not know.
+    pub unknown: UnknownParts,
 }
 
 impl Snapshot {
@@ -118,23 +97,7 @@ impl Snapshot {
         if let Some(previous) = self.previous {
             map.key(11).bytes(&previous.0);
         }
-        let t = &self.totals;
-        let mut totals = map.key(12);
-        totals.map(9);
-        let numbers = [
-            t.files,
-            t.directories,
-            t.others,
-            t.bytes,
-            t.new_files,
-            t.changed_files,
-            t.new_bytes,
-            t.stored_bytes,
-            t.unreadable,
-        ];
-        (1..).zip(numbers).for_each(|(key, number)| {
-            totals.u64(key).u64(number);
-        });
+        self.totals.encode(&mut map, 12);
         map.key(13).str(&self.program);
         if !self.excludes.is_empty() {
             exclusion::encode(&mut map, 14, &self.excludes);
@@ -158,6 +121,7 @@ impl Snapshot {
         if let Some(origin) = self.origin {
             origin.encode(&mut map, 23);
         }
+        self.unknown.encode(&mut map);
         map.finish();
         out
     }
@@ -177,11 +141,10 @@ impl Snapshot {
     pub(crate) fn decode(bytes: &[u8]) -> Read<Self> {
         let (mut time, mut end, mut root, mut client) = (None, None, None, None);
         let (mut root_flags, mut seen, mut flags) = (Flags::default(), Vec::new(), 0);
-        let (mut sequence, mut session, mut previous) = (None, None, None);
+        let (mut sequence, mut session, mut previous, mut origin) = (None, None, None, None);
         let (mut utc_offset, mut host, mut user, mut program) = (0, None, None, String::new());
         let (mut sources, mut tags, mut excludes) = (None, Vec::new(), Vec::new());
-        let (mut totals, mut uncovered, mut origin) = (Totals::default(), Vec::new(), None);
-        let mut foreign = Vec::new();
+        let (mut totals, mut uncovered, mut foreign) = (Totals::default(), Vec::new(), Vec::new());
         cbor::whole_map(bytes, |key, d| {
             match key {
                 1 => time = Some(cbor::time(d, EPOCH)?),
@@ -195,7 +158,7 @@ impl Snapshot {
                 9 => client = Some(ClientId(bytes16(d)?)),
                 10 => sequence = Some(d.u64()?),
                 11 => previous = Some(SnapshotId(cbor::bytes32(d)?)),
-                12 => totals = decode_totals(d)?,
+                12 => totals = Totals::decode(d)?,
                 13 => program = d.str()?.to_owned(),
                 14 => excludes = exclusion::decode(d)?,
                 15 => session = Some(ObjectId(cbor::bytes32(d)?)),
@@ -234,6 +197,7 @@ impl Snapshot {
             session: cbor::required(session)?,
             foreign,
             origin,
+            unknown: UnknownParts::read(bytes)?,
         })
     }
 }
@@ -257,26 +221,4 @@ fn write_texts(map: &mut MapWriter<'_>, key: u64, texts: &[String]) {
     texts.iter().for_each(|text| {
         writer.str(text);
     });
-}
-
-fn decode_totals(d: &mut minicbor::Decoder<'_>) -> Read<Totals> {
-    let mut t = Totals::default();
-    let known = |key, d: &mut minicbor::Decoder<'_>| {
-        let number = match key {
-            1 => &mut t.files,
-            2 => &mut t.directories,
-            3 => &mut t.others,
-            4 => &mut t.bytes,
-            5 => &mut t.new_files,
-            6 => &mut t.changed_files,
-            7 => &mut t.new_bytes,
-            8 => &mut t.stored_bytes,
-            9 => &mut t.unreadable,
-            _ => return Ok(false),
-        };
-        *number = d.u64()?;
-        Ok(true)
-    };
-    cbor::map(d, known, |_, _| {})?;
-    Ok(t)
 }

@@ -4,9 +4,9 @@
 //! does not bring it back.
 
 use super::Slot;
-use crate::format::cbor::MapWriter;
+use super::unsealed::{self, Head};
 use crate::format::id::{ObjectId, RepositoryId};
-use crate::format::keys::{Keys, random};
+use crate::format::keys::Keys;
 
 /// The number of the kind.
 pub(super) const KIND: u64 = 0;
@@ -14,41 +14,23 @@ pub(super) const KIND: u64 = 0;
 pub(crate) const MAX_REMOVED: usize = 1024;
 
 /// Creates a removal of slots; its tag shows that it was made by somebody who could open the repository.
+///
+/// # Panics
+/// With no slots, or more than [`MAX_REMOVED`]: the rest would stay removed nowhere.
 pub(crate) fn create(
     keys: &Keys,
     repository: RepositoryId,
     removed: &[ObjectId],
     created: i64,
 ) -> Slot {
-    let id = ObjectId(random());
-    let commitment = [0; 32];
-    let mut body = Vec::new();
-    let mut map = MapWriter::new(&mut body);
-    map.key(0).bytes(&id.0);
-    map.key(1).u64(KIND);
-    map.key(2).bytes(&repository.0);
-    map.key(3).i64(created);
-    map.key(4).str("");
-    map.key(6).bytes(&commitment);
-    let mut list = map.key(7);
-    list.array(removed.len() as u64);
-    for id in removed {
-        list.bytes(&id.0);
-    }
-    map.finish();
-    let mut slot = Slot {
-        id,
-        kind: None,
-        created,
-        label: String::new(),
-        removes: removed.to_vec(),
-        machine: None,
-        cost: None,
-        commitment,
-        body,
-        sealed: Vec::new(),
-        tag: [0; 32],
-    };
-    slot.tag = slot.tag(keys);
-    slot
+    assert!((1..=MAX_REMOVED).contains(&removed.len()), "a removal names 1 to {MAX_REMOVED} slots");
+    let head = Head { kind: KIND, label: "", created };
+    let slot = unsealed::create(keys, repository, &head, |map| {
+        let mut list = map.key(7);
+        list.array(removed.len() as u64);
+        for id in removed {
+            list.bytes(&id.0);
+        }
+    });
+    Slot { removes: removed.to_vec(), ..slot }
 }

@@ -44,3 +44,17 @@ fn a_slot_of_a_secret_removes_nothing_whatever_its_keys_say() {
     let (read, _) = parse(&other.encode(&keys)).expect("it decodes");
     assert_eq!((read.kind, read.removes.len()), (Some(SecretKind::KeyFile), 0));
 }
+
+#[test]
+fn a_slot_of_an_unknown_kind_is_read_whatever_its_keys_mean() {
+    let (_, repository, keys) = keys();
+    let slot = of_unknown_kind(&keys, repository);
+    let name = ObjectName::slot(slot.id);
+    let read = Slot::decode(&name, repository, &slot.encode(&keys)).expect("it decodes");
+    read.verify(&keys).expect("it is authentic");
+    assert!(read.is_of_unknown_kind() && read.label == "new", "{read:?}");
+    assert!(read.open(repository, &Secret::draw_key_file()).is_none());
+    let (_, _, other) = self::keys();
+    let forged = Slot::decode(&name, repository, &slot.encode(&other)).expect("it decodes");
+    assert!(forged.verify(&keys).is_err(), "only holders of the keys can make one");
+}

@@ -49,18 +49,25 @@ pub(super) fn unfinished(repository: &Repository, findings: &mut Findings) {
     }
 }
 
-/// Checks every header and the destination's own name.
+/// Checks every header and the destination's own name. The numbers of headers may have gaps.
 pub(super) fn header(repository: &Repository, findings: &mut Findings) {
     let mut names = vec![ObjectName::header()];
     names.extend(list(repository, Area::Headers, findings).into_iter().map(|stored| stored.name));
-    for (number, name) in (0..).zip(names) {
+    let mut expected = 0;
+    for name in names {
         let read = backend::load(&**repository.backend(), &name, MAX_HEADER)
             .and_then(|bytes| Unverified::decode(&repository.location(), &bytes))
             .and_then(|header| header.verify(&repository.keys));
         let Some(header) = findings.take(name.as_str(), read) else { continue };
-        if header.number != number || header.repository != repository.id() {
+        if header.number != name.number().unwrap_or(0) || header.repository != repository.id() {
             findings.damaged(name.as_str(), "it is not the header that comes here");
+        } else if header.number > expected {
+            findings.note(format!(
+                "{name} is not the next after the header before it: a change was not completed, or one that nothing \
+                 needs was removed"
+            ));
         }
+        expected = header.number.saturating_add(1);
     }
     let name = ObjectName::destination();
     let read = load(repository, Kind::Destination, &name, decode_destination);
@@ -78,6 +85,12 @@ pub(super) fn keys(repository: &Repository, findings: &mut Findings) {
     known.problems.into_iter().for_each(|error| findings.problem("keys", error));
     for unread in known.unread {
         findings.problem("keys", unread.into_error());
+    }
+    for unknown in known.list.iter().filter(|known| known.slot.is_of_unknown_kind()) {
+        findings.note(format!(
+            "{} is of a kind that this version does not know: a newer one made it",
+            ObjectName::slot(unknown.slot.id)
+        ));
     }
     for removed in known.list.iter().filter(|known| known.is_removed) {
         findings.note(format!(

@@ -8,8 +8,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::error::Error;
 use crate::format::object::{Area, ObjectName};
+use crate::format::slot::Cost;
 use crate::operation::observer::{Event, Observer, Problem, Unobserved};
 use crate::repository::forget::forget;
+use crate::repository::{NewSlot, rotate};
 use crate::snapshots::order::SnapshotEntry;
 use crate::testing::{Sample, time, writer};
 
@@ -48,6 +50,24 @@ fn notices(sample: &Sample) -> (bool, bool) {
     let Ok(repository) = sample.reopen() else { return (true, true) };
     let report = check(&repository, &ALL, &Unobserved).expect("a report");
     (!report.is_sound(), !report.notes.is_empty())
+}
+
+#[test]
+fn a_gap_in_the_numbers_of_headers_is_no_damage() {
+    let sample = small();
+    let cost = Cost { memory: 8 << 10, passes: 1, lanes: 1 };
+    for seconds in [3, 4] {
+        let repository = sample.reopen().expect("it opens");
+        let new = [NewSlot { secret: sample.secret(), label: "", cost, time: time(seconds) }];
+        rotate(&repository, sample.secret(), &new, time(seconds)).expect("rotated");
+    }
+    assert_eq!(notices(&sample), (false, false));
+    let first = sample.path().join(ObjectName::later_header(1).as_str());
+    std::fs::remove_file(&first).expect("removed");
+    assert_eq!(notices(&sample), (false, true), "a note alone");
+    // A header under the number of another one is damage.
+    std::fs::copy(sample.path().join(ObjectName::later_header(2).as_str()), first).expect("copied");
+    assert_eq!(notices(&sample), (true, false));
 }
 
 #[test]

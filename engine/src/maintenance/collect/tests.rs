@@ -220,6 +220,21 @@ fn a_machine_can_not_pass_for_another_one() {
 }
 
 #[test]
+fn keys_that_the_owner_does_not_know_are_not_taken_over_from_a_machine() {
+    let scene = Scene::new();
+    let source = scene.source();
+    write(&source, "file", b"content");
+    back_up_to(&scene.as_machine(), &source, 100);
+    let genuine = scene.inbox().snapshots().expect("a list").list.remove(0).snapshot;
+    let known = genuine.unknown.clone();
+    forge::commit_with(&scene.as_machine(), genuine, &[(24, 5), (99, 5)]);
+    let copies = scene.collect().copies;
+    assert_eq!((copies.copied.len(), copies.failed.len()), (2, 0));
+    let list = scene.owner.repository.snapshots().expect("a list").list;
+    assert!(list.iter().all(|entry| entry.snapshot.unknown == known));
+}
+
+#[test]
 fn a_removed_machine_is_not_listed_and_names_are_unique() {
     let scene = Scene::new();
     let repository = &scene.owner.repository;

@@ -11,7 +11,7 @@ use crate::backup::resume;
 use crate::error::{Error, Refusal, Result};
 use crate::format::id::{BlobId, SnapshotId};
 use crate::format::object::{Kind, ObjectName};
-use crate::format::record::{Annotation, Origin, Snapshot, Totals};
+use crate::format::record::{Annotation, Origin, Snapshot, Totals, UnknownParts};
 use crate::format::seal;
 use crate::index::BlobIndex;
 use crate::operation::clock::now;
@@ -213,6 +213,7 @@ impl Job<'_> {
                 pinned: entry.pinned,
                 tags: entry.snapshot.tags.clone(),
                 labels: entry.labels.clone(),
+                unknown: Vec::new(),
             };
             let (name, content) = (ObjectName::annotation(id, 0), annotation.encode());
             let salt = to.keys.draw_salt(&content);
@@ -233,6 +234,7 @@ fn distrust(snapshot: &mut Snapshot, machine: &str, known: &Snapshots, counts: C
     let of_machine = known.list.iter().filter(|one| one.snapshot.host == machine);
     let newest = of_machine.map(|one| one.snapshot.time).max();
     machine.clone_into(&mut snapshot.host);
+    snapshot.unknown = UnknownParts::default();
     snapshot.collected = true;
     snapshot.partial = false;
     snapshot.time = newest.map_or(snapshot.time, |newest| snapshot.time.max(newest)).min(now());

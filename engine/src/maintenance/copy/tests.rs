@@ -6,7 +6,7 @@ use crate::format::tree::{Node, Tree};
 use crate::maintenance::check::{CheckOptions, ReadData, check};
 use crate::operation::observer::Unobserved;
 use crate::repository::annotate;
-use crate::testing::{Sample, time, writer};
+use crate::testing::{Sample, forge, time, writer};
 
 /// Copies everything, and returns the numbers of copied, present and forgotten snapshots.
 fn copied(from: &Sample, to: &Sample, repeat: Repeat) -> (usize, u64, u64) {
@@ -101,4 +101,27 @@ fn a_repository_is_not_copied_into_itself() {
     let repository = &sample.repository;
     let refused = copy(repository, repository, &|_| true, options, &writer(), &Unobserved);
     assert!(matches!(refused, Err(Error::Refused(Refusal::SameRepository { .. }))));
+}
+
+#[test]
+fn keys_of_a_newer_program_travel_and_one_that_binds_a_snapshot_is_an_error() {
+    let (from, to) = (with_snapshots(&[1_000]), Sample::new());
+    let known = from.newest().snapshot;
+    let kept = forge::commit_with(&from.repository, known.clone(), &[(99, 5)]);
+    assert_eq!(copied(&from, &to, Repeat::Never), (2, 0, 0));
+    let list = |sample: &Sample| sample.repository.snapshots().expect("snapshots").list;
+    let source = list(&from).into_iter().find(|entry| entry.id == kept).expect("it is there");
+    let copies = list(&to).into_iter().map(|entry| entry.snapshot.unknown);
+    assert!(copies.into_iter().any(|unknown| unknown == source.snapshot.unknown));
+    assert_ne!(source.snapshot.unknown, known.unknown);
+    let bound = forge::commit_with(&from.repository, known, &[(24, 5)]);
+    for run in [Run::Dry, Run::Real] {
+        let options = CopyOptions { machine: None, repeat: Repeat::Never, run };
+        let (from, to) = (&from.repository, &to.repository);
+        let report = copy(from, to, &|_| true, options, &writer(), &Unobserved).expect("a copy");
+        assert_eq!((report.copied.len(), report.present), (0, 2));
+        let [NotCopied { source, error, .. }] = &report.failed[..] else { panic!("{report:?}") };
+        assert_eq!(source.id, bound);
+        assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+    }
 }

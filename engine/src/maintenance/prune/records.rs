@@ -53,7 +53,10 @@ pub(super) fn clean(task: &Task<'_>, view: &View, report: &mut DestinationPrune)
             report.deleted_records += 1;
         }
     }
-    delete_annotations(task, view, report)?;
+    for name in &view.dead_annotations {
+        backend.delete(name)?;
+        report.deleted_records += 1;
+    }
     delete_left_verdicts(task, view, report)?;
     put_sessions_together(task, view, report)
 }
@@ -75,20 +78,6 @@ fn delete_left_verdicts(task: &Task<'_>, view: &View, report: &mut DestinationPr
         let Outcome::Commit(snapshots) = verdict.outcome else { continue };
         let is_settled = |id: &SnapshotId| counting.contains(id) || view.tombstones.contains(id);
         if snapshots.iter().all(is_settled) {
-            task.place().backend().delete(name)?;
-            report.deleted_records += 1;
-        }
-    }
-    Ok(())
-}
-
-/// Deletes the annotations that later ones replace, and those of forgotten snapshots.
-fn delete_annotations(task: &Task<'_>, view: &View, report: &mut DestinationPrune) -> Result<()> {
-    let forgotten: HashSet<[u8; 32]> = view.forgotten.iter().map(|(id, _)| id.0).collect();
-    for (at, name) in view.annotations.iter().enumerate() {
-        let later = view.annotations.get(at + 1);
-        let is_replaced = later.is_some_and(|later| later.id() == name.id());
-        if is_replaced || name.id().is_some_and(|id| forgotten.contains(&id)) {
             task.place().backend().delete(name)?;
             report.deleted_records += 1;
         }

@@ -14,6 +14,8 @@ use crate::operation::observer::Unobserved;
 use crate::repository::{create_copy, session};
 use crate::testing::{Sample, time, writer};
 
+mod annotations;
+
 /// A time after every grace.
 const LATER: i64 = 4_000_000_000;
 

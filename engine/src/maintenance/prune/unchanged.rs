@@ -37,7 +37,8 @@ fn digest(task: &Task<'_>, view: &View) -> Vec<u8> {
         digest.update([u8::from(generation.kept.is_some())]);
     }
     digest.update([0xff]);
-    for name in view.indexes.iter().chain(&view.session_names) {
+    let names = view.indexes.iter().chain(&view.session_names).chain(&view.dead_annotations);
+    for name in names {
         digest.update(name.as_str());
         digest.update([0]);
     }

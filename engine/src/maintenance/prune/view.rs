@@ -29,8 +29,9 @@ pub(super) struct View {
     pub(super) forgotten: Vec<(SnapshotId, Timestamp)>,
     /// The snapshots that are forgotten here.
     pub(super) tombstones: HashSet<SnapshotId>,
-    /// The annotations, in the order of their names.
-    pub(super) annotations: Vec<ObjectName>,
+    /// The annotations that nobody needs: a later one is in force, or their snapshot is forgotten here, whether or not it
+    /// is still stored.
+    pub(super) dead_annotations: Vec<ObjectName>,
     /// The indexes that were listed first: their packs may hold a live blob for those that are condemned.
     pub(super) indexes: Vec<ObjectName>,
     /// All indexes, listed last: they describe the blobs of every snapshot.
@@ -96,7 +97,8 @@ impl View {
                 && state.counting_beyond(*number).is_empty()
         };
         let whole_others = (0..repository.destinations().len()).filter(whole).collect();
-        let annotations = names(&listing, destination, Area::Annotations).to_vec();
+        let annotations = names(&listing, destination, Area::Annotations);
+        let dead_annotations = known.dead_annotations(&state, annotations);
         let session_names = names(&listing, destination, Area::Sessions).to_vec();
         let mut last = repository.only(destination).list(&[Area::Index])?;
         if let Some(error) = last.take_error(0) {
@@ -111,7 +113,7 @@ impl View {
             roots_elsewhere: known.elsewhere.list,
             forgotten: known.forgotten,
             tombstones: known.tombstones,
-            annotations,
+            dead_annotations,
             indexes: packs.indexes,
             all_indexes: names(&last, 0, Area::Index).to_vec(),
             packs: packs.packs,
@@ -249,6 +251,20 @@ impl Known {
             }
         }
         known
+    }
+
+    /// Chooses the dead ones among annotations, which are in the order of their names. A tombstone that can't be read
+    /// forgets nothing.
+    fn dead_annotations(&self, state: &State, names: &[ObjectName]) -> Vec<ObjectName> {
+        let readable = state.snapshots.forgotten.iter().map(|tombstone| tombstone.snapshot);
+        let forgotten: HashSet<SnapshotId> =
+            readable.filter(|id| self.tombstones.contains(id)).collect();
+        let is_dead = |at: usize, name: &ObjectName| {
+            let is_replaced = names.get(at + 1).is_some_and(|later| later.id() == name.id());
+            is_replaced || name.id().is_some_and(|id| forgotten.contains(&SnapshotId(id)))
+        };
+        let dead = names.iter().enumerate().filter(|(at, name)| is_dead(*at, name));
+        dead.map(|(_, name)| name.clone()).collect()
     }
 }
 

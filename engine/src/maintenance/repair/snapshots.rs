@@ -74,7 +74,7 @@ fn affected<'e>(
     listed: &'e [SnapshotEntry],
     saved: &mut Saved,
 ) -> Result<Vec<&'e SnapshotEntry>> {
-    let keys = &task.repository.keys;
+    let (keys, location) = (&task.repository.keys, task.repository.location());
     let mut filter = TreeFilter::new(reader, keys, Unwanted::Lost(index));
     let mut affected = Vec::new();
     for entry in listed {
@@ -83,7 +83,10 @@ fn affected<'e>(
                 if let Some(snapshot) = without_losses(&entry.snapshot, &found)
                     && !listed.iter().any(|other| is_made(other, entry, &snapshot))
                 {
-                    affected.push(entry);
+                    match entry.snapshot.unknown.allow_another(&location, entry.id) {
+                        Ok(()) => affected.push(entry),
+                        Err(error) => saved.unsaved.push((entry.id, error)),
+                    }
                 }
             }
             // Its root is lost, so nothing of it can be saved; or it has what this version does not know.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::format::object::Area;
 use crate::operation::observer::Unobserved;
-use crate::testing::{Sample, time, writer};
+use crate::testing::{Sample, forge, time, writer};
 
 const EVERYTHING: RepairOptions = RepairOptions { read_data: ReadData::All, run: Run::Real };
 
@@ -168,4 +168,27 @@ fn a_dry_run_tells_and_changes_nothing() {
     let report = report.destinations;
     assert_eq!((report[0].quarantined.len(), report[0].lost > 0), (1, true), "{report:?}");
     assert_eq!([Area::Packs, Area::Index].map(|area| paths(&sample, area)), before);
+}
+
+#[test]
+fn what_is_saved_of_a_newer_programs_snapshots_has_their_keys_unless_one_binds_it() {
+    let (sample, _) = sample();
+    let known = sample.newest().snapshot;
+    let kept = forge::commit_with(&sample.repository, known.clone(), &[(99, 5)]);
+    let bound = forge::commit_with(&sample.repository, known, &[(24, 5)]);
+    let packs = paths(&sample, Area::Packs);
+    let size = |path: &PathBuf| fs::metadata(path).expect("a pack").len();
+    let pack = packs.iter().max_by_key(|path| size(path)).expect("a pack");
+    let mut bytes = fs::read(pack).expect("a pack");
+    bytes[200] ^= 1;
+    put(pack, &bytes);
+    let saved = run_all(&sample).saved;
+    let (_, new, _) = saved.snapshots.iter().find(|(old, ..)| *old == kept).expect("it is saved");
+    let list = sample.reopen().expect("it opens").snapshots().expect("snapshots").list;
+    let unknown = |id: SnapshotId| {
+        list.iter().find(|entry| entry.id == id).expect("it is there").snapshot.unknown.clone()
+    };
+    assert_eq!(unknown(*new), unknown(kept));
+    let [(unsaved, Error::Unsupported { .. })] = &saved.unsaved[..] else { panic!("{saved:?}") };
+    assert_eq!(*unsaved, bound);
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::globs::Bases;
 use crate::maintenance::check::{CheckOptions, ReadData, check};
 use crate::operation::observer::Unobserved;
-use crate::testing::{Sample, time, writer};
+use crate::testing::{Sample, forge, time, writer};
 
 fn options(pattern: &str, run: Run) -> RewriteOptions {
     RewriteOptions { exclude: vec![Rule::typed(pattern, &Bases::default())], run }
@@ -69,4 +69,36 @@ fn what_a_pattern_matches_is_in_no_snapshot_any_more_and_times_and_order_stay() 
     fs::remove_dir_all(source.join("sub/secret")).expect("removed");
     sample.back_up(&source, 10_000);
     assert_eq!(sample.repository.snapshots().expect("snapshots").list.len(), 4);
+}
+
+#[test]
+fn keys_of_a_newer_program_stay_and_a_snapshot_that_one_binds_is_not_rewritten() {
+    let sample = Sample::new();
+    let source = sample.folder.path().join("source");
+    fs::create_dir_all(source.join("secret")).expect("a folder");
+    fs::write(source.join("secret/key"), vec![7; 5_000]).expect("a file");
+    sample.back_up(&source, 1_000);
+    let repository = &sample.repository;
+    let known = sample.newest().snapshot;
+    forge::commit_with(repository, known.clone(), &[(99, 5)]);
+    let list = || repository.snapshots().expect("snapshots").list;
+    let unknown = |list: &[SnapshotEntry]| {
+        list.iter().map(|entry| entry.snapshot.unknown.clone()).collect::<Vec<_>>()
+    };
+    let before = list();
+    let run = |options: &RewriteOptions| {
+        rewrite(repository, &list(), options, &writer(), time(9_000), &Unobserved)
+    };
+    run(&options("secret/", Run::Real)).expect("a report");
+    let after = list();
+    assert!(after.iter().all(|new| before.iter().all(|old| old.id != new.id)));
+    assert_eq!(unknown(&after), unknown(&before));
+    assert_ne!(before[0].snapshot.unknown, before[1].snapshot.unknown);
+    forge::commit_with(repository, known, &[(24, 5)]);
+    let before = list();
+    for how in [Run::Dry, Run::Real] {
+        let refused = run(&options("secret/", how)).map(drop);
+        assert!(matches!(refused, Err(crate::Error::Unsupported { .. })), "{refused:?}");
+    }
+    assert_eq!(list(), before);
 }

@@ -5,7 +5,7 @@ use std::io;
 use yore_platform::Timestamp;
 
 use super::{KnownSlot, KnownSlots, first_error, known_slots, save_and_read_back};
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::format::id::ObjectId;
 use crate::format::object::{Area, ObjectName};
 use crate::format::slot::removal::{self, MAX_REMOVED};
@@ -44,9 +44,9 @@ pub struct RemoveReport {
 /// Removes slots at every destination that can be reached.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Refusal::LastSlot`](crate::Refusal::LastSlot) and
-/// [`Refusal::OnlyKeyFilesLeft`](crate::Refusal::OnlyKeyFilesLeft), also when another program removes the other slots at
-/// the same time; the error of every destination at once. Then every slot is where it was.
+/// [`Error::NotFound`]; [`Refusal::UnknownKindOfKey`]: what such a slot is for, only a newer program knows;
+/// [`Refusal::LastSlot`] and [`Refusal::OnlyKeyFilesLeft`], also when another program removes the other slots at the
+/// same time; the error of every destination at once. Then every slot is where it was.
 pub fn remove_slots(repository: &Repository, removal: &Removal<'_>) -> Result<RemoveReport> {
     repository.must_be_own()?;
     repository.must_be_writable()?;
@@ -61,14 +61,20 @@ pub(super) fn remove_known(
     removal: &Removal<'_>,
 ) -> Result<RemoveReport> {
     for id in removal.ids {
-        if before.get(*id).is_none() {
-            return Err(Error::NotFound { what: format!("there is no key {id:.8}") });
+        match before.get(*id) {
+            Some(known) if known.slot.is_of_unknown_kind() => {
+                return Err(Refusal::UnknownKindOfKey { id: format!("{id:.8}") }.into());
+            }
+            Some(_) => {}
+            None => return Err(Error::NotFound { what: format!("there is no key {id:.8}") }),
         }
     }
     before.must_leave(removal.ids, removal.remaining)?;
     let records = Records::new(repository, before, removal);
     let (recorded, mut still_open) = records.save(repository);
     if recorded.is_empty() {
+        // One that was written, and could not be read back, must not remove anything later.
+        records.withdraw(repository);
         return Err(first_error(still_open));
     }
     // Another program may have removed other slots meanwhile: it has recorded that before its own second look.
@@ -95,12 +101,12 @@ pub(super) fn remove_known(
 /// The removals that name the slots: the object of each, with its name.
 struct Records {
     earlier: Vec<(ObjectName, Vec<u8>)>,
-    /// `None` if earlier ones name them all.
-    new: Option<(ObjectName, Vec<u8>)>,
+    /// Those of the slots that no earlier one names.
+    new: Vec<(ObjectName, Vec<u8>)>,
 }
 
 impl Records {
-    /// Makes a removal of the slots that none names yet.
+    /// Makes removals of the slots that none names yet: as many as it takes.
     fn new(repository: &Repository, known: &KnownSlots, removal: &Removal<'_>) -> Self {
         let object = |slot: &crate::format::slot::Slot| {
             (ObjectName::slot(slot.id), slot.encode(&repository.keys))
@@ -110,12 +116,12 @@ impl Records {
         let earlier = known.removals.iter().filter(names_one);
         let earlier = earlier.map(|known| object(&known.slot)).collect();
         let removed = known.removed();
-        let mut rest: Vec<ObjectId> =
+        let rest: Vec<ObjectId> =
             removal.ids.iter().copied().filter(|id| !removed.contains(id)).collect();
-        rest.truncate(MAX_REMOVED);
         let seconds = removal.time.seconds;
-        let make = || removal::create(&repository.keys, repository.id(), &rest, seconds);
-        let new = (!rest.is_empty()).then(|| object(&make()));
+        let make =
+            |ids: &[ObjectId]| removal::create(&repository.keys, repository.id(), ids, seconds);
+        let new = rest.chunks(MAX_REMOVED).map(|ids| object(&make(ids))).collect();
         Self { earlier, new }
     }
 
@@ -137,10 +143,10 @@ impl Records {
         (recorded, failed)
     }
 
-    /// Deletes the new one again: nobody else has acted on it, since it leaves too little.
+    /// Deletes the new ones again: nobody else has acted on them, since they leave too little.
     fn withdraw(&self, repository: &Repository) {
         for place in repository.destinations() {
-            if let Some((name, _)) = &self.new {
+            for (name, _) in &self.new {
                 // One that stays has no effect while nothing else opens the repository.
                 let _ = place.backend().delete(name);
             }

@@ -95,8 +95,10 @@ pub fn rotate(
     let places = whole.iter().map(|number| repository.destinations()[*number].clone()).collect();
     let rotated = Repository::of(keys, header, places, None);
     let slots: Vec<Slot> = rotation.slots.into_iter().map(|(_, _, slot)| slot).collect();
-    // The keys of inboxes derive from the generation that their slots name, so those stay.
-    let goes = |one: &KnownSlot| !one.is_removed && one.slot.machine.is_none();
+    // The keys of inboxes derive from the generation that their slots name, so those stay. What a slot of an unknown
+    // kind is for, a newer program knows.
+    let stays = |slot: &Slot| slot.machine.is_some() || slot.is_of_unknown_kind();
+    let goes = |one: &KnownSlot| !one.is_removed && !stays(&one.slot);
     let removed: Vec<KnownSlot> = before.list.into_iter().filter(goes).collect();
     let ids: Vec<ObjectId> = removed.iter().map(|one| one.slot.id).collect();
     let removal = Removal {

@@ -14,6 +14,9 @@ use crate::maintenance::sync::{SyncOptions, SyncReport, sync};
 use crate::repository::{create_copy, forget, open};
 use crate::testing::{RecordingObserver, Sample, backup_options, time, writer};
 
+mod many_removals;
+mod unknown_kind;
+
 const CHEAP: Cost = Cost { memory: 8 << 10, passes: 1, lanes: 1 };
 
 /// A repository at two destinations.

@@ -89,6 +89,7 @@ pub fn annotate(
             pinned: entry.pinned,
             tags: entry.snapshot.tags.clone(),
             labels: entry.labels.clone(),
+            unknown: Vec::new(),
         };
         let mut number = 0;
         if let Some(newest) = newest {
@@ -96,6 +97,7 @@ pub fn annotate(
             let known = Records::open(repository).annotation(newest)?;
             (annotation.pinned, annotation.tags, annotation.labels) =
                 (known.pinned, known.tags, known.labels);
+            annotation.unknown = known.unknown;
             let last = newest.suffix().and_then(|number| u32::from_str_radix(number, 16).ok());
             number = last.map_or(0, |last| last.saturating_add(1));
         }

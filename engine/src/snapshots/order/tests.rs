@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::format::id::{BlobId, ObjectId};
-use crate::format::record::Totals;
+use crate::format::record::{Totals, UnknownParts};
 use crate::format::tree::Flags;
 
 const NOW: Timestamp = Timestamp { seconds: 1_000_000, nanos: 0 };
@@ -36,6 +36,7 @@ pub(crate) fn snapshot(client: u8, sequence: u64, seconds: i64) -> (SnapshotId, 
         foreign: Vec::new(),
         session: ObjectId([0; 32]),
         origin: None,
+        unknown: UnknownParts::default(),
     };
     (SnapshotId(id), snapshot)
 }

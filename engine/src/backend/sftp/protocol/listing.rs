@@ -10,6 +10,7 @@ use super::packet::{Attributes, Reply, Request, code};
 use super::requests::{Handle, Status, refusal};
 use super::session::Session;
 use super::wait::PATIENCE;
+use crate::backend::pages::Pages;
 
 /// The most requests for the names of one directory on their way at once.
 const IN_FLIGHT: usize = 16;
@@ -57,7 +58,7 @@ pub(in super::super) async fn list_raw(
 }
 
 async fn read_names(session: &Session, handle: &Handle) -> io::Result<Vec<RawName>> {
-    let mut names = Vec::new();
+    let (mut names, mut pages) = (Vec::new(), Pages::default());
     let mut pending = VecDeque::new();
     // Most directories end with the second answer; long ones deserve more requests at once.
     let mut wanted = 2;
@@ -74,7 +75,9 @@ async fn read_names(session: &Session, handle: &Handle) -> io::Result<Vec<RawNam
                 error => Err(error),
             };
         }
+        let before = names.len();
         append_names(&reply, &mut names)?;
+        pages.add(names.get(before).map(|first: &RawName| first.name.as_slice()))?;
         wanted = (wanted * 2).min(IN_FLIGHT);
     }
 }

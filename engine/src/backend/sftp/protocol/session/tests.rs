@@ -119,3 +119,32 @@ fn an_answer_of_absurd_length_ends_the_session() {
         assert_eq!(found.expect_err("it is no answer").kind(), io::ErrorKind::InvalidData);
     });
 }
+
+#[test]
+fn a_list_that_repeats_itself_without_end_is_an_error() {
+    block_on(async {
+        let (mut server, stream) = Server::new();
+        let (session, ()) = tokio::join!(Session::open(stream), server.greet());
+        let session = session.expect("a session");
+        let played = async {
+            loop {
+                let (kind, id, _) = server.request().await;
+                let answer = match kind {
+                    code::OPENDIR => Request::new(code::HANDLE, 16).string(b"handle"),
+                    code::READDIR => {
+                        let names = Request::new(code::NAME, 64).u32(1);
+                        names.string(b"name").string(b"-rw-r--r-- name").u32(0)
+                    }
+                    _ => Request::new(code::STATUS, 32).u32(0).string(b"").string(b""),
+                };
+                server.answer(id, answer).await;
+            }
+        };
+        let listed = tokio::select! {
+            listed = crate::backend::sftp::protocol::listing::list_raw(&session, "folder") => listed,
+            () = played => unreachable!("it plays on"),
+        };
+        let error = listed.expect_err("it does not end");
+        assert!(error.to_string().contains("repeats itself"), "{error}");
+    });
+}
