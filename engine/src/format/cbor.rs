@@ -291,7 +291,9 @@ mod tests {
         for pairs in [0, 23, 24, 255, 256, 70_000] {
             let mut out = vec![7];
             let mut map = MapWriter::new(&mut out);
-            (0..pairs).for_each(|key| drop(map.key(key).u64(1)));
+            for key in 0..pairs {
+                map.key(key).u64(1);
+            }
             map.finish();
             let mut read = 0;
             let each = |key, d: &mut Decoder<'_>| {

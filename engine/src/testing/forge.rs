@@ -119,7 +119,9 @@ pub(crate) fn with_keys(mut record: Vec<u8>, keys: &[(u64, u64)]) -> Vec<u8> {
     record[0] += keys.len() as u8;
     assert!(record[0] <= 0xb7, "the head of a small map is one byte");
     let mut out = Writer::new(&mut record);
-    keys.iter().for_each(|(key, number)| drop(out.u64(*key).u64(*number)));
+    for (key, number) in keys {
+        out.u64(*key).u64(*number);
+    }
     record
 }
 
