@@ -77,11 +77,9 @@ fn a_snapshot_that_can_not_be_read_is_named_and_makes_each_answer_a_partial_one(
     // What the machine has read of it before is not needed any more.
     fs::remove_dir_all(yore.scratch.at("cache")).expect("there is a cache");
     let kept = source.join("kept");
-    for answer in [
-        yore.run(["find", "kept"]),
-        yore.run_on("log", &[&kept]),
-        yore.run(["snapshots"]),
-    ] {
+    for answer in
+        [yore.run(["find", "kept"]), yore.run_on("log", &[&kept]), yore.run(["snapshots"])]
+    {
         let answer = answer.assert_code(3);
         assert!(answer.err.contains(&name), "{}", answer.err);
         assert!(!answer.out.is_empty(), "what can be read is shown");

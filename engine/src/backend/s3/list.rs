@@ -30,14 +30,20 @@ pub(super) async fn list(bucket: &Bucket, area: Area) -> Result<Vec<ListedObject
     loop {
         let token = next.clone();
         let page = page(bucket, &prefix, |request| request.set_continuation_token(token)).await?;
-        pages.add(page.contents().first().and_then(Object::key).map(str::as_bytes)).map_err(failed)?;
+        pages
+            .add(page.contents().first().and_then(Object::key).map(str::as_bytes))
+            .map_err(failed)?;
         found.extend(page.contents().iter().filter_map(|object| listed(object, &root, area)));
         if page.is_truncated != Some(true) {
             break;
         }
         match page.next_continuation_token {
-            None => return Err(failed(endless("the list goes on, and the server does not tell where"))),
-            same if same == next => return Err(failed(endless("the server's list repeats itself"))),
+            None => {
+                return Err(failed(endless("the list goes on, and the server does not tell where")));
+            }
+            same if same == next => {
+                return Err(failed(endless("the server's list repeats itself")));
+            }
             token => next = token,
         }
     }

@@ -28,7 +28,7 @@ impl UnknownParts {
         let known = |key, d: &mut minicbor::Decoder<'_>| {
             match key {
                 0 => return Ok(false),
-                ..=LAST_KNOWN => cbor::skip(d)?,
+                1..=LAST_KNOWN => cbor::skip(d)?,
                 ORIGIN => binding = Origin::decode(d)?.is_none().then_some(ORIGIN),
                 _ => return Ok(false),
             }

@@ -193,7 +193,12 @@ fn cipher(key: &[u8; 32]) -> LessSafeKey {
 type KeyPair = (zeroize::Zeroizing<[u8; 32]>, [u8; 32]);
 
 /// Derives the key of an object with its commitment; `None` when the secret from which it derives is not known.
-pub(super) fn key_pair(keys: &Keys, kind: Kind, salt: &[u8; 32], generation: u8) -> Option<KeyPair> {
+pub(super) fn key_pair(
+    keys: &Keys,
+    kind: Kind,
+    salt: &[u8; 32],
+    generation: u8,
+) -> Option<KeyPair> {
     let kind_byte = [kind as u8];
     let info = derivation(keys, &kind_byte);
     let derive = |secret: &PurposeKey| derive_committed(secret.bytes(), salt, &info);

@@ -47,11 +47,9 @@ fn answer(mut stream: TcpStream, page: &str) {
 fn a_list_that_goes_on_without_end_is_an_error() {
     let same = |_: usize| "same".to_owned();
     let another = |number: usize| number.to_string();
-    for bucket in [
-        endless_bucket(same, true),
-        endless_bucket(same, false),
-        endless_bucket(another, true),
-    ] {
+    for bucket in
+        [endless_bucket(same, true), endless_bucket(same, false), endless_bucket(another, true)]
+    {
         let error = bucket.list(Area::Snapshots).expect_err("it does not end");
         assert!(error.with_cause().contains("repeats itself"), "{error:?}");
         assert!(!error.is_temporary(), "it is not tried again");

@@ -21,8 +21,7 @@ fn a_slot_of_an_unknown_kind_is_no_damage_and_nothing_removes_it() {
     assert!(found.is_sound(), "{:?}", found.problems);
     assert!(found.notes.iter().any(|note| note.contains("does not know")), "{:?}", found.notes);
     let refused = remove_slots(&both, &removal(&[slot.id])).err();
-    let is_refused =
-        matches!(refused, Some(Error::Refused(Refusal::UnknownKindOfKey { .. })));
+    let is_refused = matches!(refused, Some(Error::Refused(Refusal::UnknownKindOfKey { .. })));
     assert!(is_refused, "{refused:?}");
     let secret = scene.sample.secret();
     let new = [NewSlot { secret, label: "", cost: CHEAP, time: time(4) }];
