@@ -49,7 +49,7 @@ fn the_rules_of_the_configuration_hold_for_what_watch_saves() {
     {
         person.types(["config", "set", key, value]).assert_code(0);
     }
-    let watch = Watch::start(&person, Feed::Best, &["--snapshots", "2"]);
+    let watch = Watch::start(&person, Feed::Best, &[]);
     watch.wait_for(&person, 1);
     fs::write(person.at("docs/b/file"), "changed").expect("a file");
     let began = Instant::now();
@@ -59,6 +59,16 @@ fn the_rules_of_the_configuration_hold_for_what_watch_saves() {
     }
     assert!(watch.log().contains("Retention: 1 snapshot forgotten, 1 kept."), "{}", watch.log());
     assert_eq!(snapshots(&person), 1);
+    // A watch frees the space once a day.
+    let before = watch.log().matches("the first prune after").count();
+    for saved in [2, 3] {
+        fs::write(person.at("docs/b/file"), format!("changed {saved}")).expect("a file");
+        while watch.log().matches("Retention: 1 snapshot forgotten").count() < saved {
+            assert!(began.elapsed() < DEADLINE, "{}", watch.log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    assert_eq!(watch.log().matches("the first prune after").count(), before, "{}", watch.log());
 }
 
 /// Like a share that another machine changes: bindfs tells nothing of what happens in the folder that it shows.

@@ -5,7 +5,8 @@ use std::time::Instant;
 use yore_engine::Run;
 use yore_engine::repository::Repository;
 
-use super::{Options, retention, summary};
+use super::retention::{self, Freeing};
+use super::{Options, summary};
 use crate::args::duration;
 use crate::config::{Hooks, Settings, SourceKind, SourceSettings};
 use crate::context::Context;
@@ -190,7 +191,9 @@ fn save_one(
         return Err(failure);
     }
     match options.settings().run {
-        Run::Real => Ok(done.and(retention::apply(context, repository, source)?)),
+        Run::Real => {
+            Ok(done.and(retention::apply(context, repository, source, &mut Freeing::Now)?))
+        }
         Run::Dry => Ok(done),
     }
 }

@@ -39,7 +39,9 @@ pub(super) async fn list(bucket: &Bucket, area: Area) -> Result<Vec<ListedObject
         }
         match page.next_continuation_token {
             None => {
-                return Err(failed(endless("the list goes on, and the server does not tell where")));
+                return Err(failed(endless(
+                    "the list goes on, and the server does not tell where",
+                )));
             }
             same if same == next => {
                 return Err(failed(endless("the server's list repeats itself")));

@@ -12,7 +12,7 @@ const QUIET: Duration = Duration::from_secs(60);
 /// The time after the first change at which it is made at the latest.
 const AT_LATEST: Duration = Duration::from_secs(300);
 /// The time after which everything is looked at.
-const DAY: Duration = Duration::from_secs(86_400);
+pub const DAY: Duration = Duration::from_secs(86_400);
 
 /// The moments of snapshots.
 pub struct Pace {

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant, SystemTime};
 use yore_engine::backup::ChangedPaths;
 use yore_engine::repository::Repository;
 
+use super::pace::DAY;
 use super::thin;
 use super::watched::{Observed, Watched};
 use crate::args::file_system_snapshot::FileSystemSnapshot;
+use crate::commands::backup::retention::Freeing;
 use crate::commands::backup::summary;
 use crate::config::SourceSettings;
 use crate::context::Context;
@@ -65,7 +67,14 @@ impl Watched<'_> {
         run.end(context, ledger, &outcome);
         let names: BTreeSet<&str> =
             self.sources.iter().map(|source| source.settings.name.as_str()).collect();
-        let thinned = thin::apply(context, repository, &names)?;
+        // A prune for each snapshot would leave a list of what is to be deleted each time.
+        let is_due = self.freed.is_none_or(|freed| freed.elapsed() >= DAY);
+        let mut freeing = if is_due { Freeing::Now } else { Freeing::Later };
+        let thinned = thin::apply(context, repository, &names, &mut freeing);
+        if is_due && freeing == Freeing::Later {
+            self.freed = Some(Instant::now());
+        }
+        let thinned = thinned?;
         outcome.map(|done| (made, done.and(thinned)))
     }
 }

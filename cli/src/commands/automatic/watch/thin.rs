@@ -11,7 +11,7 @@ use crate::access::state;
 use crate::access::writer::writer;
 use crate::args::retention::Rules;
 use crate::args::time;
-use crate::commands::backup::retention;
+use crate::commands::backup::retention::{self, Freeing};
 use crate::config::SourceSettings;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Outcome};
@@ -27,12 +27,17 @@ const DAYS: u32 = 100_000;
 ///
 /// # Errors
 /// An interrupt.
-pub fn apply(context: &Context, repository: &Repository, names: &BTreeSet<&str>) -> Outcome {
+pub fn apply(
+    context: &Context,
+    repository: &Repository,
+    names: &BTreeSet<&str>,
+    freeing: &mut Freeing,
+) -> Outcome {
     let settings = context.settings()?;
     let mut done = Done::Whole;
     for source in settings.sources.iter().filter(|source| names.contains(source.name.as_str())) {
         done = done.and(match settings.retention_of(source).rules.is_empty() {
-            false => retention::apply(context, repository, source)?,
+            false => retention::apply(context, repository, source, freeing)?,
             true => match by_age(context, repository, source) {
                 Ok(thinned) => thinned,
                 Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),

@@ -28,6 +28,8 @@ pub struct Watched<'c> {
     interval: Duration,
     pub(super) sources: Vec<Observed>,
     feed: Feed,
+    /// The time when space was freed last, as far as this watch knows.
+    pub(super) freed: Option<Instant>,
     /// The program's own folders: what is written there at each snapshot is no change.
     own_folders: Vec<PathBuf>,
 }
@@ -98,7 +100,7 @@ impl<'c> Watched<'c> {
         let state = state_folder().and_then(|folder| std::fs::canonicalize(folder).ok());
         let own_folders = context.own_folders()?.into_iter().chain(state).collect();
         let sources = sources.into_iter().map(Observed::new).collect();
-        Ok(Self { context, interval, sources, feed: Feed::new(), own_folders })
+        Ok(Self { context, interval, sources, feed: Feed::new(), freed: None, own_folders })
     }
 
     /// Watches the folders that are there and not watched yet; returns true if one came, went or was exchanged, or if
