@@ -12,7 +12,7 @@ use yore_platform::ReadBuffer;
 
 use crate::format::cbor::{self, Read};
 use crate::format::header::Unverified;
-use crate::format::id::{ObjectId, RepositoryId};
+use crate::format::id::{ObjectId, RepositoryId, SnapshotId};
 use crate::format::index::{self, IndexObject};
 use crate::format::object::ObjectName;
 use crate::format::pack::{Codec, Contents, FrameInfo, PackInfo, decode_frame};
@@ -134,8 +134,12 @@ fn list(bytes: &[u8]) {
     let _ = black_box(decode_hole_list(rest));
 }
 
+/// One with parts that this version does not know is read, and none is made of it.
 fn snapshot(bytes: &[u8]) {
-    round_trip(bytes, Snapshot::decode, Snapshot::encode);
+    let Ok(snapshot) = Snapshot::decode(bytes) else { return };
+    if snapshot.unknown.allow_another("here", SnapshotId([0; 32])).is_ok() {
+        round_trip(bytes, Snapshot::decode, Snapshot::encode);
+    }
 }
 
 fn annotation(bytes: &[u8]) {
