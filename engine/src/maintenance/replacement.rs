@@ -8,7 +8,7 @@ use yore_platform::Timestamp;
 use crate::error::Result;
 use crate::format::id::SnapshotId;
 use crate::format::object::{Kind, ObjectName};
-use crate::format::record::Snapshot;
+use crate::format::record::{Annotation, Snapshot};
 use crate::format::seal;
 use crate::operation::clock::now;
 use crate::operation::observer::Observer;
@@ -100,9 +100,39 @@ impl Task<'_> {
             let id = SnapshotId(keys.draw_salt(&content));
             let name = ObjectName::snapshot(id);
             mirrors.save(&name, seal::seal_whole(keys, Kind::Snapshot, &name, id.0, &content)?)?;
+            carry_annotation(self.repository, mirrors, (id, &snapshot), entry, self.writer)?;
             previous = Some(id);
             ids.push(id);
         }
         Ok(ids)
     }
+}
+
+/// Saves for a snapshot what was noted about the one of which it was made.
+///
+/// Before the verdict, so that no policy meets it without its pin.
+pub(super) fn carry_annotation(
+    repository: &Repository,
+    mirrors: &MirrorWriter<'_>,
+    (id, snapshot): (SnapshotId, &Snapshot),
+    entry: &SnapshotEntry,
+    writer: &Writer,
+) -> Result<()> {
+    if !entry.pinned && entry.labels.is_empty() {
+        return Ok(());
+    }
+    let annotation = Annotation {
+        snapshot: id,
+        time: now(),
+        host: writer.host.clone(),
+        user: writer.user.clone(),
+        pinned: entry.pinned,
+        tags: snapshot.tags.clone(),
+        labels: entry.labels.clone(),
+        unknown: Vec::new(),
+    };
+    let (name, content) = (ObjectName::annotation(id, 0), annotation.encode());
+    let salt = repository.keys.draw_salt(&content);
+    let object = seal::seal_whole(&repository.keys, Kind::Annotation, &name, salt, &content)?;
+    mirrors.save(&name, object)
 }

@@ -11,9 +11,10 @@ use crate::backup::resume;
 use crate::error::{Error, Refusal, Result};
 use crate::format::id::{BlobId, SnapshotId};
 use crate::format::object::{Kind, ObjectName};
-use crate::format::record::{Annotation, Origin, Snapshot, Totals, UnknownParts};
+use crate::format::record::{Origin, Snapshot, Totals, UnknownParts};
 use crate::format::seal;
 use crate::index::BlobIndex;
+use crate::maintenance::replacement::carry_annotation;
 use crate::operation::clock::now;
 use crate::operation::observer::Event;
 use crate::read::reader::Reader;
@@ -203,25 +204,7 @@ impl Job<'_> {
         let name = ObjectName::snapshot(id);
         mirrors.save(&name, seal::seal_whole(&to.keys, Kind::Snapshot, &name, id.0, &content)?)?;
         to.remember(&name, &content);
-        if entry.pinned || !entry.labels.is_empty() {
-            // Before the verdict, so that no policy meets the copy without its pin.
-            let annotation = Annotation {
-                snapshot: id,
-                time: now(),
-                host: self.writer.host.clone(),
-                user: self.writer.user.clone(),
-                pinned: entry.pinned,
-                tags: entry.snapshot.tags.clone(),
-                labels: entry.labels.clone(),
-                unknown: Vec::new(),
-            };
-            let (name, content) = (ObjectName::annotation(id, 0), annotation.encode());
-            let salt = to.keys.draw_salt(&content);
-            mirrors.save(
-                &name,
-                seal::seal_whole(&to.keys, Kind::Annotation, &name, salt, &content)?,
-            )?;
-        }
+        carry_annotation(to, mirrors, (id, &snapshot), entry, self.writer)?;
         Ok(id)
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::format::object::Area;
 use crate::operation::observer::Unobserved;
+use crate::repository::annotate;
 use crate::testing::{Sample, forge, time, writer};
 
 const EVERYTHING: RepairOptions = RepairOptions { read_data: ReadData::All, run: Run::Real };
@@ -103,6 +104,11 @@ fn what_can_be_saved_becomes_snapshots_once_and_a_plain_backup_heals() {
     let mut bytes = fs::read(pack).expect("a pack");
     bytes[200] ^= 1;
     put(pack, &bytes);
+    let pin = |one: &mut crate::format::record::Annotation| {
+        one.pinned = true;
+        one.labels.insert("label".into(), "of a program".into());
+    };
+    annotate(&sample.repository, sample.newest().id, &writer(), time(5), pin).expect("pinned");
     let before = sample.reopen().expect("it opens").snapshots().expect("snapshots").list;
     let report = run_all(&sample);
     let saved = &report.saved;
@@ -117,6 +123,8 @@ fn what_can_be_saved_becomes_snapshots_once_and_a_plain_backup_heals() {
             |id: &SnapshotId| after.iter().find(|entry| entry.id == *id).expect("it is there");
         let (old, new) = (find(old), find(new));
         assert_eq!(new.since, old.since);
+        assert_eq!((new.pinned, &new.labels), (old.pinned, &old.labels));
+        assert_eq!(new.snapshot.tags, ["salvaged"]);
         assert_eq!(new.snapshot.totals.files, old.snapshot.totals.files - removed.files);
         assert_eq!(removed.files, saved.lost.len() as u64);
         let checked = crate::maintenance::check::incomplete(
