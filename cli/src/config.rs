@@ -8,6 +8,8 @@ mod address;
 mod check;
 mod containers;
 pub mod edit;
+#[cfg(any(test, feature = "fuzzing"))]
+mod feed;
 mod file;
 mod log;
 pub mod rate;
@@ -22,6 +24,8 @@ mod value;
 pub use address::Refused;
 pub use check::mistakes;
 pub use containers::{CONTAINER_PROGRAMS, CONTAINERS, DockerVolumes, Stillness};
+#[cfg(feature = "fuzzing")]
+pub use feed::feed;
 pub use file::ConfigFile;
 pub use log::{LogForm, LogPlace, LogSettings};
 pub use schema::{SOURCE_KINDS, is_name};

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, the lowest first. Each may use those before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 17] = [
     "text", "failure", "json", "args", "screen", "access", "config", "context", "moment", "drive",
-    "runs", "job", "commands", "usage", "main",
+    "runs", "job", "commands", "usage", "program", "lib", "bin",
 ];
 
 /// The number of files that may stand side by side.
@@ -25,7 +25,7 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
         if path.is_dir() {
             rust_files(&path, files);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            here += 1;
+            here += usize::from(!path.ends_with("lib.rs"));
             files.push(path);
         }
     }

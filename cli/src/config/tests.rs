@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::check::mistakes;
 use super::edit::{self, Field};
+use super::feed::feed;
 use super::{Settings, get, to_json};
 
 const SAMPLE: &str = r#"# Mine.
@@ -59,6 +60,8 @@ fn every_mistake_is_named_with_its_place_and_what_is_expected() {
     };
     for (text, line, column, part) in [
         ("kye-file = \"/x\"", 1, 1, "perhaps \"key-file\""),
+        ("keep-file = \"/x\"", 1, 1, "perhaps \"key-file\""),
+        ("retention.keep-last = 3", 1, 11, "perhaps \"last\""),
         ("\n\n[[destnation]]\nname = \"a\"", 3, 3, "perhaps \"destination\""),
         ("[[destination]]\nname = \"a\"\nurl = \"/x\"\nremoveable = true", 4, 1, "\"removable\""),
         ("[[destination]]\nname = \"a\"\nurl = \"/x\"\nverify_writes = 1", 4, 1, "verify-writes"),
@@ -186,6 +189,19 @@ fn values_are_read_back_as_they_were_set() {
     let shown = to_json(SAMPLE);
     assert_eq!(shown["destination"][1]["url"], "volume:My Disk/yore");
     assert_eq!(shown["limit"]["upload"][0], "5 MB/s");
+}
+
+#[test]
+fn whatever_a_fuzzer_found_is_read_or_refused() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fuzz/corpus/configuration");
+    let entries = std::fs::read_dir(corpus).expect("a folder");
+    let mut count = 0;
+    for entry in entries {
+        feed(&std::fs::read(entry.expect("an entry").path()).expect("a file"));
+        count += 1;
+    }
+    assert!(count > 0);
+    feed(SAMPLE.as_bytes());
 }
 
 /// Comments, blank lines and keys in any order, as people write them.

@@ -1,31 +1,14 @@
-//! The program `yore`: reads arguments, runs commands, prints results and errors.
-//!
-//! Each command is a file under `commands`; everything that is printed goes through `screen`.
-
-mod access;
-mod args;
-mod commands;
-mod config;
-mod context;
-mod drive;
-mod failure;
-mod job;
-mod json;
-mod moment;
-#[cfg(test)]
-mod rooms;
-mod runs;
-mod screen;
-mod text;
-mod usage;
+//! The program from its first argument to its exit code.
 
 use std::process::ExitCode;
 
 use crate::context::Context;
-use crate::screen::Screen;
+use crate::screen::{self, Screen};
 use crate::usage::Parsed;
+use crate::{access, commands, context, failure, usage};
 
-fn main() -> ExitCode {
+/// Runs what was typed.
+pub fn main() -> ExitCode {
     let (arguments, name) = match usage::read() {
         Parsed::Arguments(arguments, name) => (arguments, name),
         Parsed::Text(text) => return screen::text(&text),
