@@ -265,9 +265,12 @@ pub fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
 /// Returns the known key that an unknown one most probably means.
 pub fn nearest(keys: &'static [Key], name: &str) -> Option<&'static str> {
     let typed = name.to_lowercase().replace('_', "-");
-    let distance = |key: &Key| strsim::damerau_levenshtein(key.name, &typed);
+    // The options of `forget` are called so.
+    let option = typed.strip_prefix("keep-").filter(|rest| find(keys, rest).is_some());
+    let typed = option.unwrap_or(&typed);
+    let distance = |key: &Key| strsim::damerau_levenshtein(key.name, typed);
     let best = keys.iter().min_by_key(|key| distance(key))?;
-    let plural = best.name.starts_with(&typed) || typed.starts_with(best.name);
+    let plural = best.name.starts_with(typed) || typed.starts_with(best.name);
     // A third of the letters may be wrong; more is another word.
     (plural || distance(best) <= (best.name.len() / 3).max(1)).then_some(best.name)
 }

@@ -119,7 +119,7 @@ fn chosen(context: &Context, options: &Options) -> Outcome<Vec<SourceSettings>> 
         false => Ok(chosen),
         true => Err(Failure::usage(
             "there is no source of files to be watched",
-            "add one: yore source add ~/Documents; databases are backed up by a timer: yore schedule install",
+            "add one: yore source add ~/Documents; databases and other machines are backed up by a timer: yore schedule install",
         )),
     }
 }
