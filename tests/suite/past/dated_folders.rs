@@ -119,6 +119,9 @@ fn rotated_folders_of_rsync_become_snapshots_of_their_times() {
     assert_eq!((&objects[3]["imported"], &objects[3]["failed"]), (&3.into(), &0.into()));
     assert_eq!(objects[0]["name"], "20260101_103000");
     rotated.assert_imported();
+    // It is of the past: no backup of it is missed.
+    let status = rotated.yore.run(["status"]).assert_code(0);
+    assert!(status.out.contains("no backup that counts"), "{}", status.out);
     let again = rotated.import(&[]).assert_code(0);
     assert!(again.out.contains("Nothing is left to be imported"), "{again:?}");
     rotated.assert_imported();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::Value;
-use yore_engine::format::{RepositoryId, Snapshot, SnapshotId};
+use yore_engine::format::{Origin, RepositoryId, Snapshot, SnapshotId};
 use yore_engine::snapshots::{Clock, SnapshotEntry};
 use yore_platform::{drive_attribute, drives, hostname};
 
@@ -83,6 +83,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     suspicion::print_rolled_back(context, &snapshots.rolled_back);
     let mut dropped = Dropped::read(repository.id())?;
     let suspicious = attention::suspicious(&snapshots.list);
+    let is_empty = snapshots.list.is_empty();
     let mut lasts = last_backups(context, snapshots.list);
     if let Some(source) = &options.forget_source {
         forget_source(context, options, source, &lasts, &mut dropped)?;
@@ -90,7 +91,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     }
     let all = lasts.len();
     lasts.retain(|last| !dropped.has(&last.host, &last.source, last.id));
-    print_backups(context, &repository.location(), &lasts);
+    print_backups(context, &repository.location(), &lasts, is_empty);
     if lasts.len() < all {
         let number = (all - lasts.len()) as u64;
         let those = format::counted(number, "source");
@@ -154,8 +155,11 @@ fn forget_source(
 fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<LastBackup> {
     let now = context.now.timestamp().as_second();
     let mut lasts: BTreeMap<(String, Vec<u8>), SnapshotEntry> = BTreeMap::new();
-    // A part of a backup is no backup of its sources.
-    for entry in list.into_iter().filter(|entry| !entry.snapshot.partial) {
+    // A part of a backup is no backup of its sources, and an imported folder is of the past.
+    let counts = |snapshot: &Snapshot| {
+        !snapshot.partial && !matches!(snapshot.origin, Some(Origin::Folder(_)))
+    };
+    for entry in list.into_iter().filter(|entry| counts(&entry.snapshot)) {
         let Snapshot { host, client, sources, .. } = &entry.snapshot;
         for source in sources {
             // The same source of this installation, under a former name.
@@ -183,7 +187,7 @@ fn last_backups(context: &Context, list: Vec<SnapshotEntry>) -> Vec<LastBackup> 
     lasts.into_iter().map(last).collect()
 }
 
-fn print_backups(context: &Context, location: &str, lasts: &[LastBackup]) {
+fn print_backups(context: &Context, location: &str, lasts: &[LastBackup], is_empty: bool) {
     if context.screen.is_json() {
         for last in lasts {
             context.screen.object(&json::Source {
@@ -201,7 +205,11 @@ fn print_backups(context: &Context, location: &str, lasts: &[LastBackup]) {
         return;
     }
     if lasts.is_empty() {
-        return context.screen.info(format!("{location} holds no snapshots yet."));
+        let what = match is_empty {
+            true => "holds no snapshots yet.",
+            false => "holds snapshots, but no backup that counts.",
+        };
+        return context.screen.info(format!("{location} {what}"));
     }
     let zone = context.now.time_zone();
     let mut table = Table::new([
