@@ -78,18 +78,30 @@ fn both_packages_hold_the_same_files_and_a_second_build_makes_the_same_packages(
     }
 }
 
-#[test]
-fn a_package_works_in_a_clean_system_and_leaves_nothing_behind() {
+/// Runs a script of `tests/long/packages` in a clean system, which has some files.
+#[track_caller]
+fn in_clean_system(options: &[&str], script: &str, files: &[&Path]) {
     needs_root("make a system of its own");
-    let page = fs::read_to_string(root().join("docs/installation.md")).expect("a page");
-    assert!(page.contains("apt-get install ./yore_*.deb"), "it is installed as the page says");
     let scratch = Scratch::in_quiet_place();
     let here = root().join("tests/long/packages");
-    let ended = Command::new(here.join("clean-system"))
-        .args([scratch.path(), &BUILT.deb, &here.join("install-and-purge")])
-        .output()
-        .expect("bash runs");
+    let mut command = Command::new(here.join("clean-system"));
+    command.args(options).arg(scratch.path()).arg(here.join(script)).args(files);
+    let ended = command.output().expect("bash runs");
     let printed = String::from_utf8_lossy(&ended.stdout);
     let said = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{}\n{printed}\n{said}", ended.status);
+}
+
+#[test]
+fn a_package_works_in_a_clean_system_and_leaves_nothing_behind() {
+    in_clean_system(&[], "install-and-purge", &[&BUILT.deb]);
+}
+
+/// Everything is built there, from a clone, with what the page says and nothing else.
+#[test]
+fn the_page_of_installation_is_right_in_a_clean_system_from_its_first_line_to_its_last() {
+    let scratch = Scratch::new();
+    let clone = scratch.at("yore.git");
+    in_shell("git clone --quiet --bare \"$1\" \"$2\"", &[&root(), &clone]);
+    in_clean_system(&["--with-rust"], "build-and-install", &[&clone]);
 }

@@ -43,6 +43,6 @@ pub use repository::{
 pub use server::Garage;
 pub use server::{
     Action, BucketAt, DatabaseServer, Direction, Exchange, FaultyProxy, HttpProcess, Kills, Link,
-    LinkCounts, MessageSink, Moto, Proxy, RcloneRemotes, S3s, ServerProcess, Sshd, SshdSettings,
-    boto, free_port, kill_at_random, make_key, serves_remote,
+    LinkCounts, MessageSink, Moto, Podman, Proxy, RcloneRemotes, S3s, ServerProcess, Sshd,
+    SshdSettings, boto, free_port, kill_at_random, make_key, serves_remote,
 };

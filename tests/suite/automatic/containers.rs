@@ -1,93 +1,14 @@
 //! Volumes and databases of containers: a real Podman, with files of its own.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
-use yore_tests::{DatabaseServer, Disk, Ended, Person, Yore, in_shell, needs_root};
+use yore_tests::{DatabaseServer, Disk, Ended, Person, Podman, Yore, in_shell};
 
-/// A Podman with images, containers and volumes in a folder of its own.
-struct Podman {
-    environment: Vec<(&'static str, OsString)>,
-    graph: PathBuf,
-}
-
-impl Podman {
-    /// Sets it up below `folder`, with the image `tools` that holds busybox.
-    fn new(folder: &Path) -> Self {
-        needs_root("run containers without a service of the user's");
-        let (settings, storage) = (folder.join("containers.conf"), folder.join("storage.conf"));
-        let (graph, run) = (folder.join("graph"), folder.join("run"));
-        fs::create_dir_all(folder.join("image/bin")).expect("a folder");
-        // The usual locks are a pool of the machine, to which a folder that is deleted gives none back.
-        let text = format!(
-            "[engine]\nlock_type = \"file\"\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n\
-             events_logfile_path = \"{}\"\ntmp_dir = \"{}\"\n\n\
-             [containers]\nnetns = \"none\"\nlog_driver = \"k8s-file\"\n\
-             default_ulimits = [\"nofile=1024:1024\", \"nproc=1000:1000\"]\n",
-            folder.join("events").display(),
-            folder.join("tmp").display(),
-        );
-        fs::write(&settings, text).expect("a file");
-        let text = format!(
-            "[storage]\ndriver = \"vfs\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
-            graph.display(),
-            run.display()
-        );
-        fs::write(&storage, text).expect("a file");
-        let environment =
-            vec![("CONTAINERS_CONF", settings.into()), ("CONTAINERS_STORAGE_CONF", storage.into())];
-        let podman = Self { environment, graph };
-        let image = "cp /bin/busybox \"$1/bin\" && tar -C \"$1\" -c . > \"$1.tar\"";
-        in_shell(image, &[&folder.join("image")]);
-        let tar = folder.join("image.tar");
-        podman.run(&["import", tar.to_str().expect("UTF-8"), "localhost/tools"]);
-        podman
-    }
-
-    #[track_caller]
-    fn run(&self, words: &[&str]) -> String {
-        let mut command = Command::new("podman");
-        let ended =
-            command.args(words).envs(self.environment.clone()).output().expect("podman runs");
-        let said = String::from_utf8_lossy(&ended.stderr);
-        assert!(ended.status.success(), "podman {words:?}: {said}");
-        String::from_utf8_lossy(&ended.stdout).trim().to_owned()
-    }
-
-    /// Makes a volume, and starts a container with a busybox script that has it at `/data`.
-    fn container(&self, name: &str, volume: &str, script: &str) {
-        self.run(&["volume", "create", volume]);
-        let mounted = format!("{volume}:/data");
-        let words = ["run", "--detach", "--name", name, "--volume", &mounted, "localhost/tools"];
-        self.run(&[&words[..], &["/bin/busybox", "sh", "-c", script]].concat());
-    }
-
-    fn status(&self, container: &str) -> String {
-        self.run(&["inspect", "--format", "{{.State.Status}}", container])
-    }
-
-    /// Returns what happened to a container, in its order.
-    fn events(&self, container: &str) -> Vec<String> {
-        let filter = format!("container={container}");
-        let words = ["events", "--stream=false", "--filter", &filter, "--format", "{{.Status}}"];
-        self.run(&words).lines().map(str::to_owned).collect()
-    }
-
-    /// Types a command of a person's who uses it.
-    fn types(&self, person: &Person, words: &[&str]) -> Ended {
-        Yore::finish(person.command(words).envs(self.environment.clone()))
-    }
-}
-
-impl Drop for Podman {
-    fn drop(&mut self) {
-        let mut command = Command::new("podman");
-        command.args(["rm", "--all", "--force", "--time", "0"]);
-        let _ = command.envs(self.environment.clone()).output();
-    }
+/// Types a command of a person's who uses Podman.
+fn types(podman: &Podman, person: &Person, words: &[&str]) -> Ended {
+    Yore::finish(person.command(words).envs(podman.environment.clone()))
 }
 
 /// A program that counts in two files, and never empties them.
@@ -144,10 +65,10 @@ fn volumes_are_saved_by_their_names_and_restored_into_a_new_one() {
     set(&person, "exclude", "config/*.tmp");
     set(&person, "retention.last", "1");
     set(&person, "retention.auto", "true");
-    let first = report(&podman.types(&person, &["backup", "--json"]).assert_code(0));
+    let first = report(&types(&podman, &person, &["backup", "--json"]).assert_code(0));
     assert_eq!(first["totals"]["files"], 3, "without x.tmp: {first}");
     in_shell("sleep 4", &[]);
-    let again = report(&podman.types(&person, &["backup", "--json"]).assert_code(0));
+    let again = report(&types(&podman, &person, &["backup", "--json"]).assert_code(0));
     assert_eq!(again["totals"]["files"], 3);
     assert_eq!(again["totals"]["changed_files"], 0, "{again}");
     assert_eq!(
@@ -177,7 +98,7 @@ fn volumes_are_saved_by_their_names_and_restored_into_a_new_one() {
     assert!(sources.contains("volume uploads, volume config"), "{sources}");
     // A message names the folder, where a person can look.
     fs::remove_dir_all(podman.graph.join("volumes/config/_data")).expect("it is removed");
-    let gone = podman.types(&person, &["backup"]).assert_code(1);
+    let gone = types(&podman, &person, &["backup"]).assert_code(1);
     assert!(gone.err.contains("volumes/config/_data"), "{}", gone.err);
     person.types(["check", "--read-data"]).assert_code(0);
 }
@@ -189,17 +110,17 @@ fn containers_stand_still_while_their_volumes_are_read_and_go_on() {
     podman.container("other", "others", "/bin/busybox sleep 1000");
     set(&person, "containers", "pause");
     // The files change while it reads them.
-    let dry = podman.types(&person, &["backup", "--dry-run"]);
+    let dry = types(&podman, &person, &["backup", "--dry-run"]);
     assert!(matches!(dry.code, Some(0 | 3)), "{dry:?}");
     assert!(!podman.events("counter").contains(&"pause".to_owned()), "a dry run leaves it alone");
-    podman.types(&person, &["backup"]).assert_code(0);
+    types(&podman, &person, &["backup"]).assert_code(0);
     let (first, last) = numbers(&restored(&person, "/shop/uploads", "paused").join("uploads"));
     assert!(first == last || first == last + 1, "{first} and {last}");
     assert_eq!(podman.status("counter"), "running");
     let events = podman.events("counter");
     assert!(events.ends_with(&["pause".to_owned(), "unpause".to_owned()]), "{events:?}");
     set(&person, "containers", "stop");
-    podman.types(&person, &["backup"]).assert_code(0);
+    types(&podman, &person, &["backup"]).assert_code(0);
     assert_eq!(podman.status("counter"), "running");
     assert!(
         podman.events("counter").contains(&"died".to_owned()),
@@ -210,7 +131,7 @@ fn containers_stand_still_while_their_volumes_are_read_and_go_on() {
     assert!(!others.iter().any(|event| event == "pause" || event == "died"), "{others:?}");
     // One that was stopped before stays so.
     podman.run(&["stop", "--time", "0", "counter"]);
-    podman.types(&person, &["backup"]).assert_code(0);
+    types(&podman, &person, &["backup"]).assert_code(0);
     assert_eq!(podman.status("counter"), "exited");
 }
 
@@ -223,12 +144,15 @@ fn with_a_snapshot_of_the_file_system_containers_stand_still_for_that_alone() {
     let podman = Podman::new(&top);
     podman.container("counter", "uploads", COUNTS);
     let words = ["source", "add", "--kind", "docker", "--volume", "uploads", "--name", "shop"];
-    podman
-        .types(&person, &[&words[..], &["--containers", "pause", "--snapshot", "btrfs"]].concat());
+    types(
+        &podman,
+        &person,
+        &[&words[..], &["--containers", "pause", "--snapshot", "btrfs"]].concat(),
+    );
     set(&person, "program", "podman");
     let status = "podman inspect --format '{{.State.Status}}' counter >> ~/log";
     set(&person, "hooks.snapshot-after", status);
-    podman.types(&person, &["backup"]).assert_code(0);
+    types(&podman, &person, &["backup"]).assert_code(0);
     let folder = restored(&person, "/shop/uploads", "frozen").join("uploads");
     let (first, last) = numbers(&folder);
     assert!(first == last || first == last + 1, "{first} and {last}");
@@ -236,17 +160,17 @@ fn with_a_snapshot_of_the_file_system_containers_stand_still_for_that_alone() {
     assert_eq!((log().as_str(), podman.status("counter").as_str()), ("paused\n", "running"));
     // A backup that is killed meanwhile leaves it paused; the next lets it go on, and says so.
     set(&person, "hooks.snapshot-after", "kill -9 $PPID");
-    let killed = podman.types(&person, &["backup"]);
+    let killed = types(&podman, &person, &["backup"]);
     assert_eq!(killed.code, None, "{killed:?}");
     assert_eq!(podman.status("counter"), "paused");
     set(&person, "hooks.snapshot-after", "true");
-    let told = podman.types(&person, &["backup"]).assert_code(0);
+    let told = types(&podman, &person, &["backup"]).assert_code(0);
     assert!(told.err.contains("they go on"), "{}", told.err);
     assert_eq!(podman.status("counter"), "running");
     // An interrupt, and a failure, let it go on at once.
     for (line, code) in [("kill -INT $PPID; sleep 0.3", 130), ("false", 1)] {
         set(&person, "hooks.snapshot-after", line);
-        podman.types(&person, &["backup"]).assert_code(code);
+        types(&podman, &person, &["backup"]).assert_code(code);
         assert_eq!(podman.status("counter"), "running", "{line}");
     }
     let left = fs::read_dir(&top).expect("a folder").flatten();
@@ -260,11 +184,11 @@ fn with_a_snapshot_of_the_file_system_containers_stand_still_for_that_alone() {
 fn a_volume_or_a_program_that_is_missing_is_said_before_the_night() {
     let (person, podman) = person();
     podman.run(&["volume", "create", "uploads"]);
-    podman.types(&person, &["status"]).assert_code(0);
+    types(&podman, &person, &["status"]).assert_code(0);
     set(&person, "volumes", "nowhere");
-    let status = podman.types(&person, &["status"]).assert_code(3);
+    let status = types(&podman, &person, &["status"]).assert_code(3);
     assert!(status.err.contains("the volume nowhere was not found"), "{}", status.err);
-    let failed = podman.types(&person, &["backup"]).assert_code(1);
+    let failed = types(&podman, &person, &["backup"]).assert_code(1);
     assert!(failed.err.contains("the volume nowhere was not found"), "{}", failed.err);
     assert!(failed.err.contains("podman volume ls"), "{}", failed.err);
     // At once, when the source is added; without any program, that is what is said.
@@ -300,7 +224,7 @@ fn a_database_in_a_container_is_dumped_through_it() {
     let through =
         ["--through", "podman exec -i db", "--option", &options[0], "--option", &options[1]];
     person.types(words.into_iter().chain(through)).assert_code(0);
-    podman.types(&person, &["backup"]).assert_code(0);
+    types(&podman, &person, &["backup"]).assert_code(0);
     let dump = person.types(["cat", "latest:/db/shop.sql"]).assert_code(0).out;
     assert!(dump.contains("Käse") && dump.contains("Dump completed"), "{dump}");
     // Anything that a program in a container prints; and one that is not there.
@@ -309,10 +233,10 @@ fn a_database_in_a_container_is_dumped_through_it() {
         "podman exec -i db mariadb --socket={socket} -uroot --default-character-set=utf8mb4 -N -e 'select * from goods' shop"
     );
     person.types(words.into_iter().chain(["--command", &line])).assert_code(0);
-    podman.types(&person, &["backup", "--source", "text"]).assert_code(0);
+    types(&podman, &person, &["backup", "--source", "text"]).assert_code(0);
     assert_eq!(person.types(["cat", "latest:/t/goods.tsv"]).assert_code(0).out, "Käse\n");
     podman.run(&["rm", "--force", "--time", "0", "db"]);
     let before = person.types(["snapshots", "--json"]).assert_code(0).objects().len();
-    podman.types(&person, &["backup"]).assert_code(1);
+    types(&podman, &person, &["backup"]).assert_code(1);
     assert_eq!(person.types(["snapshots", "--json"]).assert_code(0).objects().len(), before);
 }
