@@ -35,6 +35,7 @@ pub(crate) mod stats;
 mod suspects;
 #[cfg(test)]
 mod tests;
+mod tombstones;
 
 pub(crate) use coverage::Coverage;
 pub use coverage::{DestinationStatus, Lacking};
@@ -65,6 +66,7 @@ pub(crate) use session::heartbeat::Pulse;
 pub use snapshots::Snapshots;
 pub(crate) use snapshots::State;
 use snapshots::VANISHED;
+pub(crate) use tombstones::{TombstoneObject, decode as decode_tombstones};
 
 /// An open repository at one or more destinations.
 pub struct Repository {

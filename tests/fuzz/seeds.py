@@ -34,6 +34,17 @@ def write(decoder, content):
         file.write(content)
 
 
+def head(kind, number):
+    """The head of a CBOR item of a kind, with a number below 65,536."""
+    return bytes([kind << 5 | 25]) + number.to_bytes(2, "big") if number > 255 else bytes([kind << 5 | 24, number])
+
+
+def tombstone_list(contents):
+    """Tombstones as prune puts them together, at a time of 10^18 nanoseconds."""
+    listed = b"".join(head(2, len(content)) + content for content in contents)
+    return b"\xa2\x01\x1b" + (10 ** 18).to_bytes(8, "big") + b"\x02" + bytes([0x80 | len(contents)]) + listed
+
+
 def raw(repository, name):
     with open(os.path.join(repository.path, name), "rb") as file:
         return file.read()
@@ -57,6 +68,9 @@ def main():
         for name, _ in found:
             write(SEALED[kind], repository.open_object(name, kind))
             write("name", name.encode())
+    tombstones = [repository.open_object(name, 5) for name, _ in names[5]]
+    write("tombstones", tombstone_list(tombstones))
+    write("tombstones", tombstone_list(tombstones * 4))
     for name in [name for name, _ in repository.indexes()]:
         repository.load_index(name)
     for pack in repository.packs.values():

@@ -175,6 +175,15 @@ impl ObjectName {
         Self(format!("forgotten/{id}"))
     }
 
+    /// Returns the name of a list of tombstones, which holds those of objects of lower levels.
+    ///
+    /// # Panics
+    /// When `level` is not from 1 to 15.
+    pub fn tombstone_list(id: ObjectId, level: u32) -> Self {
+        assert!((1..16).contains(&level), "a level is one digit and not 0");
+        Self(format!("forgotten/{id}.{level:x}"))
+    }
+
     /// Returns the name of an annotation of a snapshot.
     pub fn annotation(id: SnapshotId, number: u32) -> Self {
         Self(format!("annotations/{id}.{number:08x}"))
@@ -214,8 +223,8 @@ impl ObjectName {
     pub fn parse(area: Area, name: &str) -> Option<Self> {
         let rest = name.strip_prefix(area.folder())?.strip_prefix('/')?;
         let well_formed = match area {
-            Area::Keys | Area::Snapshots | Area::Forgotten => is_hex(rest, 64),
-            Area::Index => match rest.split_once('.') {
+            Area::Keys | Area::Snapshots => is_hex(rest, 64),
+            Area::Index | Area::Forgotten => match rest.split_once('.') {
                 None => is_hex(rest, 64),
                 Some((id, level)) => is_hex(id, 64) && is_hex(level, 1) && level != "0",
             },
@@ -251,7 +260,8 @@ impl ObjectName {
         u64::from_str_radix(self.0.split_once('/')?.1.split('.').next()?, 16).ok()
     }
 
-    /// Returns the level of an index: 0 for one of a backup, from 1 for one that replaces others.
+    /// Returns the level of an index or of tombstones: 0 for what a backup or `forget` wrote, from 1 for one that holds
+    /// what others held.
     pub(crate) fn level(&self) -> u32 {
         self.suffix().and_then(|level| u32::from_str_radix(level, 16).ok()).unwrap_or(0)
     }
@@ -292,6 +302,9 @@ mod tests {
             let name = ObjectName::parse(Area::Index, &format!("index/{id}{suffix}"));
             assert_eq!(name.map(|name| (name.id(), name.level())), level.map(|l| (Some(id.0), l)));
         }
+        let list = ObjectName::tombstone_list(id, 3);
+        let parsed = ObjectName::parse(Area::Forgotten, list.as_str()).expect("a name");
+        assert_eq!((parsed.level(), parsed.id()), (3, Some(id.0)));
         assert!(ObjectName::session(id).is_drawn() && ObjectName::pack(id).is_drawn());
         assert!(!ObjectName::verdict(id).is_drawn() && !ObjectName::generation(1).is_drawn());
         assert!(!ObjectName::tombstone(crate::format::id::SnapshotId(id.0)).is_drawn());

@@ -10,6 +10,7 @@ mod exclusion;
 mod foreign;
 mod origin;
 mod snapshot;
+mod tombstone;
 mod totals;
 mod unknown;
 
@@ -18,6 +19,8 @@ pub use exclusion::Exclusion;
 pub use foreign::{ForeignKind, ForeignSource};
 pub use origin::Origin;
 pub use snapshot::Snapshot;
+pub use tombstone::Tombstone;
+pub(crate) use tombstone::TombstoneList;
 pub use totals::Totals;
 pub use unknown::UnknownParts;
 
@@ -163,90 +166,6 @@ impl Verdict {
         };
         let (time, destination) = (cbor::required(time)?, cbor::required(destination)?);
         Ok(Self { outcome, time, program, destination })
-    }
-}
-
-/// The record that a snapshot was forgotten.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tombstone {
-    /// The forgotten snapshot.
-    pub snapshot: SnapshotId,
-    /// The time of forgetting.
-    pub time: Timestamp,
-    /// The machine that forgot it.
-    pub host: String,
-    /// The person or account that forgot it.
-    pub user: String,
-    /// The reason: the policy.
-    pub policy: String,
-    /// The snapshot's client and sequence number; `None` if the snapshot could not be read.
-    pub(crate) client_sequence: Option<(ClientId, u64)>,
-    /// The heads that the snapshot names, unless a person gave its time; sorted.
-    pub(crate) seen: Vec<SnapshotId>,
-    /// The client's previous snapshot.
-    pub(crate) previous: Option<SnapshotId>,
-    /// The origin of the snapshot, so that it is not brought over again.
-    pub(crate) origin: Option<Origin>,
-}
-
-impl Tombstone {
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        let mut map = MapWriter::new(&mut out);
-        map.key(1).bytes(&self.snapshot.0);
-        map.key(2).time(self.time, EPOCH);
-        map.key(3).str(&self.host);
-        map.key(4).str(&self.user);
-        map.key(5).str(&self.policy);
-        if let Some((client, sequence)) = self.client_sequence {
-            map.key(6).bytes(&client.0);
-            map.key(7).u64(sequence);
-        }
-        if !self.seen.is_empty() {
-            write_ids(&mut map, 8, &self.seen);
-        }
-        if let Some(previous) = self.previous {
-            map.key(10).bytes(&previous.0);
-        }
-        if let Some(origin) = self.origin {
-            origin.encode(&mut map, 11);
-        }
-        map.finish();
-        out
-    }
-
-    pub(crate) fn decode(bytes: &[u8]) -> Read<Self> {
-        let (mut snapshot, mut time) = (None, None);
-        let (mut client, mut sequence) = (None, None);
-        let (mut seen, mut previous, mut origin) = (Vec::new(), None, None);
-        let (mut host, mut user, mut policy) = (String::new(), String::new(), String::new());
-        cbor::whole_map(bytes, |key, d| {
-            match key {
-                1 => snapshot = Some(SnapshotId(cbor::bytes32(d)?)),
-                2 => time = Some(cbor::time(d, EPOCH)?),
-                3 => host = d.str()?.into(),
-                4 => user = d.str()?.into(),
-                5 => policy = d.str()?.into(),
-                6 => client = Some(ClientId(bytes16(d)?)),
-                7 => sequence = Some(d.u64()?),
-                8 => seen = cbor::ids(d)?.into_iter().map(SnapshotId).collect(),
-                10 => previous = Some(SnapshotId(cbor::bytes32(d)?)),
-                11 => origin = Origin::decode(d)?,
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        Ok(Self {
-            snapshot: cbor::required(snapshot)?,
-            time: cbor::required(time)?,
-            host,
-            user,
-            policy,
-            client_sequence: client.zip(sequence),
-            seen,
-            previous,
-            origin,
-        })
     }
 }
 
@@ -444,22 +363,5 @@ mod tests {
             destination,
         };
         assert_eq!(Generation::decode(&generation.encode()).expect("reads"), generation);
-    }
-
-    #[test]
-    fn tombstones_round_trip() {
-        let time = Timestamp { seconds: 1_800_000_000, nanos: 5 };
-        let tombstone = Tombstone {
-            snapshot: SnapshotId([1; 32]),
-            time,
-            host: "host".into(),
-            user: "me".into(),
-            policy: "7 daily".into(),
-            client_sequence: Some((ClientId([2; 16]), 8)),
-            seen: vec![SnapshotId([5; 32])],
-            previous: Some(SnapshotId([6; 32])),
-            origin: Some(Origin::Folder([7; 32])),
-        };
-        assert_eq!(Tombstone::decode(&tombstone.encode()).expect("reads"), tombstone);
     }
 }

@@ -170,7 +170,10 @@ fn check_records(
         records::keys(repository, &mut findings);
         records::generations(repository, &mut findings);
         let sessions = records::sessions(repository, &mut findings);
-        let counting = snapshots::check(repository, &sessions, elsewhere, &mut findings);
+        let forgotten = snapshots::tombstones(repository, &mut findings);
+        records::bodiless_verdicts(&sessions, &forgotten, &mut findings);
+        let counting =
+            snapshots::check(repository, &sessions, &forgotten, elsewhere, &mut findings);
         records::annotations(repository, &mut findings);
         attempt += 1;
         if attempt == VANISHED || !findings.has_vanished() {

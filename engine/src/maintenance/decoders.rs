@@ -17,7 +17,8 @@ use crate::format::index::{self, IndexObject};
 use crate::format::object::ObjectName;
 use crate::format::pack::{Codec, Contents, FrameInfo, PackInfo, decode_frame};
 use crate::format::record::{
-    Annotation, Generation, Heartbeat, Session, Snapshot, Tombstone, Verdict, decode_destination,
+    Annotation, Generation, Heartbeat, Session, Snapshot, Tombstone, TombstoneList, Verdict,
+    decode_destination,
 };
 use crate::format::seal;
 use crate::format::secret::Secret;
@@ -29,7 +30,7 @@ use crate::store::parity::verify_parity;
 pub type Decoder = (&'static str, fn(&[u8]));
 
 /// All decoders.
-pub const DECODERS: [Decoder; 17] = [
+pub const DECODERS: [Decoder; 18] = [
     ("header", header),
     ("slot", slot),
     ("secret", secret),
@@ -42,6 +43,7 @@ pub const DECODERS: [Decoder; 17] = [
     ("snapshot", snapshot),
     ("annotation", annotation),
     ("tombstone", tombstone),
+    ("tombstones", tombstones),
     ("session", session),
     ("verdict", verdict),
     ("generation", generation),
@@ -148,6 +150,13 @@ fn annotation(bytes: &[u8]) {
 
 fn tombstone(bytes: &[u8]) {
     round_trip(bytes, Tombstone::decode, Tombstone::encode);
+}
+
+fn tombstones(bytes: &[u8]) {
+    round_trip(bytes, TombstoneList::decode, TombstoneList::encode);
+    if let Ok(list) = TombstoneList::decode(bytes) {
+        let _ = black_box(list.tombstones());
+    }
 }
 
 fn session(bytes: &[u8]) {

@@ -39,6 +39,7 @@ mod round;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod tombstones;
 mod unchanged;
 mod view;
 

@@ -6,7 +6,7 @@
 //! parity       a damaged pack is rebuilt, authenticated and put in its place, if its parity covers the damage
 //! salvage      the intact blobs of damaged packs go into new packs, in a session of a writer
 //! describe     an index without the damaged packs, and with whole packs that no readable index describes
-//! put aside    damaged packs and indexes are moved to `quarantine/`, byte for byte
+//! put aside    damaged packs, indexes and tombstones are moved to `quarantine/`, byte for byte
 //! in step      parity that is missing or damaged is made anew, and that of deleted packs is deleted
 //! save         of each snapshot that lost something for good, one is made without it
 //! ```
@@ -166,12 +166,12 @@ impl Task<'_> {
         if !examined.is_whole() {
             report.salvaged = salvage::run(self, &examined)?;
             report.described = indexes::write(self, &examined)?;
-            for name in aside {
-                match quarantine::put_aside(self, &name) {
-                    Ok(()) => report.quarantined.push(name),
-                    Err(Error::Interrupted) => return Err(Error::Interrupted),
-                    Err(error) => report.problems.push(error),
-                }
+        }
+        for name in aside {
+            match quarantine::put_aside(self, &name) {
+                Ok(()) => report.quarantined.push(name),
+                Err(Error::Interrupted) => return Err(Error::Interrupted),
+                Err(error) => report.problems.push(error),
             }
         }
         report.parity = keep_in_step(&self.parity(), self.options.read_data, self.now)?;

@@ -6,6 +6,7 @@ use super::Repository;
 use super::listing::{Listed, Listing};
 use super::slots::removed_somewhere;
 use super::snapshots::State;
+use super::tombstones::TombstoneObject;
 use crate::error::Result;
 use crate::format::id::{ObjectId, SnapshotId};
 use crate::format::object::{Area, ObjectName};
@@ -88,13 +89,27 @@ impl<'a> Coverage<'a> {
         let mut packs: Vec<_> =
             self.packs.iter().filter(lacks).map(|(id, size)| (*id, *size)).collect();
         packs.sort_unstable();
+        let is_forgotten = self.forgotten_in(listed);
         let mut objects = Vec::new();
         for area in SHARED {
             let own: HashSet<&ObjectName> = listed.names(area).iter().collect();
-            let all = self.listing.union(area).into_iter();
-            objects.extend(all.filter(|name| !own.contains(name) && self.is_shared(area, name)));
+            let all = self.listing.union(area).into_iter().filter(|name| !own.contains(name));
+            objects.extend(all.filter(|name| match area {
+                Area::Forgotten => !is_forgotten(name),
+                _ => self.is_shared(area, name),
+            }));
         }
         Lacking { packs, objects, commits: self.state.counting_beyond(number) }
+    }
+
+    /// Tells of objects of tombstones whether a destination has each of their tombstones, alone or in lists of its own.
+    fn forgotten_in(&self, listed: &Listed) -> impl Fn(&ObjectName) -> bool {
+        let forgotten = self.state.forgotten_at(listed);
+        let has_all =
+            |object: &&TombstoneObject| object.snapshots.iter().all(|id| forgotten.contains(id));
+        let objects = self.state.tombstone_objects.iter().filter(has_all);
+        let there: HashSet<&ObjectName> = objects.map(|object| &object.name).collect();
+        move |name| there.contains(name)
     }
 
     /// Returns true for an object that every destination should have: of snapshots and their annotations, those that

@@ -1,5 +1,7 @@
 //! Forgetting snapshots: a snapshot with a tombstone no longer counts.
 
+use std::collections::HashSet;
+
 use yore_platform::Timestamp;
 
 use crate::backend::{self, Published};
@@ -8,6 +10,7 @@ use crate::format::id::SnapshotId;
 use crate::format::object::{Area, Kind, ObjectName};
 use crate::format::record::Tombstone;
 use crate::format::seal;
+use crate::repository::listing::Listing;
 use crate::repository::records::Records;
 use crate::repository::session::Writer;
 use crate::repository::{Behind, BehindCause, Repository};
@@ -37,17 +40,23 @@ pub fn forget(
     repository.must_be_own()?;
     repository.must_be_writable()?;
     let listing = repository.list(&[Area::Snapshots, Area::Forgotten])?;
-    let (known, forgotten) = (listing.set(Area::Snapshots), listing.set(Area::Forgotten));
+    let known = listing.set(Area::Snapshots);
+    let mut records = Records::open(repository).listed(known.clone());
+    let (forgotten, in_lists) = forgotten(&mut records, &listing);
     for id in ids {
         let is_known = known.contains(&ObjectName::snapshot(*id))
-            || forgotten.contains(&ObjectName::tombstone(*id));
+            || forgotten.contains(id)
+            || in_lists.contains(id);
         if !is_known {
             return Err(Error::NotFound { what: format!("there is no snapshot {id}") });
         }
     }
-    let mut records = Records::open(repository).listed(known);
     let mut report = ForgetReport::default();
     for &snapshot in ids {
+        if in_lists.contains(&snapshot) {
+            report.already.push(snapshot);
+            continue;
+        }
         // A snapshot that can't be read can still be forgotten.
         let known = records.snapshot(snapshot).ok();
         let tombstone = Tombstone {
@@ -72,6 +81,23 @@ pub fn forget(
         }
     }
     Ok(report)
+}
+
+/// Returns the snapshots that have a tombstone of their own, and those that lists of tombstones name.
+fn forgotten(
+    records: &mut Records<'_>,
+    listing: &Listing,
+) -> (HashSet<SnapshotId>, HashSet<SnapshotId>) {
+    let (mut own, mut in_lists) = (HashSet::new(), HashSet::new());
+    for name in listing.union(Area::Forgotten) {
+        match name.level() {
+            0 => own.extend(name.id().map(SnapshotId)),
+            // One that can't be read forgets nothing.
+            _ => in_lists
+                .extend(records.tombstones(&name).into_iter().flat_map(|(list, _)| list.snapshots)),
+        }
+    }
+    (own, in_lists)
 }
 
 /// Saves an object at each destination; one that fails is behind.

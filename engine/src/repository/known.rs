@@ -10,6 +10,7 @@ use super::listing;
 use super::records::Records;
 use super::snapshots::annotations;
 use super::snapshots::counting;
+use super::tombstones::each_once;
 use super::{Destination, Repository, Snapshots};
 use crate::backend::{ChangeToken, TIMESTAMP_GRANULARITY};
 use crate::error::{Error, Result};
@@ -58,7 +59,7 @@ impl LastList {
 pub struct KnownSnapshots {
     lists: HashMap<DestinationId, LastList>,
     verdicts: HashMap<ObjectName, Vec<SnapshotId>>,
-    tombstones: HashMap<ObjectName, Tombstone>,
+    tombstones: HashMap<ObjectName, Vec<Tombstone>>,
     snapshots: HashMap<SnapshotId, Snapshot>,
     /// The names of all lists when the snapshots were returned last; `None` before the first time.
     returned: Option<HashSet<ObjectName>>,
@@ -113,8 +114,7 @@ impl KnownSnapshots {
                 Err(error) => return Err(error),
             }
         }
-        found.forgotten =
-            names.iter().filter_map(|name| self.tombstones.get(name)).cloned().collect();
+        found.forgotten = each_once(self.tombstones_of(&names).cloned());
         found.list = order::arrange(list, &found.forgotten, now());
         let mut notes: Vec<ObjectName> =
             names.iter().filter(|name| is_annotation(name)).cloned().collect();
@@ -170,12 +170,10 @@ impl KnownSnapshots {
         if is_known || is_annotation(name) {
             return Ok(());
         }
-        if name.suffix().is_none() {
-            let mut problems = Vec::new();
-            if let Some(tombstone) = records.tombstone(name, &mut problems) {
-                self.tombstones.insert(name.clone(), tombstone);
-            }
-            return problems.pop().map_or(Ok(()), Err);
+        if Area::of(name) == Some(Area::Forgotten) {
+            let (_, tombstones) = records.tombstones(name)?;
+            self.tombstones.insert(name.clone(), tombstones);
+            return Ok(());
         }
         let Some(id) = name.id().map(ObjectId) else { return Ok(()) };
         let session = records.session(destination, &ObjectName::session(id))?;
@@ -197,7 +195,11 @@ impl KnownSnapshots {
     /// Returns the snapshots that the named verdicts commit and no named tombstone forgets.
     fn counting(&self, names: &HashSet<ObjectName>) -> HashSet<SnapshotId> {
         let committed = names.iter().filter_map(|name| self.verdicts.get(name)).flatten().copied();
-        counting(committed, names.iter().filter_map(|name| self.tombstones.get(name)))
+        counting(committed, self.tombstones_of(names))
+    }
+
+    fn tombstones_of(&self, names: &HashSet<ObjectName>) -> impl Iterator<Item = &Tombstone> {
+        names.iter().filter_map(|name| self.tombstones.get(name)).flatten()
     }
 }
 

@@ -14,7 +14,8 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use super::{Destination, Problems, Repository, load_sealed};
+use super::tombstones::{self, TombstoneObject};
+use super::{Destination, Repository, load_sealed};
 use crate::error::{Error, Result};
 use crate::format::id::{RepositoryId, SnapshotId};
 use crate::format::object::{Area, Kind, ObjectName};
@@ -94,21 +95,18 @@ impl<'r> Records<'r> {
         Snapshot::decode(&content).map_err(|_| undecodable(&name))
     }
 
-    pub(super) fn tombstone(
+    /// Loads an object of tombstones.
+    pub(in crate::repository) fn tombstones(
         &mut self,
         name: &ObjectName,
-        problems: &mut Problems,
-    ) -> Option<Tombstone> {
-        let tombstone = self
-            .content(Kind::Tombstone, name, Holder::Any)
-            .ok()
-            .and_then(|content| Tombstone::decode(&content).ok())
-            .filter(|tombstone| name.id() == Some(tombstone.snapshot.0));
-        if tombstone.is_none() {
-            // With a damaged tombstone the snapshot still counts: too many are better than too few.
-            problems.push(Error::damaged(name.as_str(), "it is no tombstone of this repository"));
-        }
-        tombstone
+    ) -> Result<(TombstoneObject, Vec<Tombstone>)> {
+        let content = self.content(Kind::Tombstone, name, Holder::Any);
+        // With a damaged tombstone the snapshot still counts: too many are better than too few.
+        let content = content.map_err(|error| match error {
+            Error::Missing { .. } => error,
+            _ => Error::damaged(name.as_str(), "it is no tombstone of this repository"),
+        })?;
+        tombstones::decode(name, &content)
     }
 
     /// Loads an annotation.

@@ -5,8 +5,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use yore_platform::Timestamp;
 
 use self::newest_seen::{RolledBack, SeenBefore};
-use super::listing::Listing;
+use super::listing::{Listed, Listing};
 use super::records::{Holder, Records, Wanted};
+use super::tombstones::{TombstoneObject, each_once};
 use super::{Problems, Repository, Sessions};
 use crate::error::{Error, Result};
 use crate::format::id::SnapshotId;
@@ -108,6 +109,8 @@ impl Snapshots {
 pub(crate) struct State {
     pub(crate) snapshots: Snapshots,
     pub(crate) sessions: Sessions,
+    /// The objects of tombstones of all destinations.
+    pub(crate) tombstone_objects: Vec<TombstoneObject>,
     /// The snapshots that each destination commits, in the order of the destinations.
     pub(crate) committed: Vec<HashSet<SnapshotId>>,
     /// The destinations whose sessions could all be read.
@@ -121,6 +124,13 @@ impl State {
     /// Returns the snapshots that count.
     pub(crate) fn counting(&self) -> HashSet<SnapshotId> {
         counting(self.committed.iter().flatten().copied(), self.snapshots.forgotten.iter())
+    }
+
+    /// Returns the snapshots that the tombstones of a destination name.
+    pub(crate) fn forgotten_at(&self, listed: &Listed) -> HashSet<SnapshotId> {
+        let own: HashSet<&ObjectName> = listed.names(Area::Forgotten).iter().collect();
+        let objects = self.tombstone_objects.iter().filter(|object| own.contains(&object.name));
+        objects.flat_map(|object| &object.snapshots).copied().collect()
     }
 
     /// Returns the snapshots that count and that a destination does not commit, sorted.
@@ -187,9 +197,18 @@ impl Repository {
             sessions.list.append(&mut own.list);
             found.problems.append(&mut own.problems);
         }
-        let tombstones = tombstones.iter();
-        found.forgotten =
-            tombstones.filter_map(|name| records.tombstone(name, &mut found.problems)).collect();
+        let mut tombstone_objects = Vec::new();
+        let mut forgotten = Vec::new();
+        for name in &tombstones {
+            match records.tombstones(name) {
+                Ok((object, mut those)) => {
+                    tombstone_objects.push(object);
+                    forgotten.append(&mut those);
+                }
+                Err(error) => found.problems.push(error),
+            }
+        }
+        found.forgotten = each_once(forgotten.into_iter());
         let all = committed.iter().flatten().copied();
         let counting: BTreeSet<SnapshotId> =
             counting(all, found.forgotten.iter()).into_iter().collect();
@@ -206,7 +225,7 @@ impl Repository {
         let annotations = listing.union(Area::Annotations);
         annotations::apply(&mut found.list, &annotations, &mut records, &mut found.problems);
         records.save_used();
-        State { snapshots: found, sessions, committed, is_whole }
+        State { snapshots: found, sessions, tombstone_objects, committed, is_whole }
     }
 
     /// Returns those of the snapshots that no destination has whole.

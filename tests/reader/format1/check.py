@@ -10,7 +10,7 @@ from .primitives import padme
 from .slots import KEY_FILE, MACHINE, PASSPHRASE, RECOVERY, REMOVAL
 from .trees import Unpresentable, parse_list
 from .records import (
-    condemned_by, parse_annotation, parse_destination, parse_generation, parse_session, parse_heartbeat, parse_snapshot, parse_tombstone,
+    condemned_by, parse_annotation, parse_destination, parse_generation, parse_session, parse_heartbeat, parse_snapshot, parse_tombstones,
     parse_verdict)
 from .repository import snapshots
 
@@ -72,7 +72,8 @@ class Check:
         ends = self.each(repository.generation_ends(), GENERATION_END, parse_generation)
         snapshots = self.each(repository.ids("snapshots"), SNAPSHOT, parse_snapshot)
         self.each(repository.annotations(), ANNOTATION, parse_annotation)
-        tombstones = self.each(repository.ids("forgotten"), TOMBSTONE, parse_tombstone)
+        parse = lambda named, content: parse_tombstones(*named, content)
+        tombstones = self.each(repository.tombstones(), TOMBSTONE, parse)
         sessions, verdicts, generations, ends = (
             self.mine(found, destination) for found in (sessions, verdicts, generations, ends))
 
@@ -80,7 +81,7 @@ class Check:
             self.attempt(name, self.pack, name, pack_id)
         self.indexes(condemned_by(generations, ends))
 
-        forgotten = {snapshot_id for name, snapshot_id in repository.ids("forgotten") if name in tombstones}
+        forgotten = {snapshot_id for named in tombstones.values() for snapshot_id in named}
         committed = {i for name, ids in verdicts.items() if name.removesuffix(".end") in sessions for i in ids}
         for snapshot_id in sorted(committed - forgotten):
             name = f"snapshots/{snapshot_id.hex()}"

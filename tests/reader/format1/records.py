@@ -129,6 +129,25 @@ def parse_tombstone(snapshot_id, content):
     get(entries, 5, tstr)
 
 
+def parse_tombstone_list(content):
+    """Ids of the snapshots that the tombstones of a list name."""
+    entries = cbor_decode(content)
+    get(entries, 1, time_of)
+    found = []
+    for tombstone in get(entries, 2, array_of(bstr)):
+        found.append(get(cbor_decode(tombstone), 1, bstr32))
+        parse_tombstone(found[-1], tombstone)
+    return found
+
+
+def parse_tombstones(name, named, content):
+    """Ids of the snapshots that an object of tombstones names (§11)."""
+    if "." in name:
+        return parse_tombstone_list(content)
+    parse_tombstone(named, content)
+    return [named]
+
+
 def parse_annotation(snapshot_id, content):
     entries = cbor_decode(content)
     require(get(entries, 1, bstr32) == snapshot_id, "names another snapshot than its own name does")

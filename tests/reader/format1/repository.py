@@ -15,7 +15,7 @@ from .primitives import decompress, gcm_open, hkdf, hkdf_expand, mac, unpad
 from .slots import PASSPHRASE, parse_slot
 from .packs import parse_contents
 from .trees import Node, parse_holes, parse_list, parse_tree, settle, with_holes
-from .records import condemned_by, parse_destination, parse_generation, parse_session, parse_snapshot, parse_tombstone, parse_verdict
+from .records import condemned_by, parse_destination, parse_generation, parse_session, parse_snapshot, parse_tombstones, parse_verdict
 from .header import parse_header
 
 
@@ -80,6 +80,10 @@ class Repository:
         """(name, id) of the indexes, the highest level first (§7)."""
         found = self.names("index", r"([0-9a-f]{64})(?:\.[1-9a-f])?")
         return sorted(found, key=lambda named: named[0].partition(".")[2], reverse=True)
+
+    def tombstones(self):
+        """(name, (name, id)) of the objects of tombstones: those of one snapshot, and lists with a level (§11)."""
+        return [(name, (name, i)) for name, i in self.names("forgotten", r"([0-9a-f]{64})(?:\.[1-9a-f])?")]
 
     def verdicts(self):
         return self.names("sessions", r"([0-9a-f]{64})\.end")
@@ -310,7 +314,8 @@ class Repository:
         verdicts = self.mine(VERDICT, lambda _, content: parse_verdict(content), self.verdicts())
         ids = {snapshot for name, snapshots in verdicts.items() if name.removesuffix(".end") in sessions
                for snapshot in snapshots}
-        return ids - {snapshot_id for _, snapshot_id, _ in self.readable(TOMBSTONE, parse_tombstone, self.ids("forgotten"))}
+        parse = lambda named, content: parse_tombstones(*named, content)
+        return ids - {i for _, _, named in self.readable(TOMBSTONE, parse, self.tombstones()) for i in named}
 
     def snapshot(self, snapshot_id):
         name = f"snapshots/{snapshot_id.hex()}"

@@ -92,3 +92,28 @@ fn a_damaged_tombstone_forgets_nothing_and_hides_no_snapshot_from_the_second_rea
     assert_eq!(snapshots, 2);
     assert!(errors.contains("forgotten/"), "{errors}");
 }
+
+#[test]
+fn tombstones_that_prune_put_together_are_known_to_the_second_reader() {
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    for text in 0..18 {
+        std::fs::write(source.join("file"), text.to_string()).expect("a file");
+        yore.run_on("backup", &[&source]).assert_code(0);
+    }
+    yore.run(["forget", "--keep-last", "2", "--force"]).assert_code(0);
+    let names = || -> Vec<String> {
+        let entries = std::fs::read_dir(yore.repository().join("forgotten")).expect("a folder");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        names.map(|name| name.into_string().expect("UTF-8")).collect()
+    };
+    for expected in [17, 1] {
+        yore.run(["prune", "--grace", "0"]).assert_code(0);
+        assert_eq!(names().len(), expected, "{:?}", names());
+    }
+    assert!(names()[0].ends_with(".1"), "{:?}", names());
+    assert_reads(&yore, &source);
+    let key = yore.key_file();
+    let secret = ["--key-file".as_ref(), key.as_os_str()];
+    assert_eq!(reader(&yore.repository(), secret, &["list"]).len(), 2);
+}

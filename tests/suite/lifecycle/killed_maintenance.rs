@@ -41,17 +41,17 @@ impl Scene {
         let memory = Arc::new(Memory::default());
         let repo = TestRepository::new(memory.clone());
         let mut states = Vec::new();
-        // Enough sessions, indexes and small packs to be put together.
-        for round in 0..17 {
+        // Enough sessions, indexes, small packs and tombstones to be put together.
+        for round in 0..19 {
             change_source(&source, round);
             repo.back_up(std::slice::from_ref(&source), None);
             states.push(fingerprint_folder(&source));
         }
         let ids: Vec<SnapshotId> = repo.snapshots().iter().map(|entry| entry.id).collect();
         let repository = repo.open();
-        forget(&repository, &ids[1..14], &dead_writer(), time(5), "test").expect("forgotten");
-        let kept = [0, 14, 16].map(|at| (ids[at], states[at].clone())).to_vec();
-        Self { scratch, memory, repo, source, kept, goes: ids[15] }
+        forget(&repository, &ids[1..16], &dead_writer(), time(5), "test").expect("forgotten");
+        let kept = [0, 16, 18].map(|at| (ids[at], states[at].clone())).to_vec();
+        Self { scratch, memory, repo, source, kept, goes: ids[17] }
     }
 
     fn at(&self, memory: &Arc<Memory>) -> TestRepository {
@@ -60,13 +60,15 @@ impl Scene {
         TestRepository { backend: memory.clone(), secret }
     }
 
-    /// Forgets a snapshot and prunes.
+    /// Forgets a snapshot and prunes, twice.
     fn maintain(&self, repository: &Repository) -> Result<()> {
         forget(repository, &[self.goes], &dead_writer(), time(6), "test")?;
-        let report =
-            prune(repository, &options(), &dead_writer(), time(9_000_000_000), &Unobserved)?;
-        let done = report.destinations.into_iter().find_map(|one| one.error);
-        done.map_or(Ok(()), Err)
+        // The second run deletes the tombstones that the first one has put together.
+        for now in [9_000_000_000, 9_000_000_001] {
+            let report = prune(repository, &options(), &dead_writer(), time(now), &Unobserved)?;
+            report.destinations.into_iter().find_map(|one| one.error).map_or(Ok(()), Err)?;
+        }
+        Ok(())
     }
 
     /// Runs on a copy of the destination that fails at a call; returns the copy and the calls.
@@ -82,6 +84,10 @@ impl Scene {
         let repo = self.at(memory);
         repo.assert_sound();
         let left = repo.snapshots();
+        let may_be_there =
+            |id: &SnapshotId| *id == self.goes || self.kept.iter().any(|(kept, _)| kept == id);
+        let back = left.iter().find(|entry| !may_be_there(&entry.id));
+        assert!(back.is_none(), "{what}: a forgotten snapshot counts again");
         for (id, expected) in &self.kept {
             assert!(left.iter().any(|entry| entry.id == *id), "{what}: {id} is gone");
             let target = self.scratch.at("restored");
@@ -100,6 +106,8 @@ fn forget_and_prune_that_are_killed_at_any_call_lose_nothing_and_the_next_run_fi
     scene.assert_whole(&whole, "without a fault");
     let packs = |memory: &Arc<Memory>| memory.bytes_of("packs/");
     assert!(packs(&whole) < packs(&scene.memory), "space is freed");
+    let tombstones = whole.names().into_iter().filter(|name| name.starts_with("forgotten/"));
+    assert_eq!(tombstones.count(), 1, "a list");
     let mut points = 0;
     for at in 0..calls.len() as u64 {
         for kind in [

@@ -10,7 +10,7 @@ use crate::format::header::{MAX_HEADER, Unverified};
 use crate::format::id::{ObjectId, SnapshotId};
 use crate::format::object::{Area, Kind, ObjectName};
 use crate::format::record::{
-    Annotation, Generation, Outcome, Session, Verdict, decode_destination,
+    Annotation, Generation, Outcome, Session, Tombstone, Verdict, decode_destination,
 };
 use crate::repository::{KnownSlot, Repository, known_slots, load_sealed};
 
@@ -134,6 +134,8 @@ pub(super) fn annotations(repository: &Repository, findings: &mut Findings) {
 pub(super) struct Sessions {
     /// The snapshots that existing sessions commit.
     pub(super) committed: HashSet<SnapshotId>,
+    /// The verdicts that commit snapshots and whose sessions are gone, with those snapshots.
+    bodiless: Vec<(ObjectName, Vec<SnapshotId>)>,
 }
 
 /// Checks sessions, verdicts and heartbeats.
@@ -160,11 +162,7 @@ pub(super) fn sessions(repository: &Repository, findings: &mut Findings) -> Sess
             }
         }
     }
-    let forgotten = list(repository, Area::Forgotten, findings).into_iter();
-    let forgotten: HashSet<SnapshotId> =
-        forgotten.filter_map(|stored| stored.name.id()).map(SnapshotId).collect();
     let mut sessions = Sessions::default();
-    let mut bodiless = Vec::new();
     for (id, (is_there, verdict)) in by_id {
         let name = ObjectName::session(id);
         match verdict {
@@ -176,21 +174,29 @@ pub(super) fn sessions(repository: &Repository, findings: &mut Findings) -> Sess
                 sessions.committed.extend(snapshots);
             }
             Some(Some(Verdict { outcome: Outcome::Commit(snapshots), .. })) => {
-                bodiless.push((name, snapshots));
+                sessions.bodiless.push((name, snapshots));
             }
             Some(_) if is_there => {}
             Some(_) => findings.note(format!("{name} is gone, but its verdict is there")),
         }
     }
-    for (name, snapshots) in bodiless {
-        // Prune deletes a session before its verdict once another commits the same, but for what is forgotten.
+    sessions
+}
+
+/// Checks the verdicts without a session: prune deletes a session before its verdict once another commits the same, but
+/// for what is forgotten.
+pub(super) fn bodiless_verdicts(
+    sessions: &Sessions,
+    forgotten: &BTreeMap<SnapshotId, Tombstone>,
+    findings: &mut Findings,
+) {
+    for (name, snapshots) in &sessions.bodiless {
         let is_settled =
-            |id: &SnapshotId| sessions.committed.contains(id) || forgotten.contains(id);
+            |id: &SnapshotId| sessions.committed.contains(id) || forgotten.contains_key(id);
         if snapshots.iter().all(is_settled) {
             findings.note(format!("{name} is gone, but its verdict is there"));
         } else {
             findings.problem(name.as_str(), Error::Missing { object: name.to_string() });
         }
     }
-    sessions
 }

@@ -10,16 +10,16 @@ use crate::error::Error;
 use crate::format::id::SnapshotId;
 use crate::format::object::{Area, Kind, ObjectName};
 use crate::format::record::{Snapshot, Tombstone};
-use crate::repository::Repository;
+use crate::repository::{Repository, decode_tombstones, load_sealed};
 
-/// Checks snapshots and tombstones; returns the snapshots that count.
+/// Checks snapshots, given the tombstones; returns those that count.
 pub(super) fn check(
     repository: &Repository,
     sessions: &Sessions,
+    forgotten: &BTreeMap<SnapshotId, Tombstone>,
     elsewhere: &HashSet<SnapshotId>,
     findings: &mut Findings,
 ) -> Vec<(SnapshotId, Snapshot)> {
-    let forgotten = tombstones(repository, findings);
     let mut known = BTreeMap::new();
     let mut listed = HashSet::new();
     for ListedObject { name, .. } in list(repository, Area::Snapshots, findings) {
@@ -33,7 +33,7 @@ pub(super) fn check(
             findings.note(format!("{name} does not count: no verdict commits it"));
         }
     }
-    let named = sessions.committed.iter().chain(witnessed(&known, &forgotten));
+    let named = sessions.committed.iter().chain(witnessed(&known, forgotten));
     let missing: BTreeSet<SnapshotId> =
         named.filter(|id| !listed.contains(id) && !forgotten.contains_key(id)).copied().collect();
     for id in missing {
@@ -42,7 +42,7 @@ pub(super) fn check(
             continue;
         }
         let object = ObjectName::snapshot(id).to_string();
-        findings.problem(describe_missing(id, &known, &forgotten), Error::Missing { object });
+        findings.problem(describe_missing(id, &known, forgotten), Error::Missing { object });
     }
     check_sequences(&known, findings);
     let counts = |id: &SnapshotId| sessions.committed.contains(id) && !forgotten.contains_key(id);
@@ -102,15 +102,19 @@ fn check_sequences(known: &BTreeMap<SnapshotId, Snapshot>, findings: &mut Findin
     }
 }
 
-fn tombstones(repository: &Repository, findings: &mut Findings) -> BTreeMap<SnapshotId, Tombstone> {
+/// Reads the tombstones, of each snapshot the first.
+pub(super) fn tombstones(
+    repository: &Repository,
+    findings: &mut Findings,
+) -> BTreeMap<SnapshotId, Tombstone> {
     let mut forgotten = BTreeMap::new();
     for ListedObject { name, .. } in list(repository, Area::Forgotten, findings) {
-        let read = load(repository, Kind::Tombstone, &name, Tombstone::decode);
-        let Some(tombstone) = findings.take(name.as_str(), read) else { continue };
-        if name.id() == Some(tombstone.snapshot.0) {
-            forgotten.insert(tombstone.snapshot, tombstone);
-        } else {
-            findings.damaged(name.as_str(), "an object of another name");
+        let backend = &**repository.backend();
+        let read = load_sealed(backend, &repository.keys, Kind::Tombstone, &name)
+            .and_then(|content| decode_tombstones(&name, &content));
+        let Some((_, tombstones)) = findings.take(name.as_str(), read) else { continue };
+        for tombstone in tombstones {
+            forgotten.entry(tombstone.snapshot).or_insert(tombstone);
         }
     }
     forgotten

@@ -83,6 +83,10 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
         destination: repository.primary().id(),
     };
     found.push(("generation", generation.encode()));
+    let tombstone = found.iter().find(|(decoder, _)| *decoder == "tombstone");
+    let tombstone = tombstone.expect("a sample").1.clone();
+    let list = TombstoneList { time: time(6), contents: vec![tombstone.clone(), tombstone] };
+    found.push(("tombstones", list.encode()));
     let texts = [Secret::draw_key_file(), Secret::draw_recovery()].map(|secret| secret.to_text());
     found.extend(texts.into_iter().flatten().map(|text| ("secret", text.as_bytes().to_vec())));
     for area in Area::ALL {

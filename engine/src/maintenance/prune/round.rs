@@ -6,7 +6,7 @@ use super::analysis::Analysis;
 use super::plan::{PackFacts, Plan, plan};
 use super::report::{Amount, DestinationPrune, Pending, PendingCause};
 use super::view::View;
-use super::{Task, records, repack, sweep, unchanged};
+use super::{Task, records, repack, sweep, tombstones, unchanged};
 use crate::error::Result;
 use crate::format::id::ObjectId;
 use crate::operation::run::Run;
@@ -55,6 +55,7 @@ pub(super) fn run(task: &Task<'_>, report: &mut DestinationPrune) -> Result<()> 
     let (marked, view) = (view, View::load(task)?);
     sweep::run(task, &view, report)?;
     records::clean(task, &view, report)?;
+    tombstones::clean(task, &view, report)?;
     if report.is_unchanged() {
         remember_if_settled(task, &view, report);
     } else {
@@ -72,7 +73,8 @@ pub(super) fn run(task: &Task<'_>, report: &mut DestinationPrune) -> Result<()> 
 /// Remembers that there is nothing left to do, unless something is left to wait for.
 fn remember_if_settled(task: &Task<'_>, view: &View, report: &DestinationPrune) {
     let is_done = report.pending.is_empty() && report.problems.is_empty() && !report.is_behind;
-    if is_done && view.forgotten.is_empty() && !view.has_open_sessions() {
+    let has_records = !view.forgotten.is_empty() || !tombstones::are_settled(view);
+    if is_done && !has_records && !view.has_open_sessions() {
         unchanged::remember(task, view);
     }
 }

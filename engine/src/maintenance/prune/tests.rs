@@ -15,6 +15,7 @@ use crate::repository::{create_copy, session};
 use crate::testing::{Sample, time, writer};
 
 mod annotations;
+mod tombstones;
 
 /// A time after every grace.
 const LATER: i64 = 4_000_000_000;

@@ -42,8 +42,9 @@ fn digest(task: &Task<'_>, view: &View) -> Vec<u8> {
         digest.update(name.as_str());
         digest.update([0]);
     }
-    for (id, _) in &view.forgotten {
-        digest.update(id.0);
+    for object in &view.tombstone_objects {
+        digest.update(object.name.as_str());
+        digest.update([0]);
     }
     digest.update([0xff]);
     let mut roots: Vec<_> = view.roots_here.iter().chain(&view.roots_elsewhere).collect();

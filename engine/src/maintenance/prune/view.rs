@@ -11,7 +11,7 @@ use crate::format::id::{BlobId, ObjectId, SnapshotId};
 use crate::format::object::{Area, ObjectName};
 use crate::format::record::{Outcome, Session, Verdict};
 use crate::index;
-use crate::repository::{Listing, State};
+use crate::repository::{Listing, State, TombstoneObject};
 
 /// The lists of a destination, and the records that they name.
 pub(super) struct View {
@@ -29,6 +29,8 @@ pub(super) struct View {
     pub(super) forgotten: Vec<(SnapshotId, Timestamp)>,
     /// The snapshots that are forgotten here.
     pub(super) tombstones: HashSet<SnapshotId>,
+    /// The objects that hold those tombstones.
+    pub(super) tombstone_objects: Vec<TombstoneObject>,
     /// The annotations that nobody needs: a later one is in force, or their snapshot is forgotten here, whether or not it
     /// is still stored.
     pub(super) dead_annotations: Vec<ObjectName>,
@@ -99,6 +101,10 @@ impl View {
         let whole_others = (0..repository.destinations().len()).filter(whole).collect();
         let annotations = names(&listing, destination, Area::Annotations);
         let dead_annotations = known.dead_annotations(&state, annotations);
+        let own: HashSet<&ObjectName> =
+            names(&listing, destination, Area::Forgotten).iter().collect();
+        let mut tombstone_objects = std::mem::take(&mut state.tombstone_objects);
+        tombstone_objects.retain(|object| own.contains(&object.name));
         let session_names = names(&listing, destination, Area::Sessions).to_vec();
         let mut last = repository.only(destination).list(&[Area::Index])?;
         if let Some(error) = last.take_error(0) {
@@ -113,6 +119,7 @@ impl View {
             roots_elsewhere: known.elsewhere.list,
             forgotten: known.forgotten,
             tombstones: known.tombstones,
+            tombstone_objects,
             dead_annotations,
             indexes: packs.indexes,
             all_indexes: names(&last, 0, Area::Index).to_vec(),
@@ -238,12 +245,11 @@ impl Known {
                 false => known.elsewhere.add(entry.snapshot.root),
             }
         }
-        let ids = |area| -> HashSet<SnapshotId> {
-            let names = names(listing, destination, area).iter();
-            names.filter_map(|name| name.id()).map(SnapshotId).collect()
-        };
-        let stored = ids(Area::Snapshots);
-        known.tombstones = ids(Area::Forgotten);
+        let stored = names(listing, destination, Area::Snapshots).iter();
+        let stored: HashSet<SnapshotId> =
+            stored.filter_map(|name| name.id()).map(SnapshotId).collect();
+        known.tombstones =
+            listing.of(destination).map_or_else(|_| HashSet::new(), |own| state.forgotten_at(own));
         for tombstone in &state.snapshots.forgotten {
             let id = tombstone.snapshot;
             if stored.contains(&id) && known.tombstones.contains(&id) {

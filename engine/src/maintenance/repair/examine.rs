@@ -11,13 +11,13 @@ use super::{DestinationRepair, Task};
 use crate::error::{Error, Result};
 use crate::format::id::{BlobId, ObjectId};
 use crate::format::keys::BlobKind;
-use crate::format::object::{Area, ObjectName};
+use crate::format::object::{Area, Kind, ObjectName};
 use crate::format::pack::{self, PackInfo, PackKey, PackKind};
 use crate::format::seal::PREFIX;
 use crate::index;
 use crate::maintenance::check::ReadData;
 use crate::operation::observer::{Event, Unit};
-use crate::repository::State;
+use crate::repository::{State, decode_tombstones, load_sealed};
 
 /// A blob of a pack that was read and has its name.
 pub(super) struct IntactBlob {
@@ -49,6 +49,8 @@ impl DamagedPack {
 pub(super) struct Examined {
     pub(super) damaged: Vec<DamagedPack>,
     pub(super) damaged_indexes: Vec<ObjectName>,
+    /// Without them, snapshots that were forgotten may count again, and prune goes on.
+    pub(super) damaged_tombstones: Vec<ObjectName>,
     /// The readable indexes that describe a damaged pack.
     pub(super) outdated_indexes: Vec<ObjectName>,
     /// Whole packs that no readable index describes: an index is damaged or lost.
@@ -125,10 +127,11 @@ impl Examined {
         examined.outdated_indexes = outdated.into_iter().cloned().collect();
         examined.outdated_indexes.sort_unstable();
         examined.damaged_indexes = described.damaged;
+        examined.damaged_tombstones = damaged_tombstones(task)?;
         Ok(examined)
     }
 
-    /// Returns true if nothing is damaged.
+    /// Returns true if no pack and no index is damaged or missing.
     pub(super) fn is_whole(&self) -> bool {
         self.damaged.is_empty() && self.damaged_indexes.is_empty() && self.undescribed.is_empty()
     }
@@ -136,7 +139,8 @@ impl Examined {
     /// Returns the names of what is damaged, packs first.
     pub(super) fn damaged_names(&self) -> Vec<ObjectName> {
         let packs = self.damaged.iter().map(|pack| ObjectName::pack(pack.id));
-        packs.chain(self.damaged_indexes.iter().cloned()).collect()
+        let records = self.damaged_indexes.iter().chain(&self.damaged_tombstones);
+        packs.chain(records.cloned()).collect()
     }
 }
 
@@ -144,6 +148,23 @@ fn has_open_sessions(task: &Task<'_>) -> Result<bool> {
     let own = task.repository.only(task.destination);
     let (_, state) = own.list_state(&State::AREAS)?;
     Ok(state.sessions.list.values().any(|(_, verdict)| verdict.is_none()))
+}
+
+/// Returns the objects of tombstones that can't be read.
+fn damaged_tombstones(task: &Task<'_>) -> Result<Vec<ObjectName>> {
+    let (backend, keys) = (&**task.place().backend(), &task.repository.keys);
+    let mut damaged = Vec::new();
+    for name in backend.names(Area::Forgotten)? {
+        let read = load_sealed(backend, keys, Kind::Tombstone, &name)
+            .and_then(|content| decode_tombstones(&name, &content));
+        match read {
+            // Prune has put it together with others.
+            Ok(_) | Err(Error::Missing { .. }) => {}
+            Err(Error::Damaged { .. }) => damaged.push(name),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(damaged)
 }
 
 impl Described {

@@ -5,10 +5,10 @@ use crate::error::{Error, Result};
 use crate::format::header::{MAX_HEADER, Unverified};
 use crate::format::index::IndexObject;
 use crate::format::object::{Area, Kind, ObjectName};
-use crate::format::record::{Annotation, Session, Snapshot, Tombstone, Verdict};
+use crate::format::record::{Annotation, Session, Snapshot, Verdict};
 use crate::format::seal::{self, MAX_OBJECT};
 use crate::format::slot::{MAX_SLOT, Slot};
-use crate::repository::Repository;
+use crate::repository::{Repository, decode_tombstones};
 
 /// Loads an object of an area, packs excepted, and verifies it with the keys of the repository.
 pub(super) fn load(
@@ -39,8 +39,7 @@ fn verify(repository: &Repository, area: Area, name: &ObjectName, bytes: &[u8]) 
         Area::Keys => return Slot::decode(name, repository.id(), bytes)?.verify(keys),
         Area::Index => IndexObject::decode(&open(Kind::Index)?).is_ok(),
         Area::Snapshots => Snapshot::decode(&open(Kind::Snapshot)?).is_ok(),
-        Area::Forgotten => Tombstone::decode(&open(Kind::Tombstone)?)
-            .is_ok_and(|tombstone| name.id() == Some(tombstone.snapshot.0)),
+        Area::Forgotten => return decode_tombstones(name, &open(Kind::Tombstone)?).map(|_| ()),
         Area::Annotations => Annotation::decode(&open(Kind::Annotation)?)
             .is_ok_and(|annotation| name.id() == Some(annotation.snapshot.0)),
         Area::Sessions => match name.suffix() {

@@ -1,0 +1,261 @@
+//! Tombstones that prune puts together.
+
+use super::*;
+use crate::backend::save;
+use crate::format::object::Kind;
+use crate::format::record::Tombstone;
+use crate::format::seal;
+use crate::maintenance::repair::{RepairOptions, repair};
+use crate::repository::Repository;
+use crate::repository::forget::forget;
+
+const HOUR: i64 = 3600;
+
+/// Returns the names of the objects of tombstones of one level.
+fn objects(repository: &Repository, level: u32) -> Vec<ObjectName> {
+    let names = repository.backend().names(Area::Forgotten).expect("a list");
+    names.into_iter().filter(|name| name.level() == level).collect()
+}
+
+/// Writes a tombstone for each number, of a snapshot that was deleted long ago.
+fn bury(repository: &Repository, numbers: std::ops::Range<u16>) {
+    for number in numbers {
+        let tombstone = Tombstone {
+            snapshot: buried(number),
+            time: time(3),
+            host: "host".into(),
+            user: "me".into(),
+            policy: "a policy".into(),
+            client_sequence: None,
+            seen: Vec::new(),
+            previous: None,
+            origin: None,
+        };
+        let (name, content) = (ObjectName::tombstone(tombstone.snapshot), tombstone.encode());
+        let salt = repository.keys.draw_salt(&content);
+        let object = seal::seal_whole(&repository.keys, Kind::Tombstone, &name, salt, &content);
+        save(&**repository.backend(), &name, &object.expect("sealed")).expect("saved");
+    }
+}
+
+fn buried(number: u16) -> SnapshotId {
+    let mut id = [0; 32];
+    id[..2].copy_from_slice(&number.to_be_bytes());
+    SnapshotId(id)
+}
+
+/// Returns the snapshots that a repository knows as forgotten.
+fn forgotten(repository: &Repository) -> BTreeSet<SnapshotId> {
+    let found = repository.snapshots().expect("snapshots");
+    assert!(found.problems.is_empty(), "{:?}", found.problems);
+    let ids: BTreeSet<SnapshotId> = found.forgotten.iter().map(|one| one.snapshot).collect();
+    assert_eq!(ids.len(), found.forgotten.len(), "each once");
+    ids
+}
+
+fn prune_at(repository: &Repository, hours: i64) -> DestinationPrune {
+    let now = time(hours * HOUR);
+    let report = prune(repository, &PruneOptions::default(), &writer(), now, &Unobserved);
+    let report = report.expect("a prune").destinations.remove(0);
+    assert!(report.error.is_none() && report.problems.is_empty(), "{report:?}");
+    report
+}
+
+fn assert_check(repository: &Repository) {
+    let report = check(repository, &CheckOptions::reading(ReadData::All), &Unobserved);
+    let report = report.expect("a check");
+    assert!(report.is_sound(), "{report:?}");
+}
+
+#[test]
+fn many_tombstones_are_put_into_a_list_and_deleted_after_the_grace() {
+    let scene = Scene::new();
+    let cache = scene.sample.folder.path().join("cache");
+    let repository = &scene.sample.reopen_with(Some(cache));
+    scene.write("a", 1);
+    let real = scene.back_up(100);
+    scene.write("a", 2);
+    let kept = scene.back_up(200);
+    scene.sample.forget(real);
+    bury(repository, 0..14);
+    prune_at(repository, 1);
+    assert_eq!(objects(repository, 1), [], "15 are not many");
+    bury(repository, 14..15);
+    let all = forgotten(repository);
+    assert_eq!(all.len(), 16);
+    prune_at(repository, 2);
+    assert_eq!((objects(repository, 0).len(), objects(repository, 1).len()), (16, 1));
+    prune_at(repository, 2 + 71);
+    assert_eq!((objects(repository, 0).len(), objects(repository, 1).len()), (16, 1), "the grace");
+    assert_eq!(forgotten(repository), all);
+    prune_at(repository, 2 + 72);
+    assert_eq!((objects(repository, 0).len(), objects(repository, 1).len()), (0, 1));
+    assert_eq!(forgotten(repository), all);
+    assert_eq!(forgotten(&scene.sample.reopen().expect("opened")), all, "without a cache");
+    assert_check(repository);
+
+    // What is in a list is forgotten, and known.
+    let again = forget(repository, &[real, buried(3)], &writer(), time(9), "again");
+    let again = again.expect("forgotten");
+    assert_eq!((again.already.len(), again.forgotten.len()), (2, 0));
+    assert_eq!(objects(repository, 0), []);
+    let list = repository.snapshots().expect("snapshots").list;
+    assert_eq!(list.iter().map(|entry| entry.id).collect::<Vec<_>>(), [kept]);
+    assert!(prune_at(repository, 200).is_unchanged());
+}
+
+#[test]
+fn many_lists_are_put_into_one_of_the_next_level() {
+    let scene = Scene::new();
+    scene.write("a", 1);
+    scene.back_up(100);
+    let repository = &scene.sample.repository;
+    let mut now = 1;
+    for round in 0..16 {
+        bury(repository, round * 16..round * 16 + 16);
+        prune_at(repository, now);
+        now += 72;
+    }
+    prune_at(repository, now);
+    assert_eq!((objects(repository, 0).len(), objects(repository, 1).len()), (0, 16));
+    assert_eq!(objects(repository, 2).len(), 1);
+    prune_at(repository, now + 71);
+    assert_eq!(objects(repository, 1).len(), 16);
+    prune_at(repository, now + 72);
+    assert_eq!((objects(repository, 1).len(), objects(repository, 2).len()), (0, 1));
+    assert_eq!(forgotten(repository), (0..256).map(buried).collect());
+    // One that comes late, as from a destination that was away, is in a list already.
+    bury(repository, 7..8);
+    let report = prune_at(repository, now + 73);
+    assert_eq!(report.deleted_records, 1);
+    assert_eq!(objects(repository, 0), []);
+    assert_check(repository);
+}
+
+/// A repository in two places.
+struct Mirrored {
+    scene: Scene,
+    second: PathBuf,
+}
+
+impl Mirrored {
+    fn new(scene: Scene) -> Self {
+        let second = scene.sample.folder.path().join("second");
+        let place: Arc<dyn Backend> = Arc::new(Folder::new(second.clone()));
+        create_copy(&scene.sample.repository, &place, time(2)).expect("a copy");
+        Self { scene, second }
+    }
+
+    fn first(&self) -> Repository {
+        self.scene.sample.reopen().expect("opened")
+    }
+
+    fn second(&self) -> Repository {
+        self.scene.sample.open_at(&self.second).expect("opened")
+    }
+
+    fn both(&self) -> Repository {
+        let mut both = self.first();
+        both.add_destination(Arc::new(Folder::new(self.second.clone()))).expect("a mirror");
+        both
+    }
+
+    fn sync(&self) {
+        let report = sync(&self.both(), &SyncOptions::default(), &writer(), &Unobserved);
+        let report = report.expect("a sync");
+        assert!(report.is_whole(), "{report:?}");
+    }
+
+    /// Fails if a destination lacks a tombstone.
+    fn assert_none_is_lacking(&self) {
+        for status in self.both().destination_status().expect("a status") {
+            let mut objects = status.lacking.expect("a list").objects;
+            objects.retain(|name| Area::of(name) == Some(Area::Forgotten));
+            assert_eq!(objects, []);
+        }
+    }
+}
+
+#[test]
+fn a_destination_that_was_away_gets_what_is_in_lists_and_forgets_by_it() {
+    let scene = Scene::new();
+    scene.write("a", 1);
+    let first = scene.back_up(100);
+    scene.write("a", 2);
+    scene.back_up(200);
+    let places = Mirrored::new(scene);
+    places.sync();
+    // The second keeps the snapshot that is forgotten, put into a list and deleted meanwhile.
+    bury(&places.first(), 0..20);
+    places.scene.sample.forget(first);
+    for hours in [1, 73, 74] {
+        prune_at(&places.first(), hours);
+    }
+    assert_eq!(objects(&places.first(), 0), []);
+    assert_eq!(places.second().snapshots().expect("snapshots").list.len(), 2);
+    places.sync();
+    assert_eq!(forgotten(&places.second()).len(), 21);
+    for repository in [places.first(), places.second(), places.both()] {
+        assert_eq!(repository.snapshots().expect("snapshots").list.len(), 1, "it is not back");
+    }
+    places.assert_none_is_lacking();
+    // Each puts together by itself what is new; neither lacks anything then.
+    bury(&places.first(), 20..40);
+    places.sync();
+    prune_at(&places.first(), 80);
+    prune_at(&places.second(), 81);
+    places.assert_none_is_lacking();
+    prune_at(&places.second(), 81 + 72);
+    let lists = objects(&places.second(), 1);
+    assert_eq!((objects(&places.second(), 0).len(), lists.len()), (0, 2));
+    assert_ne!(lists, objects(&places.first(), 1));
+    places.assert_none_is_lacking();
+    places.sync();
+    assert_eq!(objects(&places.second(), 1), lists, "nothing was copied");
+    assert_eq!(objects(&places.second(), 0), []);
+    assert_eq!(forgotten(&places.both()).len(), 41);
+    assert_check(&places.first());
+    assert_check(&places.second());
+}
+
+#[test]
+fn a_list_that_is_damaged_everywhere_is_put_aside_and_what_others_have_comes_back() {
+    let scene = Scene::new();
+    scene.write("a", 1);
+    scene.back_up(100);
+    bury(&scene.sample.repository, 0..16);
+    for hours in [1, 74] {
+        prune_at(&scene.sample.repository, hours);
+    }
+    let places = Mirrored::new(scene);
+    places.sync();
+    let list = objects(&places.first(), 1).remove(0);
+    let damage = |folder: &Path| {
+        let path = folder.join(list.as_str());
+        let mut bytes = fs::read(&path).expect("a list");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, bytes).expect("written");
+    };
+    // One of two is healed.
+    damage(&places.second);
+    places.sync();
+    assert_eq!(forgotten(&places.second()).len(), 16);
+    damage(&places.second);
+    damage(&places.scene.sample.path());
+    assert!(!places.first().snapshots().expect("snapshots").problems.is_empty());
+    let options = RepairOptions { read_data: ReadData::None, run: Run::Real };
+    for repository in [places.first(), places.second()] {
+        let report = repair(&repository, &options, &writer(), time(6), &Unobserved);
+        let report = report.expect("a repair");
+        assert_eq!(report.destinations[0].quarantined, std::slice::from_ref(&list));
+        assert!(forgotten(&repository).is_empty(), "nothing has it");
+        prune_at(&repository, 80);
+    }
+    assert!(places.second.join("quarantine").is_dir());
+    bury(&places.second(), 0..16);
+    places.sync();
+    assert_eq!(forgotten(&places.first()).len(), 16);
+    assert_check(&places.first());
+}
