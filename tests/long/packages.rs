@@ -103,5 +103,5 @@ fn the_page_of_installation_is_right_in_a_clean_system_from_its_first_line_to_it
     let scratch = Scratch::new();
     let clone = scratch.at("yore.git");
     in_shell("git clone --quiet --bare \"$1\" \"$2\"", &[&root(), &clone]);
-    in_clean_system(&["--with-rust"], "build-and-install", &[&clone]);
+    in_clean_system(&["--booted"], "build-and-install", &[&clone]);
 }

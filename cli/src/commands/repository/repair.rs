@@ -3,6 +3,7 @@
 use clap::Args;
 use yore_engine::Run;
 use yore_engine::check::ReadData;
+use yore_engine::format::{Area, ObjectName};
 use yore_engine::repair::{DestinationRepair, RepairOptions, Saved, repair};
 
 use crate::access::state;
@@ -130,6 +131,12 @@ fn print(context: &Context, title: &str, report: &DestinationRepair, dry_run: bo
     for name in &report.quarantined {
         let verb = if dry_run { "would be put aside" } else { "is put aside" };
         screen.line(format!("{title}: {name} is damaged, and {verb} in quarantine/."));
+    }
+    let is_tombstone = |name: &ObjectName| name.as_str().starts_with(Area::Forgotten.folder());
+    if report.quarantined.iter().any(is_tombstone) {
+        screen.line(format!(
+            "{title}: snapshots that were forgotten may be there again. `yore snapshots` lists them, and `yore forget` forgets them once more."
+        ));
     }
     if report.salvaged > 0 || report.lost > 0 {
         screen.line(format!(
