@@ -33,9 +33,10 @@ pub fn of_server(source: &str, server: &DatabaseServer) -> Outcome<Vec<Dump>> {
         false => server.databases.clone(),
         true => listed(source, server)?,
     };
+    let program = server.dumper();
     let dump = |name: &String| Dump {
         path: format!("{source}/{}.sql", name.replace('/', "_")),
-        command: dump_of(server, name),
+        command: dump_of(server, program, name),
     };
     let mut dumps: Vec<Dump> = databases.iter().map(dump).collect();
     if server.program == DatabaseProgram::Postgresql && server.databases.is_empty() {
@@ -45,15 +46,15 @@ pub fn of_server(source: &str, server: &DatabaseServer) -> Outcome<Vec<Dump>> {
     Ok(dumps)
 }
 
-fn dump_of(server: &DatabaseServer, database: &str) -> String {
+fn dump_of(server: &DatabaseServer, program: &str, database: &str) -> String {
     let name = quoted(database);
     match server.program {
         DatabaseProgram::Postgresql => {
-            server.line("pg_dump", "--no-password", &format!("--dbname={name}"))
+            server.line(program, "--no-password", &format!("--dbname={name}"))
         }
         // Without the date at its end, a dump of what did not change is the same.
         DatabaseProgram::Mariadb => server.line(
-            server.tool("mariadb-dump", "mysqldump"),
+            program,
             "--single-transaction --quick --routines --events --triggers --skip-dump-date",
             &format!("-- {name}"),
         ),
@@ -106,12 +107,21 @@ impl DatabaseServer {
         format!("{password}{through}{program}{options} {own} {last}").trim_end().to_owned()
     }
 
-    /// Returns the program by its newer name, unless only that of before is here.
-    fn tool(&self, newer: &'static str, before: &'static str) -> &'static str {
-        match self.through.is_none() && !is_installed(newer) && is_installed(before) {
-            true => before,
-            false => newer,
+    /// Returns the program that makes dumps.
+    fn dumper(&self) -> &'static str {
+        match self.program {
+            DatabaseProgram::Postgresql => "pg_dump",
+            DatabaseProgram::Mariadb => self.tool("mariadb-dump", "mysqldump"),
         }
+    }
+
+    /// Returns the program by its newer name, unless there is only that of before, as in the images of MySQL.
+    fn tool(&self, newer: &'static str, before: &'static str) -> &'static str {
+        let is_there = |program: &str| match &self.through {
+            None => is_installed(program),
+            Some(words) => succeeds(&format!("{words} {program} --version")),
+        };
+        if !is_there(newer) && is_there(before) { before } else { newer }
     }
 }
 
@@ -126,10 +136,9 @@ pub fn missing_program(source: &SourceSettings) -> Option<String> {
         SourceKind::Files | SourceKind::Sqlite | SourceKind::Remote(_) => return None,
         SourceKind::Docker(volumes) => containers::program(volumes),
         SourceKind::Command { command, .. } => command.split_whitespace().next()?,
-        SourceKind::Server(server) => match (&server.through, server.program) {
-            (Some(through), _) => through.split_whitespace().next()?,
-            (None, DatabaseProgram::Postgresql) => "pg_dump",
-            (None, DatabaseProgram::Mariadb) => server.tool("mariadb-dump", "mysqldump"),
+        SourceKind::Server(server) => match &server.through {
+            Some(through) => through.split_whitespace().next()?,
+            None => server.dumper(),
         },
     };
     // A line may begin with what the shell itself knows; only a plain name says what is needed.
@@ -139,10 +148,14 @@ pub fn missing_program(source: &SourceSettings) -> Option<String> {
 
 /// Tells whether the shell runs a word itself.
 fn is_of_shell(word: &str) -> bool {
-    let question = format!("command -v {word}");
-    let mut asked = Command::new("sh");
-    asked.args(["-c", &question]).stdin(Stdio::null()).stdout(Stdio::null());
-    asked.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    succeeds(&format!("command -v {word}"))
+}
+
+/// Tells whether a line for the shell succeeds; what it prints does not matter.
+fn succeeds(line: &str) -> bool {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", line]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    shell.status().is_ok_and(|status| status.success())
 }
 
 pub(super) fn is_installed(program: &str) -> bool {
