@@ -40,7 +40,7 @@ mod tombstones;
 pub(crate) use coverage::Coverage;
 pub use coverage::{DestinationStatus, Lacking};
 pub use create::adopt_copy::{adopt_copy, restore_header};
-pub use forget::{ForgetReport, forget};
+pub use forget::{ForgetReport, forget, forget_missing, missing_snapshots};
 pub use session::Writer;
 pub use slots::{
     AddReport, KnownSlot, KnownSlots, MAX_MACHINE_NAME, Machine, NewMachine, NewSlot, Remaining,

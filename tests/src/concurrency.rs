@@ -1,6 +1,6 @@
 //! Writers, prunes, a stopped writer that is taken for dead, and a drive, at the same time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -12,6 +12,9 @@ use crate::program::{MountGuard, Yore};
 
 /// The machines that back up.
 const WRITERS: u32 = 8;
+
+/// The newest snapshots of each machine whose content is kept to be compared: all but three are forgotten at once.
+const COMPARED: usize = 40;
 
 /// What the writers and prunes did.
 #[derive(Default)]
@@ -41,7 +44,7 @@ impl Scene<'_> {
         let source = self.yore.scratch.folder(&format!("source-{number}"));
         let state = self.yore.scratch.folder(&format!("state-{number}"));
         small_source(&source, u64::from(number));
-        let mut round = 0;
+        let (mut round, mut kept) = (0, VecDeque::new());
         while !self.is_over.load(Ordering::Relaxed) {
             round += 1;
             change_source(&source, u64::from(number * 1000 + round));
@@ -54,7 +57,13 @@ impl Scene<'_> {
                 (Some(0), Some(made)) => {
                     let id = made["snapshot"].as_str().expect("an id").to_owned();
                     let is = (source.clone(), fingerprint_folder(&source));
-                    self.expected.lock().expect("no writer panicked").insert(id, is);
+                    kept.push_back(id.clone());
+                    let mut expected = self.expected.lock().expect("no writer panicked");
+                    expected.insert(id, is);
+                    if kept.len() > COMPARED {
+                        kept.pop_front().map(|old| expected.remove(&old));
+                    }
+                    drop(expected);
                     self.counts.committed.fetch_add(1, Ordering::Relaxed);
                 }
                 // It was taken for dead, or prune began several times while it opened its session.

@@ -162,6 +162,7 @@ const EXAMPLES: [(&str, &[&str]); 60] = [
             "yore forget latest~3 2026-01-15",
             "yore forget --keep-daily 7 --keep-weekly 4 --keep-monthly 3 --dry-run",
             "yore forget --keep-daily 7 --keep-weekly 4 --keep-monthly 3 --prune",
+            "yore forget --missing",
         ],
     ),
     ("pin", &["yore pin 0a1b2c3d", "yore pin 2026-01-15"]),

@@ -89,27 +89,27 @@ impl<'a> Coverage<'a> {
         let mut packs: Vec<_> =
             self.packs.iter().filter(lacks).map(|(id, size)| (*id, *size)).collect();
         packs.sort_unstable();
-        let is_forgotten = self.forgotten_in(listed);
+        let tombstones = self.tombstones_beyond(listed);
         let mut objects = Vec::new();
         for area in SHARED {
             let own: HashSet<&ObjectName> = listed.names(area).iter().collect();
             let all = self.listing.union(area).into_iter().filter(|name| !own.contains(name));
             objects.extend(all.filter(|name| match area {
-                Area::Forgotten => !is_forgotten(name),
+                Area::Forgotten => tombstones.contains(name),
                 _ => self.is_shared(area, name),
             }));
         }
         Lacking { packs, objects, commits: self.state.counting_beyond(number) }
     }
 
-    /// Tells of objects of tombstones whether a destination has each of their tombstones, alone or in lists of its own.
-    fn forgotten_in(&self, listed: &Listed) -> impl Fn(&ObjectName) -> bool {
+    /// Returns the objects of tombstones that name a snapshot which none of a destination names. Nobody can copy one that
+    /// can't be read.
+    fn tombstones_beyond(&self, listed: &Listed) -> HashSet<&ObjectName> {
         let forgotten = self.state.forgotten_at(listed);
-        let has_all =
-            |object: &&TombstoneObject| object.snapshots.iter().all(|id| forgotten.contains(id));
-        let objects = self.state.tombstone_objects.iter().filter(has_all);
-        let there: HashSet<&ObjectName> = objects.map(|object| &object.name).collect();
-        move |name| there.contains(name)
+        let is_beyond =
+            |object: &&TombstoneObject| object.snapshots.iter().any(|id| !forgotten.contains(id));
+        let objects = self.state.tombstone_objects.iter().filter(is_beyond);
+        objects.map(|object| &object.name).collect()
     }
 
     /// Returns true for an object that every destination should have: of snapshots and their annotations, those that

@@ -95,17 +95,12 @@ impl<'r> Records<'r> {
         Snapshot::decode(&content).map_err(|_| undecodable(&name))
     }
 
-    /// Loads an object of tombstones.
+    /// Loads an object of tombstones. With one that is damaged, snapshots still count: too many are better than too few.
     pub(in crate::repository) fn tombstones(
         &mut self,
         name: &ObjectName,
     ) -> Result<(TombstoneObject, Vec<Tombstone>)> {
-        let content = self.content(Kind::Tombstone, name, Holder::Any);
-        // With a damaged tombstone the snapshot still counts: too many are better than too few.
-        let content = content.map_err(|error| match error {
-            Error::Missing { .. } => error,
-            _ => Error::damaged(name.as_str(), "it is no tombstone of this repository"),
-        })?;
+        let content = self.content(Kind::Tombstone, name, Holder::Any)?;
         tombstones::decode(name, &content)
     }
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 use yore_engine::format::SnapshotId;
-use yore_engine::repository::{Repository, forget};
+use yore_engine::repository::{Behind, Repository, forget};
 use yore_engine::snapshots::SnapshotEntry;
 
 use crate::access::state as own_state;
@@ -23,6 +23,7 @@ use crate::screen::question;
 use crate::text::{escape, format};
 
 mod by_policy;
+mod missing;
 
 /// The options of `forget`.
 #[derive(Debug, Args)]
@@ -44,6 +45,9 @@ pub struct Options {
     /// Forget by a policy more than half of a group
     #[arg(long)]
     force: bool,
+    /// Forget the snapshots that were committed and whose records are gone, after `yore repair`
+    #[arg(long, conflicts_with_all = ["moments", "PolicyArgs"])]
+    missing: bool,
     /// Ask nothing
     #[arg(long, short)]
     yes: bool,
@@ -53,6 +57,9 @@ pub struct Options {
 
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
+    if options.missing {
+        return missing::run(context, options);
+    }
     if options.moments.is_empty() {
         return by_policy::run(context, options);
     }
@@ -96,12 +103,22 @@ fn forget_all(
     if !dry_run && !chosen.is_empty() && !options.prune {
         context.screen.info("`yore prune` frees their space.");
     }
-    for one in &behind {
+    finish(context, repository, options, &behind)
+}
+
+/// Tells which destinations are behind, and frees the space where that is wanted.
+fn finish(
+    context: &Context,
+    repository: &Repository,
+    options: &Options,
+    behind: &[Behind],
+) -> Outcome {
+    for one in behind {
         let what = "it did not get to know of this: `yore sync` copies it";
         context.screen.problem(&context.title(one.destination), what);
     }
     let done = if behind.is_empty() { Done::Whole } else { Done::Partly };
-    if options.prune && !dry_run {
+    if options.prune && !options.dry_run {
         let pruned = prune::free(context, repository, &prune::settings(context))?;
         return Ok(if behind.is_empty() { pruned } else { done });
     }

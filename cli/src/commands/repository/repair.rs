@@ -135,7 +135,7 @@ fn print(context: &Context, title: &str, report: &DestinationRepair, dry_run: bo
     let is_tombstone = |name: &ObjectName| name.as_str().starts_with(Area::Forgotten.folder());
     if report.quarantined.iter().any(is_tombstone) {
         screen.line(format!(
-            "{title}: snapshots that were forgotten may be there again. `yore snapshots` lists them, and `yore forget` forgets them once more."
+            "{title}: snapshots that were forgotten may be there again (`yore snapshots`), or be missing: `yore forget --missing` forgets those once more."
         ));
     }
     if report.salvaged > 0 || report.lost > 0 {

@@ -73,7 +73,7 @@ pub struct DestinationPrune {
     pub unused: u64,
     /// Index objects that were put together into others.
     pub merged_indexes: u64,
-    /// Records of sessions and forgotten snapshots that were deleted.
+    /// Records of sessions, forgotten snapshots and their tombstones that were deleted.
     pub deleted_records: u64,
     /// Parity objects of packs that are deleted, which were deleted, too.
     pub parity: ParityAmount,

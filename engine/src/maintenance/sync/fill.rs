@@ -15,8 +15,8 @@ use crate::operation::clock::now;
 use crate::operation::observer::Observer;
 use crate::repository::session::{self, OpenSession};
 use crate::repository::{
-    Coverage, Lacking, Listing, Pulse, Repository, State, Writer, delete_removed, load_header,
-    removed_somewhere,
+    Coverage, Lacking, Listing, Pulse, Repository, State, TombstoneObject, Writer, delete_removed,
+    load_header, removed_somewhere,
 };
 
 /// The destination to be filled, and how.
@@ -80,7 +80,13 @@ fn find(task: &Task<'_>, report: &mut FillReport) -> Result<Option<Found>> {
         report.error = Some(error);
         return Ok(None);
     }
-    let unread = std::mem::take(&mut state.snapshots.problems);
+    let mut unread = std::mem::take(&mut state.snapshots.problems);
+    // What was forgotten must not be committed because a request failed.
+    let of_tombstone = |error: &Error| matches!(error, Error::Backend { object, .. } if object.contains(Area::Forgotten.folder()));
+    if let Some(at) = unread.iter().position(of_tombstone) {
+        report.error = Some(unread.swap_remove(at));
+        return Ok(None);
+    }
     // A session that can't be read matters while it may commit a snapshot that no other one commits.
     let is_settled = covers(&listing, &state);
     report.problems.extend(unread.into_iter().filter(|error| !is_settled || !is_of_session(error)));
@@ -143,8 +149,9 @@ fn copy(
     healed.heal_areas(&[Area::Keys, Area::Headers])?;
     healed.copy_keys()?;
     // A tombstone comes first: what was forgotten elsewhere must not be committed here.
-    healed.heal_areas(&[Area::Forgotten])?;
+    let lost = healed.heal_areas(&[Area::Forgotten])?;
     healed.copy_areas(&[Area::Forgotten])?;
+    healed.copy_in_place_of(&lost)?;
     healed.remove_slots()?;
     let tasks = pack_tasks(found, task, suspects, is_thorough);
     let writes = tasks.iter().any(|task| task.action == Action::Copy);
@@ -250,10 +257,11 @@ struct Healing<'a, 'f> {
 }
 
 impl Healing<'_, '_> {
-    /// Replaces what the destination has in a damaged form.
-    fn heal_areas(&mut self, areas: &[Area]) -> Result<()> {
+    /// Replaces what the destination has in a damaged form; returns what no other one has whole.
+    fn heal_areas(&mut self, areas: &[Area]) -> Result<Vec<ObjectName>> {
         let Task { repository, destination, observer, .. } = *self.task;
-        let Ok(listed) = self.found.listing.of(destination) else { return Ok(()) };
+        let mut lost = Vec::new();
+        let Ok(listed) = self.found.listing.of(destination) else { return Ok(lost) };
         for &area in areas {
             let header = (area == Area::Headers).then(ObjectName::header);
             for name in header.iter().chain(listed.names(area)) {
@@ -278,9 +286,44 @@ impl Healing<'_, '_> {
                         self.report.healed.push(name.clone());
                         self.report.bytes += bytes.len() as u64;
                     }
-                    Err(error) if error.is_of_copy() => self.report.problems.push(error),
+                    Err(error) if error.is_of_copy() => {
+                        self.report.problems.push(error);
+                        lost.push(name.clone());
+                    }
                     Err(error) => return Err(error),
                 }
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Copies the tombstones of other destinations that name what lost ones of this destination may have named: lists
+    /// have other names everywhere.
+    fn copy_in_place_of(&mut self, lost: &[ObjectName]) -> Result<()> {
+        let Task { repository, destination, .. } = *self.task;
+        let Ok(listed) = self.found.listing.of(destination) else { return Ok(()) };
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let own: HashSet<&ObjectName> = listed.names(Area::Forgotten).iter().collect();
+        let objects = &self.found.state.tombstone_objects;
+        let is_whole = |object: &&TombstoneObject| !lost.contains(&object.name);
+        let here = objects.iter().filter(is_whole).filter(|object| own.contains(&object.name));
+        let mut known: HashSet<SnapshotId> = here.flat_map(|one| &one.snapshots).copied().collect();
+        for object in objects.iter().filter(is_whole) {
+            if object.snapshots.iter().all(|id| known.contains(id)) {
+                continue;
+            }
+            let name = &object.name;
+            match load_from_any(repository, &self.found.sources, Area::Forgotten, name) {
+                Ok(bytes) => {
+                    backend::save(self.to, name, &bytes)?;
+                    self.report.copied += 1;
+                    self.report.bytes += bytes.len() as u64;
+                    known.extend(&object.snapshots);
+                }
+                Err(error) if error.is_of_copy() => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -335,6 +378,8 @@ impl Healing<'_, '_> {
                         self.report.copied += 1;
                         self.report.bytes += bytes.len() as u64;
                     }
+                    // Prune has put it together with others.
+                    Err(Error::Missing { .. }) if area == Area::Forgotten => {}
                     Err(error) if error.is_of_copy() => self.report.problems.push(error),
                     // A source that fails now may have it at the next time.
                     Err(error) => return Err(error),

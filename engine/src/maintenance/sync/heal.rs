@@ -70,6 +70,8 @@ fn heal_one(repository: &Repository, suspect: &Suspect, observer: &dyn Observer)
         | Area::Annotations => {
             match load(repository, to, area, name) {
                 Ok(_) => return Ok(false),
+                // Each destination has lists of its own, and deletes what they have taken in.
+                Err(Error::Missing { .. }) if area == Area::Forgotten => return Ok(false),
                 Err(error) if error.is_of_copy() => {}
                 Err(error) => return Err(error),
             }

@@ -6,8 +6,9 @@ use crate::format::object::Kind;
 use crate::format::record::Tombstone;
 use crate::format::seal;
 use crate::maintenance::repair::{RepairOptions, repair};
+use crate::maintenance::sync::heal;
 use crate::repository::Repository;
-use crate::repository::forget::forget;
+use crate::repository::{forget, forget_missing, missing_snapshots};
 
 const HOUR: i64 = 3600;
 
@@ -132,6 +133,15 @@ fn many_lists_are_put_into_one_of_the_next_level() {
     assert_check(repository);
 }
 
+/// Damages a file in its middle.
+fn flip(path: &Path) {
+    let mut bytes = fs::read(path).expect("a file");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::remove_file(path).expect("removed");
+    fs::write(path, bytes).expect("written");
+}
+
 /// A repository in two places.
 struct Mirrored {
     scene: Scene,
@@ -230,14 +240,7 @@ fn a_list_that_is_damaged_everywhere_is_put_aside_and_what_others_have_comes_bac
     let places = Mirrored::new(scene);
     places.sync();
     let list = objects(&places.first(), 1).remove(0);
-    let damage = |folder: &Path| {
-        let path = folder.join(list.as_str());
-        let mut bytes = fs::read(&path).expect("a list");
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        fs::remove_file(&path).expect("removed");
-        fs::write(&path, bytes).expect("written");
-    };
+    let damage = |folder: &Path| flip(&folder.join(list.as_str()));
     // One of two is healed.
     damage(&places.second);
     places.sync();
@@ -258,4 +261,121 @@ fn a_list_that_is_damaged_everywhere_is_put_aside_and_what_others_have_comes_bac
     places.sync();
     assert_eq!(forgotten(&places.first()).len(), 16);
     assert_check(&places.first());
+}
+
+#[test]
+fn snapshots_whose_tombstones_are_lost_are_forgotten_once_more_and_prune_goes_on() {
+    let scene = Scene::new();
+    let repository = &scene.sample.repository;
+    for number in 0..11 {
+        scene.write("a", number);
+        let id = scene.back_up(100 + i64::from(number));
+        if number < 10 {
+            scene.sample.forget(id);
+        }
+    }
+    bury(repository, 0..6);
+    for hours in [1, 80, 160] {
+        prune_at(repository, hours);
+    }
+    assert_eq!((objects(repository, 0).len(), objects(repository, 1).len()), (0, 1));
+    assert_eq!(repository.backend().names(Area::Snapshots).expect("names").len(), 1);
+    flip(&scene.sample.path().join(objects(repository, 1)[0].as_str()));
+    let options = RepairOptions { read_data: ReadData::None, run: Run::Real };
+    repair(repository, &options, &writer(), time(6), &Unobserved).expect("a repair");
+    assert_eq!(objects(repository, 1), []);
+    let refused = scene.prune_with(&PruneOptions::default(), 200 * HOUR);
+    assert!(matches!(refused.error, Some(Error::Missing { .. })), "{refused:?}");
+    assert_eq!(missing_snapshots(repository).expect("a list").len(), 10);
+    let report = forget_missing(repository, &writer(), time(7)).expect("forgotten");
+    assert_eq!(report.forgotten.len(), 10);
+    assert_eq!(missing_snapshots(repository).expect("a list"), []);
+    prune_at(repository, 200);
+    assert_check(repository);
+}
+
+#[test]
+fn nothing_is_deleted_for_a_list_that_only_the_cache_has_whole() {
+    let scene = Scene::new();
+    scene.write("a", 1);
+    scene.back_up(100);
+    let repository = &scene.sample.reopen_with(Some(scene.sample.folder.path().join("cache")));
+    bury(repository, 0..16);
+    prune_at(repository, 1);
+    assert_eq!(forgotten(repository).len(), 16, "the cache has the list now");
+    flip(&scene.sample.path().join(objects(repository, 1)[0].as_str()));
+    assert_eq!(forgotten(repository).len(), 16);
+    let now = time(100 * HOUR);
+    let report = prune(repository, &PruneOptions::default(), &writer(), now, &Unobserved);
+    let report = report.expect("a prune").destinations.remove(0);
+    assert!(matches!(report.problems[..], [Error::Damaged { .. }]), "{report:?}");
+    assert_eq!(objects(repository, 0).len(), 16);
+}
+
+#[test]
+fn a_destination_whose_own_list_is_damaged_gets_the_tombstones_of_another_one() {
+    own_list_is_damaged(None);
+}
+
+/// The cache has the list whole.
+#[test]
+fn a_destination_whose_own_list_is_damaged_gets_tombstones_also_where_a_cache_has_it() {
+    let cache = tempfile::tempdir().expect("a folder");
+    own_list_is_damaged(Some(cache.path()));
+}
+
+fn own_list_is_damaged(cache: Option<&Path>) {
+    let scene = Scene::new();
+    scene.write("a", 1);
+    scene.back_up(100);
+    bury(&scene.sample.repository, 0..16);
+    let places = Mirrored::new(scene);
+    places.sync();
+    // Each has a list of its own.
+    for hours in [1, 74] {
+        prune_at(&places.first(), hours);
+        prune_at(&places.second(), hours);
+    }
+    let list = objects(&places.first(), 1).remove(0);
+    assert_ne!(list, objects(&places.second(), 1)[0]);
+    let open = || {
+        let mut both = places.scene.sample.reopen_with(cache.map(Path::to_owned));
+        both.add_destination(Arc::new(Folder::new(places.second.clone()))).expect("a mirror");
+        both
+    };
+    assert_eq!(forgotten(&open()).len(), 16);
+    flip(&places.scene.sample.path().join(list.as_str()));
+    // The other one lacks nothing for that.
+    let status = open().destination_status().expect("a status").remove(1);
+    assert_eq!(status.lacking.expect("a list").objects, []);
+    let report = sync(&open(), &SyncOptions::default(), &writer(), &Unobserved);
+    let report = report.expect("a sync");
+    assert!(!report.destinations[0].problems.is_empty(), "{report:?}");
+    assert!(report.destinations[1].copied == 0, "{report:?}");
+    assert_eq!(objects(&places.first(), 1).len(), 2, "the damaged one, and that of the other");
+    let options = RepairOptions { read_data: ReadData::None, run: Run::Real };
+    let report = repair(&open(), &options, &writer(), time(6), &Unobserved);
+    let report = report.expect("a repair");
+    assert_eq!(report.destinations[0].quarantined, [list]);
+    assert_eq!(forgotten(&places.first()).len(), 16);
+    places.sync();
+}
+
+#[test]
+fn what_a_list_has_taken_in_at_one_destination_is_no_damage_to_be_healed() {
+    let scene = Scene::new();
+    scene.write("a", 1);
+    scene.back_up(100);
+    bury(&scene.sample.repository, 0..16);
+    let places = Mirrored::new(scene);
+    places.sync();
+    for hours in [1, 74] {
+        prune_at(&places.first(), hours);
+    }
+    // The first, which is read before the other, has none of the single ones any more.
+    let both = places.both();
+    assert_eq!(forgotten(&both).len(), 16);
+    let healed = heal(&both, &Unobserved).expect("an answer");
+    assert!(healed.healed.is_empty() && healed.problems.is_empty(), "{healed:?}");
+    assert_eq!((objects(&places.first(), 0).len(), objects(&places.second(), 1).len()), (0, 0));
 }
