@@ -39,17 +39,29 @@ impl Scene {
         std::fs::write(source.join("sub/text"), "some words\n".repeat(60)).expect("a file");
         let memory = Arc::new(Memory::default());
         let repo = TestRepository::new(memory.clone());
+        let back_up = |at: i64| repo.back_up(std::slice::from_ref(&source), Some(at));
+        for round in 0..16 {
+            back_up(1_400_000_000 + round);
+        }
         for round in 0..4_u64 {
             std::fs::write(source.join(format!("noise{round}")), noise(9_000, round))
                 .expect("a file");
-            repo.back_up(std::slice::from_ref(&source), Some(1_500_000_000 + round as i64));
+            back_up(1_500_000_000 + round as i64);
         }
         let earlier = memory.copy();
         let (repository, writer) = (repo.open(), dead_writer());
-        let first = repo.snapshots()[0].id;
-        forget(&repository, &[first], &writer, time(5), "test").expect("forgotten");
-        prune(&repository, &everything(), &writer, time(9_000_000_000), &Unobserved)
+        let ids: Vec<_> = repo.snapshots().iter().map(|entry| entry.id).collect();
+        let forget = |ids| forget(&repository, ids, &writer, time(5), "test").expect("forgotten");
+        // Those of long ago are in a list of tombstones, one has a tombstone of its own.
+        forget(&ids[..16]);
+        for now in [9_000_000_000, 9_000_000_001] {
+            prune(&repository, &everything(), &writer, time(now), &Unobserved).expect("pruned");
+        }
+        forget(&ids[16..17]);
+        prune(&repository, &everything(), &writer, time(9_000_000_002), &Unobserved)
             .expect("pruned");
+        let tombstones = memory.names().into_iter().filter(|name| name.starts_with("forgotten/"));
+        assert_eq!(tombstones.count(), 2, "a list and one alone");
         let other = Arc::new(Memory::default());
         TestRepository::new(other.clone()).back_up(std::slice::from_ref(&source), None);
         Self { _scratch: scratch, repo, memory, earlier, other, source }

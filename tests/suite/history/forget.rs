@@ -83,3 +83,27 @@ fn on_a_terminal_forget_lists_the_snapshots_and_asks() {
     assert!(!ended.out.contains('?'), "{}", ended.out);
     assert_eq!(yore.snapshot_ids(), ids[3..]);
 }
+
+#[test]
+fn snapshots_whose_records_are_gone_are_forgotten_only_when_somebody_says_so() {
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    for text in ["one", "two", "three"] {
+        std::fs::write(source.join("file"), text).expect("a file");
+        yore.run_on("backup", &[&source]).assert_code(0);
+    }
+    yore.run(["forget", "--missing"]).assert_code(0);
+    let lost = yore.snapshot_ids()[1].clone();
+    std::fs::remove_file(yore.repository().join("snapshots").join(&lost)).expect("it was there");
+    let refused = yore.run(["prune"]);
+    assert!(refused.code != Some(0) && refused.err.contains(&lost[..8]), "{}", refused.err);
+    let told = yore.run(["forget", "--missing", "--dry-run"]).assert_code(0);
+    assert!(told.out.contains(&format!("Would forget snapshot {}", &lost[..8])), "{}", told.out);
+    let refused = yore.run(["forget", "--missing"]).assert_code(1);
+    assert!(refused.err.contains("say --yes") || refused.err.contains("nothing was forgotten"));
+    yore.run(["check"]).assert_code(1);
+    yore.run(["forget", "--missing", "--yes"]).assert_code(0);
+    yore.run(["prune"]).assert_code(0);
+    yore.run(["check"]).assert_code(0);
+    assert_eq!(yore.snapshot_ids().len(), 2);
+}
