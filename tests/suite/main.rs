@@ -157,6 +157,7 @@ mod remote {
     mod sftp_access;
     mod sftp_program;
     mod source_files;
+    mod source_pipe;
     mod source_program;
 }
 

@@ -53,7 +53,7 @@ pub(in super::super) async fn list_raw(
     let handle = session.open_dir(path).await?;
     let names = read_names(session, &handle).await;
     // The names are complete whether or not the directory can be closed.
-    let _ = session.close(&handle).await;
+    let _ = session.close_unwritten(&handle).await;
     names
 }
 

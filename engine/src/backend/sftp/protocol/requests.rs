@@ -99,10 +99,19 @@ impl Session {
         handle(&self.call(with_path(code::OPENDIR, path)).await?)
     }
 
-    /// Closes a file or directory; the answer may be ignored.
+    /// Closes a file that was written; the answer may be ignored.
     pub async fn close(&self, handle: &Handle) -> io::Result<Pending> {
         let request = Request::new(code::CLOSE, 16).string(handle.bytes());
         self.send(request, SETTLE_PATIENCE).await
+    }
+
+    /// Closes a file or directory that was only read; the answer may be ignored.
+    ///
+    /// Nothing has to be stored, so it does not make the other requests of the session wait longer for a server that is
+    /// stuck.
+    pub async fn close_unwritten(&self, handle: &Handle) -> io::Result<Pending> {
+        let request = Request::new(code::CLOSE, 16).string(handle.bytes());
+        self.send(request, PATIENCE).await
     }
 
     /// Closes a file without waiting.

@@ -89,11 +89,11 @@ impl RemoteDir {
         self.server.repeat(async |session| session.read_link(&path).await)
     }
 
-    /// Opens a regular file; anything else in its place is an error.
+    /// Opens a regular file that was not, or not successfully, read ahead; anything else in its place is an error.
     pub(crate) fn open_file(&self, name: &[u8], _how: ReadMode) -> io::Result<RemoteFile> {
         let path = absolute(&join(&self.path, name));
         let lease = self.server.lease()?;
-        let opened = block_on(RemoteFile::open(&lease, path));
+        let opened = block_on(RemoteFile::open_anew(&lease, path));
         opened.map_err(|error| marked(&lease, error))
     }
 

@@ -38,7 +38,7 @@ impl Drop for OpenHandle {
         let (session, handle) = (Arc::clone(&self.session), self.handle.clone());
         // A server has a limited number of them, so the request waits for its turn; its answer tells nothing.
         runtime().spawn(async move {
-            let _ = session.close(&handle).await;
+            let _ = session.close_unwritten(&handle).await;
         });
     }
 }
@@ -51,6 +51,15 @@ impl RemoteFile {
         let opened = regular(metadata_of(&session.fstat(&open.handle).await?)?)?;
         let content = Mutex::new(Sequential::new(opened.size));
         Ok(Self { path, opened, open, content, after: Mutex::new(None) })
+    }
+
+    /// Opens a file that could not be opened or read when it was tried first.
+    ///
+    /// A named pipe may have taken its place: the server of OpenSSH waits for somebody who writes to it, and answers
+    /// nothing until then. The connection ends by that, which is no reason to try it with the next one.
+    pub(super) async fn open_anew(session: &Arc<Session>, path: Vec<u8>) -> io::Result<Self> {
+        now(session, &path).await?;
+        Self::open(session, path).await
     }
 
     /// Fetches all of a small file, and its metadata after that.

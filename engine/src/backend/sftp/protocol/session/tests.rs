@@ -3,6 +3,7 @@ use tokio::io::{DuplexStream, duplex};
 use super::*;
 use crate::backend::runtime::block_on;
 use crate::backend::sftp::protocol::requests::Mode;
+use crate::backend::sftp::protocol::wait::{PATIENCE, SETTLE_PATIENCE};
 
 /// A server that is played by a test.
 struct Server(DuplexStream);
@@ -101,6 +102,26 @@ fn a_connection_that_ends_fails_all_its_requests_and_later_ones() {
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{error}");
         assert!(!session.is_alive());
         assert!(session.stat("b").await.is_err());
+    });
+}
+
+#[test]
+fn to_close_what_was_read_does_not_make_others_wait_longer_for_a_server_that_is_stuck() {
+    block_on(async {
+        let (mut server, stream) = Server::new();
+        let (session, ()) = tokio::join!(Session::open(stream), server.greet());
+        let session = session.expect("a session");
+        let played = async {
+            let (_, id, _) = server.request().await;
+            server.answer(id, Request::new(code::HANDLE, 16).string(b"handle")).await;
+        };
+        let (handle, ()) = tokio::join!(session.open_file("a", Mode::Read), played);
+        let handle = handle.expect("a handle");
+        let longest = || session.shared.lock().waiters.values().map(|one| one.patience).max();
+        let _read = session.close_unwritten(&handle).await.expect("it is sent");
+        assert_eq!(longest(), Some(PATIENCE));
+        let _written = session.close(&handle).await.expect("it is sent");
+        assert_eq!(longest(), Some(SETTLE_PATIENCE));
     });
 }
 
