@@ -90,6 +90,12 @@ fn a_source_on_a_server_is_added_saved_shown_mounted_and_restored_as_another_mac
     let hosts = scene.hosts();
     assert_eq!(hosts[..2], ["nas", "nas"]);
     assert_ne!(hosts[2], "nas");
+    // The server tells numbers only, and the names that they have here are those of other people.
+    let place = format!("latest:{}/notes", scene.folder.display());
+    let listed = scene.configured(&["ls", &place, "--host", "nas"]).assert_code(0).out;
+    let owner = in_shell("stat -c '%u %g' \"$1\"", &[&scene.folder.join("notes")]);
+    let shown: Vec<&str> = listed.split_whitespace().skip(1).take(2).collect();
+    assert_eq!(shown.join(" "), owner.trim(), "{listed}");
     let target = scene.yore.scratch.at("target");
     scene
         .configured(&["restore", "latest", "--host", "nas", "--target", text(&target)])

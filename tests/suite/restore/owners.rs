@@ -30,6 +30,38 @@ fn owner(path: &Path) -> String {
 }
 
 #[test]
+fn owners_are_listed_by_the_names_that_they_had() {
+    needs_root("give files to others");
+    let yore = Yore::with_repository();
+    let source = yore.scratch.folder("source");
+    for (name, number) in [("known", "4242"), ("unknown", "4711")] {
+        std::fs::write(source.join(name), name).expect("a file");
+        in_shell(&format!("chown {number}:{number} \"$1\""), &[&source.join(name)]);
+    }
+    let here = yore_platform::hostname();
+    let place = format!("latest:{}", source.display());
+    for (host, number, unknown) in [
+        // This machine has made an account since, and given the name of another one to its number.
+        (here.as_str(), 4711, "keeper"),
+        // On another machine, the number is somebody else's.
+        ("elsewhere", 4711, "4711"),
+    ] {
+        let words = ["backup", "--host", host].map(Path::new);
+        with_keeper(&yore, 4242, &[&words[..], &[&source]].concat()).assert_code(0);
+        let words = ["ls", &place, "--host", host].map(Path::new);
+        let listed = with_keeper(&yore, number, &words).assert_code(0).out;
+        let owners = |name: &str| {
+            let line = listed.lines().find(|line| line.ends_with(name)).expect("it is listed");
+            let words: Vec<&str> = line.split_whitespace().collect();
+            (words[1].to_owned(), words[2].to_owned())
+        };
+        let both = |name: &str| (name.to_owned(), name.to_owned());
+        assert_eq!(owners(" known"), both("keeper"), "{listed}");
+        assert_eq!(owners(" unknown"), both(unknown), "{listed}");
+    }
+}
+
+#[test]
 fn files_go_to_the_owner_of_the_same_name() {
     needs_root("give files to others");
     let yore = Yore::with_repository();

@@ -7,7 +7,7 @@ use textwrap::core::display_width;
 use yore_engine::format::{Flags, Node};
 use yore_engine::read::{DirRef, LONGEST_PATH, Lookup, children};
 use yore_engine::{Refusal, TreePath};
-use yore_platform::{AccountNames, Kind};
+use yore_platform::{AccountNames, Kind, Owner, hostname};
 
 use crate::args::machine::MachineArgs;
 use crate::context::Context;
@@ -33,12 +33,37 @@ pub struct Options {
     machine: MachineArgs,
 }
 
+/// The names of owners that a snapshot has not.
+struct Names {
+    /// The accounts of this machine, which mean nothing for the numbers of another one.
+    here: Option<AccountNames>,
+}
+
+impl Names {
+    fn of(hosts: &[String]) -> Self {
+        let is_here = |host: &String| *host == hostname();
+        Self { here: hosts.iter().all(is_here).then(AccountNames::new) }
+    }
+
+    /// Names the user and the group of a node: as the snapshot does, else as this machine does if the snapshot is of
+    /// it, else by their numbers.
+    fn owners(&self, node: &Node) -> (String, String) {
+        let Some(Owner { uid, gid }) = node.owner else { return ("?".into(), "?".into()) };
+        let (stored, here) = (&node.owner_names, self.here.as_ref());
+        let user = stored.user(uid).map(escape::name);
+        let user = user.or_else(|| Some(escape::name(&here?.user(uid)?)));
+        let group = stored.group(gid).map(escape::name);
+        let group = group.or_else(|| Some(escape::name(&here?.group(gid)?)));
+        (user.unwrap_or_else(|| uid.to_string()), group.unwrap_or_else(|| gid.to_string()))
+    }
+}
+
 /// Runs the command.
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let moment_path = moment_path::parse(&options.moment_path, &context.now)?;
     let repository = context.open()?;
     let state = moment_state::open(context, &repository, &moment_path, &options.machine)?;
-    let names = AccountNames::new();
+    let names = Names::of(&state.hosts);
     let print = |path: &[u8], node: &Node, shown: &[u8]| match context.screen.is_json() {
         true => context.screen.object(&object(path, node)),
         false => print_line(context, &names, node, shown),
@@ -100,14 +125,8 @@ fn relative<'p>(path: &'p [u8], top: &[u8]) -> &'p [u8] {
 }
 
 /// Prints a node on one line, or, on a narrow terminal, with its name on a line of its own.
-fn print_line(context: &Context, names: &AccountNames, node: &Node, shown: &[u8]) {
-    let (user, group) = match node.owner {
-        None => ("?".into(), "?".into()),
-        Some(owner) => (
-            names.user(owner.uid).map_or(owner.uid.to_string(), |name| escape::name(&name)),
-            names.group(owner.gid).map_or(owner.gid.to_string(), |name| escape::name(&name)),
-        ),
-    };
+fn print_line(context: &Context, names: &Names, node: &Node, shown: &[u8]) {
+    let (user, group) = names.owners(node);
     let size = match node.kind {
         Kind::CharDevice | Kind::BlockDevice => {
             format!("{}, {}", node.device_number.major, node.device_number.minor)
