@@ -41,7 +41,7 @@ pub struct Context {
     pub global: Global,
     /// The screen to print on.
     pub screen: Arc<Screen>,
-    /// The time at which the command began, in the zone in which times are meant.
+    /// The time at which the command began, in the zone in which times are meant. What a person types is relative to it.
     pub now: ZonedDateTime,
     /// Set by commands that serve a volume: then fetched bytes are counted, and the destination has a
     /// deadline.
@@ -84,6 +84,12 @@ impl Context {
             reached: Mutex::default(),
             unreached: Mutex::default(),
         }
+    }
+
+    /// Returns the time of this moment, and the offset from UTC now: a command may go on for days, and what it stores
+    /// has the time at which it is stored.
+    pub fn present(&self) -> (yore_platform::Timestamp, i64) {
+        time::present(&Timestamp::now().to_zoned_datetime(self.now.time_zone().clone()))
     }
 
     /// Catches interrupts from now on.
@@ -261,7 +267,7 @@ impl Context {
             Ok(layers::wrap(place.destination.inbox_backend()?, place, &self.surroundings()))
         };
         let backends = places.iter().map(backend).collect::<Outcome<Vec<_>>>()?;
-        let (now, _) = time::present(&self.now);
+        let (now, _) = self.present();
         Ok(open_inbox(repository, machine, &backends, now, self.cache())?)
     }
 

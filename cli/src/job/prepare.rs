@@ -128,7 +128,7 @@ fn excludes(
 
 /// Returns the time that the snapshot gets, if not that of its making, and the offset from UTC.
 fn time(context: &Context, typed: Option<&str>) -> Outcome<(Option<Timestamp>, i64)> {
-    let present = time::present(&context.now);
+    let present = context.present();
     let Some(text) = typed else { return Ok((None, present.1)) };
     let (time, offset) = time::instant(text, &context.now)?;
     match time > present.0 {

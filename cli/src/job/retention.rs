@@ -11,7 +11,6 @@ use super::remote;
 use crate::access::state;
 use crate::access::writer::writer;
 use crate::args::retention::Rules;
-use crate::args::time;
 use crate::config::{Retention, SourceKind, SourceSettings};
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
@@ -156,7 +155,7 @@ fn forget_of_group(
         return Ok((0, Done::Partly));
     }
     let writer = writer(state::client()?, None);
-    let (now, _) = time::present(&context.now);
+    let (now, _) = context.present();
     let ids = retained.dropped_ids();
     let reason = format!("retention: {}", retention.rules.text());
     let report = yore_engine::repository::forget(repository, &ids, &writer, now, &reason)?;

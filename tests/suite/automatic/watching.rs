@@ -1,9 +1,9 @@
 //! Continuous protection: what changes is saved soon, and only that is looked at.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::watch::{DEADLINE, Feed, Watch, assert_saved, person, snapshots};
 use yore_tests::{Person, Random, in_shell};
@@ -51,6 +51,8 @@ fn the_rules_of_the_configuration_hold_for_what_watch_saves() {
     }
     let watch = Watch::start(&person, Feed::Best, &[]);
     watch.wait_for(&person, 1);
+    std::thread::sleep(Duration::from_secs(2));
+    let changed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is 1970");
     fs::write(person.at("docs/b/file"), "changed").expect("a file");
     let began = Instant::now();
     while !watch.log().contains("the first prune after") {
@@ -69,6 +71,15 @@ fn the_rules_of_the_configuration_hold_for_what_watch_saves() {
         }
     }
     assert_eq!(watch.log().matches("the first prune after").count(), before, "{}", watch.log());
+    assert_eq!(watch.end(), 0);
+    // What readers may still need is kept for three days from the prune on, not from the start of the watch.
+    let pruned = person.types(["prune", "--json"]).assert_code(0).objects();
+    let pruned = pruned.iter().find(|one| one["type"] == "pruned").expect("a result");
+    let pending = pruned["pending"].as_array().expect("what waits");
+    let first = pending.iter().filter_map(|one| one["until"].as_str()).min().expect("a time");
+    let first = in_shell("date -d \"$1\" +%s", &[Path::new(first)]);
+    let first: u64 = first.trim().parse().expect("a number");
+    assert!(first >= changed.as_secs() + 72 * 3600, "{changed:?}: {pruned}");
 }
 
 /// Like a share that another machine changes: bindfs tells nothing of what happens in the folder that it shows.

@@ -11,7 +11,6 @@ use yore_engine::{Error, Refusal};
 use zeroize::Zeroizing;
 
 use crate::access::{secret, strength};
-use crate::args::time;
 use crate::context::Context;
 use crate::failure::engine_error::message;
 use crate::failure::{Done, Exit, Failure, Outcome};
@@ -90,7 +89,7 @@ pub fn add(
 ) -> Outcome<AddReport> {
     // The first interrupt waits for the end, so that no key is made that nobody has seen.
     context.interrupt()?;
-    let (time, _) = time::present(&context.now);
+    let (time, _) = context.present();
     let new = NewSlot { secret, label, cost: Cost::STANDARD, time };
     add_slot(repository, opened_with, &new).map_err(explain)
 }
@@ -126,7 +125,7 @@ pub fn remove(
     remaining: Remaining,
 ) -> Outcome<RemoveReport> {
     context.interrupt()?;
-    let (time, _) = time::present(&context.now);
+    let (time, _) = context.present();
     let removal = Removal { ids, replaced_by, remaining, time };
     remove_slots(repository, &removal).map_err(explain)
 }

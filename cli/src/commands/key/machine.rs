@@ -7,7 +7,6 @@ use yore_engine::{Error, Refusal};
 
 use super::change;
 use crate::access::key_file::StoredKey;
-use crate::args::time;
 use crate::context::Context;
 use crate::failure::engine_error::message;
 use crate::failure::{Done, Exit, Failure, Outcome};
@@ -19,7 +18,7 @@ pub fn add(context: &Context, name: &str, path: &Path) -> Outcome {
     let repository = context.open()?;
     // The first interrupt waits for the end, so that no key is left without its machine.
     context.interrupt()?;
-    let (now, _) = time::present(&context.now);
+    let (now, _) = context.present();
     let new = draw_machine(&repository, name, now).map_err(explain)?;
     let file = StoredKey::store(path, &new.secret, &context.places()?)?;
     let behind = add_machine(&repository, &new)?;

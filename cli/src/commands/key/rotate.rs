@@ -10,7 +10,6 @@ use yore_engine::repository::{
 
 use super::change;
 use crate::access::secret;
-use crate::args::time;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
@@ -35,7 +34,7 @@ pub struct Options {
 pub fn run(context: &Context, options: &Options) -> Outcome {
     let (repository, opened_with) = change::open(context)?;
     let known = known_slots(&repository)?;
-    let (now, _) = time::present(&context.now);
+    let (now, _) = context.present();
     let own = repository.opened_with().and_then(|id| known.get(id));
     let own_label = own.map(|one| one.slot.label.clone()).unwrap_or_default();
     let mut others: Vec<(Secret, String)> = Vec::new();

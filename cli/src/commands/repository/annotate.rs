@@ -11,7 +11,6 @@ use yore_engine::snapshots::{ACKNOWLEDGED, SnapshotEntry};
 use crate::access::state as own_state;
 use crate::access::writer::writer;
 use crate::args::machine::MachineArgs;
-use crate::args::time;
 use crate::context::Context;
 use crate::failure::{Done, Failure, Outcome};
 use crate::json;
@@ -96,7 +95,7 @@ pub fn acknowledge(context: &Context, options: &Acknowledge) -> Outcome {
         false => named(context, &options.moments, &options.machine, &known.list)?,
     };
     entries.retain(SnapshotEntry::needs_attention);
-    let (now, _) = time::present(&context.now);
+    let (now, _) = context.present();
     let writer = writer(own_state::client()?, None);
     let mut is_whole = true;
     for entry in &entries {
@@ -133,7 +132,7 @@ fn change(context: &Context, chosen: &Chosen, change: impl Fn(&mut Annotation)) 
     let repository = context.open()?;
     let known = moment_state::snapshots(context, &repository)?;
     let entries = named(context, &chosen.moments, &chosen.machine, &known.list)?;
-    let (now, _) = time::present(&context.now);
+    let (now, _) = context.present();
     let writer = writer(own_state::client()?, None);
     let mut is_whole = true;
     for entry in &entries {

@@ -7,7 +7,6 @@ use yore_engine::{Run, TreePath};
 
 use crate::access::state;
 use crate::access::writer::writer;
-use crate::args::time;
 use crate::commands::repository::prune;
 use crate::context::Context;
 use crate::failure::engine_error::message;
@@ -85,7 +84,7 @@ fn from_machine(
     let inbox = context.open_inbox(repository, machine)?;
     let run = if options.dry_run { Run::Dry } else { Run::Real };
     let writer = writer(state::client()?, None);
-    let (now, _) = time::present(&context.now);
+    let (now, _) = context.present();
     let progress = Progress::start(&context.screen, "collecting", Some(context.interrupt()?));
     let report = collect(&inbox, repository, &machine.name, run, &writer, now, &progress)?;
     drop(progress);

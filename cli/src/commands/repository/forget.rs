@@ -12,7 +12,6 @@ use crate::access::state as own_state;
 use crate::access::writer::writer;
 use crate::args::machine::MachineArgs;
 use crate::args::retention::PolicyArgs;
-use crate::args::time;
 use crate::commands::browse::snapshots;
 use crate::commands::repository::prune;
 use crate::context::Context;
@@ -90,7 +89,7 @@ fn forget_all(
     if !dry_run && !chosen.is_empty() {
         let writer = writer(own_state::client()?, None);
         let ids: Vec<SnapshotId> = chosen.iter().map(|entry| entry.id).collect();
-        let (now, _) = time::present(&context.now);
+        let (now, _) = context.present();
         behind = forget(repository, &ids, &writer, now, reason)?.behind;
     }
     let done = if dry_run { "Would forget" } else { "Forgot" };

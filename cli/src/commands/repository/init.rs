@@ -9,7 +9,7 @@ use yore_engine::repository::{CreateOptions, Repository, create, create_copy};
 use crate::access::key_file::KeyFile;
 use crate::access::place::Place;
 use crate::access::{contacts, secret, strength};
-use crate::args::{percent, time};
+use crate::args::percent;
 use crate::config::ConfigFile;
 use crate::context::Context;
 use crate::failure::engine_error::quoted;
@@ -66,7 +66,7 @@ fn make(context: &Context, options: &Options) -> Outcome {
         secrets: &secrets,
         cost: Cost::STANDARD,
         parameters: Parameters { parity, ..Parameters::default() },
-        time: time::present(&context.now).0,
+        time: context.present().0,
     };
     let repository = create_everywhere(context, &places, &options)?;
     contacts::record(&context.now, &places);

@@ -9,7 +9,7 @@ use yore_engine::{Error, Refusal, Run};
 
 use crate::access::state;
 use crate::access::writer::writer;
-use crate::args::{duration, time};
+use crate::args::duration;
 use crate::context::Context;
 use crate::failure::engine_error::message;
 use crate::failure::{Done, Exit, Failure, Outcome};
@@ -66,7 +66,7 @@ pub fn settings(context: &Context) -> PruneOptions {
 /// Prunes every destination, and tells what was freed.
 pub fn free(context: &Context, repository: &Repository, settings: &PruneOptions) -> Outcome {
     let progress = Progress::start(&context.screen, "pruning", Some(context.interrupt()?));
-    let (now, _) = time::present(&context.now);
+    let (now, _) = context.present();
     let writer = writer(state::client()?, None);
     let report = prune(repository, settings, &writer, now, &progress);
     drop(progress);

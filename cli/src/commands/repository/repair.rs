@@ -8,7 +8,6 @@ use yore_engine::repair::{DestinationRepair, RepairOptions, Saved, repair};
 
 use crate::access::state;
 use crate::access::writer::writer;
-use crate::args::time;
 use crate::context::Context;
 use crate::failure::engine_error::message;
 use crate::failure::{Done, Outcome};
@@ -34,7 +33,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
         read_data: if options.quick { ReadData::None } else { ReadData::All },
         run: if options.dry_run { Run::Dry } else { Run::Real },
     };
-    let (now, _) = time::present(&context.now);
+    let (now, _) = context.present();
     let writer = writer(state::client()?, None);
     let progress = Progress::start(&context.screen, "repairing", Some(context.interrupt()?));
     let report = repair(&repository, &settings, &writer, now, &progress)?;

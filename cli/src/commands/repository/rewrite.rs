@@ -8,7 +8,6 @@ use crate::access::state as own_state;
 use crate::access::writer::writer;
 use crate::args::exclude::{self, FromHere};
 use crate::args::machine::MachineArgs;
-use crate::args::time;
 use crate::context::Context;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
@@ -50,7 +49,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
     let bases = exclude::bases(sources, FromHere::Yes);
     let rules = options.exclude.iter().map(|typed| yore_engine::globs::Rule::typed(typed, &bases));
     let mut settings = RewriteOptions { exclude: rules.collect(), run: Run::Dry };
-    let (now, _) = time::present(&context.now);
+    let (now, _) = context.present();
     let writer = writer(own_state::client()?, None);
     let progress = || -> Outcome<Progress> {
         Ok(Progress::start(&context.screen, "rewriting", Some(context.interrupt()?)))

@@ -9,7 +9,6 @@ use yore_engine::sync::{LockReport, SyncOptions, Verify, extend_locks};
 
 use crate::access::state;
 use crate::access::writer::writer;
-use crate::args::time;
 use crate::context::{Context, Unreached};
 use crate::failure::engine_error::message;
 use crate::failure::{Done, Failure, Outcome};
@@ -143,7 +142,7 @@ fn restore_identities(context: &Context, repository: &mut Repository) -> Outcome
             }
             if let Err(Error::Damaged { .. } | Error::Missing { .. }) = again {
                 let writer = writer(state::client()?, None);
-                adopt_copy(repository, &backend, &writer, time::present(&context.now).0)?;
+                adopt_copy(repository, &backend, &writer, context.present().0)?;
                 let what = "the record of which destination it is was damaged; it has a new one";
                 context.screen.problem(&place.title(), what);
                 again = repository.add_destination(Arc::clone(&backend));

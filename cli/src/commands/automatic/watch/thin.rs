@@ -10,7 +10,6 @@ use yore_engine::snapshots::retention::{GroupBy, group};
 use crate::access::state;
 use crate::access::writer::writer;
 use crate::args::retention::Rules;
-use crate::args::time;
 use crate::commands::backup::retention::{self, Freeing};
 use crate::config::SourceSettings;
 use crate::context::Context;
@@ -72,7 +71,7 @@ fn by_age(context: &Context, repository: &Repository, source: &SourceSettings) -
         return Ok(Done::Whole);
     }
     let writer = writer(state::client()?, None);
-    let (now, _) = time::present(&context.now);
+    let (now, _) = context.present();
     let report = forget(repository, &ids, &writer, now, "thinned out by watch")?;
     let counted = format::counted(ids.len() as u64, "snapshot");
     context.screen.detail(format!("{}: {counted} thinned out", escape::text(&source.name)));

@@ -19,7 +19,6 @@ use super::measure::measure;
 use crate::access::contacts;
 use crate::access::destination::{self, Destination};
 use crate::access::place::Place;
-use crate::args::time;
 use crate::config::edit::{Field, add_entry, set};
 use crate::config::{ConfigFile, Settings};
 use crate::context::Context;
@@ -186,7 +185,7 @@ fn find(
         true => join(context, &mut repository, place, backend, &holders).map(|()| Found::Copy),
         false => {
             place.destination.check_vacant()?;
-            create_copy(&repository, backend, time::present(&context.now).0)?;
+            create_copy(&repository, backend, context.present().0)?;
             repository.add_destination(Arc::clone(backend))?;
             Ok(Found::Created)
         }

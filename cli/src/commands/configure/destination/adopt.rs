@@ -8,7 +8,6 @@ use yore_engine::repository::{Repository, adopt_copy};
 use crate::access::place::Place;
 use crate::access::state;
 use crate::access::writer::writer;
-use crate::args::time;
 use crate::context::Context;
 use crate::failure::Outcome;
 use crate::text::escape;
@@ -23,7 +22,7 @@ pub fn adopt(
     place: &Place,
 ) -> Outcome<()> {
     let writer = writer(state::client()?, None);
-    adopt_copy(repository, backend, &writer, time::present(&context.now).0)?;
+    adopt_copy(repository, backend, &writer, context.present().0)?;
     repository.add_destination(Arc::clone(backend))?;
     context.screen.info(format!(
         "{} was a plain copy of another destination; it is one by itself now.",
