@@ -80,6 +80,31 @@ fn what_no_snapshot_needs_is_deleted_after_the_grace_and_the_rest_restores() {
 }
 
 #[test]
+fn what_several_prunes_leave_to_a_later_one_is_a_line_with_the_first_and_the_last_time() {
+    let (yore, _source) = with_states();
+    for kept in ["4", "2", "1"] {
+        yore.run(["forget", "--keep-last", kept, "--force"]).assert_code(0);
+        yore.run(["prune", "--max-unused", "0"]).assert_code(0);
+        // Times are shown in seconds.
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+    }
+    let result = pruned(&yore.run(["prune", "--json"]).assert_code(0));
+    let waiting = result["pending"].as_array().expect("what waits");
+    assert_eq!(waiting.len(), 3, "{result}");
+    let packs: u64 = waiting.iter().filter_map(|one| one["packs"].as_u64()).sum();
+    let told = yore.run(["prune"]).assert_code(0).out;
+    assert_eq!(told.matches("may still be read").count(), 1, "{told}");
+    assert!(told.contains(&format!(" in {packs} packs may still be read")), "{told}");
+    let mut times: Vec<&str> = waiting.iter().filter_map(|one| one["until"].as_str()).collect();
+    times.sort_unstable();
+    for time in [times[0], times[2]] {
+        let local = in_shell("date -u -d \"$1\" '+%F %T'", &[Path::new(time)]);
+        assert!(told.contains(&format!("after {}", local.trim())), "{time}: {told}");
+    }
+    yore.assert_sound();
+}
+
+#[test]
 fn a_drive_reads_on_while_what_it_shows_is_moved() {
     let (yore, source) = with_states();
     let drive = MountGuard::new(&yore, &[]);

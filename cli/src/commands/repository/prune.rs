@@ -1,9 +1,7 @@
 //! `yore prune`: the space of what no snapshot needs is freed.
 
 use clap::Args;
-use yore_engine::prune::{
-    Access, Amount, DestinationPrune, Pending, PendingCause, PruneOptions, prune,
-};
+use yore_engine::prune::{Access, Amount, DestinationPrune, PruneOptions, prune};
 use yore_engine::repository::Repository;
 use yore_engine::{Error, Refusal, Run};
 
@@ -15,7 +13,9 @@ use crate::failure::engine_error::message;
 use crate::failure::{Done, Exit, Failure, Outcome};
 use crate::json;
 use crate::screen::progress::Progress;
-use crate::text::{escape, format};
+use crate::text::format;
+
+mod waiting;
 
 /// The options of `prune`.
 #[derive(Debug, Args)]
@@ -98,11 +98,13 @@ pub fn free(context: &Context, repository: &Repository, settings: &PruneOptions)
     Ok(context.done_everywhere(if is_whole { Done::Whole } else { Done::Partly }))
 }
 
+/// Shows a number of packs: `1.4 GiB in 22 packs`.
+fn amount(amount: &Amount) -> String {
+    format!("{} in {}", format::bytes(amount.bytes), format::counted(amount.packs, "pack"))
+}
+
 fn print(context: &Context, title: &str, pruned: &DestinationPrune, run: Run) {
     let screen = &context.screen;
-    let amount = |amount: &Amount| {
-        format!("{} in {}", format::bytes(amount.bytes), format::counted(amount.packs, "pack"))
-    };
     let is_dry = run == Run::Dry;
     if pruned.is_unchanged() && pruned.pending.is_empty() {
         screen.info(format!("{title}: nothing to free."));
@@ -135,41 +137,11 @@ fn print(context: &Context, title: &str, pruned: &DestinationPrune, run: Run) {
         let rescued = format::counted(pruned.rescued, "pack");
         screen.info(format!("{title}: {rescued} stay, since a backup meanwhile needs them."));
     }
-    pruned.pending.iter().for_each(|one| {
-        let what = amount(&one.amount);
-        screen.info(format!("{title}: {what} {}", waits(context, one)));
-    });
+    for line in waiting::lines(&pruned.pending, context.now.time_zone()) {
+        screen.info(format!("{title}: {line}"));
+    }
     if pruned.is_behind {
         let what = "it lacks snapshots that another destination has: packs are moved there after `yore sync`";
         screen.problem(title, what);
-    }
-}
-
-/// Tells why packs are not deleted yet.
-fn waits(context: &Context, pending: &Pending) -> String {
-    let time = |time| format::time(time, context.now.time_zone());
-    match &pending.cause {
-        PendingCause::Grace(until) => format!(
-            "may still be read by mounts and restores: the first prune after {} deletes them \
-             (--grace 0 at once)",
-            time(*until)
-        ),
-        PendingCause::Locked(until) => {
-            format!("are locked by the destination until {}", time(*until))
-        }
-        PendingCause::Writers(writers) if writers.is_empty() => {
-            "are dealt with by another prune that runs now".to_owned()
-        }
-        PendingCause::Writers(writers) => {
-            let named: Vec<String> = writers
-                .iter()
-                .map(|(host, begin)| format!("{} since {}", escape::text(host), time(*begin)))
-                .collect();
-            format!(
-                "wait for a backup that has not ended ({}): a prune after its end deletes them; one that \
-                 was interrupted counts as ended after the next backup there, or after a week",
-                named.join(", ")
-            )
-        }
     }
 }
