@@ -5,7 +5,6 @@ use yore_engine::repository::{Behind, forget_missing, missing_snapshots};
 use super::{Options, finish};
 use crate::access::state as own_state;
 use crate::access::writer::writer;
-use crate::args::time;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::json;
@@ -43,7 +42,7 @@ pub fn run(context: &Context, options: &Options) -> Outcome {
             }
         }
         let writer = writer(own_state::client()?, None);
-        let (now, _) = time::present(&context.now);
+        let (now, _) = context.present();
         behind = forget_missing(&repository, &writer, now)?.behind;
     }
     for id in &missing {
