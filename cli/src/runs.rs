@@ -104,6 +104,18 @@ pub fn record_drill(context: &Context, drilled: Drilled) {
     update(context, &files, |state| state.drill = Some(drilled));
 }
 
+/// Returns the time when a watch freed space last, in seconds since 1970.
+pub fn freed(context: &Context) -> Option<i64> {
+    let files = Files::of(context).filter(|_| !context.names_destination())?;
+    State::load(&files.state).freed
+}
+
+/// Stores the time when a watch freed space, in seconds since 1970.
+pub fn record_freed(context: &Context, time: i64) {
+    let Some(files) = Files::of(context).filter(|_| !context.names_destination()) else { return };
+    update(context, &files, |state| state.freed = Some(time));
+}
+
 fn update(context: &Context, files: &Files, change: impl FnOnce(&mut State)) {
     let (_, sent) = settle(context, files, change);
     for one in &sent {

@@ -22,6 +22,8 @@ pub struct State {
     pub last: Option<LastRun>,
     /// The last drill.
     pub drill: Option<Drilled>,
+    /// The time when a watch freed space last, in seconds since 1970.
+    pub freed: Option<i64>,
     /// What is wrong, by its key.
     pub conditions: BTreeMap<String, Told>,
 }

@@ -72,6 +72,15 @@ fn the_rules_of_the_configuration_hold_for_what_watch_saves() {
     }
     assert_eq!(watch.log().matches("the first prune after").count(), before, "{}", watch.log());
     assert_eq!(watch.end(), 0);
+    // The next one knows when that was.
+    let watch = Watch::start(&person, Feed::Best, &[]);
+    for saved in [1, 2] {
+        let forgotten = || watch.log().matches("Retention: 1 snapshot forgotten").count();
+        watch.wait_until(|| forgotten() == saved, &format!("{saved} snapshots"));
+        fs::write(person.at("docs/b/file"), format!("changed again {saved}")).expect("a file");
+    }
+    assert!(!watch.log().contains("the first prune after"), "{}", watch.log());
+    assert_eq!(watch.end(), 0);
     // What readers may still need is kept for three days from the prune on, not from the start of the watch.
     let pruned = person.types(["prune", "--json"]).assert_code(0).objects();
     let pruned = pruned.iter().find(|one| one["type"] == "pruned").expect("a result");

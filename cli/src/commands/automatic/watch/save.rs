@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::failure::{Done, Failure, Outcome};
 use crate::job::{self, RunRecord};
 use crate::json::SourceRun;
-use crate::runs::{Run, Waiting};
+use crate::runs::{self, Run, Waiting};
 
 impl Watched<'_> {
     /// Makes a snapshot of each source that changed; returns the number of snapshots.
@@ -68,11 +68,15 @@ impl Watched<'_> {
         let names: BTreeSet<&str> =
             self.sources.iter().map(|source| source.settings.name.as_str()).collect();
         // A prune for each snapshot would leave a list of what is to be deleted each time.
-        let is_due = self.freed.is_none_or(|freed| freed.elapsed() >= DAY);
+        let now = context.present().0.seconds;
+        let day = |freed: i64| freed..freed.saturating_add(DAY.as_secs().cast_signed());
+        // A clock that was set back makes it due, too.
+        let is_due = self.freed.is_none_or(|freed| !day(freed).contains(&now));
         let mut freeing = if is_due { Freeing::Now } else { Freeing::Later };
         let thinned = thin::apply(context, repository, &names, &mut freeing);
         if is_due && freeing == Freeing::Later {
-            self.freed = Some(Instant::now());
+            self.freed = Some(now);
+            runs::record_freed(context, now);
         }
         let thinned = thinned?;
         outcome.map(|done| (made, done.and(thinned)))

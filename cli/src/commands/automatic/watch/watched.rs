@@ -16,6 +16,7 @@ use crate::access::state::state_folder;
 use crate::config::SourceSettings;
 use crate::context::Context;
 use crate::failure::Outcome;
+use crate::runs;
 use crate::text::escape;
 
 /// The kernel stamps files by a clock that it moves on up to 100 times a second, so that it lags behind.
@@ -28,8 +29,8 @@ pub struct Watched<'c> {
     interval: Duration,
     pub(super) sources: Vec<Observed>,
     feed: Feed,
-    /// The time when space was freed last, as far as this watch knows.
-    pub(super) freed: Option<Instant>,
+    /// The time when this watch, or one before it, freed space last, in seconds since 1970.
+    pub(super) freed: Option<i64>,
     /// The program's own folders: what is written there at each snapshot is no change.
     own_folders: Vec<PathBuf>,
 }
@@ -100,7 +101,8 @@ impl<'c> Watched<'c> {
         let state = state_folder().and_then(|folder| std::fs::canonicalize(folder).ok());
         let own_folders = context.own_folders()?.into_iter().chain(state).collect();
         let sources = sources.into_iter().map(Observed::new).collect();
-        Ok(Self { context, interval, sources, feed: Feed::new(), freed: None, own_folders })
+        let (feed, freed) = (Feed::new(), runs::freed(context));
+        Ok(Self { context, interval, sources, feed, freed, own_folders })
     }
 
     /// Watches the folders that are there and not watched yet; returns true if one came, went or was exchanged, or if
