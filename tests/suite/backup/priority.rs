@@ -5,9 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use yore_engine::backup::{BackupOptions, Places, Selection, backup, backup_in_parts};
+use yore_engine::format::{Flags, SnapshotId};
 use yore_engine::globs::Rule;
+use yore_engine::read::{DirRef, Lookup, find};
+use yore_engine::repository::annotate;
 use yore_engine::snapshots::SnapshotEntry;
-use yore_engine::{Error, Event, Observer, Problem, Unobserved};
+use yore_engine::{Error, Event, Observer, Problem, TreePath, Unobserved};
+use yore_platform::snapshot_path;
 use yore_tests::{Memory, Person, Scratch, TestRepository, in_shell, noise, options, time};
 
 /// Ends a backup after so many of its parts.
@@ -101,6 +105,39 @@ fn a_backup_that_is_cut_short_has_what_was_to_be_saved_first() {
     assert_eq!(sequences[1].snapshot.sequence, entries[0].snapshot.sequence + 1);
 }
 
+/// Returns the flags of a file in a snapshot.
+fn flags(repo: &TestRepository, id: SnapshotId, path: &Path) -> Flags {
+    let repository = repo.open();
+    let (reader, _) = repository.reader(16 << 20).expect("a reader");
+    let entries = repo.snapshots();
+    let entry = entries.iter().find(|entry| entry.id == id).expect("it counts");
+    let root = DirRef::Tree(entry.snapshot.root);
+    let found = find(&reader, &root, TreePath::new(&snapshot_path(path))).expect("it reads");
+    match found {
+        Some(Lookup::Node(seen)) => seen.node.flags,
+        _ => panic!("{} is not in {id}", path.display()),
+    }
+}
+
+#[test]
+fn a_part_that_is_pinned_stays() {
+    let scratch = Scratch::new();
+    let (repo, source) = (TestRepository::new(Arc::new(Memory::default())), source(&scratch));
+    assert!(in_parts(&repo, &source, &CutShort::after(1)).is_some());
+    let part = repo.snapshots()[0].id;
+    let writer = options(None).writer;
+    annotate(&repo.open(), part, &writer, time(1_700_000_000), |noted| noted.pinned = true)
+        .expect("it is pinned");
+    assert!(in_parts(&repo, &source, &Unobserved).is_none());
+    let entries = repo.snapshots();
+    // The part of what is recent was superfluous, and nobody had pinned it.
+    let kept: Vec<_> =
+        entries.iter().map(|entry| (entry.id == part, entry.snapshot.partial)).collect();
+    assert_eq!(kept, [(true, true), (false, false)]);
+    assert_eq!(newest(&repo, &source, &scratch).0.len(), 3);
+    repo.assert_sound();
+}
+
 #[test]
 fn what_is_not_selected_keeps_its_last_state_and_is_read_by_the_next_backup() {
     let scratch = Scratch::new();
@@ -122,14 +159,17 @@ fn what_is_not_selected_keeps_its_last_state_and_is_read_by_the_next_backup() {
         found.parse::<u64>().expect("a number")
     };
     assert_eq!((size("letter.odt"), size("old.jpg")), (30_000, 20_000));
+    // It tells that this is not the state of its time.
+    let is_stale = |id, name| flags(&repo, id, &source.join(name)).contains(Flags::STALE);
+    assert_eq!(["old.jpg", "deep/letter.odt"].map(|name| is_stale(part.id, name)), [true, false]);
     // A backup that is not made in parts goes on, too, and forgets the part.
-    let made = backup(&repo.open(), &[source], &options(None), &Unobserved).expect("a backup");
+    let sources = [source.clone()];
+    let made = backup(&repo.open(), &sources, &options(None), &Unobserved).expect("a backup");
     assert_eq!((made.totals.changed_files, made.totals.new_files), (2, 0));
     let entries = repo.snapshots();
-    assert_eq!(
-        entries.iter().map(|entry| entry.id).collect::<Vec<_>>(),
-        [first, made.snapshot.expect("a snapshot")]
-    );
+    let whole = made.snapshot.expect("a snapshot");
+    assert_eq!(entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), [first, whole]);
+    assert_eq!(["old.jpg", "deep/letter.odt"].map(|name| is_stale(whole, name)), [false, false]);
     repo.assert_sound();
 }
 

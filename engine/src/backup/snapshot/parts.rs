@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use crate::backup::snapshot::SavedSnapshot;
 use crate::backup::{BackupOptions, BackupReport, Places, Selection, backup_from};
 use crate::error::Result;
+use crate::format::id::SnapshotId;
 use crate::format::record::{ClientId, Snapshot, Totals};
 use crate::operation::clock::now;
 use crate::operation::observer::{Event, Fate, Observer, Problem, Unit};
@@ -142,11 +143,19 @@ pub(in crate::backup) fn forget(
     writer: &Writer,
     lost: u64,
 ) -> Vec<Behind> {
-    let part = of(list, &made.snapshot).pop().filter(|part| !part.pinned);
+    let part = of(list, &made.snapshot).pop();
     let part = part.filter(|_| lost == 0 && !made.snapshot.suspicious);
-    let Some(SnapshotEntry { id, .. }) = part else { return Vec::new() };
+    let Some(SnapshotEntry { id, .. }) = part.filter(|part| !is_pinned(repository, part.id)) else {
+        return Vec::new();
+    };
     let forgotten = repository::forget(repository, &[*id], writer, now(), SUPERFLUOUS);
     forgotten.map_or_else(|_| Vec::new(), |report| report.behind)
+}
+
+/// Tells whether a snapshot is pinned, or may be. A backup lists no annotations, so that its own list does not tell it.
+fn is_pinned(repository: &Repository, id: SnapshotId) -> bool {
+    let Ok(known) = repository.snapshots() else { return true };
+    known.list.iter().any(|entry| entry.id == id && entry.pinned)
 }
 
 /// Passes on what a part does. Its problems are those of the whole, which reports them.
