@@ -156,9 +156,12 @@ mod remote {
     mod sftp;
     mod sftp_access;
     mod sftp_program;
-    mod source_files;
-    mod source_pipe;
-    mod source_program;
+
+    mod source {
+        mod files;
+        mod pipe;
+        mod program;
+    }
 }
 
 mod restore {
