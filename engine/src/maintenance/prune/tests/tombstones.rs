@@ -20,13 +20,17 @@ fn objects(repository: &Repository, level: u32) -> Vec<ObjectName> {
 
 /// Writes a tombstone for each number, of a snapshot that was deleted long ago.
 fn bury(repository: &Repository, numbers: std::ops::Range<u16>) {
+    bury_for(repository, numbers, "a policy");
+}
+
+fn bury_for(repository: &Repository, numbers: std::ops::Range<u16>, policy: &str) {
     for number in numbers {
         let tombstone = Tombstone {
             snapshot: buried(number),
             time: time(3),
             host: "host".into(),
             user: "me".into(),
-            policy: "a policy".into(),
+            policy: policy.into(),
             client_sequence: None,
             seen: Vec::new(),
             previous: None,
@@ -103,6 +107,22 @@ fn many_tombstones_are_put_into_a_list_and_deleted_after_the_grace() {
     let list = repository.snapshots().expect("snapshots").list;
     assert_eq!(list.iter().map(|entry| entry.id).collect::<Vec<_>>(), [kept]);
     assert!(prune_at(repository, 200).is_unchanged());
+}
+
+#[test]
+fn a_list_ends_before_it_is_too_long_and_a_long_one_stays() {
+    let scene = Scene::new();
+    scene.write("a", 1);
+    scene.back_up(100);
+    let repository = &scene.sample.repository;
+    bury_for(repository, 0..40, &"x".repeat(70_000));
+    bury_for(repository, 40..41, &"x".repeat(1 << 20));
+    prune_at(repository, 1);
+    assert_eq!(objects(repository, 1).len(), 3, "15, 15 and 10 of 70 kB");
+    prune_at(repository, 74);
+    assert_eq!(objects(repository, 0), [ObjectName::tombstone(buried(40))]);
+    assert_eq!(forgotten(repository).len(), 41);
+    assert_check(repository);
 }
 
 #[test]
